@@ -1,0 +1,62 @@
+import { type Graph, getValue } from "../onnx/graph.ts";
+import { GraphBuilder } from "../ops/builder.ts";
+import { isFactored, type Tangent } from "../ops/op.ts";
+import { materialize } from "../ops/rules.ts";
+import { pushforward } from "./pushforward.ts";
+
+/** How the tangents of one value are stored: stacked [k, ...shape], or in thin factors of this rank. */
+export type TangentForm = "stacked" | { readonly rank: number };
+
+/**
+ * The derivative graph: everything that `graph` computes, and the directional derivatives of `output` along k tangents.
+ *
+ * Added inputs are `tangent/<name>` [k, ...shape], or `tangent/<name>/left` [k, rows, r] and `/right` [k, columns, r];
+ * the added output is `derivatives`, [k, ...shape of output].
+ *
+ * @param forms value name → form of its tangents; parameters or computed values (where tangents are injected)
+ */
+export function derivativeGraph(
+  graph: Graph,
+  forms: ReadonlyMap<string, TangentForm>,
+  tangents: number,
+  output: string,
+): Graph {
+  const g = new GraphBuilder(`${graph.name}/derivatives`, graph);
+  const seeds = new Map(
+    [...forms].map(([name, form]) => [name, tangentInput(g, graph, name, form, tangents)]),
+  );
+  const tangent = pushforward(g, graph, seeds).get(output);
+  const target = getValue(graph, output);
+  if (!tangent) {
+    throw new Error(
+      `The graph '${graph.name}': '${output}' does not depend on ${[...forms.keys()].map((name) => `'${name}'`).join(", ")}; ` +
+        "choose parameters on a differentiable path to it.",
+    );
+  }
+  const derivatives = isFactored(tangent) ? materialize(g, tangent, target.shape) : tangent;
+  const outputs = graph.outputs.map((value) => [value.name, value] as const);
+  return g.build({ ...Object.fromEntries(outputs), derivatives });
+}
+
+/** Declares the tangent inputs of one value. */
+export function tangentInput(
+  g: GraphBuilder,
+  graph: Graph,
+  name: string,
+  form: TangentForm,
+  tangents: number,
+): Tangent {
+  const { dtype, shape } = getValue(graph, name);
+  if (form === "stacked") return g.input(`tangent/${name}`, dtype, [tangents, ...shape]);
+  const [rows, columns] = matrixView(shape);
+  return {
+    left: g.input(`tangent/${name}/left`, dtype, [tangents, rows, form.rank]),
+    right: g.input(`tangent/${name}/right`, dtype, [tangents, columns, form.rank]),
+  };
+}
+
+/** A parameter's shape as a matrix: rows are the first dimension, columns the product of the others. */
+export function matrixView(shape: readonly number[]): [rows: number, columns: number] {
+  const [rows = 1, ...rest] = shape;
+  return [rows, rest.reduce((product, size) => product * size, 1)];
+}

@@ -1,0 +1,123 @@
+import { dependents, type Graph, getValue, prune, type Value } from "../onnx/graph.ts";
+import { elementCount, tensor, zeros } from "../onnx/tensor.ts";
+import { GraphBuilder } from "../ops/builder.ts";
+import { reshape } from "../ops/rules.ts";
+import { transposeLinear } from "./pullback.ts";
+import { pushforward } from "./pushforward.ts";
+import type { Site } from "./sites.ts";
+
+/**
+ * The exact gradient ("backprop"): a graph that computes `output` (a scalar) and `gradient/<parameter>` for each
+ * parameter, by transposing the linear part of the forward derivative.
+ */
+export function gradientGraph(graph: Graph, parameters: readonly string[], output: string): Graph {
+  const g = new GraphBuilder(`${graph.name}/gradient`, graph);
+  const seeds = linearInputs(g, graph, parameters);
+  const tangent = pushforward(g, graph, seeds).get(output);
+  const { dtype } = getValue(graph, output);
+  const one = g.constant(tensor(dtype, dtype === "float64" ? Float64Array.of(1) : Float32Array.of(1), [1]));
+  const cotangents = new Map<string, Value>();
+  if (tangent && !("left" in tangent)) cotangents.set(tangent.name, one);
+  const gradients = transposed(g, seeds, cotangents);
+  return finish(g, graph, {
+    [output]: getValue(graph, output),
+    ...outputsOf(g, graph, gradients, parameters),
+  });
+}
+
+/**
+ * The local transposes of all blocks: the gradients of the parameters from estimated gradients at their sites. No
+ * cotangent crosses a site, because the linear part that is transposed ends at each of them.
+ *
+ * @param emitCotangent emits the cotangent of a site's value, of the site's shape
+ * @returns a graph with the outputs `gradient/<parameter>`; the primal values it needs are inputs of the same name
+ */
+export function localGradientGraph(
+  graph: Graph,
+  sites: readonly Site[],
+  emitCotangent: (g: GraphBuilder, site: Site, value: Value) => Value,
+): Graph {
+  const parameters = [...new Set(sites.flatMap((site) => site.parameters))];
+  const g = new GraphBuilder(`${graph.name}/local gradients`, graph);
+  const seeds = linearInputs(g, graph, parameters);
+  const cut = new Set(sites.map((site) => site.value));
+  const tangents = pushforward(g, graph, seeds, { cut });
+  const cotangents = new Map<string, Value>();
+  for (const site of sites) {
+    const tangent = tangents.get(site.value);
+    if (!tangent || "left" in tangent) continue;
+    const value = getValue(graph, site.value);
+    cotangents.set(tangent.name, reshape(g, emitCotangent(g, site, value), [1, ...value.shape]));
+  }
+  const gradients = transposed(g, seeds, cotangents);
+  return cutResiduals(finish(g, graph, outputsOf(g, graph, gradients, parameters)), graph, parameters);
+}
+
+/** One placeholder tangent [1, ...shape] for each parameter. */
+function linearInputs(g: GraphBuilder, graph: Graph, parameters: readonly string[]): Map<string, Value> {
+  return new Map(
+    parameters.map((name) => {
+      const { dtype, shape } = getValue(graph, name);
+      return [name, g.input(`linear/${name}`, dtype, [1, ...shape])];
+    }),
+  );
+}
+
+function transposed(
+  g: GraphBuilder,
+  seeds: ReadonlyMap<string, Value>,
+  cotangents: ReadonlyMap<string, Value>,
+): Map<string, Value> {
+  const names = new Set([...seeds.values()].map((seed) => seed.name));
+  const results = transposeLinear(g, g.snapshot(), names, cotangents);
+  return new Map([...results].map(([name, value]) => [name.slice("linear/".length), value]));
+}
+
+function outputsOf(
+  g: GraphBuilder,
+  graph: Graph,
+  gradients: ReadonlyMap<string, Value>,
+  parameters: readonly string[],
+): Record<string, Value> {
+  return Object.fromEntries(
+    parameters.map((name) => {
+      const { dtype, shape } = getValue(graph, name);
+      const gradient = gradients.get(name);
+      return [`gradient/${name}`, gradient ? reshape(g, gradient, shape) : g.constant(zeros(dtype, shape))];
+    }),
+  );
+}
+
+/** Builds and drops the placeholders: nothing reads them once everything is transposed. */
+function finish(g: GraphBuilder, graph: Graph, outputs: Record<string, Value>): Graph {
+  return keepUsedInputs(g.build(outputs), new Set(graph.inputs.map((input) => input.name)));
+}
+
+/** Turns primal values that depend on data and are read by the transposes into inputs, fed from the forward pass. */
+function cutResiduals(local: Graph, primal: Graph, parameters: readonly string[]): Graph {
+  const data = primal.inputs.map((input) => input.name).filter((name) => !parameters.includes(name));
+  const onData = dependents(primal, data);
+  const computed = new Set(primal.nodes.flatMap((node) => node.outputs));
+  const residuals = new Set<string>();
+  for (const node of local.nodes) {
+    if (node.outputs.some((name) => computed.has(name))) continue;
+    for (const name of node.inputs) if (onData.has(name) && computed.has(name)) residuals.add(name);
+  }
+  const cut: Graph = {
+    ...local,
+    inputs: [...local.inputs, ...[...residuals].map((name) => getValue(local, name))],
+    nodes: local.nodes.filter((node) => !node.outputs.some((name) => residuals.has(name))),
+  };
+  return keepUsedInputs(prune(cut), new Set());
+}
+
+/** The graph without inputs that no node reads, except those to keep. */
+export function keepUsedInputs(graph: Graph, keep: ReadonlySet<string>): Graph {
+  const read = new Set(graph.nodes.flatMap((node) => node.inputs));
+  return { ...graph, inputs: graph.inputs.filter((input) => read.has(input.name) || keep.has(input.name)) };
+}
+
+/** Total number of elements of the named values. */
+export function countElements(graph: Graph, names: readonly string[]): number {
+  return names.reduce((total, name) => total + elementCount(getValue(graph, name).shape), 0);
+}

@@ -1,0 +1,106 @@
+import { dependents, describeNode, type Graph, getValue, type Node, type Value } from "../onnx/graph.ts";
+import { isFloat } from "../onnx/tensor.ts";
+import type { GraphBuilder } from "../ops/builder.ts";
+import { opOf } from "../ops/catalogue.ts";
+import { type ComputedNode, type Emitter, isFactored, type Op, type Tangent } from "../ops/op.ts";
+import { materialize } from "../ops/rules.ts";
+
+export interface PushforwardOptions {
+  /** Values whose tangents are recorded but go no further: the rest of the graph sees zeros there. */
+  readonly cut?: ReadonlySet<string>;
+}
+
+/**
+ * Forward mode: appends to `g`, which contains `graph` already, the tangents of all values that depend on a seed.
+ *
+ * A seed on a graph input or parameter is its tangent; a seed on a computed value is *added* to the tangent that
+ * reaches it. One pass carries all k tangents, stacked on the leading axis (Flügel et al., arXiv 2410.17764, eq. 4).
+ *
+ * @param seeds value name → tangent, [k, ...shape] or factored
+ * @returns value name → tangent, seeds included
+ */
+export function pushforward(
+  g: GraphBuilder,
+  graph: Graph,
+  seeds: ReadonlyMap<string, Tangent>,
+  options: PushforwardOptions = {},
+): Map<string, Tangent> {
+  const tangents = new Map<string, Tangent>();
+  const recorded = new Map<string, Tangent>();
+  for (const [name, seed] of seeds) {
+    checkSeed(getValue(graph, name), seed);
+    if (!graph.nodes.some((node) => node.outputs.includes(name))) tangents.set(name, seed);
+  }
+  const reached = dependents(graph, seeds.keys());
+  for (const node of graph.nodes) {
+    if (!node.outputs.some((name) => reached.has(name))) continue;
+    const view = computedNode(g, node);
+    const incoming = node.inputs.map((name) => tangents.get(name));
+    const outgoing = incoming.some((tangent) => tangent !== undefined)
+      ? applyRule(g, view, incoming, graph.opset)
+      : [];
+    node.outputs.forEach((name, index) => {
+      const tangent = addSeed(g, view.outputs[index], outgoing[index], seeds.get(name));
+      if (!tangent) return;
+      if (options.cut?.has(name)) recorded.set(name, tangent);
+      else tangents.set(name, tangent);
+    });
+  }
+  for (const [name, tangent] of recorded) tangents.set(name, tangent);
+  return tangents;
+}
+
+function applyRule(
+  g: GraphBuilder,
+  view: ComputedNode,
+  tangents: readonly (Tangent | undefined)[],
+  opset: number,
+): readonly (Tangent | undefined)[] {
+  const op: Op = opOf(view.node, opset);
+  if (tangents.some(isFactored)) {
+    const factored = op.jvpFactored?.(g, view, tangents);
+    if (factored) return factored;
+  }
+  const stacked = tangents.map((tangent, index) =>
+    isFactored(tangent) ? materialize(g, tangent, view.inputs[index]?.shape ?? []) : tangent,
+  );
+  return op.jvp?.(g, view, stacked) ?? [];
+}
+
+function addSeed(
+  g: Emitter,
+  value: Value | undefined,
+  tangent: Tangent | undefined,
+  seed: Tangent | undefined,
+): Tangent | undefined {
+  if (!value || !seed || !tangent) return tangent ?? seed;
+  const stacked = (given: Tangent) => (isFactored(given) ? materialize(g, given, value.shape) : given);
+  return g.emit("Add", [stacked(tangent), stacked(seed)]);
+}
+
+function checkSeed(value: Value, seed: Tangent): void {
+  if (!isFloat(value.dtype)) {
+    throw new Error(`The value '${value.name}' is ${value.dtype}; only float values have tangents.`);
+  }
+  const shape = isFactored(seed) ? [seed.left.shape[1], seed.right.shape[1]] : seed.shape.slice(1);
+  const [rows = 1, ...rest] = value.shape;
+  const expected = isFactored(seed) ? [rows, rest.reduce((product, size) => product * size, 1)] : value.shape;
+  if (shape.length !== expected.length || shape.some((size, axis) => size !== expected[axis] && size !== 1)) {
+    throw new Error(
+      `The tangent of '${value.name}' must have the shape [k, ${expected.join(", ")}], received ` +
+        `[k, ${shape.join(", ")}].`,
+    );
+  }
+}
+
+/** The view of a node whose inputs and outputs are all in `g`. */
+export function computedNode(g: GraphBuilder, node: Node): ComputedNode {
+  const find = (name: string) => (name === "" ? undefined : g.value(name));
+  const inputs = node.inputs.map(find);
+  const outputs = node.outputs.map((name) => {
+    const output = find(name);
+    if (!output) throw new Error(`${describeNode(node)}: an omitted output has no tangent rule.`);
+    return output;
+  });
+  return { node, inputs, outputs, constant: (index) => g.constantOf(inputs[index]) };
+}

@@ -1,0 +1,79 @@
+import { describe, expect, it } from "vitest";
+import { fillNormal } from "../random/normal.ts";
+import { fold, type Key, keyFromSeed } from "../random/threefry.ts";
+import { expectedProjectionCosine } from "./expected-cosine.ts";
+import { projection } from "./projection.ts";
+
+function normals(key: Key, count: number): Float32Array {
+  const out = new Float32Array(count);
+  fillNormal(key, 0, out);
+  return out;
+}
+
+/** The cosine between ∇f = (1, 0, …, 0) and its projection on k Gaussian tangents: any fixed gradient has the same law. */
+function projectionCosine(key: Key, n: number, k: number, aggregator = projection()): number {
+  const tangents = normals(key, k * n);
+  const gram = new Float64Array(k * k);
+  for (let i = 0; i < k; i++) {
+    for (let j = 0; j <= i; j++) {
+      let product = 0;
+      for (let e = 0; e < n; e++)
+        product += (tangents[i * n + e] as number) * (tangents[j * n + e] as number);
+      gram[i * k + j] = product;
+      gram[j * k + i] = product;
+    }
+  }
+  const derivatives = Float64Array.from({ length: k }, (_, i) => tangents[i * n] as number);
+  const coefficients = new Float64Array(k);
+  aggregator.aggregate(derivatives, gram, coefficients);
+  // ĝ is a projection, so |ĝ|² = ⟨ĝ, ∇f⟩ = c·d, and the cosine is √(c·d) for a gradient of length 1.
+  return Math.sqrt(coefficients.reduce((total, c, i) => total + c * (derivatives[i] as number), 0));
+}
+
+describe("projection", () => {
+  it("solves G c = d", () => {
+    const coefficients = new Float64Array(2);
+    projection().aggregate(Float64Array.of(3, 5), Float64Array.of(2, 1, 1, 3), coefficients);
+    expect(coefficients[0]).toBeCloseTo(0.8, 15);
+    expect(coefficients[1]).toBeCloseTo(1.4, 15);
+  });
+
+  it("takes the relative tolerance from its options", () => {
+    const gram = Float64Array.of(1, 1, 1, 1 + 1e-8);
+    const derivatives = Float64Array.of(1, 1.001);
+    const coefficients = new Float64Array(2);
+    projection().aggregate(derivatives, gram, coefficients);
+    expect(Math.abs(coefficients[0] as number)).toBeGreaterThan(1e4);
+    projection({ relativeTolerance: 2 * 2 ** -23 }).aggregate(derivatives, gram, coefficients);
+    expect(coefficients[0]).toBe(0);
+    expect(coefficients[1]).toBeCloseTo(1.001, 6);
+  });
+
+  it("serves one number of tangents after another", () => {
+    const aggregator = projection();
+    for (const k of [4, 1, 4, 8]) {
+      const key = fold(keyFromSeed(3), k);
+      expect(projectionCosine(key, 32, k, aggregator)).toBe(projectionCosine(key, 32, k));
+    }
+  });
+
+  it("refuses to work without a Gram matrix", () => {
+    expect(() => projection().aggregate(new Float64Array(2), undefined, new Float64Array(2))).toThrow(
+      "The aggregator 'projection' solves G c = d and received no Gram matrix G",
+    );
+  });
+
+  describe.each([16, 256, 1024])("in %i dimensions", (n) => {
+    it.each([1, 4, 16])("has the expected cosine of the closed form with %i tangents", (k) => {
+      const draws = Math.min(4000, Math.ceil(4e6 / (n * k)));
+      const stream = fold(fold(keyFromSeed(2410), n), k);
+      const cosines = Array.from({ length: draws }, (_, i) => projectionCosine(fold(stream, i), n, k));
+      const average = cosines.reduce((total, value) => total + value, 0) / draws;
+      const expected = expectedProjectionCosine(n, k);
+      // cos² is Beta(k/2, (n−k)/2) with mean k/n, so Var(cos) = k/n − E[cos]²; the mean of `draws` cosines stays within
+      // 2.576 of its standard deviations with probability 99 %. At k = n only rounding is left.
+      const deviation = Math.sqrt(Math.max(0, k / n - expected ** 2) / draws);
+      expect(Math.abs(average - expected)).toBeLessThan(2.576 * deviation + 1e-9);
+    });
+  });
+});

@@ -1,0 +1,76 @@
+import { basename, dirname } from "node:path";
+import type { Command } from "commander";
+import { type LossName, losses } from "../losses/losses.ts";
+import { hasOpenBatch } from "../onnx/bind.ts";
+import { nodeRuntime } from "../runtime/node.ts";
+import { deriveFile } from "../train/derive.ts";
+import { compileObjective } from "../train/objective.ts";
+import { loadModel } from "./load-model.ts";
+import { choice, dimension, pattern, wholeNumber } from "./options.ts";
+import { runFolder } from "./run-folder.ts";
+
+interface DeriveFlags {
+  readonly loss: LossName;
+  readonly tangents: number;
+  readonly batch?: number;
+  readonly dim?: Record<string, number>;
+  readonly lowRank?: number;
+  readonly perExample: boolean;
+  readonly parameters: "inputs" | "initializers";
+  readonly trainable?: RegExp;
+  readonly prediction?: string;
+  readonly output: string;
+}
+
+export function addDeriveCommand(program: Command): void {
+  program
+    .command("derive")
+    .description("write the derivative graph of a model and a loss as an ONNX file")
+    .argument("<model.onnx>", "the model")
+    .requiredOption("-o, --output <file>", "the ONNX file to write")
+    .addOption(choice("--loss <name>", "loss", Object.keys(losses)).default("cross-entropy"))
+    .option("--tangents <k>", "directions", wholeNumber(1), 16)
+    .option("--batch <n>", "size of the batch axis, where the model leaves it open", wholeNumber(1))
+    .option("--dim <name=n>", "size of another symbolic dimension; may be given several times", dimension)
+    .option("--low-rank <r>", "take the tangents of matrices as factors of this rank", wholeNumber(1))
+    .option("--per-example", "derivatives [k, batch] of each example's own loss", false)
+    .addOption(
+      choice("--parameters <kind>", "how the file takes the parameters", ["inputs", "initializers"]).default(
+        "inputs",
+      ),
+    )
+    .option("--trainable <regex>", "which stored tensors get tangents (default: all float ones)", pattern)
+    .option("--prediction <name>", "output that the loss reads (default: the first float one)")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  forwardgrad derive model.onnx --tangents 16 --batch 64 -o derivative.onnx
+  forwardgrad derive model.onnx --tangents 32 --batch 8 --low-rank 1 --per-example -o derivative.onnx`,
+    )
+    .action(async (path: string, flags: DeriveFlags) => {
+      const model = loadModel(path);
+      if (hasOpenBatch(model) && flags.batch === undefined) {
+        throw new Error(
+          `${path} leaves its batch axis open; say how many examples the derivative graph takes (--batch N).`,
+        );
+      }
+      const { trainable } = flags;
+      const objective = await compileObjective({
+        model,
+        loss: losses[flags.loss](),
+        runtime: nodeRuntime(),
+        batch: flags.batch ?? 1,
+        dimensions: flags.dim,
+        output: flags.prediction,
+        keepOutputs: true,
+        trainable: trainable && ((name) => trainable.test(name)),
+      });
+      const bytes = deriveFile(objective, flags);
+      await runFolder(dirname(flags.output)).write(basename(flags.output), bytes);
+      const names = Object.keys(objective.parameters);
+      console.error(
+        `${flags.output}: derivatives along ${flags.tangents} tangents of ${names.length} parameters (${names.join(", ")})`,
+      );
+    });
+}

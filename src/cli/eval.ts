@@ -1,0 +1,58 @@
+import type { Command } from "commander";
+import { datasets } from "../data/list.ts";
+import { type LossName, losses } from "../losses/losses.ts";
+import { nodeRuntime } from "../runtime/node.ts";
+import { evaluateModel } from "../train/evaluate-model.ts";
+import { floatOutput } from "../train/objective.ts";
+import { type DatasetChoice, openDataset } from "./datasets.ts";
+import { loadModel } from "./load-model.ts";
+import { addDataOptions, choice, wholeNumber } from "./options.ts";
+
+interface EvalFlags extends DatasetChoice {
+  readonly loss: LossName;
+  readonly output?: string;
+  readonly threads?: number;
+  readonly json: boolean;
+}
+
+export function addEvalCommand(program: Command): void {
+  const command = program
+    .command("eval")
+    .description("measure an ONNX model on a dataset's test examples")
+    .argument("<model.onnx>", "the model");
+  addDataOptions(
+    command,
+    datasets.map((entry) => entry.name),
+  )
+    .addOption(choice("--loss <name>", "loss", Object.keys(losses)).default("cross-entropy"))
+    .option("--output <name>", "output that the loss reads (default: the first float one)")
+    .option("--threads <n>", "threads (default: all cores)", wholeNumber(1))
+    .option("--json", "print one JSON object on stdout", false)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  forwardgrad eval runs/latest/model.onnx
+  forwardgrad eval runs/mnist/model.onnx --data mnist --data-dir ./mnist --json`,
+    )
+    .action(async (path: string, flags: EvalFlags) => {
+      const model = loadModel(path);
+      const { test } = await openDataset(flags);
+      const { loss, accuracy } = await evaluateModel({
+        model,
+        parameters: {},
+        examples: test,
+        loss: losses[flags.loss](),
+        output: flags.output ?? floatOutput(model),
+        runtime: nodeRuntime({ threads: flags.threads }),
+      });
+      if (flags.json)
+        process.stdout.write(
+          `${JSON.stringify({ testAccuracy: accuracy, testLoss: loss, examples: test.count })}\n`,
+        );
+      else {
+        const percent = accuracy === undefined ? "" : `test accuracy ${(100 * accuracy).toFixed(2)} %, `;
+        console.log(`${percent}test loss ${loss.toFixed(4)} on ${test.count.toLocaleString("en")} examples`);
+      }
+    });
+}

@@ -1,0 +1,82 @@
+import { SingleBar } from "cli-progress";
+import type { TrainEvent, TrainResult } from "../train/events.ts";
+
+/**
+ * Shows a training run on stderr: a bar with the time left on a terminal, lines elsewhere.
+ *
+ * @returns the result, or undefined when the run was interrupted
+ */
+export async function reportProgress(
+  events: AsyncGenerator<TrainEvent, void>,
+  folder: string,
+): Promise<TrainResult | undefined> {
+  const isTerminal = process.stderr.isTTY === true;
+  const bar = new SingleBar({
+    format: "{bar} {percentage} % · step {value}/{total} · loss {loss} · {eta_formatted} left",
+    stream: process.stderr,
+    hideCursor: true,
+    clearOnComplete: true,
+    etaBuffer: 100,
+  });
+  let average: number | undefined;
+  let result: TrainResult | undefined;
+  try {
+    for await (const event of events) {
+      switch (event.kind) {
+        case "start":
+          console.error(describeStart(event, folder));
+          if (isTerminal) bar.start(event.steps, event.step, { loss: "–" });
+          break;
+        case "step":
+          average = average === undefined ? event.loss : 0.98 * average + 0.02 * event.loss;
+          if (isTerminal) bar.update(event.step, { loss: average.toFixed(3) });
+          break;
+        case "epoch":
+          say(isTerminal ? bar : undefined, describeEpoch(event));
+          break;
+        case "interrupted":
+          bar.stop();
+          console.error(`Saved at step ${event.step} of ${event.steps} in ${folder}.`);
+          break;
+        case "done":
+          result = event.result;
+          if (event.resumedComplete)
+            say(isTerminal ? bar : undefined, `${folder} holds the complete run already.`);
+          break;
+      }
+    }
+  } finally {
+    bar.stop();
+  }
+  return result;
+}
+
+function describeStart(event: TrainEvent & { kind: "start" }, folder: string): string {
+  const resumed = event.step > 0 ? `, going on from step ${event.step}` : "";
+  const estimate =
+    event.tangents === 0
+      ? "exact gradients"
+      : `${event.tangents} tangents in ${event.dimension.toLocaleString("en")} dimensions`;
+  return (
+    `${event.model}: ${event.parameters.toLocaleString("en")} parameters, ${estimate}, learning rate ` +
+    `${event.learningRate.toPrecision(3)}, ${event.steps} steps of ${event.batch} examples${resumed} → ${folder}`
+  );
+}
+
+function describeEpoch(event: TrainEvent & { kind: "epoch" }): string {
+  const validation =
+    event.validationLoss === undefined
+      ? ""
+      : `, validation loss ${event.validationLoss.toFixed(4)}` +
+        (event.validationAccuracy === undefined
+          ? ""
+          : `, accuracy ${(100 * event.validationAccuracy).toFixed(2)} %`);
+  return `epoch ${event.epoch} (step ${event.step}/${event.steps}): train loss ${event.trainLoss.toFixed(4)}${validation}`;
+}
+
+/** A line above the bar. */
+function say(bar: SingleBar | undefined, line: string): void {
+  if (bar) process.stderr.write("\r\x1b[K");
+  console.error(line);
+  bar?.updateETA();
+}

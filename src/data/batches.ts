@@ -1,0 +1,93 @@
+import { permutation } from "../random/permutation.ts";
+import { fold, type Key } from "../random/threefry.ts";
+import { type Examples, exampleSize } from "./dataset.ts";
+
+/**
+ * Sets examples aside for validation, by a seeded permutation of 0 … count − 1.
+ * @returns the indices of both parts; together they hold every index once.
+ * @throws when validationCount is not in [0, count).
+ */
+export function splitValidation(
+  count: number,
+  validationCount: number,
+  key: Key,
+): { train: Uint32Array; validation: Uint32Array } {
+  if (!Number.isInteger(validationCount) || validationCount < 0 || validationCount >= count) {
+    throw new Error(
+      `splitValidation: ${validationCount} validation examples asked of ${count}, expected a whole number ` +
+        `from 0 to ${count - 1}, so that some are left to train on; ask for fewer`,
+    );
+  }
+  const order = permutation(key, count);
+  return { train: order.slice(validationCount), validation: order.slice(0, validationCount) };
+}
+
+/** The order in which an epoch visits `indices`: a pure function of the key and the epoch. */
+export function epochOrder(indices: Uint32Array, key: Key, epoch: number): Uint32Array {
+  const order = permutation(fold(key, epoch), indices.length);
+  return order.map((position) => indices[position] as number);
+}
+
+/**
+ * Copies the examples `indices[start] … indices[start + size − 1]` into arrays the caller owns.
+ * @param inputs [size, ...shape]; byte pixels arrive divided by 255.
+ * @param labels [size] class indices (BigInt64Array), or [size, ...targetShape] targets (Float32Array).
+ * @throws when the range leaves `indices`, an index leaves the examples, or an array has the wrong length or type.
+ */
+export function readBatch(
+  examples: Examples,
+  indices: Uint32Array,
+  start: number,
+  size: number,
+  inputs: Float32Array,
+  labels: BigInt64Array | Float32Array,
+): void {
+  if (start < 0 || size < 0 || start + size > indices.length) {
+    throw new Error(
+      `readBatch: examples ${start} to ${start + size - 1} asked of ${indices.length} indices; ` +
+        "make the last batch smaller or leave it out",
+    );
+  }
+  const inputSize = exampleSize(examples);
+  checkBatchLength("inputs", inputs.length, size, inputSize);
+  const scale = examples.inputs instanceof Uint8Array ? 255 : 1;
+  const labelSize = examples.labels.length / examples.count;
+  checkLabelType(examples, labels);
+  checkBatchLength("labels", labels.length, size, labelSize);
+
+  for (let row = 0; row < size; row++) {
+    const example = indices[start + row] as number;
+    if (example >= examples.count) {
+      throw new Error(
+        `readBatch: index ${example} at position ${start + row}, expected 0 to ${examples.count - 1}; ` +
+          "use the indices of this split",
+      );
+    }
+    for (let i = 0; i < inputSize; i++) {
+      inputs[row * inputSize + i] = (examples.inputs[example * inputSize + i] as number) / scale;
+    }
+    for (let i = 0; i < labelSize; i++) {
+      const label = examples.labels[example * labelSize + i] as number;
+      if (labels instanceof BigInt64Array) labels[row * labelSize + i] = BigInt(label);
+      else labels[row * labelSize + i] = label;
+    }
+  }
+}
+
+function checkBatchLength(what: string, received: number, size: number, each: number): void {
+  if (received === size * each) return;
+  throw new Error(
+    `readBatch: ${what} array has ${received} numbers, expected ${size * each} ` +
+      `(${size} examples of ${each}); allocate it for this batch size`,
+  );
+}
+
+function checkLabelType(examples: Examples, labels: BigInt64Array | Float32Array): void {
+  const classes = examples.labels instanceof Int32Array;
+  if (classes === labels instanceof BigInt64Array) return;
+  throw new Error(
+    classes
+      ? "readBatch: the examples have class labels, received a Float32Array for them; pass a BigInt64Array"
+      : "readBatch: the examples have target values, received a BigInt64Array for them; pass a Float32Array",
+  );
+}

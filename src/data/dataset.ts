@@ -1,0 +1,104 @@
+import type { FileStore, RemoteFiles } from "./store.ts";
+
+/** The label of an example whose loss is left out, as in PyTorch's `ignore_index`. */
+export const IGNORED_LABEL = -100;
+
+/** Examples of one split. */
+export interface Examples {
+  readonly count: number;
+  /** Shape of one example, without the batch axis. */
+  readonly shape: readonly number[];
+  /** count × shape, row-major. Bytes are pixels and stand for value / 255. */
+  readonly inputs: Uint8Array | Float32Array;
+  /** One class index an example (Int32Array), or target values (Float32Array, count × targetShape). */
+  readonly labels: Int32Array | Float32Array;
+}
+
+export interface Dataset {
+  readonly name: string;
+  readonly classes: number;
+  /** Mean and standard deviation of the training pixels in [0,1], for the normalization inside the model. */
+  readonly normalization: { readonly mean: number; readonly standardDeviation: number };
+  readonly train: Examples;
+  readonly test: Examples;
+}
+
+/** A dataset that can be asked for by name. */
+export interface DatasetEntry {
+  readonly name: string;
+  /** One line for listings. */
+  readonly summary: string;
+  /** The files it reads from `store`; undefined when the program makes the data itself. */
+  readonly files?: RemoteFiles;
+  /** @throws when the dataset reads files and `store` is missing, or a file is missing or damaged. */
+  load(options: { readonly store?: FileStore; readonly seed: number }): Promise<Dataset>;
+}
+
+/** How many numbers one example has: the product of its shape. */
+export function exampleSize(examples: Examples): number {
+  return examples.shape.reduce((product, size) => product * size, 1);
+}
+
+/**
+ * Checks that examples can be trained on: lengths agree, numbers are finite, and class labels lie in
+ * [0, classes) or are −100 (ignored).
+ * @throws an Error that names the split, the first bad example and the fix.
+ */
+export function checkExamples(examples: Examples, name: string, classes: number): void {
+  checkLengths(examples, name);
+  if (examples.inputs instanceof Float32Array) checkFinite(examples.inputs, examples.count, name, "inputs");
+  if (examples.labels instanceof Float32Array) checkFinite(examples.labels, examples.count, name, "targets");
+  else checkClasses(examples.labels, name, classes);
+}
+
+function checkLengths({ count, shape, inputs, labels }: Examples, name: string): void {
+  if (!Number.isInteger(count) || count < 1) {
+    throw new Error(
+      `${name}: count is ${count}, expected a whole number of at least 1; give at least one example`,
+    );
+  }
+  const badSize = shape.find((size) => !Number.isInteger(size) || size < 1);
+  if (badSize !== undefined) {
+    throw new Error(
+      `${name}: shape [${shape}] holds ${badSize}, expected whole numbers of at least 1; leave out the batch axis`,
+    );
+  }
+  const expected = shape.reduce((product, size) => product * size, count);
+  if (inputs.length !== expected) {
+    throw new Error(
+      `${name}: inputs hold ${inputs.length} numbers, expected ${expected} (${count} examples of shape [${shape}]); ` +
+        "correct count or shape, or drop incomplete examples",
+    );
+  }
+  if (labels instanceof Int32Array && labels.length !== count) {
+    throw new Error(
+      `${name}: ${labels.length} labels for ${count} examples, expected one class index an example; ` +
+        "check that inputs and labels come from the same split",
+    );
+  }
+  if (labels instanceof Float32Array && (labels.length === 0 || labels.length % count !== 0)) {
+    throw new Error(
+      `${name}: targets hold ${labels.length} numbers, expected a multiple of the ${count} examples; ` +
+        "give every example as many target values",
+    );
+  }
+}
+
+function checkFinite(values: Float32Array, count: number, name: string, what: string): void {
+  const position = values.findIndex((value) => !Number.isFinite(value));
+  if (position === -1) return;
+  const example = Math.floor(position / (values.length / count));
+  throw new Error(
+    `${name}: example ${example} has ${values[position]} among its ${what}, expected finite numbers; ` +
+      "remove the example or fill in the value",
+  );
+}
+
+function checkClasses(labels: Int32Array, name: string, classes: number): void {
+  const example = labels.findIndex((label) => label !== IGNORED_LABEL && (label < 0 || label >= classes));
+  if (example === -1) return;
+  throw new Error(
+    `${name}: example ${example} has label ${labels[example]}, expected 0 to ${classes - 1} ` +
+      `(or ${IGNORED_LABEL} to ignore it); correct the label or the number of classes`,
+  );
+}

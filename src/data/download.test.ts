@@ -1,0 +1,130 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { downloadStore, sha256 } from "./download.ts";
+import { folderCache } from "./node-store.ts";
+
+const content = new TextEncoder().encode("handwritten digits ".repeat(100));
+const packed = gzipSync(content);
+const folder = mkdtempSync(join(tmpdir(), "forwardgrad-download-"));
+const requests: string[] = [];
+let address = "";
+let reported: string[] = [];
+
+const server = createServer((request, response) => {
+  const url = request.url ?? "";
+  requests.push(url);
+  if (url.startsWith("/good/")) response.end(packed);
+  else if (url.startsWith("/encoded/")) response.setHeader("Content-Encoding", "gzip").end(packed);
+  else if (url.startsWith("/other/")) response.end(gzipSync("other digits"));
+  else if (url.startsWith("/short/")) response.end(packed.subarray(0, packed.length - 9));
+  else if (url.startsWith("/broken/")) {
+    response.writeHead(200, { "Content-Length": packed.length });
+    response.write(packed.subarray(0, 20), () => response.destroy());
+  } else if (!url.startsWith("/silent/")) response.writeHead(404).end("<html>");
+});
+
+beforeAll(async () => {
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const bound = server.address();
+  if (bound === null || typeof bound === "string") throw new Error("the test server has no port");
+  address = `http://127.0.0.1:${bound.port}`;
+});
+
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+  rmSync(folder, { recursive: true });
+});
+
+beforeEach(() => {
+  requests.length = 0;
+  reported = [];
+});
+
+async function store(cacheName: string, ...mirrors: string[]) {
+  return downloadStore({
+    files: {
+      mirrors: mirrors.map((mirror) => `${address}/${mirror}/`),
+      sha256: { digits: await sha256(content) },
+    },
+    cache: folderCache(join(folder, cacheName)),
+    fetch,
+    timeoutSeconds: 0.5,
+    report: (line) => reported.push(line),
+  });
+}
+
+test("a good file is downloaded once, checked and kept", async () => {
+  const first = await store("good", "good");
+  expect(await first.read("digits")).toEqual(content);
+  expect(await first.read("letters")).toBeUndefined();
+  expect(await first.read("toString")).toBeUndefined();
+  const second = await store("good", "good");
+  expect(Array.from((await second.read("digits")) ?? [])).toEqual(Array.from(content));
+  expect(requests).toEqual(["/good/digits.gz"]);
+  expect(readdirSync(join(folder, "good"))).toEqual(["digits"]);
+});
+
+test("a file that the server marks as encoded is taken as well", async () => {
+  expect(await (await store("encoded", "encoded")).read("digits")).toEqual(content);
+});
+
+test("bad mirrors are passed over", async () => {
+  const mirrors = ["missing", "other", "short", "broken", "silent", "good"];
+  expect(await (await store("passed", ...mirrors)).read("digits")).toEqual(content);
+  expect(requests).toEqual(mirrors.map((mirror) => `/${mirror}/digits.gz`));
+});
+
+test("when every mirror fails, each has its reason and nothing is kept", async () => {
+  const failing = await store("failed", "missing", "other", "short", "broken", "silent");
+  const error = await failing.read("digits").then(
+    () => new Error("no error"),
+    (reason: Error) => reason,
+  );
+  const lines = error.message.split("\n");
+  expect(lines[0]).toBe("digits: no mirror gave the file:");
+  expect(lines[1]).toBe(`  ${address}/missing/digits.gz: HTTP status 404 Not Found`);
+  expect(lines[2]).toContain(
+    `SHA-256 of the 12 uncompressed bytes is ${await sha256(new TextEncoder().encode("other digits"))}`,
+  );
+  expect(lines[3]).toContain("truncated or damaged gzip");
+  expect(lines[4]).toMatch(/broken\/digits.gz: .*(terminated|closed|aborted)/);
+  expect(lines[5]).toMatch(/silent\/digits.gz: .*timeout/);
+  expect(lines[6]).toContain("pass their folder with --data-dir");
+  expect(() => readdirSync(join(folder, "failed"))).toThrow("ENOENT");
+});
+
+test("an address nobody answers gives the network's reason", async () => {
+  const unreachable = downloadStore({
+    files: { mirrors: ["http://127.0.0.1:1/"], sha256: { digits: "00" } },
+    cache: folderCache(join(folder, "unreachable")),
+    fetch,
+  });
+  await expect(unreachable.read("digits")).rejects.toThrow(/127\.0\.0\.1:1\/digits\.gz: fetch failed \(.+\)/);
+});
+
+test("a damaged cached file is downloaded again", async () => {
+  await (await store("damaged", "good")).read("digits");
+  writeFileSync(join(folder, "damaged", "digits"), content.subarray(1));
+  expect(await (await store("damaged", "good")).read("digits")).toEqual(content);
+  expect(requests.length).toBe(2);
+  expect(reported).toContain(`digits in folder ${join(folder, "damaged")} is damaged: downloading it again`);
+  expect(Array.from(readFileSync(join(folder, "damaged", "digits")))).toEqual(Array.from(content));
+});
+
+test("a cache that cannot be written to does not lose the download", async () => {
+  writeFileSync(join(folder, "blocked"), "a file where the folder should be");
+  const cache = { ...folderCache(join(folder, "blocked")), read: async () => undefined };
+  const blocked = downloadStore({
+    files: { mirrors: [`${address}/good/`], sha256: { digits: await sha256(content) } },
+    cache,
+    fetch,
+    report: (line) => reported.push(line),
+  });
+  expect(await blocked.read("digits")).toEqual(content);
+  expect(reported.at(-1)).toContain("cannot be kept in");
+});

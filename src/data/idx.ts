@@ -1,0 +1,104 @@
+/**
+ * The IDX file format: two zero bytes, a type byte, the number of dimensions, then each dimension and the data,
+ * big-endian. Source: http://yann.lecun.com/exdb/mnist/ ("The IDX file format").
+ */
+
+const UNSIGNED_BYTE = 0x08;
+
+/** What the other type bytes of the format stand for. */
+const otherTypes: Readonly<Record<number, string>> = {
+  9: "signed bytes",
+  11: "16-bit integers",
+  12: "32-bit integers",
+  13: "32-bit floats",
+  14: "64-bit floats",
+};
+
+/**
+ * Reads an IDX file of unsigned bytes.
+ * @param source the file's name, for messages.
+ * @returns the shape, as many numbers as the file has dimensions, and a view of the data in `bytes`.
+ * @throws when the header is not IDX, or the length is not exactly what the header announces.
+ */
+export function parseIdx(bytes: Uint8Array, source: string): { shape: number[]; data: Uint8Array } {
+  const dimensions = readMagic(bytes, source);
+  const header = 4 + 4 * dimensions;
+  if (bytes.length < header) {
+    throw new Error(
+      `${source}: truncated IDX header, received ${bytes.length} bytes, expected at least ${header} ` +
+        `for ${dimensions} dimensions; get the file again`,
+    );
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const shape = Array.from({ length: dimensions }, (_, axis) => view.getUint32(4 + 4 * axis));
+  if (shape.includes(0)) {
+    throw new Error(
+      `${source}: IDX shape [${shape}] has a dimension of size 0, expected at least 1; get the file again`,
+    );
+  }
+  const expected = shape.reduce((product, size) => product * size, 1) + header;
+  if (bytes.length !== expected) {
+    const problem = bytes.length < expected ? "truncated IDX file" : "trailing bytes after the IDX data";
+    throw new Error(
+      `${source}: ${problem}, received ${bytes.length} bytes, expected ${expected} ` +
+        `(${header} of header and shape [${shape}]); get the file again`,
+    );
+  }
+  return { shape, data: bytes.subarray(header) };
+}
+
+/** Checks the four magic bytes and returns the number of dimensions. */
+function readMagic(bytes: Uint8Array, source: string): number {
+  const [first, second, type, dimensions] = bytes;
+  if (first === undefined || second === undefined || type === undefined || dimensions === undefined) {
+    throw new Error(
+      `${source}: truncated IDX header, received ${bytes.length} bytes, expected at least 8; get the file again`,
+    );
+  }
+  const magic = [first, second, type, dimensions].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const expected = `expected an IDX file of unsigned bytes (0x000008 and the number of dimensions, 01 to 04)`;
+  if (isGzip(bytes)) {
+    throw new Error(
+      `${source}: magic number 0x${magic} is gzip, ${expected}; decompress it first or name it .gz`,
+    );
+  }
+  if (first === 0 && second === 0 && otherTypes[type] !== undefined) {
+    throw new Error(
+      `${source}: magic number 0x${magic} stands for ${otherTypes[type]}, ${expected}; convert the file to bytes`,
+    );
+  }
+  if (first !== 0 || second !== 0 || type !== UNSIGNED_BYTE || dimensions < 1 || dimensions > 4) {
+    throw new Error(`${source}: magic number 0x${magic}, ${expected}; check that this is the right file`);
+  }
+  return dimensions;
+}
+
+/** Whether the bytes begin like a gzip file (RFC 1952, section 2.3.1). */
+export function isGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
+}
+
+/**
+ * Decompresses a gzip file; its CRC-32 and length are checked on the way.
+ * @param source the file's name, for messages.
+ * @throws when the bytes are not gzip, are truncated or are damaged.
+ */
+export async function gunzip(bytes: Uint8Array, source: string): Promise<Uint8Array> {
+  if (!isGzip(bytes)) {
+    const received = Array.from(bytes.subarray(0, 2), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    throw new Error(
+      `${source}: not gzip, received ${bytes.length} bytes that begin with "${received}", expected "1f8b"; ` +
+        "get the file again, or drop .gz from its name if it is not compressed",
+    );
+  }
+  const stream = new Blob([Uint8Array.from(bytes)]).stream().pipeThrough(new DecompressionStream("gzip"));
+  try {
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  } catch (error) {
+    throw new Error(
+      `${source}: truncated or damaged gzip, received ${bytes.length} bytes that do not decompress ` +
+        `(${error instanceof Error ? error.message : String(error)}); get the file again`,
+      { cause: error },
+    );
+  }
+}

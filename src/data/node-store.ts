@@ -1,0 +1,48 @@
+import { statSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { makeFolder, readIfPresent, writeAtomically } from "./node-files.ts";
+import type { FileCache, FileStore } from "./store.ts";
+
+/**
+ * The files of a folder.
+ * @throws when the folder does not exist.
+ */
+export function folderStore(directory: string): FileStore {
+  const folder = resolve(directory);
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new Error(`${folder}: no such folder, expected one with the dataset's files; correct --data-dir`);
+  }
+  return { describe: `folder ${folder}`, read: (name) => readIfPresent(join(folder, name)) };
+}
+
+/** A cache in a folder, made on the first write. Files appear whole: temporary file, fsync, rename. */
+export function folderCache(directory: string): FileCache {
+  const folder = resolve(directory);
+  return {
+    describe: `folder ${folder}`,
+    read: (name) => readIfPresent(join(folder, name)),
+    async write(name, bytes) {
+      makeFolder(folder);
+      const path = join(folder, name);
+      // Two processes may fill the same cache at once.
+      await writeAtomically(path, bytes, `${path}.${process.pid}.${crypto.randomUUID()}.tmp`);
+    },
+  };
+}
+
+/**
+ * The folder in which this program keeps downloads: %LOCALAPPDATA%\forwardgrad\Cache on Windows,
+ * ~/Library/Caches/forwardgrad on macOS, elsewhere $XDG_CACHE_HOME/forwardgrad or ~/.cache/forwardgrad.
+ */
+export function cacheDirectory(
+  platform: string = process.platform,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  home: string = homedir(),
+): string {
+  if (platform === "win32") {
+    return join(environment.LOCALAPPDATA || join(home, "AppData", "Local"), "forwardgrad", "Cache");
+  }
+  if (platform === "darwin") return join(home, "Library", "Caches", "forwardgrad");
+  return join(environment.XDG_CACHE_HOME || join(home, ".cache"), "forwardgrad");
+}

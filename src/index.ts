@@ -1,0 +1,132 @@
+/** forwardgrad: train ONNX models with forward passes only. The catalogue, by layer. */
+
+// ad: graph to graph
+export { checkDerivatives, type DerivativeCheck, type DerivativeReport, type Evaluate } from "./ad/check.ts";
+export { derivativeGraph, type TangentForm } from "./ad/derivatives.ts";
+export { gradientGraph, localGradientGraph } from "./ad/gradient.ts";
+export { transposeLinear } from "./ad/pullback.ts";
+export { pushforward } from "./ad/pushforward.ts";
+export { activationSites, type Site } from "./ad/sites.ts";
+// aggregate: from derivatives and the Gram matrix to coefficients
+export type { Aggregator } from "./aggregate/aggregator.ts";
+export { type AggregatorName, aggregators } from "./aggregate/aggregators.ts";
+export { expectedProjectionCosine } from "./aggregate/expected-cosine.ts";
+export { projection } from "./aggregate/projection.ts";
+// data
+export { epochOrder, readBatch, splitValidation } from "./data/batches.ts";
+export { checkExamples, type Dataset, type DatasetEntry, type Examples } from "./data/dataset.ts";
+export { type DownloadOptions, downloadStore } from "./data/download.ts";
+export { type GlyphOptions, glyphs } from "./data/glyphs.ts";
+export { gunzip, parseIdx } from "./data/idx.ts";
+export { datasetNamed, datasets } from "./data/list.ts";
+export { mnist } from "./data/mnist.ts";
+export type { FileCache, FileStore } from "./data/store.ts";
+// linalg
+export { logGamma } from "./linalg/log-gamma.ts";
+// losses
+export { binaryCrossEntropy } from "./losses/binary-cross-entropy.ts";
+export { type CrossEntropyOptions, crossEntropy, ignoredLabel } from "./losses/cross-entropy.ts";
+export { attachLoss, type Loss } from "./losses/loss.ts";
+export { type LossName, losses } from "./losses/losses.ts";
+export { meanSquaredError } from "./losses/mean-squared-error.ts";
+// models
+export { type ActivationName, activations, type MlpOptions, mlp } from "./models/mlp.ts";
+export { type ModelName, models } from "./models/models.ts";
+// onnx: graphs and files
+export { type Binding, bindInputs, hasOpenBatch } from "./onnx/bind.ts";
+export {
+  type DecodeOptions,
+  decodeModel,
+  type Model,
+  type ModelValue,
+  supportedOpsets,
+} from "./onnx/decode.ts";
+export { type EncodeOptions, encodeGraph, encodeModel } from "./onnx/encode.ts";
+export {
+  type Attribute,
+  type Attributes,
+  float,
+  type Graph,
+  initializersToInputs,
+  int,
+  ints,
+  type Node,
+  prune,
+  string,
+  type Value,
+} from "./onnx/graph.ts";
+export { printModel } from "./onnx/print.ts";
+export {
+  type DType,
+  float32,
+  float64,
+  int64,
+  type Tensor,
+  type TensorData,
+  tensor,
+  toNumbers,
+  zeros,
+} from "./onnx/tensor.ts";
+// ops: what each ONNX op means, and the graph builder
+export { emittedOpset, GraphBuilder } from "./ops/builder.ts";
+export { catalogue, type OpName, opNames } from "./ops/catalogue.ts";
+export type { FactoredTangent, Op, Operand, Tangent } from "./ops/op.ts";
+export { upgradeGraph } from "./ops/upgrade.ts";
+// optim
+export type { Arrays, Optimizer } from "./optim/optimizer.ts";
+export { type OptimizerName, optimizers } from "./optim/optimizers.ts";
+export { type Schedule, type ScheduleName, schedules } from "./optim/schedules.ts";
+export { type SgdOptions, sgd } from "./optim/sgd.ts";
+// random: numbers as a function of seed, stream and place
+export { fillNormal } from "./random/normal.ts";
+export { permutation } from "./random/permutation.ts";
+export { fillRademacher } from "./random/rademacher.ts";
+export { fold, type Key, keyFromSeed, threefry2x32 } from "./random/threefry.ts";
+export { fillUniform } from "./random/uniform.ts";
+// runtime: what any engine must offer; the engines are in forwardgrad/node
+export { evaluate } from "./runtime/evaluate.ts";
+export { type ProbeOptions, probe } from "./runtime/probe.ts";
+export type { Runtime, Session, SessionOptions, Tensors } from "./runtime/runtime.ts";
+// tangents
+export { combine } from "./tangents/combine.ts";
+export { gaussian } from "./tangents/gaussian.ts";
+export { gram } from "./tangents/gram.ts";
+export { type LowRankOptions, lowRank } from "./tangents/low-rank.ts";
+export { rademacher } from "./tangents/rademacher.ts";
+export type { Sampler, SamplerOptions } from "./tangents/sampler.ts";
+export { type SamplerName, samplers } from "./tangents/samplers.ts";
+export { type SphereOptions, sphere } from "./tangents/sphere.ts";
+export {
+  createTangentSet,
+  drawTangents,
+  type ParameterShape,
+  type TangentPart,
+  type TangentSet,
+  tangentFeeds,
+} from "./tangents/tangent-set.ts";
+
+// train
+export { activationsEstimator } from "./train/activations.ts";
+export { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./train/checkpoint.ts";
+export { type DeriveOptions, deriveFile } from "./train/derive.ts";
+export { DivergenceError } from "./train/divergence.ts";
+export type { Estimate, Estimator } from "./train/estimator.ts";
+export { type EvaluateOptions, type Evaluation, evaluateModel } from "./train/evaluate-model.ts";
+export type { TrainEvent, TrainResult } from "./train/events.ts";
+export { cosine, exactGradient } from "./train/exact.ts";
+export type { ExampleArrays } from "./train/example-arrays.ts";
+export { defaultLearningRate, type LearningRateRule } from "./train/learning-rate.ts";
+export {
+  compileObjective,
+  type Differentiable,
+  encodeModelFile,
+  graphObjective,
+  type Objective,
+  type ObjectiveOptions,
+  type Parameter,
+} from "./train/objective.ts";
+export { createEstimator, type EstimatorSettings, type TrainSettings } from "./train/prepare.ts";
+export type { RunStore } from "./train/run-store.ts";
+export { decodeSafetensors, encodeSafetensors } from "./train/safetensors.ts";
+export { type TrainOptions, train } from "./train/train.ts";
+export { type EstimatorOptions, weightsEstimator } from "./train/weights.ts";

@@ -1,0 +1,310 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import {
+  type AttributeProto,
+  AttributeProto_AttributeType as AttributeType,
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  type TensorProto,
+  TensorProto_DataLocation,
+  type ValueInfoProto,
+} from "onnx-buf";
+import { type Attribute, describeNode, formatShape, type Node } from "./graph.ts";
+import {
+  bytesPerElement,
+  type DType,
+  dataFromBytes,
+  dtypeFromNumber,
+  elementCount,
+  type Tensor,
+  tensorOf,
+} from "./tensor.ts";
+
+/** An input or output of a model file; a dimension is a number, a symbol's name, or unknown. */
+export interface ModelValue {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly dimensions: readonly (number | string | undefined)[];
+}
+
+/** A decoded ONNX file: what training needs of it, beside the message it came from, which saving starts from. */
+export interface Model {
+  /** Where it came from, for messages. */
+  readonly source: string;
+  readonly proto: ModelProto;
+  readonly name: string;
+  readonly opset: number;
+  readonly inputs: readonly ModelValue[];
+  readonly outputs: readonly ModelValue[];
+  readonly nodes: readonly Node[];
+  readonly initializers: ReadonlyMap<string, Tensor>;
+}
+
+export interface DecodeOptions {
+  /** The file's name, for messages. */
+  readonly source?: string;
+  /** Reads a file of external tensor data, by its location relative to the model file. */
+  readonly external?: (location: string) => Uint8Array;
+}
+
+/** Opset versions of the default domain that are read. */
+export const supportedOpsets = { oldest: 13, newest: 24 } as const;
+
+/**
+ * Decodes an ONNX file.
+ *
+ * @throws when the bytes are not an ONNX model, are truncated, use an opset outside 13 to 24, name a value twice,
+ * read a value that nothing computes, or contain a cycle; the message names the file and the node.
+ */
+export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {
+  const source = options.source ?? "the model";
+  const proto = parseProto(bytes, source);
+  const graph = proto.graph;
+  if (!graph || proto.irVersion <= 0n || graph.node.length === 0) {
+    throw new Error(
+      `${source} is not an ONNX model: expected a graph with at least one node and an IR version, received ` +
+        `${bytes.length} bytes with ${graph ? `${graph.node.length} nodes` : "no graph"}; pass a complete .onnx file.`,
+    );
+  }
+  const opset = opsetOf(proto, source);
+  const initializers = new Map<string, Tensor>();
+  for (const initializer of graph.initializer)
+    initializers.set(initializer.name, decodeTensor(initializer, source, options.external));
+  if (graph.sparseInitializer.length > 0) {
+    throw new Error(
+      `${source} has sparse initializers ('${graph.sparseInitializer[0]?.values?.name ?? "?"}'), which are not ` +
+        "supported; export the model with dense weights.",
+    );
+  }
+  const inputs = graph.input
+    .filter((input) => !initializers.has(input.name))
+    .map((input) => decodeValue(input, source));
+  const outputs = graph.output.map((output) => decodeValue(output, source));
+  const nodes = sortNodes(
+    graph.node.map((node) => decodeNode(node, source)),
+    new Set([...inputs.map((input) => input.name), ...initializers.keys()]),
+    source,
+  );
+  const computed = new Set(nodes.flatMap((node) => node.outputs));
+  for (const output of outputs) {
+    if (!computed.has(output.name) && !initializers.has(output.name) && !inputs.includes(output)) {
+      const isInput = inputs.some((input) => input.name === output.name);
+      if (!isInput) throw new Error(`${source}: nothing computes the graph output '${output.name}'.`);
+    }
+  }
+  return { source, proto, name: graph.name, opset, inputs, outputs, nodes, initializers };
+}
+
+function parseProto(bytes: Uint8Array, source: string): ModelProto {
+  try {
+    return fromBinary(ModelProtoSchema, bytes);
+  } catch (cause) {
+    throw new Error(
+      `${source} is not a complete ONNX file: expected a protobuf ModelProto, received ${bytes.length} bytes that ` +
+        `stop making sense (${(cause as Error).message}); check that the file was copied whole.`,
+      { cause },
+    );
+  }
+}
+
+function opsetOf(proto: ModelProto, source: string): number {
+  const found = proto.opsetImport.find((entry) => entry.domain === "" || entry.domain === "ai.onnx");
+  const opset = Number(found?.version ?? 0);
+  if (opset < supportedOpsets.oldest || opset > supportedOpsets.newest) {
+    throw new Error(
+      `${source} uses opset ${found ? opset : "none"} of the default ONNX domain; expected ` +
+        `${supportedOpsets.oldest} to ${supportedOpsets.newest}. Export it again with an opset_version in that range, ` +
+        "or convert it with onnx.version_converter.",
+    );
+  }
+  return opset;
+}
+
+function decodeValue(info: ValueInfoProto, source: string): ModelValue {
+  const type = info.type?.value;
+  if (type?.case !== "tensorType") {
+    throw new Error(
+      `${source}: '${info.name}' is a ${type?.case ?? "value without a type"}; expected a tensor. Sequences, maps and ` +
+        "optional values are not supported; export the model with tensor inputs and outputs.",
+    );
+  }
+  const dtype = dtypeFromNumber(type.value.elemType);
+  if (!dtype) {
+    throw new Error(
+      `${source}: '${info.name}' has ONNX element type ${type.value.elemType}, which is not supported.`,
+    );
+  }
+  const dimensions = (type.value.shape?.dim ?? []).map((dimension) => {
+    if (dimension.value.case === "dimValue") return Number(dimension.value.value);
+    return dimension.value.case === "dimParam" && dimension.value.value !== ""
+      ? dimension.value.value
+      : undefined;
+  });
+  return { name: info.name, dtype, dimensions };
+}
+
+/** Decodes a tensor; external data is read through `external`. */
+export function decodeTensor(
+  proto: TensorProto,
+  source: string,
+  external?: (location: string) => Uint8Array,
+): Tensor {
+  const dtype = dtypeFromNumber(proto.dataType);
+  if (!dtype) {
+    throw new Error(
+      `${source}: tensor '${proto.name}' has ONNX element type ${proto.dataType}, which is not supported.`,
+    );
+  }
+  const shape = proto.dims.map(Number);
+  const count = elementCount(shape);
+  const isExternal = proto.dataLocation === TensorProto_DataLocation.EXTERNAL;
+  const bytes = isExternal ? externalBytes(proto, source, external) : proto.rawData;
+  if (isExternal || bytes.length > 0) {
+    const expected = count * bytesPerElement(dtype);
+    if (bytes.length !== expected) {
+      throw new Error(
+        `${source}: tensor '${proto.name}' of ${dtype} ${formatShape(shape)} needs ${expected} bytes, received ` +
+          `${bytes.length}; the file is damaged or was cut off.`,
+      );
+    }
+    return { dtype, shape, data: dataFromBytes(dtype, bytes) };
+  }
+  const listed: readonly (number | bigint)[] =
+    dtype === "float32"
+      ? proto.floatData
+      : dtype === "float64"
+        ? proto.doubleData
+        : dtype === "int64"
+          ? proto.int64Data
+          : dtype === "uint32" || dtype === "uint64"
+            ? proto.uint64Data
+            : proto.int32Data;
+  if (listed.length !== count) {
+    throw new Error(
+      `${source}: tensor '${proto.name}' of ${dtype} ${formatShape(shape)} needs ${count} elements, received ` +
+        `${listed.length}; the file is damaged or was cut off.`,
+    );
+  }
+  return tensorOf(dtype, listed as readonly number[], shape);
+}
+
+function externalBytes(
+  proto: TensorProto,
+  source: string,
+  external?: (location: string) => Uint8Array,
+): Uint8Array {
+  const entries = new Map(proto.externalData.map((entry) => [entry.key, entry.value]));
+  const location = entries.get("location") ?? "";
+  // The location must stay inside the model's folder, or a model file could read any file of the machine.
+  if (location === "" || /^([/\\]|[A-Za-z]:)/.test(location) || location.split(/[/\\]/).includes("..")) {
+    throw new Error(
+      `${source}: tensor '${proto.name}' keeps its data at '${location}'; expected a file beside the model.`,
+    );
+  }
+  if (!external) {
+    throw new Error(
+      `${source}: tensor '${proto.name}' keeps its data in '${location}'; pass \`external\` to read that file.`,
+    );
+  }
+  const file = external(location);
+  const offset = Number(entries.get("offset") ?? 0);
+  const length = entries.has("length") ? Number(entries.get("length")) : file.length - offset;
+  if (!(offset >= 0 && length >= 0 && offset + length <= file.length)) {
+    throw new Error(
+      `${source}: tensor '${proto.name}' needs bytes ${offset} to ${offset + length} of '${location}', which has ` +
+        `${file.length}; the data file is damaged or belongs to another model.`,
+    );
+  }
+  return file.subarray(offset, offset + length);
+}
+
+function decodeNode(proto: NodeProto, source: string): Node {
+  const attributes: Record<string, Attribute> = {};
+  for (const attribute of proto.attribute) {
+    const decoded = decodeAttribute(attribute, source);
+    if (decoded) attributes[attribute.name] = decoded;
+  }
+  return {
+    name: proto.name,
+    op: proto.opType,
+    domain: proto.domain === "ai.onnx" ? "" : proto.domain,
+    inputs: proto.input,
+    outputs: proto.output,
+    attributes,
+  };
+}
+
+function decodeAttribute(proto: AttributeProto, source: string): Attribute | undefined {
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  switch (proto.type) {
+    case AttributeType.INT:
+      return { type: "int", value: Number(proto.i) };
+    case AttributeType.FLOAT:
+      return { type: "float", value: proto.f };
+    case AttributeType.STRING:
+      return { type: "string", value: text(proto.s) };
+    case AttributeType.INTS:
+      return { type: "ints", value: proto.ints.map(Number) };
+    case AttributeType.FLOATS:
+      return { type: "floats", value: proto.floats };
+    case AttributeType.STRINGS:
+      return { type: "strings", value: proto.strings.map(text) };
+    case AttributeType.TENSOR:
+      return proto.t ? { type: "tensor", value: decodeTensor(proto.t, source) } : undefined;
+    default:
+      // Subgraphs and the rest occur only on ops that the catalogue refuses by name.
+      return undefined;
+  }
+}
+
+/** Topological order that keeps the file's order wherever it is valid. */
+function sortNodes(nodes: readonly Node[], available: ReadonlySet<string>, source: string): Node[] {
+  const producer = new Map<string, Node>();
+  for (const node of nodes) {
+    for (const output of node.outputs) {
+      if (output === "") continue;
+      if (producer.has(output) || available.has(output)) {
+        throw new Error(
+          `${source}: the value '${output}' is computed twice, the second time by ${describeNode(node)}.`,
+        );
+      }
+      producer.set(output, node);
+    }
+  }
+  const sorted: Node[] = [];
+  const state = new Map<Node, "open" | "done">();
+  for (const start of nodes) {
+    // An explicit stack: imported graphs can be deeper than the call stack.
+    const stack = [start];
+    while (stack.length > 0) {
+      const node = stack[stack.length - 1] as Node;
+      if (state.get(node) === "done") {
+        stack.pop();
+        continue;
+      }
+      state.set(node, "open");
+      let waiting = false;
+      for (const input of node.inputs) {
+        if (input === "" || available.has(input)) continue;
+        const before = producer.get(input);
+        if (!before) {
+          throw new Error(
+            `${source}: ${describeNode(node)} reads '${input}', which is no graph input, no initializer and no ` +
+              "node's output; the file is damaged or was edited by hand.",
+          );
+        }
+        if (state.get(before) === "done") continue;
+        if (state.get(before) === "open") {
+          throw new Error(`${source}: the graph has a cycle through ${describeNode(node)} and '${input}'.`);
+        }
+        stack.push(before);
+        waiting = true;
+      }
+      if (waiting) continue;
+      state.set(node, "done");
+      sorted.push(node);
+      stack.pop();
+    }
+  }
+  return sorted;
+}

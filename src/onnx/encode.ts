@@ -1,0 +1,188 @@
+import { clone, create, toBinary } from "@bufbuild/protobuf";
+import {
+  type AttributeProto,
+  AttributeProtoSchema,
+  AttributeProto_AttributeType as AttributeType,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  OperatorSetIdProtoSchema,
+  type TensorProto,
+  TensorProto_DataLocation,
+  TensorProtoSchema,
+  TensorShapeProto_DimensionSchema,
+  TensorShapeProtoSchema,
+  TypeProto_TensorSchema,
+  TypeProtoSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from "onnx-buf";
+import type { Model } from "./decode.ts";
+import { type Attribute, formatShape, type Graph, getValue, type Node, type Value } from "./graph.ts";
+import { bytesOf, dtypeNumbers, type Tensor } from "./tensor.ts";
+
+export interface EncodeOptions {
+  /** True leaves the first axis of every input and output open, under the name "batch". */
+  readonly openBatch?: boolean;
+  /** True writes initializers that are no parameters as Constant nodes, so that readers can tell the two apart. */
+  readonly constantNodes?: boolean;
+  /** Initializers that are also listed as graph inputs, so that runtimes may override them. */
+  readonly overridable?: readonly string[];
+}
+
+// IR version 10 is the first that covers opset 21 and newer; runtimes accept older ones too.
+const irVersion = 10n;
+
+/** Encodes a graph as an ONNX file. The bytes depend on nothing but the graph. */
+export function encodeGraph(graph: Graph, options: EncodeOptions = {}): Uint8Array<ArrayBuffer> {
+  const overridable = (options.overridable ?? []).map((name) => getValue(graph, name));
+  const isConstant = (name: string) => options.constantNodes === true && !graph.parameters.includes(name);
+  const initializers = [...graph.initializers];
+  const constants = initializers.filter(([name]) => isConstant(name));
+  const model = create(ModelProtoSchema, {
+    irVersion,
+    producerName: "forwardgrad",
+    opsetImport: [create(OperatorSetIdProtoSchema, { domain: "", version: BigInt(graph.opset) })],
+    graph: create(GraphProtoSchema, {
+      name: graph.name,
+      input: [
+        ...graph.inputs.map((value) => encodeValue(value, options.openBatch)),
+        ...overridable.map((value) => encodeValue(value)),
+      ],
+      output: graph.outputs.map((value) => encodeValue(value, options.openBatch)),
+      initializer: initializers
+        .filter(([name]) => !isConstant(name))
+        .map(([name, tensor]) => encodeTensor(name, tensor)),
+      node: [
+        ...constants.map(([name, value]) =>
+          encodeNode({
+            name: `${name}/value`,
+            op: "Constant",
+            domain: "",
+            inputs: [],
+            outputs: [name],
+            attributes: { value: { type: "tensor", value } },
+          }),
+        ),
+        ...graph.nodes.map(encodeNode),
+      ],
+    }),
+  });
+  return toBinary(ModelProtoSchema, model) as Uint8Array<ArrayBuffer>;
+}
+
+function encodeNode(node: Node): NodeProto {
+  return create(NodeProtoSchema, {
+    name: node.name,
+    opType: node.op,
+    domain: node.domain,
+    input: [...node.inputs],
+    output: [...node.outputs],
+    attribute: Object.entries(node.attributes).map(([name, attribute]) => encodeAttribute(name, attribute)),
+  });
+}
+
+/**
+ * The model file with new values for some initializers and everything else kept: names, metadata, opset, node order.
+ *
+ * @throws when a replaced initializer is missing or has another type or shape.
+ */
+export function encodeModel(model: Model, replaced: ReadonlyMap<string, Tensor>): Uint8Array<ArrayBuffer> {
+  const proto = clone(ModelProtoSchema, model.proto);
+  const initializers = proto.graph?.initializer ?? [];
+  for (const [name, tensor] of replaced) {
+    const target = initializers.find((initializer) => initializer.name === name);
+    const shape = target?.dims.map(Number) ?? [];
+    if (
+      !target ||
+      target.dataType !== dtypeNumbers[tensor.dtype] ||
+      formatShape(shape) !== formatShape(tensor.shape)
+    ) {
+      throw new Error(
+        `${model.source}: cannot replace initializer '${name}' by a ${tensor.dtype} tensor ` +
+          `${formatShape(tensor.shape)}; the file has ${target ? `shape ${formatShape(shape)}` : "no such initializer"}.`,
+      );
+    }
+  }
+  for (const initializer of initializers) {
+    const tensor = replaced.get(initializer.name);
+    // Data kept in other files moves into this one, because the saved file stands somewhere else.
+    if (tensor || initializer.dataLocation === TensorProto_DataLocation.EXTERNAL) {
+      const kept = tensor ?? model.initializers.get(initializer.name);
+      if (kept) setData(initializer, kept);
+    }
+  }
+  return toBinary(ModelProtoSchema, proto) as Uint8Array<ArrayBuffer>;
+}
+
+function setData(proto: TensorProto, tensor: Tensor): void {
+  proto.rawData = bytesOf(tensor.data).slice();
+  proto.dataLocation = TensorProto_DataLocation.DEFAULT;
+  proto.externalData = [];
+  proto.floatData = [];
+  proto.doubleData = [];
+  proto.int32Data = [];
+  proto.int64Data = [];
+  proto.uint64Data = [];
+}
+
+function encodeTensor(name: string, tensor: Tensor): TensorProto {
+  return create(TensorProtoSchema, {
+    name,
+    dataType: dtypeNumbers[tensor.dtype],
+    dims: tensor.shape.map(BigInt),
+    rawData: bytesOf(tensor.data),
+  });
+}
+
+function encodeValue(value: Value, openBatch = false): ValueInfoProto {
+  const dim = value.shape.map((dimension, axis) =>
+    create(TensorShapeProto_DimensionSchema, {
+      value:
+        openBatch && axis === 0
+          ? { case: "dimParam", value: "batch" }
+          : { case: "dimValue", value: BigInt(dimension) },
+    }),
+  );
+  const tensorType = create(TypeProto_TensorSchema, {
+    elemType: dtypeNumbers[value.dtype],
+    shape: create(TensorShapeProtoSchema, { dim }),
+  });
+  return create(ValueInfoProtoSchema, {
+    name: value.name,
+    type: create(TypeProtoSchema, { value: { case: "tensorType", value: tensorType } }),
+  });
+}
+
+function encodeAttribute(name: string, attribute: Attribute): AttributeProto {
+  const bytes = (text: string) => new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
+  switch (attribute.type) {
+    case "int":
+      return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(attribute.value) });
+    case "float":
+      return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: attribute.value });
+    case "string":
+      return create(AttributeProtoSchema, { name, type: AttributeType.STRING, s: bytes(attribute.value) });
+    case "ints":
+      return create(AttributeProtoSchema, {
+        name,
+        type: AttributeType.INTS,
+        ints: attribute.value.map(BigInt),
+      });
+    case "floats":
+      return create(AttributeProtoSchema, { name, type: AttributeType.FLOATS, floats: [...attribute.value] });
+    case "strings":
+      return create(AttributeProtoSchema, {
+        name,
+        type: AttributeType.STRINGS,
+        strings: attribute.value.map(bytes),
+      });
+    case "tensor":
+      return create(AttributeProtoSchema, {
+        name,
+        type: AttributeType.TENSOR,
+        t: encodeTensor("", attribute.value),
+      });
+  }
+}

@@ -1,0 +1,135 @@
+/** Element types of ONNX tensors that forwardgrad reads and writes, by ONNX's own enumeration number. */
+export const dtypeNumbers = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  uint32: 12,
+  uint64: 13,
+  bfloat16: 16,
+} as const;
+
+export type DType = keyof typeof dtypeNumbers;
+
+export type TensorData =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
+
+/** A dense tensor: row-major data, `shape` without symbolic dimensions. */
+export interface Tensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly data: TensorData;
+}
+
+// float16 and bfloat16 travel as their 16 bits; bool as bytes 0 and 1.
+const arrayTypes = {
+  float32: Float32Array,
+  uint8: Uint8Array,
+  int8: Int8Array,
+  uint16: Uint16Array,
+  int16: Int16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  bool: Uint8Array,
+  float16: Uint16Array,
+  float64: Float64Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
+  bfloat16: Uint16Array,
+} as const;
+
+/** Bytes of one element. */
+export function bytesPerElement(dtype: DType): number {
+  return arrayTypes[dtype].BYTES_PER_ELEMENT;
+}
+
+/** The element type with this ONNX number, or undefined for strings, 4-bit, 8-bit float and complex types. */
+export function dtypeFromNumber(number: number): DType | undefined {
+  for (const [dtype, value] of Object.entries(dtypeNumbers)) if (value === number) return dtype as DType;
+  return undefined;
+}
+
+/** Number of elements of a shape; 1 for a scalar. */
+export function elementCount(shape: readonly number[]): number {
+  let count = 1;
+  for (const dimension of shape) count *= dimension;
+  return count;
+}
+
+/** A tensor of zeros. */
+export function zeros(dtype: DType, shape: readonly number[]): Tensor {
+  return { dtype, shape, data: new arrayTypes[dtype](elementCount(shape)) };
+}
+
+/** A view of little-endian bytes as typed data; copied when the bytes are not aligned. */
+export function dataFromBytes(dtype: DType, bytes: Uint8Array): TensorData {
+  const type = arrayTypes[dtype];
+  const size = type.BYTES_PER_ELEMENT;
+  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  return new type(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / size);
+}
+
+/** The bytes of typed data, without a copy. */
+export function bytesOf(data: TensorData): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+}
+
+export function float32(values: Iterable<number>, shape?: readonly number[]): Tensor {
+  const data = values instanceof Float32Array ? values : Float32Array.from(values);
+  return tensor("float32", data, shape ?? [data.length]);
+}
+
+export function float64(values: Iterable<number>, shape?: readonly number[]): Tensor {
+  const data = values instanceof Float64Array ? values : Float64Array.from(values);
+  return tensor("float64", data, shape ?? [data.length]);
+}
+
+export function int64(values: Iterable<number>, shape?: readonly number[]): Tensor {
+  const data = BigInt64Array.from(values, (value) => BigInt(value));
+  return tensor("int64", data, shape ?? [data.length]);
+}
+
+/** A tensor of one of the number types from plain numbers. */
+export function tensorOf(dtype: DType, values: Iterable<number>, shape: readonly number[]): Tensor {
+  if (dtype === "int64" || dtype === "uint64") {
+    const big = Array.from(values, (value) => BigInt(value));
+    return tensor(dtype, dtype === "int64" ? BigInt64Array.from(big) : BigUint64Array.from(big), shape);
+  }
+  return tensor(dtype, arrayTypes[dtype].from(values), shape);
+}
+
+/** Checks that data and shape agree. */
+export function tensor(dtype: DType, data: TensorData, shape: readonly number[]): Tensor {
+  const expected = elementCount(shape);
+  if (data.length !== expected) {
+    throw new Error(
+      `A ${dtype} tensor of shape [${shape.join(", ")}] holds ${expected} elements, received ${data.length}; ` +
+        "pass the shape that matches the data.",
+    );
+  }
+  return { dtype, shape, data };
+}
+
+/** The elements as plain numbers (64-bit integers must be safe integers to come out exact). */
+export function toNumbers(tensor: Tensor): number[] {
+  return Array.from(tensor.data as ArrayLike<number | bigint>, Number);
+}
+
+export function isFloat(dtype: DType): boolean {
+  return dtype === "float32" || dtype === "float64" || dtype === "float16" || dtype === "bfloat16";
+}

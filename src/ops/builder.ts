@@ -1,0 +1,264 @@
+import {
+  type Attribute,
+  type Attributes,
+  describeNode,
+  float,
+  type Graph,
+  getValue,
+  int,
+  ints,
+  type Node,
+  prune,
+  string,
+  type Value,
+} from "../onnx/graph.ts";
+import { type DType, elementCount, int64, isFloat, type Tensor, tensorOf } from "../onnx/tensor.ts";
+import { catalogue, type OpName, opNames, opOf } from "./catalogue.ts";
+import type { AttributeInput, Emitter, NodeView, Operand } from "./op.ts";
+
+/** The opset of every graph that forwardgrad emits. */
+export const emittedOpset = 24;
+
+type OperatorMethods = {
+  readonly [Name in OpName as Uncapitalize<Name>]: (
+    ...operands: readonly (Operand | Readonly<Record<string, AttributeInput>>)[]
+  ) => Value;
+};
+
+export interface GraphBuilder extends OperatorMethods {}
+
+/**
+ * Builds a graph op by op; every value knows its shape at once, from the op's shape rule.
+ *
+ * Each supported op is a method in camel case: operands first (values, numbers for scalar constants, arrays of
+ * integers for int64 constants), attributes last.
+ *
+ * @example
+ * const g = new GraphBuilder("rosenbrock");
+ * const x = g.parameter("x", float64([0, 0]));
+ * const head = g.slice(x, [0], [1]);
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor defines one method per op of the catalogue
+export class GraphBuilder implements Emitter {
+  readonly #name: string;
+  readonly #inputs: Value[] = [];
+  readonly #parameters: string[] = [];
+  readonly #nodes: Node[] = [];
+  readonly #initializers = new Map<string, Tensor>();
+  readonly #values = new Map<string, Value>();
+  readonly #shared = new Map<string, Value>();
+  /** Names of values and of nodes: both must be unique in a file. */
+  readonly #taken = new Set<string>();
+  #counter = 0;
+
+  /** Starts empty, or with everything that `start` contains. */
+  constructor(name: string, start?: Graph) {
+    this.#name = name;
+    if (start) {
+      this.#inputs.push(...start.inputs);
+      this.#parameters.push(...start.parameters);
+      this.#nodes.push(...start.nodes);
+      for (const [key, tensor] of start.initializers) this.#initializers.set(key, tensor);
+      for (const [key, value] of start.values) this.#values.set(key, value);
+      for (const name of [...start.values.keys(), ...start.nodes.map((node) => node.name)])
+        this.#taken.add(name);
+    }
+    const methods = this as unknown as Record<string, unknown>;
+    for (const op of opNames) {
+      methods[op.charAt(0).toLowerCase() + op.slice(1)] = (
+        ...parts: (Operand | Record<string, AttributeInput>)[]
+      ) => {
+        const last = parts.at(-1);
+        const hasAttributes = typeof last === "object" && !Array.isArray(last) && !("dtype" in last);
+        const operands = (hasAttributes ? parts.slice(0, -1) : parts) as Operand[];
+        return this.emit(op, operands, hasAttributes ? (last as Record<string, AttributeInput>) : {});
+      };
+    }
+  }
+
+  /** A graph input. */
+  input(name: string, dtype: DType, shape: readonly number[]): Value {
+    const value = this.#declare(name, dtype, shape);
+    this.#inputs.push(value);
+    return value;
+  }
+
+  /** A trainable parameter: an initializer with this name. */
+  parameter(name: string, tensor: Tensor): Value {
+    this.#parameters.push(name);
+    return this.#initializer(name, tensor);
+  }
+
+  constant(tensor: Tensor): Value {
+    return this.#initializer(this.#freshName("constant"), tensor);
+  }
+
+  scalar(dtype: DType, value: number): Value {
+    return this.#share(`${dtype} ${Object.is(value, -0) ? "-0" : value}`, () => tensorOf(dtype, [value], []));
+  }
+
+  constantOf(value: Value | undefined): Tensor | undefined {
+    return value && this.#initializers.get(value.name);
+  }
+
+  /** A value that exists already, by name. */
+  value(name: string): Value {
+    return getValue({ name: this.#name, values: this.#values, inputs: this.#inputs, outputs: [] }, name);
+  }
+
+  emit(
+    op: string,
+    operands: readonly Operand[],
+    attributes: Readonly<Record<string, AttributeInput>> = {},
+  ): Value {
+    return this.node(op, operands, attributes)[0] as Value;
+  }
+
+  node(
+    op: string,
+    operands: readonly Operand[],
+    attributes: Readonly<Record<string, AttributeInput>> = {},
+    options: { readonly name?: string; readonly outputs?: number } = {},
+  ): Value[] {
+    const inputs = this.#resolve(op, operands);
+    const names = inputs.map((input) => input?.name ?? "");
+    while (names.at(-1) === "") names.pop();
+    const name = options.name ?? this.#freshName(op);
+    const count = options.outputs ?? 1;
+    const outputs = Array.from({ length: count }, (_, index) =>
+      this.#freshName(count > 1 ? `${name}/${index}` : name),
+    );
+    const bare = { name, op, domain: "", inputs: names, outputs, attributes: {} };
+    const rules = opOf(bare, emittedOpset);
+    const node: Node = { ...bare, attributes: typedAttributes(bare, attributes, rules.defaults ?? {}) };
+    const view: NodeView = { node, inputs, constant: (index) => this.constantOf(inputs[index]) };
+    const types = rules.shape(view);
+    if (types.length !== count) {
+      throw new Error(`${describeNode(node)} has ${types.length} outputs, received a request for ${count}.`);
+    }
+    this.#nodes.push(node);
+    return types.map((type, index) => this.#declare(outputs[index] as string, type.dtype, type.shape));
+  }
+
+  /** Appends a node as it is, under its own names. Its outputs must have these types. */
+  append(node: Node, outputs: readonly Value[]): void {
+    this.#nodes.push(node);
+    for (const output of outputs)
+      if (output.name !== "") this.#declare(output.name, output.dtype, output.shape);
+  }
+
+  /** Everything built so far, without outputs. */
+  snapshot(): Graph {
+    return {
+      name: this.#name,
+      opset: emittedOpset,
+      inputs: [...this.#inputs],
+      outputs: [],
+      parameters: [...this.#parameters],
+      nodes: [...this.#nodes],
+      initializers: new Map(this.#initializers),
+      values: new Map(this.#values),
+    };
+  }
+
+  /** The finished graph with these outputs, which get the given names; nodes that none of them needs are left out. */
+  build(outputs: Readonly<Record<string, Value>>): Graph {
+    // An Identity keeps inputs, parameters and values with two names as they are.
+    const named = Object.entries(outputs).map(([name, value]) =>
+      value.name === name ? value : this.#rename(value, name),
+    );
+    return prune(this.snapshot(), named);
+  }
+
+  #initializer(name: string, tensor: Tensor): Value {
+    const value = this.#declare(name, tensor.dtype, tensor.shape);
+    this.#initializers.set(name, tensor);
+    return value;
+  }
+
+  #rename(value: Value, name: string): Value {
+    const existing = this.#values.get(name);
+    if (existing)
+      throw new Error(`The graph '${this.#name}' already has a value named '${name}'; choose another name.`);
+    const node: Node = {
+      name: `${name}/output`,
+      op: "Identity",
+      domain: "",
+      inputs: [value.name],
+      outputs: [name],
+      attributes: {},
+    };
+    this.#nodes.push(node);
+    return this.#declare(name, value.dtype, value.shape);
+  }
+
+  /** Plain numbers become constants of the type of the value they meet. */
+  #resolve(op: string, operands: readonly Operand[]): (Value | undefined)[] {
+    const values = operands.filter((operand) => typeof operand === "object" && "dtype" in operand);
+    const partner =
+      values.find((value) => isFloat(value.dtype)) ?? values.find((value) => value.dtype !== "bool");
+    return operands.map((operand) => {
+      if (operand === undefined) return undefined;
+      if (typeof operand === "number") {
+        const dtype = partner?.dtype ?? (op === "Where" ? "float32" : undefined);
+        if (!dtype)
+          throw new Error(`${op}: expected at least one value among its operands, received only numbers.`);
+        return this.scalar(dtype, operand);
+      }
+      if ("dtype" in operand) return operand;
+      return this.#share(`int64 [${operand.join()}]`, () => int64(operand));
+    });
+  }
+
+  #share(key: string, make: () => Tensor): Value {
+    const found = this.#shared.get(key);
+    if (found) return found;
+    const value = this.constant(make());
+    this.#shared.set(key, value);
+    return value;
+  }
+
+  #declare(name: string, dtype: DType, shape: readonly number[]): Value {
+    if (this.#values.has(name)) {
+      throw new Error(`The graph '${this.#name}' already has a value named '${name}'; choose another name.`);
+    }
+    if (!Number.isSafeInteger(elementCount(shape)) || shape.some((size) => size < 0)) {
+      throw new Error(
+        `The value '${name}' has the shape [${shape.join(", ")}], expected whole sizes from 0.`,
+      );
+    }
+    const value: Value = { name, dtype, shape };
+    this.#values.set(name, value);
+    this.#taken.add(name);
+    return value;
+  }
+
+  #freshName(stem: string): string {
+    let name = stem;
+    while (this.#taken.has(name) || name === "constant" || name in catalogue)
+      name = `${stem}_${++this.#counter}`;
+    this.#taken.add(name);
+    return name;
+  }
+}
+
+function typedAttributes(
+  node: Node,
+  given: Readonly<Record<string, AttributeInput>>,
+  defaults: Attributes,
+): Record<string, Attribute> {
+  const typed: Record<string, Attribute> = {};
+  for (const [name, value] of Object.entries(given)) {
+    if (typeof value === "string") typed[name] = string(value);
+    else if (typeof value === "number")
+      typed[name] = defaults[name]?.type === "float" ? float(value) : int(wholeNumber(node, name, value));
+    else if ("type" in value) typed[name] = value;
+    else typed[name] = ints(value);
+  }
+  return typed;
+}
+
+function wholeNumber(node: Node, name: string, value: number): number {
+  if (Number.isInteger(value)) return value;
+  throw new Error(`${describeNode(node)}: attribute '${name}' must be a whole number, received ${value}.`);
+}

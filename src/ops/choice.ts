@@ -1,0 +1,67 @@
+import type { Value } from "../onnx/graph.ts";
+import type { Op } from "./op.ts";
+import { align, broadcastTangent, only, output, unbroadcast, zero } from "./rules.ts";
+import { broadcastShapes, comparisonShape, required, sameShape } from "./shapes.ts";
+
+export const Equal = zero(comparisonShape);
+export const Greater = zero(comparisonShape);
+export const GreaterOrEqual = zero(comparisonShape);
+export const Less = zero(comparisonShape);
+export const LessOrEqual = zero(comparisonShape);
+export const And = zero(comparisonShape);
+export const Or = zero(comparisonShape);
+export const Not = zero(sameShape);
+
+/** d where(c, a, b) = where(c, da, db) */
+export const Where: Op = {
+  shape: (node) => {
+    const shapes = [0, 1, 2].map((index) => required(node, index).shape);
+    return [
+      { dtype: required(node, 1).dtype, shape: broadcastShapes(shapes, `Where node '${node.node.name}'`) },
+    ];
+  },
+  jvp: (g, node, tangents) => {
+    const branch = (index: number) => {
+      const tangent = tangents[index];
+      return tangent ? align(g, tangent, node, index) : 0;
+    };
+    const chosen = g.emit("Where", [node.inputs[0], branch(1), branch(2)]);
+    return [broadcastTangent(g, chosen, output(node))];
+  },
+  transpose: (g, node, cotangents, index) => {
+    if (index === 0) return undefined;
+    const cotangent = only(cotangents);
+    const kept = g.emit(
+      "Where",
+      index === 1 ? [node.inputs[0], cotangent, 0] : [node.inputs[0], 0, cotangent],
+    );
+    return unbroadcast(g, kept, required(node, index).shape);
+  },
+};
+
+/**
+ * d clip(x, low, high) = dx between the bounds, dlow below, dhigh above. Exactly on a bound: 0 for constant bounds, the
+ * mean of both for bounds that have a tangent, as PyTorch's `clamp`
+ */
+export const Clip: Op = {
+  shape: sameShape,
+  jvp: (g, node, tangents) => {
+    const [x, low, high] = node.inputs;
+    const [dx, dlow, dhigh] = tangents.map((tangent, index) => tangent && align(g, tangent, node, index));
+    const bounded = (
+      inside: Value | undefined,
+      bound: Value | undefined,
+      dbound: Value | undefined,
+      beyond: string,
+    ) => {
+      if (!bound || !(inside || dbound)) return inside;
+      const isOn = g.emit("Equal", [x, bound]);
+      const isBeyond = g.emit(beyond, [x, bound]);
+      if (!dbound) return g.emit("Where", [g.emit("Or", [isBeyond, isOn]), 0, inside]);
+      const mean = g.emit("Mul", [inside ? g.emit("Add", [inside, dbound]) : dbound, 0.5]);
+      return g.emit("Where", [isBeyond, dbound, g.emit("Where", [isOn, mean, inside ?? 0])]);
+    };
+    const raised = bounded(dx, low, dlow, "Less");
+    return [broadcastTangent(g, bounded(raised, high, dhigh, "Greater"), output(node))];
+  },
+};

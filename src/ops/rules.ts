@@ -1,0 +1,168 @@
+import type { Value } from "../onnx/graph.ts";
+import { type DType, dtypeNumbers, elementCount, type Tensor, zeros } from "../onnx/tensor.ts";
+import type {
+  ComputedNode,
+  Emitter,
+  FactoredTangent,
+  NodeView,
+  Op,
+  StackedTangent,
+  ValueType,
+} from "./op.ts";
+import { broadcastShape, sameShape } from "./shapes.ts";
+
+/** A partial derivative: a value that broadcasts to the output, or a number. */
+export type Partial = (
+  g: Emitter,
+  inputs: readonly Value[],
+  outputs: readonly Value[],
+  node: ComputedNode,
+) => Value | number;
+
+/**
+ * Op that works element by element, with numpy broadcasting: ẏ = Σᵢ ∂y/∂xᵢ ⊙ ẋᵢ.
+ * One partial derivative per input.
+ */
+export function elementwise(...partials: readonly Partial[]): Op {
+  return {
+    shape: partials.length === 1 ? sameShape : broadcastShape,
+    jvp: (g, node, tangents) => {
+      const terms = tangents.flatMap((tangent, index) => {
+        const partial = partials[index];
+        return tangent && partial
+          ? [scale(g, align(g, tangent, node, index), partial(g, present(node), node.outputs, node))]
+          : [];
+      });
+      return [broadcastTangent(g, sum(g, terms), output(node))];
+    },
+  };
+}
+
+function present(node: ComputedNode): Value[] {
+  return node.inputs.filter((input) => input !== undefined);
+}
+
+function scale(g: Emitter, tangent: Value, factor: Value | number): Value {
+  if (factor === 1) return tangent;
+  if (factor === -1) return g.emit("Neg", [tangent]);
+  return g.emit("Mul", [tangent, factor]);
+}
+
+/** Sum of tangents; undefined for none. */
+export function sum(g: Emitter, terms: readonly Value[]): Value | undefined {
+  return terms.reduce<Value | undefined>(
+    (total, term) => (total ? g.emit("Add", [total, term]) : term),
+    undefined,
+  );
+}
+
+/** Op without a derivative: its outputs are integers, truth values, or piecewise constant. */
+export function zero(shape: (node: NodeView) => ValueType[]): Op {
+  return { shape };
+}
+
+/** The first output. */
+export function output(node: ComputedNode): Value {
+  return node.outputs[0] as Value;
+}
+
+/**
+ * A tangent [k, ...shape of input `index`] with axes of size 1 inserted after the first, so that it broadcasts
+ * against values of the output's rank.
+ */
+export function align(g: Emitter, tangent: StackedTangent, node: ComputedNode, index: number): Value {
+  return alignRank(g, tangent, node.inputs[index]?.shape ?? [], output(node).shape.length);
+}
+
+/** As `align`, from a shape and a rank. */
+export function alignRank(
+  g: Emitter,
+  tangent: StackedTangent,
+  shape: readonly number[],
+  rank: number,
+): Value {
+  if (shape.length >= rank) return tangent;
+  const ones = Array.from({ length: rank - shape.length }, () => 1);
+  return reshape(g, tangent, [tangent.shape[0] as number, ...ones, ...shape]);
+}
+
+/** A tangent expanded to [k, ...shape] where broadcasting left it smaller. */
+export function broadcastTangent(g: Emitter, tangent: Value | undefined, value: Value): Value | undefined {
+  if (!tangent) return undefined;
+  const shape = [tangent.shape[0] as number, ...value.shape];
+  return sameDimensions(tangent.shape, shape) ? tangent : g.emit("Expand", [tangent, shape]);
+}
+
+/** The transpose of broadcasting: sums over the axes along which `shape` was repeated. */
+export function unbroadcast(g: Emitter, cotangent: Value, shape: readonly number[]): Value {
+  if (sameDimensions(cotangent.shape, shape)) return cotangent;
+  const lead = cotangent.shape.length - shape.length;
+  const axes = cotangent.shape.flatMap((size, axis) =>
+    axis < lead || (shape[axis - lead] === 1 && size !== 1) ? [axis] : [],
+  );
+  const summed = axes.length > 0 ? g.emit("ReduceSum", [cotangent, axes], { keepdims: 0 }) : cotangent;
+  return reshape(g, summed, shape);
+}
+
+export function reshape(g: Emitter, value: Value, shape: readonly number[]): Value {
+  if (sameDimensions(value.shape, shape)) return value;
+  // Without allowzero, a 0 in the shape would mean "as in the input".
+  return g.emit("Reshape", [value, shape], shape.includes(0) ? { allowzero: 1 } : {});
+}
+
+export function cast(g: Emitter, value: Value, dtype: DType): Value {
+  return value.dtype === dtype ? value : g.emit("Cast", [value], { to: dtypeNumbers[dtype] });
+}
+
+export function transpose(g: Emitter, value: Value, permutation: readonly number[]): Value {
+  return permutation.every((axis, place) => axis === place)
+    ? value
+    : g.emit("Transpose", [value], { perm: permutation });
+}
+
+export function sameDimensions(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((size, axis) => size === b[axis]);
+}
+
+/** The single cotangent of an op with one output. */
+export function only(cotangents: readonly (Value | undefined)[]): Value {
+  return cotangents[0] as Value;
+}
+
+/** A constant of zeros. */
+export function zerosLike(g: Emitter, type: ValueType): Value {
+  const one: Tensor = zeros(
+    type.dtype,
+    type.shape.map(() => 1),
+  );
+  // One stored zero, expanded when the graph runs, keeps files small.
+  if (elementCount(type.shape) <= 64) return g.constant(zeros(type.dtype, type.shape));
+  return g.emit("Expand", [g.constant(one), type.shape]);
+}
+
+/**
+ * (x · Fᵢ) for k thin factors at once, as one matrix product.
+ * x [m, p], factor [k, p, r] → [k, m, r]
+ */
+export function thinProduct(g: Emitter, x: Value, factor: Value): Value {
+  const [k = 0, p = 0, r = 0] = factor.shape;
+  const m = x.shape[0] as number;
+  const rows = reshape(g, r === 1 ? factor : transpose(g, factor, [0, 2, 1]), [k * r, p]);
+  const product = g.emit("Gemm", [x, rows], { transB: 1 }); // [m, k·r]
+  return transpose(g, reshape(g, product, [m, k, r]), [1, 0, 2]);
+}
+
+/** left_i · right_iᵀ: [k, m, r], [k, n, r] → [k, m, n] */
+export function outerProduct(g: Emitter, left: Value, right: Value): Value {
+  const [k = 0, n = 0, r = 0] = right.shape;
+  if (r === 1) return g.emit("Mul", [left, reshape(g, right, [k, 1, n])]);
+  return g.emit("MatMul", [left, transpose(g, right, [0, 2, 1])]);
+}
+
+/** A factored tangent of a value, stacked: [k, ...shape]. */
+export function materialize(g: Emitter, tangent: FactoredTangent, shape: readonly number[]): StackedTangent {
+  return reshape(g, outerProduct(g, tangent.left, tangent.right), [
+    tangent.left.shape[0] as number,
+    ...shape,
+  ]);
+}

@@ -1,0 +1,115 @@
+import { describeNode, formatShape, type Value } from "../onnx/graph.ts";
+import { type DType, toNumbers } from "../onnx/tensor.ts";
+import { intAttribute, intsAttribute, type NodeView, type ValueType } from "./op.ts";
+
+/** The input at this place; a named error where the node omits it. */
+export function required(node: NodeView, index: number): Value {
+  const value = node.inputs[index];
+  if (!value) {
+    throw new Error(
+      `${describeNode(node.node)}: input ${index} is missing; it has ${node.inputs.length} of them. Pass that input.`,
+    );
+  }
+  return value;
+}
+
+/** The values of an integer input that must be known before running, as plain numbers. */
+export function requiredConstant(node: NodeView, index: number, what: string): number[] {
+  const tensor = node.constant(index);
+  if (!tensor) {
+    throw new Error(
+      `${describeNode(node.node)}: its ${what} (input ${index}, '${node.inputs[index]?.name ?? ""}') must be constant, ` +
+        "but it is computed from data, which would make shapes depend on data. Export the model with fixed shapes.",
+    );
+  }
+  return toNumbers(tensor);
+}
+
+/** Numpy broadcasting of shapes. */
+export function broadcastShapes(shapes: readonly (readonly number[])[], context: string): number[] {
+  const rank = Math.max(0, ...shapes.map((shape) => shape.length));
+  return Array.from({ length: rank }, (_, axis) => {
+    let dimension = 1;
+    for (const shape of shapes) {
+      const size = shape[shape.length - rank + axis] ?? 1;
+      if (size === 1) continue;
+      if (dimension !== 1 && size !== dimension) {
+        throw new Error(
+          `${context}: shapes ${shapes.map(formatShape).join(" and ")} cannot be broadcast together; ` +
+            "from the last axis on, sizes must be equal or 1.",
+        );
+      }
+      dimension = size;
+    }
+    return dimension;
+  });
+}
+
+/** Shape rule: the output is like the first input. */
+export function sameShape(node: NodeView): ValueType[] {
+  const { dtype, shape } = required(node, 0);
+  return [{ dtype, shape }];
+}
+
+/** Shape rule: the inputs broadcast together and have one type. */
+export function broadcastShape(node: NodeView): ValueType[] {
+  return [{ dtype: required(node, 0).dtype, shape: broadcastInputs(node) }];
+}
+
+/** Shape rule: the inputs broadcast together into truth values. */
+export function comparisonShape(node: NodeView): ValueType[] {
+  return [{ dtype: "bool", shape: broadcastInputs(node) }];
+}
+
+function broadcastInputs(node: NodeView): number[] {
+  const inputs = node.inputs.filter((input) => input !== undefined);
+  const types = new Set<DType>(inputs.map((input) => input.dtype));
+  if (types.size > 1 && node.node.op !== "Pow" && node.node.op !== "Where") {
+    throw new Error(
+      `${describeNode(node.node)}: its inputs have types ${[...types].join(" and ")}, expected one type; insert a Cast.`,
+    );
+  }
+  return broadcastShapes(
+    inputs.map((input) => input.shape),
+    describeNode(node.node),
+  );
+}
+
+/** A possibly negative axis as a place from 0. */
+export function normalizeAxis(axis: number, rank: number, node: NodeView): number {
+  const normalized = axis < 0 ? axis + rank : axis;
+  if (normalized < 0 || normalized >= Math.max(rank, 1)) {
+    throw new Error(`${describeNode(node.node)}: axis ${axis} is outside the input's ${rank} axes.`);
+  }
+  return normalized;
+}
+
+/** The axis attribute as a place from 0. */
+export function axisOf(node: NodeView, fallback: number): number {
+  return normalizeAxis(intAttribute(node.node, "axis", fallback), required(node, 0).shape.length, node);
+}
+
+/** The axes a reduction runs over: input 1, the attribute of older opsets, or all. */
+export function reductionAxes(node: NodeView): number[] {
+  const rank = required(node, 0).shape.length;
+  const listed = node.inputs[1] ? requiredConstant(node, 1, "axes") : intsAttribute(node.node, "axes");
+  if (!listed || listed.length === 0) {
+    if (intAttribute(node.node, "noop_with_empty_axes", 0) === 1) return [];
+    return Array.from({ length: rank }, (_, axis) => axis);
+  }
+  return listed.map((axis) => normalizeAxis(axis, rank, node)).sort((a, b) => a - b);
+}
+
+/** The shape with size 1 on the given axes. */
+export function keepAxes(shape: readonly number[], axes: readonly number[]): number[] {
+  return shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
+}
+
+/** Shape rule of reductions. */
+export function reductionShape(node: NodeView): ValueType[] {
+  const { dtype, shape } = required(node, 0);
+  const axes = reductionAxes(node);
+  const kept = keepAxes(shape, axes);
+  if (intAttribute(node.node, "keepdims", 1) === 1) return [{ dtype, shape: kept }];
+  return [{ dtype, shape: shape.filter((_, axis) => !axes.includes(axis)) }];
+}

@@ -1,0 +1,35 @@
+import type { Tensor } from "../onnx/tensor.ts";
+
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+/** One compiled graph. */
+export interface Session {
+  /**
+   * Runs the graph.
+   *
+   * @param feeds every input, by name
+   * @param fetches names of the outputs wanted, or tensors to write them into; default: all, freshly allocated
+   */
+  run(feeds: Tensors, fetches?: readonly string[] | Tensors): Promise<Record<string, Tensor>>;
+  /** Frees the memory of the session. */
+  release(): Promise<void>;
+}
+
+export interface SessionOptions {
+  /** False keeps the graph exactly as it is, every intermediate value included. Default true. */
+  readonly optimize?: boolean;
+  /** False returns memory to the system after each run. Default true. */
+  readonly arena?: boolean;
+}
+
+/** An inference engine. */
+export interface Runtime {
+  /** For example "onnxruntime-node 1.30.0". */
+  readonly name: string;
+  /** Threads of one session; stored with a run, because another number changes last bits. */
+  readonly threads: number;
+  /** Bytes that a graph's values may take together before it is refused; undefined: unknown. */
+  readonly memory?: number;
+  /** Compiles an ONNX file. */
+  createSession(model: Uint8Array, options?: SessionOptions): Promise<Session>;
+}

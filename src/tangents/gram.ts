@@ -1,0 +1,102 @@
+import type { Value } from "../onnx/graph.ts";
+import type { Emitter, Tangent } from "../ops/op.ts";
+import { reshape, transpose } from "../ops/rules.ts";
+import type { SiteTangents } from "./site-tangents.ts";
+import { rowOf, type TangentPart, type TangentSet } from "./tangent-set.ts";
+
+/**
+ * The Gram matrix G = V Vᵀ of k tangents over all parameters together, in float64: [k, k], row-major.
+ * Factored tangents are never multiplied out: ⟨Σ u_a w_aᵀ, Σ u_b w_bᵀ⟩ = Σ_ab (u_a·u_b)(w_a·w_b).
+ */
+export function gram(set: TangentSet): Float64Array {
+  const k = set.count;
+  const total = new Float64Array(k * k);
+  for (const [left, right] of partsByParameter(set)) {
+    for (let i = 0; i < k; i++) {
+      for (let j = 0; j <= i; j++) {
+        const product = right
+          ? factoredDot(left, right, i, j)
+          : dot(rowOf(left.tensor, i), rowOf(left.tensor, j), 0, 0, 1);
+        total[i * k + j] = (total[i * k + j] as number) + product;
+        if (i !== j) total[j * k + i] = total[i * k + j] as number;
+      }
+    }
+  }
+  return total;
+}
+
+/** The Gram matrix of one example's tangents over all sites, in float64, written into `matrix` [k, k]. */
+export function exampleGram(tangents: SiteTangents, example: number, matrix: Float64Array): void {
+  const { count, examples, sites } = tangents;
+  matrix.fill(0);
+  for (const { size, tensor } of sites) {
+    const row = (tangent: number) => {
+      const start = (tangent * examples + example) * size;
+      return tensor.data.subarray(start, start + size);
+    };
+    for (let i = 0; i < count; i++) {
+      for (let j = 0; j <= i; j++) {
+        matrix[i * count + j] = (matrix[i * count + j] as number) + dot(row(i), row(j), 0, 0, 1);
+        matrix[j * count + i] = matrix[i * count + j] as number;
+      }
+    }
+  }
+}
+
+/** Pairs of (left, right) factors, or a stacked part alone. */
+export function partsByParameter(set: TangentSet): (readonly [TangentPart, TangentPart | undefined])[] {
+  return set.parts.flatMap((part) => {
+    if (part.role === "right") return [];
+    const right = set.parts.find((other) => other.parameter === part.parameter && other.role === "right");
+    return [[part, right] as const];
+  });
+}
+
+function factoredDot(left: TangentPart, right: TangentPart, i: number, j: number): number {
+  const rank = left.tensor.shape[2] as number;
+  let total = 0;
+  for (let a = 0; a < rank; a++) {
+    for (let b = 0; b < rank; b++) {
+      const rows = dot(rowOf(left.tensor, i), rowOf(left.tensor, j), a, b, rank);
+      total += rows * dot(rowOf(right.tensor, i), rowOf(right.tensor, j), a, b, rank);
+    }
+  }
+  return total;
+}
+
+/** Σ x[a + s·stride] y[b + s·stride] */
+function dot(x: Float32Array, y: Float32Array, a: number, b: number, stride: number): number {
+  let total = 0;
+  for (let place = 0; place < x.length; place += stride)
+    total += (x[place + a] as number) * (y[place + b] as number);
+  return total;
+}
+
+/** Emits the Gram matrix [k, k] of one parameter's tangents. */
+export function emitGram(g: Emitter, tangent: Tangent): Value {
+  if (!("left" in tangent)) {
+    const rows = reshape(g, tangent, [tangent.shape[0] as number, rowSize(tangent)]);
+    return g.emit("Gemm", [rows, rows], { transB: 1 });
+  }
+  const [k = 0, , rank = 0] = tangent.left.shape;
+  const factorGram = (factor: Value) => {
+    const rows = reshape(g, rank === 1 ? factor : transpose(g, factor, [0, 2, 1]), [
+      k * rank,
+      factor.shape[1] as number,
+    ]);
+    return g.emit("Gemm", [rows, rows], { transB: 1 });
+  };
+  const product = g.emit("Mul", [factorGram(tangent.left), factorGram(tangent.right)]);
+  if (rank === 1) return product;
+  return g.emit("ReduceSum", [reshape(g, product, [k, rank, k, rank]), [1, 3]], { keepdims: 0 });
+}
+
+/** Emits the Gram matrices of each example's tangents at one site: [k, B, m] → [B, k, k]. */
+export function emitExampleGram(g: Emitter, tangents: Value): Value {
+  const byExample = transpose(g, tangents, [1, 0, 2]);
+  return g.emit("MatMul", [byExample, transpose(g, byExample, [0, 2, 1])]);
+}
+
+function rowSize(tangent: Value): number {
+  return tangent.shape.slice(1).reduce((product, size) => product * size, 1);
+}

@@ -1,0 +1,98 @@
+import { elementCount, type Tensor } from "../onnx/tensor.ts";
+import { fold, type Key } from "../random/threefry.ts";
+import type { Sampler } from "./sampler.ts";
+
+/** The numbers of all tangents of one tensor, or of one factor of it. */
+export interface TangentPart {
+  /** The parameter it belongs to. */
+  readonly parameter: string;
+  readonly role: "stacked" | "left" | "right";
+  /** [k, ...shape], [k, rows, r] or [k, columns, r]; `data` is written anew by `drawTangents`. */
+  readonly tensor: Tensor & { readonly data: Float32Array };
+  /** Place of its first number in the stream of one tangent. */
+  readonly offset: number;
+}
+
+/** k tangents of all parameters together: one direction in the space of n numbers each. */
+export interface TangentSet {
+  readonly count: number;
+  /** n, the number of parameters. */
+  readonly dimension: number;
+  readonly sampler: Sampler;
+  readonly parts: readonly TangentPart[];
+}
+
+export interface ParameterShape {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** Makes room for k tangents of these parameters. */
+export function createTangentSet(
+  parameters: readonly ParameterShape[],
+  count: number,
+  sampler: Sampler,
+): TangentSet {
+  const parts: TangentPart[] = [];
+  let offset = 0;
+  const add = (parameter: string, role: TangentPart["role"], shape: readonly number[]) => {
+    const size = elementCount(shape);
+    const data = new Float32Array(count * size);
+    parts.push({ parameter, role, offset, tensor: { dtype: "float32", shape: [count, ...shape], data } });
+    offset += size;
+  };
+  for (const { name, shape } of parameters) {
+    const [rows = 1, ...rest] = shape;
+    if (sampler.rank === undefined || shape.length < 2) add(name, "stacked", shape);
+    else {
+      add(name, "left", [rows, sampler.rank]);
+      add(name, "right", [elementCount(rest), sampler.rank]);
+    }
+  }
+  const dimension = parameters.reduce((total, { shape }) => total + elementCount(shape), 0);
+  return { count, dimension, sampler, parts };
+}
+
+/** Name of the graph input that takes a part. */
+export function tangentInputName({ parameter, role }: TangentPart): string {
+  return role === "stacked" ? `tangent/${parameter}` : `tangent/${parameter}/${role}`;
+}
+
+/** The parts by the names of the graph inputs that take them. */
+export function tangentFeeds(set: TangentSet): Record<string, Tensor> {
+  return Object.fromEntries(set.parts.map((part) => [tangentInputName(part), part.tensor]));
+}
+
+/** Draws all tangents of one step. Tangent i reads the stream `fold(key, i)`, in the order of the parts. */
+export function drawTangents(set: TangentSet, key: Key): void {
+  const { sampler, count, parts, dimension } = set;
+  for (let tangent = 0; tangent < count; tangent++) {
+    const stream = fold(key, tangent);
+    const rows = parts.map((part) => rowOf(part.tensor, tangent));
+    parts.forEach((part, index) => {
+      // 1/√r goes into the left factor.
+      const scale = part.role === "left" ? 1 / Math.sqrt(sampler.rank ?? 1) : 1;
+      sampler.fill(stream, part.offset, rows[index] as Float32Array, scale);
+    });
+    if (sampler.radius) rescale(rows, sampler.radius(dimension));
+  }
+}
+
+/** Row i of a tensor [k, …], as a view. */
+export function rowOf(
+  tensor: { readonly shape: readonly number[]; readonly data: Float32Array },
+  row: number,
+) {
+  const size = tensor.data.length / Math.max(tensor.shape[0] ?? 1, 1);
+  return tensor.data.subarray(row * size, (row + 1) * size);
+}
+
+/** Gives the vector made of all pieces this length. A vector of zeros stays. */
+export function rescale(pieces: readonly Float32Array[], length: number): void {
+  let square = 0;
+  for (const piece of pieces) for (const value of piece) square += value * value;
+  if (square === 0) return;
+  const scale = length / Math.sqrt(square);
+  for (const piece of pieces)
+    for (let place = 0; place < piece.length; place++) piece[place] = (piece[place] as number) * scale;
+}

@@ -1,0 +1,44 @@
+import { derivativeGraph, type TangentForm } from "../ad/derivatives.ts";
+import { type EncodeOptions, encodeGraph } from "../onnx/encode.ts";
+import { getValue, prune } from "../onnx/graph.ts";
+import type { Objective } from "./objective.ts";
+
+export interface DeriveOptions {
+  /** k */
+  readonly tangents: number;
+  /** Rank of factored tangents for parameters with two axes or more; default: all tangents stacked. */
+  readonly lowRank?: number;
+  /** True: `derivatives` [k, batch], of each example's own loss, instead of [k], of their mean. */
+  readonly perExample?: boolean;
+  /** Keeps the parameters' values in the file, as initializers that may be overridden. Default: plain inputs. */
+  readonly parameters?: "inputs" | "initializers";
+}
+
+/**
+ * The derivative graph of an objective as an ONNX file that any runtime can run.
+ *
+ * Inputs: the model's, `labels` or `target`, every parameter under its own name, and `tangent/<parameter>`
+ * [k, ...shape] (or `tangent/<parameter>/left` [k, rows, r] and `/right` [k, columns, r]). Outputs: `loss`,
+ * `derivatives`, and the model's own.
+ */
+export function deriveFile(objective: Objective, options: DeriveOptions): Uint8Array<ArrayBuffer> {
+  const { graph } = objective;
+  const forms = new Map<string, TangentForm>(
+    Object.entries(objective.parameters).map(([name, { shape }]) => [
+      name,
+      options.lowRank !== undefined && shape.length >= 2 ? { rank: options.lowRank } : "stacked",
+    ]),
+  );
+  const derived = derivativeGraph(graph, forms, options.tangents, options.perExample ? "losses" : "loss");
+  const own = graph.outputs.filter(({ name }) => name !== "losses" && name !== "loss");
+  const outputs = ["loss", "derivatives", ...own.map(({ name }) => name)].map((name) =>
+    getValue(derived, name),
+  );
+  const wanted = prune(derived, outputs);
+  if (options.parameters !== "initializers") return encodeGraph(wanted);
+  const names = Object.keys(objective.parameters);
+  const initializers = new Map([...wanted.initializers, ...Object.entries(objective.parameters)]);
+  const inputs = wanted.inputs.filter((input) => !names.includes(input.name));
+  const encoding: EncodeOptions = { overridable: names };
+  return encodeGraph({ ...wanted, inputs, initializers }, encoding);
+}

@@ -1,0 +1,46 @@
+import type { Key } from "../random/threefry.ts";
+import type { Tensors } from "../runtime/runtime.ts";
+
+/** What one estimate of the gradient gives. */
+export interface Estimate {
+  /** f = mean ℓ_b over the batch. */
+  readonly loss: number;
+  /**
+   * Directional derivatives: d of f for each tangent, [k]; or of each example's own ℓ_b, [k, batch], for activations.
+   */
+  readonly derivatives: Float64Array;
+  /** The forward gradient ĝ by parameter; the arrays are written anew by the next estimate. */
+  readonly gradients: Readonly<Record<string, Float32Array>>;
+}
+
+/** A way to estimate the gradient of an objective from forward passes. */
+export interface Estimator {
+  readonly name: string;
+  /** Dimension of the space that tangents live in: n for weights, one example's summed site sizes for activations. */
+  readonly dimension: number;
+  /**
+   * @param feeds the batch and the parameters, by input name
+   * @param key the step's key; the tangents are a pure function of it
+   */
+  estimate(feeds: Tensors, key: Key): Promise<Estimate>;
+  release(): Promise<void>;
+}
+
+/** Sizes of the chunks in which k tangents are processed: full ones first, then the rest. */
+export function chunkSizes(count: number, chunk: number | undefined): number[] {
+  const size = chunk ?? count;
+  if (!Number.isInteger(size) || size < 1) {
+    throw new Error(`tangentChunk must be a whole number from 1, received ${chunk}.`);
+  }
+  return Array.from({ length: Math.ceil(count / size) }, (_, index) => Math.min(size, count - index * size));
+}
+
+/** Float32 Gram matrices are trusted while tangents are few for their dimension; beyond, float64 is needed. */
+export function needsExactGram(count: number, dimension: number): boolean {
+  return count > dimension / 8;
+}
+
+/** Relative error of a Gram matrix's entries, by how it was computed. */
+export function gramPrecision(isExact: boolean): number {
+  return isExact ? 2 ** -52 : 2 ** -23;
+}

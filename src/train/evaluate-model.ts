@@ -1,0 +1,147 @@
+import { readBatch } from "../data/batches.ts";
+import { type Examples, exampleSize } from "../data/dataset.ts";
+import { attachLoss, type Loss } from "../losses/loss.ts";
+import { hasOpenBatch } from "../onnx/bind.ts";
+import type { Model, ModelValue } from "../onnx/decode.ts";
+import { encodeModel } from "../onnx/encode.ts";
+import { elementCount, type Tensor } from "../onnx/tensor.ts";
+import { GraphBuilder } from "../ops/builder.ts";
+import { compileGraph } from "../runtime/evaluate.ts";
+import type { Runtime, Session } from "../runtime/runtime.ts";
+
+export interface Evaluation {
+  /** Mean of ℓ_b over all examples. */
+  readonly loss: number;
+  /** Share of examples whose largest logit is the label's; undefined for float targets. */
+  readonly accuracy: number | undefined;
+}
+
+export interface EvaluateOptions {
+  readonly model: Model;
+  /** Replace the file's own values. */
+  readonly parameters: Readonly<Record<string, Tensor>>;
+  readonly examples: Examples;
+  /** Which examples; default: all. */
+  readonly indices?: Uint32Array;
+  readonly loss: Loss;
+  readonly output: string;
+  readonly runtime: Runtime;
+  /** Called between batches with the examples done so far. */
+  readonly onProgress?: (done: number) => void;
+}
+
+const openBatchSize = 500;
+
+/**
+ * Measures a model on examples, by running the very file that would be saved, in a bare session.
+ */
+export async function evaluateModel(options: EvaluateOptions): Promise<Evaluation> {
+  const { model, examples, runtime } = options;
+  const indices = options.indices ?? Uint32Array.from({ length: examples.count }, (_, index) => index);
+  const input = exampleInput(model);
+  const batch = hasOpenBatch(model)
+    ? Math.min(openBatchSize, indices.length)
+    : (input.dimensions[0] as number);
+  const inputs = {
+    dtype: "float32",
+    shape: [batch, ...inputShape(model, examples)],
+    data: new Float32Array(batch * exampleSize(examples)),
+  } as const;
+  const session = await runtime.createSession(
+    encodeModel(model, new Map(Object.entries(options.parameters))),
+  );
+  let lossSession: Session | undefined;
+  try {
+    let [total, correct, counted] = [0, 0, 0];
+    for (let start = 0; start < indices.length; start += batch) {
+      const count = Math.min(batch, indices.length - start);
+      // The last batch is filled up with its first example, whose copies are not counted.
+      const chosen = Uint32Array.from(
+        { length: batch },
+        (_, place) => indices[start + (place < count ? place : 0)] as number,
+      );
+      const labels = labelsFor(examples, batch);
+      readBatch(examples, chosen, 0, batch, inputs.data, labels.data);
+      const result = await session.run({ [input.name]: inputs }, [options.output]);
+      const prediction = result[options.output] as Tensor;
+      lossSession ??= await compileGraph(runtime, lossGraph(options.loss, prediction));
+      const { losses } = await lossSession.run({ prediction, labels, target: labels });
+      for (let place = 0; place < count; place++) total += Number(losses?.data[place]);
+      if (labels.data instanceof BigInt64Array) {
+        const tally = countCorrect(prediction, labels.data, count);
+        correct += tally.correct;
+        counted += tally.counted;
+      }
+      options.onProgress?.(start + count);
+    }
+    return { loss: total / indices.length, accuracy: counted > 0 ? correct / counted : undefined };
+  } finally {
+    await session.release();
+    await lossSession?.release();
+  }
+}
+
+/** A batch of targets: class numbers, or float targets. */
+export function labelsFor(
+  examples: Examples,
+  batch: number,
+): Tensor & { readonly data: BigInt64Array | Float32Array } {
+  if (examples.labels instanceof Int32Array) {
+    const perExample = examples.labels.length / examples.count;
+    const shape = perExample === 1 ? [batch] : [batch, perExample];
+    return { dtype: "int64", shape, data: new BigInt64Array(batch * perExample) };
+  }
+  const size = examples.labels.length / examples.count;
+  return { dtype: "float32", shape: [batch, size], data: new Float32Array(batch * size) };
+}
+
+/** The one float32 input that examples feed. */
+function exampleInput(model: Model): ModelValue {
+  const [input] = model.inputs;
+  if (input && model.inputs.length === 1 && input.dtype === "float32") return input;
+  const list = model.inputs.map(({ name, dtype }) => `'${name}' ${dtype}`).join(", ") || "none";
+  throw new Error(
+    `${model.source} has the inputs ${list}; expected a single float32 input, which is what examples feed.`,
+  );
+}
+
+/** The shape in which the model takes one example; its elements must be as many as the data's. */
+export function inputShape(model: Model, examples: Examples): number[] {
+  const input = exampleInput(model);
+  const dimensions = input.dimensions.slice(1);
+  const shape = dimensions.map((size, axis) =>
+    typeof size === "number" ? size : (examples.shape[axis] ?? 1),
+  );
+  if (elementCount(shape) !== exampleSize(examples)) {
+    throw new Error(
+      `${model.source}: input '${input.name}' takes examples of shape [${shape.join(", ")}], and the data's have ` +
+        `the shape [${examples.shape.join(", ")}]; use data of that shape, or another model.`,
+    );
+  }
+  return shape;
+}
+
+function lossGraph(loss: Loss, prediction: Tensor) {
+  const g = new GraphBuilder("loss");
+  const value = g.input("prediction", "float32", prediction.shape);
+  const graph = { ...g.snapshot(), outputs: [value] };
+  const attached = attachLoss(graph, loss, "prediction");
+  return { ...attached, outputs: attached.outputs.filter((output) => output.name === "losses") };
+}
+
+function countCorrect(prediction: Tensor, labels: BigInt64Array, count: number) {
+  const classes = prediction.shape.at(-1) as number;
+  const positions = labels.length / (prediction.shape[0] as number);
+  const logits = prediction.data as Float32Array;
+  let [correct, counted] = [0, 0];
+  for (let row = 0; row < count * positions; row++) {
+    const label = Number(labels[row]);
+    if (label < 0) continue;
+    let best = 0;
+    for (let place = 1; place < classes; place++)
+      if ((logits[row * classes + place] as number) > (logits[row * classes + best] as number)) best = place;
+    counted++;
+    if (best === label) correct++;
+  }
+  return { correct, counted };
+}

@@ -1,0 +1,60 @@
+/** What a finished run reports. Accuracies are fractions from 0 to 1. */
+export interface TrainResult {
+  /** On the test examples, measured once, at the end. */
+  readonly testAccuracy: number | undefined;
+  readonly testLoss: number | undefined;
+  /** Mean loss of the last epoch's steps. */
+  readonly trainLoss: number;
+  readonly steps: number;
+  readonly epochs: number;
+  /** Seconds of wall time, without the first 10 steps of each start, evaluation and checkpoints. */
+  readonly secondsPerStep: number | undefined;
+  /** n */
+  readonly parameters: number;
+  /** k */
+  readonly tangents: number;
+  readonly learningRate: number;
+  /** Mean cosine between forward gradients and the exact gradient, on one batch at the end. */
+  readonly cosine: number | undefined;
+}
+
+/** What `train` yields. */
+export type TrainEvent =
+  | {
+      readonly kind: "start";
+      readonly model: string;
+      readonly parameters: number;
+      /** Dimension of the space that tangents live in. */
+      readonly dimension: number;
+      readonly tangents: number;
+      readonly learningRate: number;
+      readonly batch: number;
+      readonly steps: number;
+      /** Steps done already: more than 0 when the run was resumed. */
+      readonly step: number;
+    }
+  | {
+      readonly kind: "step";
+      readonly step: number;
+      readonly steps: number;
+      readonly epoch: number;
+      readonly loss: number;
+    }
+  | {
+      readonly kind: "epoch";
+      readonly epoch: number;
+      readonly step: number;
+      readonly steps: number;
+      readonly trainLoss: number;
+      readonly validationLoss: number | undefined;
+      readonly validationAccuracy: number | undefined;
+    }
+  | { readonly kind: "interrupted"; readonly step: number; readonly steps: number }
+  | {
+      readonly kind: "done";
+      readonly result: TrainResult;
+      /** The trained model, an ONNX file. */
+      readonly model: Uint8Array<ArrayBuffer>;
+      /** True when the store held the complete run already. */
+      readonly resumedComplete: boolean;
+    };

@@ -1,0 +1,50 @@
+import { gradientGraph } from "../ad/gradient.ts";
+import { zeros } from "../onnx/tensor.ts";
+import { compileGraph } from "../runtime/evaluate.ts";
+import type { Tensors } from "../runtime/runtime.ts";
+import type { Estimate, Estimator } from "./estimator.ts";
+import type { Differentiable } from "./objective.ts";
+
+/** The exact gradient by reverse mode: the baseline, and the measure of a forward gradient's quality. */
+export async function exactGradient(objective: Differentiable): Promise<Estimator> {
+  const names = Object.keys(objective.parameters);
+  const session = await compileGraph(objective.runtime, gradientGraph(objective.graph, names, "loss"));
+  const loss = zeros("float32", []);
+  const tensors = Object.fromEntries(
+    Object.entries(objective.parameters).map(([name, { shape }]) => [
+      `gradient/${name}`,
+      zeros("float32", shape),
+    ]),
+  );
+  const gradients = Object.fromEntries(
+    names.map((name) => [name, tensors[`gradient/${name}`]?.data as Float32Array]),
+  );
+  return {
+    name: "exact",
+    dimension: Object.values(objective.parameters).reduce((total, { data }) => total + data.length, 0),
+    async estimate(feeds: Tensors): Promise<Estimate> {
+      await session.run(feeds, { loss, ...tensors });
+      return { loss: Number(loss.data[0]), derivatives: new Float64Array(), gradients };
+    },
+    release: () => session.release(),
+  };
+}
+
+/** Cosine of the angle between two gradients over all parameters; 0 where one of them is zero. */
+export function cosine(
+  a: Readonly<Record<string, Float32Array>>,
+  b: Readonly<Record<string, Float32Array>>,
+): number {
+  let [product, squareA, squareB] = [0, 0, 0];
+  for (const [name, values] of Object.entries(a)) {
+    const others = b[name];
+    if (!others) continue;
+    for (let place = 0; place < values.length; place++) {
+      const [x, y] = [values[place] as number, others[place] as number];
+      product += x * y;
+      squareA += x * x;
+      squareB += y * y;
+    }
+  }
+  return squareA === 0 || squareB === 0 ? 0 : product / Math.sqrt(squareA * squareB);
+}

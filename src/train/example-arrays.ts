@@ -1,0 +1,46 @@
+import type { Examples } from "../data/dataset.ts";
+import type { Model } from "../onnx/decode.ts";
+import { elementCount } from "../onnx/tensor.ts";
+
+/** Examples as plain arrays, for data of one's own. */
+export interface ExampleArrays {
+  /** All examples one after the other, in the shape of the model's input; bytes stand for value / 255. */
+  readonly inputs?: Float32Array | Uint8Array | readonly number[];
+  /** Class numbers (Int32Array or plain numbers), or target values (Float32Array). */
+  readonly labels?: Int32Array | Float32Array | readonly number[];
+}
+
+/** The examples that the options give, in either way. */
+export function examplesFor(
+  model: Model,
+  options: ExampleArrays & { readonly examples?: Examples },
+): Examples {
+  const { examples, inputs, labels } = options;
+  if (examples) return examples;
+  if (!inputs || !labels)
+    throw new Error("train needs `examples`, or `inputs` and `labels`; received neither.");
+  const dimensions = model.inputs[0]?.dimensions.slice(1) ?? [];
+  if (dimensions.some((size) => typeof size !== "number")) {
+    throw new Error(
+      `${model.source}: the shape of one example is open in '${model.inputs[0]?.name}'; pass \`examples\`, which have a shape.`,
+    );
+  }
+  const shape = dimensions as number[];
+  const count = inputs.length / elementCount(shape);
+  if (!Number.isInteger(count) || count === 0 || labels.length % count !== 0) {
+    throw new Error(
+      `${model.source}: inputs hold ${inputs.length} numbers and labels ${labels.length}; expected a whole number of ` +
+        `examples of shape [${shape.join(", ")}] and as many labels.`,
+    );
+  }
+  return {
+    count,
+    shape,
+    inputs: isTyped(inputs) ? inputs : Float32Array.from(inputs),
+    labels: labels instanceof Int32Array || labels instanceof Float32Array ? labels : Int32Array.from(labels),
+  };
+}
+
+function isTyped(inputs: Float32Array | Uint8Array | readonly number[]): inputs is Float32Array | Uint8Array {
+  return inputs instanceof Float32Array || inputs instanceof Uint8Array;
+}

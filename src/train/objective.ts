@@ -1,0 +1,213 @@
+import { attachLoss, type Loss } from "../losses/loss.ts";
+import type { Binding } from "../onnx/bind.ts";
+import { decodeModel, type Model } from "../onnx/decode.ts";
+import { encodeGraph } from "../onnx/encode.ts";
+import { type Graph, getValue, initializersToInputs, type Node, prune } from "../onnx/graph.ts";
+import { isFloat, type Tensor } from "../onnx/tensor.ts";
+import { opOf } from "../ops/catalogue.ts";
+import { upgradeGraph } from "../ops/upgrade.ts";
+import { probe } from "../runtime/probe.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { checkMemory } from "./memory.ts";
+
+export interface ObjectiveOptions extends Binding {
+  /** An ONNX file's bytes, a decoded model, or a graph from the builder. */
+  readonly model: Uint8Array | Model | Graph;
+  readonly loss: Loss;
+  readonly runtime: Runtime;
+  /** Examples in one batch. A model file with a fixed batch keeps its own. */
+  readonly batch: number;
+  /** The output that the loss reads. Default: the model's first float output. */
+  readonly output?: string;
+  /** Keeps all outputs of the model; default: only what the loss needs is computed. */
+  readonly keepOutputs?: boolean;
+  /** Which float32 initializers are trained. Default: all on a differentiable path to the output, scalars excepted. */
+  readonly trainable?: (name: string) => boolean;
+}
+
+/** A scalar function of parameters, ready to be differentiated. */
+export interface Differentiable {
+  /**
+   * Outputs `loss`, and for batches of examples `losses` [batch]; the parameters are inputs, under their own names.
+   */
+  readonly graph: Graph;
+  /** Examples in one batch; 1 for closed-form functions. */
+  readonly batch: number;
+  /** The parameters' first values, by name: own copies. */
+  readonly parameters: Readonly<Record<string, Parameter>>;
+  readonly runtime: Runtime;
+}
+
+export type Parameter = Tensor & { readonly data: Float32Array };
+
+/** A model with a loss. */
+export interface Objective extends Differentiable {
+  readonly model: Model;
+  /** Name of the output that the loss reads. */
+  readonly output: string;
+  /** Name of the target input. */
+  readonly target: string;
+}
+
+/**
+ * A closed-form function as an objective: a graph from the builder with float32 parameters and a scalar output `loss`.
+ */
+export function graphObjective(graph: Graph, runtime: Runtime): Differentiable {
+  const { shape } = getValue(graph, "loss");
+  if (shape.length > 0) {
+    throw new Error(
+      `The output 'loss' of '${graph.name}' must be a scalar, received the shape [${shape.join(", ")}].`,
+    );
+  }
+  if (graph.parameters.length === 0) {
+    throw new Error(
+      `The graph '${graph.name}' has no parameters; declare what is minimized with g.parameter(name, values).`,
+    );
+  }
+  const parameters = Object.fromEntries(
+    graph.parameters.map((name) => [name, ownCopy(graph.name, graph, name)]),
+  );
+  return { graph: initializersToInputs(graph, graph.parameters), batch: 1, parameters, runtime };
+}
+
+/** Turns any way to give a model into a decoded ONNX file. */
+export function modelFrom(model: Uint8Array | Model | Graph): Model {
+  if (model instanceof Uint8Array) return decodeModel(model);
+  return "proto" in model ? model : decodeModel(encodeModelFile(model), { source: `model '${model.name}'` });
+}
+
+/** A graph from the builder as a model file: open batch axis, everything but the parameters as Constant nodes. */
+export function encodeModelFile(graph: Graph): Uint8Array<ArrayBuffer> {
+  return encodeGraph(graph, { openBatch: true, constantNodes: true });
+}
+
+/**
+ * Reads a model, finds its shapes and its parameters, and puts the loss on top.
+ *
+ * @throws when an op is not supported, nothing can be trained, or the loss does not fit the output.
+ */
+export async function compileObjective(options: ObjectiveOptions): Promise<Objective> {
+  const model = modelFrom(options.model);
+  const graph = await importGraph(model, options);
+  const output = options.output ?? graph.outputs.find((value) => isFloat(value.dtype))?.name;
+  if (!output) throw new Error(`${model.source} has no float output; the loss needs one.`);
+  if (!graph.outputs.some((value) => value.name === output)) {
+    const names = graph.outputs.map((value) => `'${value.name}'`).join(", ");
+    throw new Error(`${model.source} has no output '${output}'; its outputs are ${names}.`);
+  }
+  const chosen = prune(graph, [getValue(graph, output)]);
+  const parameters = trainableParameters(chosen, output, options.trainable);
+  if (parameters.length === 0) {
+    throw new Error(
+      `${model.source} has nothing to train: no float32 initializer lies on a differentiable path to '${output}'` +
+        `${options.trainable ? " and is chosen as trainable" : ""}.`,
+    );
+  }
+  const kept = freeReservedNames(options.keepOutputs ? graph : chosen, model.source);
+  const withLoss = attachLoss({ ...kept, parameters }, options.loss, output);
+  const batch = getValue(withLoss, "losses").shape[0] as number;
+  return {
+    model,
+    graph: initializersToInputs(withLoss, parameters),
+    batch,
+    output,
+    target: options.loss.target(getValue(chosen, output)).name,
+    parameters: Object.fromEntries(parameters.map((name) => [name, ownCopy(model.source, graph, name)])),
+    runtime: options.runtime,
+  };
+}
+
+/** The model's graph with static shapes, in the emitted opset. */
+export async function importGraph(
+  model: Model,
+  options: Binding & { readonly runtime: Runtime },
+): Promise<Graph> {
+  for (const node of model.nodes) if (!shapeOps.has(node.op) || node.domain !== "") opOf(node, model.opset);
+  checkMemory(model, options);
+  return upgradeGraph(await probe(model, options.runtime, options));
+}
+
+/**
+ * Renames values inside a graph whose names the derived graphs use themselves.
+ *
+ * @throws when an input, output or stored tensor has such a name, because its name is public
+ */
+function freeReservedNames(graph: Graph, source: string): Graph {
+  const isReserved = (name: string) => reservedNames.test(name);
+  const open = [...graph.inputs, ...graph.outputs]
+    .map((value) => value.name)
+    .concat(...graph.initializers.keys());
+  const clash = open.find(isReserved);
+  if (clash !== undefined) {
+    throw new Error(
+      `${source}: '${clash}' is the name of an input, output or stored tensor, and derived graphs need that name for ` +
+        "themselves; export the model with another one.",
+    );
+  }
+  const renamed = new Map([...graph.values.keys()].filter(isReserved).map((name) => [name, `model/${name}`]));
+  if (renamed.size === 0) return graph;
+  const rename = (name: string) => renamed.get(name) ?? name;
+  const nodes = graph.nodes.map((node) => ({
+    ...node,
+    inputs: node.inputs.map(rename),
+    outputs: node.outputs.map(rename),
+  }));
+  const values = new Map(
+    [...graph.values].map(([name, value]) => [rename(name), { ...value, name: rename(name) }]),
+  );
+  return { ...graph, nodes, values };
+}
+
+const reservedNames =
+  /^(loss|losses|labels|target|derivatives|coefficients|gram)$|^(tangent|gradient|linear|gram)\//;
+
+// Shape arithmetic that probing turns into constants; anything of it that is left is refused by name.
+const shapeOps = new Set([
+  "Constant",
+  "ConstantOfShape",
+  "Shape",
+  "Size",
+  "Range",
+  "Floor",
+  "Mod",
+  "ReduceProd",
+]);
+
+/**
+ * Float32 initializers from which a differentiable path leads to `output`, in the file's order. Scalars are left out:
+ * exporters write constants (an epsilon, an exponent) as initializers without axes.
+ */
+function trainableParameters(
+  graph: Graph,
+  output: string,
+  chosen: (name: string, tensor: Tensor) => boolean = (_, tensor) => tensor.shape.length > 0,
+): string[] {
+  const reached = new Set([output]);
+  for (const node of [...graph.nodes].reverse()) {
+    if (!node.outputs.some((name) => reached.has(name)) || !isDifferentiable(node, graph)) continue;
+    for (const name of node.inputs) reached.add(name);
+  }
+  return graph.parameters.filter((name) => {
+    const tensor = graph.initializers.get(name);
+    return reached.has(name) && tensor?.dtype === "float32" && chosen(name, tensor);
+  });
+}
+
+function isDifferentiable(node: Node, graph: Graph): boolean {
+  return opOf(node, graph.opset).jvp !== undefined;
+}
+
+function ownCopy(source: string, graph: Graph, name: string): Parameter {
+  const tensor = graph.initializers.get(name);
+  if (!tensor || !(tensor.data instanceof Float32Array)) {
+    throw new Error(`${source}: parameter '${name}' must be a float32 initializer.`);
+  }
+  return { ...tensor, data: tensor.data.slice() };
+}
+
+/** The first float output of a model. */
+export function floatOutput(model: Model): string {
+  const output = model.outputs.find(({ dtype }) => isFloat(dtype));
+  if (output) return output.name;
+  throw new Error(`${model.source} has no float output; the loss needs one.`);
+}

@@ -1,0 +1,173 @@
+import { derivativeGraph, type TangentForm, tangentInput } from "../ad/derivatives.ts";
+import { keepUsedInputs } from "../ad/gradient.ts";
+import type { Aggregator } from "../aggregate/aggregator.ts";
+import { type Graph, getValue, prune } from "../onnx/graph.ts";
+import { type Tensor, zeros } from "../onnx/tensor.ts";
+import { GraphBuilder } from "../ops/builder.ts";
+import type { Key } from "../random/threefry.ts";
+import { compileGraph } from "../runtime/evaluate.ts";
+import type { Session, Tensors } from "../runtime/runtime.ts";
+import { emitCombine } from "../tangents/combine.ts";
+import { emitGram, gram } from "../tangents/gram.ts";
+import type { Sampler } from "../tangents/sampler.ts";
+import {
+  createTangentSet,
+  drawTangents,
+  type TangentSet,
+  tangentFeeds,
+  tangentInputName,
+} from "../tangents/tangent-set.ts";
+import { chunkSizes, type Estimate, type Estimator, gramPrecision, needsExactGram } from "./estimator.ts";
+import type { Differentiable } from "./objective.ts";
+
+export interface EstimatorOptions {
+  /** k */
+  readonly tangents: number;
+  readonly sampler: Sampler;
+  readonly aggregator: Aggregator;
+  /** Tangents processed at once; default: all. */
+  readonly tangentChunk?: number;
+}
+
+/**
+ * Weight perturbation: tangents of all parameters, d = ∇f·v_i from one dual pass, ĝ = V a(d, G)
+ * (Flügel et al., arXiv 2410.17764, sections 3.1 and 3.2).
+ */
+export async function weightsEstimator(
+  objective: Differentiable,
+  options: EstimatorOptions,
+): Promise<Estimator> {
+  const { runtime, graph } = objective;
+  const shapes = Object.entries(objective.parameters).map(([name, { shape }]) => ({ name, shape }));
+  const set = createTangentSet(shapes, options.tangents, options.sampler);
+  const forms = formsOf(set);
+  const chunks = await compileChunks(
+    objective,
+    set,
+    forms,
+    chunkSizes(options.tangents, options.tangentChunk),
+  );
+  const usesGram = options.aggregator.usesGram;
+  const exactGram = needsExactGram(set.count, set.dimension);
+  const gramSession =
+    usesGram && !exactGram ? await compileGraph(runtime, gramGraph(graph, forms, set.count)) : undefined;
+  const combineSession = await compileGraph(runtime, combineGraph(graph, forms, set.count));
+
+  const k = set.count;
+  const allTangents = tangentFeeds(set);
+  const derivatives = new Float64Array(k);
+  const coefficients = new Float64Array(k);
+  const coefficientTensor = zeros("float32", [k]);
+  const gradientTensors = Object.fromEntries(
+    shapes.map(({ name, shape }) => [`gradient/${name}`, zeros("float32", shape)]),
+  );
+  const gradients = Object.fromEntries(
+    shapes.map(({ name }) => [name, gradientTensors[`gradient/${name}`]?.data as Float32Array]),
+  );
+
+  return {
+    name: "weights",
+    dimension: set.dimension,
+    async estimate(feeds: Tensors, key: Key): Promise<Estimate> {
+      drawTangents(set, key);
+      let loss = 0;
+      for (const chunk of chunks) {
+        const result = await chunk.session.run({ ...feeds, ...chunk.tangents }, ["loss", "derivatives"]);
+        loss = Number(result.loss?.data[0]);
+        derivatives.set(result.derivatives?.data as Float32Array, chunk.start);
+      }
+      const matrix = usesGram
+        ? exactGram
+          ? gram(set)
+          : await sumGram(gramSession, allTangents, k)
+        : undefined;
+      options.aggregator.aggregate(derivatives, matrix, coefficients, gramPrecision(exactGram));
+      (coefficientTensor.data as Float32Array).set(coefficients);
+      await combineSession.run({ ...allTangents, coefficients: coefficientTensor }, gradientTensors);
+      return { loss, derivatives, gradients };
+    },
+    async release() {
+      const sessions = [...chunks.map((chunk) => chunk.session), gramSession, combineSession];
+      await Promise.all([...new Set(sessions)].map((session) => session?.release()));
+    },
+  };
+}
+
+function formsOf(set: TangentSet): Map<string, TangentForm> {
+  const rank = set.sampler.rank ?? 1;
+  return new Map(set.parts.map((part) => [part.parameter, part.role === "stacked" ? "stacked" : { rank }]));
+}
+
+interface Chunk {
+  readonly session: Session;
+  readonly start: number;
+  readonly tangents: Tensors;
+}
+
+/** One session per chunk size, and for each chunk views of the tangents. */
+async function compileChunks(
+  objective: Differentiable,
+  set: TangentSet,
+  forms: ReadonlyMap<string, TangentForm>,
+  sizes: readonly number[],
+): Promise<Chunk[]> {
+  const sessions = new Map<number, Session>();
+  for (const size of new Set(sizes)) {
+    const derived = derivativeGraph(objective.graph, forms, size, "loss");
+    const wanted = prune(derived, [getValue(derived, "loss"), getValue(derived, "derivatives")]);
+    sessions.set(size, await compileGraph(objective.runtime, wanted));
+  }
+  let start = 0;
+  return sizes.map((size) => {
+    const first = start;
+    start += size;
+    const tangents = set.parts.map(
+      (part) => [tangentInputName(part), rowsOf(part.tensor, first, size)] as const,
+    );
+    return { session: sessions.get(size) as Session, start: first, tangents: Object.fromEntries(tangents) };
+  });
+}
+
+/** Rows start … start + count − 1 of a tensor, as a view. */
+export function rowsOf(
+  tensor: Tensor & { readonly data: Float32Array },
+  start: number,
+  count: number,
+): Tensor {
+  const [rows = 1, ...rest] = tensor.shape;
+  const size = tensor.data.length / rows;
+  return {
+    ...tensor,
+    shape: [count, ...rest],
+    data: tensor.data.subarray(start * size, (start + count) * size),
+  };
+}
+
+/** Outputs `gram/<parameter>` [k, k]. */
+function gramGraph(graph: Graph, forms: ReadonlyMap<string, TangentForm>, k: number): Graph {
+  const g = new GraphBuilder("gram", { ...graph, inputs: [], nodes: [], outputs: [] });
+  const outputs = [...forms].map(
+    ([name, form]) => [`gram/${name}`, emitGram(g, tangentInput(g, graph, name, form, k))] as const,
+  );
+  return keepUsedInputs(g.build(Object.fromEntries(outputs)), new Set());
+}
+
+/** Products in float32, one for each parameter; their sum in float64. */
+async function sumGram(session: Session | undefined, feeds: Tensors, k: number): Promise<Float64Array> {
+  const total = new Float64Array(k * k);
+  for (const { data } of Object.values((await session?.run(feeds)) ?? {}))
+    for (let place = 0; place < total.length; place++)
+      total[place] = (total[place] as number) + Number(data[place]);
+  return total;
+}
+
+/** Outputs `gradient/<parameter>` from `coefficients` [k] and the tangents. */
+function combineGraph(graph: Graph, forms: ReadonlyMap<string, TangentForm>, k: number): Graph {
+  const g = new GraphBuilder("combine", { ...graph, inputs: [], nodes: [], outputs: [] });
+  const coefficients = g.input("coefficients", "float32", [k]);
+  const outputs = [...forms].map(([name, form]) => {
+    const tangent = tangentInput(g, graph, name, form, k);
+    return [`gradient/${name}`, emitCombine(g, tangent, coefficients, getValue(graph, name).shape)] as const;
+  });
+  return keepUsedInputs(g.build(Object.fromEntries(outputs)), new Set());
+}

@@ -1,0 +1,306 @@
+import { describe, expect, it } from "vitest";
+import { activationSites } from "../src/ad/sites.ts";
+import { aggregators } from "../src/aggregate/aggregators.ts";
+import { crossEntropy } from "../src/losses/cross-entropy.ts";
+import { mlp } from "../src/models/mlp.ts";
+import { producers } from "../src/onnx/graph.ts";
+import type { Tensor } from "../src/onnx/tensor.ts";
+import { GraphBuilder } from "../src/ops/builder.ts";
+import { fold, keyFromSeed } from "../src/random/threefry.ts";
+import { fillUniform } from "../src/random/uniform.ts";
+import { nodeRuntime } from "../src/runtime/node.ts";
+import { gaussian } from "../src/tangents/gaussian.ts";
+import type { Sampler } from "../src/tangents/sampler.ts";
+import { type SamplerName, samplers } from "../src/tangents/samplers.ts";
+import { createSiteTangents } from "../src/tangents/site-tangents.ts";
+import { activationsEstimator, localGraph } from "../src/train/activations.ts";
+import type { Estimator } from "../src/train/estimator.ts";
+import { cosine, exactGradient } from "../src/train/exact.ts";
+import { compileObjective, type Objective } from "../src/train/objective.ts";
+import { createEstimator, type EstimatorSettings } from "../src/train/prepare.ts";
+import { fromGolden, type GoldenTensors, readGolden, relativeError } from "./golden.ts";
+
+const runtime = nodeRuntime({ threads: 1 });
+const key = keyFromSeed(20241017);
+const batch = 4;
+
+async function smallObjective(
+  hidden = [5, 4],
+): Promise<{ objective: Objective; feeds: Record<string, Tensor> }> {
+  const model = mlp({ input: [6], hidden, outputs: 3, activation: "tanh", seed: 3 });
+  const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
+  const data = new Float32Array(batch * 6);
+  fillUniform(key, 0, data);
+  const labels = BigInt64Array.of(0n, 2n, 1n, 2n);
+  return {
+    objective,
+    feeds: {
+      ...objective.parameters,
+      input: { dtype: "float32", shape: [batch, 6], data },
+      labels: { dtype: "int64", shape: [batch], data: labels },
+    },
+  };
+}
+
+/** All gradients one after the other. */
+function flat(gradients: Readonly<Record<string, Float32Array>>): number[] {
+  return Object.values(gradients).flatMap((values) => [...values]);
+}
+
+describe("activations with projection", () => {
+  for (const sampler of ["gaussian", "rademacher", "sphere"] as const) {
+    // One example's sites have 5 + 4 + 3 = 12 numbers. Signs can repeat, so more of them are drawn.
+    for (const tangents of sampler === "rademacher" ? [40] : [12, 16, 24]) {
+      it(`${sampler}, ${tangents} tangents for 12 dimensions: the exact gradient, PyTorch's, norm included`, async () => {
+        const golden =
+          readGolden<
+            {
+              activation: string;
+              loss_kind: string;
+              inputs: { shape: number[]; data: number[] };
+              labels: { shape: number[]; data: number[]; dtype: string };
+              parameters: GoldenTensors;
+              gradients: GoldenTensors;
+            }[]
+          >("mlp.golden.json");
+        for (const entry of golden.filter(
+          ({ loss_kind, activation }) => loss_kind === "cross-entropy" && activation === "relu",
+        )) {
+          const { objective } = await smallObjective();
+          const model = mlp({ input: [6], hidden: [5, 4], outputs: 3, activation: "relu" });
+          const own = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
+          const parameters = Object.fromEntries(
+            Object.entries(entry.parameters).map(([name, value]) => [name, fromGolden(value)]),
+          );
+          const estimator = await createEstimator(own, { tangents, sampler });
+          const feeds = { ...parameters, input: fromGolden(entry.inputs), labels: fromGolden(entry.labels) };
+          const { gradients } = await estimator.estimate(feeds, key);
+          expect(Object.keys(gradients)).toEqual(Object.keys(objective.parameters));
+          for (const [name, gradient] of Object.entries(gradients))
+            expect(relativeError(gradient, entry.gradients[name]?.data ?? []), name).toBeLessThan(1e-4);
+          await estimator.release();
+        }
+      });
+    }
+  }
+
+  it("gives each example its own coefficients also for shared tangents", async () => {
+    const { objective, feeds } = await smallObjective();
+    const estimator = await createEstimator(objective, { tangents: 24, shareTangents: true });
+    const exact = await exactGradient(objective);
+    const { gradients } = await exact.estimate(feeds, key);
+    expect(
+      relativeError(flat((await estimator.estimate(feeds, key)).gradients), flat(gradients)),
+    ).toBeLessThan(1e-4);
+  });
+});
+
+describe("the mean of k tangents", () => {
+  const cases: { name: string; settings: EstimatorSettings }[] = [
+    ...(["gaussian", "rademacher", "sphere"] as const).map((sampler) => ({
+      name: `activations, ${sampler}`,
+      settings: { sampler },
+    })),
+    { name: "activations, shared gaussian", settings: { sampler: "gaussian", shareTangents: true } },
+    ...(Object.keys(samplers) as SamplerName[]).map((sampler) => ({
+      name: `weights, ${sampler}`,
+      settings: { perturb: "weights" as const, sampler },
+    })),
+    { name: "weights, low-rank of rank 3", settings: { perturb: "weights", sampler: "low-rank", rank: 3 } },
+  ];
+  for (const { name, settings } of cases) {
+    it(`${name}: is the exact gradient in expectation`, async () => {
+      const { objective, feeds } = await smallObjective();
+      const estimator = await createEstimator(objective, { ...settings, aggregate: "mean", tangents: 4 });
+      const exact = await exactGradient(objective);
+      const target = flat((await exact.estimate(feeds, key)).gradients);
+      const draws = 3000;
+      const sum = target.map(() => 0);
+      const squares = target.map(() => 0);
+      for (let draw = 0; draw < draws; draw++) {
+        flat((await estimator.estimate(feeds, fold(key, draw))).gradients).forEach((value, place) => {
+          sum[place] = (sum[place] as number) + value;
+          squares[place] = (squares[place] as number) + value * value;
+        });
+      }
+      let largest = 0;
+      let total = 0;
+      target.forEach((value, place) => {
+        const mean = (sum[place] as number) / draws;
+        const variance = (squares[place] as number) / draws - mean * mean;
+        const z = (mean - value) / Math.sqrt(variance / draws + 1e-18);
+        largest = Math.max(largest, Math.abs(z));
+        total += z * z;
+      });
+      // 74 means of 3,000 draws are close to normal: all within 5 standard errors but for 1 in 20,000 seeds, and their
+      // mean square, 1 in expectation, stays below 2 (its own standard error is √(2/74) ≈ 0.16 if they are independent,
+      // and they are correlated, so the bound is generous).
+      expect(target.length).toBe(74);
+      expect(largest).toBeLessThan(5);
+      expect(total / target.length).toBeLessThan(2);
+    });
+  }
+});
+
+describe("weights with projection", () => {
+  it("gives the exact gradient when there are as many tangents as parameters", async () => {
+    const { objective, feeds } = await smallObjective();
+    const exact = await exactGradient(objective);
+    const target = (await exact.estimate(feeds, key)).gradients;
+    for (const tangents of [74, 148]) {
+      const estimator = await createEstimator(objective, { perturb: "weights", tangents });
+      const { gradients } = await estimator.estimate(feeds, key);
+      expect(cosine(gradients, target)).toBeGreaterThan(1 - 1e-6);
+      await estimator.release();
+    }
+  });
+
+  it("gives the least-squares answer for repeated tangents", async () => {
+    const { objective, feeds } = await smallObjective();
+    const repeated: Sampler = {
+      name: "repeated",
+      fill: (stream, start, out, scale) => gaussian().fill(repeatKey(stream), start, out, scale),
+    };
+    const seen: (readonly [number, number])[] = [];
+    // The first 8 streams come again in the same order.
+    function repeatKey(stream: readonly [number, number]) {
+      const known = seen.findIndex((other) => other[0] === stream[0] && other[1] === stream[1]);
+      if (known < 0) seen.push(stream);
+      return seen[(known < 0 ? seen.length - 1 : known) % 8] as readonly [number, number];
+    }
+    const twice = await createEstimator(objective, { perturb: "weights", tangents: 16, sampler: repeated });
+    const once = await createEstimator(objective, { perturb: "weights", tangents: 8, sampler: gaussian() });
+    const a = flat((await twice.estimate(feeds, key)).gradients);
+    const b = flat((await once.estimate(feeds, key)).gradients);
+    expect(relativeError(a, b)).toBeLessThan(1e-4);
+  });
+});
+
+describe("chunks and threads", () => {
+  for (const perturb of ["weights", "activations"] as const) {
+    it(`${perturb}: leave the derivatives within 1e-5`, async () => {
+      const reference = await derivativesOf(perturb, { tangents: 10 }, 1);
+      for (const tangentChunk of [1, 3, 4, 10, 64]) {
+        expect(
+          relativeError(await derivativesOf(perturb, { tangents: 10, tangentChunk }, 1), reference),
+        ).toBeLessThan(1e-5);
+      }
+      expect(relativeError(await derivativesOf(perturb, { tangents: 10 }, 2), reference)).toBeLessThan(1e-5);
+    });
+
+    it(`${perturb}: give the same bytes twice`, async () => {
+      const [first, second] = [
+        await derivativesOf(perturb, { tangents: 7 }, 2),
+        await derivativesOf(perturb, { tangents: 7 }, 2),
+      ];
+      expect(second).toEqual(first);
+    });
+  }
+
+  async function derivativesOf(
+    perturb: "weights" | "activations",
+    settings: EstimatorSettings,
+    threads: number,
+  ) {
+    const model = mlp({ input: [6], hidden: [33, 17], outputs: 3, seed: 3 });
+    const own = nodeRuntime({ threads });
+    const objective = await compileObjective({ model, loss: crossEntropy(), runtime: own, batch });
+    const { feeds } = await smallObjective();
+    const estimator: Estimator = await createEstimator(objective, { perturb, ...settings });
+    const { derivatives } = await estimator.estimate({ ...feeds, ...objective.parameters }, key);
+    await estimator.release();
+    return derivatives.slice();
+  }
+});
+
+describe("examples that influence each other", () => {
+  it("are refused for activations, with the node and the remedies, and fine for weights", async () => {
+    const g = new GraphBuilder("coupled");
+    const x = g.input("x", "float32", [batch, 3]);
+    const w = g.parameter("w", {
+      dtype: "float32",
+      shape: [3, 3],
+      data: Float32Array.from({ length: 9 }, (_, index) => Math.sin(index)),
+    });
+    const centred = g.node("Sub", [x, g.reduceMean(x, [0])], {}, { name: "centre" })[0];
+    if (!centred) throw new Error("no output");
+    const model = g.build({ logits: g.matMul(g.tanh(g.matMul(centred, w)), w) });
+    const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
+    await expect(createEstimator(objective, { tangents: 3 })).rejects.toThrow(
+      /Sub node 'centre' mixes the examples.*perturb: weights/,
+    );
+    const weights = await createEstimator(objective, { perturb: "weights", tangents: 3 });
+    await weights.release();
+  });
+});
+
+describe("local transposes", () => {
+  it("take nothing from another site: no transposed path crosses one", async () => {
+    const { objective } = await smallObjective();
+    const { graph } = objective;
+    const sites = activationSites(graph, graph.parameters, "losses");
+    expect(sites.map((site) => site.value)).toEqual(["layer1", "layer2", "layer3"]);
+    const tangents = createSiteTangents(
+      sites.map(({ value }, index) => ({ value, size: [5, 4, 3][index] ?? 0 })),
+      6,
+      batch,
+      gaussian(),
+    );
+    const local = localGraph(graph, sites, tangents, batch);
+    const producer = producers(local);
+    for (const site of sites) {
+      for (const parameter of site.parameters) {
+        const reached = new Set<string>();
+        const pending = [`gradient/${parameter}`];
+        while (pending.length > 0) {
+          const name = pending.pop() as string;
+          if (reached.has(name)) continue;
+          reached.add(name);
+          pending.push(...(producer.get(name)?.inputs ?? []));
+        }
+        const read = sites
+          .filter((other) => reached.has(`tangent/${other.value}`))
+          .map((other) => other.value);
+        expect(read, parameter).toEqual([site.value]);
+        // Nor does anything read the weights through which a backward pass would go.
+        expect(
+          [...reached].filter((name) => name.endsWith(".weight") && !name.startsWith("gradient/")),
+        ).toEqual([]);
+      }
+    }
+  });
+
+  it("sum over the sites of a tied parameter, and refuse a parameter without a site", async () => {
+    const g = new GraphBuilder("tied");
+    const x = g.input("x", "float32", [batch, 3]);
+    const w = g.parameter("w", {
+      dtype: "float32",
+      shape: [3, 3],
+      data: Float32Array.from({ length: 9 }, (_, index) => Math.sin(index)),
+    });
+    const tied = g.build({ logits: g.matMul(g.tanh(g.matMul(x, w)), g.transpose(w)) });
+    const objective = await compileObjective({ model: tied, loss: crossEntropy(), runtime, batch });
+    const feeds = {
+      ...objective.parameters,
+      x: {
+        dtype: "float32" as const,
+        shape: [batch, 3],
+        data: Float32Array.from({ length: 12 }, (_, index) => Math.cos(index)),
+      },
+      labels: { dtype: "int64" as const, shape: [batch], data: BigInt64Array.of(0n, 1n, 2n, 1n) },
+    };
+    const estimator = await activationsEstimator(objective, {
+      tangents: 12,
+      sampler: gaussian(),
+      aggregator: aggregators.projection,
+    });
+    const exact = await exactGradient(objective);
+    const target = flat((await exact.estimate(feeds, key)).gradients);
+    expect(relativeError(flat((await estimator.estimate(feeds, key)).gradients), target)).toBeLessThan(1e-4);
+
+    const g2 = new GraphBuilder("free");
+    const free = g2.parameter("free", { dtype: "float32", shape: [3], data: new Float32Array(3) });
+    const graph = g2.build({ losses: g2.mul(free, 2) });
+    expect(() => activationSites(graph, ["free"], "losses")).toThrow("perturb weights instead");
+  });
+});

@@ -1,0 +1,272 @@
+"""Tiny models exported by PyTorch to onnx/, each with its losses, derivatives and gradients in float64 beside it.
+
+    python test/goldens/export.py
+
+Parameters are named and shaped as the ONNX initializers are: exporters rename them, and store the weight of a Linear
+transposed when its input has three dimensions. Every file is run by onnxruntime at two batch sizes and compared with
+PyTorch. Stack traces and other metadata of the exporters are removed, because they hold paths of this machine.
+"""
+
+import contextlib
+import io
+import logging
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import numpy_helper
+from torch import nn
+from torch.nn import functional as F
+
+from golden import FOLDER, Random, tensor, write
+
+K, BATCH = 2, 4
+ONNX = FOLDER / "onnx"
+
+
+class Mlp(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer1, self.layer2, self.layer3 = nn.Linear(8, 6), nn.Linear(6, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.layer3(F.gelu(self.layer2(F.relu(self.layer1(x)))))
+
+
+class View(nn.Module):
+    """Reshapes by x.shape, so the graph computes shapes."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer1, self.layer2, self.layer3 = nn.Linear(8, 6), nn.Linear(3, 4), nn.Linear(8, 3)
+
+    def forward(self, x):
+        flat = x.view(x.shape[0], x.shape[1] * x.shape[2])
+        pairs = torch.tanh(self.layer1(flat)).reshape(x.shape[0], x.shape[1], 3)
+        return self.layer3(torch.tanh(self.layer2(pairs)).reshape(x.size(0), -1))
+
+
+class LayerNorm(nn.Module):
+    """A layer normalization written by hand."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer1, self.layer2 = nn.Linear(8, 6), nn.Linear(6, 3)
+        self.scale, self.shift = nn.Parameter(torch.ones(6)), nn.Parameter(torch.zeros(6))
+
+    def forward(self, x):
+        x = self.layer1(x)
+        centered = x - x.mean(-1, keepdim=True)
+        deviation = torch.sqrt(centered.pow(2).mean(-1, keepdim=True) + 1e-5)
+        return self.layer2(centered / deviation * self.scale + self.shift)
+
+
+class Softmax(nn.Module):
+    """Two halves of a [batch, 5, 8] value, one of them a softmax that weighs the other."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer1, self.layer2, self.layer3 = nn.Linear(4, 8), nn.Linear(4, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        scores, values = self.halves(self.layer1(x))
+        return self.layer3(torch.tanh(self.layer2(torch.softmax(scores, -1) * values)).mean(1))
+
+    def halves(self, x):
+        return x.split(4, -1)
+
+
+class Chunk(Softmax):
+    """The same by chunk, which becomes two Slices at computed positions."""
+
+    def halves(self, x):
+        return x.chunk(2, -1)
+
+
+class Tied(nn.Module):
+    """One weight in two layers, each with a bias of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer1, self.layer2, self.layer3 = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 3)
+        self.layer2.weight = self.layer1.weight
+
+    def forward(self, x):
+        return self.layer3(torch.tanh(self.layer2(torch.tanh(self.layer1(x)))))
+
+
+class Embedding(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.layer = nn.Embedding(10, 4), nn.Linear(4, 3)
+
+    def forward(self, tokens):
+        return self.layer(self.embedding(tokens).mean(1))
+
+
+def normal(*shape):
+    return lambda random, batch: random.normal(batch, *shape)
+
+
+def tokens(random, batch):
+    return random.integers(10, batch, 5)
+
+
+# file name → model, sampler of inputs, opset, whether by the exporter built on torch.export
+FILES = {
+    "mlp-opset13": (Mlp, normal(8), 13, False),
+    "mlp-opset17": (Mlp, normal(8), 17, False),
+    "mlp-dynamo18": (Mlp, normal(8), 18, True),
+    "mlp-dynamo20": (Mlp, normal(8), 20, True),
+    "mlp-external": (Mlp, normal(8), 17, False),
+    "view-opset13": (View, normal(2, 4), 13, False),
+    "view-dynamo18": (View, normal(2, 4), 18, True),
+    "layernorm-opset13": (LayerNorm, normal(8), 13, False),
+    "layernorm-dynamo18": (LayerNorm, normal(8), 18, True),
+    "softmax-opset13": (Softmax, normal(5, 4), 13, False),
+    "softmax-opset17": (Softmax, normal(5, 4), 17, False),
+    "softmax-dynamo18": (Softmax, normal(5, 4), 18, True),
+    "chunk-opset17": (Chunk, normal(5, 4), 17, False),
+    "tied-opset17": (Tied, normal(6), 17, False),
+    "tied-dynamo18": (Tied, normal(6), 18, True),
+    "embedding-opset13": (Embedding, tokens, 13, False),
+    "embedding-dynamo18": (Embedding, tokens, 18, True),
+}
+
+
+def initialize(module, random):
+    """Random parameters, of about the size that keeps activations near 1."""
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if parameter.dim() == 2 and "embedding" not in name:
+                parameter.copy_(random.normal(*parameter.shape, scale=1.5 / parameter.shape[1] ** 0.5))
+            elif name == "scale":
+                parameter.copy_(1 + random.normal(*parameter.shape, scale=0.3).float())
+            else:
+                parameter.copy_(random.normal(*parameter.shape, scale=1 if parameter.dim() == 2 else 0.3))
+
+
+def export(module, example, opset, dynamo):
+    axes = {"dynamic_shapes": ({0: torch.export.Dim("batch")},)}
+    if not dynamo:
+        axes = {"dynamic_axes": {"input": {0: "batch"}, "logits": {0: "batch"}}}
+    names = {"input_names": ["input"], "output_names": ["logits"]}
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        path = Path(folder) / "model.onnx"
+        torch.onnx.export(module, (example,), path, opset_version=opset, dynamo=dynamo, **names, **axes)
+        model = onnx.load(path)
+    found = model.opset_import[0].version
+    assert found == opset, f"asked for opset {opset}, got {found}"
+    return model
+
+
+def remove_metadata(model):
+    graph = model.graph
+    parts = [graph.node, graph.value_info, graph.initializer, graph.input, graph.output]
+    for item in [model, graph, *(item for part in parts for item in part)]:
+        item.ClearField("metadata_props")
+        item.ClearField("doc_string")
+
+
+def drop_even_sizes(model):
+    """Before opset 18 a Split needs no sizes when its parts are equal; PyTorch writes them nevertheless."""
+    for node in [node for node in model.graph.node if node.op_type == "Split"]:
+        sizes = node.input.pop()
+        model.graph.node.remove(next(other for other in model.graph.node if sizes in other.output))
+
+
+def save(name, model, external):
+    path, data = ONNX / f"{name}.onnx", f"{name}.onnx.data"
+    if external:
+        (ONNX / data).unlink(missing_ok=True)
+        onnx.save_model(model, path, save_as_external_data=True, location=data, size_threshold=0)
+    else:
+        onnx.save_model(model, path)
+    files = [path, ONNX / data] if external else [path]
+    for file in files:
+        content = file.read_bytes()
+        assert b".py" not in content, f"{file.name} holds a path"
+        print(f"{file.relative_to(FOLDER)}: {len(content)} bytes")
+    return path
+
+
+def origins(model, module):
+    """Initializer → the parameter it holds, and whether transposed; and the float initializers that hold none."""
+    found, constants = {}, []
+    for initializer in model.graph.initializer:
+        value = torch.from_numpy(numpy_helper.to_array(initializer).copy())
+        for source, parameter in module.named_parameters():
+            if torch.equal(value, parameter):
+                found[initializer.name] = (source, False)
+            elif parameter.dim() == 2 and torch.equal(value, parameter.T):
+                found[initializer.name] = (source, True)
+        if initializer.name not in found and value.is_floating_point():
+            constants.append(initializer.name)
+    sources = sorted(source for source, _ in found.values())
+    assert sources == sorted(name for name, _ in module.named_parameters()), f"initializers hold {sources}"
+    return found, constants
+
+
+def golden(name, model_class, sample, opset, dynamo):
+    random = Random(sum(model_class.__name__.encode()))  # the same numbers for all files of a model
+    module = model_class().eval()
+    initialize(module, random)
+    inputs, other = sample(random, BATCH), sample(random, 7)
+    labels = random.integers(3, BATCH)
+    drawn = {source: random.normal(K, *value.shape) for source, value in module.named_parameters()}
+
+    model = export(module, single(inputs), opset, dynamo)
+    remove_metadata(model)
+    if opset < 17:
+        drop_even_sizes(model)
+    onnx.checker.check_model(model, full_check=True)
+    found, constants = origins(model, module)
+    session = onnxruntime.InferenceSession(save(name, model, external="external" in name))
+    for values in [inputs, other]:
+        expected = module(single(values)).detach().numpy()
+        (received,) = session.run(["logits"], {"input": single(values).numpy()})
+        np.testing.assert_allclose(received, expected, rtol=1e-5, atol=1e-5)
+
+    module = module.double()
+    parameters = {source: value.detach() for source, value in module.named_parameters()}
+    logits = lambda values: torch.func.functional_call(module, values, (inputs,))
+    losses = lambda values: F.cross_entropy(logits(values), labels, reduction="none")
+    along = [{source: tangent[i] for source, tangent in drawn.items()} for i in range(K)]
+    derivatives = torch.stack([torch.func.jvp(losses, (parameters,), (tangent,))[1] for tangent in along])
+    gradients = torch.func.grad(lambda values: losses(values).mean())(parameters)
+    stored = lambda values: {
+        name: tensor(values[source].mT if transposed else values[source])
+        for name, (source, transposed) in found.items()
+    }
+    return {
+        "opset": opset,
+        "input": "input",
+        "output": "logits",
+        "origins": {name: {"source": source, "transposed": flag} for name, (source, flag) in found.items()},
+        "constants": constants,
+        "inputs": tensor(inputs),
+        "labels": tensor(labels),
+        "outputs": tensor(logits(parameters)),
+        "loss": losses(parameters).mean().item(),
+        "losses": tensor(losses(parameters)),
+        "k": K,
+        "weightTangents": stored(drawn),
+        "weightDerivatives": tensor(derivatives.mean(1)),
+        "weightDerivativesPerExample": tensor(derivatives),
+        "gradients": stored(gradients),
+    }
+
+
+def single(values):
+    return values.float() if values.is_floating_point() else values
+
+
+logging.disable(logging.WARNING)
+warnings.simplefilter("ignore")
+ONNX.mkdir(exist_ok=True)
+for name, arguments in FILES.items():
+    write(f"onnx/{name}.golden.json", golden(name, *arguments))

@@ -1,0 +1,126 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "..");
+const source = join(root, "src");
+
+/** Which folders each folder may import from; docs/design.md explains why. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  onnx: [],
+  random: [],
+  linalg: [],
+  optim: [],
+  ops: ["onnx"],
+  losses: ["ops", "onnx"],
+  ad: ["ops", "onnx"],
+  tangents: ["random", "ops", "onnx", "linalg"],
+  aggregate: ["linalg"],
+  functions: ["ops", "losses", "onnx", "random", "linalg"],
+  models: ["ops", "losses", "onnx", "random"],
+  data: ["random"],
+  runtime: ["onnx"],
+  train: [
+    "onnx",
+    "random",
+    "linalg",
+    "optim",
+    "ops",
+    "losses",
+    "ad",
+    "tangents",
+    "aggregate",
+    "functions",
+    "models",
+    "data",
+    "runtime",
+  ],
+};
+
+/** The only files that may name node:*, an engine, or globals of one platform. */
+const platformFiles = [/^cli\//, /^node\.ts$/, /^runtime\/(node|web)\.ts$/, /^data\/node-[a-z-]+\.ts$/];
+/** Engines stay out of everything that a page bundles; train and index see only these files of runtime/. */
+const engineFree = ["runtime/runtime.ts", "runtime/probe.ts", "runtime/evaluate.ts"];
+
+const files = readdirSync(source, { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => name.replaceAll("\\", "/"));
+const production = files.filter((name) => !name.endsWith(".test.ts"));
+const read = (name: string) => readFileSync(join(source, name), "utf8");
+const importsOf = (name: string) =>
+  [
+    ...read(name).matchAll(
+      /(?:^|\n)\s*(?:import|export)\b[^;"']*?from\s*["']([^"']+)["']|import\(["']([^"']+)["']\)|(?:^|\n)import\s+["']([^"']+)["']/g,
+    ),
+  ].map((match) => (match[1] ?? match[2] ?? match[3]) as string);
+const local = (name: string) =>
+  importsOf(name)
+    .filter((path) => path.startsWith("."))
+    .map((path) => relative(source, resolve(source, dirname(name), path)).replaceAll("\\", "/"));
+
+describe("layers", () => {
+  it("finds the sources and their imports", () => {
+    expect(production.length).toBeGreaterThan(60);
+    expect(local("train/train.ts")).toContain("data/batches.ts");
+  });
+
+  it("import only what the table allows", () => {
+    const wrong: string[] = [];
+    for (const name of production) {
+      const [folder, ...rest] = name.split("/");
+      const permitted = rest.length > 0 ? allowed[folder as string] : undefined;
+      if (!permitted) continue;
+      for (const target of local(name)) {
+        const other = target.split("/")[0] as string;
+        if (other !== folder && !permitted.includes(other)) wrong.push(`${name} imports ${target}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it("cover every folder", () => {
+    const folders = new Set(
+      production.filter((name) => name.includes("/")).map((name) => name.split("/")[0] as string),
+    );
+    for (const folder of folders)
+      if (folder !== "cli") expect(Object.keys(allowed), folder).toContain(folder);
+  });
+
+  it("keep Node and engines at the edge", () => {
+    const wrong: string[] = [];
+    for (const name of production) {
+      if (platformFiles.some((pattern) => pattern.test(name))) continue;
+      for (const path of importsOf(name))
+        if (/^node:|^onnxruntime-|^commander$|^cli-progress$|^vega/.test(path))
+          wrong.push(`${name} imports ${path}`);
+      if (/\b(process|Buffer|window|document)\./.test(read(name).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "")))
+        wrong.push(`${name} uses a platform's global`);
+      if (/^(train\/|index\.ts)/.test(name))
+        for (const target of local(name))
+          if (target.startsWith("runtime/") && !engineFree.includes(target))
+            wrong.push(`${name} imports ${target}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it("have no import cycle", () => {
+    const state = new Map<string, "open" | "done">();
+    const visit = (name: string, path: readonly string[]): string | undefined => {
+      if (state.get(name) === "done") return undefined;
+      if (state.get(name) === "open") return [...path, name].join(" → ");
+      state.set(name, "open");
+      for (const target of local(name)) {
+        const cycle = visit(target, [...path, name]);
+        if (cycle) return cycle;
+      }
+      state.set(name, "done");
+      return undefined;
+    };
+    expect(production.map((name) => visit(name, [])).find((cycle) => cycle !== undefined)).toBeUndefined();
+  });
+
+  it("keep every file at 400 lines or fewer", () => {
+    const long = files.filter((name) => read(name).split("\n").length > 401);
+    expect(long).toEqual([]);
+  });
+});

@@ -1,0 +1,185 @@
+import { describe, expect, it } from "vitest";
+import { binaryCrossEntropy } from "../src/losses/binary-cross-entropy.ts";
+import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
+import { mlp } from "../src/models/mlp.ts";
+import { decodeModel } from "../src/onnx/decode.ts";
+import { nodeRuntime } from "../src/runtime/node.ts";
+import type { TrainResult } from "../src/train/events.ts";
+import { defaultLearningRate } from "../src/train/learning-rate.ts";
+import { encodeModelFile } from "../src/train/objective.ts";
+import type { RunStore } from "../src/train/run-store.ts";
+import { type TrainOptions, train } from "../src/train/train.ts";
+
+const runtime = nodeRuntime({ threads: 1 });
+const model = encodeModelFile(mlp({ input: [2], hidden: [12], outputs: 2, activation: "tanh", seed: 1 }));
+const count = 640;
+const inputs = Float32Array.from(
+  { length: 2 * count },
+  (_, index) => (((index + 1) * 0.7548776662) % 1) * 2 - 1,
+);
+const inside = (index: number) =>
+  Math.hypot(inputs[2 * index] as number, inputs[2 * index + 1] as number) < 0.8;
+const labels = Int32Array.from({ length: count }, (_, index) => (inside(index) ? 1 : 0));
+
+async function finish(options: Partial<TrainOptions>): Promise<TrainResult> {
+  for await (const event of train({ model, inputs, labels, runtime, batch: 32, ...options }))
+    if (event.kind === "done") return event.result;
+  throw new Error("not done");
+}
+
+/** A store in memory. */
+function memory(): RunStore & { readonly files: Map<string, Uint8Array> } {
+  const files = new Map<string, Uint8Array>();
+  const text = (name: string) => new TextDecoder().decode(files.get(name));
+  return {
+    files,
+    describe: "memory",
+    read: async (name) => files.get(name),
+    write: async (name, bytes) => void files.set(name, bytes.slice()),
+    append: async (name, line) =>
+      void files.set(name, new TextEncoder().encode((files.has(name) ? text(name) : "") + line)),
+    truncate: async (name, bytes) =>
+      void (files.has(name) && files.set(name, (files.get(name) as Uint8Array).slice(0, bytes))),
+  };
+}
+
+describe("train", () => {
+  for (const settings of [
+    { perturb: "activations" },
+    { perturb: "weights" },
+    { perturb: "weights", aggregate: "mean" },
+    { perturb: "weights", aggregate: "sum", sampler: "low-rank" },
+    { perturb: "activations", aggregate: "sum", sampler: "rademacher" },
+    { gradient: "exact" },
+  ] as const) {
+    it(`learns with ${JSON.stringify(settings)} and the default learning rate`, async () => {
+      const result = await finish({ ...settings, epochs: 40, momentum: 0.5 });
+      // Half of the points are inside, so a constant answer has a loss of about ln 2 = 0.69.
+      expect(result.trainLoss).toBeLessThan(0.55);
+      expect(result).toMatchObject({ steps: 18 * 40, epochs: 40, parameters: 62 });
+    });
+  }
+
+  it("fits float targets with the other losses", async () => {
+    const product = Float32Array.from({ length: 2 * count }, (_, index) => {
+      const [a, b] = [
+        inputs[2 * Math.floor(index / 2)] as number,
+        inputs[2 * Math.floor(index / 2) + 1] as number,
+      ];
+      return index % 2 === 0 ? a * 0.5 : b - a;
+    });
+    const squared = await finish({ labels: product, loss: meanSquaredError(), epochs: 30 });
+    // The targets' variance is about 0.4.
+    expect(squared.trainLoss).toBeLessThan(0.1);
+    expect(squared.testAccuracy).toBeUndefined();
+    const soft = Float32Array.from(product, (value) => (value > 0 ? 1 : 0));
+    expect((await finish({ labels: soft, loss: binaryCrossEntropy(), epochs: 30 })).trainLoss).toBeLessThan(
+      0.5,
+    );
+  });
+
+  it("ignores examples labelled −100", async () => {
+    const some = labels.map((label, index) => (index % 3 === 0 ? -100 : label));
+    expect((await finish({ labels: some, epochs: 40 })).trainLoss).toBeLessThan(0.55);
+  });
+
+  it("is a function of its settings: the same twice, another seed differs, chunks and stores do not", async () => {
+    const bytes = async (options: Partial<TrainOptions>) => {
+      for await (const event of train({ model, inputs, labels, runtime, batch: 32, steps: 30, ...options }))
+        if (event.kind === "done") return event.model;
+      throw new Error("not done");
+    };
+    const first = await bytes({});
+    expect(await bytes({})).toEqual(first);
+    expect(await bytes({ store: memory() })).toEqual(first);
+    expect(await bytes({ seed: 1 })).not.toEqual(first);
+    expect(decodeModel(first).nodes).toEqual(decodeModel(model).nodes);
+  });
+
+  it("goes on where an aborted run stopped, and ends with the same bytes", async () => {
+    const whole = memory();
+    await finish({ store: whole, steps: 60, momentum: 0.9 });
+    for (const moment of [1, 18, 37, 59]) {
+      const store = memory();
+      const stop = new AbortController();
+      for await (const event of train({
+        model,
+        inputs,
+        labels,
+        runtime,
+        batch: 32,
+        steps: 60,
+        momentum: 0.9,
+        store,
+        signal: stop.signal,
+      }))
+        if (event.kind === "step" && event.step === moment) stop.abort();
+      await finish({ store, steps: 60, momentum: 0.9, resume: true });
+      expect(store.files.get("model.onnx")).toEqual(whole.files.get("model.onnx"));
+    }
+  });
+
+  it("may be left in the middle of the loop", async () => {
+    for await (const event of train({ model, inputs, labels, runtime, batch: 32, epochs: 100 }))
+      if (event.kind === "step" && event.step === 3) break;
+  });
+});
+
+describe("bad data is refused before the first step", () => {
+  const cases: [string, Partial<TrainOptions>, RegExp][] = [
+    ["NaN", { inputs: inputs.with(2 * 77, Number.NaN) }, /example 77/],
+    ["infinite pixels", { inputs: inputs.with(1, Number.POSITIVE_INFINITY) }, /example 0/],
+    ["a label out of range", { labels: labels.with(5, 2) }, /example 5.*2|label 2/],
+    ["lengths that disagree", { labels: labels.slice(1) }, /whole number of examples/],
+    ["float targets for class numbers", { labels: new Float32Array(count) }, /choose the loss that fits/],
+    ["class numbers for float targets", { loss: meanSquaredError() }, /choose the loss that fits/],
+    [
+      "targets of another size",
+      { labels: new Float32Array(count), loss: meanSquaredError() },
+      /must have the shape of the output/,
+    ],
+    ["a batch larger than the data", { batch: 10_000 }, /smaller batch/],
+    ["no data", { inputs: undefined }, /received neither/],
+    ["an unknown output", { output: "logit" }, /no output 'logit'.*'logits'/],
+    ["nothing trainable", { trainable: () => false }, /nothing to train/],
+    ["zero tangents", { tangents: 0 }, /tangents must be a whole number from 1/],
+    ["low-rank activations", { sampler: "low-rank" }, /or perturb weights/],
+    ["a learning rate of zero", { learningRate: 0 }, /positive number/],
+  ];
+  for (const [name, options, message] of cases) {
+    it(name, async () => {
+      await expect(finish({ steps: 1, ...options })).rejects.toThrow(message);
+    });
+  }
+});
+
+describe("a diverging run", () => {
+  it("keeps the parameters of its last checkpoint", async () => {
+    const store = memory();
+    await expect(finish({ store, learningRate: 1e5, epochs: 3, checkpointSeconds: 1e-9 })).rejects.toThrow(
+      /diverged.*--lr/,
+    );
+    expect(store.files.has("checkpoint/state.safetensors")).toBe(true);
+    const kept = decodeModel(store.files.get("model.onnx") as Uint8Array);
+    for (const tensor of kept.initializers.values())
+      expect([...(tensor.data as Float32Array)].every(Number.isFinite)).toBe(true);
+  });
+});
+
+describe("the default learning rate", () => {
+  const rule = {
+    perturb: "weights",
+    dimension: 10_000,
+    tangents: 16,
+    aggregate: "mean",
+    momentum: 0,
+  } as const;
+  it("is one step in three scales", () => {
+    const mean = defaultLearningRate(rule);
+    expect(defaultLearningRate({ ...rule, aggregate: "sum" })).toBeCloseTo(mean / 16, 12);
+    expect(defaultLearningRate({ ...rule, aggregate: "projection" })).toBeCloseTo((mean * 10_000) / 16, 9);
+    expect(defaultLearningRate({ ...rule, momentum: 0.9 })).toBeCloseTo(mean / 10, 12);
+    expect(defaultLearningRate({ ...rule, radius: 1 })).toBeCloseTo(mean * 10_000, 9);
+    expect(defaultLearningRate({ ...rule, tangents: 64 })).toBeGreaterThan(mean);
+  });
+});
