@@ -50,6 +50,7 @@ export class GraphBuilder implements Emitter {
   /** Names of values and of nodes: both must be unique in a file. */
   readonly #taken = new Set<string>();
   #counter = 0;
+  #path = "";
 
   /** Starts empty, or with everything that `start` contains. */
   constructor(name: string, start?: Graph) {
@@ -101,6 +102,22 @@ export class GraphBuilder implements Emitter {
     return value && this.#initializers.get(value.name);
   }
 
+  /**
+   * Names the nodes that `build` appends "path/…": a named block. Parameters keep the names they are given.
+   *
+   * @example
+   * const y = g.block("layer1", () => g.relu(g.matMul(x, weight)));
+   */
+  block<Result>(path: string, build: () => Result): Result {
+    const outer = this.#path;
+    this.#path = `${outer}${path}/`;
+    try {
+      return build();
+    } finally {
+      this.#path = outer;
+    }
+  }
+
   /** A value that exists already, by name. */
   value(name: string): Value {
     return getValue({ name: this.#name, values: this.#values, inputs: this.#inputs, outputs: [] }, name);
@@ -123,7 +140,7 @@ export class GraphBuilder implements Emitter {
     const inputs = this.#resolve(op, operands);
     const names = inputs.map((input) => input?.name ?? "");
     while (names.at(-1) === "") names.pop();
-    const name = options.name ?? this.#freshName(op);
+    const name = options.name ?? this.#freshName(`${this.#path}${op}`);
     const count = options.outputs ?? 1;
     const outputs = Array.from({ length: count }, (_, index) =>
       this.#freshName(count > 1 ? `${name}/${index}` : name),
