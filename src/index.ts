@@ -6,7 +6,7 @@ export { derivativeGraph, type TangentForm } from "./ad/derivatives.ts";
 export { gradientGraph, localGradientGraph } from "./ad/gradient.ts";
 export { transposeLinear } from "./ad/pullback.ts";
 export { pushforward } from "./ad/pushforward.ts";
-export { activationSites, type Site } from "./ad/sites.ts";
+export { activationSites, blockSites, defaultBlockPattern, type Site } from "./ad/sites.ts";
 // aggregate: from derivatives and the Gram matrix to coefficients
 export type { Aggregator } from "./aggregate/aggregator.ts";
 export { type AggregatorName, aggregators } from "./aggregate/aggregators.ts";

@@ -222,12 +222,11 @@ describe("examples that influence each other", () => {
       shape: [3, 3],
       data: Float32Array.from({ length: 9 }, (_, index) => Math.sin(index)),
     });
-    const centred = g.node("Sub", [x, g.reduceMean(x, [0])], {}, { name: "centre" })[0];
-    if (!centred) throw new Error("no output");
-    const model = g.build({ logits: g.matMul(g.tanh(g.matMul(centred, w)), w) });
+    const mean = g.node("ReduceMean", [x, [0]], {}, { name: "mean" })[0];
+    const model = g.build({ logits: g.matMul(g.tanh(g.matMul(g.sub(x, mean), w)), w) });
     const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
     await expect(createEstimator(objective, { tangents: 3 })).rejects.toThrow(
-      /Sub node 'centre' mixes the examples.*perturb: weights/,
+      /ReduceMean node 'mean' mixes the examples.*perturb: weights/,
     );
     const weights = await createEstimator(objective, { perturb: "weights", tangents: 3 });
     await weights.release();
@@ -240,13 +239,10 @@ describe("local transposes", () => {
     const { graph } = objective;
     const sites = activationSites(graph, graph.parameters, "losses");
     expect(sites.map((site) => site.value)).toEqual(["layer1", "layer2", "layer3"]);
-    const tangents = createSiteTangents(
-      sites.map(({ value }, index) => ({ value, size: [5, 4, 3][index] ?? 0 })),
-      6,
-      batch,
-      gaussian(),
-    );
-    const local = localGraph(graph, sites, tangents, batch);
+    const sizes = sites.map(({ value }, index) => ({ value, size: [5, 4, 3][index] ?? 0 }));
+    const tangents = createSiteTangents(sizes, 6, batch, gaussian());
+    const layouts = new Map(sizes.map(({ value, size }) => [value, { outer: 1, inner: size }]));
+    const local = localGraph(graph, sites, tangents, layouts, batch);
     const producer = producers(local);
     for (const site of sites) {
       for (const parameter of site.parameters) {

@@ -1,9 +1,17 @@
-import { dependents, describeNode, type Graph, getValue, type Node, type Value } from "../onnx/graph.ts";
+import {
+  dependents,
+  describeNode,
+  type Graph,
+  getValue,
+  type Node,
+  producers,
+  type Value,
+} from "../onnx/graph.ts";
 import { isFloat } from "../onnx/tensor.ts";
 import type { GraphBuilder } from "../ops/builder.ts";
 import { opOf } from "../ops/catalogue.ts";
 import { type ComputedNode, type Emitter, isFactored, type Op, type Tangent } from "../ops/op.ts";
-import { materialize } from "../ops/rules.ts";
+import { broadcastTangent, materialize } from "../ops/rules.ts";
 
 export interface PushforwardOptions {
   /** Values whose tangents are recorded but go no further: the rest of the graph sees zeros there. */
@@ -27,9 +35,10 @@ export function pushforward(
 ): Map<string, Tangent> {
   const tangents = new Map<string, Tangent>();
   const recorded = new Map<string, Tangent>();
+  const computed = producers(graph);
   for (const [name, seed] of seeds) {
     checkSeed(getValue(graph, name), seed);
-    if (!graph.nodes.some((node) => node.outputs.includes(name))) tangents.set(name, seed);
+    if (!computed.has(name)) tangents.set(name, whole(g, getValue(graph, name), seed));
   }
   const reached = dependents(graph, seeds.keys());
   for (const node of graph.nodes) {
@@ -73,9 +82,15 @@ function addSeed(
   tangent: Tangent | undefined,
   seed: Tangent | undefined,
 ): Tangent | undefined {
-  if (!value || !seed || !tangent) return tangent ?? seed;
+  if (!value || !seed) return tangent;
+  if (!tangent) return whole(g, value, seed);
   const stacked = (given: Tangent) => (isFactored(given) ? materialize(g, given, value.shape) : given);
   return g.emit("Add", [stacked(tangent), stacked(seed)]);
+}
+
+/** A seed that is shared along an axis (size 1 there) as a tangent of the value's whole shape. */
+function whole(g: Emitter, value: Value, seed: Tangent): Tangent {
+  return isFactored(seed) ? seed : (broadcastTangent(g, seed, value) ?? seed);
 }
 
 function checkSeed(value: Value, seed: Tangent): void {

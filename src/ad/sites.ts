@@ -15,41 +15,100 @@ export interface Site {
  * @throws when a parameter reaches `output` without meeting a graph input on the way.
  */
 export function activationSites(graph: Graph, parameters: readonly string[], output: string): Site[] {
-  const relevant = ancestors(graph, output);
-  const onData = dependents(
-    graph,
-    graph.inputs.map((input) => input.name).filter((name) => !parameters.includes(name)),
-  );
+  const onData = dataDependents(graph, parameters);
   const onParameters = dependents(graph, parameters);
+  const readers = consumers(graph);
+  const isParameterOnly = (value: string) => onParameters.has(value) && !onData.has(value);
+  return collectSites(graph, parameters, output, (value) =>
+    onData.has(value) ? joinAdds(graph, value, isParameterOnly, readers) : undefined,
+  );
+}
+
+/** The first segment of a node's name: "layer1" of "layer1/Gemm" and of "/layer1/layer1.0/conv1/Conv". */
+export const defaultBlockPattern = /^\/?([^/]+)\//;
+
+/**
+ * The outputs of named blocks as sites. A node belongs to the block that the pattern's first group (or the whole match)
+ * finds in its name; blocks that read no parameter do not count.
+ *
+ * @throws when no node's name matches, or when a parameter reaches `output` without passing a block's output.
+ */
+export function blockSites(
+  graph: Graph,
+  parameters: readonly string[],
+  output: string,
+  pattern: RegExp = defaultBlockPattern,
+): Site[] {
+  const onData = dataDependents(graph, parameters);
+  const onParameters = dependents(graph, parameters);
+  const blockOf = (node: Node) => {
+    const match = pattern.exec(node.name);
+    return match ? (match[1] ?? match[0]) : undefined;
+  };
+  const blocks = new Set<string>();
+  for (const node of graph.nodes) {
+    const block = blockOf(node);
+    if (block !== undefined && node.inputs.some((name) => onParameters.has(name) && !onData.has(name)))
+      blocks.add(block);
+  }
+  if (blocks.size === 0) {
+    const names = graph.nodes.slice(0, 5).map((node) => `'${node.name}'`);
+    throw new Error(
+      `The graph '${graph.name}' has no named block: no node that reads a parameter has a name that matches ${pattern} ` +
+        `(the first nodes are ${names.join(", ")}). Choose a pattern that finds the blocks' names (--blocks), or perturb ` +
+        "activations.",
+    );
+  }
+  const readers = consumers(graph);
+  const isSite = new Set<string>();
+  for (const node of graph.nodes) {
+    const block = blockOf(node);
+    if (block === undefined || !blocks.has(block)) continue;
+    for (const name of node.outputs) {
+      const leaves = (readers.get(name) ?? []).some((reader) => blockOf(reader) !== block);
+      if (onData.has(name) && leaves) isSite.add(name);
+    }
+  }
+  return collectSites(graph, parameters, output, (value) => (isSite.has(value) ? value : undefined));
+}
+
+function dataDependents(graph: Graph, parameters: readonly string[]): Set<string> {
+  const data = graph.inputs.map((input) => input.name).filter((name) => !parameters.includes(name));
+  return dependents(graph, data);
+}
+
+/**
+ * Follows each parameter to the first sites on its ways to `output`.
+ *
+ * @param siteAt the site that a value is or belongs to; undefined where the way goes on
+ */
+function collectSites(
+  graph: Graph,
+  parameters: readonly string[],
+  output: string,
+  siteAt: (value: string) => string | undefined,
+): Site[] {
+  const relevant = ancestors(graph, output);
   const readers = consumers(graph);
   const found = new Map<string, Set<string>>();
   for (const parameter of parameters) {
-    // Values computed from this parameter that have not met data yet.
     const pending = [parameter];
     const seen = new Set(pending);
     while (pending.length > 0) {
       const name = pending.pop() as string;
-      for (const node of readers.get(name) ?? []) {
-        for (const result of node.outputs) {
-          if (result === "" || !relevant.has(result)) continue;
-          if (onData.has(result)) {
-            const site = joinAdds(
-              graph,
-              result,
-              (value) => onParameters.has(value) && !onData.has(value),
-              readers,
-            );
-            const block = found.get(site) ?? new Set();
-            found.set(site, block.add(parameter));
-          } else if (result === output) {
-            throw new Error(
-              `The parameter '${parameter}' reaches '${output}' without meeting a model input, so it has no activation ` +
-                "site. Exclude it from training, or perturb weights instead (perturb: weights).",
-            );
-          } else if (!seen.has(result)) {
-            seen.add(result);
-            pending.push(result);
-          }
+      for (const result of (readers.get(name) ?? []).flatMap((node) => node.outputs)) {
+        if (result === "" || !relevant.has(result) || seen.has(result)) continue;
+        const site = siteAt(result);
+        if (site !== undefined) {
+          found.set(site, (found.get(site) ?? new Set()).add(parameter));
+        } else if (result === output) {
+          throw new Error(
+            `The parameter '${parameter}' reaches '${output}' without passing a site: it meets no model input on the way, ` +
+              "or lies in no named block. Exclude it from training, or perturb weights instead (perturb: weights).",
+          );
+        } else {
+          seen.add(result);
+          pending.push(result);
         }
       }
     }

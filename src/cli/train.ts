@@ -35,7 +35,8 @@ export interface TrainFlags {
   readonly data: string;
   readonly dataDir?: string;
   readonly gradient: "forward" | "exact";
-  readonly perturb: "activations" | "weights";
+  readonly perturb: "activations" | "weights" | "blocks";
+  readonly blocks?: RegExp;
   readonly sampler: SamplerName;
   readonly rank?: number;
   readonly tangents: number;
@@ -79,10 +80,11 @@ export function addTrainCommand(program: Command): void {
     datasets.map((entry) => entry.name),
   )
     .addOption(
-      choice("--perturb <site>", "where tangents are injected", ["activations", "weights"]).default(
+      choice("--perturb <site>", "where tangents are injected", ["activations", "weights", "blocks"]).default(
         "activations",
       ),
     )
+    .option("--blocks <regex>", "finds a block in a node's name (default: its first segment)", pattern)
     .addOption(
       choice("--sampler <name>", "where tangents come from", Object.keys(samplers)).default("gaussian"),
     )
@@ -160,6 +162,7 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
       signal,
       gradient: flags.gradient,
       perturb: flags.perturb,
+      blocks: flags.blocks,
       sampler: flags.sampler,
       rank: flags.rank,
       tangents: flags.tangents,

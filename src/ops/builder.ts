@@ -49,7 +49,7 @@ export class GraphBuilder implements Emitter {
   readonly #shared = new Map<string, Value>();
   /** Names of values and of nodes: both must be unique in a file. */
   readonly #taken = new Set<string>();
-  #counter = 0;
+  readonly #counters = new Map<string, number>();
   #path = "";
 
   /** Starts empty, or with everything that `start` contains. */
@@ -142,9 +142,11 @@ export class GraphBuilder implements Emitter {
     while (names.at(-1) === "") names.pop();
     const name = options.name ?? this.#freshName(`${this.#path}${op}`);
     const count = options.outputs ?? 1;
-    const outputs = Array.from({ length: count }, (_, index) =>
-      this.#freshName(count > 1 ? `${name}/${index}` : name),
-    );
+    // A node and its only output may share a name: files keep the two apart.
+    const outputs =
+      count === 1 && options.name === undefined
+        ? [name]
+        : Array.from({ length: count }, (_, index) => this.#freshName(count > 1 ? `${name}/${index}` : name));
     const bare = { name, op, domain: "", inputs: names, outputs, attributes: {} };
     const rules = opOf(bare, emittedOpset);
     const node: Node = { ...bare, attributes: typedAttributes(bare, attributes, rules.defaults ?? {}) };
@@ -252,8 +254,9 @@ export class GraphBuilder implements Emitter {
 
   #freshName(stem: string): string {
     let name = stem;
-    while (this.#taken.has(name) || name === "constant" || name in catalogue)
-      name = `${stem}_${++this.#counter}`;
+    let counter = this.#counters.get(stem) ?? 0;
+    while (this.#taken.has(name) || name === "constant" || name in catalogue) name = `${stem}_${++counter}`;
+    this.#counters.set(stem, counter);
     this.#taken.add(name);
     return name;
   }

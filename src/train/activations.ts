@@ -1,17 +1,17 @@
 import { keepUsedInputs, localGradientGraph } from "../ad/gradient.ts";
 import { pushforward } from "../ad/pushforward.ts";
-import { activationSites, type Site } from "../ad/sites.ts";
+import { activationSites, blockSites, type Site } from "../ad/sites.ts";
 import { type Graph, getValue, prune, type Value } from "../onnx/graph.ts";
-import { elementCount, type Tensor, zeros } from "../onnx/tensor.ts";
+import { type Tensor, zeros } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
-import { reshape } from "../ops/rules.ts";
+import { reshape, transpose } from "../ops/rules.ts";
 import type { Key } from "../random/threefry.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Session, Tensors } from "../runtime/runtime.ts";
 import { emitExampleCombine } from "../tangents/combine.ts";
 import { emitExampleGram, exampleGram } from "../tangents/gram.ts";
 import { createSiteTangents, drawSiteTangents, type SiteTangents } from "../tangents/site-tangents.ts";
-import { refuseCoupling } from "./coupling.ts";
+import { type ExampleLayout, exampleLayouts } from "./coupling.ts";
 import { chunkSizes, type Estimate, type Estimator, gramPrecision, needsExactGram } from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
 import { type EstimatorOptions, rowsOf } from "./weights.ts";
@@ -19,10 +19,12 @@ import { type EstimatorOptions, rowsOf } from "./weights.ts";
 export interface ActivationsOptions extends EstimatorOptions {
   /** One set of tangents for all examples of a batch instead of one each. Default false. */
   readonly shareTangents?: boolean;
+  /** Perturbs the outputs of named blocks instead: `true`, or the pattern that finds a block's name in a node's. */
+  readonly blocks?: boolean | RegExp;
 }
 
 /**
- * Activation perturbation: tangents at the sites, one dual pass for d_i,b = ∂ℓ_b·v_i,b, coefficients for each example,
+ * Activation and block perturbation: tangents at the sites, one dual pass for d_i,b = ∂ℓ_b·v_i,b, coefficients for each example,
  * ĝ at each site, and from there the parameters' gradients by the local transpose of their block. No gradient crosses
  * a site.
  *
@@ -33,20 +35,28 @@ export async function activationsEstimator(
   options: ActivationsOptions,
 ): Promise<Estimator> {
   const { runtime, graph, batch } = objective;
-  await refuseCoupling(objective);
   const k = options.tangents;
-  const sites = activationSites(graph, graph.parameters, "losses");
-  const sizes = sites.map((site) => ({ value: site.value, size: siteSize(graph, site, batch) }));
+  const { blocks } = options;
+  const sites = blocks
+    ? blockSites(graph, graph.parameters, "losses", blocks === true ? undefined : blocks)
+    : activationSites(graph, graph.parameters, "losses");
+  const layouts = await exampleLayouts(
+    objective,
+    sites.map((site) => site.value),
+  );
+  const sizes = sites.map(({ value }, index) => ({ value, size: sizeOf(layouts[index]) }));
   const examples = options.shareTangents ? 1 : batch;
   const tangents = createSiteTangents(sizes, k, examples, options.sampler);
   const dimension = sizes.reduce((total, { size }) => total + size, 0);
   const usesGram = options.aggregator.usesGram;
   const exactGram = needsExactGram(k, dimension);
 
-  const local = localGraph(graph, sites, tangents, batch);
+  const layoutOf = new Map(sites.map(({ value }, index) => [value, layouts[index] as ExampleLayout]));
+  const local = localGraph(graph, sites, tangents, layoutOf, batch);
   const residuals = local.inputs.map((input) => input.name).filter((name) => !isOwnInput(graph, name));
   const needed = residuals.filter((name) => graph.values.has(name));
-  const chunks = await compileChunks(objective, tangents, chunkSizes(k, options.tangentChunk), needed);
+  const dual = (count: number) => dualGraph(objective, tangents, layoutOf, count, needed);
+  const chunks = await compileChunks(objective, tangents, chunkSizes(k, options.tangentChunk), dual);
   const gramSession = usesGram && !exactGram ? await compileGraph(runtime, gramGraph(tangents)) : undefined;
   const localSession = await compileGraph(runtime, local);
 
@@ -76,7 +86,7 @@ export async function activationsEstimator(
   const matrix = new Float64Array(k * k);
 
   return {
-    name: "activations",
+    name: blocks ? "blocks" : "activations",
     dimension,
     async estimate(feeds: Tensors, key: Key): Promise<Estimate> {
       drawSiteTangents(tangents, key);
@@ -120,17 +130,9 @@ function isOwnInput(graph: Graph, name: string): boolean {
   return graph.inputs.some((input) => input.name === name);
 }
 
-/** Numbers that one example has at a site; the site's first axis must be the batch, or batch × positions. */
-function siteSize(graph: Graph, site: Site, batch: number): number {
-  const { shape } = getValue(graph, site.value);
-  if (shape.length === 0 || (shape[0] as number) % batch !== 0) {
-    throw new Error(
-      `The site '${site.value}' of ${site.parameters.map((name) => `'${name}'`).join(", ")} has the shape ` +
-        `[${shape.join(", ")}], whose first axis is no multiple of the batch size ${batch}, so its values do not belong to ` +
-        "single examples. Perturb weights instead (perturb: weights).",
-    );
-  }
-  return elementCount(shape) / batch;
+/** Numbers that one example has at a site. */
+function sizeOf(layout: ExampleLayout | undefined): number {
+  return layout ? layout.outer * layout.inner : 0;
 }
 
 interface Chunk {
@@ -144,14 +146,10 @@ async function compileChunks(
   objective: Differentiable,
   tangents: SiteTangents,
   sizes: readonly number[],
-  residuals: readonly string[],
+  dual: (count: number) => Graph,
 ): Promise<Chunk[]> {
   const sessions = new Map<number, Session>();
-  for (const size of new Set(sizes))
-    sessions.set(
-      size,
-      await compileGraph(objective.runtime, dualGraph(objective, tangents, size, residuals)),
-    );
+  for (const size of new Set(sizes)) sessions.set(size, await compileGraph(objective.runtime, dual(size)));
   let start = 0;
   return sizes.map((size) => {
     const first = start;
@@ -172,6 +170,7 @@ async function compileChunks(
 function dualGraph(
   objective: Differentiable,
   tangents: SiteTangents,
+  layouts: ReadonlyMap<string, ExampleLayout>,
   count: number,
   residuals: readonly string[],
 ): Graph {
@@ -180,11 +179,19 @@ function dualGraph(
   const seeds = new Map<string, Value>();
   for (const { value, size } of tangents.sites) {
     const { shape } = getValue(graph, value);
-    const input = g.input(`tangent/${value}`, "float32", [count, tangents.examples, size]);
-    const perExample =
-      tangents.examples === batch || shape[0] === batch ? input : g.expand(input, [count, batch, size]);
-    const leading = perExample === input && tangents.examples === 1 ? [1, ...shape.slice(1)] : shape;
-    seeds.set(value, reshape(g, perExample, [count, ...leading]));
+    const { outer, inner } = layouts.get(value) as ExampleLayout;
+    const { examples } = tangents;
+    const input = g.input(`tangent/${value}`, "float32", [count, examples, size]);
+    // Shared tangents broadcast over the batch where it is an axis of its own.
+    const broadcasts = outer === 1 && shape[0] === batch;
+    const given = examples === batch || broadcasts ? input : g.expand(input, [count, batch, size]);
+    const placed = transpose(
+      g,
+      reshape(g, given, [count, given.shape[1] as number, outer, inner]),
+      [0, 2, 1, 3],
+    );
+    const leading = given.shape[1] === batch ? shape : [1, ...shape.slice(1)];
+    seeds.set(value, reshape(g, placed, [count, ...leading]));
   }
   const derivatives = pushforward(g, graph, seeds).get("losses");
   if (!derivatives || "left" in derivatives)
@@ -199,16 +206,18 @@ export function localGraph(
   graph: Graph,
   sites: readonly Site[],
   tangents: SiteTangents,
+  layouts: ReadonlyMap<string, ExampleLayout>,
   batch: number,
 ): Graph {
   let coefficients: Value | undefined;
   return localGradientGraph(graph, sites, (g, site, value) => {
     coefficients ??= g.input("coefficients", "float32", [tangents.count, batch]);
-    const size = elementCount(value.shape) / batch;
-    const input = g.input(`tangent/${site.value}`, "float32", [tangents.count, tangents.examples, size]);
+    const { outer, inner } = layouts.get(site.value) as ExampleLayout;
+    const shape = [tangents.count, tangents.examples, outer * inner];
+    const input = g.input(`tangent/${site.value}`, "float32", shape);
     // The mean over the batch enters here, once.
     const mean = g.mul(emitExampleCombine(g, input, coefficients), 1 / batch);
-    return reshape(g, mean, value.shape);
+    return reshape(g, transpose(g, reshape(g, mean, [batch, outer, inner]), [1, 0, 2]), value.shape);
   });
 }
 

@@ -1,6 +1,6 @@
 /** What the scale of a good learning rate depends on. */
 export interface LearningRateRule {
-  readonly perturb: "activations" | "weights" | "exact";
+  readonly perturb: "activations" | "weights" | "blocks" | "exact";
   /** Dimension of the space that tangents live in: n for weights, one example's summed site sizes for activations. */
   readonly dimension: number;
   /** k */
@@ -15,7 +15,7 @@ export interface LearningRateRule {
 const exactRate = 0.2;
 
 /** The constant c of the rule below, by site; on MNIST, twice as much began to diverge. */
-const siteRate = { activations: 0.3, weights: 0.65 } as const;
+const siteRate = { activations: 0.3, blocks: 0.3, weights: 0.65 } as const;
 
 /**
  * The default learning rate of SGD.

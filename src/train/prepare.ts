@@ -22,7 +22,9 @@ export interface EstimatorSettings {
   /** forward: from directional derivatives; exact: by reverse mode, the baseline. Default forward. */
   readonly gradient?: "forward" | "exact";
   /** Where tangents are injected. Default activations. */
-  readonly perturb?: "activations" | "weights";
+  readonly perturb?: "activations" | "weights" | "blocks";
+  /** Finds the block in a node's name: its first group, or the whole match. Default: the name's first segment. */
+  readonly blocks?: RegExp;
   /** k. Default 16. */
   readonly tangents?: number;
   /** Tangents processed at once. Default: all. */
@@ -90,7 +92,11 @@ export async function createEstimator(
   };
   return settings.perturb === "weights"
     ? weightsEstimator(objective, options)
-    : activationsEstimator(objective, { ...options, shareTangents });
+    : activationsEstimator(objective, {
+        ...options,
+        shareTangents,
+        blocks: settings.perturb === "blocks" && (settings.blocks ?? true),
+      });
 }
 
 /** The optimizer that the settings describe. */
@@ -151,6 +157,7 @@ export function describeSettings(
     loss: settings.loss?.name ?? "cross-entropy",
     gradient: settings.gradient ?? "forward",
     perturb: settings.perturb ?? "activations",
+    blocks: settings.blocks?.source ?? null,
     sampler: typeof sampler === "string" ? sampler : sampler.name,
     rank: settings.rank ?? 1,
     tangents,
