@@ -72,7 +72,8 @@ export function encodeGraph(graph: Graph, options: EncodeOptions = {}): Uint8Arr
   return toBinary(ModelProtoSchema, model) as Uint8Array<ArrayBuffer>;
 }
 
-function encodeNode(node: Node): NodeProto {
+/** @internal for the other files of this folder */
+export function encodeNode(node: Node): NodeProto {
   return create(NodeProtoSchema, {
     name: node.name,
     opType: node.op,
@@ -107,13 +108,19 @@ export function encodeModel(model: Model, replaced: ReadonlyMap<string, Tensor>)
   }
   for (const initializer of initializers) {
     const tensor = replaced.get(initializer.name);
-    // Data kept in other files moves into this one, because the saved file stands somewhere else.
-    if (tensor || initializer.dataLocation === TensorProto_DataLocation.EXTERNAL) {
-      const kept = tensor ?? model.initializers.get(initializer.name);
-      if (kept) setData(initializer, kept);
-    }
+    if (tensor) setData(initializer, tensor);
   }
+  embedExternalData(initializers, model);
   return toBinary(ModelProtoSchema, proto) as Uint8Array<ArrayBuffer>;
+}
+
+/** Moves data that is kept in other files into the message: the saved file stands somewhere else. */
+export function embedExternalData(initializers: readonly TensorProto[], model: Model): void {
+  for (const initializer of initializers) {
+    const tensor = model.initializers.get(initializer.name);
+    if (tensor && initializer.dataLocation === TensorProto_DataLocation.EXTERNAL)
+      setData(initializer, tensor);
+  }
 }
 
 function setData(proto: TensorProto, tensor: Tensor): void {
@@ -127,7 +134,8 @@ function setData(proto: TensorProto, tensor: Tensor): void {
   proto.uint64Data = [];
 }
 
-function encodeTensor(name: string, tensor: Tensor): TensorProto {
+/** @internal for the other files of this folder */
+export function encodeTensor(name: string, tensor: Tensor): TensorProto {
   return create(TensorProtoSchema, {
     name,
     dataType: dtypeNumbers[tensor.dtype],
