@@ -12,12 +12,12 @@ import { nodeRuntime } from "../src/runtime/node.ts";
 import { gaussian } from "../src/tangents/gaussian.ts";
 import type { Sampler } from "../src/tangents/sampler.ts";
 import { type SamplerName, samplers } from "../src/tangents/samplers.ts";
-import { createSiteTangents } from "../src/tangents/site-tangents.ts";
-import { activationsEstimator, localGraph } from "../src/train/activations.ts";
+import { activationsEstimator } from "../src/train/activations.ts";
 import type { Estimator } from "../src/train/estimator.ts";
 import { cosine, exactGradient } from "../src/train/exact.ts";
 import { compileObjective, type Objective } from "../src/train/objective.ts";
 import { createEstimator, type EstimatorSettings } from "../src/train/prepare.ts";
+import { localGraph } from "../src/train/site-graphs.ts";
 import { fromGolden, type GoldenTensors, readGolden, relativeError } from "./golden.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
@@ -239,10 +239,11 @@ describe("local transposes", () => {
     const { graph } = objective;
     const sites = activationSites(graph, graph.parameters, "losses");
     expect(sites.map((site) => site.value)).toEqual(["layer1", "layer2", "layer3"]);
-    const sizes = sites.map(({ value }, index) => ({ value, size: [5, 4, 3][index] ?? 0 }));
-    const tangents = createSiteTangents(sizes, 6, batch, gaussian());
-    const layouts = new Map(sizes.map(({ value, size }) => [value, { outer: 1, inner: size }]));
-    const local = localGraph(graph, sites, tangents, layouts, batch);
+    const placed = sites.map((site, index) => {
+      const size = [5, 4, 3][index] ?? 0;
+      return { ...site, size, layout: { outer: 1, inner: size } };
+    });
+    const local = localGraph(objective, { sites: placed, dimension: 12 }, { count: 6, examples: batch });
     const producer = producers(local);
     for (const site of sites) {
       for (const parameter of site.parameters) {

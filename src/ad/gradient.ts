@@ -30,12 +30,14 @@ export function gradientGraph(graph: Graph, parameters: readonly string[], outpu
  * cotangent crosses a site, because the linear part that is transposed ends at each of them.
  *
  * @param emitCotangent emits the cotangent of a site's value, of the site's shape
- * @returns a graph with the outputs `gradient/<parameter>`; the primal values it needs are inputs of the same name
+ * @param residuals whether the primal values that the transposes read are inputs, or computed again in the same graph
+ * @returns a graph with the outputs `gradient/<parameter>`; primal values that are inputs keep their names
  */
 export function localGradientGraph(
   graph: Graph,
   sites: readonly Site[],
   emitCotangent: (g: GraphBuilder, site: Site, value: Value) => Value,
+  residuals: "inputs" | "computed" = "inputs",
 ): Graph {
   const parameters = [...new Set(sites.flatMap((site) => site.parameters))];
   const g = new GraphBuilder(`${graph.name}/local gradients`, graph);
@@ -50,7 +52,8 @@ export function localGradientGraph(
     cotangents.set(tangent.name, reshape(g, emitCotangent(g, site, value), [1, ...value.shape]));
   }
   const gradients = transposed(g, seeds, cotangents);
-  return cutResiduals(finish(g, graph, outputsOf(g, graph, gradients, parameters)), graph, parameters);
+  const local = finish(g, graph, outputsOf(g, graph, gradients, parameters));
+  return residuals === "computed" ? local : cutResiduals(local, graph, parameters);
 }
 
 /** One placeholder tangent [1, ...shape] for each parameter. */

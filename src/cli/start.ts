@@ -13,6 +13,7 @@ const settings: Omit<TrainFlags, "out"> = {
   sampler: "gaussian",
   tangents: 16,
   shareTangents: false,
+  lowMemory: false,
   aggregate: "projection",
   loss: "cross-entropy",
   momentum: 0.9,

@@ -42,6 +42,7 @@ export interface TrainFlags {
   readonly tangents: number;
   readonly tangentChunk?: number;
   readonly shareTangents: boolean;
+  readonly lowMemory: boolean;
   readonly aggregate: AggregatorName;
   readonly loss: LossName;
   readonly trainable?: RegExp;
@@ -92,6 +93,7 @@ export function addTrainCommand(program: Command): void {
     .option("--tangents <k>", "directions a step", wholeNumber(1), 16)
     .option("--tangent-chunk <n>", "directions computed at once (default: all)", wholeNumber(1))
     .option("--share-tangents", "one set of directions for all examples of a batch", false)
+    .option("--low-memory", "run layer by layer: memory does not grow with depth", false)
     .addOption(
       choice("--aggregate <name>", "how derivatives become a gradient", Object.keys(aggregators)).default(
         "projection",
@@ -168,6 +170,7 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
       tangents: flags.tangents,
       tangentChunk: flags.tangentChunk,
       shareTangents: flags.shareTangents,
+      lowMemory: flags.lowMemory,
       aggregate: flags.aggregate,
       loss: losses[flags.loss](),
       output: flags.output,

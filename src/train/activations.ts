@@ -1,26 +1,18 @@
-import { keepUsedInputs, localGradientGraph } from "../ad/gradient.ts";
-import { pushforward } from "../ad/pushforward.ts";
-import { activationSites, blockSites, type Site } from "../ad/sites.ts";
-import { type Graph, getValue, prune, type Value } from "../onnx/graph.ts";
+import { type Graph, getValue } from "../onnx/graph.ts";
 import { type Tensor, zeros } from "../onnx/tensor.ts";
-import { GraphBuilder } from "../ops/builder.ts";
-import { reshape, transpose } from "../ops/rules.ts";
 import type { Key } from "../random/threefry.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Session, Tensors } from "../runtime/runtime.ts";
-import { emitExampleCombine } from "../tangents/combine.ts";
-import { emitExampleGram, exampleGram } from "../tangents/gram.ts";
+import { exampleGram } from "../tangents/gram.ts";
 import { createSiteTangents, drawSiteTangents, type SiteTangents } from "../tangents/site-tangents.ts";
-import { type ExampleLayout, exampleLayouts } from "./coupling.ts";
 import { chunkSizes, type Estimate, type Estimator, gramPrecision, needsExactGram } from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
+import { dualGraph, gramGraph, localGraph, placeSites, type SiteOptions } from "./site-graphs.ts";
 import { type EstimatorOptions, rowsOf } from "./weights.ts";
 
-export interface ActivationsOptions extends EstimatorOptions {
+export interface ActivationsOptions extends EstimatorOptions, SiteOptions {
   /** One set of tangents for all examples of a batch instead of one each. Default false. */
   readonly shareTangents?: boolean;
-  /** Perturbs the outputs of named blocks instead: `true`, or the pattern that finds a block's name in a node's. */
-  readonly blocks?: boolean | RegExp;
 }
 
 /**
@@ -36,28 +28,20 @@ export async function activationsEstimator(
 ): Promise<Estimator> {
   const { runtime, graph, batch } = objective;
   const k = options.tangents;
-  const { blocks } = options;
-  const sites = blocks
-    ? blockSites(graph, graph.parameters, "losses", blocks === true ? undefined : blocks)
-    : activationSites(graph, graph.parameters, "losses");
-  const layouts = await exampleLayouts(
-    objective,
-    sites.map((site) => site.value),
-  );
-  const sizes = sites.map(({ value }, index) => ({ value, size: sizeOf(layouts[index]) }));
+  const placed = await placeSites(objective, options);
+  const { sites, dimension } = placed;
   const examples = options.shareTangents ? 1 : batch;
-  const tangents = createSiteTangents(sizes, k, examples, options.sampler);
-  const dimension = sizes.reduce((total, { size }) => total + size, 0);
+  const tangents = createSiteTangents(sites, k, examples, options.sampler);
   const usesGram = options.aggregator.usesGram;
   const exactGram = needsExactGram(k, dimension);
 
-  const layoutOf = new Map(sites.map(({ value }, index) => [value, layouts[index] as ExampleLayout]));
-  const local = localGraph(graph, sites, tangents, layoutOf, batch);
+  const local = localGraph(objective, placed, tangents);
   const residuals = local.inputs.map((input) => input.name).filter((name) => !isOwnInput(graph, name));
   const needed = residuals.filter((name) => graph.values.has(name));
-  const dual = (count: number) => dualGraph(objective, tangents, layoutOf, count, needed);
+  const dual = (count: number) => dualGraph(objective, placed, { count, examples }, needed);
   const chunks = await compileChunks(objective, tangents, chunkSizes(k, options.tangentChunk), dual);
-  const gramSession = usesGram && !exactGram ? await compileGraph(runtime, gramGraph(tangents)) : undefined;
+  const gramSession =
+    usesGram && !exactGram ? await compileGraph(runtime, gramGraph(placed, tangents)) : undefined;
   const localSession = await compileGraph(runtime, local);
 
   const tangentFeeds = Object.fromEntries(
@@ -86,7 +70,7 @@ export async function activationsEstimator(
   const matrix = new Float64Array(k * k);
 
   return {
-    name: blocks ? "blocks" : "activations",
+    name: options.blocks ? "blocks" : "activations",
     dimension,
     async estimate(feeds: Tensors, key: Key): Promise<Estimate> {
       drawSiteTangents(tangents, key);
@@ -130,11 +114,6 @@ function isOwnInput(graph: Graph, name: string): boolean {
   return graph.inputs.some((input) => input.name === name);
 }
 
-/** Numbers that one example has at a site. */
-function sizeOf(layout: ExampleLayout | undefined): number {
-  return layout ? layout.outer * layout.inner : 0;
-}
-
 interface Chunk {
   readonly session: Session;
   readonly start: number;
@@ -164,69 +143,4 @@ async function compileChunks(
       tangents: Object.fromEntries(feeds),
     };
   });
-}
-
-/** Outputs `loss`, `derivatives` [k, batch] and the primal values that the local transposes need. */
-function dualGraph(
-  objective: Differentiable,
-  tangents: SiteTangents,
-  layouts: ReadonlyMap<string, ExampleLayout>,
-  count: number,
-  residuals: readonly string[],
-): Graph {
-  const { graph, batch } = objective;
-  const g = new GraphBuilder(`${graph.name}/dual`, graph);
-  const seeds = new Map<string, Value>();
-  for (const { value, size } of tangents.sites) {
-    const { shape } = getValue(graph, value);
-    const { outer, inner } = layouts.get(value) as ExampleLayout;
-    const { examples } = tangents;
-    const input = g.input(`tangent/${value}`, "float32", [count, examples, size]);
-    // Shared tangents broadcast over the batch where it is an axis of its own.
-    const broadcasts = outer === 1 && shape[0] === batch;
-    const given = examples === batch || broadcasts ? input : g.expand(input, [count, batch, size]);
-    const placed = transpose(
-      g,
-      reshape(g, given, [count, given.shape[1] as number, outer, inner]),
-      [0, 2, 1, 3],
-    );
-    const leading = given.shape[1] === batch ? shape : [1, ...shape.slice(1)];
-    seeds.set(value, reshape(g, placed, [count, ...leading]));
-  }
-  const derivatives = pushforward(g, graph, seeds).get("losses");
-  if (!derivatives || "left" in derivatives)
-    throw new Error(`The losses of '${graph.name}' depend on no site.`);
-  const own = g.build({ loss: getValue(graph, "loss"), derivatives });
-  const kept = residuals.map((name) => getValue(graph, name));
-  return prune({ ...g.snapshot(), outputs: [...own.outputs, ...kept] });
-}
-
-/** Outputs `gradient/<parameter>` from `coefficients` [k, batch], the tangents and the residuals. */
-export function localGraph(
-  graph: Graph,
-  sites: readonly Site[],
-  tangents: SiteTangents,
-  layouts: ReadonlyMap<string, ExampleLayout>,
-  batch: number,
-): Graph {
-  let coefficients: Value | undefined;
-  return localGradientGraph(graph, sites, (g, site, value) => {
-    coefficients ??= g.input("coefficients", "float32", [tangents.count, batch]);
-    const { outer, inner } = layouts.get(site.value) as ExampleLayout;
-    const shape = [tangents.count, tangents.examples, outer * inner];
-    const input = g.input(`tangent/${site.value}`, "float32", shape);
-    // The mean over the batch enters here, once.
-    const mean = g.mul(emitExampleCombine(g, input, coefficients), 1 / batch);
-    return reshape(g, transpose(g, reshape(g, mean, [batch, outer, inner]), [1, 0, 2]), value.shape);
-  });
-}
-
-/** Output `gram` [examples, k, k], summed over the sites. */
-function gramGraph(tangents: SiteTangents): Graph {
-  const g = new GraphBuilder("gram");
-  const terms = tangents.sites.map(({ value, tensor }) =>
-    emitExampleGram(g, g.input(`tangent/${value}`, "float32", tensor.shape)),
-  );
-  const total = terms.reduce((sum, term) => g.add(sum, term));
-  return keepUsedInputs(g.build({ gram: total }), new Set());
 }

@@ -10,12 +10,14 @@ import type { ScheduleName } from "../optim/schedules.ts";
 import type { Sampler } from "../tangents/sampler.ts";
 import { type SamplerName, samplers } from "../tangents/samplers.ts";
 import { activationsEstimator } from "./activations.ts";
+import { lowMemoryActivationsEstimator } from "./activations-low-memory.ts";
 import type { Estimator } from "./estimator.ts";
 import { exactGradient } from "./exact.ts";
 import { defaultLearningRate } from "./learning-rate.ts";
 import type { Differentiable, Objective } from "./objective.ts";
 import type { RunConfig } from "./run-config.ts";
 import { weightsEstimator } from "./weights.ts";
+import { lowMemoryWeightsEstimator } from "./weights-low-memory.ts";
 
 /** How the gradient is estimated. */
 export interface EstimatorSettings {
@@ -37,6 +39,8 @@ export interface EstimatorSettings {
   readonly aggregate?: AggregatorName;
   /** One set of tangents for all examples of a batch; activations only. Default false. */
   readonly shareTangents?: boolean;
+  /** Runs layer by layer and draws tangents again instead of keeping them: memory does not grow with depth. */
+  readonly lowMemory?: boolean;
 }
 
 /** Everything that decides what a run computes. */
@@ -90,13 +94,13 @@ export async function createEstimator(
     aggregator: aggregators[aggregate],
     sampler: typeof sampler === "string" ? samplers[sampler](rank === undefined ? {} : { rank }) : sampler,
   };
-  return settings.perturb === "weights"
-    ? weightsEstimator(objective, options)
-    : activationsEstimator(objective, {
-        ...options,
-        shareTangents,
-        blocks: settings.perturb === "blocks" && (settings.blocks ?? true),
-      });
+  const { lowMemory = false, perturb, blocks = true } = settings;
+  if (perturb === "weights")
+    return lowMemory ? lowMemoryWeightsEstimator(objective, options) : weightsEstimator(objective, options);
+  const siteOptions = { ...options, shareTangents, blocks: perturb === "blocks" && blocks };
+  return lowMemory
+    ? lowMemoryActivationsEstimator(objective, siteOptions)
+    : activationsEstimator(objective, siteOptions);
 }
 
 /** The optimizer that the settings describe. */
@@ -164,6 +168,7 @@ export function describeSettings(
     tangentChunk: settings.tangentChunk ?? tangents,
     aggregate: settings.aggregate ?? "projection",
     shareTangents: settings.shareTangents ?? false,
+    lowMemory: settings.lowMemory ?? false,
     schedule: settings.schedule ?? "cosine",
     optimizer: settings.optimizer ?? "sgd",
     momentum: settings.momentum ?? 0,

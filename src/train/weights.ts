@@ -27,6 +27,8 @@ export interface EstimatorOptions {
   readonly aggregator: Aggregator;
   /** Tangents processed at once; default: all. */
   readonly tangentChunk?: number;
+  /** Bytes of the values that one piece of a low-memory run computes. Default 32 MiB. */
+  readonly pieceBytes?: number;
 }
 
 /**

@@ -1,0 +1,162 @@
+import { keepUsedInputs } from "../ad/gradient.ts";
+import { getValue, prune } from "../onnx/graph.ts";
+import { float32, zeros } from "../onnx/tensor.ts";
+import { fold, type Key } from "../random/threefry.ts";
+import { compileGraph } from "../runtime/evaluate.ts";
+import type { Session, Tensors } from "../runtime/runtime.ts";
+import type { ActivationsOptions } from "./activations.ts";
+import { type Estimate, type Estimator, gramPrecision, needsExactGram } from "./estimator.ts";
+import type { Differentiable } from "./objective.ts";
+import { compileSegments } from "./segmented.ts";
+import { dualGraph, gramGraph, localGraph, type PlacedSite, placeSites } from "./site-graphs.ts";
+import { addGram, requireStream } from "./weights-low-memory.ts";
+
+/**
+ * Activation and block perturbation in two passes that keep neither activations nor tangents: the first, in dual
+ * numbers, gives d; the second computes the primal values again, with the local transposes of each layer right behind
+ * them. Both run layer by layer and draw a layer's tangents when it is reached. Memory beyond parameters and gradients
+ * is one layer's values and its k tangents, whatever the depth; the price is one more primal pass and drawing twice or
+ * three times. The estimate is that of `activationsEstimator` to rounding.
+ *
+ * @throws as `activationsEstimator`, and for samplers whose tangents have to be kept
+ */
+export async function lowMemoryActivationsEstimator(
+  objective: Differentiable,
+  options: ActivationsOptions,
+): Promise<Estimator> {
+  const { runtime, graph, batch } = objective;
+  const { tangents: k, sampler, aggregator } = options;
+  requireStream(sampler);
+  const placed = await placeSites(objective, options);
+  const { sites, dimension } = placed;
+  const examples = options.shareTangents ? 1 : batch;
+  const chunk = Math.min(options.tangentChunk ?? 1, k);
+  const isExact = needsExactGram(k, dimension);
+  const dual = dualGraph(objective, placed, { count: chunk, examples });
+  const derived = prune(dual, [getValue(dual, "derivatives"), getValue(dual, "loss")]);
+  const first = await compileSegments(runtime, derived, graph, options.pieceBytes);
+  const local = localGraph(objective, placed, { count: k, examples }, "computed");
+  const second = await compileSegments(runtime, keepUsedInputs(local, new Set()), graph, options.pieceBytes);
+  const grams = new Map<number, Session>();
+  if (aggregator.usesGram && !isExact)
+    for (const { size } of sites)
+      if (!grams.has(size)) grams.set(size, await compileGraph(runtime, siteGram(size, k, examples)));
+
+  const results = { loss: zeros("float32", []), derivatives: zeros("float32", [chunk, batch]) };
+  const derivatives = new Float64Array(k * batch);
+  const matrices = Array.from({ length: examples }, () => new Float64Array(k * k));
+  const coefficients = zeros("float32", [k, batch]);
+  const own = { derivatives: new Float64Array(k), coefficients: new Float64Array(k) };
+  const gradientTensors = Object.fromEntries(
+    Object.entries(objective.parameters).map(([name, { shape }]) => [
+      `gradient/${name}`,
+      zeros("float32", shape),
+    ]),
+  );
+  const gradients = Object.fromEntries(
+    Object.keys(objective.parameters).map((name) => [
+      name,
+      gradientTensors[`gradient/${name}`]?.data as Float32Array,
+    ]),
+  );
+  const places = new Map(sites.map((site, index) => [`tangent/${site.value}`, { ...site, index }]));
+  const largest = Math.max(...sites.map(({ size }) => size));
+  const scratch =
+    aggregator.usesGram || sampler.radius ? new Float32Array(k * examples * largest) : new Float32Array(0);
+  // Length scales of the tangents, by tangent and example.
+  const scales = new Float64Array(k * examples).fill(1);
+
+  /** Tangents start … of one site, as many as `into` holds: [count, examples, size]. */
+  const draw = (
+    key: Key,
+    { index, size }: { index: number; size: number },
+    start: number,
+    into: Float32Array,
+  ) => {
+    const count = into.length / (examples * size);
+    for (let i = 0; i < count; i++) {
+      const stream = fold(fold(key, start + i), index);
+      const row = into.subarray(i * examples * size, (i + 1) * examples * size);
+      if (!sampler.radius) sampler.fill(stream, 0, row);
+      else
+        for (let example = 0; example < examples; example++) {
+          const piece = row.subarray(example * size, (example + 1) * size);
+          // Chunks may draw tangents beyond the last one, which nobody reads.
+          sampler.fill(stream, example * size, piece, scales[(start + i) * examples + example] ?? 1);
+        }
+    }
+  };
+  const measureLengths = (key: Key, radius: (dimension: number) => number) => {
+    const squares = new Float64Array(k * examples);
+    scales.fill(1);
+    for (const [index, { size }] of sites.entries()) {
+      const rows = scratch.subarray(0, k * examples * size);
+      draw(key, { index, size }, 0, rows);
+      for (let place = 0; place < rows.length; place++) {
+        const tangent = Math.floor(place / size);
+        squares[tangent] = (squares[tangent] as number) + (rows[place] as number) ** 2;
+      }
+    }
+    for (let place = 0; place < scales.length; place++) {
+      const square = squares[place] as number;
+      scales[place] = square === 0 ? 1 : radius(dimension) / Math.sqrt(square);
+    }
+  };
+  const computeGrams = async (key: Key) => {
+    for (const matrix of matrices) matrix.fill(0);
+    for (const [index, { size }] of sites.entries()) {
+      const rows = scratch.subarray(0, k * examples * size);
+      draw(key, { index, size }, 0, rows);
+      const session = grams.get(size);
+      const result = session && (await session.run({ "tangent/site": float32(rows, [k, examples, size]) }));
+      for (const [example, matrix] of matrices.entries()) {
+        if (result) addProducts(matrix, result.gram?.data as Float32Array, example);
+        else addGram(matrix, rows.subarray(example * size), k, size, examples * size);
+      }
+    }
+  };
+
+  return {
+    name: options.blocks ? "blocks" : "activations",
+    dimension,
+    async estimate(feeds: Tensors, key: Key): Promise<Estimate> {
+      if (sampler.radius) measureLengths(key, sampler.radius);
+      const place = (name: string) => places.get(name) ?? unknownInput(name);
+      for (let start = 0; start < k; start += chunk) {
+        await first.run(feeds, results, (name, into) => draw(key, place(name), start, into));
+        const count = Math.min(chunk, k - start);
+        derivatives.set((results.derivatives.data as Float32Array).subarray(0, count * batch), start * batch);
+      }
+      if (aggregator.usesGram) await computeGrams(key);
+      for (let example = 0; example < batch; example++) {
+        for (let i = 0; i < k; i++) own.derivatives[i] = derivatives[i * batch + example] as number;
+        const matrix = aggregator.usesGram ? matrices[examples === 1 ? 0 : example] : undefined;
+        aggregator.aggregate(own.derivatives, matrix, own.coefficients, gramPrecision(isExact));
+        for (let i = 0; i < k; i++) coefficients.data[i * batch + example] = own.coefficients[i] as number;
+      }
+      await second.run({ ...feeds, coefficients }, gradientTensors, (name, into) =>
+        draw(key, place(name), 0, into),
+      );
+      return { loss: Number(results.loss.data[0]), derivatives, gradients };
+    },
+    async release() {
+      await Promise.all([first, second, ...grams.values()].map((session) => session.release()));
+    },
+  };
+}
+
+/** `tangent/site` [k, examples, size] → `gram` [examples, k, k]. */
+function siteGram(size: number, count: number, examples: number) {
+  const site: PlacedSite = { value: "site", parameters: [], size, layout: { outer: 1, inner: size } };
+  return gramGraph({ sites: [site] }, { count, examples });
+}
+
+function addProducts(matrix: Float64Array, products: Float32Array, example: number): void {
+  const start = example * matrix.length;
+  for (let place = 0; place < matrix.length; place++)
+    matrix[place] = (matrix[place] as number) + (products[start + place] as number);
+}
+
+function unknownInput(name: string): never {
+  throw new Error(`The graph's input '${name}' was not fed.`);
+}

@@ -1,0 +1,124 @@
+import { keepUsedInputs, localGradientGraph } from "../ad/gradient.ts";
+import { pushforward } from "../ad/pushforward.ts";
+import { activationSites, blockSites, type Site } from "../ad/sites.ts";
+import { type Graph, getValue, prune, type Value } from "../onnx/graph.ts";
+import { GraphBuilder } from "../ops/builder.ts";
+import { reshape, transpose } from "../ops/rules.ts";
+import { emitExampleCombine } from "../tangents/combine.ts";
+import { emitExampleGram } from "../tangents/gram.ts";
+import { type ExampleLayout, exampleLayouts } from "./coupling.ts";
+import type { Differentiable } from "./objective.ts";
+
+export interface SiteOptions {
+  /** Perturbs the outputs of named blocks instead: `true`, or the pattern that finds a block's name in a node's. */
+  readonly blocks?: boolean | RegExp;
+}
+
+/** A site, and where the examples of a batch lie in its value. */
+export interface PlacedSite extends Site {
+  readonly layout: ExampleLayout;
+  /** Numbers of one example at this site. */
+  readonly size: number;
+}
+
+export interface PlacedSites {
+  readonly sites: readonly PlacedSite[];
+  /** One example's numbers at all sites together: the dimension of the space that tangents live in. */
+  readonly dimension: number;
+}
+
+/** How many tangents there are. */
+export interface TangentCounts {
+  /** k, or the tangents of one chunk. */
+  readonly count: number;
+  /** The batch size, or 1 where the examples share their tangents. */
+  readonly examples: number;
+}
+
+/**
+ * Finds the sites of an objective and the examples' places in them.
+ *
+ * @throws when a value mixes examples, a parameter has no site, or a site's values do not belong to single examples
+ */
+export async function placeSites(objective: Differentiable, { blocks }: SiteOptions): Promise<PlacedSites> {
+  const { graph } = objective;
+  const sites = blocks
+    ? blockSites(graph, graph.parameters, "losses", blocks === true ? undefined : blocks)
+    : activationSites(graph, graph.parameters, "losses");
+  const layouts = await exampleLayouts(
+    objective,
+    sites.map((site) => site.value),
+  );
+  const placed = sites.map((site, index) => {
+    const layout = layouts[index] ?? { outer: 1, inner: 0 };
+    return { ...site, layout, size: layout.outer * layout.inner };
+  });
+  return { sites: placed, dimension: placed.reduce((total, { size }) => total + size, 0) };
+}
+
+/** Outputs `loss`, `derivatives` [k, batch] and the primal values that the local transposes need. */
+export function dualGraph(
+  objective: Differentiable,
+  { sites }: PlacedSites,
+  { count, examples }: TangentCounts,
+  residuals: readonly string[] = [],
+): Graph {
+  const { graph, batch } = objective;
+  const g = new GraphBuilder(`${graph.name}/dual`, graph);
+  const seeds = new Map<string, Value>();
+  for (const { value, size, layout } of sites) {
+    const { shape } = getValue(graph, value);
+    const { outer, inner } = layout;
+    const input = g.input(`tangent/${value}`, "float32", [count, examples, size]);
+    // Shared tangents broadcast over the batch where it is an axis of its own.
+    const broadcasts = outer === 1 && shape[0] === batch;
+    const given = examples === batch || broadcasts ? input : g.expand(input, [count, batch, size]);
+    const placed = transpose(
+      g,
+      reshape(g, given, [count, given.shape[1] as number, outer, inner]),
+      [0, 2, 1, 3],
+    );
+    const leading = given.shape[1] === batch ? shape : [1, ...shape.slice(1)];
+    seeds.set(value, reshape(g, placed, [count, ...leading]));
+  }
+  const derivatives = pushforward(g, graph, seeds).get("losses");
+  if (!derivatives || "left" in derivatives)
+    throw new Error(`The losses of '${graph.name}' depend on no site.`);
+  const own = g.build({ loss: getValue(graph, "loss"), derivatives });
+  const kept = residuals.map((name) => getValue(graph, name));
+  return prune({ ...g.snapshot(), outputs: [...own.outputs, ...kept] });
+}
+
+/**
+ * Outputs `gradient/<parameter>` from `coefficients` [k, batch], the tangents, and the primal values that the transposes
+ * read: as inputs, or computed again.
+ */
+export function localGraph(
+  objective: Pick<Differentiable, "graph" | "batch">,
+  { sites }: PlacedSites,
+  { count, examples }: TangentCounts,
+  residuals: "inputs" | "computed" = "inputs",
+): Graph {
+  const { graph, batch } = objective;
+  let coefficients: Value | undefined;
+  const emitCotangent = (g: GraphBuilder, site: Site, value: Value) => {
+    coefficients ??= g.input("coefficients", "float32", [count, batch]);
+    const layout = sites.find((placed) => placed.value === site.value)?.layout ?? { outer: 1, inner: 0 };
+    const { outer, inner } = layout;
+    const input = g.input(`tangent/${site.value}`, "float32", [count, examples, outer * inner]);
+    // The mean over the batch enters here, once.
+    const mean = g.mul(emitExampleCombine(g, input, coefficients), 1 / batch);
+    return reshape(g, transpose(g, reshape(g, mean, [batch, outer, inner]), [1, 0, 2]), value.shape);
+  };
+  return localGradientGraph(graph, sites, emitCotangent, residuals);
+}
+
+/** Output `gram` [examples, k, k], summed over the sites. */
+export function gramGraph({ sites }: Pick<PlacedSites, "sites">, { count, examples }: TangentCounts): Graph {
+  const g = new GraphBuilder("gram");
+  const terms = sites.map(({ value, size }) =>
+    emitExampleGram(g, g.input(`tangent/${value}`, "float32", [count, examples, size])),
+  );
+  const total = terms.reduce((sum, term) => g.add(sum, term));
+  return keepUsedInputs(g.build({ gram: total }), new Set());
+}

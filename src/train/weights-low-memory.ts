@@ -1,0 +1,188 @@
+import { derivativeGraph } from "../ad/derivatives.ts";
+import { type Graph, getValue, prune } from "../onnx/graph.ts";
+import { elementCount, float32, zeros } from "../onnx/tensor.ts";
+import { GraphBuilder } from "../ops/builder.ts";
+import { fold, type Key } from "../random/threefry.ts";
+import { compileGraph } from "../runtime/evaluate.ts";
+import type { Tensors } from "../runtime/runtime.ts";
+import { emitCombine } from "../tangents/combine.ts";
+import { emitGram } from "../tangents/gram.ts";
+import type { Sampler } from "../tangents/sampler.ts";
+import { type Estimate, type Estimator, gramPrecision, needsExactGram } from "./estimator.ts";
+import type { Differentiable } from "./objective.ts";
+import { compileSegments } from "./segmented.ts";
+import type { EstimatorOptions } from "./weights.ts";
+
+/** Numbers of each tangent that are drawn at once for the Gram matrix and the combination. */
+const sliceSize = 2 ** 16;
+
+/**
+ * Weight perturbation that keeps no tangents: they are drawn again wherever they are needed, and the derivative graph
+ * runs layer by layer. Memory beyond parameters and gradients is one chunk of one layer's tangents and dual values, and
+ * k slices of the stream of all parameters. The estimate is that of `weightsEstimator` to rounding, for about twice its
+ * random numbers.
+ *
+ * @throws for samplers whose tangents are factored or depend on each other, which have to be kept
+ */
+export async function lowMemoryWeightsEstimator(
+  objective: Differentiable,
+  options: EstimatorOptions,
+): Promise<Estimator> {
+  const { runtime, graph } = objective;
+  const { tangents: k, sampler, aggregator } = options;
+  requireStream(sampler);
+  const chunk = Math.min(options.tangentChunk ?? 1, k);
+  const parameters = layOut(objective);
+  const dimension = parameters.reduce((total, { size }) => total + size, 0);
+  const session = await compileSegments(runtime, derivativesOnly(graph, chunk), graph, options.pieceBytes);
+  const isExact = needsExactGram(k, dimension);
+  const slice = Math.min(sliceSize, dimension);
+  const gramSession =
+    aggregator.usesGram && !isExact ? await compileGraph(runtime, gramGraph(k, slice)) : undefined;
+  const combineSession = await compileGraph(runtime, combineGraph(k, slice));
+
+  const rowData = new Float32Array(k * slice);
+  const rows = float32(rowData, [k, slice]);
+  const combined = zeros("float32", [slice]);
+  const flat = new Float32Array(dimension);
+  const gradients = Object.fromEntries(
+    parameters.map(({ name, start, size }) => [name, flat.subarray(start, start + size)]),
+  );
+  const results = { loss: zeros("float32", []), derivatives: zeros("float32", [chunk]) };
+  const derivatives = new Float64Array(k);
+  const coefficients = new Float64Array(k);
+  const coefficientTensor = zeros("float32", [k]);
+  const scales = new Float64Array(k);
+
+  /** Numbers [start, start + count) of all k tangents; columns beyond the last parameter are zero. */
+  const drawSlice = (key: Key, start: number) => {
+    const count = Math.min(slice, dimension - start);
+    if (count < slice) rowData.fill(0);
+    for (let i = 0; i < k; i++)
+      sampler.fill(fold(key, i), start, rowData.subarray(i * slice, i * slice + count), scales[i]);
+    return count;
+  };
+
+  return {
+    name: "weights",
+    dimension,
+    async estimate(feeds: Tensors, key: Key): Promise<Estimate> {
+      for (let i = 0; i < k; i++) scales[i] = lengthScale(sampler, fold(key, i), dimension, rowData);
+      for (let first = 0; first < k; first += chunk) {
+        await session.run(feeds, results, (input, into) => {
+          const parameter = parameters.find(({ name }) => `tangent/${name}` === input);
+          if (!parameter) throw new Error(`The graph's input '${input}' was not fed.`);
+          const { start, size } = parameter;
+          for (let i = 0; i < chunk; i++) {
+            const row = into.subarray(i * size, (i + 1) * size);
+            sampler.fill(fold(key, first + i), start, row, scales[first + i]);
+          }
+        });
+        for (let i = 0; i < chunk && first + i < k; i++)
+          derivatives[first + i] = results.derivatives.data[i] as number;
+      }
+      let gram: Float64Array | undefined;
+      if (aggregator.usesGram) {
+        gram = new Float64Array(k * k);
+        for (let start = 0; start < dimension; start += slice) {
+          drawSlice(key, start);
+          if (gramSession) addTo(gram, (await gramSession.run({ rows })).gram?.data as Float32Array);
+          else addGram(gram, rowData, k, slice);
+        }
+      }
+      aggregator.aggregate(derivatives, gram, coefficients, gramPrecision(isExact));
+      (coefficientTensor.data as Float32Array).set(coefficients);
+      for (let start = 0; start < dimension; start += slice) {
+        const count = drawSlice(key, start);
+        await combineSession.run({ rows, coefficients: coefficientTensor }, { combined });
+        flat.set((combined.data as Float32Array).subarray(0, count), start);
+      }
+      return { loss: Number(results.loss.data[0]), derivatives, gradients };
+    },
+    async release() {
+      await Promise.all([session, gramSession, combineSession].map((each) => each?.release()));
+    },
+  };
+}
+
+/** Where each parameter's numbers stand in the stream of all. */
+interface Placed {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly start: number;
+  readonly size: number;
+}
+
+function layOut({ parameters }: Differentiable): Placed[] {
+  let start = 0;
+  return Object.entries(parameters).map(([name, { shape }]) => {
+    const size = elementCount(shape);
+    start += size;
+    return { name, shape, start: start - size, size };
+  });
+}
+
+/** @throws for samplers whose tangents have to be kept. */
+export function requireStream(sampler: Sampler): void {
+  if (sampler.rank === undefined) return;
+  throw new Error(
+    `Low memory needs tangents that can be drawn again piece by piece, and those of the sampler '${sampler.name}' have to be ` +
+      "kept as a whole; use gaussian, rademacher or sphere.",
+  );
+}
+
+/** The factor that gives a tangent its sampler's length; 1 where it keeps the length it is drawn with. */
+function lengthScale(sampler: Sampler, key: Key, dimension: number, scratch: Float32Array): number {
+  if (!sampler.radius) return 1;
+  let square = 0;
+  for (let start = 0; start < dimension; start += scratch.length) {
+    const piece = scratch.subarray(0, Math.min(scratch.length, dimension - start));
+    sampler.fill(key, start, piece);
+    for (const value of piece) square += value * value;
+  }
+  return square === 0 ? 1 : sampler.radius(dimension) / Math.sqrt(square);
+}
+
+/** Outputs `loss` and `derivatives` [chunk]. */
+function derivativesOnly(graph: Graph, chunk: number): Graph {
+  const forms = new Map(graph.parameters.map((name) => [name, "stacked"] as const));
+  const derived = derivativeGraph(graph, forms, chunk, "loss");
+  return prune(derived, [getValue(derived, "loss"), getValue(derived, "derivatives")]);
+}
+
+/** `rows` [k, slice] → `gram` [k, k]. */
+function gramGraph(k: number, slice: number): Graph {
+  const g = new GraphBuilder("gram");
+  return g.build({ gram: emitGram(g, g.input("rows", "float32", [k, slice])) });
+}
+
+/** `rows` [k, slice], `coefficients` [k] → `combined` [slice]. */
+function combineGraph(k: number, slice: number): Graph {
+  const g = new GraphBuilder("combine");
+  const rows = g.input("rows", "float32", [k, slice]);
+  return g.build({ combined: emitCombine(g, rows, g.input("coefficients", "float32", [k]), [slice]) });
+}
+
+function addTo(total: Float64Array, part: Float32Array): void {
+  for (let place = 0; place < total.length; place++)
+    total[place] = (total[place] as number) + (part[place] as number);
+}
+
+/** Adds the products of k rows of this length, `stride` apart, in float64. */
+export function addGram(
+  total: Float64Array,
+  rows: Float32Array,
+  k: number,
+  length: number,
+  stride = length,
+): void {
+  for (let i = 0; i < k; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = 0;
+      for (let place = 0; place < length; place++)
+        sum += (rows[i * stride + place] as number) * (rows[j * stride + place] as number);
+      total[i * k + j] = (total[i * k + j] as number) + sum;
+      if (i !== j) total[j * k + i] = total[i * k + j] as number;
+    }
+  }
+}
