@@ -2,9 +2,12 @@ import type { OpName } from "./catalogue.ts";
 import { activation } from "./samples/activation.ts";
 import { arithmetic } from "./samples/arithmetic.ts";
 import { choice } from "./samples/choice.ts";
+import { composite } from "./samples/composite.ts";
 import { convert } from "./samples/convert.ts";
 import { layout } from "./samples/layout.ts";
 import { matmul } from "./samples/matmul.ts";
+import { normalization } from "./samples/normalization.ts";
+import { recurrent } from "./samples/recurrent.ts";
 import { reduce } from "./samples/reduce.ts";
 import type { Sample } from "./samples/sample.ts";
 import { select } from "./samples/select.ts";
@@ -14,9 +17,12 @@ export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
   ...activation,
   ...arithmetic,
   ...choice,
+  ...composite,
   ...convert,
   ...layout,
   ...matmul,
+  ...normalization,
+  ...recurrent,
   ...reduce,
   ...select,
 };
