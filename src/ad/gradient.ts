@@ -9,8 +9,15 @@ import type { Site } from "./sites.ts";
 /**
  * The exact gradient ("backprop"): a graph that computes `output` (a scalar) and `gradient/<parameter>` for each
  * parameter, by transposing the linear part of the forward derivative.
+ *
+ * @param kept further values that the graph keeps computing
  */
-export function gradientGraph(graph: Graph, parameters: readonly string[], output: string): Graph {
+export function gradientGraph(
+  graph: Graph,
+  parameters: readonly string[],
+  output: string,
+  kept: readonly string[] = [],
+): Graph {
   const g = new GraphBuilder(`${graph.name}/gradient`, graph);
   const seeds = linearInputs(g, graph, parameters);
   const tangent = pushforward(g, graph, seeds).get(output);
@@ -20,7 +27,7 @@ export function gradientGraph(graph: Graph, parameters: readonly string[], outpu
   if (tangent && !("left" in tangent)) cotangents.set(tangent.name, one);
   const gradients = transposed(g, seeds, cotangents);
   return finish(g, graph, {
-    [output]: getValue(graph, output),
+    ...Object.fromEntries([output, ...kept].map((name) => [name, getValue(graph, name)])),
     ...outputsOf(g, graph, gradients, parameters),
   });
 }

@@ -137,7 +137,7 @@ export async function lowMemoryActivationsEstimator(
       await second.run({ ...feeds, coefficients }, gradientTensors, (name, into) =>
         draw(key, place(name), 0, into),
       );
-      return { loss: Number(results.loss.data[0]), derivatives, gradients };
+      return { loss: Number(results.loss.data[0]), derivatives, gradients, statistics: {} };
     },
     async release() {
       await Promise.all([first, second, ...grams.values()].map((session) => session.release()));

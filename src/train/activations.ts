@@ -101,7 +101,7 @@ export async function activationsEstimator(
         { ...feeds, ...tangentFeeds, ...residualTensors, coefficients },
         gradientTensors,
       );
-      return { loss: Number(lossTensor.data[0]), derivatives, gradients };
+      return { loss: Number(lossTensor.data[0]), derivatives, gradients, statistics: {} };
     },
     async release() {
       const sessions = [...chunks.map((chunk) => chunk.session), gramSession, localSession];

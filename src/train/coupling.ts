@@ -75,7 +75,8 @@ async function observeChanges(
   objective: Differentiable,
   names: readonly string[],
 ): Promise<Record<string, Change[]>> {
-  const { graph, batch, parameters, runtime } = objective;
+  const { graph, batch, runtime } = objective;
+  const parameters = { ...objective.parameters, ...objective.statistics };
   const outputs = [...new Set(names)].map((name) => getValue(graph, name));
   const session = await compileGraph(runtime, prune(graph, outputs));
   try {
@@ -96,8 +97,8 @@ async function observeChanges(
   }
 }
 
-function dataInputs({ graph, parameters }: Differentiable): Graph["inputs"] {
-  return graph.inputs.filter((input) => !(input.name in parameters));
+function dataInputs({ graph, parameters, statistics = {} }: Differentiable): Graph["inputs"] {
+  return graph.inputs.filter(({ name }) => !(name in parameters || name in statistics));
 }
 
 /** The first way to read a shape as [outer, batch, inner] in which no change leaves its example. */

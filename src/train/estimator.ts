@@ -1,5 +1,8 @@
+import { zeros } from "../onnx/tensor.ts";
 import type { Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
+import { statisticsOutput } from "./batch-norm.ts";
+import type { Differentiable } from "./objective.ts";
 
 /** What one estimate of the gradient gives. */
 export interface Estimate {
@@ -11,6 +14,22 @@ export interface Estimate {
   readonly derivatives: Float64Array;
   /** The forward gradient ĝ by parameter; the arrays are written anew by the next estimate. */
   readonly gradients: Readonly<Record<string, Float32Array>>;
+  /** Running statistics after this batch, by name; the arrays are written anew by the next estimate. */
+  readonly statistics: Readonly<Record<string, Float32Array>>;
+}
+
+/** Room for the running statistics that a graph computes: tensors by output name, and their data by statistic. */
+export function statisticsRoom({ statistics = {} }: Differentiable): {
+  readonly tensors: Tensors;
+  readonly statistics: Readonly<Record<string, Float32Array>>;
+} {
+  const rooms = Object.entries(statistics).map(
+    ([name, { shape }]) => [name, zeros("float32", shape)] as const,
+  );
+  return {
+    tensors: Object.fromEntries(rooms.map(([name, tensor]) => [statisticsOutput(name), tensor])),
+    statistics: Object.fromEntries(rooms.map(([name, { data }]) => [name, data as Float32Array])),
+  };
 }
 
 /** A way to estimate the gradient of an objective from forward passes. */

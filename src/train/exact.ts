@@ -2,13 +2,17 @@ import { gradientGraph } from "../ad/gradient.ts";
 import { zeros } from "../onnx/tensor.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Tensors } from "../runtime/runtime.ts";
-import type { Estimate, Estimator } from "./estimator.ts";
+import { type Estimate, type Estimator, statisticsRoom } from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
 
 /** The exact gradient by reverse mode: the baseline, and the measure of a forward gradient's quality. */
 export async function exactGradient(objective: Differentiable): Promise<Estimator> {
   const names = Object.keys(objective.parameters);
-  const session = await compileGraph(objective.runtime, gradientGraph(objective.graph, names, "loss"));
+  const room = statisticsRoom(objective);
+  const session = await compileGraph(
+    objective.runtime,
+    gradientGraph(objective.graph, names, "loss", Object.keys(room.tensors)),
+  );
   const loss = zeros("float32", []);
   const tensors = Object.fromEntries(
     Object.entries(objective.parameters).map(([name, { shape }]) => [
@@ -23,8 +27,13 @@ export async function exactGradient(objective: Differentiable): Promise<Estimato
     name: "exact",
     dimension: Object.values(objective.parameters).reduce((total, { data }) => total + data.length, 0),
     async estimate(feeds: Tensors): Promise<Estimate> {
-      await session.run(feeds, { loss, ...tensors });
-      return { loss: Number(loss.data[0]), derivatives: new Float64Array(), gradients };
+      await session.run(feeds, { loss, ...tensors, ...room.tensors });
+      return {
+        loss: Number(loss.data[0]),
+        derivatives: new Float64Array(),
+        gradients,
+        statistics: room.statistics,
+      };
     },
     release: () => session.release(),
   };

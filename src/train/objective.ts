@@ -8,6 +8,7 @@ import { opOf } from "../ops/catalogue.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
 import { probe } from "../runtime/probe.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { useBatchStatistics } from "./batch-norm.ts";
 import { checkMemory } from "./memory.ts";
 
 export interface ObjectiveOptions extends Binding {
@@ -21,6 +22,8 @@ export interface ObjectiveOptions extends Binding {
   readonly output?: string;
   /** Keeps all outputs of the model; default: only what the loss needs is computed. */
   readonly keepOutputs?: boolean;
+  /** What BatchNormalization normalizes with: the stored statistics (default), or those of each batch, which they follow. */
+  readonly batchNorm?: "frozen" | "batch";
   /** Which float32 initializers are trained. Default: all on a differentiable path to the output, scalars excepted. */
   readonly trainable?: (name: string) => boolean;
 }
@@ -35,6 +38,8 @@ export interface Differentiable {
   readonly batch: number;
   /** The parameters' first values, by name: own copies. */
   readonly parameters: Readonly<Record<string, Parameter>>;
+  /** Running statistics that follow the batches, by name: inputs like the parameters. Default: none. */
+  readonly statistics?: Readonly<Record<string, Parameter>>;
   readonly runtime: Runtime;
 }
 
@@ -104,16 +109,21 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
         `${options.trainable ? " and is chosen as trainable" : ""}.`,
     );
   }
-  const kept = freeReservedNames(options.keepOutputs ? graph : chosen, model.source);
+  const free = freeReservedNames(options.keepOutputs ? graph : chosen, model.source);
+  const { graph: kept, names: statistics } =
+    options.batchNorm === "batch" ? useBatchStatistics(free) : { graph: free, names: [] };
   const withLoss = attachLoss({ ...kept, parameters }, options.loss, output);
+  const copies = (names: readonly string[]) =>
+    Object.fromEntries(names.map((name) => [name, ownCopy(model.source, graph, name)]));
   const batch = getValue(withLoss, "losses").shape[0] as number;
   return {
     model,
-    graph: initializersToInputs(withLoss, parameters),
+    graph: initializersToInputs(withLoss, [...parameters, ...statistics]),
     batch,
     output,
     target: options.loss.target(getValue(chosen, output)).name,
-    parameters: Object.fromEntries(parameters.map((name) => [name, ownCopy(model.source, graph, name)])),
+    parameters: copies(parameters),
+    statistics: copies(statistics),
     runtime: options.runtime,
   };
 }
@@ -160,7 +170,7 @@ function freeReservedNames(graph: Graph, source: string): Graph {
 }
 
 const reservedNames =
-  /^(loss|losses|labels|target|derivatives|coefficients|gram)$|^(tangent|gradient|linear|gram)\//;
+  /^(loss|losses|labels|target|derivatives|coefficients|gram)$|^(tangent|gradient|linear|gram|statistics)\//;
 
 // Shape arithmetic that probing turns into constants; anything of it that is left is refused by name.
 const shapeOps = new Set([

@@ -1,5 +1,5 @@
 import { derivativeGraph } from "../ad/derivatives.ts";
-import { type Graph, getValue, prune } from "../onnx/graph.ts";
+import type { Graph } from "../onnx/graph.ts";
 import { elementCount, float32, zeros } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { fold, type Key } from "../random/threefry.ts";
@@ -8,10 +8,10 @@ import type { Tensors } from "../runtime/runtime.ts";
 import { emitCombine } from "../tangents/combine.ts";
 import { emitGram } from "../tangents/gram.ts";
 import type { Sampler } from "../tangents/sampler.ts";
-import { type Estimate, type Estimator, gramPrecision, needsExactGram } from "./estimator.ts";
+import { type Estimate, type Estimator, gramPrecision, needsExactGram, statisticsRoom } from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
 import { compileSegments } from "./segmented.ts";
-import type { EstimatorOptions } from "./weights.ts";
+import { type EstimatorOptions, withoutModelOutputs } from "./weights.ts";
 
 /** Numbers of each tangent that are drawn at once for the Gram matrix and the combination. */
 const sliceSize = 2 ** 16;
@@ -34,7 +34,12 @@ export async function lowMemoryWeightsEstimator(
   const chunk = Math.min(options.tangentChunk ?? 1, k);
   const parameters = layOut(objective);
   const dimension = parameters.reduce((total, { size }) => total + size, 0);
-  const session = await compileSegments(runtime, derivativesOnly(graph, chunk), graph, options.pieceBytes);
+  const session = await compileSegments(
+    runtime,
+    derivativesOnly(objective, chunk),
+    graph,
+    options.pieceBytes,
+  );
   const isExact = needsExactGram(k, dimension);
   const slice = Math.min(sliceSize, dimension);
   const gramSession =
@@ -48,7 +53,8 @@ export async function lowMemoryWeightsEstimator(
   const gradients = Object.fromEntries(
     parameters.map(({ name, start, size }) => [name, flat.subarray(start, start + size)]),
   );
-  const results = { loss: zeros("float32", []), derivatives: zeros("float32", [chunk]) };
+  const room = statisticsRoom(objective);
+  const results = { loss: zeros("float32", []), derivatives: zeros("float32", [chunk]), ...room.tensors };
   const derivatives = new Float64Array(k);
   const coefficients = new Float64Array(k);
   const coefficientTensor = zeros("float32", [k]);
@@ -97,7 +103,7 @@ export async function lowMemoryWeightsEstimator(
         await combineSession.run({ rows, coefficients: coefficientTensor }, { combined });
         flat.set((combined.data as Float32Array).subarray(0, count), start);
       }
-      return { loss: Number(results.loss.data[0]), derivatives, gradients };
+      return { loss: Number(results.loss.data[0]), derivatives, gradients, statistics: room.statistics };
     },
     async release() {
       await Promise.all([session, gramSession, combineSession].map((each) => each?.release()));
@@ -143,11 +149,12 @@ function lengthScale(sampler: Sampler, key: Key, dimension: number, scratch: Flo
   return square === 0 ? 1 : sampler.radius(dimension) / Math.sqrt(square);
 }
 
-/** Outputs `loss` and `derivatives` [chunk]. */
-function derivativesOnly(graph: Graph, chunk: number): Graph {
+/** Outputs `loss`, `derivatives` [chunk] and the running statistics. */
+function derivativesOnly(objective: Differentiable, chunk: number): Graph {
+  const { graph } = objective;
   const forms = new Map(graph.parameters.map((name) => [name, "stacked"] as const));
   const derived = derivativeGraph(graph, forms, chunk, "loss");
-  return prune(derived, [getValue(derived, "loss"), getValue(derived, "derivatives")]);
+  return withoutModelOutputs(derived, objective);
 }
 
 /** `rows` [k, slice] → `gram` [k, k]. */

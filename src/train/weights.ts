@@ -17,7 +17,15 @@ import {
   tangentFeeds,
   tangentInputName,
 } from "../tangents/tangent-set.ts";
-import { chunkSizes, type Estimate, type Estimator, gramPrecision, needsExactGram } from "./estimator.ts";
+import { statisticsOutput } from "./batch-norm.ts";
+import {
+  chunkSizes,
+  type Estimate,
+  type Estimator,
+  gramPrecision,
+  needsExactGram,
+  statisticsRoom,
+} from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
 
 export interface EstimatorOptions {
@@ -55,6 +63,8 @@ export async function weightsEstimator(
     usesGram && !exactGram ? await compileGraph(runtime, gramGraph(graph, forms, set.count)) : undefined;
   const combineSession = await compileGraph(runtime, combineGraph(graph, forms, set.count));
 
+  const room = statisticsRoom(objective);
+  const lossTensor = zeros("float32", []);
   const k = set.count;
   const allTangents = tangentFeeds(set);
   const derivatives = new Float64Array(k);
@@ -72,11 +82,14 @@ export async function weightsEstimator(
     dimension: set.dimension,
     async estimate(feeds: Tensors, key: Key): Promise<Estimate> {
       drawTangents(set, key);
-      let loss = 0;
-      for (const chunk of chunks) {
-        const result = await chunk.session.run({ ...feeds, ...chunk.tangents }, ["loss", "derivatives"]);
-        loss = Number(result.loss?.data[0]);
-        derivatives.set(result.derivatives?.data as Float32Array, chunk.start);
+      for (const [index, chunk] of chunks.entries()) {
+        const results = { loss: lossTensor, derivatives: chunk.derivatives };
+        // The statistics of a batch are the same for all chunks.
+        await chunk.session.run(
+          { ...feeds, ...chunk.tangents },
+          index === 0 ? { ...results, ...room.tensors } : results,
+        );
+        derivatives.set(chunk.derivatives.data as Float32Array, chunk.start);
       }
       const matrix = usesGram
         ? exactGram
@@ -86,7 +99,7 @@ export async function weightsEstimator(
       options.aggregator.aggregate(derivatives, matrix, coefficients, gramPrecision(exactGram));
       (coefficientTensor.data as Float32Array).set(coefficients);
       await combineSession.run({ ...allTangents, coefficients: coefficientTensor }, gradientTensors);
-      return { loss, derivatives, gradients };
+      return { loss: Number(lossTensor.data[0]), derivatives, gradients, statistics: room.statistics };
     },
     async release() {
       const sessions = [...chunks.map((chunk) => chunk.session), gramSession, combineSession];
@@ -104,6 +117,8 @@ interface Chunk {
   readonly session: Session;
   readonly start: number;
   readonly tangents: Tensors;
+  /** [size] */
+  readonly derivatives: Tensor;
 }
 
 /** One session per chunk size, and for each chunk views of the tangents. */
@@ -116,8 +131,7 @@ async function compileChunks(
   const sessions = new Map<number, Session>();
   for (const size of new Set(sizes)) {
     const derived = derivativeGraph(objective.graph, forms, size, "loss");
-    const wanted = prune(derived, [getValue(derived, "loss"), getValue(derived, "derivatives")]);
-    sessions.set(size, await compileGraph(objective.runtime, wanted));
+    sessions.set(size, await compileGraph(objective.runtime, withoutModelOutputs(derived, objective)));
   }
   let start = 0;
   return sizes.map((size) => {
@@ -126,8 +140,22 @@ async function compileChunks(
     const tangents = set.parts.map(
       (part) => [tangentInputName(part), rowsOf(part.tensor, first, size)] as const,
     );
-    return { session: sessions.get(size) as Session, start: first, tangents: Object.fromEntries(tangents) };
+    return {
+      session: sessions.get(size) as Session,
+      start: first,
+      tangents: Object.fromEntries(tangents),
+      derivatives: zeros("float32", [size]),
+    };
   });
+}
+
+/** Outputs `loss`, `derivatives` and the running statistics. */
+export function withoutModelOutputs(derived: Graph, { statistics = {} }: Differentiable): Graph {
+  const names = ["loss", "derivatives", ...Object.keys(statistics).map(statisticsOutput)];
+  return prune(
+    derived,
+    names.map((name) => getValue(derived, name)),
+  );
 }
 
 /** Rows start … start + count − 1 of a tensor, as a view. */
