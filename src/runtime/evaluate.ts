@@ -1,7 +1,7 @@
 import { encodeGraph } from "../onnx/encode.ts";
 import type { Graph } from "../onnx/graph.ts";
 import type { Tensor } from "../onnx/tensor.ts";
-import type { Runtime, Session, Tensors } from "./runtime.ts";
+import type { Runtime, Session, SessionOptions, Tensors } from "./runtime.ts";
 
 /** Runs a graph once and frees everything again: for checks and for tiny graphs. */
 export async function evaluate(
@@ -18,6 +18,6 @@ export async function evaluate(
 }
 
 /** Compiles a graph from the builder. */
-export function compileGraph(runtime: Runtime, graph: Graph): Promise<Session> {
-  return runtime.createSession(encodeGraph(graph));
+export function compileGraph(runtime: Runtime, graph: Graph, options?: SessionOptions): Promise<Session> {
+  return runtime.createSession(encodeGraph(graph), options);
 }

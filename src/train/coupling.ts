@@ -1,4 +1,12 @@
-import { dependents, describeNode, type Graph, getValue, prune, type Value } from "../onnx/graph.ts";
+import {
+  dependents,
+  describeNode,
+  type Graph,
+  getValue,
+  prune,
+  totalBytes,
+  type Value,
+} from "../onnx/graph.ts";
 import { elementCount, isFloat, type Tensor, tensorOf } from "../onnx/tensor.ts";
 import { keyFromSeed } from "../random/threefry.ts";
 import { fillUniform } from "../random/uniform.ts";
@@ -71,21 +79,43 @@ interface Change {
   readonly places: readonly number[];
 }
 
+/** Bytes of the values that are looked at in one run: all at once could be more than training itself needs. */
+const observedBytes = 64 * 2 ** 20;
+
 async function observeChanges(
   objective: Differentiable,
   names: readonly string[],
 ): Promise<Record<string, Change[]>> {
+  const changes: Record<string, Change[]> = {};
+  let group: Value[] = [];
+  let bytes = 0;
+  for (const name of new Set(names)) {
+    const value = getValue(objective.graph, name);
+    const size = totalBytes([value]);
+    if (bytes + size > observedBytes && group.length > 0) {
+      Object.assign(changes, await observeGroup(objective, group));
+      [group, bytes] = [[], 0];
+    }
+    group.push(value);
+    bytes += size;
+  }
+  return Object.assign(changes, await observeGroup(objective, group));
+}
+
+async function observeGroup(
+  objective: Differentiable,
+  outputs: readonly Value[],
+): Promise<Record<string, Change[]>> {
   const { graph, batch, runtime } = objective;
   const parameters = { ...objective.parameters, ...objective.statistics };
-  const outputs = [...new Set(names)].map((name) => getValue(graph, name));
-  const session = await compileGraph(runtime, prune(graph, outputs));
+  const session = await compileGraph(runtime, prune(graph, outputs), { arena: false });
   try {
     const batchOf = (changed?: number) =>
       Object.fromEntries(
         dataInputs(objective).map((input) => [input.name, madeUp(input, batch, changed)] as const),
       );
     const before = await session.run({ ...parameters, ...batchOf() });
-    const changes: Record<string, Change[]> = Object.fromEntries(names.map((name) => [name, []]));
+    const changes: Record<string, Change[]> = Object.fromEntries(outputs.map(({ name }) => [name, []]));
     for (const example of [0, batch - 1]) {
       const after = await session.run({ ...parameters, ...batchOf(example) });
       for (const { name } of outputs)
