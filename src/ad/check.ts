@@ -3,6 +3,7 @@ import { type DType, elementCount, isFloat, type Tensor } from "../onnx/tensor.t
 import { GraphBuilder } from "../ops/builder.ts";
 import { isFactored } from "../ops/op.ts";
 import { materialize, reshape } from "../ops/rules.ts";
+import { upgradeGraph } from "../ops/upgrade.ts";
 import { keepUsedInputs } from "./gradient.ts";
 import { transposeLinear } from "./pullback.ts";
 import { pushforward } from "./pushforward.ts";
@@ -45,6 +46,7 @@ export interface DerivativeReport {
 export async function checkDerivatives(graph: Graph, options: DerivativeCheck): Promise<DerivativeReport> {
   const moved = [...graph.initializers.keys()].filter((name) => options.wrt?.includes(name));
   const open = initializersToInputs(graph, moved);
+  const lowered = upgradeGraph(open);
   const feeds = {
     ...options.feeds,
     ...Object.fromEntries(moved.map((name) => [name, graph.initializers.get(name) as Tensor])),
@@ -61,7 +63,10 @@ export async function checkDerivatives(graph: Graph, options: DerivativeCheck): 
   const tangentFeeds = Object.fromEntries(
     wrt.map((name) => [`direction/${name}`, directions[name] as Tensor]),
   );
-  const forward = await options.evaluate(forwardGraph(open, wrt, outputs, k), { ...feeds, ...tangentFeeds });
+  const forward = await options.evaluate(forwardGraph(lowered, wrt, outputs, k), {
+    ...feeds,
+    ...tangentFeeds,
+  });
   const derivatives = Object.fromEntries(
     outputs.map((value) => [value.name, forward[`direction/${value.name}/out`] as Tensor]),
   );
@@ -77,7 +82,10 @@ export async function checkDerivatives(graph: Graph, options: DerivativeCheck): 
   const covectorFeeds = Object.fromEntries(
     outputs.map((value) => [`cotangent/${value.name}`, covectors[value.name] as Tensor]),
   );
-  const backward = await options.evaluate(backwardGraph(open, wrt, outputs), { ...feeds, ...covectorFeeds });
+  const backward = await options.evaluate(backwardGraph(lowered, wrt, outputs), {
+    ...feeds,
+    ...covectorFeeds,
+  });
   let transposeError = 0;
   for (let tangent = 0; tangent < k; tangent++) {
     const forwardProduct = outputs.reduce(

@@ -57,6 +57,12 @@ function applyRule(
   opset: number,
 ): readonly (Tangent | undefined)[] {
   const op: Op = opOf(view.node, opset);
+  if (op.lower && !op.jvp) {
+    throw new Error(
+      `${describeNode(view.node)} is composite and has no derivative rule of its own; pass the graph through ` +
+        "upgradeGraph first, which lowers it to primitive ops.",
+    );
+  }
   if (tangents.some(isFactored)) {
     const factored = op.jvpFactored?.(g, view, tangents);
     if (factored) return factored;

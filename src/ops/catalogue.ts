@@ -4,7 +4,9 @@ import * as arithmetic from "./arithmetic.ts";
 import * as choice from "./choice.ts";
 import * as convert from "./convert.ts";
 import * as layout from "./layout.ts";
+import * as loweredNormalization from "./lowered-normalization.ts";
 import * as matmul from "./matmul.ts";
+import * as normalization from "./normalization.ts";
 import type { Op } from "./op.ts";
 import * as reduce from "./reduce.ts";
 import * as select from "./select.ts";
@@ -15,7 +17,9 @@ const families = {
   ...choice,
   ...convert,
   ...layout,
+  ...loweredNormalization,
   ...matmul,
+  ...normalization,
   ...reduce,
   ...select,
 };

@@ -97,6 +97,14 @@ export interface Op {
     cotangents: readonly (Value | undefined)[],
     index: number,
   ) => Value | undefined;
+  /**
+   * For composite ops: emits the node again as more primitive ones and returns its outputs, in order; undefined keeps
+   * the node. Applied when a graph is brought into the emitted form, where all shapes are known; calculus is then
+   * written for the primitives alone.
+   *
+   * @throws for forms of the op that are not supported: names the node and the remedy
+   */
+  readonly lower?: (g: Emitter, node: NodeView) => readonly Value[] | undefined;
   /** Rewrites a node of an older opset into the emitted one; `constant` adds an initializer and returns its name. */
   readonly upgrade?: (node: Node, opset: number, constant: (tensor: Tensor) => string) => Node;
 }
@@ -119,6 +127,12 @@ export function floatAttribute(node: Node, name: string, fallback: number): numb
 export function intsAttribute(node: Node, name: string): readonly number[] | undefined {
   const attribute = node.attributes[name];
   return attribute?.type === "ints" ? attribute.value : undefined;
+}
+
+/** Reads a list of strings; empty where the node has none. */
+export function stringsAttribute(node: Node, name: string): readonly string[] {
+  const attribute = node.attributes[name];
+  return attribute?.type === "strings" ? attribute.value : [];
 }
 
 export function stringAttribute(node: Node, name: string, fallback: string): string {

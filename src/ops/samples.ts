@@ -5,6 +5,7 @@ import { choice } from "./samples/choice.ts";
 import { convert } from "./samples/convert.ts";
 import { layout } from "./samples/layout.ts";
 import { matmul } from "./samples/matmul.ts";
+import { normalization } from "./samples/normalization.ts";
 import { reduce } from "./samples/reduce.ts";
 import type { Sample } from "./samples/sample.ts";
 import { select } from "./samples/select.ts";
@@ -17,6 +18,7 @@ export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
   ...convert,
   ...layout,
   ...matmul,
+  ...normalization,
   ...reduce,
   ...select,
 };

@@ -1,10 +1,13 @@
-import type { Graph, Node, Value } from "../onnx/graph.ts";
+import { describeNode, formatShape, type Graph, type Node, type Value } from "../onnx/graph.ts";
 import type { Tensor } from "../onnx/tensor.ts";
-import { emittedOpset } from "./builder.ts";
+import { emittedOpset, GraphBuilder } from "./builder.ts";
 import { opOf } from "./catalogue.ts";
+import type { Op } from "./op.ts";
+import { sameDimensions } from "./rules.ts";
 
 /**
- * The graph in the emitted opset, each node rewritten by its op's own rule where the opset changed its form.
+ * The graph in the emitted form: each node rewritten by its op's own `upgrade` where the opset changed its form, and
+ * composite nodes replaced by what their `lower` emits. All values keep their names.
  *
  * @throws for the first node whose op is not supported: names node, op, domain and opset.
  */
@@ -22,5 +25,61 @@ export function upgradeGraph(graph: Graph): Graph {
     const op = opOf(node, graph.opset);
     return op.upgrade ? op.upgrade(node, graph.opset, constant) : node;
   });
-  return { ...graph, opset: emittedOpset, nodes, initializers, values };
+  return lowerComposites({ ...graph, opset: emittedOpset, nodes, initializers, values });
 }
+
+function lowerComposites(graph: Graph): Graph {
+  const ruleOf = (node: Node): Op["lower"] => opOf(node, graph.opset).lower;
+  if (!graph.nodes.some(ruleOf)) return graph;
+  const g = new GraphBuilder(graph.name, graph);
+  const nodes = graph.nodes.flatMap((node) => {
+    const lower = ruleOf(node);
+    return lower ? (lowered(g, node, lower) ?? [node]) : [node];
+  });
+  const { initializers, values } = g.snapshot();
+  const computed = nodes.flatMap((node) => node.outputs).filter((name) => name !== "");
+  const kept = [...graph.inputs.map(({ name }) => name), ...initializers.keys(), ...computed];
+  return {
+    ...graph,
+    nodes,
+    initializers,
+    values: new Map(kept.map((name) => [name, graph.values.get(name) ?? (values.get(name) as Value)])),
+  };
+}
+
+/** The nodes that take a composite node's place: named "<its name>/…", with its outputs under their own names. */
+function lowered(g: GraphBuilder, node: Node, lower: NonNullable<Op["lower"]>): Node[] | undefined {
+  const path = node.name || node.outputs.find((name) => name !== "") || node.op;
+  const inputs = node.inputs.map((name) => (name === "" ? undefined : g.value(name)));
+  const start = g.snapshot().nodes.length;
+  const results = g.block(path, () =>
+    lower(g, { node, inputs, constant: (index) => g.constantOf(inputs[index]) }),
+  );
+  if (!results) return undefined;
+  const emitted = g.snapshot().nodes.slice(start);
+  const own = new Set(emitted.flatMap(({ outputs }) => outputs));
+  const renamed = new Map<string, string>();
+  const copies: Node[] = [];
+  node.outputs.forEach((name, index) => {
+    if (name === "") return;
+    const result = results[index];
+    const expected = g.value(name);
+    if (result?.dtype !== expected.dtype || !sameDimensions(result.shape, expected.shape)) {
+      throw new Error(
+        `${describeNode(node)}: its output '${name}' is ${expected.dtype} ${formatShape(expected.shape)}, but lowering ` +
+          `it gives ${result ? `${result.dtype} ${formatShape(result.shape)}` : "nothing"}.`,
+      );
+    }
+    if (own.has(result.name) && !renamed.has(result.name)) renamed.set(result.name, name);
+    // An input, a constant, or a second name of the same value.
+    else copies.push({ ...identity, name: `${path}/${name}`, inputs: [result.name], outputs: [name] });
+  });
+  const rename = (name: string) => renamed.get(name) ?? name;
+  return [...emitted, ...copies].map((each) => ({
+    ...each,
+    inputs: each.inputs.map(rename),
+    outputs: each.outputs.map(rename),
+  }));
+}
+
+const identity = { op: "Identity", domain: "", attributes: {} };

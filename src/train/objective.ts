@@ -52,7 +52,8 @@ export interface Objective extends Differentiable {
 /**
  * A closed-form function as an objective: a graph from the builder with float32 parameters and a scalar output `loss`.
  */
-export function graphObjective(graph: Graph, runtime: Runtime): Differentiable {
+export function graphObjective(given: Graph, runtime: Runtime): Differentiable {
+  const graph = upgradeGraph(given);
   const { shape } = getValue(graph, "loss");
   if (shape.length > 0) {
     throw new Error(
@@ -174,14 +175,18 @@ const shapeOps = new Set([
 ]);
 
 /**
- * Float32 initializers from which a differentiable path leads to `output`, in the file's order. Scalars are left out:
- * exporters write constants (an epsilon, an exponent) as initializers without axes.
+ * Float32 initializers from which a differentiable path leads to `output`, in the file's order. Unless chosen, scalars
+ * are left out (exporters write constants such as an epsilon as initializers without axes), and so are
+ * BatchNormalization's running statistics.
  */
 function trainableParameters(
   graph: Graph,
   output: string,
-  chosen: (name: string, tensor: Tensor) => boolean = (_, tensor) => tensor.shape.length > 0,
+  chosen?: (name: string, tensor: Tensor) => boolean,
 ): string[] {
+  const statistics = new Set(
+    graph.nodes.flatMap(({ op, inputs }) => (op === "BatchNormalization" ? inputs.slice(3) : [])),
+  );
   const reached = new Set([output]);
   for (const node of [...graph.nodes].reverse()) {
     if (!node.outputs.some((name) => reached.has(name)) || !isDifferentiable(node, graph)) continue;
@@ -189,7 +194,8 @@ function trainableParameters(
   }
   return graph.parameters.filter((name) => {
     const tensor = graph.initializers.get(name);
-    return reached.has(name) && tensor?.dtype === "float32" && chosen(name, tensor);
+    if (!reached.has(name) || tensor?.dtype !== "float32") return false;
+    return chosen ? chosen(name, tensor) : tensor.shape.length > 0 && !statistics.has(name);
   });
 }
 

@@ -6,6 +6,8 @@ export interface Sample {
   readonly inputs: readonly (SampleInput | Tensor | undefined)[];
   readonly attributes?: Readonly<Record<string, Attribute>>;
   readonly outputs?: number;
+  /** The opset whose form of the op this is, where it is an older one. */
+  readonly opset?: number;
   /** Where onnxruntime-node has no float64 kernel, PyTorch goldens (test/goldens/ops.py) stand beside the differences. */
   readonly dtype?: "float32";
 }
