@@ -353,23 +353,23 @@ def small_entries():
 
 def full_entries():
     full = lambda name, model, function, input, options={}, module=None: entry(
-        name, model, function, input, 10, options, 2, module=module, small=False
+        f"{name} {input}", model, function, input, 10, options, 2, module=module, small=False
     )
     mnist, cifar = [1, 28, 28], [3, 32, 32]
     yield full("mlp", "mlp", lambda n, x: mlp(n, x, [256, 256], 10), mnist)
     for input, padding in [(mnist, 2), (cifar, 0)]:
         function = lambda n, x, p=padding: lenet5(n, x, [6, 16], [120, 84], 10, "max", False, p)
-        yield full(f"lenet5 {input}", "lenet5", function, input)
+        yield full("lenet5", "lenet5", function, input)
     for input in [mnist, cifar]:
         function = lambda n, x: resnet18(n, x, 64, 10, "batch")
-        yield full(f"resnet18 batch {input}", "resnet18", function, input, {}, torchvision_resnet18(input[0], 64, 10))
+        yield full("resnet18 batch", "resnet18", function, input, {}, torchvision_resnet18(input[0], 64, 10))
     norm = lambda channels: torch.nn.GroupNorm(32, channels)
     function = lambda n, x: resnet18(n, x, 64, 10, "group", lambda channels: 32)
     module = torchvision_resnet18(3, 64, 10, norm)
-    yield full(f"resnet18 group {cifar}", "resnet18", function, cifar, {"norm": "group"}, module)
+    yield full("resnet18 group", "resnet18", function, cifar, {"norm": "group"}, module)
     for input in [mnist, cifar]:
         function = lambda n, x: vit(n, x, 4, 6, 4, 256, 512, 10)
-        yield full(f"vit {input}", "vit", function, input, {}, torchvision_vit(input[0], input[1], 4, 6, 4, 256, 512, 10))
+        yield full("vit", "vit", function, input, {}, torchvision_vit(input[0], input[1], 4, 6, 4, 256, 512, 10))
     yield full("mlp-mixer", "mlp-mixer", lambda n, x: mlp_mixer(n, x, 4, 4, 128, 64, 512, 10), mnist)
 
 
