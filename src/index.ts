@@ -30,8 +30,10 @@ export { attachLoss, type Loss } from "./losses/loss.ts";
 export { type LossName, losses } from "./losses/losses.ts";
 export { meanSquaredError } from "./losses/mean-squared-error.ts";
 // models
-export { type ActivationName, activations, type MlpOptions, mlp } from "./models/mlp.ts";
+export { type ActivationName, activations } from "./models/activations.ts";
+export { type MlpOptions, mlp } from "./models/mlp.ts";
 export { type ModelName, models } from "./models/models.ts";
+export type { ModelOptions, Normalization } from "./models/network.ts";
 // onnx: graphs and files
 export { type Binding, bindInputs, hasOpenBatch } from "./onnx/bind.ts";
 export {

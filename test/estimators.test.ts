@@ -238,7 +238,7 @@ describe("local transposes", () => {
     const { objective } = await smallObjective();
     const { graph } = objective;
     const sites = activationSites(graph, graph.parameters, "losses");
-    expect(sites.map((site) => site.value)).toEqual(["layer1", "layer2", "layer3"]);
+    expect(sites.map((site) => site.value)).toEqual(["layer1/Gemm", "layer2/Gemm", "layer3/Gemm"]);
     const placed = sites.map((site, index) => {
       const size = [5, 4, 3][index] ?? 0;
       return { ...site, size, layout: { outer: 1, inner: size } };
