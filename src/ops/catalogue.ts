@@ -2,6 +2,7 @@ import { describeNode, type Node } from "../onnx/graph.ts";
 import * as activation from "./activation.ts";
 import * as arithmetic from "./arithmetic.ts";
 import * as choice from "./choice.ts";
+import * as conv from "./conv.ts";
 import * as convert from "./convert.ts";
 import * as layout from "./layout.ts";
 import * as matmul from "./matmul.ts";
@@ -13,6 +14,7 @@ const families = {
   ...activation,
   ...arithmetic,
   ...choice,
+  ...conv,
   ...convert,
   ...layout,
   ...matmul,
