@@ -8,10 +8,10 @@ export { transposeLinear } from "./ad/pullback.ts";
 export { pushforward } from "./ad/pushforward.ts";
 export { activationSites, type Site } from "./ad/sites.ts";
 // aggregate: from derivatives and the Gram matrix to coefficients
-export type { Aggregator } from "./aggregate/aggregator.ts";
+export type { AggregationContext, Aggregator, AggregatorOptions } from "./aggregate/aggregator.ts";
 export { type AggregatorName, aggregators } from "./aggregate/aggregators.ts";
 export { expectedProjectionCosine } from "./aggregate/expected-cosine.ts";
-export { projection } from "./aggregate/projection.ts";
+export { type ProjectionOptions, projection } from "./aggregate/projection.ts";
 // data
 export { epochOrder, readBatch, splitValidation } from "./data/batches.ts";
 export { checkExamples, type Dataset, type DatasetEntry, type Examples } from "./data/dataset.ts";
@@ -89,13 +89,16 @@ export { type ProbeOptions, probe } from "./runtime/probe.ts";
 export type { Runtime, Session, SessionOptions, Tensors } from "./runtime/runtime.ts";
 // tangents
 export { combine } from "./tangents/combine.ts";
+export { fixedAngle } from "./tangents/fixed-angle.ts";
 export { gaussian } from "./tangents/gaussian.ts";
 export { gram } from "./tangents/gram.ts";
 export { type LowRankOptions, lowRank } from "./tangents/low-rank.ts";
+export { orthonormal } from "./tangents/orthonormal.ts";
 export { rademacher } from "./tangents/rademacher.ts";
-export type { Sampler, SamplerOptions } from "./tangents/sampler.ts";
+export type { Pieces, Sampler, SamplerOptions } from "./tangents/sampler.ts";
 export { type SamplerName, samplers } from "./tangents/samplers.ts";
 export { type SphereOptions, sphere } from "./tangents/sphere.ts";
+export { type StandardBasisOptions, standardBasis } from "./tangents/standard-basis.ts";
 export {
   createTangentSet,
   drawTangents,
@@ -104,7 +107,7 @@ export {
   type TangentSet,
   tangentFeeds,
 } from "./tangents/tangent-set.ts";
-
+export { varyingLength } from "./tangents/varying-length.ts";
 // train
 export { activationsEstimator } from "./train/activations.ts";
 export { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./train/checkpoint.ts";

@@ -41,7 +41,7 @@ export async function activationsEstimator(
   const tangents = createSiteTangents(sizes, k, examples, options.sampler);
   const dimension = sizes.reduce((total, { size }) => total + size, 0);
   const usesGram = options.aggregator.usesGram;
-  const exactGram = needsExactGram(k, dimension);
+  const exactGram = needsExactGram(k, dimension, options.sampler);
 
   const local = localGraph(graph, sites, tangents, batch);
   const residuals = local.inputs.map((input) => input.name).filter((name) => !isOwnInput(graph, name));
@@ -74,6 +74,7 @@ export async function activationsEstimator(
   );
   const oneExample = { derivatives: new Float64Array(k), coefficients: new Float64Array(k) };
   const matrix = new Float64Array(k * k);
+  const context = { dimension, gramPrecision: gramPrecision(exactGram) };
 
   return {
     name: "activations",
@@ -98,7 +99,7 @@ export async function activationsEstimator(
           oneExample.derivatives,
           usesGram ? matrix : undefined,
           oneExample.coefficients,
-          gramPrecision(exactGram),
+          context,
         );
         for (let i = 0; i < k; i++)
           coefficients.data[i * batch + example] = oneExample.coefficients[i] as number;

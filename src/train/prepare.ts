@@ -1,3 +1,4 @@
+import type { AggregatorOptions } from "../aggregate/aggregator.ts";
 import type { AggregatorName } from "../aggregate/aggregators.ts";
 import { aggregators } from "../aggregate/aggregators.ts";
 import { checkExamples, type Examples } from "../data/dataset.ts";
@@ -18,7 +19,7 @@ import type { RunConfig } from "./run-config.ts";
 import { weightsEstimator } from "./weights.ts";
 
 /** How the gradient is estimated. */
-export interface EstimatorSettings {
+export interface EstimatorSettings extends AggregatorOptions {
   /** forward: from directional derivatives; exact: by reverse mode, the baseline. Default forward. */
   readonly gradient?: "forward" | "exact";
   /** Where tangents are injected. Default activations. */
@@ -31,6 +32,8 @@ export interface EstimatorSettings {
   readonly sampler?: SamplerName | Sampler;
   /** Rank of low-rank tangents. Default 1. */
   readonly rank?: number;
+  /** Degrees between the first of the fixed-angle tangents and the others, above 0 and at most 90. Default 45. */
+  readonly angle?: number;
   /** Default projection. */
   readonly aggregate?: AggregatorName;
   /** One set of tangents for all examples of a batch; activations only. Default false. */
@@ -76,21 +79,47 @@ export async function createEstimator(
     sampler = "gaussian",
     aggregate = "projection",
     rank,
+    angle,
     tangentChunk,
     shareTangents,
   } = settings;
+  refuseStrayOptions({ sampler: typeof sampler === "string" ? sampler : sampler.name, aggregate }, settings);
   if (!Number.isInteger(tangents) || tangents < 1) {
     throw new Error(`tangents must be a whole number from 1, received ${tangents}.`);
   }
   const options = {
     tangents,
     tangentChunk,
-    aggregator: aggregators[aggregate],
-    sampler: typeof sampler === "string" ? samplers[sampler](rank === undefined ? {} : { rank }) : sampler,
+    aggregator: aggregators[aggregate](settings),
+    sampler: typeof sampler === "string" ? samplers[sampler]({ rank, angle }) : sampler,
   };
   return settings.perturb === "weights"
     ? weightsEstimator(objective, options)
     : activationsEstimator(objective, { ...options, shareTangents });
+}
+
+/** Settings that only one sampler or aggregator reads. */
+const ownOptions = {
+  rank: ["sampler", "low-rank"],
+  angle: ["sampler", "fixed-angle"],
+  within: ["aggregate", "near-best"],
+  select: ["aggregate", "projection"],
+  expectedLength: ["aggregate", "projection"],
+} as const;
+
+/** @throws when a setting is given that the chosen sampler or aggregator does not read. */
+function refuseStrayOptions(
+  chosen: { readonly sampler: string; readonly aggregate: string },
+  settings: EstimatorSettings,
+): void {
+  for (const [name, [kind, owner]] of Object.entries(ownOptions)) {
+    const value = settings[name as keyof typeof ownOptions];
+    if (value === undefined || value === false || chosen[kind] === owner) continue;
+    throw new Error(
+      `${name} (${value}) is an option of the ${kind === "sampler" ? "sampler" : "aggregator"} '${owner}', and ` +
+        `'${chosen[kind]}' is chosen; leave it out, or choose ${owner}.`,
+    );
+  }
 }
 
 /** The optimizer that the settings describe. */

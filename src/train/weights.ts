@@ -48,7 +48,7 @@ export async function weightsEstimator(
     chunkSizes(options.tangents, options.tangentChunk),
   );
   const usesGram = options.aggregator.usesGram;
-  const exactGram = needsExactGram(set.count, set.dimension);
+  const exactGram = needsExactGram(set.count, set.dimension, set.sampler);
   const gramSession =
     usesGram && !exactGram ? await compileGraph(runtime, gramGraph(graph, forms, set.count)) : undefined;
   const combineSession = await compileGraph(runtime, combineGraph(graph, forms, set.count));
@@ -81,7 +81,10 @@ export async function weightsEstimator(
           ? gram(set)
           : await sumGram(gramSession, allTangents, k)
         : undefined;
-      options.aggregator.aggregate(derivatives, matrix, coefficients, gramPrecision(exactGram));
+      options.aggregator.aggregate(derivatives, matrix, coefficients, {
+        dimension: set.dimension,
+        gramPrecision: gramPrecision(exactGram),
+      });
       (coefficientTensor.data as Float32Array).set(coefficients);
       await combineSession.run({ ...allTangents, coefficients: coefficientTensor }, gradientTensors);
       return { loss, derivatives, gradients };
