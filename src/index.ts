@@ -73,9 +73,19 @@ export { catalogue, type OpName, opNames } from "./ops/catalogue.ts";
 export type { FactoredTangent, Op, Operand, Tangent } from "./ops/op.ts";
 export { upgradeGraph } from "./ops/upgrade.ts";
 // optim
-export type { Arrays, Optimizer } from "./optim/optimizer.ts";
+export { type AdamOptions, adam } from "./optim/adam.ts";
+export { adamw } from "./optim/adamw.ts";
+export { clipGlobalNorm } from "./optim/clip.ts";
+export type { Arrays, Optimizer, OptimizerOptions } from "./optim/optimizer.ts";
 export { type OptimizerName, optimizers } from "./optim/optimizers.ts";
-export { type Schedule, type ScheduleName, schedules } from "./optim/schedules.ts";
+export { freshPlateau, observe, type Plateau, type PlateauOptions } from "./optim/plateau.ts";
+export {
+  type Schedule,
+  type ScheduleName,
+  type ScheduleOptions,
+  schedules,
+  withWarmUp,
+} from "./optim/schedules.ts";
 export { type SgdOptions, sgd } from "./optim/sgd.ts";
 // random: numbers as a function of seed, stream and place
 export { fillNormal } from "./random/normal.ts";
@@ -128,8 +138,9 @@ export {
   type ObjectiveOptions,
   type Parameter,
 } from "./train/objective.ts";
+export type { TrainOptions } from "./train/options.ts";
 export { createEstimator, type EstimatorSettings, type TrainSettings } from "./train/prepare.ts";
 export type { RunStore } from "./train/run-store.ts";
 export { decodeSafetensors, encodeSafetensors } from "./train/safetensors.ts";
-export { type TrainOptions, train } from "./train/train.ts";
+export { train } from "./train/train.ts";
 export { type EstimatorOptions, weightsEstimator } from "./train/weights.ts";

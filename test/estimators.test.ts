@@ -170,11 +170,14 @@ describe("tangents that cover the space", () => {
   it("is refused for options that the chosen sampler or aggregator does not read", async () => {
     const { objective } = await smallObjective();
     const wrong: [EstimatorSettings, string][] = [
-      [{ angle: 30 }, "option of the sampler 'fixed-angle', and 'gaussian' is chosen"],
-      [{ rank: 2, perturb: "weights" }, "option of the sampler 'low-rank'"],
-      [{ within: 0.1 }, "option of the aggregator 'near-best', and 'projection' is chosen"],
-      [{ aggregate: "mean", expectedLength: true }, "option of the aggregator 'projection'"],
-      [{ aggregate: "max", select: "first-n" }, "option of the aggregator 'projection'"],
+      [
+        { angle: 30 },
+        "angle (30) has no effect with sampler gaussian; leave it out, or choose sampler fixed-angle",
+      ],
+      [{ rank: 2, perturb: "weights" }, "choose sampler low-rank"],
+      [{ within: 0.1 }, "within (0.1) has no effect with aggregate projection"],
+      [{ aggregate: "mean", expectedLength: true }, "choose aggregate projection"],
+      [{ aggregate: "max", select: "first-n" }, "choose aggregate projection"],
     ];
     for (const [settings, message] of wrong)
       await expect(createEstimator(objective, settings)).rejects.toThrow(message);

@@ -5,9 +5,15 @@ import { checkExamples, type Examples } from "../data/dataset.ts";
 import type { Loss } from "../losses/loss.ts";
 import { getValue } from "../onnx/graph.ts";
 import { elementCount } from "../onnx/tensor.ts";
-import type { Optimizer } from "../optim/optimizer.ts";
+import type { Optimizer, OptimizerOptions } from "../optim/optimizer.ts";
 import { type OptimizerName, optimizers } from "../optim/optimizers.ts";
-import type { ScheduleName } from "../optim/schedules.ts";
+import {
+  type Schedule,
+  type ScheduleName,
+  type ScheduleOptions,
+  schedules,
+  withWarmUp,
+} from "../optim/schedules.ts";
 import type { Sampler } from "../tangents/sampler.ts";
 import { type SamplerName, samplers } from "../tangents/samplers.ts";
 import { activationsEstimator } from "./activations.ts";
@@ -16,6 +22,7 @@ import { exactGradient } from "./exact.ts";
 import { defaultLearningRate } from "./learning-rate.ts";
 import type { Differentiable, Objective } from "./objective.ts";
 import type { RunConfig } from "./run-config.ts";
+import { refuseStrayOptions } from "./stray-options.ts";
 import { weightsEstimator } from "./weights.ts";
 
 /** How the gradient is estimated. */
@@ -41,7 +48,7 @@ export interface EstimatorSettings extends AggregatorOptions {
 }
 
 /** Everything that decides what a run computes. */
-export interface TrainSettings extends EstimatorSettings {
+export interface TrainSettings extends EstimatorSettings, OptimizerOptions, ScheduleOptions {
   /** Default cross-entropy. */
   readonly loss?: Loss;
   /** The output that the loss reads. Default: the model's first float output. */
@@ -51,9 +58,24 @@ export interface TrainSettings extends EstimatorSettings {
   readonly learningRate?: number;
   /** How the learning rate changes over the run. Default cosine. */
   readonly schedule?: ScheduleName;
+  /** Validation losses without improvement before the plateau schedule decays. Default 2. */
+  readonly plateauPatience?: number;
+  /** Steps over which the learning rate grows from near 0 at the start. Default 0. */
+  readonly warmUp?: number;
+  /** Default sgd. */
   readonly optimizer?: OptimizerName;
-  /** Default 0. */
-  readonly momentum?: number;
+  /** Longest gradient over all parameters; longer ones are shortened to it. Default: none is. */
+  readonly clip?: number;
+  /**
+   * Ends the run after so many validation losses without improvement, and keeps the parameters of the best one. Default:
+   * the run goes to its end and keeps the last.
+   */
+  readonly patience?: number;
+  /**
+   * Compares the gradient with the exact one on every N-th step, for the metrics and the progress. The run computes
+   * the same with and without. Default: never.
+   */
+  readonly trackQuality?: number;
   /** Default 64. */
   readonly batch?: number;
   /** Default 1. */
@@ -83,7 +105,8 @@ export async function createEstimator(
     tangentChunk,
     shareTangents,
   } = settings;
-  refuseStrayOptions({ sampler: typeof sampler === "string" ? sampler : sampler.name, aggregate }, settings);
+  const samplerName = typeof sampler === "string" ? sampler : sampler.name;
+  refuseStrayOptions({ sampler: samplerName, aggregate }, { ...settings });
   if (!Number.isInteger(tangents) || tangents < 1) {
     throw new Error(`tangents must be a whole number from 1, received ${tangents}.`);
   }
@@ -98,34 +121,16 @@ export async function createEstimator(
     : activationsEstimator(objective, { ...options, shareTangents });
 }
 
-/** Settings that only one sampler or aggregator reads. */
-const ownOptions = {
-  rank: ["sampler", "low-rank"],
-  angle: ["sampler", "fixed-angle"],
-  within: ["aggregate", "near-best"],
-  select: ["aggregate", "projection"],
-  expectedLength: ["aggregate", "projection"],
-} as const;
-
-/** @throws when a setting is given that the chosen sampler or aggregator does not read. */
-function refuseStrayOptions(
-  chosen: { readonly sampler: string; readonly aggregate: string },
-  settings: EstimatorSettings,
-): void {
-  for (const [name, [kind, owner]] of Object.entries(ownOptions)) {
-    const value = settings[name as keyof typeof ownOptions];
-    if (value === undefined || value === false || chosen[kind] === owner) continue;
-    throw new Error(
-      `${name} (${value}) is an option of the ${kind === "sampler" ? "sampler" : "aggregator"} '${owner}', and ` +
-        `'${chosen[kind]}' is chosen; leave it out, or choose ${owner}.`,
-    );
-  }
-}
-
 /** The optimizer that the settings describe. */
 export function createOptimizer(settings: TrainSettings): Optimizer {
-  const { optimizer = "sgd", momentum = 0 } = settings;
-  return optimizers[optimizer]({ momentum });
+  const { optimizer = "sgd", momentum, nesterov, weightDecay, beta1, beta2, epsilon } = settings;
+  return optimizers[optimizer]({ momentum, nesterov, weightDecay, beta1, beta2, epsilon });
+}
+
+/** The schedule that the settings describe; the plateau schedule's own factor comes on top. */
+export function createSchedule(settings: TrainSettings): Schedule {
+  const { schedule = "cosine", decay, decayEvery, warmUp = 0 } = settings;
+  return withWarmUp(schedules[schedule]({ decay, decayEvery }), warmUp);
 }
 
 /** The learning rate of the settings, or the default for this estimator. */
@@ -135,12 +140,16 @@ export function learningRateOf(settings: TrainSettings, estimator: Estimator): n
     throw new Error(`The learning rate must be a positive number, received ${settings.learningRate}.`);
   }
   const { gradient, perturb, tangents, aggregate, momentum, sampler } = settings;
+  const { optimizer, expectedLength, angle } = settings;
   return defaultLearningRate({
     perturb: gradient === "exact" ? "exact" : (perturb ?? "activations"),
     dimension: estimator.dimension,
     tangents: tangents ?? 16,
     aggregate: aggregate ?? "projection",
+    expectedLength,
     momentum: momentum ?? 0,
+    optimizer,
+    angle: sampler === "fixed-angle" ? (angle ?? 45) : undefined,
     radius: typeof sampler === "object" ? sampler.radius?.(estimator.dimension) : undefined,
   });
 }
@@ -155,6 +164,10 @@ export function checkSettings(settings: TrainSettings): void {
     tangents: 1,
     tangentChunk: 1,
     rank: 1,
+    warmUp: 0,
+    plateauPatience: 0,
+    patience: 1,
+    trackQuality: 1,
   } as const;
   for (const [name, least] of Object.entries(whole) as [keyof typeof whole, number][]) {
     const value = settings[name];
@@ -165,6 +178,26 @@ export function checkSettings(settings: TrainSettings): void {
   if (settings.epochs !== undefined && !(settings.epochs > 0)) {
     throw new Error(`epochs must be a positive number, received ${settings.epochs}.`);
   }
+  if (settings.clip !== undefined && !(settings.clip > 0)) {
+    throw new Error(`clip must be a positive number, received ${settings.clip}.`);
+  }
+  refuseStrayOptions({ schedule: settings.schedule ?? "cosine" }, { ...settings });
+  if (settings.trackQuality !== undefined && settings.gradient === "exact") {
+    throw new Error(
+      "trackQuality compares the gradient with the exact one, and gradient exact is chosen; leave one of them out.",
+    );
+  }
+}
+
+/** @throws when a setting follows the validation loss and there are no validation examples. */
+export function requireValidation(settings: TrainSettings, examples: number): void {
+  const follower =
+    settings.patience !== undefined ? "patience" : settings.schedule === "plateau" ? "schedule plateau" : "";
+  if (follower === "" || examples > 0) return;
+  throw new Error(
+    `${follower} follows the validation loss, and no examples are set aside for validation; set validation above 0, ` +
+      "or give more data.",
+  );
 }
 
 /** The settings that decide what a run computes, as plain data for config.json. */
@@ -182,13 +215,29 @@ export function describeSettings(
     perturb: settings.perturb ?? "activations",
     sampler: typeof sampler === "string" ? sampler : sampler.name,
     rank: settings.rank ?? 1,
+    angle: settings.angle ?? null,
     tangents,
     tangentChunk: settings.tangentChunk ?? tangents,
     aggregate: settings.aggregate ?? "projection",
+    within: settings.within ?? null,
+    select: settings.select ?? "all",
+    expectedLength: settings.expectedLength ?? false,
     shareTangents: settings.shareTangents ?? false,
     schedule: settings.schedule ?? "cosine",
+    decay: settings.decay ?? null,
+    decayEvery: settings.decayEvery ?? null,
+    plateauPatience: settings.plateauPatience ?? null,
+    warmUp: settings.warmUp ?? 0,
     optimizer: settings.optimizer ?? "sgd",
     momentum: settings.momentum ?? 0,
+    nesterov: settings.nesterov ?? false,
+    weightDecay: settings.weightDecay ?? null,
+    beta1: settings.beta1 ?? null,
+    beta2: settings.beta2 ?? null,
+    epsilon: settings.epsilon ?? null,
+    clip: settings.clip ?? null,
+    patience: settings.patience ?? null,
+    trackQuality: settings.trackQuality ?? null,
     learningRate,
     batch: objective.batch,
     steps: totalSteps,
