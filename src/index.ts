@@ -98,6 +98,7 @@ export { evaluate } from "./runtime/evaluate.ts";
 export { type ProbeOptions, probe } from "./runtime/probe.ts";
 export type { Runtime, Session, SessionOptions, Tensors } from "./runtime/runtime.ts";
 // tangents
+export { derivativesAlong } from "./tangents/along.ts";
 export { combine } from "./tangents/combine.ts";
 export { fixedAngle } from "./tangents/fixed-angle.ts";
 export { gaussian } from "./tangents/gaussian.ts";

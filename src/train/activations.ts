@@ -14,6 +14,7 @@ import { createSiteTangents, drawSiteTangents, type SiteTangents } from "../tang
 import { refuseCoupling } from "./coupling.ts";
 import { chunkSizes, type Estimate, type Estimator, gramPrecision, needsExactGram } from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
+import { simulateSites } from "./simulated.ts";
 import { type EstimatorOptions, rowsOf } from "./weights.ts";
 
 export interface ActivationsOptions extends EstimatorOptions {
@@ -46,7 +47,9 @@ export async function activationsEstimator(
   const local = localGraph(graph, sites, tangents, batch);
   const residuals = local.inputs.map((input) => input.name).filter((name) => !isOwnInput(graph, name));
   const needed = residuals.filter((name) => graph.values.has(name));
-  const chunks = await compileChunks(objective, tangents, chunkSizes(k, options.tangentChunk), needed);
+  const simulated = options.simulated ? await simulateSites(objective, tangents, needed) : undefined;
+  const chunkList = simulated ? [] : chunkSizes(k, options.tangentChunk);
+  const chunks = await compileChunks(objective, tangents, chunkList, needed);
   const gramSession = usesGram && !exactGram ? await compileGraph(runtime, gramGraph(tangents)) : undefined;
   const localSession = await compileGraph(runtime, local);
 
@@ -81,11 +84,13 @@ export async function activationsEstimator(
     dimension,
     async estimate(feeds: Tensors, key: Key): Promise<Estimate> {
       drawSiteTangents(tangents, key);
+      let loss = (await simulated?.run(feeds, derivatives, residualTensors)) ?? 0;
       for (const [index, chunk] of chunks.entries()) {
         const outputs = { loss: lossTensor, derivatives: chunkDerivatives[index] as Tensor };
         const wanted = index === 0 ? { ...outputs, ...residualTensors } : outputs;
         await chunk.session.run({ ...feeds, ...chunk.tangents }, wanted);
         derivatives.set(outputs.derivatives.data as Float32Array, chunk.start * batch);
+        loss = Number(lossTensor.data[0]);
       }
       const grams = gramSession && ((await gramSession.run(tangentFeeds)).gram?.data as Float32Array);
       for (let example = 0; example < batch; example++) {
@@ -108,11 +113,11 @@ export async function activationsEstimator(
         { ...feeds, ...tangentFeeds, ...residualTensors, coefficients },
         gradientTensors,
       );
-      return { loss: Number(lossTensor.data[0]), derivatives, gradients };
+      return { loss, derivatives, gradients };
     },
     async release() {
       const sessions = [...chunks.map((chunk) => chunk.session), gramSession, localSession];
-      await Promise.all([...new Set(sessions)].map((session) => session?.release()));
+      await Promise.all([...new Set(sessions), simulated].map((one) => one?.release()));
     },
   };
 }

@@ -27,8 +27,11 @@ import { weightsEstimator } from "./weights.ts";
 
 /** How the gradient is estimated. */
 export interface EstimatorSettings extends AggregatorOptions {
-  /** forward: from directional derivatives; exact: by reverse mode, the baseline. Default forward. */
-  readonly gradient?: "forward" | "exact";
+  /**
+   * forward: from directional derivatives by dual passes; simulated: the same, but from derivatives that the exact gradient
+   * gives, which is cheaper for many tangents; exact: by reverse mode, the baseline. Default forward.
+   */
+  readonly gradient?: "forward" | "simulated" | "exact";
   /** Where tangents are injected. Default activations. */
   readonly perturb?: "activations" | "weights";
   /** k. Default 16. */
@@ -113,6 +116,7 @@ export async function createEstimator(
   const options = {
     tangents,
     tangentChunk,
+    simulated: settings.gradient === "simulated",
     aggregator: aggregators[aggregate](settings),
     sampler: typeof sampler === "string" ? samplers[sampler]({ rank, angle }) : sampler,
   };

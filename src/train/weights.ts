@@ -19,6 +19,7 @@ import {
 } from "../tangents/tangent-set.ts";
 import { chunkSizes, type Estimate, type Estimator, gramPrecision, needsExactGram } from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
+import { simulateWeights } from "./simulated.ts";
 
 export interface EstimatorOptions {
   /** k */
@@ -27,6 +28,8 @@ export interface EstimatorOptions {
   readonly aggregator: Aggregator;
   /** Tangents processed at once; default: all. */
   readonly tangentChunk?: number;
+  /** True: d comes from the exact gradient instead of dual passes. Default false. */
+  readonly simulated?: boolean;
 }
 
 /**
@@ -41,12 +44,9 @@ export async function weightsEstimator(
   const shapes = Object.entries(objective.parameters).map(([name, { shape }]) => ({ name, shape }));
   const set = createTangentSet(shapes, options.tangents, options.sampler);
   const forms = formsOf(set);
-  const chunks = await compileChunks(
-    objective,
-    set,
-    forms,
-    chunkSizes(options.tangents, options.tangentChunk),
-  );
+  const simulated = options.simulated ? await simulateWeights(objective, set) : undefined;
+  const sizes = simulated ? [] : chunkSizes(options.tangents, options.tangentChunk);
+  const chunks = await compileChunks(objective, set, forms, sizes);
   const usesGram = options.aggregator.usesGram;
   const exactGram = needsExactGram(set.count, set.dimension, set.sampler);
   const gramSession =
@@ -70,7 +70,7 @@ export async function weightsEstimator(
     dimension: set.dimension,
     async estimate(feeds: Tensors, key: Key): Promise<Estimate> {
       drawTangents(set, key);
-      let loss = 0;
+      let loss = (await simulated?.run(feeds, derivatives)) ?? 0;
       for (const chunk of chunks) {
         const result = await chunk.session.run({ ...feeds, ...chunk.tangents }, ["loss", "derivatives"]);
         loss = Number(result.loss?.data[0]);
@@ -91,7 +91,7 @@ export async function weightsEstimator(
     },
     async release() {
       const sessions = [...chunks.map((chunk) => chunk.session), gramSession, combineSession];
-      await Promise.all([...new Set(sessions)].map((session) => session?.release()));
+      await Promise.all([...new Set(sessions), simulated].map((one) => one?.release()));
     },
   };
 }
