@@ -8,10 +8,10 @@ export { transposeLinear } from "./ad/pullback.ts";
 export { pushforward } from "./ad/pushforward.ts";
 export { activationSites, blockSites, defaultBlockPattern, type Site } from "./ad/sites.ts";
 // aggregate: from derivatives and the Gram matrix to coefficients
-export type { Aggregator } from "./aggregate/aggregator.ts";
+export type { AggregationContext, Aggregator, AggregatorOptions } from "./aggregate/aggregator.ts";
 export { type AggregatorName, aggregators } from "./aggregate/aggregators.ts";
 export { expectedProjectionCosine } from "./aggregate/expected-cosine.ts";
-export { projection } from "./aggregate/projection.ts";
+export { type ProjectionOptions, projection } from "./aggregate/projection.ts";
 // data
 export { epochOrder, readBatch, splitValidation } from "./data/batches.ts";
 export { checkExamples, type Dataset, type DatasetEntry, type Examples } from "./data/dataset.ts";
@@ -75,9 +75,19 @@ export { catalogue, type OpName, opNames } from "./ops/catalogue.ts";
 export type { FactoredTangent, Op, Operand, Tangent } from "./ops/op.ts";
 export { upgradeGraph } from "./ops/upgrade.ts";
 // optim
-export type { Arrays, Optimizer } from "./optim/optimizer.ts";
+export { type AdamOptions, adam } from "./optim/adam.ts";
+export { adamw } from "./optim/adamw.ts";
+export { clipGlobalNorm } from "./optim/clip.ts";
+export type { Arrays, Optimizer, OptimizerOptions } from "./optim/optimizer.ts";
 export { type OptimizerName, optimizers } from "./optim/optimizers.ts";
-export { type Schedule, type ScheduleName, schedules } from "./optim/schedules.ts";
+export { freshPlateau, observe, type Plateau, type PlateauOptions } from "./optim/plateau.ts";
+export {
+  type Schedule,
+  type ScheduleName,
+  type ScheduleOptions,
+  schedules,
+  withWarmUp,
+} from "./optim/schedules.ts";
 export { type SgdOptions, sgd } from "./optim/sgd.ts";
 // random: numbers as a function of seed, stream and place
 export { fillNormal } from "./random/normal.ts";
@@ -90,14 +100,18 @@ export { evaluate } from "./runtime/evaluate.ts";
 export { type ProbeOptions, probe } from "./runtime/probe.ts";
 export type { Runtime, Session, SessionOptions, Tensors } from "./runtime/runtime.ts";
 // tangents
+export { derivativesAlong } from "./tangents/along.ts";
 export { combine } from "./tangents/combine.ts";
+export { fixedAngle } from "./tangents/fixed-angle.ts";
 export { gaussian } from "./tangents/gaussian.ts";
 export { gram } from "./tangents/gram.ts";
 export { type LowRankOptions, lowRank } from "./tangents/low-rank.ts";
+export { orthonormal } from "./tangents/orthonormal.ts";
 export { rademacher } from "./tangents/rademacher.ts";
-export type { Sampler, SamplerOptions } from "./tangents/sampler.ts";
+export type { Pieces, Sampler, SamplerOptions } from "./tangents/sampler.ts";
 export { type SamplerName, samplers } from "./tangents/samplers.ts";
 export { type SphereOptions, sphere } from "./tangents/sphere.ts";
+export { type StandardBasisOptions, standardBasis } from "./tangents/standard-basis.ts";
 export {
   createTangentSet,
   drawTangents,
@@ -106,7 +120,7 @@ export {
   type TangentSet,
   tangentFeeds,
 } from "./tangents/tangent-set.ts";
-
+export { varyingLength } from "./tangents/varying-length.ts";
 // train
 export { activationsEstimator } from "./train/activations.ts";
 export { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./train/checkpoint.ts";
@@ -127,8 +141,9 @@ export {
   type ObjectiveOptions,
   type Parameter,
 } from "./train/objective.ts";
+export type { TrainOptions } from "./train/options.ts";
 export { createEstimator, type EstimatorSettings, type TrainSettings } from "./train/prepare.ts";
 export type { RunStore } from "./train/run-store.ts";
 export { decodeSafetensors, encodeSafetensors } from "./train/safetensors.ts";
-export { type TrainOptions, train } from "./train/train.ts";
+export { train } from "./train/train.ts";
 export { type EstimatorOptions, weightsEstimator } from "./train/weights.ts";
