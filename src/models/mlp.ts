@@ -3,6 +3,7 @@ import { float32 } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { fold, type Key, keyFromSeed } from "../random/threefry.ts";
 import { fillUniform } from "../random/uniform.ts";
+import { denormalize, type Normalization, normalize } from "./normalization.ts";
 
 /** Nonlinearities between layers, by name. */
 export const activations = {
@@ -29,7 +30,9 @@ export interface MlpOptions {
   /** Default relu. */
   readonly activation?: ActivationName;
   /** Subtracted from and divided into the raw inputs, inside the model. Default: none. */
-  readonly normalization?: { readonly mean: number; readonly standardDeviation: number };
+  readonly normalization?: Normalization;
+  /** Of the targets of a regression: the model's outputs are in their units. Default: none. */
+  readonly targetNormalization?: Normalization;
   readonly seed?: number;
   /** Batch size of the graph's static shapes; the file that `encodeModelFile` writes takes any. Default 1. */
   readonly batch?: number;
@@ -48,6 +51,7 @@ export function mlp(options: MlpOptions): Graph {
     outputs,
     activation = "relu",
     normalization,
+    targetNormalization,
     seed = 0,
     batch = 1,
   } = options;
@@ -67,7 +71,7 @@ export function mlp(options: MlpOptions): Graph {
   const g = new GraphBuilder(`mlp-${sizes.join("-")}`);
   const key = fold(keyFromSeed(seed), initializationStream);
   let x: Value = g.input("input", "float32", [batch, ...input]);
-  if (normalization) x = g.div(g.sub(x, normalization.mean), normalization.standardDeviation);
+  if (normalization) x = normalize(g, x, normalization);
   if (input.length > 1) x = g.flatten(x);
   for (const [index, width] of sizes.slice(1).entries()) {
     const name = `layer${index + 1}`;
@@ -81,7 +85,7 @@ export function mlp(options: MlpOptions): Graph {
     x = g.node("Gemm", [x, weight, bias], { transB: 1 }, { name })[0] as Value;
     if (index + 2 < sizes.length) x = activations[activation](g, x);
   }
-  return g.build({ logits: x });
+  return g.build({ logits: targetNormalization ? denormalize(g, x, targetNormalization) : x });
 }
 
 // Protobuf messages end at 2 GiB.
