@@ -34,6 +34,8 @@ export interface Dataset {
   readonly columns?: readonly Column[];
   /** Of the training inputs (pixels in [0,1]), for the normalization inside the model. */
   readonly normalization: Normalization;
+  /** Of the training targets, where they are values: for a model whose outputs are in their units. */
+  readonly targetNormalization?: Normalization;
   readonly train: Examples;
   readonly test: Examples;
 }

@@ -34,6 +34,12 @@ export function measureNormalization(examples: Examples): Normalization {
   };
 }
 
+/** Mean and standard deviation of each target value. */
+export function measureTargets({ count, labels }: Examples): Normalization {
+  if (count === 0 || labels instanceof Int32Array) return noNormalization;
+  return measureNormalization({ count, shape: [labels.length / count], inputs: labels, labels });
+}
+
 /** Visits the stretches of `size` numbers that belong to one place of one example. */
 function eachRun(
   count: number,

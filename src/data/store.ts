@@ -18,6 +18,12 @@ export interface ListedFiles extends FileStore {
   list(): Promise<readonly string[]>;
 }
 
+/** A file that somebody chose: its name, for messages, and what it holds. */
+export interface SourceFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
 /** Files that can be fetched, checked by what they contain. */
 export interface RemoteFiles {
   /** Folder addresses, ending in "/", tried in this order. */
