@@ -1,5 +1,6 @@
 import type { AggregatorName } from "../aggregate/aggregators.ts";
 import { aggregators } from "../aggregate/aggregators.ts";
+import { type Augmentation, checkAugmentation, formatAugmentation } from "../data/augment.ts";
 import { checkExamples, type Examples } from "../data/dataset.ts";
 import type { Loss } from "../losses/loss.ts";
 import { getValue } from "../onnx/graph.ts";
@@ -61,6 +62,8 @@ export interface TrainSettings extends EstimatorSettings {
   readonly seed?: number;
   /** Examples split off for validation. Default 5,000, at most a tenth. */
   readonly validation?: number;
+  /** Random changes of the training images; validation and test examples stay as they are. Default: none. */
+  readonly augment?: Augmentation;
   /** The run stops when a loss exceeds this many times the first one. Default 100. */
   readonly divergenceFactor?: number;
 }
@@ -116,8 +119,9 @@ export function learningRateOf(settings: TrainSettings, estimator: Estimator): n
   });
 }
 
-/** @throws when a number is outside its range. */
-export function checkSettings(settings: TrainSettings): void {
+/** @throws when a number is outside its range, or an augmentation does not fit the examples. */
+export function checkSettings(settings: TrainSettings, examples: Examples): void {
+  checkAugmentation(settings.augment ?? {}, examples.shape);
   const whole = {
     batch: 1,
     steps: 0,
@@ -146,6 +150,7 @@ export function describeSettings(
   totalSteps: number,
 ): RunConfig {
   const { sampler = "gaussian", tangents = 16 } = settings;
+  const augment = formatAugmentation(settings.augment ?? {});
   return {
     parameters: Object.keys(objective.parameters).join(" "),
     loss: settings.loss?.name ?? "cross-entropy",
@@ -165,6 +170,7 @@ export function describeSettings(
     steps: totalSteps,
     validation: settings.validation ?? null,
     seed: settings.seed ?? 0,
+    ...(augment && { augment }),
   };
 }
 

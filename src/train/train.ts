@@ -54,7 +54,7 @@ export interface TrainOptions extends TrainSettings, ExampleArrays {
 }
 
 // What each stream of the seed is for; stream 1 initializes models.
-const streams = { split: 2, order: 3, tangents: 4, quality: 5 } as const;
+const streams = { split: 2, order: 3, tangents: 4, quality: 5, augmentation: 6 } as const;
 const stepsPerLine = 50;
 const untimedSteps = 10;
 
@@ -147,7 +147,7 @@ class TrainingRun {
   static async open(options: RunOptions): Promise<TrainingRun> {
     const loss = options.loss ?? crossEntropy();
     const { model, runtime, batch = 64, output, trainable } = options;
-    checkSettings(options);
+    checkSettings(options, options.examples);
     const objective = await compileObjective({ model, loss, runtime, batch, output, trainable });
     checkTargets(objective, options.examples, "the training data");
     if (options.test) checkTargets(objective, options.test, "the test data");
@@ -225,7 +225,7 @@ class TrainingRun {
   }
 
   async #step(): Promise<TrainEvent> {
-    const { examples, seed = 0, schedule = "cosine" } = this.#options;
+    const { examples, augment, seed = 0, schedule = "cosine" } = this.#options;
     const started = performance.now();
     const { step } = this.#progress;
     const epoch = Math.floor(step / this.#stepsPerEpoch);
@@ -235,7 +235,8 @@ class TrainingRun {
     }
     const batch = this.#objective.batch;
     const start = (step % this.#stepsPerEpoch) * batch;
-    readBatch(examples, this.#order.indices, start, batch, this.#inputs.data, this.#labels.data);
+    const changes = augment && { steps: augment, key: fold(fold(root, streams.augmentation), epoch) };
+    readBatch(examples, this.#order.indices, start, batch, this.#inputs.data, this.#labels.data, changes);
     const key = fold(fold(root, streams.tangents), step);
     const { loss, gradients } = await this.#estimator.estimate(this.#feeds, key);
     const firstLoss = step === 0 ? loss : this.#progress.firstLoss;
