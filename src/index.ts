@@ -17,7 +17,8 @@ export { epochOrder, readBatch, splitValidation } from "./data/batches.ts";
 export { checkExamples, type Dataset, type DatasetEntry, type Examples } from "./data/dataset.ts";
 export { type DownloadOptions, downloadStore } from "./data/download.ts";
 export { type GlyphOptions, glyphs } from "./data/glyphs.ts";
-export { gunzip, parseIdx } from "./data/idx.ts";
+export { gunzip } from "./data/gzip.ts";
+export { parseIdx } from "./data/idx.ts";
 export { datasetNamed, datasets } from "./data/list.ts";
 export { mnist } from "./data/mnist.ts";
 export type { FileCache, FileStore } from "./data/store.ts";
@@ -33,7 +34,7 @@ export { meanSquaredError } from "./losses/mean-squared-error.ts";
 export { type ActivationName, activations } from "./models/activations.ts";
 export { type MlpOptions, mlp } from "./models/mlp.ts";
 export { type ModelName, models } from "./models/models.ts";
-export type { ModelOptions, Normalization } from "./models/network.ts";
+export type { ModelOptions } from "./models/network.ts";
 // onnx: graphs and files
 export { type Binding, bindInputs, hasOpenBatch } from "./onnx/bind.ts";
 export {

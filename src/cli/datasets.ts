@@ -1,15 +1,93 @@
+import { basename } from "node:path";
 import type { Dataset } from "../data/dataset.ts";
 import { downloadStore } from "../data/download.ts";
-import { datasetNamed } from "../data/list.ts";
+import { imageFolder } from "../data/image-folder.ts";
+import { datasetNamed, datasets } from "../data/list.ts";
+import { readIfPresent } from "../data/node-files.ts";
 import { cacheDirectory, folderCache, folderStore } from "../data/node-store.ts";
+import { npzDataset } from "../data/npz.ts";
+import type { SourceFile } from "../data/store.ts";
+import { tableDataset } from "../data/table.ts";
+import type { LossName } from "../losses/losses.ts";
+import type { KnownData } from "./model-data.ts";
 
+/** The flags that choose data; see `addDataOptions`. */
 export interface DatasetChoice {
   readonly data: string;
   readonly dataDir?: string;
+  readonly dataFile?: string;
+  readonly testFile?: string;
+  readonly target?: string;
+  readonly ignoreColumns?: readonly string[];
+  readonly categorical?: readonly string[];
+  readonly arrays?: readonly string[];
+  readonly imageSize?: { readonly height: number; readonly width: number };
+  readonly testFraction?: number;
+  readonly loss: LossName;
 }
 
-/** Opens a dataset by name: from a folder, from the cache, or by download. */
-export async function openDataset(choice: DatasetChoice): Promise<Dataset> {
+/** What --data may say: datasets by name, and the kinds of data of one's own. */
+export const dataNames: readonly string[] = [...datasets.map(({ name }) => name), "images", "csv", "npz"];
+
+/** Which data each flag goes with. */
+const readWith: Readonly<Record<string, readonly string[]>> = {
+  dataDir: [...datasets.filter(({ files }) => files !== undefined).map(({ name }) => name), "images"],
+  dataFile: ["csv", "npz"],
+  testFile: ["csv"],
+  target: ["csv"],
+  ignoreColumns: ["csv"],
+  categorical: ["csv"],
+  arrays: ["npz"],
+  imageSize: ["images"],
+  testFraction: ["images", "csv", "npz"],
+};
+
+/**
+ * Opens the data that the flags choose: by name from a folder, from the cache or by download; or one's own.
+ *
+ * @param known what a trained model says about its data, so that classes and columns get the same numbers
+ */
+export async function openDataset(choice: DatasetChoice, known: KnownData = {}): Promise<Dataset> {
+  checkFlags(choice);
+  const { data, testFraction, loss } = choice;
+  const targets = loss === "cross-entropy" ? "classes" : "values";
+  switch (data) {
+    case "images": {
+      const store = folderStore(needed(choice.dataDir, data, "--data-dir FOLDER"));
+      return announced(
+        await imageFolder(store, { size: choice.imageSize, testFraction, classNames: known.classNames }),
+      );
+    }
+    case "csv":
+      return announced(
+        tableDataset(
+          await readFlagged(needed(choice.dataFile, data, "--data-file FILE.csv"), "--data-file"),
+          {
+            target: needed(choice.target, data, "--target COLUMN"),
+            targets,
+            ignore: choice.ignoreColumns,
+            categorical: choice.categorical,
+            test:
+              choice.testFile === undefined ? undefined : await readFlagged(choice.testFile, "--test-file"),
+            testFraction,
+            columns: known.columns,
+            classNames: known.classNames,
+          },
+        ),
+      );
+    case "npz":
+      return announced(
+        await npzDataset(
+          await readFlagged(needed(choice.dataFile, data, "--data-file FILE.npz"), "--data-file"),
+          { targets, arrays: choice.arrays, testFraction },
+        ),
+      );
+    default:
+      return openNamed(choice);
+  }
+}
+
+async function openNamed(choice: DatasetChoice): Promise<Dataset> {
   const entry = datasetNamed(choice.data);
   const cached = entry.files && {
     files: entry.files,
@@ -20,4 +98,44 @@ export async function openDataset(choice: DatasetChoice): Promise<Dataset> {
   const store = choice.dataDir ? folderStore(choice.dataDir) : cached && downloadStore(cached);
   // Embedded data has a fixed seed: runs with different seeds must be comparable, and `eval` must see the same test set.
   return entry.load({ store, seed: 0 });
+}
+
+function checkFlags(choice: DatasetChoice): void {
+  for (const [name, kinds] of Object.entries(readWith)) {
+    if (choice[name as keyof DatasetChoice] === undefined || kinds.includes(choice.data)) continue;
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    throw new Error(
+      `${flag} goes with --data ${kinds.join(", ")}, received --data ${choice.data}; leave it out.`,
+    );
+  }
+}
+
+function needed(value: string | undefined, data: string, flag: string): string {
+  if (value !== undefined) return value;
+  throw new Error(`--data ${data} needs ${flag}; say where the data is.`);
+}
+
+async function readFlagged(path: string, flag: string): Promise<SourceFile> {
+  const bytes = await readIfPresent(path);
+  if (bytes === undefined) throw new Error(`${path}: no such file; correct ${flag}.`);
+  return { name: basename(path), bytes };
+}
+
+/** Says how data of one's own was understood. */
+function announced(dataset: Dataset): Dataset {
+  const { train, test, classNames, classes } = dataset;
+  const count = (value: number) => value.toLocaleString("en");
+  const list = classNames && classNames.length <= 12 ? `: ${classNames.join(", ")}` : "";
+  const learned = classes > 0 ? `${classes} classes${list}` : `${targetSize(dataset)} target values`;
+  console.error(
+    `${dataset.name}: ${count(train.count)} examples to train on, ${count(test.count)} to test on; inputs ` +
+      `[${train.shape.join(", ")}], ${learned}`,
+  );
+  return dataset;
+}
+
+/** How many target values an example has. */
+export function targetSize({ train, test }: Dataset): number {
+  const examples = train.count > 0 ? train : test;
+  return examples.labels.length / examples.count;
 }

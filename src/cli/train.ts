@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import type { AggregatorName } from "../aggregate/aggregators.ts";
 import { aggregators } from "../aggregate/aggregators.ts";
+import type { Augmentation } from "../data/augment.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { datasets } from "../data/list.ts";
-import { type LossName, losses } from "../losses/losses.ts";
+import { losses } from "../losses/losses.ts";
 import { type ActivationName, activations } from "../models/activations.ts";
 import { mlp } from "../models/mlp.ts";
 import { models } from "../models/models.ts";
@@ -12,12 +12,15 @@ import { nodeRuntime } from "../runtime/node.ts";
 import type { SamplerName } from "../tangents/samplers.ts";
 import { samplers } from "../tangents/samplers.ts";
 import type { TrainResult } from "../train/events.ts";
+import { modelFrom } from "../train/objective.ts";
 import { train } from "../train/train.ts";
-import { openDataset } from "./datasets.ts";
+import { type DatasetChoice, dataNames, openDataset, targetSize } from "./datasets.ts";
 import { interruptible } from "./interrupt.ts";
 import { loadModel } from "./load-model.ts";
+import { knownData, lossNamed, rememberData } from "./model-data.ts";
 import {
   addDataOptions,
+  augmentation,
   choice,
   fraction,
   nearest,
@@ -29,12 +32,11 @@ import {
 import { reportProgress } from "./progress.ts";
 import { runFolder } from "./run-folder.ts";
 
-export interface TrainFlags {
+export interface TrainFlags extends DatasetChoice {
   readonly model: string;
   readonly hidden: number[];
   readonly activation: ActivationName;
-  readonly data: string;
-  readonly dataDir?: string;
+  readonly augment?: Augmentation;
   readonly gradient: "forward" | "exact";
   readonly perturb: "activations" | "weights" | "blocks";
   readonly blocks?: RegExp;
@@ -45,7 +47,6 @@ export interface TrainFlags {
   readonly shareTangents: boolean;
   readonly lowMemory: boolean;
   readonly aggregate: AggregatorName;
-  readonly loss: LossName;
   readonly trainable?: RegExp;
   readonly output?: string;
   readonly lr?: number;
@@ -77,10 +78,12 @@ export function addTrainCommand(program: Command): void {
     .addOption(
       choice("--activation <name>", "the mlp's nonlinearity", Object.keys(activations)).default("relu"),
     );
-  addDataOptions(
-    command,
-    datasets.map((entry) => entry.name),
-  )
+  addDataOptions(command, dataNames)
+    .option(
+      "--augment <steps>",
+      "change training images at random: crop:4 (padding), flip, or crop:4,flip",
+      augmentation,
+    )
     .addOption(
       choice("--perturb <site>", "where tangents are injected", ["activations", "weights", "blocks"]).default(
         "activations",
@@ -139,6 +142,8 @@ Examples:
   forwardgrad train                                        glyphs, activations, 16 tangents
   forwardgrad train --data mnist --epochs 5 --momentum 0.9 --out runs/mnist
   forwardgrad train --perturb weights --sampler low-rank --tangents 64 --out runs/weights
+  forwardgrad train --data images --data-dir photos --image-size 32 --augment crop:4,flip --out runs/photos
+  forwardgrad train --data csv --data-file houses.csv --target price --loss mean-squared-error --out runs/prices
   forwardgrad train --model my-model.onnx --trainable 'head' --data mnist --out runs/head
   forwardgrad train --out runs/mnist --data mnist --epochs 5 --momentum 0.9 --resume`,
     )
@@ -151,9 +156,10 @@ Examples:
 
 /** Trains as the flags say, with progress on stderr. */
 export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
-  const dataset = await openDataset(flags);
+  const loaded = flags.model.endsWith(".onnx") ? loadModel(flags.model) : undefined;
+  const dataset = await openDataset(flags, loaded && knownData(loaded));
   const runtime = nodeRuntime({ threads: flags.threads });
-  const model = flags.model.endsWith(".onnx") ? loadModel(flags.model) : buildModel(flags, dataset);
+  const model = loaded ? rememberData(loaded, namesOf(dataset)) : buildModel(flags, dataset);
   const { trainable } = flags;
   return interruptible(async (signal) => {
     const events = train({
@@ -173,7 +179,8 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
       shareTangents: flags.shareTangents,
       lowMemory: flags.lowMemory,
       aggregate: flags.aggregate,
-      loss: losses[flags.loss](),
+      loss: lossNamed(flags.loss, knownData(model)),
+      augment: flags.augment,
       output: flags.output,
       trainable: trainable && ((name) => trainable.test(name)),
       learningRate: flags.lr,
@@ -200,14 +207,21 @@ function buildModel(flags: TrainFlags, dataset: Dataset) {
         `${Object.keys(models).join(", ")}, or an ONNX file (its name must end in .onnx).`,
     );
   }
-  return mlp({
+  const targetNormalization = flags.loss === "mean-squared-error" ? dataset.targetNormalization : undefined;
+  const graph = mlp({
     input: dataset.train.shape,
     hidden: flags.hidden,
-    outputs: dataset.classes,
+    outputs: dataset.classes || targetSize(dataset),
     activation: flags.activation,
     normalization: dataset.normalization,
+    targetNormalization,
     seed: flags.seed,
   });
+  return rememberData(modelFrom(graph), { ...namesOf(dataset), targetNormalization });
+}
+
+function namesOf({ columns, classNames }: Dataset) {
+  return { columns, classNames };
 }
 
 function summary(outcome: TrainOutcome): string {

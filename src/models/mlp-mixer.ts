@@ -4,6 +4,7 @@ import { constant, scaledUniform } from "./initial.ts";
 import { affine, layerNorm, linear, patches } from "./layers.ts";
 import {
   checkSizes,
+  finishNetwork,
   imageShape,
   type ModelOptions,
   type Network,
@@ -56,7 +57,7 @@ export function mlpMixer(options: MlpMixerOptions): Graph {
     const mean = g.reduceMean(layerNorm(network, x, "norm", epsilon), [1], { keepdims: 0 });
     return linear(network, mean, "head", outputs, { weight: constant(0), bias: constant(0) });
   });
-  return g.build({ logits });
+  return finishNetwork(network, logits);
 
   function swapLast(value: Value): Value {
     return g.transpose(value, { perm: [0, 2, 1] });

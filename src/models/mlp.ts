@@ -1,7 +1,14 @@
 import type { Graph, Value } from "../onnx/graph.ts";
 import { type ActivationName, activations } from "./activations.ts";
 import { linear } from "./layers.ts";
-import { largestModel, type ModelOptions, normalizedInput, startNetwork, tooLarge } from "./network.ts";
+import {
+  finishNetwork,
+  largestModel,
+  type ModelOptions,
+  normalizedInput,
+  startNetwork,
+  tooLarge,
+} from "./network.ts";
 
 export interface MlpOptions extends ModelOptions {
   /** Widths of the hidden layers. Default [256, 256]. */
@@ -38,7 +45,7 @@ export function mlp(options: MlpOptions): Graph {
       return index + 2 < sizes.length ? activations[activation](g, y) : y;
     });
   }
-  return g.build({ logits: x });
+  return finishNetwork(network, x);
 
   function flatten(value: Value): Value {
     return value.shape.length > 2 ? g.flatten(value) : value;

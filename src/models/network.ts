@@ -1,8 +1,9 @@
-import type { Value } from "../onnx/graph.ts";
+import type { Graph, Value } from "../onnx/graph.ts";
 import { elementCount, float32 } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { fold, type Key, keyFromSeed } from "../random/threefry.ts";
 import type { Fill } from "./initial.ts";
+import { denormalize, type Normalization, normalize } from "./normalization.ts";
 
 /** What every model takes. */
 export interface ModelOptions {
@@ -12,14 +13,11 @@ export interface ModelOptions {
   readonly outputs: number;
   /** Subtracted from and divided into the raw inputs, inside the model: one number, or one a channel. Default: none. */
   readonly normalization?: Normalization;
+  /** Of the targets of a regression: the model's outputs are in their units. Default: none. */
+  readonly targetNormalization?: Normalization;
   readonly seed?: number;
   /** Batch size of the graph's static shapes; the file that `encodeModelFile` writes takes any. Default 1. */
   readonly batch?: number;
-}
-
-export interface Normalization {
-  readonly mean: number | readonly number[];
-  readonly standardDeviation: number | readonly number[];
 }
 
 /** A network under construction. */
@@ -60,13 +58,12 @@ export function startNetwork(name: string, options: ModelOptions): Network {
 
 /** The input, normalized as the options say; call it inside the network's first block. */
 export function normalizedInput({ g, input, options: { normalization } }: Network): Value {
-  if (!normalization) return input;
-  const { mean, standardDeviation } = normalization;
-  const perChannel = (values: number | readonly number[]) =>
-    typeof values === "number"
-      ? values
-      : g.constant(float32(values, [values.length, ...input.shape.slice(2).map(() => 1)]));
-  return g.div(g.sub(input, perChannel(mean)), perChannel(standardDeviation));
+  return normalization ? normalize(g, input, normalization) : input;
+}
+
+/** The finished graph: its output `logits`, in the units of the targets where the options give them. */
+export function finishNetwork({ g, options: { targetNormalization } }: Network, logits: Value): Graph {
+  return g.build({ logits: targetNormalization ? denormalize(g, logits, targetNormalization) : logits });
 }
 
 /**

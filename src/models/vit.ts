@@ -4,6 +4,7 @@ import { constant, glorotUniform, normal, scaledUniform } from "./initial.ts";
 import { affine, layerNorm, linear, patches } from "./layers.ts";
 import {
   checkSizes,
+  finishNetwork,
   imageShape,
   type ModelOptions,
   type Network,
@@ -65,7 +66,7 @@ export function vit(options: VitOptions): Graph {
     const zero = { weight: constant(0), bias: constant(0) };
     return linear(network, layerNorm(network, token, "encoder.ln", epsilon), "heads.head", outputs, zero);
   });
-  return g.build({ logits });
+  return finishNetwork(network, logits);
 }
 
 /** Images → tokens [batch, 1 + patches, width], the class token first. */

@@ -1,6 +1,7 @@
+import type { Augmentation } from "../data/augment.ts";
 import { epochOrder, readBatch, splitValidation } from "../data/batches.ts";
 import { type Examples, exampleSize } from "../data/dataset.ts";
-import type { Key } from "../random/threefry.ts";
+import { fold, type Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 import { inputShape, labelsFor } from "./evaluate-model.ts";
 import type { Objective } from "./objective.ts";
@@ -24,11 +25,14 @@ export interface BatchReaderOptions {
   readonly validation?: number;
   readonly splitKey: Key;
   readonly orderKey: Key;
+  /** Changes training inputs at random. Default: none. */
+  readonly augment?: Augmentation;
+  readonly augmentationKey: Key;
 }
 
 /** @throws when not even one batch is left to train on */
 export function createBatchReader(objective: Objective, options: BatchReaderOptions): BatchReader {
-  const { examples, splitKey, orderKey } = options;
+  const { examples, splitKey, orderKey, augment, augmentationKey } = options;
   const { batch } = objective;
   const validation = options.validation ?? Math.min(5000, Math.floor(examples.count / 10));
   const split = splitValidation(examples.count, validation, splitKey);
@@ -51,6 +55,7 @@ export function createBatchReader(objective: Objective, options: BatchReaderOpti
     stepsPerEpoch,
     feeds: {
       ...objective.parameters,
+      ...objective.statistics,
       [objective.model.inputs[0]?.name ?? ""]: inputs,
       [objective.target]: labels,
     },
@@ -58,7 +63,8 @@ export function createBatchReader(objective: Objective, options: BatchReaderOpti
       const epoch = Math.floor(step / stepsPerEpoch);
       if (order?.epoch !== epoch) order = { epoch, indices: epochOrder(split.train, orderKey, epoch) };
       const start = (step % stepsPerEpoch) * batch;
-      readBatch(examples, order.indices, start, batch, inputs.data, labels.data);
+      const changes = augment && { steps: augment, key: fold(augmentationKey, epoch) };
+      readBatch(examples, order.indices, start, batch, inputs.data, labels.data, changes);
     },
     readFirst: () => readBatch(examples, split.train, 0, batch, inputs.data, labels.data),
   };

@@ -26,6 +26,8 @@ export interface ObjectiveOptions extends Binding {
   readonly batchNorm?: "frozen" | "batch";
   /** Which float32 initializers are trained. Default: all on a differentiable path to the output, scalars excepted. */
   readonly trainable?: (name: string) => boolean;
+  /** Takes initializers out of what is trained. Default: none. */
+  readonly frozen?: (name: string) => boolean;
 }
 
 /** A scalar function of parameters, ready to be differentiated. */
@@ -102,11 +104,11 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
     throw new Error(`${model.source} has no output '${output}'; its outputs are ${names}.`);
   }
   const chosen = prune(graph, [getValue(graph, output)]);
-  const parameters = trainableParameters(chosen, output, options.trainable);
+  const parameters = trainableParameters(chosen, output, options);
   if (parameters.length === 0) {
     throw new Error(
       `${model.source} has nothing to train: no float32 initializer lies on a differentiable path to '${output}'` +
-        `${options.trainable ? " and is chosen as trainable" : ""}.`,
+        `${options.trainable || options.frozen ? " and is chosen as trainable" : ""}.`,
     );
   }
   const free = freeReservedNames(options.keepOutputs ? graph : chosen, model.source);
@@ -186,13 +188,13 @@ const shapeOps = new Set([
 
 /**
  * Float32 initializers from which a differentiable path leads to `output`, in the file's order. Unless chosen, scalars
- * are left out (exporters write constants such as an epsilon as initializers without axes), and so are
- * BatchNormalization's running statistics.
+ * are left out: exporters write constants such as an epsilon as initializers without axes. BatchNormalization's running
+ * statistics are no parameters.
  */
 function trainableParameters(
   graph: Graph,
   output: string,
-  chosen?: (name: string, tensor: Tensor) => boolean,
+  { trainable, frozen }: Pick<ObjectiveOptions, "trainable" | "frozen">,
 ): string[] {
   const statistics = new Set(
     graph.nodes.flatMap(({ op, inputs }) => (op === "BatchNormalization" ? inputs.slice(3) : [])),
@@ -204,8 +206,8 @@ function trainableParameters(
   }
   return graph.parameters.filter((name) => {
     const tensor = graph.initializers.get(name);
-    if (!reached.has(name) || tensor?.dtype !== "float32") return false;
-    return chosen ? chosen(name, tensor) : tensor.shape.length > 0 && !statistics.has(name);
+    if (!reached.has(name) || tensor?.dtype !== "float32" || statistics.has(name)) return false;
+    return (trainable ? trainable(name) : tensor.shape.length > 0) && !frozen?.(name);
   });
 }
 

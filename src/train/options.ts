@@ -1,6 +1,7 @@
 import type { Examples } from "../data/dataset.ts";
 import type { Model } from "../onnx/decode.ts";
 import type { Graph } from "../onnx/graph.ts";
+import type { Tensor } from "../onnx/tensor.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { ExampleArrays } from "./example-arrays.ts";
 import type { TrainSettings } from "./prepare.ts";
@@ -29,4 +30,12 @@ export interface TrainOptions extends TrainSettings, ExampleArrays {
 }
 
 /** The options of a run whose model is decoded and whose examples are known. */
-export type RunOptions = TrainOptions & { readonly model: Model; readonly examples: Examples };
+export interface RunOptions extends TrainOptions {
+  readonly model: Model;
+  readonly examples: Examples;
+  /** The file that trained adapters are merged into, and how. Default: the model is saved as it was trained. */
+  readonly merge?: {
+    readonly into: Model;
+    values(trained: Readonly<Record<string, Tensor>>): Map<string, Tensor>;
+  };
+}

@@ -1,6 +1,7 @@
 import type { AggregatorOptions } from "../aggregate/aggregator.ts";
 import type { AggregatorName } from "../aggregate/aggregators.ts";
 import { aggregators } from "../aggregate/aggregators.ts";
+import { type Augmentation, checkAugmentation, formatAugmentation } from "../data/augment.ts";
 import { checkExamples, type Examples } from "../data/dataset.ts";
 import type { Loss } from "../losses/loss.ts";
 import { getValue } from "../onnx/graph.ts";
@@ -18,6 +19,7 @@ import type { Sampler } from "../tangents/sampler.ts";
 import { type SamplerName, samplers } from "../tangents/samplers.ts";
 import { activationsEstimator } from "./activations.ts";
 import { lowMemoryActivationsEstimator } from "./activations-low-memory.ts";
+import type { AdapterOptions } from "./adapter.ts";
 import type { Estimator } from "./estimator.ts";
 import { exactGradient } from "./exact.ts";
 import { defaultLearningRate } from "./learning-rate.ts";
@@ -63,6 +65,12 @@ export interface TrainSettings extends EstimatorSettings, OptimizerOptions, Sche
   /** The output that the loss reads. Default: the model's first float output. */
   readonly output?: string;
   readonly trainable?: (name: string) => boolean;
+  /** Takes stored tensors out of what is trained. Default: none. */
+  readonly frozen?: (name: string) => boolean;
+  /** Trains low-rank adapters of stored matrices alone, saved merged into the matrices (default) or apart. */
+  readonly adapter?: AdapterOptions & { readonly saved?: "merged" | "apart" };
+  /** What BatchNormalization normalizes with: its stored statistics (default), or those of each batch. */
+  readonly batchNorm?: "frozen" | "batch";
   /** Default: derived from the estimator, see `defaultLearningRate`. */
   readonly learningRate?: number;
   /** How the learning rate changes over the run. Default cosine. */
@@ -95,6 +103,8 @@ export interface TrainSettings extends EstimatorSettings, OptimizerOptions, Sche
   readonly seed?: number;
   /** Examples split off for validation. Default 5,000, at most a tenth. */
   readonly validation?: number;
+  /** Random changes of the training images; validation and test examples stay as they are. Default: none. */
+  readonly augment?: Augmentation;
   /** The run stops when a loss exceeds this many times the first one. Default 100. */
   readonly divergenceFactor?: number;
 }
@@ -173,8 +183,9 @@ export function learningRateOf(settings: TrainSettings, estimator: Estimator): n
   });
 }
 
-/** @throws when a number is outside its range. */
-export function checkSettings(settings: TrainSettings): void {
+/** @throws when a number is outside its range, or an augmentation does not fit the examples. */
+export function checkSettings(settings: TrainSettings, examples: Examples): void {
+  checkAugmentation(settings.augment ?? {}, examples.shape);
   const whole = {
     batch: 1,
     steps: 0,
@@ -227,6 +238,7 @@ export function describeSettings(
   totalSteps: number,
 ): RunConfig {
   const { sampler = "gaussian", tangents = 16 } = settings;
+  const augment = formatAugmentation(settings.augment ?? {});
   return {
     parameters: Object.keys(objective.parameters).join(" "),
     loss: settings.loss?.name ?? "cross-entropy",
@@ -244,6 +256,8 @@ export function describeSettings(
     expectedLength: settings.expectedLength ?? false,
     shareTangents: settings.shareTangents ?? false,
     lowMemory: settings.lowMemory ?? false,
+    batchNorm: settings.batchNorm ?? "frozen",
+    adapter: settings.adapter ? `rank ${settings.adapter.rank}` : null,
     schedule: settings.schedule ?? "cosine",
     decay: settings.decay ?? null,
     decayEvery: settings.decayEvery ?? null,
@@ -264,6 +278,7 @@ export function describeSettings(
     steps: totalSteps,
     validation: settings.validation ?? null,
     seed: settings.seed ?? 0,
+    ...(augment && { augment }),
   };
 }
 

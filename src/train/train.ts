@@ -2,10 +2,12 @@ import type { Examples } from "../data/dataset.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
 import type { Loss } from "../losses/loss.ts";
 import { encodeModel } from "../onnx/encode.ts";
+import type { Tensor } from "../onnx/tensor.ts";
 import { clipGlobalNorm } from "../optim/clip.ts";
 import type { Arrays, Optimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import { fold, type Key, keyFromSeed } from "../random/threefry.ts";
+import { adaptModel } from "./adapter.ts";
 import { type BatchReader, createBatchReader } from "./batch-reader.ts";
 import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { guardDivergence } from "./divergence.ts";
@@ -33,7 +35,7 @@ import { compareWithExact, measureQuality, type Quality } from "./quality.ts";
 import { claimStore, fingerprint } from "./run-config.ts";
 
 // What each stream of the seed is for; stream 1 initializes models.
-const streams = { split: 2, order: 3, tangents: 4, quality: 5 } as const;
+const streams = { split: 2, order: 3, tangents: 4, quality: 5, augmentation: 6 } as const;
 const stepsPerLine = 50;
 const untimedSteps = 10;
 
@@ -46,8 +48,15 @@ const untimedSteps = 10;
  * for await (const event of train({ model, examples, runtime })) if (event.kind === "done") console.log(event.result);
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, void> {
-  const model = modelFrom(options.model);
-  const run = await TrainingRun.open({ ...options, model, examples: examplesFor(model, options) });
+  const base = modelFrom(options.model);
+  const adapted = options.adapter && adaptModel(base, { seed: options.seed, ...options.adapter });
+  const run = await TrainingRun.open({
+    ...options,
+    model: adapted?.model ?? base,
+    trainable: adapted ? (name) => adapted.parameters.includes(name) : options.trainable,
+    examples: examplesFor(base, options),
+    merge: options.adapter?.saved === "apart" ? undefined : adapted && { into: base, values: adapted.merge },
+  });
   try {
     yield* run.events();
   } finally {
@@ -66,6 +75,8 @@ class TrainingRun {
   readonly #schedule: Schedule;
   readonly #learningRate: number;
   readonly #arrays: Arrays;
+  /** What is saved: parameters, and running statistics that follow the batches. */
+  readonly #stored: Readonly<Record<string, Tensor>>;
   readonly #batches: BatchReader;
   readonly #totalSteps: number;
   #optimizerState: Arrays;
@@ -85,10 +96,17 @@ class TrainingRun {
     this.#schedule = createSchedule(options);
     this.#learningRate = learningRateOf(options, estimator);
     this.#arrays = arraysOf(objective.parameters);
+    this.#stored = { ...objective.parameters, ...objective.statistics };
     this.#optimizerState = this.#optimizer.init(this.#arrays);
     const root = keyFromSeed(seed);
-    const [splitKey, orderKey] = [fold(root, streams.split), fold(root, streams.order)];
-    this.#batches = createBatchReader(objective, { examples, validation, splitKey, orderKey });
+    this.#batches = createBatchReader(objective, {
+      examples,
+      validation,
+      augment: options.augment,
+      splitKey: fold(root, streams.split),
+      orderKey: fold(root, streams.order),
+      augmentationKey: fold(root, streams.augmentation),
+    });
     requireValidation(options, this.#batches.split.validation.length);
     const { stepsPerEpoch } = this.#batches;
     const wanted = (epochs ?? (steps === undefined ? 1 : Number.POSITIVE_INFINITY)) * stepsPerEpoch;
@@ -97,9 +115,18 @@ class TrainingRun {
 
   static async open(options: RunOptions): Promise<TrainingRun> {
     const loss = options.loss ?? crossEntropy();
-    const { model, runtime, batch = 64, output, trainable } = options;
-    checkSettings(options);
-    const objective = await compileObjective({ model, loss, runtime, batch, output, trainable });
+    const { model, runtime, batch = 64, output, trainable, frozen, batchNorm } = options;
+    checkSettings(options, options.examples);
+    const objective = await compileObjective({
+      model,
+      loss,
+      runtime,
+      batch,
+      output,
+      trainable,
+      frozen,
+      batchNorm,
+    });
     checkTargets(objective, options.examples, "the training data");
     if (options.test) checkTargets(objective, options.test, "the test data");
     const estimator = await createEstimator(objective, options);
@@ -178,7 +205,7 @@ class TrainingRun {
   }
 
   #restore(checkpoint: Checkpoint): void {
-    setParameters(this.#arrays, checkpoint.parameters);
+    setParameters(arraysOf(this.#stored), checkpoint.parameters);
     this.#optimizerState = checkpoint.optimizer;
     this.#best = checkpoint.best;
     this.#progress = checkpoint.progress;
@@ -192,7 +219,7 @@ class TrainingRun {
     const epoch = Math.floor(step / stepsPerEpoch) + 1;
     this.#batches.read(step);
     const key = fold(fold(keyFromSeed(seed), streams.tangents), step);
-    const { loss, gradients } = await this.#estimator.estimate(feeds, key);
+    const { loss, gradients, statistics } = await this.#estimator.estimate(feeds, key);
     if (step === 0) this.#progress = { ...this.#progress, firstLoss: loss };
     await this.#guard(loss, "the loss");
     const measuring = performance.now();
@@ -201,6 +228,8 @@ class TrainingRun {
     if (clip !== undefined) clipGlobalNorm(gradients, clip);
     const rate = this.#schedule(step, this.#totalSteps) * plateau.factor * this.#learningRate;
     this.#optimizer.update(this.#arrays, gradients, this.#optimizerState, rate);
+    const stored = arraysOf(this.#stored);
+    for (const [name, values] of Object.entries(statistics)) stored[name]?.set(values);
     const seconds = (performance.now() - started - measured) / 1000;
     const isTimed = ++this.#stepsHere > untimedSteps;
     this.#progress = afterStep(this.#progress, loss, isTimed ? seconds : undefined);
@@ -255,14 +284,13 @@ class TrainingRun {
       validationAccuracy: validation?.accuracy,
     } as const;
     await this.#log({ ...line, seconds: timedSeconds });
-    if (patience !== undefined && this.#progress.bestStep === step)
-      this.#best = copyTensors(this.#objective.parameters);
+    if (patience !== undefined && this.#progress.bestStep === step) this.#best = copyTensors(this.#stored);
     return { ...line, steps: this.#totalSteps };
   }
 
   async #finish(): Promise<TrainEvent> {
     const { store, test, qualityDraws = 0, seed = 0 } = this.#options;
-    if (this.#best) setParameters(this.#arrays, this.#best);
+    if (this.#best) setParameters(arraysOf(this.#stored), this.#best);
     const measured = test ? await this.#evaluate(test) : undefined;
     const { step, lastEpochLoss, timedSeconds, timedSteps } = this.#progress;
     const key = fold(keyFromSeed(seed), streams.quality);
@@ -295,12 +323,23 @@ class TrainingRun {
 
   async #evaluate(examples: Examples, indices?: Uint32Array): Promise<Evaluation | undefined> {
     if (indices?.length === 0) return undefined;
-    const { model, parameters, output, runtime } = this.#objective;
-    return evaluateModel({ model, parameters, examples, indices, loss: this.#loss, output, runtime });
+    const { model, output, runtime } = this.#objective;
+    return evaluateModel({
+      model,
+      parameters: this.#stored,
+      examples,
+      indices,
+      loss: this.#loss,
+      output,
+      runtime,
+    });
   }
 
   #modelBytes(): Uint8Array<ArrayBuffer> {
-    return encodeModel(this.#objective.model, new Map(Object.entries(this.#objective.parameters)));
+    const { merge } = this.#options;
+    return merge
+      ? encodeModel(merge.into, merge.values(this.#stored))
+      : encodeModel(this.#objective.model, new Map(Object.entries(this.#stored)));
   }
 
   async #log(line: MetricsLine): Promise<void> {
@@ -314,7 +353,7 @@ class TrainingRun {
     const { store } = this.#options;
     if (!store) return;
     await saveCheckpoint(store, {
-      parameters: this.#objective.parameters,
+      parameters: this.#stored,
       optimizer: this.#optimizerState,
       best: this.#best,
       progress: this.#progress,
