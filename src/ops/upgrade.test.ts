@@ -1,8 +1,17 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { checkDerivatives } from "../ad/check.ts";
 import { derivativeGraph } from "../ad/derivatives.ts";
 import { type Attribute, float, type Graph, int, type Value } from "../onnx/graph.ts";
-import { float32, int64, type Tensor, tensorOf, toNumbers } from "../onnx/tensor.ts";
+import {
+  type DType,
+  elementCount,
+  float32,
+  int64,
+  type Tensor,
+  tensorOf,
+  toNumbers,
+} from "../onnx/tensor.ts";
 import { evaluate } from "../runtime/evaluate.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import { GraphBuilder } from "./builder.ts";
@@ -231,5 +240,90 @@ describe("batch normalization", () => {
     expect(() => upgradeGraph({ ...graph, opset: 13 })).toThrow(
       "BatchNormalization node 'model/node': opset 13 computes statistics of the batch where a node has 3 outputs",
     );
+  });
+});
+
+describe("lowered values equal the kernel's for any shape", () => {
+  const size = (max: number) => fc.integer({ min: 1, max });
+  /** Runs the composite node and what it becomes on the same numbers. */
+  async function compare(graph: Graph): Promise<void> {
+    const feeds = Object.fromEntries(
+      graph.inputs.map(({ name, dtype, shape }, index) => [
+        name,
+        tensorOf(
+          dtype,
+          Array.from({ length: elementCount(shape) }, (_, place) => {
+            const value = Math.sin(place * 1.3 + index + 1);
+            return dtype === "bool" ? Number(value > -0.3) : value;
+          }),
+          shape,
+        ),
+      ]),
+    );
+    const expected = await evaluate(runtime, graph, feeds);
+    const received = await evaluate(runtime, upgradeGraph(graph), feeds);
+    for (const { name, shape } of graph.outputs) {
+      expect(received[name]?.shape).toEqual(shape);
+      const values = toNumbers(expected[name] as Tensor);
+      toNumbers(received[name] as Tensor).forEach((value, place) => {
+        expect(Math.abs(value - (values[place] as number))).toBeLessThan(2e-5);
+      });
+    }
+  }
+
+  it("group normalization", async () => {
+    const property = fc.asyncProperty(
+      fc.tuple(size(3), size(3), size(3)),
+      fc.array(size(4), { minLength: 1, maxLength: 3 }),
+      fc.constantFrom(18, 21),
+      async ([batch, groups, width], places, opset) => {
+        // A group of one number is its own mean: nothing but rounding is left of it.
+        fc.pre(width * elementCount(places) > 1);
+        const channels = groups * width;
+        const graph = single(
+          "GroupNormalization",
+          (g) => {
+            const each = opset === 18 ? groups : channels;
+            return [
+              input(g, "x", [batch, channels, ...places]),
+              input(g, "s", [each]),
+              input(g, "b", [each]),
+            ];
+          },
+          { num_groups: groups, epsilon: 0.01 },
+        );
+        await compare({ ...graph, opset });
+      },
+    );
+    await fc.assert(property, { numRuns: 40, seed: 7 });
+  });
+
+  it("attention", async () => {
+    const property = fc.asyncProperty(
+      fc.tuple(size(2), size(2), size(3), size(4), size(4), size(3), size(3)),
+      fc.constantFrom("none", "bool", "float32"),
+      fc.boolean(),
+      fc.boolean(),
+      async ([batch, shared, repeats, queries, keys, width, valueWidth], mask, isCausal, isFlat) => {
+        const heads = shared * repeats;
+        const shape = (count: number, length: number, each: number) =>
+          isFlat ? [batch, length, count * each] : [batch, count, length, each];
+        const graph = single(
+          "Attention",
+          (g) => [
+            input(g, "q", shape(heads, queries, width)),
+            input(g, "k", shape(shared, keys, width)),
+            input(g, "v", shape(shared, keys, valueWidth)),
+            ...(mask === "none" ? [] : [g.input("mask", mask as DType, [queries, keys])]),
+          ],
+          {
+            is_causal: isCausal ? 1 : 0,
+            ...(isFlat ? { q_num_heads: heads, kv_num_heads: shared } : {}),
+          },
+        );
+        await compare(graph);
+      },
+    );
+    await fc.assert(property, { numRuns: 60, seed: 7 });
   });
 });
