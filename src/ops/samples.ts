@@ -1,11 +1,14 @@
 import type { OpName } from "./catalogue.ts";
 import { activation } from "./samples/activation.ts";
 import { arithmetic } from "./samples/arithmetic.ts";
+import { attention } from "./samples/attention.ts";
 import { choice } from "./samples/choice.ts";
 import { composite } from "./samples/composite.ts";
 import { conv } from "./samples/conv.ts";
 import { convert } from "./samples/convert.ts";
+import { dropout } from "./samples/dropout.ts";
 import { layout } from "./samples/layout.ts";
+import { loss } from "./samples/loss.ts";
 import { matmul } from "./samples/matmul.ts";
 import { normalization } from "./samples/normalization.ts";
 import { recurrent } from "./samples/recurrent.ts";
@@ -17,11 +20,14 @@ import { select } from "./samples/select.ts";
 export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
   ...activation,
   ...arithmetic,
+  ...attention,
   ...choice,
   ...composite,
   ...conv,
   ...convert,
+  ...dropout,
   ...layout,
+  ...loss,
   ...matmul,
   ...normalization,
   ...recurrent,
