@@ -23,12 +23,12 @@ import {
 } from "./rules.ts";
 import { required } from "./shapes.ts";
 import {
+  type SlidingWindow,
   slidingAttributes,
   slidingWindows,
   transposedAttributes,
   transposedWindows,
-  type Window,
-} from "./window.ts";
+} from "./sliding-windows.ts";
 
 /** d conv(x, W, b) = conv(dx, W) + conv(x, dW) + db */
 export const Conv: Op = {
@@ -72,7 +72,7 @@ function groupsOf(node: NodeView): number {
   return intAttribute(node.node, "group", 1);
 }
 
-function convWindows(node: NodeView): Window[] {
+function convWindows(node: NodeView): SlidingWindow[] {
   return slidingWindows(node, required(node, 1).shape.slice(2));
 }
 
@@ -190,7 +190,7 @@ function kernelCotangent(
   x: Value,
   y: Value,
   shape: readonly number[],
-  windows: readonly Window[],
+  windows: readonly SlidingWindow[],
   group: number,
 ): Value {
   const [batch = 0, filters = 0, ...outputs] = y.shape;
@@ -209,9 +209,9 @@ function kernelCotangent(
   );
   const { strides, dilations, pads } = slidingAttributes(windows);
   const product = g.emit("Conv", [images, kernels], {
-    strides: dilations as number[],
-    dilations: strides as number[],
-    pads: pads as number[],
+    strides: dilations,
+    dilations: strides,
+    pads,
     group,
   });
   // Input places that no window covers count as further window places.
@@ -268,7 +268,7 @@ export const ConvTranspose: Op = {
   },
 };
 
-function convTransposeWindows(node: NodeView): Window[] {
+function convTransposeWindows(node: NodeView): SlidingWindow[] {
   return transposedWindows(node, required(node, 1).shape.slice(2));
 }
 

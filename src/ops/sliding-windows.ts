@@ -1,8 +1,11 @@
 import { describeNode, formatShape } from "../onnx/graph.ts";
 import { intAttribute, intsAttribute, type NodeView, stringAttribute } from "./op.ts";
 
-/** How a window slides along one spatial axis. Output place o and window place w meet input place o·stride + w·dilation − before. */
-export interface Window {
+/**
+ * How a window slides along one spatial axis: output place o and window place w meet input place
+ * o·stride + w·dilation − before.
+ */
+export interface SlidingWindow {
   /** Size of the input along the axis. */
   readonly input: number;
   /** Size of the output along the axis. */
@@ -26,7 +29,7 @@ export interface Window {
  * @param sizes size of the window along each axis
  * @throws where a list has another length, or no window fits: names the node and the shapes
  */
-export function slidingWindows(node: NodeView, sizes: readonly number[]): Window[] {
+export function slidingWindows(node: NodeView, sizes: readonly number[]): SlidingWindow[] {
   const spatial = (node.inputs[0]?.shape ?? []).slice(2);
   const strides = listed(node, "strides", spatial, sizes, 1);
   const dilations = listed(node, "dilations", spatial, sizes, 1);
@@ -65,12 +68,11 @@ function padding(
   node: NodeView,
   axis: number,
   pads: readonly number[],
-  window: { readonly input: number; readonly span: number; readonly size: number; readonly stride: number },
+  { input, span, size, stride }: Pick<SlidingWindow, "input" | "size" | "stride"> & { readonly span: number },
 ): [before: number, after: number] {
   const mode = stringAttribute(node.node, "auto_pad", "NOTSET");
   if (mode === "VALID") return [0, 0];
   if (mode === "NOTSET") return [pads[axis] as number, pads[axis + pads.length / 2] as number];
-  const { input, span, size, stride } = window;
   const total = (Math.ceil(input / stride) - 1) * stride + span - input;
   const before = Math.trunc((mode === "SAME_UPPER" ? total : total + 1) / 2);
   if (span !== size || before < 0) {
@@ -103,7 +105,7 @@ function listed(
  *
  * @param sizes size of the window along each axis
  */
-export function transposedWindows(node: NodeView, sizes: readonly number[]): Window[] {
+export function transposedWindows(node: NodeView, sizes: readonly number[]): SlidingWindow[] {
   const spatial = (node.inputs[0]?.shape ?? []).slice(2);
   const strides = listed(node, "strides", spatial, sizes, 1);
   const dilations = listed(node, "dilations", spatial, sizes, 1);
@@ -136,18 +138,18 @@ export function transposedWindows(node: NodeView, sizes: readonly number[]): Win
 }
 
 /** The attributes that make a ConvTranspose the transpose of sliding these windows. */
-export function transposedAttributes(windows: readonly Window[]): Record<string, number[]> {
+export function transposedAttributes(windows: readonly SlidingWindow[]) {
   return {
     ...slidingAttributes(windows),
-    output_padding: windows.map((window) => Math.max(0, -window.after)),
+    output_padding: windows.map(({ after }) => Math.max(0, -after)),
   };
 }
 
 /** The attributes that make a Conv slide these windows. */
-export function slidingAttributes(windows: readonly Window[]): Record<string, number[]> {
+export function slidingAttributes(windows: readonly SlidingWindow[]) {
   return {
-    strides: windows.map((window) => window.stride),
-    dilations: windows.map((window) => window.dilation),
-    pads: [...windows.map((window) => window.before), ...windows.map((window) => Math.max(0, window.after))],
+    strides: windows.map(({ stride }) => stride),
+    dilations: windows.map(({ dilation }) => dilation),
+    pads: [...windows.map(({ before }) => before), ...windows.map(({ after }) => Math.max(0, after))],
   };
 }
