@@ -4,9 +4,11 @@ import * as arithmetic from "./arithmetic.ts";
 import * as choice from "./choice.ts";
 import * as conv from "./conv.ts";
 import * as convert from "./convert.ts";
+import * as indexing from "./indexing.ts";
 import * as layout from "./layout.ts";
 import * as matmul from "./matmul.ts";
 import type { Op } from "./op.ts";
+import * as pool from "./pool.ts";
 import * as reduce from "./reduce.ts";
 import * as select from "./select.ts";
 
@@ -16,8 +18,10 @@ const families = {
   ...choice,
   ...conv,
   ...convert,
+  ...indexing,
   ...layout,
   ...matmul,
+  ...pool,
   ...reduce,
   ...select,
 };

@@ -4,8 +4,10 @@ import { arithmetic } from "./samples/arithmetic.ts";
 import { choice } from "./samples/choice.ts";
 import { conv } from "./samples/conv.ts";
 import { convert } from "./samples/convert.ts";
+import { indexing } from "./samples/indexing.ts";
 import { layout } from "./samples/layout.ts";
 import { matmul } from "./samples/matmul.ts";
+import { pool } from "./samples/pool.ts";
 import { reduce } from "./samples/reduce.ts";
 import type { Sample } from "./samples/sample.ts";
 import { select } from "./samples/select.ts";
@@ -17,8 +19,10 @@ export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
   ...choice,
   ...conv,
   ...convert,
+  ...indexing,
   ...layout,
   ...matmul,
+  ...pool,
   ...reduce,
   ...select,
 };
