@@ -4,12 +4,15 @@ import * as arithmetic from "./arithmetic.ts";
 import * as choice from "./choice.ts";
 import * as conv from "./conv.ts";
 import * as convert from "./convert.ts";
+import * as depth from "./depth.ts";
 import * as indexing from "./indexing.ts";
 import * as layout from "./layout.ts";
 import * as matmul from "./matmul.ts";
 import type { Op } from "./op.ts";
+import * as pad from "./pad.ts";
 import * as pool from "./pool.ts";
 import * as reduce from "./reduce.ts";
+import * as resize from "./resize.ts";
 import * as select from "./select.ts";
 
 const families = {
@@ -18,11 +21,14 @@ const families = {
   ...choice,
   ...conv,
   ...convert,
+  ...depth,
   ...indexing,
   ...layout,
   ...matmul,
+  ...pad,
   ...pool,
   ...reduce,
+  ...resize,
   ...select,
 };
 

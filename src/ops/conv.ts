@@ -13,6 +13,7 @@ import {
 } from "./op.ts";
 import {
   broadcastTangent,
+  foldIntoBatch,
   materialize,
   only,
   output,
@@ -90,7 +91,7 @@ function checkBias(node: NodeView, filters: number, divides: boolean): void {
 function convTangent(g: Emitter, node: ComputedNode, [dx, dw, db]: readonly (Tangent | undefined)[]): Value {
   const terms: Value[] = [];
   const bias = db && stacked(g, db, node, 2);
-  if (dx) terms.push(inputTangent(g, node, stacked(g, dx, node, 0)));
+  if (dx) terms.push(foldIntoBatch(g, node, stacked(g, dx, node, 0), [required(node, 1)]));
   if (dw && isFactored(dw)) terms.push(factoredKernelTangent(g, node, dw));
   else if (dw) terms.push(stackedKernelTangent(g, node, stacked(g, dw, node, 1), bias));
   if (bias && (!dw || isFactored(dw))) terms.push(biasTangent(g, node, bias));
@@ -110,14 +111,6 @@ function stacked(g: Emitter, tangent: Tangent, node: ComputedNode, index: number
   const input = required(node, index);
   if (isFactored(tangent)) return materialize(g, tangent, input.shape);
   return broadcastTangent(g, tangent, input) as Value;
-}
-
-/** The op applied to k tangents of x at once, as a batch k times as large. */
-function inputTangent(g: Emitter, node: ComputedNode, tangent: StackedTangent): Value {
-  const [k = 0, batch = 0, ...rest] = tangent.shape;
-  const folded = reshape(g, tangent, [k * batch, ...rest]);
-  const y = g.emit(node.node.op, [folded, node.inputs[1]], node.node.attributes);
-  return reshape(g, y, [k, ...output(node).shape]);
 }
 
 /** conv(x, Ẇᵢ) + ḃᵢ for k tangents of the kernels: one Conv with k times as many filters. */
@@ -252,7 +245,7 @@ export const ConvTranspose: Op = {
   defaults: { group: int(1), auto_pad: string("NOTSET") },
   jvp: (g, node, [dx, dw, db]) => {
     const terms: Value[] = [];
-    if (dx) terms.push(inputTangent(g, node, stacked(g, dx, node, 0)));
+    if (dx) terms.push(foldIntoBatch(g, node, dx, [required(node, 1)]));
     if (dw) terms.push(stackedTransposedTangent(g, node, stacked(g, dw, node, 1)));
     if (db) terms.push(biasTangent(g, node, db));
     return [broadcastTangent(g, sum(g, terms), output(node))];

@@ -10,7 +10,7 @@ import {
   type StackedTangent,
   type ValueType,
 } from "./op.ts";
-import { broadcastTangent, cast, gatherElements, only, output, reshape } from "./rules.ts";
+import { broadcastTangent, cast, foldIntoBatch, gatherElements, only, output, reshape } from "./rules.ts";
 import { keepAxes, required } from "./shapes.ts";
 import {
   type SlidingWindow,
@@ -68,13 +68,7 @@ function tangentAtLargest(g: Emitter, node: ComputedNode, tangent: StackedTangen
 export const AveragePool: Op = {
   shape: poolShape,
   defaults: { auto_pad: string("NOTSET"), ceil_mode: int(0), count_include_pad: int(0) },
-  jvp: (g, node, [tangent]) => {
-    if (!tangent) return [undefined];
-    const k = tangent.shape[0] as number;
-    const [batch = 0, ...rest] = required(node, 0).shape;
-    const folded = reshape(g, broadcastTangent(g, tangent, required(node, 0)) as Value, [k * batch, ...rest]);
-    return [reshape(g, g.emit("AveragePool", [folded], node.node.attributes), [k, ...output(node).shape])];
-  },
+  jvp: (g, node, [tangent]) => [tangent && foldIntoBatch(g, node, tangent)],
   // x̄ = each window's ȳ / count, spread over the window by a transposed convolution with ones
   transpose: (g, node, cotangents) => {
     const { shape } = required(node, 0);

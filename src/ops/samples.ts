@@ -4,11 +4,14 @@ import { arithmetic } from "./samples/arithmetic.ts";
 import { choice } from "./samples/choice.ts";
 import { conv } from "./samples/conv.ts";
 import { convert } from "./samples/convert.ts";
+import { depth } from "./samples/depth.ts";
 import { indexing } from "./samples/indexing.ts";
 import { layout } from "./samples/layout.ts";
 import { matmul } from "./samples/matmul.ts";
+import { pad } from "./samples/pad.ts";
 import { pool } from "./samples/pool.ts";
 import { reduce } from "./samples/reduce.ts";
+import { resize } from "./samples/resize.ts";
 import type { Sample } from "./samples/sample.ts";
 import { select } from "./samples/select.ts";
 
@@ -19,10 +22,13 @@ export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
   ...choice,
   ...conv,
   ...convert,
+  ...depth,
   ...indexing,
   ...layout,
   ...matmul,
+  ...pad,
   ...pool,
   ...reduce,
+  ...resize,
   ...select,
 };

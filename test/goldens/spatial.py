@@ -27,6 +27,8 @@ class Case:
     attributes: dict = field(default_factory=dict)
     rank: int = 0
     """Rank of factored tangents of input 1; 0 for none."""
+    constants: list[Tensor | None] = field(default_factory=list)
+    """Inputs after the others, without tangents; None for an omitted one. The function does not receive them."""
 
 
 def torch_pads(pads):
@@ -161,12 +163,32 @@ def largest(random):
     yield Case("globalMaxPool ties", "GlobalMaxPool", lambda x: F.adaptive_max_pool2d(x, 1), [tied(2, 3, 5, 4)])
 
 
+def resizes(random):
+    def resize(name, x, sizes, torch_mode, mode, coordinates, torch_options=None, **attributes):
+        function = lambda x: F.interpolate(x, sizes, mode=torch_mode, **(torch_options or {}))
+        attributes = {"mode": mode, "coordinate_transformation_mode": coordinates, **attributes}
+        constants = [None, None, torch.tensor([*x[:2], *sizes])]
+        return Case(f"resize {name}", "Resize", function, [random.normal(*x)], attributes, constants=constants)
+
+    corners = {"align_corners": True}
+    yield resize("nearest", (2, 2, 4, 3), [7, 5], "nearest", "nearest", "asymmetric", nearest_mode="floor")
+    exact = dict(nearest_mode="round_prefer_ceil")
+    yield resize("nearest exact", (1, 2, 6, 4), [4, 9], "nearest-exact", "nearest", "half_pixel", **exact)
+    yield resize("linear", (2, 2, 4, 3), [7, 2], "bilinear", "linear", "half_pixel")
+    yield resize("linear pytorch", (1, 2, 4, 3), [6, 5], "bilinear", "linear", "pytorch_half_pixel")
+    yield resize("linear corners", (1, 2, 4, 3), [6, 2], "bilinear", "linear", "align_corners", corners)
+    yield resize("cubic", (1, 2, 4, 5), [7, 3], "bicubic", "cubic", "half_pixel")
+    yield resize("linear 1-D", (2, 2, 5), [8], "linear", "linear", "half_pixel")
+    yield resize("linear 3-D", (1, 2, 2, 3, 3), [3, 5, 2], "trilinear", "linear", "half_pixel")
+
+
 def cases(random):
     yield from convolutions(random)
     yield from transposed_convolutions(random)
     yield from average_pools(random)
     yield from norm_pools(random)
     yield from largest(random)
+    yield from resizes(random)
 
 
 def nine_digits(value):
@@ -205,6 +227,7 @@ def entry(case, random):
         "op": case.op,
         "attributes": case.attributes,
         "inputs": [nine_digits(value) for value in case.inputs],
+        "constants": [value if value is None else tensor(value) for value in case.constants],
         "tangents": [nine_digits(value) for value in tangents],
         "output": nine_digits(output),
         "derivatives": nine_digits(derivatives),
