@@ -6,6 +6,8 @@ import * as choice from "./choice.ts";
 import * as conv from "./conv.ts";
 import * as convert from "./convert.ts";
 import * as dropout from "./dropout.ts";
+import * as depth from "./depth.ts";
+import * as indexing from "./indexing.ts";
 import * as layout from "./layout.ts";
 import * as loss from "./loss.ts";
 import * as loweredNormalization from "./lowered-normalization.ts";
@@ -13,7 +15,10 @@ import * as matmul from "./matmul.ts";
 import * as normalization from "./normalization.ts";
 import type { Op } from "./op.ts";
 import * as recurrent from "./recurrent.ts";
+import * as pad from "./pad.ts";
+import * as pool from "./pool.ts";
 import * as reduce from "./reduce.ts";
+import * as resize from "./resize.ts";
 import * as select from "./select.ts";
 
 const families = {
@@ -24,13 +29,18 @@ const families = {
   ...conv,
   ...convert,
   ...dropout,
+  ...depth,
+  ...indexing,
   ...layout,
   ...loss,
   ...loweredNormalization,
   ...matmul,
   ...normalization,
   ...recurrent,
+  ...pad,
+  ...pool,
   ...reduce,
+  ...resize,
   ...select,
 };
 

@@ -7,12 +7,17 @@ import { composite } from "./samples/composite.ts";
 import { conv } from "./samples/conv.ts";
 import { convert } from "./samples/convert.ts";
 import { dropout } from "./samples/dropout.ts";
+import { depth } from "./samples/depth.ts";
+import { indexing } from "./samples/indexing.ts";
 import { layout } from "./samples/layout.ts";
 import { loss } from "./samples/loss.ts";
 import { matmul } from "./samples/matmul.ts";
 import { normalization } from "./samples/normalization.ts";
 import { recurrent } from "./samples/recurrent.ts";
+import { pad } from "./samples/pad.ts";
+import { pool } from "./samples/pool.ts";
 import { reduce } from "./samples/reduce.ts";
+import { resize } from "./samples/resize.ts";
 import type { Sample } from "./samples/sample.ts";
 import { select } from "./samples/select.ts";
 
@@ -26,11 +31,16 @@ export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
   ...conv,
   ...convert,
   ...dropout,
+  ...depth,
+  ...indexing,
   ...layout,
   ...loss,
   ...matmul,
   ...normalization,
   ...recurrent,
+  ...pad,
+  ...pool,
   ...reduce,
+  ...resize,
   ...select,
 };
