@@ -27,6 +27,12 @@ export function positiveNumber(given: string): number {
   throw new InvalidArgumentError("Expected a number above 0.");
 }
 
+export function nonNegativeNumber(given: string): number {
+  const value = Number(given);
+  if (given.trim() !== "" && Number.isFinite(value) && value >= 0) return value;
+  throw new InvalidArgumentError("Expected a number from 0.");
+}
+
 export function fraction(given: string): number {
   const value = Number(given);
   if (given.trim() !== "" && value >= 0 && value < 1) return value;

@@ -1,52 +1,36 @@
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import type { AggregatorName } from "../aggregate/aggregators.ts";
-import { aggregators } from "../aggregate/aggregators.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { datasets } from "../data/list.ts";
 import { type LossName, losses } from "../losses/losses.ts";
 import { type ActivationName, activations, mlp } from "../models/mlp.ts";
 import { models } from "../models/models.ts";
 import { nodeRuntime } from "../runtime/node.ts";
-import type { SamplerName } from "../tangents/samplers.ts";
-import { samplers } from "../tangents/samplers.ts";
 import type { TrainResult } from "../train/events.ts";
 import { train } from "../train/train.ts";
 import { openDataset } from "./datasets.ts";
 import { interruptible } from "./interrupt.ts";
 import { loadModel } from "./load-model.ts";
-import {
-  addDataOptions,
-  choice,
-  fraction,
-  nearest,
-  pattern,
-  positiveNumber,
-  sizes,
-  wholeNumber,
-} from "./options.ts";
+import { addDataOptions, choice, nearest, pattern, positiveNumber, sizes, wholeNumber } from "./options.ts";
 import { reportProgress } from "./progress.ts";
 import { runFolder } from "./run-folder.ts";
+import {
+  addEstimatorOptions,
+  addOptimizerOptions,
+  type EstimatorFlags,
+  type OptimizerFlags,
+  trainingSettings,
+} from "./training-options.ts";
 
-export interface TrainFlags {
+export interface TrainFlags extends EstimatorFlags, OptimizerFlags {
   readonly model: string;
   readonly hidden: number[];
   readonly activation: ActivationName;
   readonly data: string;
   readonly dataDir?: string;
-  readonly gradient: "forward" | "exact";
-  readonly perturb: "activations" | "weights";
-  readonly sampler: SamplerName;
-  readonly rank?: number;
-  readonly tangents: number;
-  readonly tangentChunk?: number;
-  readonly shareTangents: boolean;
-  readonly aggregate: AggregatorName;
   readonly loss: LossName;
   readonly trainable?: RegExp;
   readonly output?: string;
-  readonly lr?: number;
-  readonly momentum: number;
   readonly batch: number;
   readonly epochs?: number;
   readonly steps?: number;
@@ -77,38 +61,16 @@ export function addTrainCommand(program: Command): void {
   addDataOptions(
     command,
     datasets.map((entry) => entry.name),
-  )
-    .addOption(
-      choice("--perturb <site>", "where tangents are injected", ["activations", "weights"]).default(
-        "activations",
-      ),
-    )
-    .addOption(
-      choice("--sampler <name>", "where tangents come from", Object.keys(samplers)).default("gaussian"),
-    )
-    .option("--rank <r>", "rank of low-rank tangents (default: 1)", wholeNumber(1))
-    .option("--tangents <k>", "directions a step", wholeNumber(1), 16)
-    .option("--tangent-chunk <n>", "directions computed at once (default: all)", wholeNumber(1))
-    .option("--share-tangents", "one set of directions for all examples of a batch", false)
-    .addOption(
-      choice("--aggregate <name>", "how derivatives become a gradient", Object.keys(aggregators)).default(
-        "projection",
-      ),
-    )
-    .addOption(
-      choice("--gradient <kind>", "forward, or exact as the baseline", ["forward", "exact"]).default(
-        "forward",
-      ),
-    )
+  );
+  addEstimatorOptions(command)
     .addOption(choice("--loss <name>", "loss", Object.keys(losses)).default("cross-entropy"))
     .option(
       "--trainable <regex>",
       "which stored tensors of an ONNX file are trained (default: all float ones)",
       pattern,
     )
-    .option("--output <name>", "output that the loss reads (default: the first float one)")
-    .option("--lr <x>", "learning rate (default: derived from estimator, n and k)", positiveNumber)
-    .option("--momentum <x>", "momentum of SGD", fraction, 0)
+    .option("--output <name>", "output that the loss reads (default: the first float one)");
+  addOptimizerOptions(command)
     .option("--batch <n>", "examples a step", wholeNumber(1), 64)
     .option(
       "--epochs <n>",
@@ -134,6 +96,7 @@ Examples:
   forwardgrad train                                        glyphs, activations, 16 tangents
   forwardgrad train --data mnist --epochs 5 --momentum 0.9 --out runs/mnist
   forwardgrad train --perturb weights --sampler low-rank --tangents 64 --out runs/weights
+  forwardgrad train --optimizer adam --epochs 20 --patience 3 --track-quality 100 --out runs/adam
   forwardgrad train --model my-model.onnx --trainable 'head' --data mnist --out runs/head
   forwardgrad train --out runs/mnist --data mnist --epochs 5 --momentum 0.9 --resume`,
     )
@@ -158,19 +121,10 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
       runtime,
       store: runFolder(flags.out),
       signal,
-      gradient: flags.gradient,
-      perturb: flags.perturb,
-      sampler: flags.sampler,
-      rank: flags.rank,
-      tangents: flags.tangents,
-      tangentChunk: flags.tangentChunk,
-      shareTangents: flags.shareTangents,
-      aggregate: flags.aggregate,
+      ...trainingSettings(flags),
       loss: losses[flags.loss](),
       output: flags.output,
       trainable: trainable && ((name) => trainable.test(name)),
-      learningRate: flags.lr,
-      momentum: flags.momentum,
       batch: flags.batch,
       epochs: flags.epochs,
       steps: flags.steps,
@@ -209,6 +163,9 @@ function summary(outcome: TrainOutcome): string {
   return [
     `test accuracy ${percent(outcome.testAccuracy)}, test loss ${outcome.testLoss?.toFixed(4) ?? "–"}, ` +
       `${outcome.steps} steps${outcome.secondsPerStep ? ` of ${(1000 * outcome.secondsPerStep).toFixed(1)} ms` : ""}`,
+    ...(outcome.bestStep === undefined
+      ? []
+      : [`kept: the parameters of step ${outcome.bestStep}, the best validation loss`]),
     `model: ${outcome.model}`,
   ].join("\n");
 }
