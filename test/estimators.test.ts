@@ -172,10 +172,10 @@ describe("tangents that cover the space", () => {
     const wrong: [EstimatorSettings, string][] = [
       [
         { angle: 30 },
-        "angle (30) has no effect with sampler gaussian; leave it out, or choose sampler fixed-angle",
+        "angle (--angle 30) has no effect with sampler gaussian; leave it out, or choose sampler fixed-angle",
       ],
       [{ rank: 2, perturb: "weights" }, "choose sampler low-rank"],
-      [{ within: 0.1 }, "within (0.1) has no effect with aggregate projection"],
+      [{ within: 0.1 }, "within (--within 0.1) has no effect with aggregate projection"],
       [{ aggregate: "mean", expectedLength: true }, "choose aggregate projection"],
       [{ aggregate: "max", select: "first-n" }, "choose aggregate projection"],
     ];

@@ -14,6 +14,16 @@ describe("train", () => {
     { perturb: "weights", aggregate: "sum", sampler: "low-rank" },
     { perturb: "activations", aggregate: "sum", sampler: "rademacher" },
     { gradient: "exact" },
+    { gradient: "simulated" },
+    { aggregate: "max" },
+    { perturb: "weights", aggregate: "max-normalized" },
+    { perturb: "weights", aggregate: "near-best" },
+    { perturb: "weights", aggregate: "mean-times-dimension" },
+    { aggregate: "projection", expectedLength: true, tangents: 4 },
+    { perturb: "weights", aggregate: "mean", sampler: "fixed-angle", angle: 15 },
+    { perturb: "weights", sampler: "standard-basis" },
+    { aggregate: "mean", sampler: "orthonormal", tangents: 14 },
+    { aggregate: "mean", sampler: "varying-length" },
   ] as const) {
     it(`learns with ${JSON.stringify(settings)} and the default learning rate`, async () => {
       const result = await finish({ ...settings, epochs: 40, momentum: 0.5 });

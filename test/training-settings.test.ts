@@ -97,8 +97,8 @@ describe("optimizers and schedules", () => {
 
   it("refuse settings that have no effect or make no sense", async () => {
     const wrong: [Partial<TrainOptions>, string | RegExp][] = [
-      [{ decay: 0.5 }, "decay (0.5) has no effect with schedule cosine"],
-      [{ schedule: "exponential", decayEvery: 5 }, "choose schedule step"],
+      [{ decay: 0.5 }, "decay (--decay 0.5) has no effect with schedule cosine"],
+      [{ schedule: "exponential", decayEvery: 5 }, "decayEvery (--decay-every 5) has no effect"],
       [{ plateauPatience: 3 }, "choose schedule plateau"],
       [{ clip: 0 }, "clip must be a positive number"],
       [{ patience: 0 }, "patience must be a whole number from 1"],

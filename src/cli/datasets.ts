@@ -18,6 +18,7 @@ export interface DatasetChoice {
   readonly dataFile?: string;
   readonly testFile?: string;
   readonly target?: string;
+  readonly adapter?: "lora";
   readonly ignoreColumns?: readonly string[];
   readonly categorical?: readonly string[];
   readonly arrays?: readonly string[];
@@ -103,6 +104,8 @@ async function openNamed(choice: DatasetChoice): Promise<Dataset> {
 function checkFlags(choice: DatasetChoice): void {
   for (const [name, kinds] of Object.entries(readWith)) {
     if (choice[name as keyof DatasetChoice] === undefined || kinds.includes(choice.data)) continue;
+    // There it chooses matrices.
+    if (name === "target" && choice.adapter !== undefined) continue;
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     throw new Error(
       `${flag} goes with --data ${kinds.join(", ")}, received --data ${choice.data}; leave it out.`,

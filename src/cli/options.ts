@@ -28,6 +28,12 @@ export function positiveNumber(given: string): number {
   throw new InvalidArgumentError("Expected a number above 0.");
 }
 
+export function nonNegativeNumber(given: string): number {
+  const value = Number(given);
+  if (given.trim() !== "" && Number.isFinite(value) && value >= 0) return value;
+  throw new InvalidArgumentError("Expected a number from 0.");
+}
+
 export function fraction(given: string): number {
   const value = Number(given);
   if (given.trim() !== "" && value >= 0 && value < 1) return value;
@@ -122,8 +128,8 @@ export function addDataOptions(command: Command, dataNames: readonly string[]): 
     )
     .option("--data-file <file>", "csv or npz: the file")
     .option(
-      "--target <column>",
-      "csv: the column to learn; classes, or numbers for --loss mean-squared-error",
+      "--target <text>",
+      "csv: the column to learn (classes, or numbers for --loss mean-squared-error); with --adapter: regex of the matrices",
     )
     .option("--ignore-columns <names>", "csv: columns left out", names)
     .option(

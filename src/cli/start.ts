@@ -14,6 +14,8 @@ const settings: Omit<TrainFlags, "out"> = {
   tangents: 16,
   shareTangents: false,
   lowMemory: false,
+  saveAdapter: "merged",
+  batchNorm: "frozen",
   aggregate: "projection",
   loss: "cross-entropy",
   momentum: 0.9,

@@ -1,7 +1,5 @@
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import type { AggregatorName } from "../aggregate/aggregators.ts";
-import { aggregators } from "../aggregate/aggregators.ts";
 import type { Augmentation } from "../data/augment.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { losses } from "../losses/losses.ts";
@@ -9,12 +7,11 @@ import { type ActivationName, activations } from "../models/activations.ts";
 import { mlp } from "../models/mlp.ts";
 import { models } from "../models/models.ts";
 import { nodeRuntime } from "../runtime/node.ts";
-import type { SamplerName } from "../tangents/samplers.ts";
-import { samplers } from "../tangents/samplers.ts";
 import type { TrainResult } from "../train/events.ts";
 import { modelFrom } from "../train/objective.ts";
 import { train } from "../train/train.ts";
 import { type DatasetChoice, dataNames, openDataset, targetSize } from "./datasets.ts";
+import { addImportOptions, type ImportFlags, importSettings } from "./import-options.ts";
 import { interruptible } from "./interrupt.ts";
 import { loadModel } from "./load-model.ts";
 import { knownData, lossNamed, rememberData } from "./model-data.ts";
@@ -22,35 +19,26 @@ import {
   addDataOptions,
   augmentation,
   choice,
-  fraction,
   nearest,
-  pattern,
   positiveNumber,
   sizes,
   wholeNumber,
 } from "./options.ts";
 import { reportProgress } from "./progress.ts";
 import { runFolder } from "./run-folder.ts";
+import {
+  addEstimatorOptions,
+  addOptimizerOptions,
+  type EstimatorFlags,
+  type OptimizerFlags,
+  trainingSettings,
+} from "./training-options.ts";
 
-export interface TrainFlags extends DatasetChoice {
+export interface TrainFlags extends DatasetChoice, ImportFlags, EstimatorFlags, OptimizerFlags {
   readonly model: string;
   readonly hidden: number[];
   readonly activation: ActivationName;
   readonly augment?: Augmentation;
-  readonly gradient: "forward" | "exact";
-  readonly perturb: "activations" | "weights" | "blocks";
-  readonly blocks?: RegExp;
-  readonly sampler: SamplerName;
-  readonly rank?: number;
-  readonly tangents: number;
-  readonly tangentChunk?: number;
-  readonly shareTangents: boolean;
-  readonly lowMemory: boolean;
-  readonly aggregate: AggregatorName;
-  readonly trainable?: RegExp;
-  readonly output?: string;
-  readonly lr?: number;
-  readonly momentum: number;
   readonly batch: number;
   readonly epochs?: number;
   readonly steps?: number;
@@ -78,45 +66,16 @@ export function addTrainCommand(program: Command): void {
     .addOption(
       choice("--activation <name>", "the mlp's nonlinearity", Object.keys(activations)).default("relu"),
     );
-  addDataOptions(command, dataNames)
-    .option(
-      "--augment <steps>",
-      "change training images at random: crop:4 (padding), flip, or crop:4,flip",
-      augmentation,
-    )
-    .addOption(
-      choice("--perturb <site>", "where tangents are injected", ["activations", "weights", "blocks"]).default(
-        "activations",
-      ),
-    )
-    .option("--blocks <regex>", "finds a block in a node's name (default: its first segment)", pattern)
-    .addOption(
-      choice("--sampler <name>", "where tangents come from", Object.keys(samplers)).default("gaussian"),
-    )
-    .option("--rank <r>", "rank of low-rank tangents (default: 1)", wholeNumber(1))
-    .option("--tangents <k>", "directions a step", wholeNumber(1), 16)
-    .option("--tangent-chunk <n>", "directions computed at once (default: all)", wholeNumber(1))
-    .option("--share-tangents", "one set of directions for all examples of a batch", false)
-    .option("--low-memory", "run layer by layer: memory does not grow with depth", false)
-    .addOption(
-      choice("--aggregate <name>", "how derivatives become a gradient", Object.keys(aggregators)).default(
-        "projection",
-      ),
-    )
-    .addOption(
-      choice("--gradient <kind>", "forward, or exact as the baseline", ["forward", "exact"]).default(
-        "forward",
-      ),
-    )
-    .addOption(choice("--loss <name>", "loss", Object.keys(losses)).default("cross-entropy"))
-    .option(
-      "--trainable <regex>",
-      "which stored tensors of an ONNX file are trained (default: all float ones)",
-      pattern,
-    )
-    .option("--output <name>", "output that the loss reads (default: the first float one)")
-    .option("--lr <x>", "learning rate (default: derived from estimator, n and k)", positiveNumber)
-    .option("--momentum <x>", "momentum of SGD", fraction, 0)
+  addDataOptions(command, dataNames).option(
+    "--augment <steps>",
+    "change training images at random: crop:4 (padding), flip, or crop:4,flip",
+    augmentation,
+  );
+  addImportOptions(command);
+  addEstimatorOptions(command).addOption(
+    choice("--loss <name>", "loss", Object.keys(losses)).default("cross-entropy"),
+  );
+  addOptimizerOptions(command)
     .option("--batch <n>", "examples a step", wholeNumber(1), 64)
     .option(
       "--epochs <n>",
@@ -144,7 +103,9 @@ Examples:
   forwardgrad train --perturb weights --sampler low-rank --tangents 64 --out runs/weights
   forwardgrad train --data images --data-dir photos --image-size 32 --augment crop:4,flip --out runs/photos
   forwardgrad train --data csv --data-file houses.csv --target price --loss mean-squared-error --out runs/prices
+  forwardgrad train --optimizer adam --epochs 20 --patience 3 --track-quality 100 --out runs/adam
   forwardgrad train --model my-model.onnx --trainable 'head' --data mnist --out runs/head
+  forwardgrad train --model my-model.onnx --adapter lora --rank 4 --target 'fc' --data mnist --out runs/lora
   forwardgrad train --out runs/mnist --data mnist --epochs 5 --momentum 0.9 --resume`,
     )
     .action(async (flags: TrainFlags) => {
@@ -160,7 +121,6 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
   const dataset = await openDataset(flags, loaded && knownData(loaded));
   const runtime = nodeRuntime({ threads: flags.threads });
   const model = loaded ? rememberData(loaded, namesOf(dataset)) : buildModel(flags, dataset);
-  const { trainable } = flags;
   return interruptible(async (signal) => {
     const events = train({
       model,
@@ -169,22 +129,10 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
       runtime,
       store: runFolder(flags.out),
       signal,
-      gradient: flags.gradient,
-      perturb: flags.perturb,
-      blocks: flags.blocks,
-      sampler: flags.sampler,
-      rank: flags.rank,
-      tangents: flags.tangents,
-      tangentChunk: flags.tangentChunk,
-      shareTangents: flags.shareTangents,
-      lowMemory: flags.lowMemory,
-      aggregate: flags.aggregate,
+      ...trainingSettings(flags),
+      ...importSettings(flags, flags.seed),
       loss: lossNamed(flags.loss, knownData(model)),
       augment: flags.augment,
-      output: flags.output,
-      trainable: trainable && ((name) => trainable.test(name)),
-      learningRate: flags.lr,
-      momentum: flags.momentum,
       batch: flags.batch,
       epochs: flags.epochs,
       steps: flags.steps,
@@ -230,6 +178,9 @@ function summary(outcome: TrainOutcome): string {
   return [
     `test accuracy ${percent(outcome.testAccuracy)}, test loss ${outcome.testLoss?.toFixed(4) ?? "–"}, ` +
       `${outcome.steps} steps${outcome.secondsPerStep ? ` of ${(1000 * outcome.secondsPerStep).toFixed(1)} ms` : ""}`,
+    ...(outcome.bestStep === undefined
+      ? []
+      : [`kept: the parameters of step ${outcome.bestStep}, the best validation loss`]),
     `model: ${outcome.model}`,
   ].join("\n");
 }

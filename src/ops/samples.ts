@@ -3,19 +3,18 @@ import { activation } from "./samples/activation.ts";
 import { arithmetic } from "./samples/arithmetic.ts";
 import { attention } from "./samples/attention.ts";
 import { choice } from "./samples/choice.ts";
-import { composite } from "./samples/composite.ts";
 import { conv } from "./samples/conv.ts";
 import { convert } from "./samples/convert.ts";
-import { dropout } from "./samples/dropout.ts";
 import { depth } from "./samples/depth.ts";
+import { dropout } from "./samples/dropout.ts";
 import { indexing } from "./samples/indexing.ts";
 import { layout } from "./samples/layout.ts";
 import { loss } from "./samples/loss.ts";
 import { matmul } from "./samples/matmul.ts";
 import { normalization } from "./samples/normalization.ts";
-import { recurrent } from "./samples/recurrent.ts";
 import { pad } from "./samples/pad.ts";
 import { pool } from "./samples/pool.ts";
+import { recurrent } from "./samples/recurrent.ts";
 import { reduce } from "./samples/reduce.ts";
 import { resize } from "./samples/resize.ts";
 import type { Sample } from "./samples/sample.ts";
@@ -27,7 +26,6 @@ export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
   ...arithmetic,
   ...attention,
   ...choice,
-  ...composite,
   ...conv,
   ...convert,
   ...dropout,

@@ -62,6 +62,10 @@ export interface EstimatorSettings extends AggregatorOptions {
 export interface TrainSettings extends EstimatorSettings, OptimizerOptions, ScheduleOptions {
   /** Default cross-entropy. */
   readonly loss?: Loss;
+  /** The model's input that examples feed. Default: the only one, or the first float one that is not filled. */
+  readonly input?: string;
+  /** Numbers that fill the model's other inputs, by name. */
+  readonly fill?: Readonly<Record<string, number>>;
   /** The output that the loss reads. Default: the model's first float output. */
   readonly output?: string;
   readonly trainable?: (name: string) => boolean;

@@ -24,8 +24,9 @@ export function refuseStrayOptions(
     const value = settings[name];
     const choice = chosen[setting];
     if (choice === undefined || value === undefined || value === false || choices.includes(choice)) continue;
+    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     throw new Error(
-      `${name} (${value}) has no effect with ${setting} ${choice}; leave it out, or choose ${setting} ` +
+      `${name} (--${flag} ${value}) has no effect with ${setting} ${choice}; leave it out, or choose ${setting} ` +
         `${choices.join(" or ")}.`,
     );
   }
