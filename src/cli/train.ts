@@ -2,37 +2,21 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import type { AggregatorName } from "../aggregate/aggregators.ts";
 import { aggregators } from "../aggregate/aggregators.ts";
-import type { Dataset } from "../data/dataset.ts";
 import { datasets } from "../data/list.ts";
 import { type LossName, losses } from "../losses/losses.ts";
-import { type ActivationName, activations } from "../models/activations.ts";
-import { mlp } from "../models/mlp.ts";
-import { models } from "../models/models.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import type { SamplerName } from "../tangents/samplers.ts";
 import { samplers } from "../tangents/samplers.ts";
 import type { TrainResult } from "../train/events.ts";
 import { train } from "../train/train.ts";
+import { addModelOptions, type ModelFlags, openModel } from "./build-model.ts";
 import { openDataset } from "./datasets.ts";
 import { interruptible } from "./interrupt.ts";
-import { loadModel } from "./load-model.ts";
-import {
-  addDataOptions,
-  choice,
-  fraction,
-  nearest,
-  pattern,
-  positiveNumber,
-  sizes,
-  wholeNumber,
-} from "./options.ts";
+import { addDataOptions, choice, fraction, pattern, positiveNumber, wholeNumber } from "./options.ts";
 import { reportProgress } from "./progress.ts";
 import { runFolder } from "./run-folder.ts";
 
-export interface TrainFlags {
-  readonly model: string;
-  readonly hidden: number[];
-  readonly activation: ActivationName;
+export interface TrainFlags extends ModelFlags {
   readonly data: string;
   readonly dataDir?: string;
   readonly gradient: "forward" | "exact";
@@ -51,7 +35,6 @@ export interface TrainFlags {
   readonly batch: number;
   readonly epochs?: number;
   readonly steps?: number;
-  readonly seed: number;
   readonly out: string;
   readonly resume: boolean;
   readonly allowChanges: boolean;
@@ -69,12 +52,8 @@ export interface TrainOutcome extends TrainResult {
 export function addTrainCommand(program: Command): void {
   const command = program
     .command("train")
-    .description("train a network with forward passes only and save it as an ONNX file")
-    .option("--model <name>", `${Object.keys(models).join(", ")}, or an ONNX file`, "mlp")
-    .option("--hidden <sizes>", "widths of the mlp's hidden layers", sizes, [256, 256])
-    .addOption(
-      choice("--activation <name>", "the mlp's nonlinearity", Object.keys(activations)).default("relu"),
-    );
+    .description("train a network with forward passes only and save it as an ONNX file");
+  addModelOptions(command);
   addDataOptions(
     command,
     datasets.map((entry) => entry.name),
@@ -149,7 +128,7 @@ Examples:
 export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
   const dataset = await openDataset(flags);
   const runtime = nodeRuntime({ threads: flags.threads });
-  const model = flags.model.endsWith(".onnx") ? loadModel(flags.model) : buildModel(flags, dataset);
+  const model = openModel(flags, dataset);
   const { trainable } = flags;
   return interruptible(async (signal) => {
     const events = train({
@@ -183,24 +162,6 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
     });
     const result = await reportProgress(events, flags.out);
     return result && { ...result, model: join(flags.out, "model.onnx") };
-  });
-}
-
-function buildModel(flags: TrainFlags, dataset: Dataset) {
-  if (!Object.hasOwn(models, flags.model)) {
-    const near = nearest(flags.model, Object.keys(models));
-    throw new Error(
-      `There is no model '${flags.model}'${near ? `; did you mean ${near}?` : "."} Choose one of ` +
-        `${Object.keys(models).join(", ")}, or an ONNX file (its name must end in .onnx).`,
-    );
-  }
-  return mlp({
-    input: dataset.train.shape,
-    hidden: flags.hidden,
-    outputs: dataset.classes,
-    activation: flags.activation,
-    normalization: dataset.normalization,
-    seed: flags.seed,
   });
 }
 

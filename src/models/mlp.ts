@@ -2,12 +2,15 @@ import type { Graph, Value } from "../onnx/graph.ts";
 import { type ActivationName, activations } from "./activations.ts";
 import { linear } from "./layers.ts";
 import { largestModel, type ModelOptions, normalizedInput, startNetwork, tooLarge } from "./network.ts";
+import { denormalize, type Normalization } from "./normalization.ts";
 
 export interface MlpOptions extends ModelOptions {
   /** Widths of the hidden layers. Default [256, 256]. */
   readonly hidden?: readonly number[];
   /** Default relu. */
   readonly activation?: ActivationName;
+  /** Of the targets of a regression: the model's outputs are in their units. Default: none. */
+  readonly targetNormalization?: Normalization;
 }
 
 /**
@@ -17,7 +20,7 @@ export interface MlpOptions extends ModelOptions {
  * Initialized as PyTorch's Linear: weights and biases uniform in ±1/√in.
  */
 export function mlp(options: MlpOptions): Graph {
-  const { input, hidden = [256, 256], outputs, activation = "relu" } = options;
+  const { input, hidden = [256, 256], outputs, activation = "relu", targetNormalization } = options;
   const sizes = [input.reduce((product, size) => product * size, 1), ...hidden, outputs];
   if (sizes.some((size) => !Number.isInteger(size) || size < 1)) {
     throw new Error(`mlp: layer sizes must be whole numbers from 1, received ${sizes.join("-")}.`);
@@ -35,7 +38,8 @@ export function mlp(options: MlpOptions): Graph {
     x = g.block(name, () => {
       const flat = index === 0 ? flatten(normalizedInput(network)) : x;
       const y = linear(network, flat, name, width);
-      return index + 2 < sizes.length ? activations[activation](g, y) : y;
+      if (index + 2 < sizes.length) return activations[activation](g, y);
+      return targetNormalization ? denormalize(g, y, targetNormalization) : y;
     });
   }
   return g.build({ logits: x });

@@ -3,6 +3,7 @@ import { elementCount, float32 } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { fold, type Key, keyFromSeed } from "../random/threefry.ts";
 import type { Fill } from "./initial.ts";
+import { type Normalization, normalize } from "./normalization.ts";
 
 /** What every model takes. */
 export interface ModelOptions {
@@ -15,11 +16,6 @@ export interface ModelOptions {
   readonly seed?: number;
   /** Batch size of the graph's static shapes; the file that `encodeModelFile` writes takes any. Default 1. */
   readonly batch?: number;
-}
-
-export interface Normalization {
-  readonly mean: number | readonly number[];
-  readonly standardDeviation: number | readonly number[];
 }
 
 /** A network under construction. */
@@ -60,13 +56,7 @@ export function startNetwork(name: string, options: ModelOptions): Network {
 
 /** The input, normalized as the options say; call it inside the network's first block. */
 export function normalizedInput({ g, input, options: { normalization } }: Network): Value {
-  if (!normalization) return input;
-  const { mean, standardDeviation } = normalization;
-  const perChannel = (values: number | readonly number[]) =>
-    typeof values === "number"
-      ? values
-      : g.constant(float32(values, [values.length, ...input.shape.slice(2).map(() => 1)]));
-  return g.div(g.sub(input, perChannel(mean)), perChannel(standardDeviation));
+  return normalization ? normalize(g, input, normalization) : input;
 }
 
 /**
