@@ -2,6 +2,7 @@ import { describeNode, type Node } from "../onnx/graph.ts";
 import * as activation from "./activation.ts";
 import * as arithmetic from "./arithmetic.ts";
 import * as choice from "./choice.ts";
+import * as conv from "./conv.ts";
 import * as convert from "./convert.ts";
 import * as layout from "./layout.ts";
 import * as loweredNormalization from "./lowered-normalization.ts";
@@ -15,6 +16,7 @@ const families = {
   ...activation,
   ...arithmetic,
   ...choice,
+  ...conv,
   ...convert,
   ...layout,
   ...loweredNormalization,

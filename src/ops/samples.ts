@@ -2,6 +2,7 @@ import type { OpName } from "./catalogue.ts";
 import { activation } from "./samples/activation.ts";
 import { arithmetic } from "./samples/arithmetic.ts";
 import { choice } from "./samples/choice.ts";
+import { conv } from "./samples/conv.ts";
 import { convert } from "./samples/convert.ts";
 import { layout } from "./samples/layout.ts";
 import { matmul } from "./samples/matmul.ts";
@@ -15,6 +16,7 @@ export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
   ...activation,
   ...arithmetic,
   ...choice,
+  ...conv,
   ...convert,
   ...layout,
   ...matmul,
