@@ -3,7 +3,7 @@ import { isFloat } from "../onnx/tensor.ts";
 import type { GraphBuilder } from "../ops/builder.ts";
 import { opOf } from "../ops/catalogue.ts";
 import { type ComputedNode, type Emitter, isFactored, type Op, type Tangent } from "../ops/op.ts";
-import { materialize } from "../ops/rules.ts";
+import { broadcastTangent, materialize } from "../ops/rules.ts";
 
 export interface PushforwardOptions {
   /** Values whose tangents are recorded but go no further: the rest of the graph sees zeros there. */
@@ -79,7 +79,9 @@ function addSeed(
   tangent: Tangent | undefined,
   seed: Tangent | undefined,
 ): Tangent | undefined {
-  if (!value || !seed || !tangent) return tangent ?? seed;
+  if (!value || !seed) return tangent;
+  // A seed shared by the examples of a batch may have the size 1 there, which rules do not expect.
+  if (!tangent) return isFactored(seed) ? seed : broadcastTangent(g, seed, value);
   const stacked = (given: Tangent) => (isFactored(given) ? materialize(g, given, value.shape) : given);
   return g.emit("Add", [stacked(tangent), stacked(seed)]);
 }

@@ -1,27 +1,35 @@
 import { describeNode, type Node } from "../onnx/graph.ts";
 import * as activation from "./activation.ts";
 import * as arithmetic from "./arithmetic.ts";
+import * as attention from "./attention.ts";
 import * as choice from "./choice.ts";
 import * as conv from "./conv.ts";
 import * as convert from "./convert.ts";
+import * as dropout from "./dropout.ts";
 import * as layout from "./layout.ts";
+import * as loss from "./loss.ts";
 import * as loweredNormalization from "./lowered-normalization.ts";
 import * as matmul from "./matmul.ts";
 import * as normalization from "./normalization.ts";
 import type { Op } from "./op.ts";
+import * as recurrent from "./recurrent.ts";
 import * as reduce from "./reduce.ts";
 import * as select from "./select.ts";
 
 const families = {
   ...activation,
   ...arithmetic,
+  ...attention,
   ...choice,
   ...conv,
   ...convert,
+  ...dropout,
   ...layout,
+  ...loss,
   ...loweredNormalization,
   ...matmul,
   ...normalization,
+  ...recurrent,
   ...reduce,
   ...select,
 };

@@ -44,7 +44,9 @@ function groupSizes(node: NodeView) {
 
 /** (x − μ)/√(σ² + ε) over the last axis, by the runtime's fused kernel. */
 function standardized(g: Emitter, x: Value, epsilon: number): Value {
-  return g.emit("LayerNormalization", [x, g.constant(tensorOf(x.dtype, [1], [1]))], { axis: -1, epsilon });
+  // Of full size, because a scale that is broadcast takes twice the time; expanded, which keeps files small.
+  const ones = g.emit("Expand", [g.scalar(x.dtype, 1), x.shape.slice(-1)]);
+  return g.emit("LayerNormalization", [x, ones], { axis: -1, epsilon });
 }
 
 /** Each channel of each example standardized by its own mean and variance, then s x̂ + b. */

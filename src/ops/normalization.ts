@@ -1,5 +1,5 @@
 import { describeNode, float, int, type Value } from "../onnx/graph.ts";
-import { dtypeFromNumber, toNumbers } from "../onnx/tensor.ts";
+import { dtypeFromNumber } from "../onnx/tensor.ts";
 import {
   type ComputedNode,
   type Emitter,
@@ -155,7 +155,7 @@ export const LayerNormalization: Op = {
   jvp: (g, node, [dx, dscale, dbias]) => {
     const axes = trailingAxes(node);
     const unit = standardize(g, required(node, 0), axes, epsilonOf(node));
-    const through = dx && standardTangent(g, unit, dx, axes, scaledRate(g, node, unit));
+    const through = dx && standardTangent(g, unit, dx, axes, g.emit("Mul", [unit.rate, required(node, 1)]));
     const bias = dbias && align(g, dbias, node, 2);
     const [, mean, rate] = node.outputs;
     const ofRate =
@@ -177,7 +177,7 @@ export const RMSNormalization: Op = {
   jvp: (g, node, [dx, dscale]) => {
     const axes = trailingAxes(node);
     const unit = toUnit(g, required(node, 0), axes, epsilonOf(node));
-    const through = dx && unitTangent(g, unit, dx, axes, scaledRate(g, node, unit));
+    const through = dx && unitTangent(g, unit, dx, axes, g.emit("Mul", [unit.rate, required(node, 1)]));
     return [affineTangent(g, node, unit, through?.tangent, dscale, undefined)];
   },
 };
@@ -200,11 +200,4 @@ function affineTangent(
   const gain = dscale && g.emit("Mul", [align(g, dscale, node, 1), unit.values]);
   const terms = [through, gain, dbias].filter((term) => term !== undefined);
   return broadcastTangent(g, sum(g, terms), output(node));
-}
-
-/** r s; a scale of ones (in lowered group normalization) is left out. */
-function scaledRate(g: Emitter, node: ComputedNode, unit: Unit): Value {
-  const scale = node.constant(1);
-  if (scale && toNumbers(scale).every((value) => value === 1)) return unit.rate;
-  return g.emit("Mul", [unit.rate, required(node, 1)]);
 }

@@ -3,10 +3,12 @@ import { activation } from "./samples/activation.ts";
 import { arithmetic } from "./samples/arithmetic.ts";
 import { choice } from "./samples/choice.ts";
 import { conv } from "./samples/conv.ts";
+import { composite } from "./samples/composite.ts";
 import { convert } from "./samples/convert.ts";
 import { layout } from "./samples/layout.ts";
 import { matmul } from "./samples/matmul.ts";
 import { normalization } from "./samples/normalization.ts";
+import { recurrent } from "./samples/recurrent.ts";
 import { reduce } from "./samples/reduce.ts";
 import type { Sample } from "./samples/sample.ts";
 import { select } from "./samples/select.ts";
@@ -17,10 +19,12 @@ export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
   ...arithmetic,
   ...choice,
   ...conv,
+  ...composite,
   ...convert,
   ...layout,
   ...matmul,
   ...normalization,
+  ...recurrent,
   ...reduce,
   ...select,
 };

@@ -1,6 +1,6 @@
 """Tiny models exported by PyTorch to onnx/, each with its losses, derivatives and gradients in float64 beside it.
 
-    python test/goldens/export.py
+    python test/goldens/export.py [names of files]
 
 Parameters are named and shaped as the ONNX initializers are: exporters rename them, and store the weight of a Linear
 transposed when its input has three dimensions. Every file is run by onnxruntime at two batch sizes and compared with
@@ -9,9 +9,11 @@ PyTorch. Stack traces and other metadata of the exporters are removed, because t
 
 import contextlib
 import io
+import sys
 import logging
 import tempfile
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +23,9 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from golden import FOLDER, Random, tensor, write
+from golden import FOLDER, Random, tensor, tensors, write
 
 K, BATCH = 2, 4
 ONNX = FOLDER / "onnx"
@@ -108,6 +111,61 @@ class Embedding(nn.Module):
         return self.layer(self.embedding(tokens).mean(1))
 
 
+class Norms(nn.Module):
+    """Four normalizations, and a dropout that does nothing in evaluation."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer1, self.layer2 = nn.Linear(8, 24), nn.Linear(24, 3)
+        self.batch, self.group = nn.BatchNorm1d(24), nn.GroupNorm(2, 6)
+        self.instance, self.norm = nn.InstanceNorm1d(6, affine=True), nn.LayerNorm(24)
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, x):
+        x = self.dropout(torch.tanh(self.batch(torch.tanh(self.layer1(x)))))
+        channels = x.reshape(-1, 6, 4)
+        mixed = self.instance(channels) + torch.tanh(self.group(channels))
+        return self.layer2(self.norm(mixed.reshape(-1, 24)))
+
+
+class Attention(nn.Module):
+    """One causal self-attention with two heads, a residual, and a layer normalization before it."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.queries, self.keys = nn.LayerNorm(8), nn.Linear(8, 8), nn.Linear(8, 8, bias=False)
+        self.values, self.layer = nn.Linear(8, 8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        normed = self.norm(x)
+        heads = lambda value: value.unflatten(-1, (2, 4)).transpose(1, 2)
+        q, k, v = heads(self.queries(normed)), heads(self.keys(normed)), heads(self.values(normed))
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).flatten(2)
+        return self.layer((x + mixed).mean(1))
+
+
+class Lstm(nn.Module):
+    """The last step of both directions of an LSTM over a short sequence."""
+
+    def __init__(self):
+        super().__init__()
+        self.recurrent, self.layer = nn.LSTM(3, 4, batch_first=True, bidirectional=True), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.layer(self.recurrent(x)[0][:, -1])
+
+
+class Gru(nn.Module):
+    """The final state of a GRU."""
+
+    def __init__(self):
+        super().__init__()
+        self.recurrent, self.layer = nn.GRU(3, 4, batch_first=True), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.layer(self.recurrent(x)[1][0])
+
+
 def normal(*shape):
     return lambda random, batch: random.normal(batch, *shape)
 
@@ -135,6 +193,14 @@ FILES = {
     "tied-dynamo18": (Tied, normal(6), 18, True),
     "embedding-opset13": (Embedding, tokens, 13, False),
     "embedding-dynamo18": (Embedding, tokens, 18, True),
+    "norms-opset13": (Norms, normal(8), 13, False),
+    "norms-opset17": (Norms, normal(8), 17, False),
+    "norms-dynamo21": (Norms, normal(8), 21, True),
+    "lstm-opset17": (Lstm, normal(5, 3), 17, False),
+    "lstm-dynamo18": (Lstm, normal(5, 3), 18, True),
+    "gru-opset13": (Gru, normal(5, 3), 13, False),
+    "gru-dynamo18": (Gru, normal(5, 3), 18, True),
+    "attention-dynamo23": (Attention, normal(5, 8), 23, True),
 }
 
 
@@ -148,6 +214,10 @@ def initialize(module, random):
                 parameter.copy_(1 + random.normal(*parameter.shape, scale=0.3).float())
             else:
                 parameter.copy_(random.normal(*parameter.shape, scale=1 if parameter.dim() == 2 else 0.3))
+        for name, statistic in module.named_buffers():
+            if statistic.is_floating_point():
+                drawn = random.normal(*statistic.shape, scale=0.3)
+                statistic.copy_(drawn.abs() + 0.5 if "var" in name else drawn)
 
 
 def export(module, example, opset, dynamo):
@@ -194,20 +264,43 @@ def save(name, model, external):
     return path
 
 
+def forms(module):
+    """Ways in which initializers hold parameters: what they hold, whether transposed, and the function."""
+    for name, parameter in module.named_parameters():
+        yield name, False, lambda values, name=name: values[name]
+        if parameter.dim() == 2:
+            yield name, True, lambda values, name=name: values[name].T
+    for name, layer in module.named_modules():
+        if isinstance(layer, nn.RNNBase):
+            gates = {"RNN_TANH": [0], "LSTM": [0, 3, 1, 2], "GRU": [1, 0, 2]}[layer.mode]
+            for kinds in [["weight_ih"], ["weight_hh"], ["bias_ih", "bias_hh"]]:
+                yield f"{name}.{'+'.join(kinds)}", False, partial(stacked, name, layer, gates, kinds)
+
+
+def stacked(name, layer, gates, kinds, values):
+    """The parameters of all directions, with the gates in ONNX's order: PyTorch's gates[0], gates[1], …"""
+    suffixes = ["_l0", "_l0_reverse"] if layer.bidirectional else ["_l0"]
+    ordered = lambda value: value.unflatten(0, (len(gates), -1))[gates].flatten(0, 1)
+    return torch.stack([
+        torch.cat([ordered(values[f"{name}.{kind}{suffix}"]) for kind in kinds]) for suffix in suffixes
+    ])  # fmt: skip
+
+
 def origins(model, module):
-    """Initializer → the parameter it holds, and whether transposed; and the float initializers that hold none."""
-    found, constants = {}, []
+    """Initializer → what it holds, whether transposed, and the function; and the float initializers that hold none."""
+    found, constants, numbers = {}, [], 0
+    parameters = dict(module.named_parameters())
     for initializer in model.graph.initializer:
         value = torch.from_numpy(numpy_helper.to_array(initializer).copy())
-        for source, parameter in module.named_parameters():
-            if torch.equal(value, parameter):
-                found[initializer.name] = (source, False)
-            elif parameter.dim() == 2 and torch.equal(value, parameter.T):
-                found[initializer.name] = (source, True)
+        for source, transposed, form in forms(module):
+            held = form(parameters)
+            if torch.equal(value.flatten(), held.flatten()):
+                found[initializer.name] = (source, transposed, lambda v, f=form, s=value.shape: f(v).reshape(s))
+                numbers += value.numel()
         if initializer.name not in found and value.is_floating_point():
             constants.append(initializer.name)
-    sources = sorted(source for source, _ in found.values())
-    assert sources == sorted(name for name, _ in module.named_parameters()), f"initializers hold {sources}"
+    expected = sum(parameter.numel() for parameter in parameters.values())
+    assert numbers == expected, f"initializers hold {numbers} of {expected} numbers: {found}"
     return found, constants
 
 
@@ -236,17 +329,17 @@ def golden(name, model_class, sample, opset, dynamo):
     logits = lambda values: torch.func.functional_call(module, values, (inputs,))
     losses = lambda values: F.cross_entropy(logits(values), labels, reduction="none")
     along = [{source: tangent[i] for source, tangent in drawn.items()} for i in range(K)]
-    derivatives = torch.stack([torch.func.jvp(losses, (parameters,), (tangent,))[1] for tangent in along])
+    # Forward mode knows only this way of computing attention.
+    with sdpa_kernel(SDPBackend.MATH):
+        derivatives = torch.stack([torch.func.jvp(losses, (parameters,), (tangent,))[1] for tangent in along])
     gradients = torch.func.grad(lambda values: losses(values).mean())(parameters)
-    stored = lambda values: {
-        name: tensor(values[source].mT if transposed else values[source])
-        for name, (source, transposed) in found.items()
-    }
+    stored = lambda values: {name: form(values) for name, (_, _, form) in found.items()}
+    tangents = [stored(tangent) for tangent in along]
     return {
         "opset": opset,
         "input": "input",
         "output": "logits",
-        "origins": {name: {"source": source, "transposed": flag} for name, (source, flag) in found.items()},
+        "origins": {name: {"source": source, "transposed": flag} for name, (source, flag, _) in found.items()},
         "constants": constants,
         "inputs": tensor(inputs),
         "labels": tensor(labels),
@@ -254,10 +347,10 @@ def golden(name, model_class, sample, opset, dynamo):
         "loss": losses(parameters).mean().item(),
         "losses": tensor(losses(parameters)),
         "k": K,
-        "weightTangents": stored(drawn),
+        "weightTangents": tensors({name: torch.stack([tangent[name] for tangent in tangents]) for name in found}),
         "weightDerivatives": tensor(derivatives.mean(1)),
         "weightDerivativesPerExample": tensor(derivatives),
-        "gradients": stored(gradients),
+        "gradients": tensors(stored(gradients)),
     }
 
 
@@ -269,4 +362,6 @@ logging.disable(logging.WARNING)
 warnings.simplefilter("ignore")
 ONNX.mkdir(exist_ok=True)
 for name, arguments in FILES.items():
+    if sys.argv[1:] and name not in sys.argv[1:]:
+        continue
     write(f"onnx/{name}.golden.json", golden(name, *arguments))
