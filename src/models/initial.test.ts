@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Graph } from "../onnx/graph.ts";
+import { convnet } from "./convnet.ts";
 import { mlp } from "./mlp.ts";
 import { mlpMixer } from "./mlp-mixer.ts";
+import { resnet18 } from "./resnet18.ts";
 import { vit } from "./vit.ts";
 
 const mnist = { input: [1, 28, 28], outputs: 10 };
@@ -55,6 +57,30 @@ describe("first values", () => {
     expectUniform(values(graph, "layer1.bias"), 1 / 28);
     expectUniform(values(graph, "layer2.weight"), 1 / Math.sqrt(512));
   });
+
+  it("Conv: weights and biases uniform in ±1/√fanIn", () => {
+    const graph = convnet({ ...mnist, architecture: "Conv16,3-Conv32,5--F-FC" });
+    expectUniform(values(graph, "block1.0.weight"), 1 / 3);
+    expectUniform(values(graph, "block1.1.weight"), 1 / 20);
+    expectUniform(values(graph, "block1.1.bias"), 1 / 20);
+    expectUniform(values(graph, "block2.1.weight"), 1 / Math.sqrt(32 * 22 * 22));
+  });
+
+  for (const norm of ["batch", "group"] as const)
+    it(`resnet18 with ${norm} normalization: those of torchvision's`, () => {
+      const graph = resnet18({ ...mnist, norm, width: 16 });
+      expectNormal(values(graph, "conv1.weight"), Math.sqrt(2 / (16 * 49)));
+      expectNormal(values(graph, "layer2.0.conv1.weight"), Math.sqrt(2 / (32 * 9)));
+      expectNormal(values(graph, "layer4.0.downsample.0.weight"), Math.sqrt(2 / 128));
+      expectUniform(values(graph, "fc.weight"), 1 / Math.sqrt(128));
+      for (const name of ["bn1", "layer1.1.bn2", "layer3.0.downsample.1"]) {
+        expectAll(values(graph, `${name}.weight`), 1);
+        expectAll(values(graph, `${name}.bias`), 0);
+        if (norm === "group") continue;
+        expectAll(values(graph, `${name}.running_mean`), 0);
+        expectAll(values(graph, `${name}.running_var`), 1);
+      }
+    });
 
   it("vit: those of torchvision's VisionTransformer", () => {
     const graph = vit({ ...mnist, layers: 1 });

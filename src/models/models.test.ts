@@ -2,14 +2,19 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import type { Graph } from "../onnx/graph.ts";
 import { elementCount } from "../onnx/tensor.ts";
+import { convnet } from "./convnet.ts";
+import { lenet5 } from "./lenet5.ts";
 import { mlp } from "./mlp.ts";
 import { mlpMixer } from "./mlp-mixer.ts";
 import { models } from "./models.ts";
 import type { ModelOptions } from "./network.ts";
+import { resnet18 } from "./resnet18.ts";
 import { vit } from "./vit.ts";
 
 const mnist = { input: [1, 28, 28], outputs: 10 };
 const cifar = { input: [3, 32, 32], outputs: 10 };
+
+const normalization = { mean: 0.1, standardDeviation: 0.3 };
 
 const count = (graph: Graph) =>
   graph.parameters.reduce((total, name) => total + elementCount(graph.values.get(name)?.shape ?? []), 0);
@@ -21,6 +26,13 @@ describe("numbers of parameters", () => {
     ["784-256-256-10", () => mlp({ ...mnist, hidden: [256, 256] }), 269_322],
     ["784-1024-1024-10", () => mlp({ ...mnist, hidden: [1024, 1024] }), 1_863_690],
     ["784-4096-4096-10", () => mlp({ ...mnist, hidden: [4096, 4096] }), 20_037_642],
+    ["lenet5, MNIST", () => lenet5(mnist), 61_706],
+    ["lenet5, CIFAR-10", () => lenet5(cifar), 62_006],
+    ["resnet18, MNIST", () => resnet18(mnist), 11_175_370],
+    ["resnet18, CIFAR-10", () => resnet18(cifar), 11_181_642],
+    ["resnet18 with groups, CIFAR-10", () => resnet18({ ...cifar, norm: "group" }), 11_181_642],
+    // 8·9 + 8 + 8·26²·32 + 32 + 320 + 10
+    ["convnet, MNIST", () => convnet({ ...mnist, architecture: "Conv8,3-ReLU--F-FC32-ReLU--FC10" }), 173_498],
     ["vit, MNIST", () => vit(mnist), 3_183_114],
     ["vit, CIFAR-10", () => vit(cifar), 3_195_146],
     // 49 tokens of 128: 16·128 + 128 + 4 (2·256 + 2·49·64 + 64 + 49 + 2·128·512 + 512 + 128) + 256 + 1290
@@ -42,7 +54,7 @@ describe.each(Object.entries(models))("%s", (name, model) => {
   });
 
   it("consists of named blocks, each a stretch of its own with parameters in it", () => {
-    const { nodes, parameters } = build({ ...mnist, normalization: { mean: 0.1, standardDeviation: 0.3 } });
+    const { nodes, parameters } = build({ ...mnist, normalization });
     const own = nodes.filter((node) => node.name !== "logits/output");
     const order = own.map((node) => {
       expect(node.name).toContain("/");
@@ -76,7 +88,7 @@ describe.each(Object.entries(models))("%s", (name, model) => {
     const seen = new Map<string, string>();
     for (const parameter of graph.parameters) {
       const data = values(graph, parameter);
-      if (new Set(data).size === 1) continue;
+      if (data.every((value) => value === data[0])) continue;
       // Scaled to the first number, so that equal streams show under different spreads.
       const start = [...data.slice(1, 6)].map((value) => (value / (data[0] as number)).toFixed(3)).join();
       expect(seen.get(start), `${parameter} repeats a stream`).toBeUndefined();

@@ -154,6 +154,14 @@ def convnet(net, x, outputs):
     return net.linear(x, "block4.0", outputs)
 
 
+def strided_convnet(net, x, outputs):
+    """Conv3,3,2,1-GELU--Conv4,3,2-Tanh--F-FC6-ReLU--FC"""
+    x = F.gelu(net.conv(x, "block1.0", 3, 3, 2, 1))
+    x = torch.tanh(net.conv(x, "block2.0", 4, 3, 2))
+    x = net.relu(net.linear(x.flatten(1), "block3.1", 6))
+    return net.linear(x, "block4.0", outputs)
+
+
 def resnet18(net, x, width, outputs, norm, groups=None):
     normalize = net.batch_norm if norm == "batch" else lambda x, name: net.group_norm(x, name, groups(x.shape[1]))
     x = net.relu(normalize(net.conv(x, "conv1", width, 7, 2, 3, bias=False), "bn1"))
@@ -332,6 +340,9 @@ def small_entries():
             {"channels": [2, 3], "hidden": [7, 5], "pooling": pooling, "activation": activation, "padding": 2},
         )
     yield small("convnet", "convnet", convnet, [2, 16, 16], {"architecture": convnet.__doc__})
+    yield small(
+        "convnet without pools", "convnet", strided_convnet, [2, 14, 10], {"architecture": strided_convnet.__doc__}
+    )
     yield small(
         "resnet18 batch", "resnet18", lambda n, x, o: resnet18(n, x, 2, o, "batch"), [1, 16, 16], {"width": 2}
     )
