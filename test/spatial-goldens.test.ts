@@ -75,12 +75,18 @@ describe("spatial ops equal PyTorch's float64", () => {
       });
     });
 
-    it(`${golden.name}: the derivative's derivative`, async () => {
-      const derivative = derivativeGraph(graph, stacked, 2, "output");
-      const report = await checkDerivatives(derivative, { evaluate: run, feeds: { ...feeds, ...tangents } });
-      expect(report.forwardError).toBeLessThan(1e-2);
-      expect(report.transposeError).toBeLessThan(1e-5);
-    });
+    // Differences cannot be taken on ties.
+    if (!golden.op.endsWith("MaxPool")) {
+      it(`${golden.name}: the derivative's derivative`, async () => {
+        const derivative = derivativeGraph(graph, stacked, 2, "output");
+        const report = await checkDerivatives(derivative, {
+          evaluate: run,
+          feeds: { ...feeds, ...tangents },
+        });
+        expect(report.forwardError).toBeLessThan(1e-2);
+        expect(report.transposeError).toBeLessThan(1e-5);
+      });
+    }
 
     const { factored } = golden;
     if (!factored) continue;

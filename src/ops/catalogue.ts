@@ -6,6 +6,7 @@ import * as choice from "./choice.ts";
 import * as conv from "./conv.ts";
 import * as convert from "./convert.ts";
 import * as dropout from "./dropout.ts";
+import * as indexing from "./indexing.ts";
 import * as layout from "./layout.ts";
 import * as loss from "./loss.ts";
 import * as loweredNormalization from "./lowered-normalization.ts";
@@ -13,6 +14,7 @@ import * as matmul from "./matmul.ts";
 import * as normalization from "./normalization.ts";
 import type { Op } from "./op.ts";
 import * as recurrent from "./recurrent.ts";
+import * as pool from "./pool.ts";
 import * as reduce from "./reduce.ts";
 import * as select from "./select.ts";
 
@@ -24,12 +26,14 @@ const families = {
   ...conv,
   ...convert,
   ...dropout,
+  ...indexing,
   ...layout,
   ...loss,
   ...loweredNormalization,
   ...matmul,
   ...normalization,
   ...recurrent,
+  ...pool,
   ...reduce,
   ...select,
 };

@@ -5,10 +5,12 @@ import { choice } from "./samples/choice.ts";
 import { conv } from "./samples/conv.ts";
 import { composite } from "./samples/composite.ts";
 import { convert } from "./samples/convert.ts";
+import { indexing } from "./samples/indexing.ts";
 import { layout } from "./samples/layout.ts";
 import { matmul } from "./samples/matmul.ts";
 import { normalization } from "./samples/normalization.ts";
 import { recurrent } from "./samples/recurrent.ts";
+import { pool } from "./samples/pool.ts";
 import { reduce } from "./samples/reduce.ts";
 import type { Sample } from "./samples/sample.ts";
 import { select } from "./samples/select.ts";
@@ -21,10 +23,12 @@ export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
   ...conv,
   ...composite,
   ...convert,
+  ...indexing,
   ...layout,
   ...matmul,
   ...normalization,
   ...recurrent,
+  ...pool,
   ...reduce,
   ...select,
 };

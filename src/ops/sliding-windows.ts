@@ -15,6 +15,8 @@ export interface SlidingWindow {
   readonly dilation: number;
   /** Padding in front of the input. */
   readonly before: number;
+  /** Padding behind the input. */
+  readonly behind: number;
   /**
    * Padding behind the last place that a window covers; where it is negative, so many places at the end of the input
    * are covered by no window.
@@ -40,14 +42,14 @@ export function slidingWindows(node: NodeView, sizes: readonly number[]): Slidin
     const stride = strides[axis] as number;
     const dilation = dilations[axis] as number;
     const span = (size - 1) * dilation + 1;
-    const [before, end] = padding(node, axis, pads, { input, span, size, stride });
-    const steps = (input + before + end - span) / stride;
+    const [before, behind] = padding(node, axis, pads, { input, span, size, stride });
+    const steps = (input + before + behind - span) / stride;
     let output = (isCeil ? Math.ceil(steps) : Math.floor(steps)) + 1;
     // A window that would start behind the input and the front padding is left out.
     if (isCeil && (output - 1) * stride >= input + before) output -= 1;
     if (output < 1) {
       throw new Error(
-        `${describeNode(node.node)}: a window of ${span} places does not fit into ${input + before + end} ` +
+        `${describeNode(node.node)}: a window of ${span} places does not fit into ${input + before + behind} ` +
           `(axis ${axis + 2} of ${formatShape(node.inputs[0]?.shape ?? [])} with its padding); give it larger inputs, ` +
           "smaller kernels or more padding.",
       );
@@ -59,6 +61,7 @@ export function slidingWindows(node: NodeView, sizes: readonly number[]): Slidin
       stride,
       dilation,
       before,
+      behind,
       after: (output - 1) * stride + span - before - input,
     };
   });
@@ -113,6 +116,7 @@ export function transposedWindows(node: NodeView, sizes: readonly number[]): Sli
   const extra = listed(node, "output_padding", spatial, sizes, 0);
   const wanted = intsAttribute(node.node, "output_shape")?.slice(-spatial.length);
   const mode = stringAttribute(node.node, "auto_pad", "NOTSET");
+  const isPadded = mode !== "VALID";
   return spatial.map((output, axis) => {
     const size = sizes[axis] as number;
     const stride = strides[axis] as number;
@@ -120,20 +124,21 @@ export function transposedWindows(node: NodeView, sizes: readonly number[]): Sli
     const covered = (output - 1) * stride + (size - 1) * dilation + 1;
     const full = covered + (extra[axis] as number);
     const target = wanted?.[axis] ?? (mode.startsWith("SAME") ? output * stride : undefined);
-    let before = mode === "VALID" ? 0 : (pads[axis] as number);
-    let input = full - before - (mode === "VALID" ? 0 : (pads[axis + spatial.length] as number));
+    let before = isPadded ? (pads[axis] as number) : 0;
+    let behind = isPadded ? (pads[axis + spatial.length] as number) : 0;
     if (target !== undefined) {
       const total = Math.max(0, full - target);
       before = mode === "SAME_UPPER" ? Math.floor(total / 2) : Math.ceil(total / 2);
-      input = wanted ? target : full - total;
+      behind = total - before;
     }
+    const input = wanted ? (target as number) : full - before - behind;
     if (input < 1) {
       throw new Error(
         `${describeNode(node.node)}: its padding takes away all ${full} places along axis ${axis + 2} of its output; ` +
           "lower the padding.",
       );
     }
-    return { input, output, size, stride, dilation, before, after: covered - before - input };
+    return { input, output, size, stride, dilation, before, behind, after: covered - before - input };
   });
 }
 
