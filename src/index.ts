@@ -32,9 +32,15 @@ export { type LossName, losses } from "./losses/losses.ts";
 export { meanSquaredError } from "./losses/mean-squared-error.ts";
 // models
 export { type ActivationName, activations } from "./models/activations.ts";
+export { type ConvnetOptions, convnet } from "./models/convnet.ts";
+export { type Lenet5Options, lenet5 } from "./models/lenet5.ts";
 export { type MlpOptions, mlp } from "./models/mlp.ts";
+export { type MlpMixerOptions, mlpMixer } from "./models/mlp-mixer.ts";
 export { type ModelName, models } from "./models/models.ts";
 export type { ModelOptions } from "./models/network.ts";
+export type { Normalization } from "./models/normalization.ts";
+export { type Resnet18Options, resnet18 } from "./models/resnet18.ts";
+export { type VitOptions, vit } from "./models/vit.ts";
 // onnx: graphs and files
 export { type Binding, bindInputs, hasOpenBatch } from "./onnx/bind.ts";
 export {

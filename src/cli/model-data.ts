@@ -26,6 +26,11 @@ const entries = {
   targetNormalization: ["forwardgrad.targets", z.object({ mean: numbers, standardDeviation: numbers })],
 } as const;
 
+/** What a dataset knows of its columns and classes. */
+export function namesOf({ columns, classNames }: Dataset): KnownData {
+  return { columns, classNames };
+}
+
 /** Writes into a model's metadata what is known of its data. */
 export function rememberData(model: Model, data: KnownData): Model {
   const texts: Record<string, string> = {};

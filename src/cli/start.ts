@@ -5,8 +5,6 @@ import { runTraining, type TrainFlags, type TrainOutcome } from "./train.ts";
 /** The defaults of `train`, with enough epochs and momentum for a good result within a minute. */
 const settings: Omit<TrainFlags, "out"> = {
   model: "mlp",
-  hidden: [256, 256],
-  activation: "relu",
   data: "glyphs",
   gradient: "forward",
   perturb: "activations",

@@ -1,29 +1,17 @@
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import type { Augmentation } from "../data/augment.ts";
-import type { Dataset } from "../data/dataset.ts";
 import { losses } from "../losses/losses.ts";
-import { type ActivationName, activations } from "../models/activations.ts";
-import { mlp } from "../models/mlp.ts";
-import { models } from "../models/models.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import type { TrainResult } from "../train/events.ts";
-import { modelFrom } from "../train/objective.ts";
 import { train } from "../train/train.ts";
-import { type DatasetChoice, dataNames, openDataset, targetSize } from "./datasets.ts";
+import { addModelOptions, buildModel, type ModelFlags, refuseShapeFlags } from "./build-model.ts";
+import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
 import { addImportOptions, type ImportFlags, importSettings } from "./import-options.ts";
 import { interruptible } from "./interrupt.ts";
 import { loadModel } from "./load-model.ts";
-import { knownData, lossNamed, rememberData } from "./model-data.ts";
-import {
-  addDataOptions,
-  augmentation,
-  choice,
-  nearest,
-  positiveNumber,
-  sizes,
-  wholeNumber,
-} from "./options.ts";
+import { knownData, lossNamed, namesOf, rememberData } from "./model-data.ts";
+import { addDataOptions, augmentation, choice, positiveNumber, wholeNumber } from "./options.ts";
 import { reportProgress } from "./progress.ts";
 import { runFolder } from "./run-folder.ts";
 import {
@@ -34,15 +22,11 @@ import {
   trainingSettings,
 } from "./training-options.ts";
 
-export interface TrainFlags extends DatasetChoice, ImportFlags, EstimatorFlags, OptimizerFlags {
-  readonly model: string;
-  readonly hidden: number[];
-  readonly activation: ActivationName;
+export interface TrainFlags extends ModelFlags, DatasetChoice, ImportFlags, EstimatorFlags, OptimizerFlags {
   readonly augment?: Augmentation;
   readonly batch: number;
   readonly epochs?: number;
   readonly steps?: number;
-  readonly seed: number;
   readonly out: string;
   readonly resume: boolean;
   readonly allowChanges: boolean;
@@ -60,12 +44,8 @@ export interface TrainOutcome extends TrainResult {
 export function addTrainCommand(program: Command): void {
   const command = program
     .command("train")
-    .description("train a network with forward passes only and save it as an ONNX file")
-    .option("--model <name>", `${Object.keys(models).join(", ")}, or an ONNX file`, "mlp")
-    .option("--hidden <sizes>", "widths of the mlp's hidden layers", sizes, [256, 256])
-    .addOption(
-      choice("--activation <name>", "the mlp's nonlinearity", Object.keys(activations)).default("relu"),
-    );
+    .description("train a network with forward passes only and save it as an ONNX file");
+  addModelOptions(command);
   addDataOptions(command, dataNames).option(
     "--augment <steps>",
     "change training images at random: crop:4 (padding), flip, or crop:4,flip",
@@ -120,6 +100,7 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
   const loaded = flags.model.endsWith(".onnx") ? loadModel(flags.model) : undefined;
   const dataset = await openDataset(flags, loaded && knownData(loaded));
   const runtime = nodeRuntime({ threads: flags.threads });
+  if (loaded) refuseShapeFlags(flags, "an ONNX file", []);
   const model = loaded ? rememberData(loaded, namesOf(dataset)) : buildModel(flags, dataset);
   return interruptible(async (signal) => {
     const events = train({
@@ -145,31 +126,6 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
     const result = await reportProgress(events, flags.out);
     return result && { ...result, model: join(flags.out, "model.onnx") };
   });
-}
-
-function buildModel(flags: TrainFlags, dataset: Dataset) {
-  if (!Object.hasOwn(models, flags.model)) {
-    const near = nearest(flags.model, Object.keys(models));
-    throw new Error(
-      `There is no model '${flags.model}'${near ? `; did you mean ${near}?` : "."} Choose one of ` +
-        `${Object.keys(models).join(", ")}, or an ONNX file (its name must end in .onnx).`,
-    );
-  }
-  const targetNormalization = flags.loss === "mean-squared-error" ? dataset.targetNormalization : undefined;
-  const graph = mlp({
-    input: dataset.train.shape,
-    hidden: flags.hidden,
-    outputs: dataset.classes || targetSize(dataset),
-    activation: flags.activation,
-    normalization: dataset.normalization,
-    targetNormalization,
-    seed: flags.seed,
-  });
-  return rememberData(modelFrom(graph), { ...namesOf(dataset), targetNormalization });
-}
-
-function namesOf({ columns, classNames }: Dataset) {
-  return { columns, classNames };
 }
 
 function summary(outcome: TrainOutcome): string {

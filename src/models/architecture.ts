@@ -1,4 +1,5 @@
 import type { ActivationName } from "./activations.ts";
+import type { PoolMode, Window } from "./layers.ts";
 
 /** One operation of an architecture text, and where it stands there. */
 export interface Operation {
@@ -9,18 +10,12 @@ export interface Operation {
 }
 
 type Kind =
-  | { readonly op: "convolution"; readonly channels: number; readonly window: Window }
-  | { readonly op: "pool"; readonly mode: "max" | "average"; readonly window: Window }
+  | { readonly op: "convolution"; readonly channels: number; readonly window: Required<Window> }
+  | { readonly op: "pool"; readonly mode: PoolMode; readonly window: Required<Window> }
   | { readonly op: "activation"; readonly name: ActivationName }
   | { readonly op: "flatten" }
   /** Without a width: as many outputs as the data has classes. */
   | { readonly op: "linear"; readonly width?: number };
-
-export interface Window {
-  readonly kernel: number;
-  readonly stride: number;
-  readonly padding: number;
-}
 
 const activationsByText: Readonly<Record<string, ActivationName>> = {
   relu: "relu",
@@ -113,7 +108,7 @@ function windowOf(
   stride: number | undefined,
   padding: number | undefined,
   defaultStride: number | undefined,
-): Window | undefined {
+): Required<Window> | undefined {
   const window = { kernel: kernel ?? 0, stride: stride ?? defaultStride ?? 1, padding: padding ?? 0 };
   return window.kernel >= 1 && window.stride >= 1 ? window : undefined;
 }

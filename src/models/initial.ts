@@ -26,6 +26,14 @@ export function glorotUniform(fanIn: number, fanOut: number): Fill {
   return uniform(Math.sqrt(6 / (fanIn + fanOut)));
 }
 
+/**
+ * Normal with variance 2 / fanOut: PyTorch's kaiming_normal for ReLU with mode fan_out, as torchvision's ResNets use it
+ * (He et al., ICCV 2015, eq. 14).
+ */
+export function heNormal(fanOut: number): Fill {
+  return normal(Math.sqrt(2 / fanOut));
+}
+
 /** Normal with mean 0. */
 export function normal(standardDeviation: number): Fill {
   return (key, data) => fillNormal(key, 0, data, standardDeviation);

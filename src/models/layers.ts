@@ -1,4 +1,5 @@
 import type { Value } from "../onnx/graph.ts";
+import { float32 } from "../onnx/tensor.ts";
 import { fold } from "../random/threefry.ts";
 import { constant, type Fill, scaledUniform } from "./initial.ts";
 import type { Network } from "./network.ts";
@@ -33,6 +34,85 @@ export function linear(
 export function affine({ g }: Network, x: Value, weight: Value, bias: Value): Value {
   if (x.shape.length === 2) return g.gemm(x, weight, bias, { transB: 1 });
   return g.add(g.matMul(x, g.transpose(weight, { perm: [1, 0] })), bias);
+}
+
+/** A square window that moves over both image axes. */
+export interface Window {
+  readonly kernel: number;
+  /** Default 1. */
+  readonly stride?: number;
+  /** Zeros added at each edge. Default 0. */
+  readonly padding?: number;
+}
+
+/**
+ * x [batch, in, height, width] → [batch, channels, …], with `<name>.weight` [channels, in, kernel, kernel] and, unless
+ * `bias` is false, `<name>.bias` [channels].
+ */
+export function convolution(
+  network: Network,
+  x: Value,
+  name: string,
+  channels: number,
+  window: Window,
+  initial: { readonly weight?: Fill; readonly bias?: Fill | false } = {},
+): Value {
+  const { kernel } = window;
+  const before = x.shape[1] as number;
+  const key = network.layerKey();
+  const fill = scaledUniform(before * kernel * kernel);
+  const shape = [channels, before, kernel, kernel];
+  const weight = network.parameter(`${name}.weight`, shape, initial.weight ?? fill, fold(key, 0));
+  const bias =
+    initial.bias === false
+      ? undefined
+      : network.parameter(`${name}.bias`, [channels], initial.bias ?? fill, fold(key, 1));
+  return network.g.conv(x, weight, bias, windowAttributes(window));
+}
+
+/** The largest or the mean of each window; zeros in the padding count for the mean, as in PyTorch. */
+export function pool({ g }: Network, x: Value, mode: PoolMode, window: Window): Value {
+  const attributes = windowAttributes(window);
+  return mode === "max"
+    ? g.maxPool(x, attributes)
+    : g.averagePool(x, { ...attributes, count_include_pad: 1 });
+}
+
+export type PoolMode = "max" | "average";
+
+function windowAttributes({ kernel, stride = 1, padding = 0 }: Window) {
+  return {
+    kernel_shape: [kernel, kernel],
+    strides: [stride, stride],
+    pads: [padding, padding, padding, padding],
+  };
+}
+
+/**
+ * Each channel of x [batch, channels, …] standardized by statistics that are not trained, `<name>.running_mean` (zeros)
+ * and `<name>.running_var` (ones), then scaled by `<name>.weight` (ones) and shifted by `<name>.bias` (zeros).
+ */
+export function batchNorm(network: Network, x: Value, name: string): Value {
+  const channels = x.shape[1] as number;
+  const [weight, bias] = scaleAndShift(network, name, channels);
+  const statistic = (suffix: string, value: number) =>
+    network.g.buffer(`${name}.${suffix}`, float32(new Float32Array(channels).fill(value)));
+  return network.g.batchNormalization(
+    x,
+    weight,
+    bias,
+    statistic("running_mean", 0),
+    statistic("running_var", 1),
+  );
+}
+
+/**
+ * Each example's groups of channels standardized by their own statistics, then scaled by `<name>.weight` (ones) and
+ * shifted by `<name>.bias` (zeros), both [channels].
+ */
+export function groupNorm(network: Network, x: Value, name: string, groups: number): Value {
+  const [weight, bias] = scaleAndShift(network, name, x.shape[1] as number);
+  return network.g.groupNormalization(x, weight, bias, { num_groups: groups });
 }
 
 /** Standardizes the last axis: x [..., width] → [..., width], with `<name>.weight` (ones) and `<name>.bias` (zeros). */

@@ -42,7 +42,8 @@ export function mlp(options: MlpOptions): Graph {
     x = g.block(name, () => {
       const flat = index === 0 ? flatten(normalizedInput(network)) : x;
       const y = linear(network, flat, name, width);
-      return index + 2 < sizes.length ? activations[activation](g, y) : y;
+      if (index + 2 < sizes.length) return activations[activation](g, y);
+      return y;
     });
   }
   return finishNetwork(network, x);

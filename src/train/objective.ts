@@ -84,9 +84,20 @@ export function modelFrom(model: Uint8Array | Model | Graph): Model {
   return "proto" in model ? model : decodeModel(encodeModelFile(model), { source: `model '${model.name}'` });
 }
 
-/** A graph from the builder as a model file: open batch axis, everything but the parameters as Constant nodes. */
+/**
+ * A graph from the builder as a model file: open batch axis, everything but the parameters and BatchNormalization's
+ * running statistics as Constant nodes.
+ */
 export function encodeModelFile(graph: Graph): Uint8Array<ArrayBuffer> {
-  return encodeGraph(graph, { openBatch: true, constantNodes: true });
+  const stored = { ...graph, parameters: [...graph.parameters, ...runningStatistics(graph)] };
+  return encodeGraph(stored, { openBatch: true, constantNodes: true });
+}
+
+/** Names of the values that BatchNormalization nodes read as running mean and variance. */
+function runningStatistics(graph: Graph): Set<string> {
+  return new Set(
+    graph.nodes.flatMap(({ op, inputs }) => (op === "BatchNormalization" ? inputs.slice(3) : [])),
+  );
 }
 
 /**
@@ -196,9 +207,7 @@ function trainableParameters(
   output: string,
   { trainable, frozen }: Pick<ObjectiveOptions, "trainable" | "frozen">,
 ): string[] {
-  const statistics = new Set(
-    graph.nodes.flatMap(({ op, inputs }) => (op === "BatchNormalization" ? inputs.slice(3) : [])),
-  );
+  const statistics = runningStatistics(graph);
   const reached = new Set([output]);
   for (const node of [...graph.nodes].reverse()) {
     if (!node.outputs.some((name) => reached.has(name)) || !isDifferentiable(node, graph)) continue;

@@ -154,6 +154,14 @@ def convnet(net, x, outputs):
     return net.linear(x, "block4.0", outputs)
 
 
+def strided_convnet(net, x, outputs):
+    """Conv3,3,2,1-GELU--Conv4,3,2-Tanh--F-FC6-ReLU--FC"""
+    x = F.gelu(net.conv(x, "block1.0", 3, 3, 2, 1))
+    x = torch.tanh(net.conv(x, "block2.0", 4, 3, 2))
+    x = net.relu(net.linear(x.flatten(1), "block3.1", 6))
+    return net.linear(x, "block4.0", outputs)
+
+
 def resnet18(net, x, width, outputs, norm, groups=None):
     normalize = net.batch_norm if norm == "batch" else lambda x, name: net.group_norm(x, name, groups(x.shape[1]))
     x = net.relu(normalize(net.conv(x, "conv1", width, 7, 2, 3, bias=False), "bn1"))
@@ -333,10 +341,13 @@ def small_entries():
         )
     yield small("convnet", "convnet", convnet, [2, 16, 16], {"architecture": convnet.__doc__})
     yield small(
-        "resnet18 batch", "resnet18", lambda n, x, o: resnet18(n, x, 2, o, "batch"), [1, 16, 16], {"width": 2}
+        "convnet without pools", "convnet", strided_convnet, [2, 14, 10], {"architecture": strided_convnet.__doc__}
     )
     yield small(
-        "resnet18 group", "resnet18", lambda n, x, o: resnet18(n, x, 2, o, "group", lambda channels: 1), [1, 16, 16],
+        "resnet18 batch", "resnet18", lambda n, x, o: resnet18(n, x, 2, o, "batch"), [1, 12, 12], {"width": 2}
+    )
+    yield small(
+        "resnet18 group", "resnet18", lambda n, x, o: resnet18(n, x, 2, o, "group", lambda channels: 1), [1, 12, 12],
         {"width": 2, "norm": "group", "groups": 1},
     )
     sizes = {"patch": 4, "layers": 2, "heads": 2, "width": 6, "mlp": 8}
