@@ -3,11 +3,18 @@ import { activation } from "./samples/activation.ts";
 import { arithmetic } from "./samples/arithmetic.ts";
 import { choice } from "./samples/choice.ts";
 import { convert } from "./samples/convert.ts";
+import { einsum } from "./samples/einsum.ts";
+import { generate } from "./samples/generate.ts";
+import { indexing } from "./samples/indexing.ts";
 import { layout } from "./samples/layout.ts";
+import { logic } from "./samples/logic.ts";
 import { matmul } from "./samples/matmul.ts";
+import { ranking } from "./samples/ranking.ts";
 import { reduce } from "./samples/reduce.ts";
+import { rounding } from "./samples/rounding.ts";
 import type { Sample } from "./samples/sample.ts";
 import { select } from "./samples/select.ts";
+import { trigonometric } from "./samples/trigonometric.ts";
 
 /** At least one sample for every op of the catalogue; a test fails where one is missing. */
 export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
@@ -15,8 +22,15 @@ export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
   ...arithmetic,
   ...choice,
   ...convert,
+  ...einsum,
+  ...generate,
+  ...indexing,
   ...layout,
+  ...logic,
   ...matmul,
+  ...ranking,
   ...reduce,
+  ...rounding,
   ...select,
+  ...trigonometric,
 };
