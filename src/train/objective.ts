@@ -6,7 +6,7 @@ import { type Graph, getValue, initializersToInputs, type Node, prune } from "..
 import { type DType, isFloat, type Tensor } from "../onnx/tensor.ts";
 import { opOf } from "../ops/catalogue.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
-import { probe } from "../runtime/probe.ts";
+import { type ProbeOptions, probe } from "../runtime/probe.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { checkMemory } from "./memory.ts";
 
@@ -120,7 +120,7 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
 /** The model's graph with static shapes, in the emitted opset. */
 export async function importGraph(
   model: Model,
-  options: Binding & { readonly runtime: Runtime },
+  options: ProbeOptions & { readonly runtime: Runtime },
 ): Promise<Graph> {
   for (const node of model.nodes) opOf(node, model.opset);
   checkPrecision(model);

@@ -1,6 +1,6 @@
 """Tiny models exported by PyTorch to onnx/, each with its losses, derivatives and gradients in float64 beside it.
 
-    python test/goldens/export.py
+    python test/goldens/export.py [name...]
 
 Parameters are named and shaped as the ONNX initializers are: exporters rename them, and store the weight of a Linear
 transposed when its input has three dimensions. Every file is run by onnxruntime at two batch sizes and compared with
@@ -10,6 +10,7 @@ PyTorch. Stack traces and other metadata of the exporters are removed, because t
 import contextlib
 import io
 import logging
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -108,6 +109,23 @@ class Embedding(nn.Module):
         return self.layer(self.embedding(tokens).mean(1))
 
 
+class Choices(nn.Module):
+    """Products by einsum, masked below the diagonal; running sums, the largest of them, and norms over an axis."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer1, self.layer2, self.layer3 = nn.Linear(4, 6), nn.Linear(6, 6), nn.Linear(6, 3)
+
+    def forward(self, x):
+        x = self.layer1(x)
+        scores = F.hardswish(torch.einsum("bid,bjd->bij", x, x).tril())
+        sums = self.layer2(torch.tanh(torch.einsum("bij,bjd->bid", scores, x) / 8)).cumsum(1)
+        best, places = sums.topk(3, dim=1)
+        picked = torch.gather(F.mish(x), 1, places) + best.repeat(1, 2, 1)[:, 2:5]
+        norms = torch.linalg.vector_norm(picked, dim=1) + torch.logsumexp(picked, 1) + picked.amin(1) + best.prod(1)
+        return self.layer3(torch.atan(norms))
+
+
 def normal(*shape):
     return lambda random, batch: random.normal(batch, *shape)
 
@@ -133,6 +151,8 @@ FILES = {
     "chunk-opset17": (Chunk, normal(5, 4), 17, False),
     "tied-opset17": (Tied, normal(6), 17, False),
     "tied-dynamo18": (Tied, normal(6), 18, True),
+    "choices-opset17": (Choices, normal(5, 4), 17, False),
+    "choices-dynamo18": (Choices, normal(5, 4), 18, True),
     "embedding-opset13": (Embedding, tokens, 13, False),
     "embedding-dynamo18": (Embedding, tokens, 18, True),
 }
@@ -268,5 +288,5 @@ def single(values):
 logging.disable(logging.WARNING)
 warnings.simplefilter("ignore")
 ONNX.mkdir(exist_ok=True)
-for name, arguments in FILES.items():
-    write(f"onnx/{name}.golden.json", golden(name, *arguments))
+for name in sys.argv[1:] or FILES:
+    write(f"onnx/{name}.golden.json", golden(name, *FILES[name]))
