@@ -74,7 +74,9 @@ function report(outcomes: readonly Outcome[], runtimeName: string): string {
     `13 or 24 and were run as that. At ${moved.length} the test's own inputs hold a kink, a tie, a NaN or an infinity, and`,
     "derivatives were compared beside them.",
     ...(coarse.length > 0
-      ? [`In ${coarse.length} a float64 kernel of ONNX Runtime rounds to float32: ${listOps(coarse)}.`]
+      ? [
+          `${coarse.length} run in float64 too, but agree only within the bounds of float32: ${listOps(coarse)}.`,
+        ]
       : []),
     "",
     ...section("Differing", of("wrong")),
