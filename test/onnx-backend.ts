@@ -308,7 +308,10 @@ function moved(tensor: Tensor, { shrink, spread }: Move): Tensor {
   return tensorOf(tensor.dtype, numbers, tensor.shape);
 }
 
-/** Runs with one session for each graph, freed at the end. */
+/**
+ * Runs with one session for each graph, freed at the end. Graphs stay as they are, because ONNX Runtime's optimizer
+ * rounds factors of float64 products to float32 (it fuses Mul into MatMul).
+ */
 async function withSessions<Result>(
   runtime: Runtime,
   use: (evaluate: Evaluate) => Promise<Result>,
@@ -316,7 +319,8 @@ async function withSessions<Result>(
   const sessions = new Map<Graph, Session>();
   try {
     return await use(async (graph, feeds) => {
-      const session = sessions.get(graph) ?? (await runtime.createSession(encodeGraph(graph)));
+      const session =
+        sessions.get(graph) ?? (await runtime.createSession(encodeGraph(graph), { optimize: false }));
       sessions.set(graph, session);
       return session.run(feeds);
     });
