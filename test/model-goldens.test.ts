@@ -89,7 +89,10 @@ function checksOfAnySize(golden: ModelGolden): void {
 }
 
 function product(a: Float32Array | undefined, b: Float32Array | undefined): number {
-  return (a ?? new Float32Array()).reduce((total: number, value, place) => total + value * (b?.[place] as number), 0);
+  return (a ?? new Float32Array()).reduce(
+    (total: number, value, place) => total + value * (b?.[place] as number),
+    0,
+  );
 }
 
 /** d_i of the mean loss, from those of the examples. */

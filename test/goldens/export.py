@@ -1,6 +1,6 @@
 """Tiny models exported by PyTorch to onnx/, each with its losses, derivatives and gradients in float64 beside it.
 
-    python test/goldens/export.py [names of files]
+    python test/goldens/export.py [name...]
 
 Parameters are named and shaped as the ONNX initializers are: exporters rename them, and store the weight of a Linear
 transposed when its input has three dimensions. Every file is run by onnxruntime at two batch sizes and compared with
@@ -9,8 +9,8 @@ PyTorch. Stack traces and other metadata of the exporters are removed, because t
 
 import contextlib
 import io
-import sys
 import logging
+import sys
 import tempfile
 import warnings
 from functools import partial
@@ -166,6 +166,23 @@ class Gru(nn.Module):
         return self.layer(self.recurrent(x)[1][0])
 
 
+class Choices(nn.Module):
+    """Products by einsum, masked below the diagonal; running sums, the largest of them, and norms over an axis."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer1, self.layer2, self.layer3 = nn.Linear(4, 6), nn.Linear(6, 6), nn.Linear(6, 3)
+
+    def forward(self, x):
+        x = self.layer1(x)
+        scores = F.hardswish(torch.einsum("bid,bjd->bij", x, x).tril())
+        sums = self.layer2(torch.tanh(torch.einsum("bij,bjd->bid", scores, x) / 8)).cumsum(1)
+        best, places = sums.topk(3, dim=1)
+        picked = torch.gather(F.mish(x), 1, places) + best.repeat(1, 2, 1)[:, 2:5]
+        norms = torch.linalg.vector_norm(picked, dim=1) + torch.logsumexp(picked, 1) + picked.amin(1) + best.prod(1)
+        return self.layer3(torch.atan(norms))
+
+
 def normal(*shape):
     return lambda random, batch: random.normal(batch, *shape)
 
@@ -191,6 +208,8 @@ FILES = {
     "chunk-opset17": (Chunk, normal(5, 4), 17, False),
     "tied-opset17": (Tied, normal(6), 17, False),
     "tied-dynamo18": (Tied, normal(6), 18, True),
+    "choices-opset17": (Choices, normal(5, 4), 17, False),
+    "choices-dynamo18": (Choices, normal(5, 4), 18, True),
     "embedding-opset13": (Embedding, tokens, 13, False),
     "embedding-dynamo18": (Embedding, tokens, 18, True),
     "norms-opset13": (Norms, normal(8), 13, False),
@@ -361,7 +380,5 @@ def single(values):
 logging.disable(logging.WARNING)
 warnings.simplefilter("ignore")
 ONNX.mkdir(exist_ok=True)
-for name, arguments in FILES.items():
-    if sys.argv[1:] and name not in sys.argv[1:]:
-        continue
-    write(f"onnx/{name}.golden.json", golden(name, *arguments))
+for name in sys.argv[1:] or FILES:
+    write(f"onnx/{name}.golden.json", golden(name, *FILES[name]))
