@@ -13,15 +13,27 @@ export { type AggregatorName, aggregators } from "./aggregate/aggregators.ts";
 export { expectedProjectionCosine } from "./aggregate/expected-cosine.ts";
 export { projection } from "./aggregate/projection.ts";
 // data
+export { type Augmentation, formatAugmentation, parseAugmentation } from "./data/augment.ts";
 export { epochOrder, readBatch, splitValidation } from "./data/batches.ts";
+export { cifar10, parseCifar10 } from "./data/cifar10.ts";
+export type { Column } from "./data/columns.ts";
 export { checkExamples, type Dataset, type DatasetEntry, type Examples } from "./data/dataset.ts";
 export { type DownloadOptions, downloadStore } from "./data/download.ts";
 export { type GlyphOptions, glyphs } from "./data/glyphs.ts";
 export { gunzip } from "./data/gzip.ts";
 export { parseIdx } from "./data/idx.ts";
+export { decodeImage, type Picture } from "./data/image.ts";
+export { type ImageFolderOptions, imageFolder } from "./data/image-folder.ts";
 export { datasetNamed, datasets } from "./data/list.ts";
+export { type MatArray, parseMat } from "./data/mat.ts";
 export { mnist } from "./data/mnist.ts";
-export type { FileCache, FileStore } from "./data/store.ts";
+export { measureNormalization } from "./data/normalization.ts";
+export { type NpyArray, parseNpy } from "./data/npy.ts";
+export { type NpzOptions, npzDataset, readNpz } from "./data/npz.ts";
+export { splitTest } from "./data/split.ts";
+export type { FileCache, FileStore, ListedFiles, SourceFile } from "./data/store.ts";
+export { svhn } from "./data/svhn.ts";
+export { type TableOptions, tableDataset } from "./data/table.ts";
 // linalg
 export { logGamma } from "./linalg/log-gamma.ts";
 // losses
@@ -29,10 +41,11 @@ export { binaryCrossEntropy } from "./losses/binary-cross-entropy.ts";
 export { type CrossEntropyOptions, crossEntropy, ignoredLabel } from "./losses/cross-entropy.ts";
 export { attachLoss, type Loss } from "./losses/loss.ts";
 export { type LossName, losses } from "./losses/losses.ts";
-export { meanSquaredError } from "./losses/mean-squared-error.ts";
+export { type MeanSquaredErrorOptions, meanSquaredError } from "./losses/mean-squared-error.ts";
 // models
 export { type ActivationName, activations, type MlpOptions, mlp } from "./models/mlp.ts";
 export { type ModelName, models } from "./models/models.ts";
+export { denormalize, type Normalization, normalize } from "./models/normalization.ts";
 // onnx: graphs and files
 export { type Binding, bindInputs, hasOpenBatch } from "./onnx/bind.ts";
 export {
@@ -56,6 +69,7 @@ export {
   string,
   type Value,
 } from "./onnx/graph.ts";
+export { metadataOf, withMetadata } from "./onnx/metadata.ts";
 export { printModel } from "./onnx/print.ts";
 export {
   type DType,
