@@ -13,15 +13,27 @@ export { type AggregatorName, aggregators } from "./aggregate/aggregators.ts";
 export { expectedProjectionCosine } from "./aggregate/expected-cosine.ts";
 export { type ProjectionOptions, projection } from "./aggregate/projection.ts";
 // data
+export { type Augmentation, formatAugmentation, parseAugmentation } from "./data/augment.ts";
 export { epochOrder, readBatch, splitValidation } from "./data/batches.ts";
+export { cifar10, parseCifar10 } from "./data/cifar10.ts";
+export type { Column } from "./data/columns.ts";
 export { checkExamples, type Dataset, type DatasetEntry, type Examples } from "./data/dataset.ts";
 export { type DownloadOptions, downloadStore } from "./data/download.ts";
 export { type GlyphOptions, glyphs } from "./data/glyphs.ts";
 export { gunzip } from "./data/gzip.ts";
 export { parseIdx } from "./data/idx.ts";
+export { decodeImage, type Picture } from "./data/image.ts";
+export { type ImageFolderOptions, imageFolder } from "./data/image-folder.ts";
 export { datasetNamed, datasets } from "./data/list.ts";
+export { type MatArray, parseMat } from "./data/mat.ts";
 export { mnist } from "./data/mnist.ts";
-export type { FileCache, FileStore } from "./data/store.ts";
+export { measureNormalization } from "./data/normalization.ts";
+export { type NpyArray, parseNpy } from "./data/npy.ts";
+export { type NpzOptions, npzDataset, readNpz } from "./data/npz.ts";
+export { splitTest } from "./data/split.ts";
+export type { FileCache, FileStore, ListedFiles, SourceFile } from "./data/store.ts";
+export { svhn } from "./data/svhn.ts";
+export { type TableOptions, tableDataset } from "./data/table.ts";
 // linalg
 export { logGamma } from "./linalg/log-gamma.ts";
 // losses
@@ -29,7 +41,7 @@ export { binaryCrossEntropy } from "./losses/binary-cross-entropy.ts";
 export { type CrossEntropyOptions, crossEntropy, ignoredLabel } from "./losses/cross-entropy.ts";
 export { attachLoss, type Loss } from "./losses/loss.ts";
 export { type LossName, losses } from "./losses/losses.ts";
-export { meanSquaredError } from "./losses/mean-squared-error.ts";
+export { type MeanSquaredErrorOptions, meanSquaredError } from "./losses/mean-squared-error.ts";
 // models
 export { type ActivationName, activations } from "./models/activations.ts";
 export { type ConvnetOptions, convnet } from "./models/convnet.ts";
@@ -38,7 +50,7 @@ export { type MlpOptions, mlp } from "./models/mlp.ts";
 export { type MlpMixerOptions, mlpMixer } from "./models/mlp-mixer.ts";
 export { type ModelName, models } from "./models/models.ts";
 export type { ModelOptions } from "./models/network.ts";
-export type { Normalization } from "./models/normalization.ts";
+export { denormalize, type Normalization, normalize } from "./models/normalization.ts";
 export { type Resnet18Options, resnet18 } from "./models/resnet18.ts";
 export { type VitOptions, vit } from "./models/vit.ts";
 // onnx: graphs and files
@@ -64,6 +76,7 @@ export {
   string,
   type Value,
 } from "./onnx/graph.ts";
+export { metadataOf, withMetadata } from "./onnx/metadata.ts";
 export { printModel } from "./onnx/print.ts";
 export {
   type DType,

@@ -1,5 +1,5 @@
-import * as z from "zod";
-import type { Dataset } from "../data/dataset.ts";
+import type { Column } from "../data/columns.ts";
+import type { Dataset, Normalization } from "../data/dataset.ts";
 import type { Loss } from "../losses/loss.ts";
 import { type LossName, losses } from "../losses/losses.ts";
 import { meanSquaredError } from "../losses/mean-squared-error.ts";
@@ -9,21 +9,11 @@ import { metadataOf, withMetadata } from "../onnx/metadata.ts";
 /** What a model file says about the data that it was trained on, so that other data can be read the same way. */
 export type KnownData = Pick<Dataset, "columns" | "classNames" | "targetNormalization">;
 
-const numbers = z.union([z.number(), z.array(z.number())]);
-
-/** Keys in the file's metadata, with what their JSON holds. */
+/** Keys in the file's metadata, with what their JSON must be. */
 const entries = {
-  columns: [
-    "forwardgrad.columns",
-    z.array(
-      z.union([
-        z.object({ name: z.string(), kind: z.literal("number") }),
-        z.object({ name: z.string(), kind: z.literal("category"), categories: z.array(z.string()) }),
-      ]),
-    ),
-  ],
-  classNames: ["forwardgrad.classes", z.array(z.string())],
-  targetNormalization: ["forwardgrad.targets", z.object({ mean: numbers, standardDeviation: numbers })],
+  columns: ["forwardgrad.columns", isColumns],
+  classNames: ["forwardgrad.classes", isStrings],
+  targetNormalization: ["forwardgrad.targets", isNormalization],
 } as const;
 
 /** What a dataset knows of its columns and classes. */
@@ -46,17 +36,14 @@ export function rememberData(model: Model, data: KnownData): Model {
  */
 export function knownData(model: Model): KnownData {
   const texts = metadataOf(model);
-  const read = <Result>([key, schema]: readonly [string, z.ZodType<Result>]): Result | undefined => {
+  const read = <Result>([key, isResult]: readonly [string, (value: unknown) => value is Result]) => {
     const text = texts[key];
     if (text === undefined) return undefined;
-    try {
-      return schema.parse(JSON.parse(text));
-    } catch (cause) {
-      throw new Error(
-        `${model.source}: the metadata '${key}' is not what forwardgrad writes; train the model again, or remove the entry.`,
-        { cause },
-      );
-    }
+    const value = parsed(text);
+    if (isResult(value)) return value;
+    throw new Error(
+      `${model.source}: the metadata '${key}' is not what forwardgrad writes; train the model again, or remove the entry.`,
+    );
   };
   return {
     columns: read(entries.columns),
@@ -70,4 +57,38 @@ export function lossNamed(name: LossName, { targetNormalization }: KnownData): L
   return name === "mean-squared-error"
     ? meanSquaredError({ scale: targetNormalization?.standardDeviation })
     : losses[name]();
+}
+
+/** Undefined where the text is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
+
+function isColumns(value: unknown): value is Column[] {
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (column) =>
+        isObject(column) &&
+        typeof column.name === "string" &&
+        (column.kind === "number" || (column.kind === "category" && isStrings(column.categories))),
+    )
+  );
+}
+
+function isNormalization(value: unknown): value is Normalization {
+  const isNumbers = (numbers: unknown) => [numbers].flat().every((number) => typeof number === "number");
+  return isObject(value) && isNumbers(value.mean) && isNumbers(value.standardDeviation);
 }
