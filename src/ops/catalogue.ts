@@ -13,8 +13,8 @@ import * as loweredNormalization from "./lowered-normalization.ts";
 import * as matmul from "./matmul.ts";
 import * as normalization from "./normalization.ts";
 import type { Op } from "./op.ts";
-import * as recurrent from "./recurrent.ts";
 import * as pool from "./pool.ts";
+import * as recurrent from "./recurrent.ts";
 import * as reduce from "./reduce.ts";
 import * as select from "./select.ts";
 

@@ -344,10 +344,10 @@ def small_entries():
         "convnet without pools", "convnet", strided_convnet, [2, 14, 10], {"architecture": strided_convnet.__doc__}
     )
     yield small(
-        "resnet18 batch", "resnet18", lambda n, x, o: resnet18(n, x, 2, o, "batch"), [1, 16, 16], {"width": 2}
+        "resnet18 batch", "resnet18", lambda n, x, o: resnet18(n, x, 2, o, "batch"), [1, 12, 12], {"width": 2}
     )
     yield small(
-        "resnet18 group", "resnet18", lambda n, x, o: resnet18(n, x, 2, o, "group", lambda channels: 1), [1, 16, 16],
+        "resnet18 group", "resnet18", lambda n, x, o: resnet18(n, x, 2, o, "group", lambda channels: 1), [1, 12, 12],
         {"width": 2, "norm": "group", "groups": 1},
     )
     sizes = {"patch": 4, "layers": 2, "heads": 2, "width": 6, "mlp": 8}
