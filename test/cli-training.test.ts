@@ -40,7 +40,7 @@ describe("training flags", () => {
       aggregate: "near-best",
       within: 0.3,
       trackQuality: 10,
-      learningRate: 0.001,
+      learningRate: 0.003,
     });
     const quality = metrics(out).filter((line) => line.kind === "quality");
     expect(quality.map((line) => line.step)).toEqual([10, 20, 30]);

@@ -28,11 +28,13 @@ export function derivativesAlong(set: TangentSet, gradients: Gradients, derivati
 function bilinear(u: Float32Array, matrix: Float32Array, w: Float32Array, rank: number): number {
   const columns = w.length / rank;
   let total = 0;
-  for (let place = 0; place < matrix.length; place++) {
-    const [i, j] = [Math.floor(place / columns), place % columns];
-    let product = 0;
-    for (let a = 0; a < rank; a++) product += (u[i * rank + a] as number) * (w[j * rank + a] as number);
-    total += (matrix[place] as number) * product;
+  for (let i = 0; i < u.length / rank; i++) {
+    for (let a = 0; a < rank; a++) {
+      let product = 0;
+      for (let j = 0; j < columns; j++)
+        product += (matrix[i * columns + j] as number) * (w[j * rank + a] as number);
+      total += (u[i * rank + a] as number) * product;
+    }
   }
   return total;
 }
