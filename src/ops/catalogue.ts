@@ -20,7 +20,6 @@ import type { Op } from "./op.ts";
 import * as pad from "./pad.ts";
 import * as pool from "./pool.ts";
 import * as ranking from "./ranking.ts";
-import * as pool from "./pool.ts";
 import * as recurrent from "./recurrent.ts";
 import * as reduce from "./reduce.ts";
 import * as resize from "./resize.ts";
