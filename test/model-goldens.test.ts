@@ -31,8 +31,9 @@ function open(golden: ModelGolden): Promise<GoldenCase> {
   return found;
 }
 
-// ‖d − d*‖ / ‖d*‖ against PyTorch's float64.
-const bound = 1e-4;
+// ‖d − d*‖ / ‖d*‖ against PyTorch's float64: of results of one float32 pass, and after solving for coefficients.
+const bound = 1e-5;
+const solvedBound = 1e-4;
 
 function checksOfAnySize(golden: ModelGolden): void {
   it(`${golden.name}: parameters by their names in PyTorch, and the same numbers in them`, async () => {
@@ -162,7 +163,7 @@ describe("small models", () => {
       const estimator = await createEstimator(objective, { tangents: Math.ceil(1.2 * size) });
       const { gradients } = await estimator.estimate(feeds, keyFromSeed(1));
       await estimator.release();
-      expect(relativeError(inOrder(golden, gradients), unpack(golden.gradient))).toBeLessThan(bound);
+      expect(relativeError(inOrder(golden, gradients), unpack(golden.gradient))).toBeLessThan(solvedBound);
     });
 
     it(`${golden.name}: the derivatives along all unit directions are the exact gradient`, async () => {

@@ -43,7 +43,8 @@ type NodeCase = typeof node extends fc.Arbitrary<infer T> ? T : never;
 function build({ axes, autoPad, op, isCeil, countsPadding, group }: NodeCase) {
   const isConv = op.startsWith("Conv");
   const isSame = autoPad.startsWith("SAME");
-  // What ONNX Runtime takes: SAME without dilations and with strides up to the kernel; pools padded by less than it.
+  // What ONNX Runtime takes: SAME without dilations and with strides up to the kernel; pools padded by less than it;
+  // output padding below the stride.
   const windows = axes.map((each) => ({
     ...each,
     dilation: isSame ? 1 : each.dilation,
@@ -64,6 +65,11 @@ function build({ axes, autoPad, op, isCeil, countsPadding, group }: NodeCase) {
     ...(isConv
       ? { group: int(group) }
       : { kernel_shape: ints(sizes), ceil_mode: int(isCeil && isPadded ? 1 : 0) }),
+    ...(op === "ConvTranspose" && isPadded
+      ? {
+          output_padding: ints(windows.map(({ stride, extra }) => Math.min(extra, stride - 1))),
+        }
+      : {}),
     ...(op === "AveragePool" ? { count_include_pad: int(countsPadding ? 1 : 0) } : {}),
   };
   const feeds: Record<string, Tensor> = { x: numbers([2, 4, ...inputs]) };
