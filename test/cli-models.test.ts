@@ -40,7 +40,9 @@ describe("train --model", () => {
     expect(fails("--width", "16")).toContain(
       "--width belongs to resnet18, vit, mlp-mixer; the model mlp takes",
     );
-    expect(fails("--model", "some.onnx", "--norm", "group")).toContain("an ONNX file takes none");
+    expect(fails("--model", "some.onnx", "--norm", "group")).toContain(
+      "an ONNX file takes none of the flags that shape a model",
+    );
     expect(fails("--model", "convnet", "--architecture", "Conv4-F-FC")).toContain("\n  Conv4-F-FC\n  ^^^^^");
   });
 });
