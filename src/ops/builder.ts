@@ -147,9 +147,11 @@ export class GraphBuilder implements Emitter {
     while (names.at(-1) === "") names.pop();
     const name = options.name ?? this.#freshName(`${this.#path}${op}`);
     const count = options.outputs ?? 1;
-    const outputs = Array.from({ length: count }, (_, index) =>
-      this.#freshName(count > 1 ? `${name}/${index}` : name),
-    );
+    const outputs = Array.from({ length: count }, (_, index) => {
+      if (count > 1) return this.#freshName(`${name}/${index}`);
+      // A name that was made for this node is free for its value too.
+      return options.name === undefined ? name : this.#freshName(name);
+    });
     const bare = { name, op, domain: "", inputs: names, outputs, attributes: {} };
     const rules = opOf(bare, emittedOpset);
     const node: Node = { ...bare, attributes: typedAttributes(bare, attributes, rules.defaults ?? {}) };
