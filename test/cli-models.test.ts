@@ -21,7 +21,7 @@ describe("train --model", () => {
     ["mlp-mixer", 3507, "--width", "16", "--layers", "1"],
   ] as const) {
     it(`${name} ${flags.join(" ")}: five steps on glyphs`, () => {
-      const out = join(folder, `${name}${flags.length}`);
+      const out = join(folder, [name, ...flags].join(""));
       const result = run(["train", "--model", name, ...flags, ...quick, "--out", out]);
       expect(result.status, result.stderr).toBe(0);
       expect(lastJson(result.stdout)).toMatchObject({ steps: 5, parameters });
