@@ -6,7 +6,7 @@ import { type DType, elementCount, isFloat, type Tensor, tensorOf, toNumbers } f
 import { evaluate } from "../runtime/evaluate.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import { GraphBuilder } from "./builder.ts";
-import { catalogue, type OpName, opNames } from "./catalogue.ts";
+import { catalogue, opNames } from "./catalogue.ts";
 import type { Sample, SampleInput } from "./samples/sample.ts";
 import { samples } from "./samples.ts";
 import { upgradeGraph } from "./upgrade.ts";
