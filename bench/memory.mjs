@@ -11,8 +11,8 @@ import {
   crossEntropy,
   fold,
   keyFromSeed,
-  sgd,
   models,
+  sgd,
 } from "../dist/index.js";
 import { nodeRuntime } from "../dist/node.js";
 
@@ -20,7 +20,7 @@ const batch = 4;
 const modes = {
   "weights, low memory": { perturb: "weights", lowMemory: true, tangentChunk: 1 },
   "activations, low memory": { perturb: "activations", lowMemory: true, tangentChunk: 1 },
-  "activations": { perturb: "activations", tangentChunk: 1 },
+  activations: { perturb: "activations", tangentChunk: 1 },
   "exact gradient": { gradient: "exact" },
 };
 const mebibytes = (bytes) => bytes / 2 ** 20;
@@ -30,9 +30,15 @@ async function measure(mode, layers) {
   const graph = models.vit({ input: [3, 32, 32], outputs: 10, layers, batch });
   const objective = await compileObjective({ model: graph, loss: crossEntropy(), runtime, batch });
   const estimator = await createEstimator(objective, { tangents: 16, ...modes[mode] });
-  const input = { dtype: "float32", shape: [batch, 3, 32, 32], data: new Float32Array(batch * 3072).fill(0.5) };
+  const input = {
+    dtype: "float32",
+    shape: [batch, 3, 32, 32],
+    data: new Float32Array(batch * 3072).fill(0.5),
+  };
   const labels = { dtype: "int64", shape: [batch], data: new BigInt64Array(batch) };
-  const arrays = Object.fromEntries(Object.entries(objective.parameters).map(([name, { data }]) => [name, data]));
+  const arrays = Object.fromEntries(
+    Object.entries(objective.parameters).map(([name, { data }]) => [name, data]),
+  );
   globalThis.gc?.();
   const before = process.memoryUsage().rss;
   const started = performance.now();

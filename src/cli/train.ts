@@ -124,7 +124,7 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
       checkpointSeconds: flags.checkpointSeconds,
       qualityDraws: flags.gradient === "exact" ? 0 : 4,
     });
-    const result = await reportProgress(events, flags.out);
+    const result = await reportProgress(events, flags.out, isFile);
     return result && { ...result, model: join(flags.out, "model.onnx") };
   });
 }
