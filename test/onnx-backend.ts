@@ -348,6 +348,12 @@ const runtimeFails = "ONNX Runtime does not run it";
 
 /** Reasons by what messages say, most telling first. */
 const reasons: readonly (readonly [pattern: RegExp, reason: string])[] = [
+  [
+    /which serve decoding token by token/,
+    "refused: a cache of keys and values, or inner products as outputs",
+  ],
+  [/drops values at random/, "refused: dropout while training"],
+  [/keep_aspect_ratio_policy/, "refused: sizes that depend on the aspect ratio"],
   [/only ops of the default ONNX domain|opset none/, "another domain"],
   [/control flow is not supported/, "refused: control flow"],
   [/(sequences|Sequences).*not supported/, "refused: sequences and optional values"],
