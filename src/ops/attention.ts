@@ -41,8 +41,8 @@ export const Attention: Op = {
     ];
     // Query heads that share a head of K and V are rows of one product.
     const rows = (heads / shared) * queries;
-    const scale = floatAttribute(node.node, "scale", 0) || 1 / Math.sqrt(size);
-    const scaled = reshape(g, g.emit("Mul", [q, Math.fround(scale)]), [batch, shared, rows, size]);
+    const scale = Math.fround(floatAttribute(node.node, "scale", 0)) || 1 / Math.sqrt(size);
+    const scaled = reshape(g, g.emit("Mul", [q, scale]), [batch, shared, rows, size]);
     const products = g.emit("MatMul", [scaled, transpose(g, k, [0, 1, 3, 2])]);
     const scores = capped(g, node, reshape(g, products, [batch, heads, queries, keys]));
     const mask = emitMask(g, node, queries, keys);
@@ -68,8 +68,7 @@ interface Mask {
   readonly sees?: Value;
 }
 
-// Far below all scores, and finite, so that a query without any key has derivatives.
-const hidden = -1e30;
+const hidden = Number.NEGATIVE_INFINITY;
 
 function emitMask(g: Emitter, node: NodeView, queries: number, keys: number): Mask | undefined {
   const mask = node.inputs[3];
@@ -91,22 +90,19 @@ function emitMask(g: Emitter, node: NodeView, queries: number, keys: number): Ma
   const isTruth = mask.dtype === "bool";
   const given = isTruth ? mask : g.emit("Greater", [mask, hidden]);
   const allowed = causal ? g.emit("And", [given, causal]) : given;
-  const any = g.emit("ReduceMax", [cast(g, allowed, "float32"), [-1]]);
-  const sees = hidesNothingWhole(node, isCausal) ? undefined : g.emit("Greater", [any, 0]);
-  return {
-    // A mask of −∞ is replaced before it is added, or its query's derivatives would be undefined.
-    apply: (scores) =>
-      g.emit("Where", [
-        allowed,
-        isTruth ? scores : g.emit("Add", [scores, g.emit("Where", [allowed, mask, 0])]),
-        hidden,
-      ]),
-    sees,
-  };
+  // Truth values of the mask alone choose, never sums with −∞: those would leave derivatives undefined.
+  const masked = (scores: Value) =>
+    isTruth ? scores : g.emit("Add", [scores, g.emit("Where", [allowed, mask, 0])]);
+  if (showsEachQueryAKey(node, isCausal))
+    return { apply: (scores) => g.emit("Where", [allowed, masked(scores), hidden]) };
+  const sees = g.emit("Greater", [g.emit("ReduceMax", [cast(g, allowed, "float32"), [-1]]), 0]);
+  const { dtype } = required(node, 0);
+  const beyond = g.emit("Where", [sees, g.scalar(dtype, hidden), g.scalar(dtype, 0)]);
+  return { apply: (scores) => g.emit("Where", [allowed, masked(scores), beyond]), sees };
 }
 
-/** Whether a mask known before running leaves each query its first key, which the causal mask leaves, too. */
-function hidesNothingWhole(node: NodeView, isCausal: boolean): boolean {
+/** Whether it is known before running that each query sees a key; under a causal mask only the first counts. */
+function showsEachQueryAKey(node: NodeView, isCausal: boolean): boolean {
   const mask = node.constant(3);
   if (!mask) return false;
   const keys = mask.shape.at(-1) as number;

@@ -1,6 +1,6 @@
 """Tiny models exported by PyTorch to onnx/, each with its losses, derivatives and gradients in float64 beside it.
 
-    python test/goldens/export.py
+    python test/goldens/export.py [names of files]
 
 Parameters are named and shaped as the ONNX initializers are: exporters rename them, and store the weight of a Linear
 transposed when its input has three dimensions. Every file is run by onnxruntime at two batch sizes and compared with
@@ -9,6 +9,7 @@ PyTorch. Stack traces and other metadata of the exporters are removed, because t
 
 import contextlib
 import io
+import sys
 import logging
 import tempfile
 import warnings
@@ -21,6 +22,7 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from golden import FOLDER, Random, tensor, write
 
@@ -108,6 +110,39 @@ class Embedding(nn.Module):
         return self.layer(self.embedding(tokens).mean(1))
 
 
+class Norms(nn.Module):
+    """Four normalizations, and a dropout that does nothing in evaluation."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer1, self.layer2 = nn.Linear(8, 24), nn.Linear(24, 3)
+        self.batch, self.group = nn.BatchNorm1d(24), nn.GroupNorm(2, 6)
+        self.instance, self.norm = nn.InstanceNorm1d(6, affine=True), nn.LayerNorm(24)
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, x):
+        x = self.dropout(torch.tanh(self.batch(torch.tanh(self.layer1(x)))))
+        channels = x.reshape(-1, 6, 4)
+        mixed = self.instance(channels) + torch.tanh(self.group(channels))
+        return self.layer2(self.norm(mixed.reshape(-1, 24)))
+
+
+class Attention(nn.Module):
+    """One causal self-attention with two heads, a residual, and a layer normalization before it."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.queries, self.keys = nn.LayerNorm(8), nn.Linear(8, 8), nn.Linear(8, 8, bias=False)
+        self.values, self.layer = nn.Linear(8, 8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        normed = self.norm(x)
+        heads = lambda value: value.unflatten(-1, (2, 4)).transpose(1, 2)
+        q, k, v = heads(self.queries(normed)), heads(self.keys(normed)), heads(self.values(normed))
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).flatten(2)
+        return self.layer((x + mixed).mean(1))
+
+
 def normal(*shape):
     return lambda random, batch: random.normal(batch, *shape)
 
@@ -135,6 +170,10 @@ FILES = {
     "tied-dynamo18": (Tied, normal(6), 18, True),
     "embedding-opset13": (Embedding, tokens, 13, False),
     "embedding-dynamo18": (Embedding, tokens, 18, True),
+    "norms-opset13": (Norms, normal(8), 13, False),
+    "norms-opset17": (Norms, normal(8), 17, False),
+    "norms-dynamo21": (Norms, normal(8), 21, True),
+    "attention-dynamo23": (Attention, normal(5, 8), 23, True),
 }
 
 
@@ -148,6 +187,10 @@ def initialize(module, random):
                 parameter.copy_(1 + random.normal(*parameter.shape, scale=0.3).float())
             else:
                 parameter.copy_(random.normal(*parameter.shape, scale=1 if parameter.dim() == 2 else 0.3))
+        for name, statistic in module.named_buffers():
+            if statistic.is_floating_point():
+                drawn = random.normal(*statistic.shape, scale=0.3)
+                statistic.copy_(drawn.abs() + 0.5 if "var" in name else drawn)
 
 
 def export(module, example, opset, dynamo):
@@ -200,13 +243,13 @@ def origins(model, module):
     for initializer in model.graph.initializer:
         value = torch.from_numpy(numpy_helper.to_array(initializer).copy())
         for source, parameter in module.named_parameters():
-            if torch.equal(value, parameter):
-                found[initializer.name] = (source, False)
+            if torch.equal(value.flatten(), parameter.flatten()):
+                found[initializer.name] = (source, False, value.shape)
             elif parameter.dim() == 2 and torch.equal(value, parameter.T):
-                found[initializer.name] = (source, True)
+                found[initializer.name] = (source, True, value.shape)
         if initializer.name not in found and value.is_floating_point():
             constants.append(initializer.name)
-    sources = sorted(source for source, _ in found.values())
+    sources = sorted(source for source, *_ in found.values())
     assert sources == sorted(name for name, _ in module.named_parameters()), f"initializers hold {sources}"
     return found, constants
 
@@ -236,17 +279,24 @@ def golden(name, model_class, sample, opset, dynamo):
     logits = lambda values: torch.func.functional_call(module, values, (inputs,))
     losses = lambda values: F.cross_entropy(logits(values), labels, reduction="none")
     along = [{source: tangent[i] for source, tangent in drawn.items()} for i in range(K)]
-    derivatives = torch.stack([torch.func.jvp(losses, (parameters,), (tangent,))[1] for tangent in along])
+    # Forward mode knows only this way of computing attention.
+    with sdpa_kernel(SDPBackend.MATH):
+        derivatives = torch.stack([torch.func.jvp(losses, (parameters,), (tangent,))[1] for tangent in along])
     gradients = torch.func.grad(lambda values: losses(values).mean())(parameters)
-    stored = lambda values: {
-        name: tensor(values[source].mT if transposed else values[source])
-        for name, (source, transposed) in found.items()
-    }
+
+    def stored(values):
+        """By initializer, in its shape; one parameter or K of them."""
+        shaped = {}
+        for name, (source, transposed, shape) in found.items():
+            value = values[source].mT if transposed else values[source]
+            shaped[name] = tensor(value.reshape(*value.shape[: value.dim() - parameters[source].dim()], *shape))
+        return shaped
+
     return {
         "opset": opset,
         "input": "input",
         "output": "logits",
-        "origins": {name: {"source": source, "transposed": flag} for name, (source, flag) in found.items()},
+        "origins": {name: {"source": source, "transposed": flag} for name, (source, flag, _) in found.items()},
         "constants": constants,
         "inputs": tensor(inputs),
         "labels": tensor(labels),
@@ -269,4 +319,6 @@ logging.disable(logging.WARNING)
 warnings.simplefilter("ignore")
 ONNX.mkdir(exist_ok=True)
 for name, arguments in FILES.items():
+    if sys.argv[1:] and name not in sys.argv[1:]:
+        continue
     write(f"onnx/{name}.golden.json", golden(name, *arguments))

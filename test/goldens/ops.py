@@ -122,5 +122,6 @@ def entry(case, random):
     }
 
 
-random = Random(1)
-write("ops.golden.json", [entry(case, random) for case in cases(random)])
+if __name__ == "__main__":
+    random = Random(1)
+    write("ops.golden.json", [entry(case, random) for case in cases(random)])

@@ -23,7 +23,7 @@ function layers(gates: number, activations: readonly string[]): Sample[] {
       outputs,
     },
     {
-      inputs: [x([3, 2, 2]), ...weights(2), bias(2), undefined, state(2), ...cell(2)],
+      inputs: [x([2, 2, 2]), ...weights(2), bias(2), undefined, state(2), ...cell(2)],
       attributes: {
         ...size,
         direction: string("bidirectional"),
