@@ -10,6 +10,8 @@ interface OpGolden {
   readonly name: string;
   readonly op: string;
   readonly attributes: Record<string, number | string>;
+  /** How many the op has; the first is compared. Absent: 1. */
+  readonly outputs?: number;
   readonly inputs: GoldenTensor[];
   readonly tangents: (GoldenTensor | null)[];
   readonly output: GoldenTensor;
@@ -18,8 +20,12 @@ interface OpGolden {
 
 const runtime = nodeRuntime({ threads: 1 });
 
-describe("derivatives at kinks, ties and extremes equal PyTorch's", () => {
-  for (const golden of readGolden<OpGolden[]>("ops.golden.json")) {
+const goldens = ["ops.golden.json", "ops-singular.golden.json"].flatMap((name) =>
+  readGolden<OpGolden[]>(name),
+);
+
+describe("derivatives at kinks, ties, zeros and extremes equal PyTorch's", () => {
+  for (const golden of goldens) {
     it(golden.name, async () => {
       const g = new GraphBuilder(golden.op);
       const feeds: Record<string, ReturnType<typeof fromGolden>> = {};
@@ -31,9 +37,8 @@ describe("derivatives at kinks, ties and extremes equal PyTorch's", () => {
         feeds[`tangent/x${index}`] = fromGolden(golden.tangents[index]);
         return g.input(`x${index}`, "float32", input.shape);
       });
-      const graph = g.build({
-        y: g.node(golden.op, operands, golden.attributes)[0] ?? g.scalar("float32", 0),
-      });
+      const [y] = g.node(golden.op, operands, golden.attributes, { outputs: golden.outputs });
+      const graph = g.build({ y: y ?? g.scalar("float32", 0) });
       const forms = new Map(graph.inputs.map((input) => [input.name, "stacked"] as const));
       const result = await evaluate(runtime, derivativeGraph(graph, forms, 3, "y"), feeds);
       // float32 rounds once or twice for each of the few operations that a rule emits.

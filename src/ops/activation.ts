@@ -1,6 +1,6 @@
 import { float, int, string, type Value } from "../onnx/graph.ts";
 import { floatAttribute, type Op, stringAttribute } from "./op.ts";
-import { elementwise, output } from "./rules.ts";
+import { cast, elementwise, output, zero } from "./rules.ts";
 import { axisOf, sameShape } from "./shapes.ts";
 
 /** d tanh x = (1 − y²) dx */
@@ -66,6 +66,97 @@ export const Gelu: Op = {
   }),
   defaults: { approximate: string("none") },
 };
+
+// The float32 numbers that the ONNX standard gives as defaults.
+const selu = { alpha: 1.6732631921768188, gamma: 1.0507010221481323 };
+
+/** d selu(x) = (x > 0 ? γ : y + γα) dx; γα at 0, as in PyTorch */
+export const Selu: Op = {
+  ...elementwise((g, [x], [y], node) => {
+    const gamma = floatAttribute(node.node, "gamma", selu.gamma);
+    const below = g.emit("Add", [y, gamma * floatAttribute(node.node, "alpha", selu.alpha)]);
+    return g.emit("Where", [g.emit("Greater", [x, 0]), gamma, below]);
+  }),
+  defaults: { alpha: float(selu.alpha), gamma: float(selu.gamma) },
+};
+
+/** d celu(x) = (x > 0 ? 1 : y/α + 1) dx */
+export const Celu: Op = {
+  ...elementwise((g, [x], [y], node) => {
+    const below = g.emit("Add", [g.emit("Div", [y, floatAttribute(node.node, "alpha", 1)]), 1]);
+    return g.emit("Where", [g.emit("Greater", [x, 0]), 1, below]);
+  }),
+  defaults: { alpha: float(1) },
+};
+
+/** d prelu(x, s) = (x > 0 ? 1 : s) dx + (x > 0 ? 0 : x) ds; s at 0, as in PyTorch */
+export const PRelu: Op = {
+  ...elementwise(
+    (g, [x, slope]) => g.emit("Where", [g.emit("Greater", [x, 0]), 1, slope]),
+    (g, [x]) => g.emit("Where", [g.emit("Greater", [x, 0]), 0, x]),
+  ),
+  shape: sameShape,
+};
+
+/** d thresholdedRelu(x) = [x > α] dx; 0 at the threshold, as in PyTorch's `threshold` */
+export const ThresholdedRelu: Op = {
+  ...elementwise((g, [x], _, node) =>
+    cast(g, g.emit("Greater", [x, floatAttribute(node.node, "alpha", 1)]), (x as Value).dtype),
+  ),
+  defaults: { alpha: float(1) },
+};
+
+/** d shrink(x) = [|x| > λ] dx; 0 at ±λ, as in PyTorch's `hardshrink` and `softshrink` */
+export const Shrink: Op = {
+  ...elementwise((g, [x], _, node) => {
+    const isKept = g.emit("Greater", [g.emit("Abs", [x]), floatAttribute(node.node, "lambd", 0.5)]);
+    return cast(g, isKept, (x as Value).dtype);
+  }),
+  defaults: { lambd: float(0.5), bias: float(0) },
+};
+
+/** d hardSigmoid(x) = α [0 < y < 1] dx; 0 at both ends, as in PyTorch */
+export const HardSigmoid: Op = {
+  ...elementwise((g, _, [y], node) => {
+    const isInside = g.emit("And", [g.emit("Greater", [y, 0]), g.emit("Less", [y, 1])]);
+    return g.emit("Mul", [cast(g, isInside, (y as Value).dtype), floatAttribute(node.node, "alpha", 0.2)]);
+  }),
+  defaults: { alpha: float(0.2), beta: float(0.5) },
+};
+
+/** d hardSwish(x) = (x/3 + ½) dx between −3 and 3, 0 below, dx above; at −3 and 3 as below and above, as in PyTorch */
+export const HardSwish = elementwise((g, [x]) => {
+  const inside = g.emit("Add", [g.emit("Div", [x, 3]), 0.5]);
+  const raised = g.emit("Where", [g.emit("LessOrEqual", [x, -3]), 0, inside]);
+  return g.emit("Where", [g.emit("GreaterOrEqual", [x, 3]), 1, raised]);
+});
+
+/** d softsign(x) = dx / (1 + |x|)² */
+export const Softsign = elementwise((g, [x]) => {
+  const scale = g.emit("Reciprocal", [g.emit("Add", [g.emit("Abs", [x]), 1])]);
+  return g.emit("Mul", [scale, scale]);
+});
+
+/** t = tanh(softplus(x)): d mish(x) = (t + x (1 − t²) σ(x)) dx */
+export const Mish = elementwise((g, [x]) => {
+  const tanh = g.emit("Tanh", [g.emit("Softplus", [x])]);
+  const slope = g.emit("Mul", [g.emit("Sub", [1, g.emit("Mul", [tanh, tanh])]), g.emit("Sigmoid", [x])]);
+  return g.emit("Add", [tanh, g.emit("Mul", [x, slope])]);
+});
+
+/** s = σ(αx): d swish(x) = (s + αx s(1 − s)) dx */
+export const Swish: Op = {
+  ...elementwise((g, [x], _, node) => {
+    const inner = g.emit("Mul", [x, floatAttribute(node.node, "alpha", 1)]);
+    const sigmoid = g.emit("Sigmoid", [inner]);
+    const slope = g.emit("Mul", [sigmoid, g.emit("Sub", [1, sigmoid])]);
+    return g.emit("Add", [sigmoid, g.emit("Mul", [inner, slope])]);
+  }),
+  defaults: { alpha: float(1) },
+};
+
+/** One at the largest element, piecewise constant: no derivative. */
+export const Hardmax: Op = { ...zero(sameShape), defaults: { axis: int(-1) } };
 
 /** d softmax(x) = y ⊙ (dx − Σ y dx), the sum over the axis */
 export const Softmax: Op = {

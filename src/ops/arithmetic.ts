@@ -1,7 +1,7 @@
 import type { Value } from "../onnx/graph.ts";
 import type { Op } from "./op.ts";
-import { cast, elementwise, only, type Partial, sum, unbroadcast, zero } from "./rules.ts";
-import { required, sameShape } from "./shapes.ts";
+import { cast, elementwise, only, type Partial, sum, unbroadcast } from "./rules.ts";
+import { broadcastShape, required } from "./shapes.ts";
 
 /** d(a + b) = da + db */
 export const Add: Op = {
@@ -56,8 +56,6 @@ export const Neg: Op = {
 /** d|x| = sign(x) dx; 0 at 0, as in PyTorch */
 export const Abs = elementwise((g, [x]) => g.emit("Sign", [x]));
 
-export const Sign = zero(sameShape);
-
 /**
  * d(xᵖ) = p·xᵖ⁻¹ dx + xᵖ·ln x dp; the first is 0 where p = 0 and the second where x = 0 and p ≥ 0, as in PyTorch
  */
@@ -92,12 +90,6 @@ export const Exp = elementwise((_, __, [y]) => y as Value);
 /** d ln x = dx / x */
 export const Log = elementwise((g, [x]) => g.emit("Reciprocal", [x]));
 
-/** d sin x = cos x dx */
-export const Sin = elementwise((g, [x]) => g.emit("Cos", [x]));
-
-/** d cos x = −sin x dx */
-export const Cos = elementwise((g, [x]) => g.emit("Neg", [g.emit("Sin", [x])]));
-
 /** d erf x = 2/√π · exp(−x²) dx */
 export const Erf = elementwise((g, [x]) =>
   g.emit("Mul", [g.emit("Exp", [g.emit("Neg", [g.emit("Mul", [x, x])])]), 2 / Math.sqrt(Math.PI)]),
@@ -110,17 +102,26 @@ export const Max: Op = extremum();
 export const Min: Op = extremum();
 
 function extremum(): Op {
-  const partial =
-    (index: number): Partial =>
-    (g, inputs, [y]) => {
-      const chosen = inputs.map((input) => cast(g, g.emit("Equal", [input, y]), (y as Value).dtype));
-      const weight = chosen[index] as Value;
-      return chosen.length === 1 ? 1 : g.emit("Div", [weight, sum(g, chosen)]);
-    };
-  const binary = elementwise(partial(0), partial(1));
+  return variadic((count, index) => (g, inputs, [y]) => {
+    if (count === 1) return 1;
+    const chosen = inputs.map((input) => cast(g, g.emit("Equal", [input, y]), (y as Value).dtype));
+    return g.emit("Div", [chosen[index], sum(g, chosen)]);
+  });
+}
+
+/** d(x₁ + …) = dx₁ + … */
+export const Sum: Op = variadic(() => () => 1);
+
+/** d mean(x₁, …) = (dx₁ + …) / n */
+export const Mean: Op = variadic((count) => () => 1 / count);
+
+/** An elementwise op of any number of inputs; the partial derivative depends on their number and the place. */
+function variadic(partial: (count: number, index: number) => Partial): Op {
   return {
-    shape: binary.shape,
-    jvp: (g, node, tangents) =>
-      elementwise(...node.inputs.map((_, index) => partial(index))).jvp?.(g, node, tangents) ?? [],
+    shape: broadcastShape,
+    jvp: (g, node, tangents) => {
+      const partials = node.inputs.map((_, index) => partial(node.inputs.length, index));
+      return elementwise(...partials).jvp?.(g, node, tangents) ?? [];
+    },
   };
 }

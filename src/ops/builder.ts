@@ -20,7 +20,7 @@ import type { AttributeInput, Emitter, NodeView, Operand } from "./op.ts";
 export const emittedOpset = 24;
 
 type OperatorMethods = {
-  readonly [Name in OpName as Uncapitalize<Name>]: (
+  readonly [Name in Exclude<OpName, "Constant"> as Uncapitalize<Name>]: (
     ...operands: readonly (Operand | Readonly<Record<string, AttributeInput>>)[]
   ) => Value;
 };
@@ -66,6 +66,8 @@ export class GraphBuilder implements Emitter {
     }
     const methods = this as unknown as Record<string, unknown>;
     for (const op of opNames) {
+      // The builder has its own way to make a constant.
+      if (op === "Constant") continue;
       methods[op.charAt(0).toLowerCase() + op.slice(1)] = (
         ...parts: (Operand | Record<string, AttributeInput>)[]
       ) => {

@@ -1,19 +1,27 @@
-import { describeNode, type Node } from "../onnx/graph.ts";
+import type { Node } from "../onnx/graph.ts";
 import * as activation from "./activation.ts";
 import * as arithmetic from "./arithmetic.ts";
 import * as attention from "./attention.ts";
 import * as choice from "./choice.ts";
 import * as convert from "./convert.ts";
 import * as dropout from "./dropout.ts";
+import * as einsum from "./einsum.ts";
+import * as generate from "./generate.ts";
+import * as indexing from "./indexing.ts";
 import * as layout from "./layout.ts";
+import * as logic from "./logic.ts";
 import * as loss from "./loss.ts";
 import * as loweredNormalization from "./lowered-normalization.ts";
 import * as matmul from "./matmul.ts";
 import * as normalization from "./normalization.ts";
 import type { Op } from "./op.ts";
+import * as ranking from "./ranking.ts";
 import * as recurrent from "./recurrent.ts";
 import * as reduce from "./reduce.ts";
+import * as rounding from "./rounding.ts";
 import * as select from "./select.ts";
+import * as trigonometric from "./trigonometric.ts";
+import { unsupported } from "./unsupported.ts";
 
 const families = {
   ...activation,
@@ -28,8 +36,15 @@ const families = {
   ...matmul,
   ...normalization,
   ...recurrent,
+  ...einsum,
+  ...generate,
+  ...indexing,
+  ...logic,
+  ...ranking,
   ...reduce,
+  ...rounding,
   ...select,
+  ...trigonometric,
 };
 
 export type OpName = keyof typeof families;
@@ -43,30 +58,10 @@ export const opNames: readonly OpName[] = (Object.keys(families) as OpName[]).so
 /**
  * The rules of a node's op.
  *
- * @throws when the op is not supported: names node, op, domain and opset, the ops of similar names, and the remedy.
+ * @throws when the op is not supported: names node, op, domain and opset, and the remedy or the ops of similar names.
  */
 export function opOf(node: Node, opset: number): Op {
   const op = Object.hasOwn(families, node.op) && node.domain === "" ? families[node.op as OpName] : undefined;
   if (op) return op;
-  throw new Error(unsupported(node, opset));
-}
-
-function unsupported(node: Node, opset: number): string {
-  const where = `${describeNode(node)} (domain '${node.domain || "ai.onnx"}', opset ${opset})`;
-  if (node.domain !== "") {
-    return (
-      `${where}: only ops of the default ONNX domain are supported. Export the model without fusions made for one ` +
-      "runtime (for example, before onnxruntime's optimizer)."
-    );
-  }
-  const near = opNames.filter((name) => isNear(name.toLowerCase(), node.op.toLowerCase()));
-  return (
-    `${where}: this op is not supported.${near.length > 0 ? ` Similar ones that are: ${near.join(", ")}.` : ""} ` +
-    `Supported ops: ${opNames.join(", ")}.`
-  );
-}
-
-function isNear(a: string, b: string): boolean {
-  if (a.length > 2 && b.length > 2 && (a.includes(b) || b.includes(a))) return true;
-  return a.slice(0, 6) === b.slice(0, 6);
+  throw new Error(unsupported(node, opset, opNames));
 }

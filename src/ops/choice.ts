@@ -1,16 +1,7 @@
 import type { Value } from "../onnx/graph.ts";
 import type { Op } from "./op.ts";
-import { align, broadcastTangent, only, output, unbroadcast, zero } from "./rules.ts";
-import { broadcastShapes, comparisonShape, required, sameShape } from "./shapes.ts";
-
-export const Equal = zero(comparisonShape);
-export const Greater = zero(comparisonShape);
-export const GreaterOrEqual = zero(comparisonShape);
-export const Less = zero(comparisonShape);
-export const LessOrEqual = zero(comparisonShape);
-export const And = zero(comparisonShape);
-export const Or = zero(comparisonShape);
-export const Not = zero(sameShape);
+import { align, broadcastTangent, only, output, unbroadcast } from "./rules.ts";
+import { broadcastShapes, required, sameShape } from "./shapes.ts";
 
 /** d where(c, a, b) = where(c, da, db) */
 export const Where: Op = {

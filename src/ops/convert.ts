@@ -29,6 +29,13 @@ export const Cast: Op = {
   transpose: (g, node, cotangents) => cast(g, only(cotangents), required(node, 0).dtype),
 };
 
+/** d castLike(x, t) = cast(dx) between float types; t gives only its type */
+export const CastLike: Op = {
+  shape: (node) => [{ dtype: required(node, 1).dtype, shape: required(node, 0).shape }],
+  jvp: castTangent as NonNullable<Op["jvp"]>,
+  jvpFactored: castTangent,
+};
+
 function castTangent(
   g: Emitter,
   node: ComputedNode,

@@ -153,3 +153,31 @@ export const Concat: Op = {
     return g.emit("Slice", [only(cotangents), [start], [start + (sizes[index] as number)], [axis]]);
   },
 };
+
+/** d tile(x) = tile(dx) */
+export const Tile: Op = {
+  shape: (node) => {
+    const { dtype, shape } = required(node, 0);
+    const repeats = requiredConstant(node, 1, "repeats");
+    if (repeats.length !== shape.length) {
+      throw new Error(
+        `${describeNode(node.node)}: ${repeats.length} repeats for the input ${formatShape(shape)}; expected one for each axis.`,
+      );
+    }
+    return [{ dtype, shape: shape.map((size, axis) => size * (repeats[axis] as number)) }];
+  },
+  jvp: (g, node, [tangent]) => [tangent && g.emit("Tile", [tangent, [1, ...repeatsOf(node)]])],
+  // Each axis splits into its repeats, which add up, and the size.
+  transpose: (g, node, cotangents) => {
+    const { shape } = required(node, 0);
+    const repeats = repeatsOf(node);
+    if (shape.length === 0) return only(cotangents);
+    const split = shape.flatMap((size, axis) => [repeats[axis] as number, size]);
+    const axes = shape.map((_, axis) => 2 * axis);
+    return g.emit("ReduceSum", [reshape(g, only(cotangents), split), axes], { keepdims: 0 });
+  },
+};
+
+function repeatsOf(node: NodeView): number[] {
+  return requiredConstant(node, 1, "repeats");
+}

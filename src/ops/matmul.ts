@@ -1,5 +1,5 @@
 import { describeNode, float, formatShape, int, type Value } from "../onnx/graph.ts";
-import { elementCount } from "../onnx/tensor.ts";
+import { elementCount, int64, tensorOf } from "../onnx/tensor.ts";
 import {
   type ComputedNode,
   type Emitter,
@@ -246,4 +246,41 @@ function gemmRightTangent(
 
 function scaled(g: Emitter, factor: number, value: Value): Value {
   return factor === 1 ? value : g.emit("Mul", [value, factor]);
+}
+
+/** d det A = Σᵢⱼ Cᵢⱼ dAᵢⱼ with the cofactors C, right for singular matrices too */
+export const Det: Op = {
+  shape: (node) => {
+    const { dtype, shape } = required(node, 0);
+    if (shape.length < 2 || shape.at(-1) !== shape.at(-2)) {
+      throw new Error(
+        `${describeNode(node.node)}: the input has the shape ${formatShape(shape)}, expected square matrices on its last axes.`,
+      );
+    }
+    return [{ dtype, shape: shape.slice(0, -2) }];
+  },
+  jvp: (g, node, [tangent]) => {
+    const a = required(node, 0);
+    const terms = a.shape.at(-1) === 1 ? (tangent as Value) : g.emit("Mul", [tangent, cofactors(g, a)]);
+    return [g.emit("ReduceSum", [terms, [-2, -1]], { keepdims: 0 })];
+  },
+};
+
+/** Signed determinants of all minors: [..., n, n] */
+function cofactors(g: Emitter, a: Value): Value {
+  const size = a.shape.at(-1) as number;
+  const lead = a.shape.length - 2;
+  const places = Array.from({ length: size }, (_, place) => place);
+  const others = g.constant(
+    int64(
+      places.flatMap((left) => places.filter((place) => place !== left)),
+      [size, size - 1],
+    ),
+  );
+  const rows = g.emit("Gather", [a, others], { axis: lead }); // [..., n, n−1, n]
+  const both = g.emit("Gather", [rows, others], { axis: lead + 2 }); // [..., n, n−1, n, n−1]
+  const before = Array.from({ length: lead }, (_, axis) => axis);
+  const minors = transpose(g, both, [...before, lead, lead + 2, lead + 1, lead + 3]);
+  const signs = places.flatMap((row) => places.map((column) => ((row + column) % 2 === 0 ? 1 : -1)));
+  return g.emit("Mul", [g.emit("Det", [minors]), g.constant(tensorOf(a.dtype, signs, [size, size]))]);
 }

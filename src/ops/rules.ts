@@ -166,3 +166,14 @@ export function materialize(g: Emitter, tangent: FactoredTangent, shape: readonl
     ...shape,
   ]);
 }
+
+/** The same elements of each of k tangents. */
+export function gatherElements(g: Emitter, tangent: Value, indices: Value, axis: number): Value {
+  const repeated = repeatIndices(g, indices, tangent.shape[0] as number);
+  return g.emit("GatherElements", [tangent, repeated], { axis: axis + 1 });
+}
+
+/** Integer indices, once for each of k tangents. */
+export function repeatIndices(g: Emitter, indices: Value, k: number): Value {
+  return g.emit("Expand", [indices, [k, ...indices.shape]]);
+}

@@ -4,13 +4,20 @@ import { arithmetic } from "./samples/arithmetic.ts";
 import { choice } from "./samples/choice.ts";
 import { composite } from "./samples/composite.ts";
 import { convert } from "./samples/convert.ts";
+import { einsum } from "./samples/einsum.ts";
+import { generate } from "./samples/generate.ts";
+import { indexing } from "./samples/indexing.ts";
 import { layout } from "./samples/layout.ts";
+import { logic } from "./samples/logic.ts";
 import { matmul } from "./samples/matmul.ts";
 import { normalization } from "./samples/normalization.ts";
+import { ranking } from "./samples/ranking.ts";
 import { recurrent } from "./samples/recurrent.ts";
 import { reduce } from "./samples/reduce.ts";
+import { rounding } from "./samples/rounding.ts";
 import type { Sample } from "./samples/sample.ts";
 import { select } from "./samples/select.ts";
+import { trigonometric } from "./samples/trigonometric.ts";
 
 /** At least one sample for every op of the catalogue; a test fails where one is missing. */
 export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
@@ -19,10 +26,17 @@ export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
   ...choice,
   ...composite,
   ...convert,
+  ...einsum,
+  ...generate,
+  ...indexing,
   ...layout,
+  ...logic,
   ...matmul,
   ...normalization,
   ...recurrent,
+  ...ranking,
   ...reduce,
+  ...rounding,
   ...select,
+  ...trigonometric,
 };

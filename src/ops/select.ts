@@ -1,8 +1,8 @@
-import { describeNode, formatShape, int, type Value } from "../onnx/graph.ts";
+import { int, type Value } from "../onnx/graph.ts";
 import { elementCount, int64 } from "../onnx/tensor.ts";
 import { type ComputedNode, type Emitter, intAttribute, isFactored, type NodeView, type Op } from "./op.ts";
 import { only, outerProduct, output, reshape, transpose, zerosLike } from "./rules.ts";
-import { axisOf, normalizeAxis, required, requiredConstant } from "./shapes.ts";
+import { axisOf, normalizeAxis, required, requiredConstant, sameShape } from "./shapes.ts";
 
 /** d split(x) = split(dx) */
 export const Split: Op = {
@@ -174,73 +174,61 @@ function scatterAdd(
   return reshape(g, transpose(g, sum, [1, 0, 2]), [...before, size, ...after]);
 }
 
-/** d scatter(x, i, u) = scatter(dx, i, du), for reduction none or add */
-export const ScatterND: Op = {
+/** d compress(x, c) = compress(dx, c), for a constant c */
+export const Compress: Op = {
   shape: (node) => {
     const { dtype, shape } = required(node, 0);
-    return [{ dtype, shape }];
-  },
-  jvp: (g, node, [data, , updates]) => {
-    const tangent = (given: Value | undefined, index: number, k: number) => {
-      const { dtype, shape } = required(node, index);
-      const last = (value: Value) => transpose(g, value, [...shape.map((_, axis) => axis + 1), 0]);
-      return given ? last(given) : zerosLike(g, { dtype, shape: [...shape, k] });
-    };
-    const k = (data ?? updates)?.shape[0] as number;
-    // Indices address leading axes, so the tangents' axis moves to the end and back.
-    const scattered = g.emit(
-      "ScatterND",
-      [tangent(data, 0, k), node.inputs[1], tangent(updates, 2, k)],
-      reductionOf(node) === "add" ? { reduction: "add" } : {},
-    );
-    const rank = scattered.shape.length;
-    return [transpose(g, scattered, [rank - 1, ...Array.from({ length: rank - 1 }, (_, axis) => axis)])];
-  },
-  transpose: (g, node, cotangents, index) => {
-    const cotangent = only(cotangents);
-    const indices = required(node, 1);
-    if (index === 2) return g.emit("GatherND", [cotangent, indices]);
-    if (index !== 0 || reductionOf(node) === "add") return index === 0 ? cotangent : undefined;
-    const erased = zerosLike(g, required(node, 2));
-    return g.emit("ScatterND", [cotangent, indices, erased]);
-  },
-};
-
-function reductionOf(node: ComputedNode): string {
-  const attribute = node.node.attributes.reduction;
-  const reduction = attribute?.type === "string" ? attribute.value : "none";
-  if (reduction !== "none" && reduction !== "add") {
-    throw new Error(
-      `${describeNode(node.node)}: reduction '${reduction}' has no derivative rule; use none or add.`,
-    );
-  }
-  return reduction;
-}
-
-/** d gatherND(x, i) = gatherND(dx, i) */
-export const GatherND: Op = {
-  shape: (node) => {
-    const { dtype, shape } = required(node, 0);
-    const indices = required(node, 1).shape;
-    const depth = indices.at(-1) ?? 0;
-    if (depth > shape.length) {
-      throw new Error(
-        `${describeNode(node.node)}: indices ${formatShape(indices)} address ${depth} axes, but the data has ` +
-          `${shape.length}.`,
-      );
-    }
-    return [{ dtype, shape: [...indices.slice(0, -1), ...shape.slice(depth)] }];
+    const count = keptPlaces(node).length;
+    return [{ dtype, shape: isFlat(node) ? [count] : shape.with(axisOf(node, 0), count) }];
   },
   jvp: (g, node, [tangent]) => {
     if (!tangent) return [undefined];
-    const rank = tangent.shape.length;
-    const last = transpose(g, tangent, [...Array.from({ length: rank - 1 }, (_, axis) => axis + 1), 0]);
-    const gathered = g.emit("GatherND", [last, node.inputs[1]]);
-    const axes = gathered.shape.length;
-    return [transpose(g, gathered, [axes - 1, ...Array.from({ length: axes - 1 }, (_, axis) => axis)])];
+    const places = g.constant(int64(keptPlaces(node)));
+    const count = elementCount(required(node, 0).shape);
+    const source = isFlat(node) ? reshape(g, tangent, [tangent.shape[0] as number, count]) : tangent;
+    return [g.emit("Gather", [source, places], { axis: isFlat(node) ? 1 : axisOf(node, 0) + 1 })];
   },
-  transpose: (g, node, cotangents) =>
-    g.emit("ScatterND", [zerosLike(g, required(node, 0)), node.inputs[1], only(cotangents)], {
-      reduction: "add",
-    }),
 };
+
+function isFlat(node: NodeView): boolean {
+  return node.node.attributes.axis === undefined;
+}
+
+function keptPlaces(node: NodeView): number[] {
+  const kept = requiredConstant(node, 1, "condition");
+  return kept.flatMap((isKept, place) => (isKept ? [place] : []));
+}
+
+/** d trilu(x) = trilu(dx) */
+export const Trilu: Op = {
+  shape: sameShape,
+  defaults: { upper: int(1) },
+  jvp: (g, node, [tangent]) => [triangle(g, node, tangent)],
+  transpose: (g, node, cotangents) => triangle(g, node, only(cotangents)),
+};
+
+function triangle(g: Emitter, node: ComputedNode, value: Value | undefined): Value | undefined {
+  return value && g.emit("Trilu", [value, node.inputs[1]], { upper: intAttribute(node.node, "upper", 1) });
+}
+
+/** d reverse(x) = reverse(dx); to reverse is its own inverse and transpose */
+export const ReverseSequence: Op = {
+  shape: sameShape,
+  defaults: { batch_axis: int(1), time_axis: int(0) },
+  jvp: (g, node, [tangent]) => {
+    if (!tangent) return [undefined];
+    // The op's two axes must come first, so the tangents' axis moves to the end and back.
+    const last = required(node, 0).shape.length;
+    const places = Array.from({ length: last }, (_, axis) => axis);
+    const moved = transpose(g, tangent, [...places.map((axis) => axis + 1), 0]);
+    return [transpose(g, reverseSequence(g, node, moved), [last, ...places])];
+  },
+  transpose: (g, node, cotangents) => reverseSequence(g, node, only(cotangents)),
+};
+
+function reverseSequence(g: Emitter, node: ComputedNode, value: Value): Value {
+  return g.emit("ReverseSequence", [value, node.inputs[1]], {
+    batch_axis: intAttribute(node.node, "batch_axis", 1),
+    time_axis: intAttribute(node.node, "time_axis", 0),
+  });
+}

@@ -13,11 +13,14 @@ export function required(node: NodeView, index: number): Value {
   return value;
 }
 
+/** A rule needs a value that nothing but running the graph could tell. */
+export class UnknownConstantError extends Error {}
+
 /** The values of an integer input that must be known before running, as plain numbers. */
 export function requiredConstant(node: NodeView, index: number, what: string): number[] {
   const tensor = node.constant(index);
   if (!tensor) {
-    throw new Error(
+    throw new UnknownConstantError(
       `${describeNode(node.node)}: its ${what} (input ${index}, '${node.inputs[index]?.name ?? ""}') must be constant, ` +
         "but it is computed from data, which would make shapes depend on data. Export the model with fixed shapes.",
     );

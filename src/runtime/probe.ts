@@ -22,6 +22,7 @@ export async function probe(model: Model, runtime: Runtime, options: ProbeOption
   const inputs = bindInputs(model, options);
   checkMemory(model, inputs, runtime);
   const constantNames = shapeConstants(model);
+  refuseCounts(model, constantNames);
   const computed = model.nodes.flatMap((node) => node.outputs.filter((name) => name !== ""));
   const first = await runAll(model, runtime, inputs, computed, options.feeds ?? {}, 0);
   const values = new Map<string, Value>();
@@ -135,6 +136,19 @@ function shapeConstants(model: Model): Set<string> {
 
 function isDeterministic(node: Node): boolean {
   return !node.op.startsWith("Random") && node.op !== "Bernoulli" && node.op !== "Multinomial";
+}
+
+/** Refuses results with one element for each true or nonzero one of an input, unless that input is constant. */
+function refuseCounts(model: Model, constantNames: ReadonlySet<string>): void {
+  for (const node of model.nodes) {
+    const counted =
+      node.op === "NonZero" ? node.inputs[0] : node.op === "Compress" ? node.inputs[1] : undefined;
+    if (counted === undefined || constantNames.has(counted) || model.initializers.has(counted)) continue;
+    throw new Error(
+      `${model.source}: ${describeNode(node)}: its shape depends on data ('${counted}'). Export the model with fixed ` +
+        "shapes: torch.where with three arguments instead of masked selection.",
+    );
+  }
 }
 
 /** Runs again on other data and compares all shapes. */

@@ -1,8 +1,10 @@
 import { type Binding, bindInputs } from "../onnx/bind.ts";
 import type { Model } from "../onnx/decode.ts";
 import { describeNode, formatShape, type Value } from "../onnx/graph.ts";
-import { bytesPerElement, elementCount, isFloat, type Tensor } from "../onnx/tensor.ts";
+import { bytesPerElement, elementCount, type Tensor } from "../onnx/tensor.ts";
 import { catalogue, type OpName } from "../ops/catalogue.ts";
+import type { NodeView, Op, ValueType } from "../ops/op.ts";
+import { UnknownConstantError } from "../ops/shapes.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /**
@@ -35,15 +37,22 @@ export function checkMemory(model: Model, options: Binding & { readonly runtime:
     const inputs = node.inputs.map((name) => values.get(name));
     // Shape arithmetic is not followed here; probing handles what depends on it.
     if (node.inputs.some((name, index) => name !== "" && !inputs[index])) continue;
-    const needsConstants = inputs.some((input, index) => index > 0 && input && !isFloat(input.dtype));
-    if (needsConstants && node.inputs.slice(1).some((name) => name !== "" && !constants.has(name))) continue;
     if (!Object.hasOwn(catalogue, node.op)) continue;
     const view = { node, inputs, constant: (index: number) => constants.get(node.inputs[index] ?? "") };
-    const types = catalogue[node.op as OpName].shape(view);
-    types.forEach((type, index) => {
+    knownTypes(catalogue[node.op as OpName], view).forEach((type, index) => {
       const name = node.outputs[index] ?? "";
       add({ name, ...type }, `the output of ${describeNode(node)}`);
     });
+  }
+}
+
+/** What the shape rule says; nothing where it needs a constant that only running the model tells. */
+function knownTypes(op: Op, view: NodeView): ValueType[] {
+  try {
+    return op.shape(view);
+  } catch (error) {
+    if (error instanceof UnknownConstantError) return [];
+    throw error;
   }
 }
 

@@ -3,7 +3,7 @@ import type { Binding } from "../onnx/bind.ts";
 import { decodeModel, type Model } from "../onnx/decode.ts";
 import { encodeGraph } from "../onnx/encode.ts";
 import { type Graph, getValue, initializersToInputs, type Node, prune } from "../onnx/graph.ts";
-import { isFloat, type Tensor } from "../onnx/tensor.ts";
+import { type DType, isFloat, type Tensor } from "../onnx/tensor.ts";
 import { opOf } from "../ops/catalogue.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
 import { probe } from "../runtime/probe.ts";
@@ -133,9 +133,27 @@ export async function importGraph(
   model: Model,
   options: Binding & { readonly runtime: Runtime },
 ): Promise<Graph> {
-  for (const node of model.nodes) if (!shapeOps.has(node.op) || node.domain !== "") opOf(node, model.opset);
+  for (const node of model.nodes) opOf(node, model.opset);
+  checkPrecision(model);
   checkMemory(model, options);
   return upgradeGraph(await probe(model, options.runtime, options));
+}
+
+/**
+ * @throws when the model stores half-precision weights: tangents and updates would lose most of their digits, and
+ * ONNX Runtime's CPU kernels hardly know the type
+ */
+function checkPrecision(model: Model): void {
+  const isHalf = ({ dtype }: { readonly dtype: DType }) => dtype === "float16" || dtype === "bfloat16";
+  const stored = [...model.initializers].find(([, tensor]) => isHalf(tensor));
+  const input = model.inputs.find(isHalf);
+  const dtype = stored?.[1].dtype ?? input?.dtype;
+  if (dtype === undefined) return;
+  const what = stored ? `weights are ${dtype} ('${stored[0]}')` : `input '${input?.name}' is ${dtype}`;
+  throw new Error(
+    `${model.source}: its ${what}; training needs float32. Convert the model to float32 before it is exported ` +
+      "(in PyTorch: model.float()), train that, and convert the result back.",
+  );
 }
 
 /**
@@ -171,18 +189,6 @@ function freeReservedNames(graph: Graph, source: string): Graph {
 
 const reservedNames =
   /^(loss|losses|labels|target|derivatives|coefficients|gram)$|^(tangent|gradient|linear|gram|statistics)\//;
-
-// Shape arithmetic that probing turns into constants; anything of it that is left is refused by name.
-const shapeOps = new Set([
-  "Constant",
-  "ConstantOfShape",
-  "Shape",
-  "Size",
-  "Range",
-  "Floor",
-  "Mod",
-  "ReduceProd",
-]);
 
 /**
  * Float32 initializers from which a differentiable path leads to `output`, in the file's order. Unless chosen, scalars

@@ -20,6 +20,13 @@ export const layout = samplesOf({
     { inputs: [x([1]), int64([], [0])] },
   ],
   Squeeze: [{ inputs: [x([2, 1, 3, 1])] }, { inputs: [x([2, 1, 3, 1]), int64([-1])] }],
+  Tile: [
+    { inputs: [x([2, 3]), int64([2, 1])] },
+    { inputs: [x([2, 3]), int64([1, 3])] },
+    { inputs: [x([]), int64([], [0])] },
+    { inputs: [x([0, 2]), int64([2, 2])] },
+    { inputs: [x([2, 1]), int64([0, 2])] },
+  ],
   Transpose: [{ inputs: [x([2, 3, 4])], attributes: { perm: ints([2, 0, 1]) } }, { inputs: [x([2, 3])] }],
   Unsqueeze: [{ inputs: [x([2, 3]), int64([0, -1])] }],
 });

@@ -1,7 +1,13 @@
 import { float, int } from "../../onnx/graph.ts";
-import { samplesOf, x } from "./sample.ts";
+import { inFloat32, samplesOf, x } from "./sample.ts";
 
 export const matmul = samplesOf({
+  Det: inFloat32([
+    { inputs: [x([3, 3])] },
+    { inputs: [x([2, 2, 2])] },
+    { inputs: [x([1, 1])] },
+    { inputs: [x([2, 1, 4, 4], -1, 1)] },
+  ]),
   Gemm: [
     { inputs: [x([2, 3]), x([3, 4]), x([4])] },
     {

@@ -1,0 +1,168 @@
+import { describeNode, formatShape, int, string, type Value } from "../onnx/graph.ts";
+import { elementCount, int64 } from "../onnx/tensor.ts";
+import {
+  type ComputedNode,
+  type Emitter,
+  intAttribute,
+  type NodeView,
+  type Op,
+  stringAttribute,
+} from "./op.ts";
+import { cast, gatherElements, only, repeatIndices, transpose, zerosLike } from "./rules.ts";
+import { axisOf, normalizeAxis, required, requiredConstant } from "./shapes.ts";
+
+/** d gather(x, i) = gather(dx, i) along an axis, element by element */
+export const GatherElements: Op = {
+  shape: (node) => [{ dtype: required(node, 0).dtype, shape: required(node, 1).shape }],
+  defaults: { axis: int(0) },
+  jvp: (g, node, [tangent]) => [tangent && gatherElements(g, tangent, required(node, 1), axisOf(node, 0))],
+  transpose: (g, node, cotangents) =>
+    g.emit("ScatterElements", [zerosLike(g, required(node, 0)), node.inputs[1], only(cotangents)], {
+      axis: axisOf(node, 0),
+      reduction: "add",
+    }),
+};
+
+/** d scatter(x, i, u) = scatter(dx, i, du), for reduction none (whose indices must not repeat) or add */
+export const ScatterElements: Op = {
+  shape: likeData,
+  defaults: { axis: int(0), reduction: string("none") },
+  jvp: (g, node, [data, , updates]) => {
+    const k = (data ?? updates)?.shape[0] as number;
+    const given = (tangent: Value | undefined, index: number) => {
+      const { dtype, shape } = required(node, index);
+      return tangent ?? zerosLike(g, { dtype, shape: [k, ...shape] });
+    };
+    const indices = repeatIndices(g, required(node, 1), k);
+    return [
+      g.emit("ScatterElements", [given(data, 0), indices, given(updates, 2)], {
+        axis: axisOf(node, 0) + 1,
+        reduction: reductionOf(node),
+      }),
+    ];
+  },
+  transpose: (g, node, cotangents, index) => {
+    const cotangent = only(cotangents);
+    const indices = required(node, 1);
+    const axis = axisOf(node, 0);
+    if (index === 2) return g.emit("GatherElements", [cotangent, indices], { axis });
+    if (index !== 0 || reductionOf(node) === "add") return index === 0 ? cotangent : undefined;
+    return g.emit("ScatterElements", [cotangent, indices, zerosLike(g, required(node, 2))], { axis });
+  },
+};
+
+/** d scatter(x, i, u) = scatter(dx, i, du), for reduction none (whose indices must not repeat) or add */
+export const ScatterND: Op = {
+  shape: likeData,
+  defaults: { reduction: string("none") },
+  jvp: (g, node, [data, , updates]) => {
+    const tangent = (given: Value | undefined, index: number, k: number) => {
+      const { dtype, shape } = required(node, index);
+      const last = (value: Value) => transpose(g, value, [...shape.map((_, axis) => axis + 1), 0]);
+      return given ? last(given) : zerosLike(g, { dtype, shape: [...shape, k] });
+    };
+    const k = (data ?? updates)?.shape[0] as number;
+    // Indices address leading axes, so the tangents' axis moves to the end and back.
+    const scattered = g.emit(
+      "ScatterND",
+      [tangent(data, 0, k), node.inputs[1], tangent(updates, 2, k)],
+      reductionOf(node) === "add" ? { reduction: "add" } : {},
+    );
+    const rank = scattered.shape.length;
+    return [transpose(g, scattered, [rank - 1, ...Array.from({ length: rank - 1 }, (_, axis) => axis)])];
+  },
+  transpose: (g, node, cotangents, index) => {
+    const cotangent = only(cotangents);
+    const indices = required(node, 1);
+    if (index === 2) return g.emit("GatherND", [cotangent, indices]);
+    if (index !== 0 || reductionOf(node) === "add") return index === 0 ? cotangent : undefined;
+    const erased = zerosLike(g, required(node, 2));
+    return g.emit("ScatterND", [cotangent, indices, erased]);
+  },
+};
+
+/** Shape rule: the output is like the data, which the updates do not change. */
+function likeData(node: NodeView) {
+  const { dtype, shape } = required(node, 0);
+  return [{ dtype, shape }];
+}
+
+function reductionOf(node: ComputedNode): string {
+  const reduction = stringAttribute(node.node, "reduction", "none");
+  if (reduction !== "none" && reduction !== "add") {
+    throw new Error(
+      `${describeNode(node.node)}: reduction '${reduction}' has no derivative rule; use none or add, or keep values that ` +
+        "depend on parameters out of it.",
+    );
+  }
+  return reduction;
+}
+
+/** d gatherND(x, i) = gatherND(dx, i) */
+export const GatherND: Op = {
+  shape: (node) => {
+    const { dtype, shape } = required(node, 0);
+    const indices = required(node, 1).shape;
+    const batch = intAttribute(node.node, "batch_dims", 0);
+    const depth = indices.at(-1) ?? 0;
+    if (batch + depth > shape.length) {
+      throw new Error(
+        `${describeNode(node.node)}: indices ${formatShape(indices)} address ${depth} axes` +
+          `${batch > 0 ? ` after ${batch} batch axes` : ""}, but the data has ${shape.length}.`,
+      );
+    }
+    return [{ dtype, shape: [...indices.slice(0, -1), ...shape.slice(batch + depth)] }];
+  },
+  defaults: { batch_dims: int(0) },
+  jvp: (g, node, [tangent]) => {
+    if (!tangent) return [undefined];
+    const rank = tangent.shape.length;
+    const last = transpose(g, tangent, [...Array.from({ length: rank - 1 }, (_, axis) => axis + 1), 0]);
+    const gathered = g.emit("GatherND", [last, node.inputs[1]], {
+      batch_dims: intAttribute(node.node, "batch_dims", 0),
+    });
+    const axes = gathered.shape.length;
+    return [transpose(g, gathered, [axes - 1, ...Array.from({ length: axes - 1 }, (_, axis) => axis)])];
+  },
+  transpose: (g, node, cotangents) => {
+    const indices = withBatchPlaces(g, required(node, 1), intAttribute(node.node, "batch_dims", 0));
+    return g.emit("ScatterND", [zerosLike(g, required(node, 0)), indices, only(cotangents)], {
+      reduction: "add",
+    });
+  },
+};
+
+/** Indices that say their own place on the batch axes too, because ScatterND has no batch axes. */
+function withBatchPlaces(g: Emitter, indices: Value, batch: number): Value {
+  if (batch === 0) return indices;
+  const sizes = indices.shape.slice(0, batch);
+  const places = Array.from({ length: elementCount(sizes) }, (_, place) =>
+    sizes.map((size, axis) => Math.floor(place / elementCount(sizes.slice(axis + 1))) % size),
+  );
+  const ones = indices.shape.slice(batch, -1).map(() => 1);
+  const grid = g.constant(int64(places.flat(), [...sizes, ...ones, batch]));
+  const spread = g.emit("Expand", [grid, [...indices.shape.slice(0, -1), batch]]);
+  return g.emit("Concat", [spread, indices], { axis: indices.shape.length - 1 });
+}
+
+/** d onehot(i, [off, on]) = [doff, don] chosen by place */
+export const OneHot: Op = {
+  shape: (node) => {
+    const { shape } = required(node, 0);
+    const axis = hotAxis(node);
+    const [depth = 0] = requiredConstant(node, 1, "depth");
+    return [{ dtype: required(node, 2).dtype, shape: shape.toSpliced(axis, 0, depth) }];
+  },
+  defaults: { axis: int(-1) },
+  jvp: (g, node, [, , tangent]) => {
+    const depth = g.scalar("int64", requiredConstant(node, 1, "depth")[0] ?? 0);
+    const indices = cast(g, required(node, 0), "int64");
+    const isOn = g.emit("OneHot", [indices, depth, [0, 1]], { axis: hotAxis(node) });
+    return [tangent && g.emit("Gather", [tangent, isOn], { axis: 1 })];
+  },
+};
+
+function hotAxis(node: NodeView): number {
+  const rank = required(node, 0).shape.length + 1;
+  return normalizeAxis(intAttribute(node.node, "axis", -1), rank, node);
+}

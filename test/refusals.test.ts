@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
+import { encodeGraph } from "../src/onnx/encode.ts";
+import type { Graph } from "../src/onnx/graph.ts";
+import { type DType, float32, zeros } from "../src/onnx/tensor.ts";
+import { GraphBuilder } from "../src/ops/builder.ts";
+import { nodeRuntime } from "../src/runtime/node.ts";
+import { compileObjective } from "../src/train/objective.ts";
+
+const runtime = nodeRuntime({ threads: 1 });
+const compile = (graph: Graph) =>
+  compileObjective({ model: encodeGraph(graph), loss: meanSquaredError(), runtime, batch: 2 });
+
+describe("models in half precision are refused before they run", () => {
+  for (const dtype of ["float16", "bfloat16"] as const satisfies readonly DType[]) {
+    it(`${dtype} weights, cast or not`, async () => {
+      const g = new GraphBuilder("half");
+      const x = g.input("x", "float32", [2, 3]);
+      const weight = g.parameter("fc.weight", zeros(dtype, [3, 2]));
+      const graph = g.build({ y: g.matMul(x, g.cast(weight, { to: 1 })) });
+      await expect(compile(graph)).rejects.toThrow(
+        new RegExp(
+          `its weights are ${dtype} \\('fc\\.weight'\\); training needs float32.*model\\.float\\(\\)`,
+        ),
+      );
+    });
+  }
+
+  it("a float16 input", async () => {
+    const g = new GraphBuilder("half");
+    const x = g.cast(g.input("x", "float16", [2, 3]), { to: 1 });
+    const graph = g.build({ y: g.mul(x, g.parameter("w", float32([1, 2, 3]))) });
+    await expect(compile(graph)).rejects.toThrow(/its input 'x' is float16; training needs float32/);
+  });
+});
+
+describe("shape arithmetic that depends on data", () => {
+  it("is refused with the node's name, whatever the op", async () => {
+    const g = new GraphBuilder("data");
+    const x = g.input("x", "float32", [2, 3]);
+    const weighted = g.mul(x, g.parameter("w", float32([1, 2, 3])));
+    const graph = g.build({ y: weighted });
+    const value = { name: "places", dtype: "int64", shape: [2, 6] } as const;
+    const withPlaces: Graph = {
+      ...graph,
+      outputs: [...graph.outputs, value],
+      nodes: [
+        ...graph.nodes,
+        { name: "find", op: "NonZero", domain: "", inputs: ["rounded"], outputs: ["places"], attributes: {} },
+        { name: "round", op: "Round", domain: "", inputs: ["x"], outputs: ["rounded"], attributes: {} },
+      ],
+      values: new Map([
+        ...graph.values,
+        ["places", value],
+        ["rounded", { name: "rounded", dtype: "float32", shape: [2, 3] }],
+      ]),
+    };
+    await expect(compile(withPlaces)).rejects.toThrow(
+      /NonZero node 'find'.*shape depends on data \('rounded'\)/,
+    );
+  });
+});
