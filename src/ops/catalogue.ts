@@ -3,6 +3,7 @@ import * as activation from "./activation.ts";
 import * as arithmetic from "./arithmetic.ts";
 import * as attention from "./attention.ts";
 import * as choice from "./choice.ts";
+import * as conv from "./conv.ts";
 import * as convert from "./convert.ts";
 import * as dropout from "./dropout.ts";
 import * as einsum from "./einsum.ts";
@@ -28,6 +29,7 @@ const families = {
   ...arithmetic,
   ...attention,
   ...choice,
+  ...conv,
   ...convert,
   ...dropout,
   ...layout,

@@ -115,9 +115,16 @@ export function cast(g: Emitter, value: Value, dtype: DType): Value {
 }
 
 export function transpose(g: Emitter, value: Value, permutation: readonly number[]): Value {
-  return permutation.every((axis, place) => axis === place)
-    ? value
-    : g.emit("Transpose", [value], { perm: permutation });
+  // Moving only axes of size 1 moves no element.
+  const moved = permutation.filter((axis) => value.shape[axis] !== 1);
+  if (moved.every((axis, place) => place === 0 || axis > (moved[place - 1] as number))) {
+    return reshape(
+      g,
+      value,
+      permutation.map((axis) => value.shape[axis] as number),
+    );
+  }
+  return g.emit("Transpose", [value], { perm: permutation });
 }
 
 export function sameDimensions(a: readonly number[], b: readonly number[]): boolean {

@@ -3,6 +3,7 @@ import { activation } from "./samples/activation.ts";
 import { arithmetic } from "./samples/arithmetic.ts";
 import { choice } from "./samples/choice.ts";
 import { composite } from "./samples/composite.ts";
+import { conv } from "./samples/conv.ts";
 import { convert } from "./samples/convert.ts";
 import { einsum } from "./samples/einsum.ts";
 import { generate } from "./samples/generate.ts";
@@ -25,6 +26,7 @@ export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
   ...arithmetic,
   ...choice,
   ...composite,
+  ...conv,
   ...convert,
   ...einsum,
   ...generate,
