@@ -2,7 +2,7 @@ import { attachLoss, type Loss } from "../losses/loss.ts";
 import type { Binding } from "../onnx/bind.ts";
 import { decodeModel, type Model } from "../onnx/decode.ts";
 import { encodeGraph } from "../onnx/encode.ts";
-import { type Graph, getValue, initializersToInputs, type Node, prune } from "../onnx/graph.ts";
+import { consumers, type Graph, getValue, initializersToInputs, type Node, prune } from "../onnx/graph.ts";
 import { type DType, isFloat, type Tensor } from "../onnx/tensor.ts";
 import { opOf } from "../ops/catalogue.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
@@ -191,29 +191,39 @@ const reservedNames =
   /^(loss|losses|labels|target|derivatives|coefficients|gram)$|^(tangent|gradient|linear|gram|statistics)\//;
 
 /**
- * Float32 initializers from which a differentiable path leads to `output`, in the file's order. Unless chosen, scalars
- * are left out (exporters write constants such as an epsilon as initializers without axes), and so are
- * BatchNormalization's running statistics.
+ * Float32 initializers from which a differentiable path leads to `output`, in the file's order. Unless chosen, constants
+ * are left out: scalars (exporters write numbers such as an epsilon as initializers without axes), the inputs that
+ * `settings` names, and vectors of one number that PyTorch's exporter computed itself and calculates with ("val_96", the
+ * scale of attention scores; a parameter keeps its own name there).
  */
 function trainableParameters(
   graph: Graph,
   output: string,
   chosen?: (name: string, tensor: Tensor) => boolean,
 ): string[] {
-  const statistics = new Set(
-    graph.nodes.flatMap(({ op, inputs }) => (op === "BatchNormalization" ? inputs.slice(3) : [])),
-  );
   const reached = new Set([output]);
   for (const node of [...graph.nodes].reverse()) {
     if (!node.outputs.some((name) => reached.has(name)) || !isDifferentiable(node, graph)) continue;
     for (const name of node.inputs) reached.add(name);
   }
+  const constants = new Set(
+    graph.nodes.flatMap(({ op, inputs }) => inputs.slice(settings[op] ?? inputs.length)),
+  );
+  const readers = consumers(graph);
+  const isComputed = (name: string, { shape }: Tensor) =>
+    /^val_\d+$/.test(name) &&
+    shape.join() === "1" &&
+    readers.get(name)?.every(({ op }) => ["Add", "Sub", "Mul", "Div"].includes(op));
   return graph.parameters.filter((name) => {
     const tensor = graph.initializers.get(name);
     if (!reached.has(name) || tensor?.dtype !== "float32") return false;
-    return chosen ? chosen(name, tensor) : tensor.shape.length > 0 && !statistics.has(name);
+    if (chosen) return chosen(name, tensor);
+    return tensor.shape.length > 0 && !constants.has(name) && !isComputed(name, tensor);
   });
 }
+
+/** The first of the inputs that say how an op works: running statistics, the two values of a code, regions and scales. */
+const settings: Readonly<Record<string, number>> = { BatchNormalization: 3, OneHot: 2, Resize: 1 };
 
 function isDifferentiable(node: Node, graph: Graph): boolean {
   return opOf(node, graph.opset).jvp !== undefined;

@@ -46,12 +46,14 @@ def remove_metadata(model):
         item.ClearField("doc_string")
 
 
-def save(folder, name, model, external):
-    """Writes <name>.onnx, and its tensors to <name>.onnx.data where they are to be external."""
+def save(folder, name, model, external, threshold=0):
+    """Writes <name>.onnx, and where they are to be external its tensors of so many bytes or more to <name>.onnx.data."""
     path, data = folder / f"{name}.onnx", f"{name}.onnx.data"
     if external:
         (folder / data).unlink(missing_ok=True)
-        onnx.save_model(model, path, save_as_external_data=True, location=data, size_threshold=0)
+        copy = onnx.ModelProto()  # saving moves the data out of the message
+        copy.CopyFrom(model)
+        onnx.save_model(copy, path, save_as_external_data=True, location=data, size_threshold=threshold)
     else:
         onnx.save_model(model, path)
     files = [path, folder / data] if external else [path]
