@@ -14,6 +14,7 @@ interface SpatialGolden {
   readonly op: string;
   readonly attributes: Record<string, number | string | number[]>;
   readonly inputs: GoldenTensor[];
+  readonly constants: (GoldenTensor | null)[];
   readonly tangents: GoldenTensor[];
   readonly output: GoldenTensor;
   readonly derivatives: GoldenTensor;
@@ -43,7 +44,8 @@ function build(golden: SpatialGolden) {
     if (typeof value === "number") return [name, int(value)] as const;
     return [name, typeof value === "string" ? string(value) : ints(value)] as const;
   });
-  const y = g.emit(golden.op, operands, Object.fromEntries(attributes));
+  const constants = golden.constants.map((value) => (value ? g.constant(fromGolden(value)) : undefined));
+  const y = g.emit(golden.op, [...operands, ...constants], Object.fromEntries(attributes));
   const weighted = g.reduceSum(g.mul(y, g.constant(fromGolden(golden.cotangent))), { keepdims: 0 });
   return { graph: g.build({ output: y, weighted }), feeds };
 }
@@ -75,12 +77,18 @@ describe("spatial ops equal PyTorch's float64", () => {
       });
     });
 
-    it(`${golden.name}: the derivative's derivative`, async () => {
-      const derivative = derivativeGraph(graph, stacked, 2, "output");
-      const report = await checkDerivatives(derivative, { evaluate: run, feeds: { ...feeds, ...tangents } });
-      expect(report.forwardError).toBeLessThan(1e-2);
-      expect(report.transposeError).toBeLessThan(1e-5);
-    });
+    // Differences cannot be taken on ties.
+    if (!golden.op.endsWith("MaxPool")) {
+      it(`${golden.name}: the derivative's derivative`, async () => {
+        const derivative = derivativeGraph(graph, stacked, 2, "output");
+        const report = await checkDerivatives(derivative, {
+          evaluate: run,
+          feeds: { ...feeds, ...tangents },
+        });
+        expect(report.forwardError).toBeLessThan(1e-2);
+        expect(report.transposeError).toBeLessThan(1e-5);
+      });
+    }
 
     const { factored } = golden;
     if (!factored) continue;

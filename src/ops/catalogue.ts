@@ -5,6 +5,7 @@ import * as attention from "./attention.ts";
 import * as choice from "./choice.ts";
 import * as conv from "./conv.ts";
 import * as convert from "./convert.ts";
+import * as depth from "./depth.ts";
 import * as dropout from "./dropout.ts";
 import * as einsum from "./einsum.ts";
 import * as generate from "./generate.ts";
@@ -16,9 +17,12 @@ import * as loweredNormalization from "./lowered-normalization.ts";
 import * as matmul from "./matmul.ts";
 import * as normalization from "./normalization.ts";
 import type { Op } from "./op.ts";
+import * as pad from "./pad.ts";
+import * as pool from "./pool.ts";
 import * as ranking from "./ranking.ts";
 import * as recurrent from "./recurrent.ts";
 import * as reduce from "./reduce.ts";
+import * as resize from "./resize.ts";
 import * as rounding from "./rounding.ts";
 import * as select from "./select.ts";
 import * as trigonometric from "./trigonometric.ts";
@@ -32,6 +36,8 @@ const families = {
   ...conv,
   ...convert,
   ...dropout,
+  ...depth,
+  ...indexing,
   ...layout,
   ...loss,
   ...loweredNormalization,
@@ -40,11 +46,13 @@ const families = {
   ...recurrent,
   ...einsum,
   ...generate,
-  ...indexing,
   ...logic,
   ...ranking,
   ...reduce,
   ...rounding,
+  ...pad,
+  ...pool,
+  ...resize,
   ...select,
   ...trigonometric,
 };

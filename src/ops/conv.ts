@@ -13,6 +13,7 @@ import {
 } from "./op.ts";
 import {
   broadcastTangent,
+  foldIntoBatch,
   materialize,
   only,
   output,
@@ -23,12 +24,12 @@ import {
 } from "./rules.ts";
 import { required } from "./shapes.ts";
 import {
+  type SlidingWindow,
   slidingAttributes,
   slidingWindows,
   transposedAttributes,
   transposedWindows,
-  type Window,
-} from "./window.ts";
+} from "./sliding-windows.ts";
 
 /** d conv(x, W, b) = conv(dx, W) + conv(x, dW) + db */
 export const Conv: Op = {
@@ -72,7 +73,7 @@ function groupsOf(node: NodeView): number {
   return intAttribute(node.node, "group", 1);
 }
 
-function convWindows(node: NodeView): Window[] {
+function convWindows(node: NodeView): SlidingWindow[] {
   return slidingWindows(node, required(node, 1).shape.slice(2));
 }
 
@@ -90,7 +91,7 @@ function checkBias(node: NodeView, filters: number, divides: boolean): void {
 function convTangent(g: Emitter, node: ComputedNode, [dx, dw, db]: readonly (Tangent | undefined)[]): Value {
   const terms: Value[] = [];
   const bias = db && stacked(g, db, node, 2);
-  if (dx) terms.push(inputTangent(g, node, stacked(g, dx, node, 0)));
+  if (dx) terms.push(foldIntoBatch(g, node, stacked(g, dx, node, 0), [required(node, 1)]));
   if (dw && isFactored(dw)) terms.push(factoredKernelTangent(g, node, dw));
   else if (dw) terms.push(stackedKernelTangent(g, node, stacked(g, dw, node, 1), bias));
   if (bias && (!dw || isFactored(dw))) terms.push(biasTangent(g, node, bias));
@@ -110,14 +111,6 @@ function stacked(g: Emitter, tangent: Tangent, node: ComputedNode, index: number
   const input = required(node, index);
   if (isFactored(tangent)) return materialize(g, tangent, input.shape);
   return broadcastTangent(g, tangent, input) as Value;
-}
-
-/** The op applied to k tangents of x at once, as a batch k times as large. */
-function inputTangent(g: Emitter, node: ComputedNode, tangent: StackedTangent): Value {
-  const [k = 0, batch = 0, ...rest] = tangent.shape;
-  const folded = reshape(g, tangent, [k * batch, ...rest]);
-  const y = g.emit(node.node.op, [folded, node.inputs[1]], node.node.attributes);
-  return reshape(g, y, [k, ...output(node).shape]);
 }
 
 /** conv(x, Ẇᵢ) + ḃᵢ for k tangents of the kernels: one Conv with k times as many filters. */
@@ -190,7 +183,7 @@ function kernelCotangent(
   x: Value,
   y: Value,
   shape: readonly number[],
-  windows: readonly Window[],
+  windows: readonly SlidingWindow[],
   group: number,
 ): Value {
   const [batch = 0, filters = 0, ...outputs] = y.shape;
@@ -209,9 +202,9 @@ function kernelCotangent(
   );
   const { strides, dilations, pads } = slidingAttributes(windows);
   const product = g.emit("Conv", [images, kernels], {
-    strides: dilations as number[],
-    dilations: strides as number[],
-    pads: pads as number[],
+    strides: dilations,
+    dilations: strides,
+    pads,
     group,
   });
   // Input places that no window covers count as further window places.
@@ -252,7 +245,7 @@ export const ConvTranspose: Op = {
   defaults: { group: int(1), auto_pad: string("NOTSET") },
   jvp: (g, node, [dx, dw, db]) => {
     const terms: Value[] = [];
-    if (dx) terms.push(inputTangent(g, node, stacked(g, dx, node, 0)));
+    if (dx) terms.push(foldIntoBatch(g, node, dx, [required(node, 1)]));
     if (dw) terms.push(stackedTransposedTangent(g, node, stacked(g, dw, node, 1)));
     if (db) terms.push(biasTangent(g, node, db));
     return [broadcastTangent(g, sum(g, terms), output(node))];
@@ -268,7 +261,7 @@ export const ConvTranspose: Op = {
   },
 };
 
-function convTransposeWindows(node: NodeView): Window[] {
+function convTransposeWindows(node: NodeView): SlidingWindow[] {
   return transposedWindows(node, required(node, 1).shape.slice(2));
 }
 

@@ -174,6 +174,26 @@ export function materialize(g: Emitter, tangent: FactoredTangent, shape: readonl
   ]);
 }
 
+/**
+ * A node's op, linear in input 0 when the others are held, applied to k tangents of that input at once: as a batch k
+ * times as large.
+ *
+ * @param others the inputs after the first
+ */
+export function foldIntoBatch(
+  g: Emitter,
+  node: ComputedNode,
+  tangent: StackedTangent,
+  others: readonly (Value | undefined)[] = [],
+): StackedTangent {
+  const [x] = node.inputs;
+  const full = (x && broadcastTangent(g, tangent, x)) ?? tangent;
+  const [k = 0, batch = 0, ...rest] = full.shape;
+  const folded = reshape(g, full, [k * batch, ...rest]);
+  const y = g.emit(node.node.op, [folded, ...others], node.node.attributes);
+  return reshape(g, y, [k, ...output(node).shape]);
+}
+
 /** The same elements of each of k tangents. */
 export function gatherElements(g: Emitter, tangent: Value, indices: Value, axis: number): Value {
   const repeated = repeatIndices(g, indices, tangent.shape[0] as number);

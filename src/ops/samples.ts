@@ -5,6 +5,7 @@ import { choice } from "./samples/choice.ts";
 import { composite } from "./samples/composite.ts";
 import { conv } from "./samples/conv.ts";
 import { convert } from "./samples/convert.ts";
+import { depth } from "./samples/depth.ts";
 import { einsum } from "./samples/einsum.ts";
 import { generate } from "./samples/generate.ts";
 import { indexing } from "./samples/indexing.ts";
@@ -12,9 +13,12 @@ import { layout } from "./samples/layout.ts";
 import { logic } from "./samples/logic.ts";
 import { matmul } from "./samples/matmul.ts";
 import { normalization } from "./samples/normalization.ts";
+import { pad } from "./samples/pad.ts";
+import { pool } from "./samples/pool.ts";
 import { ranking } from "./samples/ranking.ts";
 import { recurrent } from "./samples/recurrent.ts";
 import { reduce } from "./samples/reduce.ts";
+import { resize } from "./samples/resize.ts";
 import { rounding } from "./samples/rounding.ts";
 import type { Sample } from "./samples/sample.ts";
 import { select } from "./samples/select.ts";
@@ -30,6 +34,7 @@ export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
   ...convert,
   ...einsum,
   ...generate,
+  ...depth,
   ...indexing,
   ...layout,
   ...logic,
@@ -39,6 +44,9 @@ export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
   ...ranking,
   ...reduce,
   ...rounding,
+  ...pad,
+  ...pool,
+  ...resize,
   ...select,
   ...trigonometric,
 };

@@ -27,6 +27,8 @@ class Case:
     attributes: dict = field(default_factory=dict)
     rank: int = 0
     """Rank of factored tangents of input 1; 0 for none."""
+    constants: list[Tensor | None] = field(default_factory=list)
+    """Inputs after the others, without tangents; None for an omitted one. The function does not receive them."""
 
 
 def torch_pads(pads):
@@ -106,9 +108,87 @@ def transposed_convolutions(random):
     yield conv_transpose(random, "3-D", (1, 2, 2, 3, 2), (2, 2, 2, 2, 3), strides=[2, 1, 2], pads=[0, 1, 0, 0, 0, 1])
 
 
+def pool(random, name, op, functions, x, attributes, **options):
+    """`functions` are PyTorch's for 1, 2 and 3 axes; the padding must be symmetric."""
+    axes = len(x) - 2
+    arguments = {"kernel_size": attributes["kernel_shape"], "stride": attributes.get("strides", 1), **options}
+    function = lambda x: functions[axes - 1](x, **arguments)
+    return Case(f"{op} {name}", op, function, [random.normal(*x)], attributes)
+
+
+def average_pools(random):
+    mean = lambda name, x, attributes, **options: pool(
+        random, name, "AveragePool", [F.avg_pool1d, F.avg_pool2d, F.avg_pool3d], x,
+        {"count_include_pad": int(options.get("count_include_pad", False)), **attributes},
+        **{"count_include_pad": False, **options},
+    )
+    yield mean("plain", (2, 3, 4, 6), dict(kernel_shape=[2, 2], strides=[2, 2]))
+    yield mean("uncovered", (1, 2, 8, 8), dict(kernel_shape=[2, 1], strides=[3, 4]))
+    padded = dict(kernel_shape=[3, 2], strides=[2, 1], pads=[1, 1, 1, 1])
+    yield mean("padded", (2, 2, 5, 4), padded, padding=1)
+    yield mean("padded, counted", (2, 2, 5, 4), padded, padding=1, count_include_pad=True)
+    ceil = dict(kernel_shape=[3, 2], strides=[2, 2], pads=[1, 1, 1, 1], ceil_mode=1)
+    yield mean("ceil", (1, 2, 6, 5), ceil, padding=1, ceil_mode=True)
+    yield mean("ceil, counted", (1, 2, 6, 5), ceil, padding=1, ceil_mode=True, count_include_pad=True)
+    left_out = dict(kernel_shape=[2, 2], strides=[3, 3], pads=[1, 1, 1, 1], ceil_mode=1)
+    yield mean("ceil, last window left out", (1, 1, 4, 4), left_out, padding=1, ceil_mode=True)
+    yield mean("1-D", (2, 3, 9), dict(kernel_shape=[3], strides=[2], pads=[1, 1]), padding=1)
+    yield mean("3-D", (1, 2, 4, 5, 4), dict(kernel_shape=[2, 3, 2], strides=[2, 1, 2]))
+    yield Case("globalAveragePool", "GlobalAveragePool", lambda x: x.mean((2, 3), True), [random.normal(2, 3, 4, 5)])
+
+
+def norm_pools(random):
+    # F.lp_pool2d takes no absolute values, which odd p need.
+    for p in [1, 2, 3]:
+        norm = lambda x, kernel_size, stride, p=p: (F.avg_pool2d(x.abs() ** p, kernel_size, stride) * 6) ** (1 / p)
+        attributes = dict(kernel_shape=[3, 2], strides=[2, 1], p=p)
+        yield pool(random, f"p = {p}", "LpPool", [None, norm], (1, 2, 6, 5), attributes)
+
+
+def largest(random):
+    # Few different numbers make ties in most windows.
+    tied = lambda *shape: (random.normal(*shape) * 2).round() / 2
+    largest = [F.max_pool1d, F.max_pool2d, F.max_pool3d]
+    for name, x, attributes, options in [
+        ("ties", (2, 2, 6, 6), dict(kernel_shape=[2, 2], strides=[2, 2]), {}),
+        ("overlap", (1, 2, 7, 6), dict(kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]), dict(padding=1)),
+        ("ceil", (1, 2, 6, 7), dict(kernel_shape=[3, 2], strides=[2, 2], ceil_mode=1), dict(ceil_mode=True)),
+        ("dilations", (1, 2, 7, 7), dict(kernel_shape=[2, 3], dilations=[3, 2]), dict(dilation=[3, 2])),
+        ("1-D", (2, 3, 9), dict(kernel_shape=[3], strides=[2], pads=[1, 1]), dict(padding=1)),
+        ("3-D", (1, 2, 4, 5, 4), dict(kernel_shape=[2, 3, 2], strides=[2, 1, 2]), {}),
+    ]:
+        case = pool(random, name, "MaxPool", largest, x, attributes, **options)
+        case.inputs = [tied(*x)]
+        yield case
+    yield Case("globalMaxPool ties", "GlobalMaxPool", lambda x: F.adaptive_max_pool2d(x, 1), [tied(2, 3, 5, 4)])
+
+
+def resizes(random):
+    def resize(name, x, sizes, torch_mode, mode, coordinates, torch_options=None, **attributes):
+        function = lambda x: F.interpolate(x, sizes, mode=torch_mode, **(torch_options or {}))
+        attributes = {"mode": mode, "coordinate_transformation_mode": coordinates, **attributes}
+        constants = [None, None, torch.tensor([*x[:2], *sizes])]
+        return Case(f"resize {name}", "Resize", function, [random.normal(*x)], attributes, constants=constants)
+
+    corners = {"align_corners": True}
+    yield resize("nearest", (2, 2, 4, 3), [7, 5], "nearest", "nearest", "asymmetric", nearest_mode="floor")
+    exact = dict(nearest_mode="round_prefer_ceil")
+    yield resize("nearest exact", (1, 2, 6, 4), [4, 9], "nearest-exact", "nearest", "half_pixel", **exact)
+    yield resize("linear", (2, 2, 4, 3), [7, 2], "bilinear", "linear", "half_pixel")
+    yield resize("linear pytorch", (1, 2, 4, 3), [6, 5], "bilinear", "linear", "pytorch_half_pixel")
+    yield resize("linear corners", (1, 2, 4, 3), [6, 2], "bilinear", "linear", "align_corners", corners)
+    yield resize("cubic", (1, 2, 4, 5), [7, 3], "bicubic", "cubic", "half_pixel")
+    yield resize("linear 1-D", (2, 2, 5), [8], "linear", "linear", "half_pixel")
+    yield resize("linear 3-D", (1, 2, 2, 3, 3), [3, 5, 2], "trilinear", "linear", "half_pixel")
+
+
 def cases(random):
     yield from convolutions(random)
     yield from transposed_convolutions(random)
+    yield from average_pools(random)
+    yield from norm_pools(random)
+    yield from largest(random)
+    yield from resizes(random)
 
 
 def nine_digits(value):
@@ -147,6 +227,7 @@ def entry(case, random):
         "op": case.op,
         "attributes": case.attributes,
         "inputs": [nine_digits(value) for value in case.inputs],
+        "constants": [value if value is None else tensor(value) for value in case.constants],
         "tangents": [nine_digits(value) for value in tangents],
         "output": nine_digits(output),
         "derivatives": nine_digits(derivatives),

@@ -1,8 +1,11 @@
 import { describeNode, formatShape } from "../onnx/graph.ts";
 import { intAttribute, intsAttribute, type NodeView, stringAttribute } from "./op.ts";
 
-/** How a window slides along one spatial axis. Output place o and window place w meet input place o·stride + w·dilation − before. */
-export interface Window {
+/**
+ * How a window slides along one spatial axis: output place o and window place w meet input place
+ * o·stride + w·dilation − before.
+ */
+export interface SlidingWindow {
   /** Size of the input along the axis. */
   readonly input: number;
   /** Size of the output along the axis. */
@@ -12,6 +15,8 @@ export interface Window {
   readonly dilation: number;
   /** Padding in front of the input. */
   readonly before: number;
+  /** Padding behind the input. */
+  readonly behind: number;
   /**
    * Padding behind the last place that a window covers; where it is negative, so many places at the end of the input
    * are covered by no window.
@@ -26,7 +31,7 @@ export interface Window {
  * @param sizes size of the window along each axis
  * @throws where a list has another length, or no window fits: names the node and the shapes
  */
-export function slidingWindows(node: NodeView, sizes: readonly number[]): Window[] {
+export function slidingWindows(node: NodeView, sizes: readonly number[]): SlidingWindow[] {
   const spatial = (node.inputs[0]?.shape ?? []).slice(2);
   const strides = listed(node, "strides", spatial, sizes, 1);
   const dilations = listed(node, "dilations", spatial, sizes, 1);
@@ -37,14 +42,14 @@ export function slidingWindows(node: NodeView, sizes: readonly number[]): Window
     const stride = strides[axis] as number;
     const dilation = dilations[axis] as number;
     const span = (size - 1) * dilation + 1;
-    const [before, end] = padding(node, axis, pads, { input, span, size, stride });
-    const steps = (input + before + end - span) / stride;
+    const [before, behind] = padding(node, axis, pads, { input, span, size, stride });
+    const steps = (input + before + behind - span) / stride;
     let output = (isCeil ? Math.ceil(steps) : Math.floor(steps)) + 1;
     // A window that would start behind the input and the front padding is left out.
     if (isCeil && (output - 1) * stride >= input + before) output -= 1;
     if (output < 1) {
       throw new Error(
-        `${describeNode(node.node)}: a window of ${span} places does not fit into ${input + before + end} ` +
+        `${describeNode(node.node)}: a window of ${span} places does not fit into ${input + before + behind} ` +
           `(axis ${axis + 2} of ${formatShape(node.inputs[0]?.shape ?? [])} with its padding); give it larger inputs, ` +
           "smaller kernels or more padding.",
       );
@@ -56,6 +61,7 @@ export function slidingWindows(node: NodeView, sizes: readonly number[]): Window
       stride,
       dilation,
       before,
+      behind,
       after: (output - 1) * stride + span - before - input,
     };
   });
@@ -65,12 +71,11 @@ function padding(
   node: NodeView,
   axis: number,
   pads: readonly number[],
-  window: { readonly input: number; readonly span: number; readonly size: number; readonly stride: number },
+  { input, span, size, stride }: Pick<SlidingWindow, "input" | "size" | "stride"> & { readonly span: number },
 ): [before: number, after: number] {
   const mode = stringAttribute(node.node, "auto_pad", "NOTSET");
   if (mode === "VALID") return [0, 0];
   if (mode === "NOTSET") return [pads[axis] as number, pads[axis + pads.length / 2] as number];
-  const { input, span, size, stride } = window;
   const total = (Math.ceil(input / stride) - 1) * stride + span - input;
   const before = Math.trunc((mode === "SAME_UPPER" ? total : total + 1) / 2);
   if (span !== size || before < 0) {
@@ -103,7 +108,7 @@ function listed(
  *
  * @param sizes size of the window along each axis
  */
-export function transposedWindows(node: NodeView, sizes: readonly number[]): Window[] {
+export function transposedWindows(node: NodeView, sizes: readonly number[]): SlidingWindow[] {
   const spatial = (node.inputs[0]?.shape ?? []).slice(2);
   const strides = listed(node, "strides", spatial, sizes, 1);
   const dilations = listed(node, "dilations", spatial, sizes, 1);
@@ -111,6 +116,7 @@ export function transposedWindows(node: NodeView, sizes: readonly number[]): Win
   const extra = listed(node, "output_padding", spatial, sizes, 0);
   const wanted = intsAttribute(node.node, "output_shape")?.slice(-spatial.length);
   const mode = stringAttribute(node.node, "auto_pad", "NOTSET");
+  const isPadded = mode !== "VALID";
   return spatial.map((output, axis) => {
     const size = sizes[axis] as number;
     const stride = strides[axis] as number;
@@ -118,36 +124,37 @@ export function transposedWindows(node: NodeView, sizes: readonly number[]): Win
     const covered = (output - 1) * stride + (size - 1) * dilation + 1;
     const full = covered + (extra[axis] as number);
     const target = wanted?.[axis] ?? (mode.startsWith("SAME") ? output * stride : undefined);
-    let before = mode === "VALID" ? 0 : (pads[axis] as number);
-    let input = full - before - (mode === "VALID" ? 0 : (pads[axis + spatial.length] as number));
+    let before = isPadded ? (pads[axis] as number) : 0;
+    let behind = isPadded ? (pads[axis + spatial.length] as number) : 0;
     if (target !== undefined) {
       const total = Math.max(0, full - target);
       before = mode === "SAME_UPPER" ? Math.floor(total / 2) : Math.ceil(total / 2);
-      input = wanted ? target : full - total;
+      behind = total - before;
     }
+    const input = wanted ? (target as number) : full - before - behind;
     if (input < 1) {
       throw new Error(
         `${describeNode(node.node)}: its padding takes away all ${full} places along axis ${axis + 2} of its output; ` +
           "lower the padding.",
       );
     }
-    return { input, output, size, stride, dilation, before, after: covered - before - input };
+    return { input, output, size, stride, dilation, before, behind, after: covered - before - input };
   });
 }
 
 /** The attributes that make a ConvTranspose the transpose of sliding these windows. */
-export function transposedAttributes(windows: readonly Window[]): Record<string, number[]> {
+export function transposedAttributes(windows: readonly SlidingWindow[]) {
   return {
     ...slidingAttributes(windows),
-    output_padding: windows.map((window) => Math.max(0, -window.after)),
+    output_padding: windows.map(({ after }) => Math.max(0, -after)),
   };
 }
 
 /** The attributes that make a Conv slide these windows. */
-export function slidingAttributes(windows: readonly Window[]): Record<string, number[]> {
+export function slidingAttributes(windows: readonly SlidingWindow[]) {
   return {
-    strides: windows.map((window) => window.stride),
-    dilations: windows.map((window) => window.dilation),
-    pads: [...windows.map((window) => window.before), ...windows.map((window) => Math.max(0, window.after))],
+    strides: windows.map(({ stride }) => stride),
+    dilations: windows.map(({ dilation }) => dilation),
+    pads: [...windows.map(({ before }) => before), ...windows.map(({ after }) => Math.max(0, after))],
   };
 }
