@@ -24,7 +24,7 @@ export interface ObjectiveOptions extends Binding {
   readonly keepOutputs?: boolean;
   /** What BatchNormalization normalizes with: the stored statistics (default), or those of each batch, which they follow. */
   readonly batchNorm?: "frozen" | "batch";
-  /** Which float32 initializers are trained. Default: all on a differentiable path to the output, scalars excepted. */
+  /** Which float32 initializers are trained. Default: all on a differentiable path to the output, constants excepted. */
   readonly trainable?: (name: string) => boolean;
 }
 
@@ -102,7 +102,7 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
     throw new Error(`${model.source} has no output '${output}'; its outputs are ${names}.`);
   }
   const chosen = prune(graph, [getValue(graph, output)]);
-  const parameters = trainableParameters(chosen, output, options.trainable);
+  const parameters = trainableParameters(chosen, output, model.buffers, options.trainable);
   if (parameters.length === 0) {
     throw new Error(
       `${model.source} has nothing to train: no float32 initializer lies on a differentiable path to '${output}'` +
@@ -192,13 +192,14 @@ const reservedNames =
 
 /**
  * Float32 initializers from which a differentiable path leads to `output`, in the file's order. Unless chosen, constants
- * are left out: scalars (exporters write numbers such as an epsilon as initializers without axes), the inputs that
- * `settings` names, and vectors of one number that PyTorch's exporter computed itself and calculates with ("val_96", the
- * scale of attention scores; a parameter keeps its own name there).
+ * are left out: scalars (exporters write numbers such as an epsilon as initializers without axes), what the file declares
+ * to be a buffer, the inputs that `settings` names, and vectors of one number that PyTorch's exporter computed itself and
+ * calculates with ("val_96", the scale of attention scores; a parameter keeps its own name there).
  */
 function trainableParameters(
   graph: Graph,
   output: string,
+  buffers: ReadonlySet<string>,
   chosen?: (name: string, tensor: Tensor) => boolean,
 ): string[] {
   const reached = new Set([output]);
@@ -206,9 +207,8 @@ function trainableParameters(
     if (!node.outputs.some((name) => reached.has(name)) || !isDifferentiable(node, graph)) continue;
     for (const name of node.inputs) reached.add(name);
   }
-  const constants = new Set(
-    graph.nodes.flatMap(({ op, inputs }) => inputs.slice(settings[op] ?? inputs.length)),
-  );
+  const set = graph.nodes.flatMap(({ op, inputs }) => inputs.slice(settings[op] ?? inputs.length));
+  const constants = new Set([...buffers, ...set]);
   const readers = consumers(graph);
   const isComputed = (name: string, { shape }: Tensor) =>
     /^val_\d+$/.test(name) &&
