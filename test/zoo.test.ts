@@ -3,14 +3,18 @@ import { describe, expect, it } from "vitest";
 import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { gradientGraph } from "../src/ad/gradient.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
+import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
 import { decodeModel, type Model } from "../src/onnx/decode.ts";
 import { encodeModel } from "../src/onnx/encode.ts";
-import { int64, type Tensor } from "../src/onnx/tensor.ts";
+import { float32, int64, type Tensor } from "../src/onnx/tensor.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
+import type { Tensors } from "../src/runtime/runtime.ts";
+import type { ExampleLayout } from "../src/train/coupling.ts";
 import { compileObjective } from "../src/train/objective.ts";
 import { createEstimator } from "../src/train/prepare.ts";
+import { localGraph, placeSites } from "../src/train/site-graphs.ts";
 import { readGolden, relativeError } from "./golden.ts";
 
 /** A tensor that the stream gives: whole numbers below `values`, or floats. */
@@ -24,6 +28,7 @@ interface ZooGolden {
   readonly opset: number;
   readonly inputs: Readonly<Record<string, Drawn>>;
   readonly labels: Drawn;
+  readonly loss: "cross-entropy" | "mean-squared-error";
   readonly classAxis: number;
   /** [batch] */
   readonly losses: number[];
@@ -69,7 +74,8 @@ const bound = 1e-4;
 const batch = 4;
 
 function compile(model: Model, golden: ZooGolden) {
-  const loss = crossEntropy({ classAxis: golden.classAxis });
+  const loss =
+    golden.loss === "mean-squared-error" ? meanSquaredError() : crossEntropy({ classAxis: golden.classAxis });
   return compileObjective({ model, loss, runtime, batch, dimensions: { sequence: 6 } });
 }
 
@@ -87,7 +93,8 @@ function drawAll(golden: ZooGolden) {
   const labels = stream.draw(golden.labels);
   const tangents = draw(each(golden.derivatives.length));
   const count = Object.values(golden.gradients)[0]?.projections.length ?? 0;
-  return { feeds: { ...inputs, labels }, tangents, directions: draw(each(count)) };
+  const target = golden.loss === "mean-squared-error" ? "target" : "labels";
+  return { feeds: { ...inputs, [target]: labels }, tangents, directions: draw(each(count)) };
 }
 
 /** The products of a tensor with each of the directions [count, ...shape]. */
@@ -98,6 +105,39 @@ function project(values: Float32Array, directions: Float32Array): number[] {
       0,
     ),
   );
+}
+
+/** All gradients equal PyTorch's to a relative error of `bound`, as far as their norms and projections tell. */
+function expectGradients(golden: ZooGolden, found: Tensors, directions: Tensors): void {
+  const total = Math.hypot(...Object.values(golden.gradients).map(({ norm }) => norm));
+  let errors = 0;
+  for (const [name, { norm, projections }] of Object.entries(golden.gradients)) {
+    const gradient = floats(found[`gradient/${name}`]);
+    const differences = project(gradient, floats(directions[name])).map(
+      (value, index) => value - (projections[index] as number),
+    );
+    // The directions' numbers have the variance ⅓, so three times the mean square estimates ‖g − g*‖².
+    const error = Math.sqrt(
+      (3 * differences.reduce((sum, value) => sum + value ** 2, 0)) / differences.length,
+    );
+    // Some gradients vanish, as that of the bias of attention's keys.
+    const allowed = bound * (norm + total / 100);
+    expect(error, name).toBeLessThan(allowed);
+    expect(Math.abs(Math.hypot(...gradient) - norm), name).toBeLessThan(allowed);
+    errors = Math.hypot(errors, error);
+  }
+  expect(errors / total).toBeLessThan(bound);
+}
+
+/** A value [outer, batch, inner] as the tangents at its site are kept: [1, batch, outer · inner]. */
+function byExample(values: Float32Array, { outer, inner }: ExampleLayout, scale: number): Tensor {
+  const size = outer * inner;
+  const data = new Float32Array(values.length);
+  values.forEach((value, place) => {
+    const [block, example] = [Math.floor(place / (batch * inner)), Math.floor(place / inner) % batch];
+    data[example * size + block * inner + (place % inner)] = value * scale;
+  });
+  return { dtype: "float32", shape: [1, batch, size], data };
 }
 
 describe("networks exported by PyTorch", () => {
@@ -127,23 +167,7 @@ describe("networks exported by PyTorch", () => {
       expect(relativeError(floats(means.derivatives), expected)).toBeLessThan(bound);
 
       const exact = await evaluate(runtime, gradientGraph(graph, names, "loss"), { ...parameters, ...feeds });
-      const total = Math.hypot(...Object.values(golden.gradients).map(({ norm }) => norm));
-      let errors = 0;
-      for (const [name, { norm, projections }] of Object.entries(golden.gradients)) {
-        const gradient = floats(exact[`gradient/${name}`]);
-        // The directions' numbers have the variance ⅓, so three times the mean square estimates ‖g − g*‖².
-        const differences = project(gradient, floats(directions[name])).map(
-          (value, index) => value - (projections[index] as number),
-        );
-        const error = Math.sqrt(
-          (3 * differences.reduce((sum, value) => sum + value ** 2, 0)) / differences.length,
-        );
-        // Some gradients vanish, as that of the bias of attention's keys.
-        expect(error, name).toBeLessThan(bound * (norm + total / 100));
-        expect(Math.abs(Math.hypot(...gradient) - norm), name).toBeLessThan(bound * (norm + total / 100));
-        errors = Math.hypot(errors, error);
-      }
-      expect(errors / total).toBeLessThan(bound);
+      expectGradients(golden, exact, directions);
     });
 
     it(`${file}: activations can be perturbed`, async () => {
@@ -158,6 +182,27 @@ describe("networks exported by PyTorch", () => {
       for (const [name, gradient] of Object.entries(gradients))
         expect(Number.isFinite(Math.hypot(...gradient)), name).toBe(true);
       await estimator.release();
+    });
+
+    it(`${file}: exact gradients at the sites give those of the parameters`, async () => {
+      const objective = await compile(load(file), golden);
+      const { feeds, directions } = drawAll(golden);
+      const all = { ...objective.parameters, ...feeds };
+      const placed = await placeSites(objective, {});
+      const values = placed.sites.map((site) => site.value);
+      const exact = await evaluate(runtime, gradientGraph(objective.graph, values, "loss"), all);
+      // With one tangent for each example, along the gradient of its own loss, and the coefficient 1.
+      const tangents = placed.sites.map(({ value, layout }) => [
+        `tangent/${value}`,
+        byExample(floats(exact[`gradient/${value}`]), layout, batch),
+      ]);
+      const coefficients = float32(
+        Array.from({ length: batch }, () => 1),
+        [1, batch],
+      );
+      const local = localGraph(objective, placed, { count: 1, examples: batch }, "computed");
+      const found = await evaluate(runtime, local, { ...all, ...Object.fromEntries(tangents), coefficients });
+      expectGradients(golden, found, directions);
     });
 
     it(`${file}: is saved with everything but the weights as it was`, async () => {

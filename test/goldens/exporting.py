@@ -37,12 +37,14 @@ def export(module, inputs, output, opset, dynamo, axes=None, **options):
     return model
 
 
-def remove_metadata(model):
-    """Stack traces and the like, because they hold paths of this machine."""
+def remove_metadata(model, keep=()):
+    """Stack traces and the like, because they hold paths of this machine; entries with the keys of `keep` stay."""
     graph = model.graph
     parts = [graph.node, graph.value_info, graph.initializer, graph.input, graph.output]
     for item in [model, graph, *(item for part in parts for item in part)]:
+        kept = [entry for entry in item.metadata_props if entry.key in keep]
         item.ClearField("metadata_props")
+        item.metadata_props.extend(kept)
         item.ClearField("doc_string")
 
 

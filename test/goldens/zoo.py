@@ -27,17 +27,26 @@ from golden import FOLDER, Random, write
 
 K, BATCH, PROJECTIONS = 2, 4, 4
 ZOO = FOLDER / "zoo"
+KIND = "pkg.torch.export.graph_signature.InputSpec.kind"  # whether an initializer is a parameter or a buffer
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 TOKENS = {"tokens": ((models.SEQUENCE,), models.VOCABULARY)}
 BERT = {**TOKENS, "segments": ((models.SEQUENCE,), 2), "mask": ((models.SEQUENCE,), 2)}
 TABLE = {"numeric": ((4,), None), "categories": ((2,), 5)}
+SIGNAL = {"signal": ((2, models.SEQUENCE), None)}
 SEQUENCES = {"axes": {"tokens": {0: "batch", 1: "sequence"}}}
+SQUARED = {"loss": "mean-squared-error"}
 UNFOLDED = {"do_constant_folding": False}
+LISTED = {"keep_initializers_as_inputs": True}
+UNOPTIMIZED = {"optimize": False}
 UNFUSED = {"training": torch.onnx.TrainingMode.PRESERVE}
 
 
 def image(channels, size):
     return {"image": ((channels, size, size), None)}
+
+
+def sequence(width):
+    return {"sequence": ((models.SEQUENCE, width), None)}
 
 
 # file name → model, inputs (shape of one example, and for integers the number of values), opset, options. Files with
@@ -72,6 +81,22 @@ FILES = {
     "tabular-dynamo18": (models.Tabular, TABLE, 18, {}),
     "lstm-opset17": (lambda: models.Lstm(2, bidirectional=True), TOKENS, 17, {}),
     "lstm-dynamo18": (models.Lstm, TOKENS, 18, {}),
+    "gru-opset17": (models.Gru, sequence(3), 17, {}),
+    "gru-dynamo18": (models.Gru, sequence(3), 18, {}),
+    "swin-unfolded-dynamo18": (models.swin, image(3, 8), 18, UNOPTIMIZED),
+    "densenet-opset17": (models.densenet, image(3, 24), 17, {}),
+    "shufflenet-dynamo20": (models.shufflenet, image(3, 24), 20, {}),
+    "llama-opset17": (models.Llama, TOKENS, 17, {}),
+    "llama-dynamo23": (lambda: models.Llama(norm=nn.RMSNorm), TOKENS, 23, {}),
+    "convolutions-unfolded-opset13": (models.Convolutions, SIGNAL, 13, UNFOLDED),
+    "convolutions-unfolded-dynamo18": (models.Convolutions, SIGNAL, 18, UNOPTIMIZED),
+    "superresolution-opset17": (models.SuperResolution, image(1, 6), 17, SQUARED),
+    "superresolution-dynamo21": (models.SuperResolution, image(1, 6), 21, SQUARED),
+    "adapted-unfolded-opset13": (models.Adapted, sequence(4), 13, UNFOLDED),
+    "adapted-unfolded-dynamo18": (models.Adapted, sequence(4), 18, UNOPTIMIZED),
+    "fresh-opset17": (models.Fresh, sequence(4), 17, {}),
+    "fresh-dynamo18": (models.Fresh, sequence(4), 18, {}),
+    "fresh-listed-opset13": (models.Fresh, sequence(4), 13, LISTED),
 }
 
 
@@ -106,9 +131,10 @@ class Stream:
 def initialize(module, random):
     """Random parameters that keep activations near 1, and running statistics; no two numbers are equal."""
     scales = {f"{name}.weight" for name, each in module.named_modules() if "Norm" in type(each).__name__}
+    unchanged = getattr(module, "unchanged", ())
     with torch.no_grad():
         for name, value in [*module.named_parameters(), *module.named_buffers()]:
-            if not value.is_floating_point():
+            if not value.is_floating_point() or name.startswith(unchanged):
                 continue
             drawn = random.normal(*value.shape).float()
             if "running_var" in name:
@@ -121,7 +147,8 @@ def initialize(module, random):
                 value.copy_(drawn)
             else:
                 value.copy_(1.5 * drawn / value[0].numel() ** 0.5)
-    numbers = torch.cat([value.detach().flatten() for value in module.parameters()])
+    drawn = [value.detach().flatten() for name, value in module.named_parameters() if not name.startswith(unchanged)]
+    numbers = torch.cat(drawn)
     repeated = numbers.numel() - numbers.unique().numel()
     assert repeated == 0, f"{repeated} numbers of {type(module).__name__} are not unique; draw others"
 
@@ -142,6 +169,17 @@ def fuse(module, model):
             for value in stored:
                 if value.shape == parameter.shape and np.allclose(value, parameter, rtol=1e-4, atol=1e-6):
                     parameter.copy_(torch.from_numpy(value.copy()))
+    return module
+
+
+def tie(module):
+    """Makes one parameter of those that are equal, as exporters do."""
+    owners = {}
+    for name, parameter in module.named_parameters():
+        first = owners.setdefault((parameter.shape, tuple(parameter.flatten().tolist())), parameter)
+        owner, _, attribute = name.rpartition(".")
+        if first is not parameter:
+            setattr(module.get_submodule(owner), attribute, first)
     return module
 
 
@@ -203,12 +241,14 @@ def golden(name, build, declared, opset, options):
     inputs = stream.inputs(declared, BATCH)
     with torch.no_grad():
         shape = module(*map(single, inputs.values())).shape
+    loss = options.get("loss", "cross-entropy")
     axis = 1 if len(shape) == 4 else len(shape) - 1
-    labels = stream.integers(shape[axis], *shape[:axis], *shape[axis + 1 :])
+    classes = shape[axis] if loss == "cross-entropy" else None
+    labels = stream.integers(classes, *shape[:axis], *shape[axis + 1 :]) if classes else stream.uniform(*shape)
 
     examples = {name: single(values) for name, values in inputs.items()}
-    model = export(module, examples, "logits", opset, "dynamo" in name, **options)
-    remove_metadata(model)
+    model = export(module, examples, "logits", opset, "dynamo" in name, **{key: value for key, value in options.items() if key != "loss"})
+    remove_metadata(model, keep=[KIND])
     model.metadata_props.add(key="task", value="classification")
     onnx.checker.check_model(model, full_check=True)
     session = onnxruntime.InferenceSession(save(ZOO, name, model, external="external" in name, threshold=128))
@@ -217,7 +257,7 @@ def golden(name, build, declared, opset, options):
         (received,) = session.run(["logits"], {name: each.numpy() for name, each in values.items()})
         np.testing.assert_allclose(received, module(*values.values()).detach().numpy(), rtol=1e-4, atol=1e-4)
 
-    module = untie(fuse(module, model), model)
+    module = untie(tie(fuse(module, model)), model)
     parameters = {source: value.detach() for source, value in module.named_parameters()}
     found, others = find(model, parameters)
     module, sizes = module.double(), [value.numel() for value in parameters.values()]
@@ -231,7 +271,8 @@ def golden(name, build, declared, opset, options):
 
     def losses(values):
         logits = torch.func.functional_call(module, values, tuple(inputs.values()))
-        positions = F.cross_entropy(logits.movedim(axis, 1), labels, reduction="none")
+        squared = lambda: (logits - labels) ** 2
+        positions = F.cross_entropy(logits.movedim(axis, 1), labels, reduction="none") if classes else squared()
         return positions.reshape(BATCH, -1).mean(1)
 
     def along(index):
@@ -255,7 +296,8 @@ def golden(name, build, declared, opset, options):
     return {
         "opset": opset,
         "inputs": described,
-        "labels": {"shape": list(labels.shape), "values": shape[axis]},
+        "labels": {"shape": list(labels.shape), "values": classes},
+        "loss": loss,
         "classAxis": axis,
         "losses": losses(at).tolist(),
         "derivatives": [each.tolist() for each in derivatives],
@@ -264,6 +306,7 @@ def golden(name, build, declared, opset, options):
     }
 
 
+onnxruntime.set_default_logger_severity(3)
 torch.backends.mha.set_fastpath_enabled(False)  # forward mode does not know it
 ZOO.mkdir(exist_ok=True)
 for name, arguments in FILES.items():

@@ -4,9 +4,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torchvision.models.convnext import CNBlockConfig, ConvNeXt
+from torchvision.models.densenet import DenseNet
 from torchvision.models.efficientnet import EfficientNet, MBConvConfig
 from torchvision.models.mobilenetv3 import InvertedResidualConfig, MobileNetV3
 from torchvision.models.resnet import BasicBlock, ResNet
+from torchvision.models.shufflenetv2 import ShuffleNetV2
+from torchvision.models.swin_transformer import SwinTransformer
 from torchvision.models.vision_transformer import VisionTransformer
 
 VOCABULARY, SEQUENCE = 20, 6
@@ -207,3 +210,157 @@ class Lstm(nn.Module):
         _, (hidden, _) = self.lstm(self.embedding(tokens))
         last = torch.cat([hidden[-2], hidden[-1]], 1) if self.lstm.bidirectional else hidden[-1]
         return self.classifier(last)
+
+
+def swin():
+    settings = {"patch_size": [2, 2], "embed_dim": 4, "depths": [2, 1], "num_heads": [1, 2], "window_size": [2, 2]}
+    return SwinTransformer(**settings, mlp_ratio=2.0, num_classes=3)
+
+
+def densenet():
+    return DenseNet(growth_rate=3, block_config=(2, 1), num_init_features=4, bn_size=2, num_classes=3)
+
+
+def shufflenet():
+    return ShuffleNetV2([1, 1, 1], [4, 8, 8, 12, 12], num_classes=3)
+
+
+class GroupedHeads(nn.Module):
+    """Causal attention with rotary positions, four query heads that share two heads of keys and values."""
+
+    def __init__(self, width):
+        super().__init__()
+        linear = lambda outputs: nn.Linear(width, outputs, bias=False)
+        self.query, self.key, self.value, self.output = linear(width), linear(width // 2), linear(width // 2), linear(width)
+        self.size = width // 4
+        angles = torch.outer(torch.arange(SEQUENCE), 100.0 ** -(torch.arange(0, self.size, 2) / self.size)).repeat(1, 2)
+        self.register_buffer("cosine", angles.cos(), persistent=False)
+        self.register_buffer("sine", angles.sin(), persistent=False)
+
+    def rotate(self, x):
+        first, second = x.chunk(2, -1)
+        return x * self.cosine + torch.cat([-second, first], -1) * self.sine
+
+    def forward(self, x):
+        heads = lambda values: values.unflatten(-1, (-1, self.size)).transpose(1, 2)
+        query, key, value = self.rotate(heads(self.query(x))), self.rotate(heads(self.key(x))), heads(self.value(x))
+        key, value = key.repeat_interleave(2, 1), value.repeat_interleave(2, 1)
+        return self.output(F.scaled_dot_product_attention(query, key, value, is_causal=True).transpose(1, 2).flatten(2))
+
+
+class RootMeanSquareNorm(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x):
+        return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6))
+
+
+class GatedBlock(nn.Module):
+    def __init__(self, width, norm):
+        super().__init__()
+        self.norm1, self.attention, self.norm2 = norm(width), GroupedHeads(width), norm(width)
+        linear = lambda inputs, outputs: nn.Linear(inputs, outputs, bias=False)
+        self.gate, self.up, self.down = linear(width, 12), linear(width, 12), linear(12, width)
+
+    def forward(self, x):
+        x = x + self.attention(self.norm1(x))
+        y = self.norm2(x)
+        return x + self.down(F.silu(self.gate(y)) * self.up(y))
+
+
+class Llama(nn.Module):
+    """A decoder with rotary positions, grouped heads, gates and root mean square norms."""
+
+    def __init__(self, width=16, norm=RootMeanSquareNorm):
+        super().__init__()
+        self.token_embedding = nn.Embedding(VOCABULARY, width)
+        self.blocks = nn.ModuleList(GatedBlock(width, norm) for _ in range(2))
+        self.norm, self.head = norm(width), nn.Linear(width, VOCABULARY, bias=False)
+
+    def forward(self, tokens):
+        x = self.token_embedding(tokens)
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(x))
+
+
+class Gru(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gru, self.classifier = nn.GRU(3, 5, batch_first=True, bidirectional=True), nn.Linear(10, 3)
+
+    def forward(self, sequence):
+        return self.classifier(self.gru(sequence)[0][:, -1])
+
+
+class CausalConvolution(nn.Module):
+    """A convolution over the past whose weight is kept as directions and lengths."""
+
+    def __init__(self, inputs, outputs, dilation):
+        super().__init__()
+        self.direction, self.length = nn.Parameter(torch.zeros(outputs, inputs, 3)), nn.Parameter(torch.zeros(outputs, 1, 1))
+        self.bias, self.dilation = nn.Parameter(torch.zeros(outputs)), dilation
+
+    def forward(self, x):
+        weight = self.direction * (self.length / self.direction.norm(dim=(1, 2), keepdim=True))
+        return F.conv1d(F.pad(x, (2 * self.dilation, 0)), weight, self.bias, dilation=self.dilation)
+
+
+class Convolutions(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.convolution1, self.convolution2 = CausalConvolution(2, 6, 1), CausalConvolution(6, 6, 2)
+        self.norm, self.classifier = nn.GroupNorm(2, 6), nn.Linear(12, 3)
+
+    def forward(self, signal):
+        x = F.elu(self.norm(self.convolution1(signal)))
+        x = x + F.leaky_relu(self.convolution2(x), 0.1)
+        return self.classifier(F.avg_pool1d(x, 3).flatten(1))
+
+
+class SuperResolution(nn.Module):
+    """An image of twice the height and width, by depth to space."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(1, 6, 3, padding=1, padding_mode="reflect"), nn.Conv2d(6, 4, 3, padding=1)
+        self.activation, self.normalization = nn.PReLU(6), nn.InstanceNorm2d(6, affine=True)
+
+    def forward(self, image):
+        x = self.normalization(self.activation(self.first(image)))
+        return F.pixel_shuffle(self.second(x), 2) + F.interpolate(image, scale_factor=2, mode="nearest")
+
+
+class Fresh(nn.Module):
+    """Norms as they begin: exporters merge initializers that are equal."""
+
+    unchanged = ("norm1", "norm2")
+
+    def __init__(self):
+        super().__init__()
+        self.layer1, self.norm1, self.layer2, self.norm2 = nn.Linear(4, 6), nn.LayerNorm(6), nn.Linear(6, 6), nn.LayerNorm(6)
+        self.layer3 = nn.Linear(6, 3)
+
+    def forward(self, sequence):
+        x = torch.tanh(self.norm1(self.layer1(sequence.mean(1))))
+        return self.layer3(torch.tanh(self.norm2(self.layer2(x))))
+
+
+class Adapted(nn.Module):
+    """A layer with an added product of thin factors, and one whose weight two others share, one of them transposed."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer1, self.layer2 = nn.Linear(4, 6), nn.Linear(6, 6)
+        self.left, self.right = nn.Parameter(torch.zeros(6, 2)), nn.Parameter(torch.zeros(2, 6))
+        self.start = nn.Parameter(torch.zeros(1, 1, 4))
+        self.gain, self.head = nn.Parameter(torch.zeros(1)), nn.Linear(6, 3)
+
+    def forward(self, sequence):
+        x = torch.cat([self.start.expand(sequence.shape[0], -1, -1), sequence], 1)
+        x = torch.tanh(self.layer1(x))
+        x = x + self.gain * F.linear(x, self.layer2.weight + self.left @ self.right, self.layer2.bias)
+        x = torch.tanh(x @ self.layer2.weight)
+        return self.head(x[:, 0] + x.amax(1))
