@@ -8,19 +8,32 @@ export { transposeLinear } from "./ad/pullback.ts";
 export { pushforward } from "./ad/pushforward.ts";
 export { activationSites, blockSites, defaultBlockPattern, type Site } from "./ad/sites.ts";
 // aggregate: from derivatives and the Gram matrix to coefficients
-export type { Aggregator } from "./aggregate/aggregator.ts";
+export type { AggregationContext, Aggregator, AggregatorOptions } from "./aggregate/aggregator.ts";
 export { type AggregatorName, aggregators } from "./aggregate/aggregators.ts";
 export { expectedProjectionCosine } from "./aggregate/expected-cosine.ts";
-export { projection } from "./aggregate/projection.ts";
+export { type ProjectionOptions, projection } from "./aggregate/projection.ts";
 // data
+export { type Augmentation, formatAugmentation, parseAugmentation } from "./data/augment.ts";
 export { epochOrder, readBatch, splitValidation } from "./data/batches.ts";
+export { cifar10, parseCifar10 } from "./data/cifar10.ts";
+export type { Column } from "./data/columns.ts";
 export { checkExamples, type Dataset, type DatasetEntry, type Examples } from "./data/dataset.ts";
 export { type DownloadOptions, downloadStore } from "./data/download.ts";
 export { type GlyphOptions, glyphs } from "./data/glyphs.ts";
-export { gunzip, parseIdx } from "./data/idx.ts";
+export { gunzip } from "./data/gzip.ts";
+export { parseIdx } from "./data/idx.ts";
+export { decodeImage, type Picture } from "./data/image.ts";
+export { type ImageFolderOptions, imageFolder } from "./data/image-folder.ts";
 export { datasetNamed, datasets } from "./data/list.ts";
+export { type MatArray, parseMat } from "./data/mat.ts";
 export { mnist } from "./data/mnist.ts";
-export type { FileCache, FileStore } from "./data/store.ts";
+export { measureNormalization } from "./data/normalization.ts";
+export { type NpyArray, parseNpy } from "./data/npy.ts";
+export { type NpzOptions, npzDataset, readNpz } from "./data/npz.ts";
+export { splitTest } from "./data/split.ts";
+export type { FileCache, FileStore, ListedFiles, SourceFile } from "./data/store.ts";
+export { svhn } from "./data/svhn.ts";
+export { type TableOptions, tableDataset } from "./data/table.ts";
 // linalg
 export { logGamma } from "./linalg/log-gamma.ts";
 // losses
@@ -28,10 +41,18 @@ export { binaryCrossEntropy } from "./losses/binary-cross-entropy.ts";
 export { type CrossEntropyOptions, crossEntropy, ignoredLabel } from "./losses/cross-entropy.ts";
 export { attachLoss, type Loss } from "./losses/loss.ts";
 export { type LossName, losses } from "./losses/losses.ts";
-export { meanSquaredError } from "./losses/mean-squared-error.ts";
+export { type MeanSquaredErrorOptions, meanSquaredError } from "./losses/mean-squared-error.ts";
 // models
-export { type ActivationName, activations, type MlpOptions, mlp } from "./models/mlp.ts";
+export { type ActivationName, activations } from "./models/activations.ts";
+export { type ConvnetOptions, convnet } from "./models/convnet.ts";
+export { type Lenet5Options, lenet5 } from "./models/lenet5.ts";
+export { type MlpOptions, mlp } from "./models/mlp.ts";
+export { type MlpMixerOptions, mlpMixer } from "./models/mlp-mixer.ts";
 export { type ModelName, models } from "./models/models.ts";
+export type { ModelOptions } from "./models/network.ts";
+export { denormalize, type Normalization, normalize } from "./models/normalization.ts";
+export { type Resnet18Options, resnet18 } from "./models/resnet18.ts";
+export { type VitOptions, vit } from "./models/vit.ts";
 // onnx: graphs and files
 export { type Binding, bindInputs, hasOpenBatch } from "./onnx/bind.ts";
 export {
@@ -55,6 +76,7 @@ export {
   string,
   type Value,
 } from "./onnx/graph.ts";
+export { metadataOf, withMetadata } from "./onnx/metadata.ts";
 export { printModel } from "./onnx/print.ts";
 export {
   type DType,
@@ -73,9 +95,19 @@ export { catalogue, type OpName, opNames } from "./ops/catalogue.ts";
 export type { FactoredTangent, Op, Operand, Tangent } from "./ops/op.ts";
 export { upgradeGraph } from "./ops/upgrade.ts";
 // optim
-export type { Arrays, Optimizer } from "./optim/optimizer.ts";
+export { type AdamOptions, adam } from "./optim/adam.ts";
+export { adamw } from "./optim/adamw.ts";
+export { clipGlobalNorm } from "./optim/clip.ts";
+export type { Arrays, Optimizer, OptimizerOptions } from "./optim/optimizer.ts";
 export { type OptimizerName, optimizers } from "./optim/optimizers.ts";
-export { type Schedule, type ScheduleName, schedules } from "./optim/schedules.ts";
+export { freshPlateau, observe, type Plateau, type PlateauOptions } from "./optim/plateau.ts";
+export {
+  type Schedule,
+  type ScheduleName,
+  type ScheduleOptions,
+  schedules,
+  withWarmUp,
+} from "./optim/schedules.ts";
 export { type SgdOptions, sgd } from "./optim/sgd.ts";
 // random: numbers as a function of seed, stream and place
 export { fillNormal } from "./random/normal.ts";
@@ -88,14 +120,18 @@ export { evaluate } from "./runtime/evaluate.ts";
 export { type ProbeOptions, probe } from "./runtime/probe.ts";
 export type { Runtime, Session, SessionOptions, Tensors } from "./runtime/runtime.ts";
 // tangents
+export { derivativesAlong } from "./tangents/along.ts";
 export { combine } from "./tangents/combine.ts";
+export { fixedAngle } from "./tangents/fixed-angle.ts";
 export { gaussian } from "./tangents/gaussian.ts";
 export { gram } from "./tangents/gram.ts";
 export { type LowRankOptions, lowRank } from "./tangents/low-rank.ts";
+export { orthonormal } from "./tangents/orthonormal.ts";
 export { rademacher } from "./tangents/rademacher.ts";
-export type { Sampler, SamplerOptions } from "./tangents/sampler.ts";
+export type { Pieces, Sampler, SamplerOptions } from "./tangents/sampler.ts";
 export { type SamplerName, samplers } from "./tangents/samplers.ts";
 export { type SphereOptions, sphere } from "./tangents/sphere.ts";
+export { type StandardBasisOptions, standardBasis } from "./tangents/standard-basis.ts";
 export {
   createTangentSet,
   drawTangents,
@@ -104,7 +140,7 @@ export {
   type TangentSet,
   tangentFeeds,
 } from "./tangents/tangent-set.ts";
-
+export { varyingLength } from "./tangents/varying-length.ts";
 // train
 export { activationsEstimator } from "./train/activations.ts";
 export { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./train/checkpoint.ts";
@@ -125,8 +161,9 @@ export {
   type ObjectiveOptions,
   type Parameter,
 } from "./train/objective.ts";
+export type { TrainOptions } from "./train/options.ts";
 export { createEstimator, type EstimatorSettings, type TrainSettings } from "./train/prepare.ts";
 export type { RunStore } from "./train/run-store.ts";
 export { decodeSafetensors, encodeSafetensors } from "./train/safetensors.ts";
-export { type TrainOptions, train } from "./train/train.ts";
+export { train } from "./train/train.ts";
 export { type EstimatorOptions, weightsEstimator } from "./train/weights.ts";

@@ -45,7 +45,6 @@ async function normalized(batchNorm: "frozen" | "batch") {
     runtime,
     batch,
     batchNorm,
-    trainable: (name) => !name.startsWith("running"),
   });
   const inputs = { x: wave([batch, 2], 2), target: wave([batch, channels], 3) };
   const feeds: Record<string, Tensor> = { ...objective.parameters, ...objective.statistics, ...inputs };

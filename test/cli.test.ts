@@ -121,7 +121,7 @@ describe("inspect", () => {
     expect(status).toBe(0);
     expect(stdout).toContain("input   input: float32 [batch, 1, 28, 28]");
     expect(stdout).toContain("layer1.weight: float32 [16, 784]");
-    expect(stdout).toMatch(/layer1: float32 \[batch, 16\]\s+= Gemm\(/);
+    expect(stdout).toMatch(/layer1\/Gemm: float32 \[batch, 16\]\s+= Gemm\(/);
     const data = lastJson(run(["inspect", model, "--json"]).stdout) as { nodes: unknown[] };
     expect(data.nodes.length).toBeGreaterThan(4);
   });

@@ -9,9 +9,11 @@ import { GraphBuilder } from "../src/ops/builder.ts";
 import { fold, keyFromSeed } from "../src/random/threefry.ts";
 import { fillUniform } from "../src/random/uniform.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
+import { fixedAngle } from "../src/tangents/fixed-angle.ts";
 import { gaussian } from "../src/tangents/gaussian.ts";
 import type { Sampler } from "../src/tangents/sampler.ts";
 import { type SamplerName, samplers } from "../src/tangents/samplers.ts";
+import { createTangentSet, drawTangents, rowOf } from "../src/tangents/tangent-set.ts";
 import { activationsEstimator } from "../src/train/activations.ts";
 import type { Estimator } from "../src/train/estimator.ts";
 import { cosine, exactGradient } from "../src/train/exact.ts";
@@ -48,7 +50,7 @@ function flat(gradients: Readonly<Record<string, Float32Array>>): number[] {
 }
 
 describe("activations with projection", () => {
-  for (const sampler of ["gaussian", "rademacher", "sphere"] as const) {
+  for (const sampler of (Object.keys(samplers) as SamplerName[]).filter((name) => name !== "low-rank")) {
     // One example's sites have 5 + 4 + 3 = 12 numbers. Signs can repeat, so more of them are drawn.
     for (const tangents of sampler === "rademacher" ? [40] : [12, 16, 24]) {
       it(`${sampler}, ${tangents} tangents for 12 dimensions: the exact gradient, PyTorch's, norm included`, async () => {
@@ -97,15 +99,18 @@ describe("activations with projection", () => {
 
 describe("the mean of k tangents", () => {
   const cases: { name: string; settings: EstimatorSettings }[] = [
-    ...(["gaussian", "rademacher", "sphere"] as const).map((sampler) => ({
-      name: `activations, ${sampler}`,
-      settings: { sampler },
-    })),
+    ...(Object.keys(samplers) as SamplerName[])
+      .filter((sampler) => sampler !== "low-rank")
+      .map((sampler) => ({ name: `activations, ${sampler}`, settings: { sampler } })),
     { name: "activations, shared gaussian", settings: { sampler: "gaussian", shareTangents: true } },
     ...(Object.keys(samplers) as SamplerName[]).map((sampler) => ({
       name: `weights, ${sampler}`,
       settings: { perturb: "weights" as const, sampler },
     })),
+    {
+      name: "weights, fixed-angle at 15 degrees",
+      settings: { perturb: "weights", sampler: "fixed-angle", angle: 15 },
+    },
     { name: "weights, low-rank of rank 3", settings: { perturb: "weights", sampler: "low-rank", rank: 3 } },
   ];
   for (const { name, settings } of cases) {
@@ -142,7 +147,78 @@ describe("the mean of k tangents", () => {
   }
 });
 
+describe("tangents that cover the space", () => {
+  for (const sampler of ["standard-basis", "orthonormal"] as const)
+    for (const perturb of ["weights", "activations"] as const)
+      for (const aggregate of ["mean", "sum", "projection"] as const)
+        it(`${sampler}, ${perturb}: ${aggregate} is the exact gradient`, async () => {
+          const { objective, feeds } = await smallObjective();
+          const target = flat((await (await exactGradient(objective)).estimate(feeds, key)).gradients);
+          const tangents = perturb === "weights" ? 74 : 12;
+          const estimator = await createEstimator(objective, { perturb, sampler, aggregate, tangents });
+          const { gradients } = await estimator.estimate(feeds, key);
+          const scale = aggregate === "sum" ? tangents : 1;
+          expect(
+            relativeError(
+              flat(gradients).map((value) => value / scale),
+              target,
+            ),
+          ).toBeLessThan(1e-5);
+          await estimator.release();
+        });
+
+  it("is refused for options that the chosen sampler or aggregator does not read", async () => {
+    const { objective } = await smallObjective();
+    const wrong: [EstimatorSettings, string][] = [
+      [
+        { angle: 30 },
+        "angle (--angle 30) has no effect with sampler gaussian; leave it out, or choose sampler fixed-angle",
+      ],
+      [{ rank: 2, perturb: "weights" }, "choose sampler low-rank"],
+      [{ within: 0.1 }, "within (--within 0.1) has no effect with aggregate projection"],
+      [{ aggregate: "mean", expectedLength: true }, "choose aggregate projection"],
+      [{ aggregate: "max", select: "first-n" }, "choose aggregate projection"],
+    ];
+    for (const [settings, message] of wrong)
+      await expect(createEstimator(objective, settings)).rejects.toThrow(message);
+  });
+});
+
 describe("weights with projection", () => {
+  it("solves in float64 where the tangents are close to each other", async () => {
+    // Far below n/8 tangents, where independent ones would do with float32; these differ by one part in a thousand.
+    const { objective, feeds } = await smallObjective([20, 5]);
+    const exact = flat((await (await exactGradient(objective)).estimate(feeds, key)).gradients);
+    const dimension = exact.length;
+    const estimator = await createEstimator(objective, {
+      perturb: "weights",
+      sampler: "fixed-angle",
+      angle: 0.05,
+      tangents: 8,
+    });
+    expect(8).toBeLessThan(dimension / 8);
+    const { gradients, derivatives } = await estimator.estimate(feeds, key);
+    // A projection reproduces the derivatives along its own tangents.
+    const set = createTangentSet(
+      Object.entries(objective.parameters).map(([name, { shape }]) => ({ name, shape })),
+      8,
+      fixedAngle({ angle: 0.05 }),
+    );
+    drawTangents(set, key);
+    for (let tangent = 0; tangent < 8; tangent++) {
+      const along = set.parts.reduce(
+        (total, part) =>
+          total +
+          rowOf(part.tensor, tangent).reduce(
+            (sum, value, place) => sum + value * (gradients[part.parameter]?.[place] as number),
+            0,
+          ),
+        0,
+      );
+      expect(Math.abs(along - (derivatives[tangent] as number))).toBeLessThan(1e-5);
+    }
+  });
+
   it("gives the exact gradient when there are as many tangents as parameters", async () => {
     const { objective, feeds } = await smallObjective();
     const exact = await exactGradient(objective);
@@ -238,7 +314,7 @@ describe("local transposes", () => {
     const { objective } = await smallObjective();
     const { graph } = objective;
     const sites = activationSites(graph, graph.parameters, "losses");
-    expect(sites.map((site) => site.value)).toEqual(["layer1", "layer2", "layer3"]);
+    expect(sites.map((site) => site.value)).toEqual(["layer1/Gemm", "layer2/Gemm", "layer3/Gemm"]);
     const placed = sites.map((site, index) => {
       const size = [5, 4, 3][index] ?? 0;
       return { ...site, size, layout: { outer: 1, inner: size } };
@@ -289,7 +365,7 @@ describe("local transposes", () => {
     const estimator = await activationsEstimator(objective, {
       tangents: 12,
       sampler: gaussian(),
-      aggregator: aggregators.projection,
+      aggregator: aggregators.projection(),
     });
     const exact = await exactGradient(objective);
     const target = flat((await exact.estimate(feeds, key)).gradients);

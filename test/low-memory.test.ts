@@ -115,7 +115,7 @@ describe("low memory gives the same estimates", () => {
           tangents,
           tangentChunk,
           sampler: samplers[sampler](),
-          aggregator: aggregators[aggregate],
+          aggregator: aggregators[aggregate](),
           pieceBytes,
         };
         it(`${sampler}, ${aggregate}, k = ${tangents}, chunk ${tangentChunk ?? 1}`, async () => {
@@ -151,7 +151,7 @@ describe("low memory gives the same estimates", () => {
     const options = {
       tangents: 2,
       sampler: samplers["low-rank"](),
-      aggregator: aggregators.mean,
+      aggregator: aggregators.mean(),
     };
     await expect(lowMemoryWeightsEstimator(objective, options)).rejects.toThrow(
       "use gaussian, rademacher or sphere",

@@ -97,9 +97,12 @@ describe("directional derivatives of fully connected networks equal PyTorch's", 
     });
 
     it(`${golden.name}: activations`, async () => {
-      const sites = new Map(Object.keys(golden.activationTangents).map((name) => [name, "stacked"] as const));
+      const injected = Object.fromEntries(
+        Object.entries(golden.activationTangents).map(([layer, value]) => [`${layer}/Gemm`, value]),
+      );
+      const sites = new Map(Object.keys(injected).map((name) => [name, "stacked"] as const));
       const derived = derivativeGraph(graph, sites, golden.k, "losses");
-      const tangents = tangentFeeds(golden.activationTangents);
+      const tangents = tangentFeeds(injected);
       const result = await evaluate(runtime, derived, { ...feeds, ...tangents });
       expect(relativeError(numbers(result.derivatives), golden.activationDerivatives.data)).toBeLessThan(
         bound,

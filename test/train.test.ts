@@ -1,47 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { binaryCrossEntropy } from "../src/losses/binary-cross-entropy.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
-import { mlp } from "../src/models/mlp.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
-import { nodeRuntime } from "../src/runtime/node.ts";
-import type { TrainResult } from "../src/train/events.ts";
-import { defaultLearningRate } from "../src/train/learning-rate.ts";
-import { encodeModelFile } from "../src/train/objective.ts";
-import type { RunStore } from "../src/train/run-store.ts";
-import { type TrainOptions, train } from "../src/train/train.ts";
-
-const runtime = nodeRuntime({ threads: 1 });
-const model = encodeModelFile(mlp({ input: [2], hidden: [12], outputs: 2, activation: "tanh", seed: 1 }));
-const count = 640;
-const inputs = Float32Array.from(
-  { length: 2 * count },
-  (_, index) => (((index + 1) * 0.7548776662) % 1) * 2 - 1,
-);
-const inside = (index: number) =>
-  Math.hypot(inputs[2 * index] as number, inputs[2 * index + 1] as number) < 0.8;
-const labels = Int32Array.from({ length: count }, (_, index) => (inside(index) ? 1 : 0));
-
-async function finish(options: Partial<TrainOptions>): Promise<TrainResult> {
-  for await (const event of train({ model, inputs, labels, runtime, batch: 32, ...options }))
-    if (event.kind === "done") return event.result;
-  throw new Error("not done");
-}
-
-/** A store in memory. */
-function memory(): RunStore & { readonly files: Map<string, Uint8Array> } {
-  const files = new Map<string, Uint8Array>();
-  const text = (name: string) => new TextDecoder().decode(files.get(name));
-  return {
-    files,
-    describe: "memory",
-    read: async (name) => files.get(name),
-    write: async (name, bytes) => void files.set(name, bytes.slice()),
-    append: async (name, line) =>
-      void files.set(name, new TextEncoder().encode((files.has(name) ? text(name) : "") + line)),
-    truncate: async (name, bytes) =>
-      void (files.has(name) && files.set(name, (files.get(name) as Uint8Array).slice(0, bytes))),
-  };
-}
+import type { TrainOptions } from "../src/train/options.ts";
+import { train } from "../src/train/train.ts";
+import { count, finish, inputs, labels, memory, model, runtime } from "./circle.ts";
 
 describe("train", () => {
   for (const settings of [
@@ -51,6 +14,16 @@ describe("train", () => {
     { perturb: "weights", aggregate: "sum", sampler: "low-rank" },
     { perturb: "activations", aggregate: "sum", sampler: "rademacher" },
     { gradient: "exact" },
+    { gradient: "simulated" },
+    { aggregate: "max" },
+    { perturb: "weights", aggregate: "max-normalized" },
+    { perturb: "weights", aggregate: "near-best" },
+    { perturb: "weights", aggregate: "mean-times-dimension" },
+    { aggregate: "projection", expectedLength: true, tangents: 4 },
+    { perturb: "weights", aggregate: "mean", sampler: "fixed-angle", angle: 15 },
+    { perturb: "weights", sampler: "standard-basis" },
+    { aggregate: "mean", sampler: "orthonormal", tangents: 14 },
+    { aggregate: "mean", sampler: "varying-length" },
   ] as const) {
     it(`learns with ${JSON.stringify(settings)} and the default learning rate`, async () => {
       const result = await finish({ ...settings, epochs: 40, momentum: 0.5 });
@@ -163,23 +136,5 @@ describe("a diverging run", () => {
     const kept = decodeModel(store.files.get("model.onnx") as Uint8Array);
     for (const tensor of kept.initializers.values())
       expect([...(tensor.data as Float32Array)].every(Number.isFinite)).toBe(true);
-  });
-});
-
-describe("the default learning rate", () => {
-  const rule = {
-    perturb: "weights",
-    dimension: 10_000,
-    tangents: 16,
-    aggregate: "mean",
-    momentum: 0,
-  } as const;
-  it("is one step in three scales", () => {
-    const mean = defaultLearningRate(rule);
-    expect(defaultLearningRate({ ...rule, aggregate: "sum" })).toBeCloseTo(mean / 16, 12);
-    expect(defaultLearningRate({ ...rule, aggregate: "projection" })).toBeCloseTo((mean * 10_000) / 16, 9);
-    expect(defaultLearningRate({ ...rule, momentum: 0.9 })).toBeCloseTo(mean / 10, 12);
-    expect(defaultLearningRate({ ...rule, radius: 1 })).toBeCloseTo(mean * 10_000, 9);
-    expect(defaultLearningRate({ ...rule, tangents: 64 })).toBeGreaterThan(mean);
   });
 });

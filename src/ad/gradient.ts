@@ -1,5 +1,5 @@
 import { dependents, type Graph, getValue, prune, type Value } from "../onnx/graph.ts";
-import { elementCount, tensor, zeros } from "../onnx/tensor.ts";
+import { elementCount, tensorOf, zeros } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { reshape } from "../ops/rules.ts";
 import { transposeLinear } from "./pullback.ts";
@@ -7,28 +7,29 @@ import { pushforward } from "./pushforward.ts";
 import type { Site } from "./sites.ts";
 
 /**
- * The exact gradient ("backprop"): a graph that computes `output` (a scalar) and `gradient/<parameter>` for each
- * parameter, by transposing the linear part of the forward derivative.
+ * The exact gradient ("backprop"): a graph that computes `output` and `gradient/<name>` for each named value, a parameter
+ * or one on the way, by transposing the linear part of the forward derivative. Of an output that is no scalar it is the
+ * gradient of the sum.
  *
- * @param kept further values that the graph keeps computing
+ * @param kept other values of the graph that become outputs
  */
 export function gradientGraph(
   graph: Graph,
-  parameters: readonly string[],
+  names: readonly string[],
   output: string,
   kept: readonly string[] = [],
 ): Graph {
   const g = new GraphBuilder(`${graph.name}/gradient`, graph);
-  const seeds = linearInputs(g, graph, parameters);
+  const seeds = linearInputs(g, graph, names);
   const tangent = pushforward(g, graph, seeds).get(output);
-  const { dtype } = getValue(graph, output);
-  const one = g.constant(tensor(dtype, dtype === "float64" ? Float64Array.of(1) : Float32Array.of(1), [1]));
+  const { dtype, shape } = getValue(graph, output);
+  const ones = g.constant(tensorOf(dtype, new Array<number>(elementCount(shape)).fill(1), [1, ...shape]));
   const cotangents = new Map<string, Value>();
-  if (tangent && !("left" in tangent)) cotangents.set(tangent.name, one);
+  if (tangent && !("left" in tangent)) cotangents.set(tangent.name, ones);
   const gradients = transposed(g, seeds, cotangents);
   return finish(g, graph, {
     ...Object.fromEntries([output, ...kept].map((name) => [name, getValue(graph, name)])),
-    ...outputsOf(g, graph, gradients, parameters),
+    ...outputsOf(g, graph, gradients, names),
   });
 }
 

@@ -1,3 +1,11 @@
+/** What an aggregator may know of the tangents besides d and G. */
+export interface AggregationContext {
+  /** n, the dimension of the space that the tangents live in; some aggregators need it. */
+  readonly dimension?: number;
+  /** Relative error of G's entries: 2⁻⁵² unless given, 2⁻²³ for a G computed in float32. */
+  readonly gramPrecision?: number;
+}
+
 /** From (d, G) to c; ĝ = V c. An aggregator never sees a tangent. */
 export interface Aggregator {
   readonly name: string;
@@ -9,15 +17,24 @@ export interface Aggregator {
    * @param derivatives d, [k]
    * @param gram G = V Vᵀ, row-major [k, k]; may be undefined when usesGram is false
    * @param coefficients c, [k], written
-   * @param gramPrecision relative error of G's entries: 2⁻⁵² unless given, 2⁻²³ for a G computed in float32
-   * @throws when the lengths disagree or a needed Gram matrix is missing
+   * @throws when the lengths disagree, or a Gram matrix or dimension that is needed is missing
    */
   aggregate(
     derivatives: Float64Array,
     gram: Float64Array | undefined,
     coefficients: Float64Array,
-    gramPrecision?: number,
+    context?: AggregationContext,
   ): void;
+}
+
+/** What can be asked of any aggregator by name. */
+export interface AggregatorOptions {
+  /** near-best only: averages the tangents whose |d| is within this part of the largest, from 0 to 1. Default 0.2. */
+  readonly within?: number;
+  /** projection only: which of k > n tangents are used. Default all. */
+  readonly select?: "all" | "first-n";
+  /** projection only: divides by the expected cosine, so that ĝ has the exact gradient's expected length. Default false. */
+  readonly expectedLength?: boolean;
 }
 
 /** Throws unless there are as many coefficients as derivatives. */
@@ -26,5 +43,22 @@ export function requireSameLength(name: string, derivatives: Float64Array, coeff
   throw new Error(
     `The aggregator '${name}' writes one coefficient for each derivative; received ${derivatives.length} ` +
       `derivatives and room for ${coefficients.length} coefficients.`,
+  );
+}
+
+/** @throws when there is no Gram matrix. */
+export function requireGram(name: string, use: string, gram: Float64Array | undefined): Float64Array {
+  if (gram) return gram;
+  throw new Error(
+    `The aggregator '${name}' ${use} and received no Gram matrix G; compute it from the tangents, ` +
+      "or choose an aggregator whose usesGram is false.",
+  );
+}
+
+/** @throws when the dimension is not known. */
+export function requireDimension(name: string, context: AggregationContext | undefined): number {
+  if (context?.dimension !== undefined) return context.dimension;
+  throw new Error(
+    `The aggregator '${name}' needs the dimension n of the tangents and received none; pass it in the context.`,
   );
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { aggregators } from "./aggregators.ts";
+import { type AggregatorName, aggregators } from "./aggregators.ts";
 
 // Small systems: k derivatives and k tangents in n = 8 dimensions.
 const finite = fc.double({ min: -3, max: 3, noNaN: true });
@@ -20,11 +20,26 @@ function gramOf(rows: readonly (readonly number[])[]): Float64Array {
   return Float64Array.from(rows.flatMap((a) => rows.map((b) => dot(a, b))));
 }
 
-describe.each(Object.entries(aggregators))("%s", (name, aggregator) => {
+/** Aggregators that choose among the tangents by their derivatives. */
+const selective = ["max", "max-normalized", "near-best"];
+
+/** True when two tangents of this system are as good as each other, so that a choice among them depends on their order. */
+function hasTies(rows: readonly (readonly number[])[], gradient: readonly number[]): boolean {
+  const ranked = (values: number[]) => values.map(Math.abs).sort((a, b) => b - a);
+  const derivatives = rows.map((row) => dot(row, gradient));
+  const slopes = rows.map((row, i) => (derivatives[i] as number) / Math.sqrt(dot(row, row) || 1));
+  return [ranked(derivatives), ranked(slopes)].some(([best = 0, second = 0]) => best - second <= 1e-9 * best);
+}
+
+describe.each(
+  (Object.keys(aggregators) as AggregatorName[]).map((name) => [name, aggregators[name]()] as const),
+)("%s", (name, aggregator) => {
   function coefficients(rows: readonly (readonly number[])[], gradient: readonly number[]): Float64Array {
     const written = new Float64Array(rows.length).fill(Number.NaN);
     const derivatives = Float64Array.from(rows, (row) => dot(row, gradient));
-    aggregator.aggregate(derivatives, aggregator.usesGram ? gramOf(rows) : undefined, written);
+    aggregator.aggregate(derivatives, aggregator.usesGram ? gramOf(rows) : undefined, written, {
+      dimension: gradient.length,
+    });
     return written;
   }
 
@@ -61,7 +76,23 @@ describe.each(Object.entries(aggregators))("%s", (name, aggregator) => {
     );
   });
 
-  it("is linear in the derivatives", () => {
+  it("grows with the gradient: a·∇f gives a·ĝ", () => {
+    fc.assert(
+      fc.property(systems, finite, ({ rows, gradient }, factor) => {
+        fc.pre(!hasTies(rows, gradient));
+        expectClose(
+          estimate(
+            rows,
+            gradient.map((value) => factor * value),
+          ),
+          estimate(rows, gradient).map((value) => factor * value),
+        );
+      }),
+      { seed: 6, numRuns: 100 },
+    );
+  });
+
+  it.skipIf(selective.includes(name))("is linear in the derivatives", () => {
     fc.assert(
       fc.property(systems, finite, ({ rows, gradient, other }, factor) => {
         const both = gradient.map((value, i) => value + factor * (other[i] as number));
@@ -78,6 +109,7 @@ describe.each(Object.entries(aggregators))("%s", (name, aggregator) => {
   it("does not depend on the order of the tangents", () => {
     fc.assert(
       fc.property(systems, ({ rows, gradient }) => {
+        if (selective.includes(name)) fc.pre(!hasTies(rows, gradient));
         expectClose(estimate([...rows].reverse(), gradient), estimate(rows, gradient));
       }),
       { seed: 3, numRuns: 100 },
@@ -108,13 +140,17 @@ describe.each(Object.entries(aggregators))("%s", (name, aggregator) => {
   });
 
   it("recovers the gradient from one tangent of length 1 along it", () => {
-    expectClose(estimate([[0, 1, 0, 0, 0, 0, 0, 0]], [0, 3, 0, 0, 0, 0, 0, 0]), [0, 3, 0, 0, 0, 0, 0, 0]);
+    expectClose(estimate([[1]], [3]), [3]);
+    // In 8 dimensions, tangents of length 1 lie along the gradient with a mean square of 1/8 only.
+    const factor = name === "mean-times-dimension" ? 8 : 1;
+    const expected = [0, 3 * factor, 0, 0, 0, 0, 0, 0];
+    expectClose(estimate([[0, 1, 0, 0, 0, 0, 0, 0]], [0, 3, 0, 0, 0, 0, 0, 0]), expected);
   });
 
   it("leaves the derivatives and the Gram matrix as they are", () => {
     const derivatives = Float64Array.of(1, 2);
     const gram = Float64Array.of(2, 1, 1, 3);
-    aggregator.aggregate(derivatives, gram, new Float64Array(2));
+    aggregator.aggregate(derivatives, gram, new Float64Array(2), { dimension: 8 });
     expect([...derivatives]).toEqual([1, 2]);
     expect([...gram]).toEqual([2, 1, 1, 3]);
   });

@@ -1,11 +1,24 @@
-import type { Aggregator } from "./aggregator.ts";
+import type { Aggregator, AggregatorOptions } from "./aggregator.ts";
+import { max } from "./max.ts";
+import { maxNormalized } from "./max-normalized.ts";
 import { mean } from "./mean.ts";
+import { meanTimesDimension } from "./mean-times-dimension.ts";
+import { nearBest } from "./near-best.ts";
 import { projection } from "./projection.ts";
 import { sum } from "./sum.ts";
 
-const list = { mean, sum, projection: projection() };
+const list = {
+  mean,
+  sum,
+  projection,
+  "mean-times-dimension": meanTimesDimension,
+  max,
+  "max-normalized": maxNormalized,
+  "near-best": nearBest,
+};
 
 export type AggregatorName = keyof typeof list;
 
 /** The aggregators by name. */
-export const aggregators: Readonly<Record<AggregatorName, Aggregator>> = list;
+export const aggregators: Readonly<Record<AggregatorName, (options?: AggregatorOptions) => Aggregator>> =
+  list;

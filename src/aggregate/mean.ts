@@ -1,12 +1,14 @@
 import { type Aggregator, requireSameLength } from "./aggregator.ts";
 
 /** c = d / k: the mean of k single-tangent forward gradients (Flügel et al., arXiv 2410.17764). */
-export const mean: Aggregator = {
-  name: "mean",
-  usesGram: false,
-  aggregate(derivatives, _gram, coefficients) {
-    requireSameLength("mean", derivatives, coefficients);
-    const count = derivatives.length;
-    for (let i = 0; i < count; i++) coefficients[i] = (derivatives[i] as number) / count;
-  },
-};
+export function mean(): Aggregator {
+  return {
+    name: "mean",
+    usesGram: false,
+    aggregate(derivatives, _gram, coefficients) {
+      requireSameLength("mean", derivatives, coefficients);
+      const count = derivatives.length;
+      for (let i = 0; i < count; i++) coefficients[i] = (derivatives[i] as number) / count;
+    },
+  };
+}

@@ -10,8 +10,11 @@ function normals(key: Key, count: number): Float32Array {
   return out;
 }
 
-/** The cosine between ∇f = (1, 0, …, 0) and its projection on k Gaussian tangents: any fixed gradient has the same law. */
-function projectionCosine(key: Key, n: number, k: number, aggregator = projection()): number {
+/**
+ * The length of the estimate of ∇f = (1, 0, …, 0) from k Gaussian tangents; any fixed gradient has the same law. For a
+ * projection it is also the cosine between the two.
+ */
+function estimateLength(key: Key, n: number, k: number, aggregator = projection()): number {
   const tangents = normals(key, k * n);
   const gram = new Float64Array(k * k);
   for (let i = 0; i < k; i++) {
@@ -25,9 +28,12 @@ function projectionCosine(key: Key, n: number, k: number, aggregator = projectio
   }
   const derivatives = Float64Array.from({ length: k }, (_, i) => tangents[i * n] as number);
   const coefficients = new Float64Array(k);
-  aggregator.aggregate(derivatives, gram, coefficients);
-  // ĝ is a projection, so |ĝ|² = ⟨ĝ, ∇f⟩ = c·d, and the cosine is √(c·d) for a gradient of length 1.
-  return Math.sqrt(coefficients.reduce((total, c, i) => total + c * (derivatives[i] as number), 0));
+  aggregator.aggregate(derivatives, gram, coefficients, { dimension: n });
+  let square = 0;
+  for (let i = 0; i < k; i++)
+    for (let j = 0; j < k; j++)
+      square += (coefficients[i] as number) * (gram[i * k + j] as number) * (coefficients[j] as number);
+  return Math.sqrt(square);
 }
 
 describe("projection", () => {
@@ -53,7 +59,7 @@ describe("projection", () => {
     const aggregator = projection();
     for (const k of [4, 1, 4, 8]) {
       const key = fold(keyFromSeed(3), k);
-      expect(projectionCosine(key, 32, k, aggregator)).toBe(projectionCosine(key, 32, k));
+      expect(estimateLength(key, 32, k, aggregator)).toBe(estimateLength(key, 32, k));
     }
   });
 
@@ -63,11 +69,57 @@ describe("projection", () => {
     );
   });
 
+  it("keeps the first n of more tangents when asked, and gives the others nothing", () => {
+    // In 2 dimensions: (1, 0) twice, then (0, 1); gradient (3, 5).
+    const gram = Float64Array.of(1, 1, 0, 1, 1, 0, 0, 0, 1);
+    const derivatives = Float64Array.of(3, 3, 5);
+    const coefficients = new Float64Array(3).fill(Number.NaN);
+    projection({ select: "first-n" }).aggregate(derivatives, gram, coefficients, { dimension: 2 });
+    expect((coefficients[0] as number) + (coefficients[1] as number)).toBe(3);
+    expect(coefficients[2]).toBe(0);
+    projection().aggregate(derivatives, gram, coefficients, { dimension: 2 });
+    expect(coefficients[2]).toBe(5);
+    // As many as n or fewer: all of them.
+    projection({ select: "first-n" }).aggregate(derivatives, gram, coefficients, { dimension: 3 });
+    expect(coefficients[2]).toBe(5);
+    expect(() => projection({ select: "first-n" }).aggregate(derivatives, gram, coefficients)).toThrow(
+      "needs the dimension n",
+    );
+  });
+
+  it.each([
+    [16, 1],
+    [16, 5],
+    [256, 4],
+  ])("with the expected length, is as long as the gradient on average: n = %i, k = %i", (n, k) => {
+    const draws = 4000;
+    const stream = fold(fold(keyFromSeed(17), n), k);
+    const aggregator = projection({ expectedLength: true });
+    const lengths = Array.from({ length: draws }, (_, i) =>
+      estimateLength(fold(stream, i), n, k, aggregator),
+    );
+    const average = lengths.reduce((total, value) => total + value, 0) / draws;
+    // E‖ĝ‖² = (k/n)/E[cos]²; the mean stays within 2.576 of its standard deviations with probability 99 %.
+    const deviation = Math.sqrt((k / n / expectedProjectionCosine(n, k) ** 2 - 1) / draws);
+    expect(Math.abs(average - 1)).toBeLessThan(2.576 * deviation);
+  });
+
+  it("counts independent tangents only for the expected length", () => {
+    const plain = new Float64Array(2);
+    const scaled = new Float64Array(2);
+    const [derivatives, gram] = [Float64Array.of(3, 3), Float64Array.of(2, 2, 2, 2)];
+    projection().aggregate(derivatives, gram, plain);
+    projection({ expectedLength: true }).aggregate(derivatives, gram, scaled, { dimension: 3 });
+    // One independent tangent in space: E[cos] = 1/2.
+    expect(scaled[0]).toBeCloseTo(2 * (plain[0] as number), 12);
+    expect(scaled[1]).toBeCloseTo(2 * (plain[1] as number), 12);
+  });
+
   describe.each([16, 256, 1024])("in %i dimensions", (n) => {
     it.each([1, 4, 16])("has the expected cosine of the closed form with %i tangents", (k) => {
       const draws = Math.min(4000, Math.ceil(4e6 / (n * k)));
       const stream = fold(fold(keyFromSeed(2410), n), k);
-      const cosines = Array.from({ length: draws }, (_, i) => projectionCosine(fold(stream, i), n, k));
+      const cosines = Array.from({ length: draws }, (_, i) => estimateLength(fold(stream, i), n, k));
       const average = cosines.reduce((total, value) => total + value, 0) / draws;
       const expected = expectedProjectionCosine(n, k);
       // cos² is Beta(k/2, (n−k)/2) with mean k/n, so Var(cos) = k/n − E[cos]²; the mean of `draws` cosines stays within

@@ -1,29 +1,59 @@
 import { choleskyWorkspace, solveSymmetricSemidefinite } from "../linalg/cholesky.ts";
-import { type Aggregator, requireSameLength } from "./aggregator.ts";
+import {
+  type Aggregator,
+  type AggregatorOptions,
+  requireDimension,
+  requireGram,
+  requireSameLength,
+} from "./aggregator.ts";
+import { expectedProjectionCosine } from "./expected-cosine.ts";
+
+export interface ProjectionOptions extends AggregatorOptions {
+  /** What part of max Gᵢᵢ counts as zero. Default: k times the precision of G. */
+  readonly relativeTolerance?: number;
+}
 
 /**
  * c = G⁺ d: ĝ = V c is the orthogonal projection of the gradient on the span of the tangents, the point of the span
  * nearest to it (Flügel et al., arXiv 2410.17764). Repeated or dependent tangents, also k > n, are fine.
  *
- * @param options.relativeTolerance what part of max Gᵢᵢ counts as zero; default: k times the precision of G
+ * `select: "first-n"` keeps the first n of k > n tangents and gives 0 to the others, as the paper's code does; it differs
+ * from the default where those n are dependent. `expectedLength` divides by the expected cosine E[cos] of a gradient and
+ * its projection on as many isotropic tangents as are independent here: a projection's length is cos·‖∇f‖, so then
+ * E‖ĝ‖ = ‖∇f‖.
  */
-export function projection(options: { readonly relativeTolerance?: number } = {}): Aggregator {
+export function projection(options: ProjectionOptions = {}): Aggregator {
   // Kept between calls of the same k, which come once per example.
   let workspace = choleskyWorkspace(0);
+  let first = { gram: new Float64Array(0), coefficients: new Float64Array(0) };
   return {
     name: "projection",
     usesGram: true,
-    aggregate(derivatives, gram, coefficients, gramPrecision = 2 ** -52) {
+    aggregate(derivatives, given, coefficients, context) {
       requireSameLength("projection", derivatives, coefficients);
-      if (!gram) {
-        throw new Error(
-          "The aggregator 'projection' solves G c = d and received no Gram matrix G; compute it from the tangents, " +
-            "or choose an aggregator whose usesGram is false.",
-        );
+      const gram = requireGram("projection", "solves G c = d", given);
+      const count = derivatives.length;
+      const used =
+        options.select === "first-n" ? Math.min(count, requireDimension("projection", context)) : count;
+      if (workspace.size !== used) {
+        workspace = choleskyWorkspace(used);
+        first = { gram: new Float64Array(used * used), coefficients: new Float64Array(used) };
       }
-      if (workspace.size !== derivatives.length) workspace = choleskyWorkspace(derivatives.length);
-      const tolerance = options.relativeTolerance ?? derivatives.length * gramPrecision;
-      solveSymmetricSemidefinite(gram, derivatives, coefficients, workspace, tolerance);
+      const tolerance = options.relativeTolerance ?? used * (context?.gramPrecision ?? 2 ** -52);
+      let rank: number;
+      if (used === count) {
+        rank = solveSymmetricSemidefinite(gram, derivatives, coefficients, workspace, tolerance);
+      } else {
+        for (let i = 0; i < used; i++) first.gram.set(gram.subarray(i * count, i * count + used), i * used);
+        const right = derivatives.subarray(0, used);
+        rank = solveSymmetricSemidefinite(first.gram, right, first.coefficients, workspace, tolerance);
+        coefficients.fill(0);
+        coefficients.set(first.coefficients);
+      }
+      if (options.expectedLength && rank > 0) {
+        const cosine = expectedProjectionCosine(requireDimension("projection", context), rank);
+        for (let i = 0; i < count; i++) coefficients[i] = (coefficients[i] as number) / cosine;
+      }
     },
   };
 }

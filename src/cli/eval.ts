@@ -1,11 +1,11 @@
 import type { Command } from "commander";
-import { datasets } from "../data/list.ts";
 import { type LossName, losses } from "../losses/losses.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import { evaluateModel } from "../train/evaluate-model.ts";
 import { floatOutput } from "../train/objective.ts";
-import { type DatasetChoice, openDataset } from "./datasets.ts";
+import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
 import { loadModel } from "./load-model.ts";
+import { knownData, lossNamed } from "./model-data.ts";
 import { addDataOptions, choice, wholeNumber } from "./options.ts";
 
 interface EvalFlags extends DatasetChoice {
@@ -20,10 +20,7 @@ export function addEvalCommand(program: Command): void {
     .command("eval")
     .description("measure an ONNX model on a dataset's test examples")
     .argument("<model.onnx>", "the model");
-  addDataOptions(
-    command,
-    datasets.map((entry) => entry.name),
-  )
+  addDataOptions(command, dataNames)
     .addOption(choice("--loss <name>", "loss", Object.keys(losses)).default("cross-entropy"))
     .option("--output <name>", "output that the loss reads (default: the first float one)")
     .option("--threads <n>", "threads (default: all cores)", wholeNumber(1))
@@ -33,16 +30,19 @@ export function addEvalCommand(program: Command): void {
       `
 Examples:
   forwardgrad eval runs/latest/model.onnx
-  forwardgrad eval runs/mnist/model.onnx --data mnist --data-dir ./mnist --json`,
+  forwardgrad eval runs/mnist/model.onnx --data mnist --data-dir ./mnist --json
+  forwardgrad eval runs/prices/model.onnx --data csv --data-file new.csv --target price --test-fraction 1 \\
+      --loss mean-squared-error`,
     )
     .action(async (path: string, flags: EvalFlags) => {
       const model = loadModel(path);
-      const { test } = await openDataset(flags);
+      const known = knownData(model);
+      const { test } = await openDataset(flags, known);
       const { loss, accuracy } = await evaluateModel({
         model,
         parameters: {},
         examples: test,
-        loss: losses[flags.loss](),
+        loss: lossNamed(flags.loss, known),
         output: flags.output ?? floatOutput(model),
         runtime: nodeRuntime({ threads: flags.threads }),
       });

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Augmentation, parseAugmentation } from "../data/augment.ts";
 
 /** A flag whose value is one of a list; a wrong one is answered with the nearest. */
 export function choice(flags: string, description: string, values: readonly string[]): Option {
@@ -25,6 +26,12 @@ export function positiveNumber(given: string): number {
   const value = Number(given);
   if (given.trim() !== "" && Number.isFinite(value) && value > 0) return value;
   throw new InvalidArgumentError("Expected a number above 0.");
+}
+
+export function nonNegativeNumber(given: string): number {
+  const value = Number(given);
+  if (given.trim() !== "" && Number.isFinite(value) && value >= 0) return value;
+  throw new InvalidArgumentError("Expected a number from 0.");
 }
 
 export function fraction(given: string): number {
@@ -78,12 +85,68 @@ function editDistance(a: string, b: string): number {
   return row[b.length] as number;
 }
 
-/** Options that several commands share. */
-export function addDataOptions(command: Command, names: readonly string[]): Command {
+/** Names separated by commas. */
+export function names(given: string): string[] {
+  const list = given.split(",").map((name) => name.trim());
+  if (!list.includes("")) return list;
+  throw new InvalidArgumentError("Expected names separated by commas.");
+}
+
+/** "32", or height and width: "24x32". */
+export function imageSize(given: string): { height: number; width: number } {
+  const [height, width = height, ...rest] = given.toLowerCase().split("x").map(Number);
+  const isSize = (size: number | undefined): size is number => Number.isInteger(size) && (size ?? 0) >= 1;
+  if (rest.length === 0 && isSize(height) && isSize(width)) return { height, width };
+  throw new InvalidArgumentError("Expected a size in pixels, for example 32 or 24x32 (height x width).");
+}
+
+/** "crop:4,flip" */
+export function augmentation(given: string): Augmentation {
+  try {
+    return parseAugmentation(given);
+  } catch (error) {
+    throw new InvalidArgumentError(`The ${(error as Error).message}.`);
+  }
+}
+
+/** Above 0, at most 1. */
+export function share(given: string): number {
+  const value = Number(given);
+  if (given.trim() !== "" && value > 0 && value <= 1) return value;
+  throw new InvalidArgumentError("Expected a number above 0 and at most 1.");
+}
+
+/** The flags that choose data. */
+export function addDataOptions(command: Command, dataNames: readonly string[]): Command {
   return command
-    .addOption(choice("--data <name>", "dataset", names).default("glyphs"))
+    .addOption(
+      choice("--data <name>", "a dataset, or images, csv, npz of your own", dataNames).default("glyphs"),
+    )
     .option(
       "--data-dir <folder>",
-      "folder with the dataset's files (default: download once, into the cache folder)",
+      "folder with the dataset's files (default: download once, into the cache folder), or with images in class folders",
+    )
+    .option("--data-file <file>", "csv or npz: the file")
+    .option(
+      "--target <text>",
+      "csv: the column to learn (classes, or numbers for --loss mean-squared-error); with --adapter: regex of the matrices",
+    )
+    .option("--ignore-columns <names>", "csv: columns left out", names)
+    .option(
+      "--categorical <names>",
+      "csv: columns that are categories even where their values are numbers",
+      names,
+    )
+    .option("--test-file <file>", "csv: rows to test on (default: a part of --data-file)")
+    .option(
+      "--arrays <names>",
+      "npz: inputs,labels or inputs,labels,test-inputs,test-labels (default: x_train,y_train,x_test,y_test; inputs,labels; x,y)",
+      names,
+    )
+    .option("--image-size <n>", "images: resize all to n×n, or to height x width: 24x32", imageSize)
+    .option(
+      "--test-fraction <x>",
+      "images, csv, npz: share set aside for testing where there is no test part (default: 0.2)",
+      share,
     );
 }

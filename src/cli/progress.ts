@@ -12,27 +12,29 @@ export async function reportProgress(
 ): Promise<TrainResult | undefined> {
   const isTerminal = process.stderr.isTTY === true;
   const bar = new SingleBar({
-    format: "{bar} {percentage} % · step {value}/{total} · loss {loss} · {eta_formatted} left",
+    format: "{bar} {percentage} % · step {value}/{total} · loss {loss}{quality} · {eta_formatted} left",
     stream: process.stderr,
     hideCursor: true,
     clearOnComplete: true,
     etaBuffer: 100,
   });
   let average: number | undefined;
+  let quality = "";
   let result: TrainResult | undefined;
   try {
     for await (const event of events) {
       switch (event.kind) {
         case "start":
           console.error(describeStart(event, folder));
-          if (isTerminal) bar.start(event.steps, event.step, { loss: "–" });
+          if (isTerminal) bar.start(event.steps, event.step, { loss: "–", quality });
           break;
         case "step":
           average = average === undefined ? event.loss : 0.98 * average + 0.02 * event.loss;
-          if (isTerminal) bar.update(event.step, { loss: average.toFixed(3) });
+          if (event.quality) quality = `, cosine ${event.quality.cosine.toFixed(3)}`;
+          if (isTerminal) bar.update(event.step, { loss: average.toFixed(3), quality });
           break;
         case "epoch":
-          say(isTerminal ? bar : undefined, describeEpoch(event));
+          say(isTerminal ? bar : undefined, describeEpoch(event) + quality);
           break;
         case "interrupted":
           bar.stop();

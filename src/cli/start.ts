@@ -5,8 +5,6 @@ import { runTraining, type TrainFlags, type TrainOutcome } from "./train.ts";
 /** The defaults of `train`, with enough epochs and momentum for a good result within a minute. */
 const settings: Omit<TrainFlags, "out"> = {
   model: "mlp",
-  hidden: [256, 256],
-  activation: "relu",
   data: "glyphs",
   gradient: "forward",
   perturb: "activations",
@@ -14,6 +12,8 @@ const settings: Omit<TrainFlags, "out"> = {
   tangents: 16,
   shareTangents: false,
   lowMemory: false,
+  saveAdapter: "merged",
+  batchNorm: "frozen",
   aggregate: "projection",
   loss: "cross-entropy",
   momentum: 0.9,

@@ -1,58 +1,32 @@
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import type { AggregatorName } from "../aggregate/aggregators.ts";
-import { aggregators } from "../aggregate/aggregators.ts";
-import type { Dataset } from "../data/dataset.ts";
-import { datasets } from "../data/list.ts";
-import { type LossName, losses } from "../losses/losses.ts";
-import { type ActivationName, activations, mlp } from "../models/mlp.ts";
-import { models } from "../models/models.ts";
+import type { Augmentation } from "../data/augment.ts";
+import { losses } from "../losses/losses.ts";
 import { nodeRuntime } from "../runtime/node.ts";
-import type { SamplerName } from "../tangents/samplers.ts";
-import { samplers } from "../tangents/samplers.ts";
 import type { TrainResult } from "../train/events.ts";
 import { train } from "../train/train.ts";
-import { openDataset } from "./datasets.ts";
+import { addModelOptions, buildModel, type ModelFlags, refuseShapeFlags } from "./build-model.ts";
+import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
+import { addImportOptions, type ImportFlags, importSettings } from "./import-options.ts";
 import { interruptible } from "./interrupt.ts";
 import { loadModel } from "./load-model.ts";
-import {
-  addDataOptions,
-  choice,
-  fraction,
-  nearest,
-  pattern,
-  positiveNumber,
-  sizes,
-  wholeNumber,
-} from "./options.ts";
+import { knownData, lossNamed, namesOf, rememberData } from "./model-data.ts";
+import { addDataOptions, augmentation, choice, positiveNumber, wholeNumber } from "./options.ts";
 import { reportProgress } from "./progress.ts";
 import { runFolder } from "./run-folder.ts";
+import {
+  addEstimatorOptions,
+  addOptimizerOptions,
+  type EstimatorFlags,
+  type OptimizerFlags,
+  trainingSettings,
+} from "./training-options.ts";
 
-export interface TrainFlags {
-  readonly model: string;
-  readonly hidden: number[];
-  readonly activation: ActivationName;
-  readonly data: string;
-  readonly dataDir?: string;
-  readonly gradient: "forward" | "exact";
-  readonly perturb: "activations" | "weights" | "blocks";
-  readonly blocks?: RegExp;
-  readonly sampler: SamplerName;
-  readonly rank?: number;
-  readonly tangents: number;
-  readonly tangentChunk?: number;
-  readonly shareTangents: boolean;
-  readonly lowMemory: boolean;
-  readonly aggregate: AggregatorName;
-  readonly loss: LossName;
-  readonly trainable?: RegExp;
-  readonly output?: string;
-  readonly lr?: number;
-  readonly momentum: number;
+export interface TrainFlags extends ModelFlags, DatasetChoice, ImportFlags, EstimatorFlags, OptimizerFlags {
+  readonly augment?: Augmentation;
   readonly batch: number;
   readonly epochs?: number;
   readonly steps?: number;
-  readonly seed: number;
   readonly out: string;
   readonly resume: boolean;
   readonly allowChanges: boolean;
@@ -70,49 +44,18 @@ export interface TrainOutcome extends TrainResult {
 export function addTrainCommand(program: Command): void {
   const command = program
     .command("train")
-    .description("train a network with forward passes only and save it as an ONNX file")
-    .option("--model <name>", `${Object.keys(models).join(", ")}, or an ONNX file`, "mlp")
-    .option("--hidden <sizes>", "widths of the mlp's hidden layers", sizes, [256, 256])
-    .addOption(
-      choice("--activation <name>", "the mlp's nonlinearity", Object.keys(activations)).default("relu"),
-    );
-  addDataOptions(
-    command,
-    datasets.map((entry) => entry.name),
-  )
-    .addOption(
-      choice("--perturb <site>", "where tangents are injected", ["activations", "weights", "blocks"]).default(
-        "activations",
-      ),
-    )
-    .option("--blocks <regex>", "finds a block in a node's name (default: its first segment)", pattern)
-    .addOption(
-      choice("--sampler <name>", "where tangents come from", Object.keys(samplers)).default("gaussian"),
-    )
-    .option("--rank <r>", "rank of low-rank tangents (default: 1)", wholeNumber(1))
-    .option("--tangents <k>", "directions a step", wholeNumber(1), 16)
-    .option("--tangent-chunk <n>", "directions computed at once (default: all)", wholeNumber(1))
-    .option("--share-tangents", "one set of directions for all examples of a batch", false)
-    .option("--low-memory", "run layer by layer: memory does not grow with depth", false)
-    .addOption(
-      choice("--aggregate <name>", "how derivatives become a gradient", Object.keys(aggregators)).default(
-        "projection",
-      ),
-    )
-    .addOption(
-      choice("--gradient <kind>", "forward, or exact as the baseline", ["forward", "exact"]).default(
-        "forward",
-      ),
-    )
-    .addOption(choice("--loss <name>", "loss", Object.keys(losses)).default("cross-entropy"))
-    .option(
-      "--trainable <regex>",
-      "which stored tensors of an ONNX file are trained (default: all float ones)",
-      pattern,
-    )
-    .option("--output <name>", "output that the loss reads (default: the first float one)")
-    .option("--lr <x>", "learning rate (default: derived from estimator, n and k)", positiveNumber)
-    .option("--momentum <x>", "momentum of SGD", fraction, 0)
+    .description("train a network with forward passes only and save it as an ONNX file");
+  addModelOptions(command);
+  addDataOptions(command, dataNames).option(
+    "--augment <steps>",
+    "change training images at random: crop:4 (padding), flip, or crop:4,flip",
+    augmentation,
+  );
+  addImportOptions(command);
+  addEstimatorOptions(command).addOption(
+    choice("--loss <name>", "loss", Object.keys(losses)).default("cross-entropy"),
+  );
+  addOptimizerOptions(command)
     .option("--batch <n>", "examples a step", wholeNumber(1), 64)
     .option(
       "--epochs <n>",
@@ -138,7 +81,11 @@ Examples:
   forwardgrad train                                        glyphs, activations, 16 tangents
   forwardgrad train --data mnist --epochs 5 --momentum 0.9 --out runs/mnist
   forwardgrad train --perturb weights --sampler low-rank --tangents 64 --out runs/weights
+  forwardgrad train --data images --data-dir photos --image-size 32 --augment crop:4,flip --out runs/photos
+  forwardgrad train --data csv --data-file houses.csv --target price --loss mean-squared-error --out runs/prices
+  forwardgrad train --optimizer adam --epochs 20 --patience 3 --track-quality 100 --out runs/adam
   forwardgrad train --model my-model.onnx --trainable 'head' --data mnist --out runs/head
+  forwardgrad train --model my-model.onnx --adapter lora --rank 4 --target 'fc' --data mnist --out runs/lora
   forwardgrad train --out runs/mnist --data mnist --epochs 5 --momentum 0.9 --resume`,
     )
     .action(async (flags: TrainFlags) => {
@@ -150,10 +97,11 @@ Examples:
 
 /** Trains as the flags say, with progress on stderr. */
 export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
-  const dataset = await openDataset(flags);
+  const loaded = flags.model.endsWith(".onnx") ? loadModel(flags.model) : undefined;
+  const dataset = await openDataset(flags, loaded && knownData(loaded));
   const runtime = nodeRuntime({ threads: flags.threads });
-  const model = flags.model.endsWith(".onnx") ? loadModel(flags.model) : buildModel(flags, dataset);
-  const { trainable } = flags;
+  if (loaded) refuseShapeFlags(flags, "an ONNX file", []);
+  const model = loaded ? rememberData(loaded, namesOf(dataset)) : buildModel(flags, dataset);
   return interruptible(async (signal) => {
     const events = train({
       model,
@@ -162,21 +110,10 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
       runtime,
       store: runFolder(flags.out),
       signal,
-      gradient: flags.gradient,
-      perturb: flags.perturb,
-      blocks: flags.blocks,
-      sampler: flags.sampler,
-      rank: flags.rank,
-      tangents: flags.tangents,
-      tangentChunk: flags.tangentChunk,
-      shareTangents: flags.shareTangents,
-      lowMemory: flags.lowMemory,
-      aggregate: flags.aggregate,
-      loss: losses[flags.loss](),
-      output: flags.output,
-      trainable: trainable && ((name) => trainable.test(name)),
-      learningRate: flags.lr,
-      momentum: flags.momentum,
+      ...trainingSettings(flags),
+      ...importSettings(flags, flags.seed),
+      loss: lossNamed(flags.loss, knownData(model)),
+      augment: flags.augment,
       batch: flags.batch,
       epochs: flags.epochs,
       steps: flags.steps,
@@ -191,30 +128,15 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
   });
 }
 
-function buildModel(flags: TrainFlags, dataset: Dataset) {
-  if (!Object.hasOwn(models, flags.model)) {
-    const near = nearest(flags.model, Object.keys(models));
-    throw new Error(
-      `There is no model '${flags.model}'${near ? `; did you mean ${near}?` : "."} Choose one of ` +
-        `${Object.keys(models).join(", ")}, or an ONNX file (its name must end in .onnx).`,
-    );
-  }
-  return mlp({
-    input: dataset.train.shape,
-    hidden: flags.hidden,
-    outputs: dataset.classes,
-    activation: flags.activation,
-    normalization: dataset.normalization,
-    seed: flags.seed,
-  });
-}
-
 function summary(outcome: TrainOutcome): string {
   const percent = (value: number | undefined) =>
     value === undefined ? "–" : `${(100 * value).toFixed(2)} %`;
   return [
     `test accuracy ${percent(outcome.testAccuracy)}, test loss ${outcome.testLoss?.toFixed(4) ?? "–"}, ` +
       `${outcome.steps} steps${outcome.secondsPerStep ? ` of ${(1000 * outcome.secondsPerStep).toFixed(1)} ms` : ""}`,
+    ...(outcome.bestStep === undefined
+      ? []
+      : [`kept: the parameters of step ${outcome.bestStep}, the best validation loss`]),
     `model: ${outcome.model}`,
   ].join("\n");
 }

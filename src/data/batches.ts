@@ -1,5 +1,6 @@
 import { permutation } from "../random/permutation.ts";
 import { fold, type Key } from "../random/threefry.ts";
+import { type Augmentation, augment } from "./augment.ts";
 import { type Examples, exampleSize } from "./dataset.ts";
 
 /**
@@ -32,6 +33,7 @@ export function epochOrder(indices: Uint32Array, key: Key, epoch: number): Uint3
  * Copies the examples `indices[start] … indices[start + size − 1]` into arrays the caller owns.
  * @param inputs [size, ...shape]; byte pixels arrive divided by 255.
  * @param labels [size] class indices (BigInt64Array), or [size, ...targetShape] targets (Float32Array).
+ * @param augmentation changes the inputs at random: the same for the same key (of an epoch) and example.
  * @throws when the range leaves `indices`, an index leaves the examples, or an array has the wrong length or type.
  */
 export function readBatch(
@@ -41,6 +43,7 @@ export function readBatch(
   size: number,
   inputs: Float32Array,
   labels: BigInt64Array | Float32Array,
+  augmentation?: { readonly steps: Augmentation; readonly key: Key },
 ): void {
   if (start < 0 || size < 0 || start + size > indices.length) {
     throw new Error(
@@ -65,6 +68,10 @@ export function readBatch(
     }
     for (let i = 0; i < inputSize; i++) {
       inputs[row * inputSize + i] = (examples.inputs[example * inputSize + i] as number) / scale;
+    }
+    if (augmentation) {
+      const own = inputs.subarray(row * inputSize, (row + 1) * inputSize);
+      augment(own, examples.shape, augmentation.steps, augmentation.key, example);
     }
     for (let i = 0; i < labelSize; i++) {
       const label = examples.labels[example * labelSize + i] as number;

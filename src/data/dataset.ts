@@ -1,3 +1,4 @@
+import type { Column } from "./columns.ts";
 import type { FileStore, RemoteFiles } from "./store.ts";
 
 /** The label of an example whose loss is left out, as in PyTorch's `ignore_index`. */
@@ -14,11 +15,27 @@ export interface Examples {
   readonly labels: Int32Array | Float32Array;
 }
 
+/**
+ * What a model subtracts from its raw inputs and divides them by: one number for all, or one for each place along
+ * the first axis of an example (a channel of an image, a column of a table).
+ */
+export interface Normalization {
+  readonly mean: number | readonly number[];
+  readonly standardDeviation: number | readonly number[];
+}
+
 export interface Dataset {
   readonly name: string;
+  /** How many classes the labels count; 0 for target values. */
   readonly classes: number;
-  /** Mean and standard deviation of the training pixels in [0,1], for the normalization inside the model. */
-  readonly normalization: { readonly mean: number; readonly standardDeviation: number };
+  /** The classes' names, in the order of their numbers. */
+  readonly classNames?: readonly string[];
+  /** How the columns of a table became inputs. */
+  readonly columns?: readonly Column[];
+  /** Of the training inputs (pixels in [0,1]), for the normalization inside the model. */
+  readonly normalization: Normalization;
+  /** Of the training targets, where they are values: for a model whose outputs are in their units. */
+  readonly targetNormalization?: Normalization;
   readonly train: Examples;
   readonly test: Examples;
 }

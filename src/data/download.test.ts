@@ -21,7 +21,21 @@ const server = createServer((request, response) => {
   else if (url.startsWith("/encoded/")) response.setHeader("Content-Encoding", "gzip").end(packed);
   else if (url.startsWith("/other/")) response.end(gzipSync("other digits"));
   else if (url.startsWith("/short/")) response.end(packed.subarray(0, packed.length - 9));
-  else if (url.startsWith("/broken/")) {
+  else if (url.startsWith("/plain/")) response.end(content);
+  else if (url.startsWith("/slow/")) {
+    // Takes longer as a whole than a mirror may be silent.
+    let sent = 0;
+    const timer = setInterval(() => {
+      response.write(packed.subarray(sent, sent + 12));
+      sent += 12;
+      if (sent < packed.length) return;
+      clearInterval(timer);
+      response.end();
+    }, 200);
+  } else if (url.startsWith("/stalled/")) {
+    response.writeHead(200, { "Content-Length": packed.length });
+    response.write(packed.subarray(0, 20));
+  } else if (url.startsWith("/broken/")) {
     response.writeHead(200, { "Content-Length": packed.length });
     response.write(packed.subarray(0, 20), () => response.destroy());
   } else if (!url.startsWith("/silent/")) response.writeHead(404).end("<html>");
@@ -71,6 +85,33 @@ test("a good file is downloaded once, checked and kept", async () => {
 
 test("a file that the server marks as encoded is taken as well", async () => {
   expect(await (await store("encoded", "encoded")).read("digits")).toEqual(content);
+});
+
+test("a file may be kept as it is, and then counts as it is", async () => {
+  const plain = async (mirror: string, bytes: Uint8Array) =>
+    downloadStore({
+      files: {
+        mirrors: [`${address}/${mirror}/`],
+        sha256: { "digits.gz": await sha256(bytes) },
+        packing: "none",
+      },
+      cache: folderCache(join(folder, mirror)),
+      fetch,
+    }).read("digits.gz");
+  expect(await plain("plain", content)).toEqual(content);
+  expect(await plain("good", packed)).toEqual(new Uint8Array(packed));
+  expect(requests).toEqual(["/plain/digits.gz", "/good/digits.gz"]);
+  await expect(plain("other", packed)).rejects.toThrow(
+    /other\/digits.gz: SHA-256 of the \d+ bytes is [0-9a-f]{64}, expected [0-9a-f]{64}/,
+  );
+});
+
+test("a slow mirror is waited for as long as it goes on, and one that stops is given up", async () => {
+  expect(packed.length / 12).toBeGreaterThan(4);
+  expect(await (await store("slow", "slow")).read("digits")).toEqual(content);
+  await expect((await store("stalled", "stalled")).read("digits")).rejects.toThrow(
+    /stalled\/digits.gz: .*timeout: nothing received for 0.5 s/,
+  );
 });
 
 test("bad mirrors are passed over", async () => {

@@ -1,4 +1,4 @@
-import { gunzip, isGzip } from "./idx.ts";
+import { gunzip, isGzip } from "./gzip.ts";
 import type { FileCache, FileStore, RemoteFiles } from "./store.ts";
 
 /** The part of the web's `fetch` that a download needs. */
@@ -9,23 +9,25 @@ export type FetchLike = (
   readonly ok: boolean;
   readonly status: number;
   readonly statusText: string;
-  arrayBuffer(): Promise<ArrayBuffer>;
+  readonly headers: { get(name: string): string | null };
+  readonly body: {
+    getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array }> };
+  } | null;
 }>;
 
 export interface DownloadOptions {
   readonly files: RemoteFiles;
   readonly cache: FileCache;
   readonly fetch: FetchLike;
-  /** How long one mirror may take for one file before the next is tried. Default 120. */
+  /** How long a mirror may send nothing before the next is tried. Default 60. */
   readonly timeoutSeconds?: number;
-  /** Receives one line for each thing worth knowing: a download that begins, a cached file that is damaged. */
+  /** Receives one line for each thing worth knowing: a download that begins or goes on, a cached file that is damaged. */
   readonly report?: (line: string) => void;
 }
 
 /**
- * A store that downloads its files once. Each file is fetched as `<mirror><name>.gz`, mirrors in turn; what
- * counts is the SHA-256 of the uncompressed bytes, which is checked for cached files as well. A cached file
- * that does not match is downloaded again.
+ * A store that downloads its files once, from the mirrors in turn; the SHA-256 is checked for cached files as
+ * well. A cached file that does not match is downloaded again.
  * Names are those of `files.sha256`; reading any other name gives undefined.
  * @throws (from read) when every mirror fails: an Error with each mirror's reason.
  */
@@ -66,10 +68,10 @@ async function downloadFile(
 ): Promise<Uint8Array> {
   const failures: string[] = [];
   for (const mirror of options.files.mirrors) {
-    const url = `${mirror}${name}.gz`;
+    const url = `${mirror}${name}${options.files.packing === "none" ? "" : ".gz"}`;
     report(`downloading ${url}`);
     try {
-      return await downloadFrom(url, expected, options);
+      return await downloadFrom(url, expected, options, report);
     } catch (error) {
       failures.push(`  ${url}: ${reason(error)}`);
     }
@@ -83,18 +85,68 @@ async function downloadFile(
 async function downloadFrom(
   url: string,
   expected: string,
-  { fetch, timeoutSeconds = 120 }: DownloadOptions,
+  options: DownloadOptions,
+  report: (line: string) => void,
 ): Promise<Uint8Array> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(timeoutSeconds * 1000) });
-  if (!response.ok) throw new Error(`HTTP status ${response.status} ${response.statusText}`.trim());
-  const received = new Uint8Array(await response.arrayBuffer());
+  const received = await receive(url, options, report);
+  const isPacked = options.files.packing !== "none";
   // A mirror that sets Content-Encoding has its file decompressed by fetch already.
-  const bytes = isGzip(received) ? await gunzip(received, "the answer") : received;
+  const bytes = isPacked && isGzip(received) ? await gunzip(received, "the answer") : received;
   const actual = await sha256(bytes);
   if (actual !== expected) {
-    throw new Error(`SHA-256 of the ${bytes.length} uncompressed bytes is ${actual}, expected ${expected}`);
+    throw new Error(
+      `SHA-256 of the ${bytes.length} ${isPacked ? "uncompressed " : ""}bytes is ${actual}, expected ${expected}`,
+    );
   }
   return bytes;
+}
+
+/** Fetches a file; gives up when nothing arrives for `timeoutSeconds`. */
+async function receive(
+  url: string,
+  { fetch, timeoutSeconds = 60 }: DownloadOptions,
+  report: (line: string) => void,
+): Promise<Uint8Array> {
+  const abort = new AbortController();
+  const giveUp = () => abort.abort(new Error(`timeout: nothing received for ${timeoutSeconds} s`));
+  let timer = setTimeout(giveUp, timeoutSeconds * 1000);
+  try {
+    const response = await fetch(url, { signal: abort.signal });
+    if (!response.ok) throw new Error(`HTTP status ${response.status} ${response.statusText}`.trim());
+    const total = Number(response.headers.get("content-length") ?? 0);
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    let reported = performance.now();
+    const reader = response.body?.getReader();
+    for (;;) {
+      const part = await reader?.read();
+      if (part?.value === undefined) break;
+      clearTimeout(timer);
+      timer = setTimeout(giveUp, timeoutSeconds * 1000);
+      chunks.push(part.value);
+      size += part.value.length;
+      if (performance.now() - reported > reportSeconds * 1000) {
+        reported = performance.now();
+        report(`  ${megabytes(size)}${total > 0 ? ` of ${megabytes(total)}` : ""} MB`);
+      }
+    }
+    const bytes = new Uint8Array(size);
+    let at = 0;
+    for (const chunk of chunks) {
+      bytes.set(chunk, at);
+      at += chunk.length;
+    }
+    return bytes;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Time between two lines about a download that goes on. */
+const reportSeconds = 5;
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(0);
 }
 
 /** An error's message; fetch puts the telling part into the cause. */

@@ -54,8 +54,8 @@ test("examples are sound, and the stated normalization is that of the pixels", (
   const pixels = Float64Array.from(train.inputs, (byte) => byte / 255);
   const mean = pixels.reduce((sum, value) => sum + value) / pixels.length;
   const variance = pixels.reduce((sum, value) => sum + (value - mean) ** 2, 0) / pixels.length;
-  expect(Math.abs(mean - normalization.mean)).toBeLessThan(0.003);
-  expect(Math.abs(Math.sqrt(variance) - normalization.standardDeviation)).toBeLessThan(0.003);
+  expect(Math.abs(mean - Number(normalization.mean))).toBeLessThan(0.003);
+  expect(Math.abs(Math.sqrt(variance) - Number(normalization.standardDeviation))).toBeLessThan(0.003);
 });
 
 test("every example has a digit on it, inside the canvas", () => {

@@ -1,7 +1,8 @@
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { gunzip, parseIdx } from "./idx.ts";
+import { gunzip } from "./gzip.ts";
+import { parseIdx } from "./idx.ts";
 
 /** An IDX file of unsigned bytes with that shape, counting up. */
 function idxFile(shape: readonly number[]): Uint8Array {

@@ -1,3 +1,5 @@
+import { isGzip } from "./gzip.ts";
+
 /**
  * The IDX file format: two zero bytes, a type byte, the number of dimensions, then each dimension and the data,
  * big-endian. Source: http://yann.lecun.com/exdb/mnist/ ("The IDX file format").
@@ -71,34 +73,4 @@ function readMagic(bytes: Uint8Array, source: string): number {
     throw new Error(`${source}: magic number 0x${magic}, ${expected}; check that this is the right file`);
   }
   return dimensions;
-}
-
-/** Whether the bytes begin like a gzip file (RFC 1952, section 2.3.1). */
-export function isGzip(bytes: Uint8Array): boolean {
-  return bytes[0] === 0x1f && bytes[1] === 0x8b;
-}
-
-/**
- * Decompresses a gzip file; its CRC-32 and length are checked on the way.
- * @param source the file's name, for messages.
- * @throws when the bytes are not gzip, are truncated or are damaged.
- */
-export async function gunzip(bytes: Uint8Array, source: string): Promise<Uint8Array> {
-  if (!isGzip(bytes)) {
-    const received = Array.from(bytes.subarray(0, 2), (byte) => byte.toString(16).padStart(2, "0")).join("");
-    throw new Error(
-      `${source}: not gzip, received ${bytes.length} bytes that begin with "${received}", expected "1f8b"; ` +
-        "get the file again, or drop .gz from its name if it is not compressed",
-    );
-  }
-  const stream = new Blob([Uint8Array.from(bytes)]).stream().pipeThrough(new DecompressionStream("gzip"));
-  try {
-    return new Uint8Array(await new Response(stream).arrayBuffer());
-  } catch (error) {
-    throw new Error(
-      `${source}: truncated or damaged gzip, received ${bytes.length} bytes that do not decompress ` +
-        `(${error instanceof Error ? error.message : String(error)}); get the file again`,
-      { cause: error },
-    );
-  }
 }

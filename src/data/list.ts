@@ -1,9 +1,18 @@
+import { cifar10Entry } from "./cifar10.ts";
 import type { DatasetEntry } from "./dataset.ts";
+import { fashionMnistEntry } from "./fashion-mnist.ts";
 import { glyphsEntry } from "./glyphs.ts";
 import { mnistEntry } from "./mnist.ts";
+import { svhnEntry } from "./svhn.ts";
 
 /** Every dataset that can be asked for by name. */
-export const datasets: readonly DatasetEntry[] = [glyphsEntry, mnistEntry];
+export const datasets: readonly DatasetEntry[] = [
+  glyphsEntry,
+  mnistEntry,
+  fashionMnistEntry,
+  cifar10Entry,
+  svhnEntry,
+];
 
 /**
  * The dataset of that name.

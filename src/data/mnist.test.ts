@@ -76,7 +76,7 @@ describe.skipIf(!present)(`the real files (skipped when ${folder} is absent)`, (
     let sum = 0;
     for (const byte of pixels) sum += byte;
     const mean = sum / pixels.length / 255;
-    expect(mean).toBeCloseTo(dataset.normalization.mean, 4);
+    expect(mean).toBeCloseTo(Number(dataset.normalization.mean), 4);
   });
 
   test("their uncompressed bytes have the SHA-256 that downloads are checked against", async () => {

@@ -1,5 +1,6 @@
 import { checkExamples, type Dataset, type DatasetEntry, type Examples } from "./dataset.ts";
-import { gunzip, parseIdx } from "./idx.ts";
+import { gunzip } from "./gzip.ts";
+import { parseIdx } from "./idx.ts";
 import type { FileStore, RemoteFiles } from "./store.ts";
 
 /**
@@ -21,16 +22,29 @@ export const mnistFiles: RemoteFiles = {
 
 /**
  * Reads MNIST: handwritten digits, inputs [1, 28, 28] bytes, ten classes.
- * Files may be gzipped (`.gz`) or not, and spelled `train-images-idx3-ubyte` or `train-images.idx3-ubyte`.
  * @throws when a file is missing or damaged, or images and labels do not agree.
  */
-export async function mnist(store: FileStore): Promise<Dataset> {
-  return {
+export function mnist(store: FileStore): Promise<Dataset> {
+  return readMnistFiles(store, {
     name: "mnist",
     classes: 10,
     normalization: { mean: 0.1307, standardDeviation: 0.3081 },
-    train: await readSplit(store, "train"),
-    test: await readSplit(store, "t10k"),
+  });
+}
+
+/**
+ * Reads the four files of MNIST or of a dataset that took over its format.
+ * Files may be gzipped (`.gz`) or not, and spelled `train-images-idx3-ubyte` or `train-images.idx3-ubyte`.
+ * @throws when a file is missing or damaged, or images and labels do not agree.
+ */
+export async function readMnistFiles(
+  store: FileStore,
+  about: Omit<Dataset, "train" | "test">,
+): Promise<Dataset> {
+  return {
+    ...about,
+    train: await readSplit(store, "train", about),
+    test: await readSplit(store, "t10k", about),
   };
 }
 
@@ -46,18 +60,22 @@ export const mnistEntry: DatasetEntry = {
   },
 };
 
-async function readSplit(store: FileStore, split: "train" | "t10k"): Promise<Examples> {
-  const images = await readIdx(store, `${split}-images`, "idx3-ubyte");
-  const labels = await readIdx(store, `${split}-labels`, "idx1-ubyte");
+async function readSplit(
+  store: FileStore,
+  split: "train" | "t10k",
+  { name, classes }: { readonly name: string; readonly classes: number },
+): Promise<Examples> {
+  const images = await readIdx(store, name, `${split}-images`, "idx3-ubyte");
+  const labels = await readIdx(store, name, `${split}-labels`, "idx1-ubyte");
   const [count, height, width] = images.shape;
   if (count === undefined || images.shape.length !== 3 || height !== 28 || width !== 28) {
     throw new Error(
-      `${images.source}: shape [${images.shape}], expected [count,28,28]; check that this is MNIST's file of images`,
+      `${images.source}: shape [${images.shape}], expected [count,28,28]; check that this is the file of images`,
     );
   }
   if (labels.shape.length !== 1) {
     throw new Error(
-      `${labels.source}: shape [${labels.shape}], expected [count]; check that this is MNIST's file of labels`,
+      `${labels.source}: shape [${labels.shape}], expected [count]; check that this is the file of labels`,
     );
   }
   if (labels.shape[0] !== count) {
@@ -72,12 +90,13 @@ async function readSplit(store: FileStore, split: "train" | "t10k"): Promise<Exa
     inputs: images.data,
     labels: Int32Array.from(labels.data),
   };
-  checkExamples(examples, labels.source, 10);
+  checkExamples(examples, labels.source, classes);
   return examples;
 }
 
 async function readIdx(
   store: FileStore,
+  dataset: string,
   stem: string,
   ending: string,
 ): Promise<{ source: string; shape: number[]; data: Uint8Array }> {
@@ -89,5 +108,5 @@ async function readIdx(
     const content = name.endsWith(".gz") ? await gunzip(bytes, source) : bytes;
     return { source, ...parseIdx(content, source) };
   }
-  throw new Error(`mnist: no file ${names.join(", ")} in ${store.describe}; put one of them there`);
+  throw new Error(`${dataset}: no file ${names.join(", ")} in ${store.describe}; put one of them there`);
 }

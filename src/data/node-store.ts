@@ -1,19 +1,30 @@
 import { statSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { join, relative, resolve, sep } from "node:path";
 import { makeFolder, readIfPresent, writeAtomically } from "./node-files.ts";
-import type { FileCache, FileStore } from "./store.ts";
+import type { FileCache, ListedFiles } from "./store.ts";
 
 /**
  * The files of a folder.
  * @throws when the folder does not exist.
  */
-export function folderStore(directory: string): FileStore {
+export function folderStore(directory: string): ListedFiles {
   const folder = resolve(directory);
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new Error(`${folder}: no such folder, expected one with the dataset's files; correct --data-dir`);
   }
-  return { describe: `folder ${folder}`, read: (name) => readIfPresent(join(folder, name)) };
+  return {
+    describe: `folder ${folder}`,
+    read: (name) => readIfPresent(join(folder, name)),
+    async list() {
+      const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+      const paths = entries
+        .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+        .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/"));
+      return paths.sort();
+    },
+  };
 }
 
 /** A cache in a folder, made on the first write. Files appear whole: temporary file, fsync, rename. */

@@ -12,10 +12,27 @@ export interface FileCache extends FileStore {
   write(name: string, bytes: Uint8Array): Promise<void>;
 }
 
-/** Files that can be fetched: `<mirror><name>.gz`, checked by what they contain. */
+/** A store that knows what it holds. */
+export interface ListedFiles extends FileStore {
+  /** All files, those of folders inside as "folder/name", in the order of their UTF-16 code units. */
+  list(): Promise<readonly string[]>;
+}
+
+/** A file that somebody chose: its name, for messages, and what it holds. */
+export interface SourceFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Files that can be fetched, checked by what they contain. */
 export interface RemoteFiles {
   /** Folder addresses, ending in "/", tried in this order. */
   readonly mirrors: readonly string[];
-  /** File name without `.gz` → SHA-256 (hexadecimal) of the uncompressed bytes, the same on every mirror. */
+  /** File name → SHA-256 (hexadecimal), the same on every mirror. */
   readonly sha256: Readonly<Record<string, string>>;
+  /**
+   * gzip: fetched as `<mirror><name>.gz`, and the SHA-256 is that of the uncompressed bytes. none: fetched as
+   * `<mirror><name>`, and the SHA-256 is that of the bytes as they are. Default gzip.
+   */
+  readonly packing?: "gzip" | "none";
 }

@@ -1,12 +1,36 @@
+import { tensorOf } from "../onnx/tensor.ts";
 import { type Loss, meanPerExample } from "./loss.ts";
 
-/** Mean squared error: ℓ_b = mean over the example's outputs of (y − t)². Target: `target`, of the prediction's shape. */
-export function meanSquaredError(): Loss {
+export interface MeanSquaredErrorOptions {
+  /**
+   * Unit of the differences, one for all or one for each place along the last axis: with the targets' standard
+   * deviation, a loss of 1 is that of always predicting their mean. Default 1.
+   */
+  readonly scale?: number | readonly number[];
+}
+
+/**
+ * Mean squared error: ℓ_b = mean over the example's outputs of ((y − t)/s)², with the scale s. Target: `target`, of the
+ * prediction's shape.
+ */
+export function meanSquaredError({ scale = 1 }: MeanSquaredErrorOptions = {}): Loss {
+  const scales = [scale].flat();
+  if (scales.some((value) => !(value > 0 && Number.isFinite(value)))) {
+    throw new Error(`The scale of mean-squared-error must be above 0, received ${scales.join(", ")}.`);
+  }
   return {
     name: "mean-squared-error",
     target: ({ dtype, shape }) => ({ name: "target", dtype, shape }),
     perExample: (g, prediction, target) => {
-      const difference = g.sub(prediction, target);
+      if (scales.length > 1 && scales.length !== prediction.shape.at(-1)) {
+        throw new Error(
+          `mean-squared-error has ${scales.length} scales for '${prediction.name}' of shape ` +
+            `[${prediction.shape.join(", ")}]; expected one, or one for each place along the last axis.`,
+        );
+      }
+      let difference = g.sub(prediction, target);
+      if (scales.some((value) => value !== 1))
+        difference = g.div(difference, g.constant(tensorOf(prediction.dtype, scales, [scales.length])));
       return meanPerExample(g, g.mul(difference, difference));
     },
   };

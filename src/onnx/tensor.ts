@@ -80,7 +80,8 @@ export function zeros(dtype: DType, shape: readonly number[]): Tensor {
 export function dataFromBytes(dtype: DType, bytes: Uint8Array): TensorData {
   const type = arrayTypes[dtype];
   const size = type.BYTES_PER_ELEMENT;
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  // Not slice(): of Node's Buffer that would be the same memory.
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   return new type(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / size);
 }
 

@@ -8,7 +8,8 @@ import { broadcastShapes, required } from "./shapes.ts";
  * softmax(cap(scale · Q Kᵀ) + bias) V for each head: Q [batch, heads, queries, size], or [batch, queries, heads · size]
  * with the numbers of heads as attributes. Several query heads in a row may share one head of K and V (grouped-query
  * attention). The bias comes from `attn_mask` (added; or truth values, false hides) and `is_causal` (query i sees keys
- * j ≤ i); a query that sees no key gives 0. cap(x) = softcap · tanh(x/softcap).
+ * j ≤ i); a query that sees no key gives 0. cap(x) = softcap · tanh(x/softcap). Everything has the type of Q:
+ * `softmax_precision` is ignored.
  */
 export const Attention: Op = {
   shape: (node) => {

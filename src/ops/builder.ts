@@ -92,6 +92,11 @@ export class GraphBuilder implements Emitter {
     return this.#initializer(name, tensor);
   }
 
+  /** An initializer with this name that is not trained, such as running statistics. */
+  buffer(name: string, tensor: Tensor): Value {
+    return this.#initializer(name, tensor);
+  }
+
   constant(tensor: Tensor): Value {
     return this.#initializer(this.#freshName("constant"), tensor);
   }

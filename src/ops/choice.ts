@@ -32,27 +32,31 @@ export const Where: Op = {
 
 /**
  * d clip(x, low, high) = dx between the bounds, dlow below, dhigh above. Exactly on a bound: 0 for constant bounds, the
- * mean of both for bounds that have a tangent, as PyTorch's `clamp`
+ * mean of both for bounds that have a tangent, as PyTorch's `clamp`. Where low > high the result is high
  */
 export const Clip: Op = {
   shape: sameShape,
   jvp: (g, node, tangents) => {
     const [x, low, high] = node.inputs;
     const [dx, dlow, dhigh] = tangents.map((tangent, index) => tangent && align(g, tangent, node, index));
+    const [lowest, highest] = [1, 2].map((index) => node.constant(index)?.data[0]);
+    const isOrdered = lowest !== undefined && highest !== undefined && lowest <= highest;
+    const lifted = low && high && !isOrdered ? g.emit("Max", [x, low]) : x;
     const bounded = (
+      value: Value | undefined,
       inside: Value | undefined,
       bound: Value | undefined,
       dbound: Value | undefined,
       beyond: string,
     ) => {
       if (!bound || !(inside || dbound)) return inside;
-      const isOn = g.emit("Equal", [x, bound]);
-      const isBeyond = g.emit(beyond, [x, bound]);
+      const isOn = g.emit("Equal", [value, bound]);
+      const isBeyond = g.emit(beyond, [value, bound]);
       if (!dbound) return g.emit("Where", [g.emit("Or", [isBeyond, isOn]), 0, inside]);
       const mean = g.emit("Mul", [inside ? g.emit("Add", [inside, dbound]) : dbound, 0.5]);
       return g.emit("Where", [isBeyond, dbound, g.emit("Where", [isOn, mean, inside ?? 0])]);
     };
-    const raised = bounded(dx, low, dlow, "Less");
-    return [broadcastTangent(g, bounded(raised, high, dhigh, "Greater"), output(node))];
+    const raised = bounded(x, dx, low, dlow, "Less");
+    return [broadcastTangent(g, bounded(lifted, raised, high, dhigh, "Greater"), output(node))];
   },
 };

@@ -40,7 +40,7 @@ export const Conv: Op = {
     if (x.shape.length < 3 || w.shape.length !== x.shape.length || x.shape[1] !== channels * group) {
       throw new Error(
         `${describeNode(node.node)}: input X has shape ${formatShape(x.shape)}, expected [batch, ${channels * group}, ` +
-          `…] with ${w.shape.length} axes to match kernels of shape ${formatShape(w.shape)} in ${group} groups; check ` +
+          `…] with ${w.shape.length} axes to match kernels of shape ${formatShape(w.shape)} and group ${group}; check ` +
           "the channels of the layers around it.",
       );
     }
@@ -81,9 +81,9 @@ function checkBias(node: NodeView, filters: number, divides: boolean): void {
   const bias = node.inputs[2];
   if (!divides || (bias && (bias.shape.length !== 1 || bias.shape[0] !== filters))) {
     throw new Error(
-      `${describeNode(node.node)}: has ${filters} filters in ${groupsOf(node)} groups` +
-        `${bias ? ` and a bias of shape ${formatShape(bias.shape)}, expected [${filters}]` : ""}; the groups must ` +
-        "divide the filters, and each filter has one bias.",
+      `${describeNode(node.node)}: has ${filters} filters and group ${groupsOf(node)}` +
+        `${bias ? ` and a bias of shape ${formatShape(bias.shape)}, expected [${filters}]` : ""}; the group must ` +
+        "divide the filters (of a ConvTranspose, the channels), and each filter has one bias.",
     );
   }
 }

@@ -69,36 +69,23 @@ function givenStatisticsTangent(
   node: ComputedNode,
   [dx, dscale, dbias, dmean, dvariance]: Tangents,
 ): Value | undefined {
-  const [x, scale, mean, variance] = [0, 1, 3, 4].map((index) => required(node, index)) as [
-    Value,
-    Value,
-    Value,
-    Value,
-  ];
+  const [x, scale] = [required(node, 0), required(node, 1)];
+  const [mean, variance] = [required(node, 3), required(node, 4)];
   const { length: rank } = x.shape;
   const rate = g.emit("Reciprocal", [g.emit("Sqrt", [g.emit("Add", [variance, epsilonOf(node)])])]);
   const slope = g.emit("Mul", [scale, rate]);
-  const terms: Value[] = [];
-  if (dx) terms.push(g.emit("Mul", [dx, perChannel(g, slope, rank)]));
+  const through = dx && g.emit("Mul", [dx, perChannel(g, slope, rank)]);
   // Sums of [k, channels] first, so that each large product is made once.
   const ofVariance =
     dvariance && g.emit("Mul", [dvariance, g.emit("Mul", [g.emit("Mul", [slope, rate]), -0.5])]);
-  const gain = sum(
-    g,
-    [dscale, ofVariance].filter((term) => term !== undefined),
-  );
-  if (gain) {
-    const centered = g.emit("Sub", [x, perChannel(g, mean, rank)]);
-    const standard = g.emit("Mul", [centered, perChannel(g, rate, rank)]);
-    terms.push(g.emit("Mul", [channelTangent(g, gain, rank), standard]));
-  }
+  const gain = sum(g, [dscale, ofVariance]);
+  const centered = g.emit("Sub", [x, perChannel(g, mean, rank)]);
+  const standard = g.emit("Mul", [centered, perChannel(g, rate, rank)]);
+  const scaled = gain && g.emit("Mul", [channelTangent(g, gain, rank), standard]);
   const ofMean = dmean && g.emit("Neg", [g.emit("Mul", [dmean, slope])]);
-  const shift = sum(
-    g,
-    [dbias, ofMean].filter((term) => term !== undefined),
-  );
-  if (shift) terms.push(channelTangent(g, shift, rank));
-  return broadcastTangent(g, sum(g, terms), output(node));
+  const shift = sum(g, [dbias, ofMean]);
+  const shifted = shift && channelTangent(g, shift, rank);
+  return broadcastTangent(g, sum(g, [through, scaled, shifted]), output(node));
 }
 
 function batchStatisticsTangents(
@@ -114,12 +101,12 @@ function batchStatisticsTangents(
   const through = dx && standardTangent(g, unit, dx, axes, g.emit("Mul", [unit.rate, scale]));
   const gain = dscale && g.emit("Mul", [channelTangent(g, dscale, rank), unit.values]);
   const shift = dbias && channelTangent(g, dbias, rank);
-  const terms = [through?.tangent, gain, shift].filter((term) => term !== undefined);
+  const total = sum(g, [through?.tangent, gain, shift]);
   // dμ = mean(dx) and dσ² = 2 mean(x̂ dc)/r
   const ofMean = through?.mean;
   const ofVariance = through && g.emit("Div", [g.emit("Mul", [through.projection, 2]), unit.rate]);
   return [
-    broadcastTangent(g, sum(g, terms), output(node)),
+    broadcastTangent(g, total, output(node)),
     running(g, node, dmean, ofMean),
     running(g, node, dvariance, ofVariance),
   ].slice(0, node.outputs.length);
@@ -130,11 +117,7 @@ function running(g: Emitter, node: ComputedNode, old: Value | undefined, batch: 
   const momentum = Math.fround(floatAttribute(node.node, "momentum", 0.9));
   const channels = required(node, 1).shape[0] as number;
   const part = batch && reshape(g, batch, [batch.shape[0] as number, channels]);
-  const terms = [old && g.emit("Mul", [old, momentum]), part && g.emit("Mul", [part, 1 - momentum])];
-  return sum(
-    g,
-    terms.filter((term) => term !== undefined),
-  );
+  return sum(g, [old && g.emit("Mul", [old, momentum]), part && g.emit("Mul", [part, 1 - momentum])]);
 }
 
 /**
@@ -198,6 +181,5 @@ function affineTangent(
   dbias: Value | undefined,
 ): Value | undefined {
   const gain = dscale && g.emit("Mul", [align(g, dscale, node, 1), unit.values]);
-  const terms = [through, gain, dbias].filter((term) => term !== undefined);
-  return broadcastTangent(g, sum(g, terms), output(node));
+  return broadcastTangent(g, sum(g, [through, gain, dbias]), output(node));
 }

@@ -48,10 +48,10 @@ function scale(g: Emitter, tangent: Value, factor: Value | number): Value {
   return g.emit("Mul", [tangent, factor]);
 }
 
-/** Sum of tangents; undefined for none. */
-export function sum(g: Emitter, terms: readonly Value[]): Value | undefined {
-  return terms.reduce<Value | undefined>(
-    (total, term) => (total ? g.emit("Add", [total, term]) : term),
+/** Sum of the tangents that are there; undefined for none. */
+export function sum(g: Emitter, terms: readonly (Value | undefined)[]): Value | undefined {
+  return terms.reduce(
+    (total, term) => (total && term ? g.emit("Add", [total, term]) : (total ?? term)),
     undefined,
   );
 }

@@ -1,16 +1,18 @@
 import type { OpName } from "./catalogue.ts";
 import { activation } from "./samples/activation.ts";
 import { arithmetic } from "./samples/arithmetic.ts";
+import { attention } from "./samples/attention.ts";
 import { choice } from "./samples/choice.ts";
-import { composite } from "./samples/composite.ts";
 import { conv } from "./samples/conv.ts";
 import { convert } from "./samples/convert.ts";
 import { depth } from "./samples/depth.ts";
+import { dropout } from "./samples/dropout.ts";
 import { einsum } from "./samples/einsum.ts";
 import { generate } from "./samples/generate.ts";
 import { indexing } from "./samples/indexing.ts";
 import { layout } from "./samples/layout.ts";
 import { logic } from "./samples/logic.ts";
+import { loss } from "./samples/loss.ts";
 import { matmul } from "./samples/matmul.ts";
 import { normalization } from "./samples/normalization.ts";
 import { pad } from "./samples/pad.ts";
@@ -28,25 +30,27 @@ import { trigonometric } from "./samples/trigonometric.ts";
 export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
   ...activation,
   ...arithmetic,
+  ...attention,
   ...choice,
-  ...composite,
   ...conv,
   ...convert,
-  ...einsum,
-  ...generate,
+  ...dropout,
   ...depth,
   ...indexing,
   ...layout,
-  ...logic,
+  ...loss,
   ...matmul,
   ...normalization,
   ...recurrent,
-  ...ranking,
-  ...reduce,
-  ...rounding,
   ...pad,
   ...pool,
+  ...reduce,
   ...resize,
+  ...einsum,
+  ...generate,
+  ...logic,
+  ...ranking,
+  ...rounding,
   ...select,
   ...trigonometric,
 };

@@ -1,29 +1,48 @@
 import { describe, expect, it } from "vitest";
+import { clipGlobalNorm } from "./clip.ts";
 import { type OptimizerName, optimizers } from "./optimizers.ts";
-import { type ScheduleName, schedules } from "./schedules.ts";
+import { freshPatience, watch } from "./patience.ts";
+import { type ScheduleName, schedules, withWarmUp } from "./schedules.ts";
 import { sgd } from "./sgd.ts";
 
-for (const name of Object.keys(optimizers) as OptimizerName[]) {
-  describe(name, () => {
-    for (const momentum of [0, 0.9]) {
-      it(`finds the minimum of a quadratic with momentum ${momentum}, and its state is plain data`, () => {
-        const optimizer = optimizers[name]({ momentum });
-        const x = { a: Float32Array.of(3, -2), b: Float32Array.of(1) };
-        let state = optimizer.init(x);
-        for (let step = 0; step < 400; step++) {
-          // f = ½ Σ s (x − 1)², s = 1, 4, 2
-          const gradients = {
-            a: Float32Array.of((x.a[0] as number) - 1, 4 * ((x.a[1] as number) - 1)),
-            b: Float32Array.of(2 * ((x.b[0] as number) - 1)),
-          };
-          optimizer.update(x, gradients, state, 0.05);
-          // A checkpoint in between changes nothing.
-          if (step === 17)
-            state = Object.fromEntries(Object.entries(state).map(([key, values]) => [key, values.slice()]));
-        }
-        for (const value of [...x.a, ...x.b]) expect(value).toBeCloseTo(1, 4);
-      });
-    }
+const variants: { name: OptimizerName; options: object; rate: number }[] = [
+  ...(Object.keys(optimizers) as OptimizerName[]).map((name) => ({
+    name,
+    options: name === "adamw" ? { weightDecay: 0 } : {},
+    rate: 0.05,
+  })),
+  { name: "sgd", options: { momentum: 0.9 }, rate: 0.05 },
+  { name: "sgd", options: { momentum: 0.9, nesterov: true }, rate: 0.05 },
+];
+
+for (const { name, options, rate } of variants) {
+  describe(`${name} ${JSON.stringify(options)}`, () => {
+    it("finds the minimum of a quadratic, and its state is plain data", () => {
+      const optimizer = optimizers[name](options);
+      expect(optimizer.name).toBe(name);
+      const x = { a: Float32Array.of(3, -2), b: Float32Array.of(1) };
+      let state = optimizer.init(x);
+      for (let step = 0; step < 400; step++) {
+        // f = ½ Σ s (x − 1)², s = 1, 4, 2
+        const gradients = {
+          a: Float32Array.of((x.a[0] as number) - 1, 4 * ((x.a[1] as number) - 1)),
+          b: Float32Array.of(2 * ((x.b[0] as number) - 1)),
+        };
+        optimizer.update(x, gradients, state, rate * (1 - step / 800));
+        // A checkpoint in between changes nothing.
+        if (step === 17)
+          state = Object.fromEntries(Object.entries(state).map(([key, values]) => [key, values.slice()]));
+      }
+      for (const value of [...x.a, ...x.b]) expect(value).toBeCloseTo(1, 4);
+    });
+
+    it("leaves parameters without a gradient alone", () => {
+      const optimizer = optimizers[name](options);
+      const x = { a: Float32Array.of(1), frozen: Float32Array.of(5) };
+      optimizer.update(x, { a: Float32Array.of(1) }, optimizer.init(x), 0.1);
+      expect(x.frozen[0]).toBe(5);
+      expect(x.a[0]).toBeLessThan(1);
+    });
   });
 }
 
@@ -37,22 +56,70 @@ describe("sgd", () => {
     optimizer.update(x, { a: Float32Array.of(1) }, state, 0.5);
     expect(x.a[0]).toBe(-1.25);
   });
+});
 
-  it("refuses a momentum outside [0, 1)", () => {
-    expect(() => sgd({ momentum: 1 })).toThrow("received 1");
+describe("options", () => {
+  it.each([
+    ["sgd", { momentum: 1 }, "momentum must be from 0 to below 1, received 1"],
+    ["sgd", { nesterov: true }, "momentum is 0"],
+    ["sgd", { weightDecay: -1 }, "weightDecay must be a finite number from 0, received -1"],
+    ["sgd", { beta1: 0.9 }, "beta1 (0.9) is not an option of sgd"],
+    ["adam", { momentum: 0.9 }, "momentum (0.9) is not an option of adam; its momentum is beta1"],
+    ["adam", { beta2: 1 }, "beta2 must be from 0 to below 1"],
+    ["adamw", { nesterov: true }, "not an option of adamw"],
+    ["adamw", { epsilon: Number.NaN }, "epsilon must be a finite number from 0"],
+  ] as const)("%s refuses %j", (name, options, message) => {
+    expect(() => optimizers[name](options)).toThrow(message);
+  });
+
+  it("a gradient's limit must be positive", () => {
+    expect(() => clipGlobalNorm({}, 0)).toThrow("must be positive, received 0");
   });
 });
 
 describe("schedules", () => {
   it("begin at 1 and stay within [0, 1]", () => {
     for (const name of Object.keys(schedules) as ScheduleName[]) {
-      expect(schedules[name](0, 10)).toBe(1);
+      const schedule = schedules[name]();
+      expect(schedule(0, 10)).toBe(1);
       for (let step = 0; step < 10; step++) {
-        expect(schedules[name](step, 10)).toBeGreaterThanOrEqual(0);
-        expect(schedules[name](step, 10)).toBeLessThanOrEqual(1);
+        expect(schedule(step, 10)).toBeGreaterThanOrEqual(0);
+        expect(schedule(step, 10)).toBeLessThanOrEqual(1);
       }
+      expect(schedule(0, 0)).toBe(1);
     }
-    expect(schedules.cosine(5, 10)).toBeCloseTo(0.5, 12);
-    expect(schedules.linear(5, 10)).toBe(0.5);
+    expect(schedules.cosine()(5, 10)).toBeCloseTo(0.5, 12);
+    expect(schedules.linear()(5, 10)).toBe(0.5);
+    expect(schedules.exponential()(10, 10)).toBeCloseTo(0.01, 12);
+    expect([0, 3, 4, 8].map((step) => schedules.step()(step, 10))).toEqual([1, 1, 0.1, 0.1 ** 2]);
+  });
+
+  it("may warm up", () => {
+    const schedule = withWarmUp(schedules.linear(), 4);
+    expect([0, 1, 3, 4, 5].map((step) => schedule(step, 10))).toEqual([0.25, 0.45, 0.7, 0.6, 0.5]);
+    expect(withWarmUp(schedules.constant(), 0)(0, 10)).toBe(1);
+  });
+
+  it("refuse a decay that is none", () => {
+    for (const name of ["step", "exponential", "plateau"] as const)
+      for (const decay of [0, 1.5, Number.NaN])
+        expect(() => schedules[name]({ decay })).toThrow(
+          `decay must be above 0 and at most 1, received ${decay}`,
+        );
+    expect(() => schedules.step({ decayEvery: 0.5 })).toThrow("whole number from 1, received 0.5");
+  });
+});
+
+describe("patience", () => {
+  it("counts what is no improvement, also what is not a number", () => {
+    const losses = [3, 2, 2, Number.NaN, 1.9, 4];
+    const waited: number[] = [];
+    losses.reduce((patience, loss) => {
+      const next = watch(patience, loss);
+      waited.push(next.waited);
+      return next;
+    }, freshPatience);
+    expect(waited).toEqual([0, 0, 1, 2, 0, 1]);
+    expect(watch(freshPatience, Number.NaN)).toEqual({ waited: 1 });
   });
 });

@@ -1,10 +1,11 @@
-import type { Optimizer } from "./optimizer.ts";
+import { adam } from "./adam.ts";
+import { adamw } from "./adamw.ts";
+import type { Optimizer, OptimizerOptions } from "./optimizer.ts";
 import { sgd } from "./sgd.ts";
 
-/** The optimizers by name. */
-export const optimizers = { sgd } satisfies Record<
-  string,
-  (options?: { readonly momentum?: number }) => Optimizer
->;
+const list = { sgd, adam, adamw };
 
-export type OptimizerName = keyof typeof optimizers;
+export type OptimizerName = keyof typeof list;
+
+/** The optimizers by name. */
+export const optimizers: Readonly<Record<OptimizerName, (options?: OptimizerOptions) => Optimizer>> = list;

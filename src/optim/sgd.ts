@@ -1,44 +1,48 @@
-import type { Optimizer } from "./optimizer.ts";
+import {
+  type Optimizer,
+  type OptimizerOptions,
+  refuseOptions,
+  requireBelow,
+  zerosLike,
+} from "./optimizer.ts";
 
-export interface SgdOptions {
-  /** μ, from 0 to below 1. Default 0. */
-  readonly momentum?: number;
-}
+export type SgdOptions = Pick<OptimizerOptions, "momentum" | "nesterov" | "weightDecay">;
 
-/** Stochastic gradient descent with momentum, as in PyTorch: v ← μ v + g, θ ← θ − lr·v. */
+/**
+ * Stochastic gradient descent as in PyTorch, with L2 weight decay: g ← g + λθ, v ← μv + g, θ ← θ − lr·v, or with
+ * Nesterov's look-ahead θ ← θ − lr·(g + μv).
+ *
+ * @throws for options out of range, and for Nesterov's look-ahead without momentum
+ */
 export function sgd(options: SgdOptions = {}): Optimizer {
-  const momentum = options.momentum ?? 0;
-  if (!(momentum >= 0 && momentum < 1))
-    throw new Error(`momentum must be from 0 to below 1, received ${momentum}.`);
+  const { momentum = 0, nesterov = false, weightDecay = 0 } = options;
+  refuseOptions("sgd", options, ["beta1", "beta2", "epsilon"]);
+  requireBelow("momentum", momentum, 1);
+  requireBelow("weightDecay", weightDecay, Number.POSITIVE_INFINITY);
+  if (nesterov && momentum === 0) {
+    throw new Error(
+      "nesterov looks ahead along the momentum, and the momentum is 0; set it, for example to 0.9.",
+    );
+  }
   return {
     name: "sgd",
-    init: (parameters) =>
-      momentum === 0
-        ? {}
-        : Object.fromEntries(
-            Object.entries(parameters).map(([name, values]) => [
-              `velocity/${name}`,
-              new Float32Array(values.length),
-            ]),
-          ),
+    init: (parameters) => (momentum === 0 ? {} : zerosLike(parameters, "velocity")),
     update(parameters, gradients, state, learningRate) {
       for (const [name, values] of Object.entries(parameters)) {
         const gradient = gradients[name];
         if (!gradient) continue;
         const velocity = state[`velocity/${name}`];
-        if (velocity) accumulate(velocity, gradient, momentum);
-        descend(values, velocity ?? gradient, learningRate);
+        for (let place = 0; place < values.length; place++) {
+          const value = values[place] as number;
+          let direction = (gradient[place] as number) + weightDecay * value;
+          if (velocity) {
+            const speed = momentum * (velocity[place] as number) + direction;
+            velocity[place] = speed;
+            direction = nesterov ? direction + momentum * speed : (velocity[place] as number);
+          }
+          values[place] = value - learningRate * direction;
+        }
       }
     },
   };
-}
-
-function accumulate(velocity: Float32Array, gradient: Float32Array, momentum: number): void {
-  for (let place = 0; place < velocity.length; place++)
-    velocity[place] = momentum * (velocity[place] as number) + (gradient[place] as number);
-}
-
-function descend(values: Float32Array, direction: Float32Array, learningRate: number): void {
-  for (let place = 0; place < values.length; place++)
-    values[place] = (values[place] as number) - learningRate * (direction[place] as number);
 }

@@ -1,5 +1,5 @@
 import type { Key } from "./threefry.ts";
-import { fillWords } from "./words.ts";
+import { uniform64 } from "./uniform.ts";
 
 /**
  * A random order of 0 … count − 1 (Fisher-Yates). Each swap takes 53 random bits times the range, rounded down: no
@@ -7,15 +7,32 @@ import { fillWords } from "./words.ts";
  */
 export function permutation(key: Key, count: number): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, place) => place);
-  const words = new Uint32Array(2 * count);
-  fillWords(key, 0, words);
+  const unit = uniform64(key, count);
   for (let last = count - 1; last > 0; last--) {
-    const unit =
-      ((words[2 * last] as number) * 2 ** 21 + ((words[2 * last + 1] as number) >>> 11)) * 2 ** -53;
-    const other = Math.floor(unit * (last + 1));
+    const other = Math.floor((unit[last] as number) * (last + 1));
     const value = order[last] as number;
     order[last] = order[other] as number;
     order[other] = value;
   }
   return order;
+}
+
+/**
+ * The first `count` places of a random order of 0 … range − 1, in time and memory of `count` alone. They are the same
+ * however many are asked for.
+ *
+ * @throws when count exceeds range
+ */
+export function drawDistinct(key: Key, count: number, range: number): number[] {
+  if (count > range) {
+    throw new Error(`${count} different numbers were asked of 0 to ${range - 1}; ask for ${range} at most.`);
+  }
+  // Fisher-Yates from the front; places that no swap has touched hold their own number.
+  const moved = new Map<number, number>();
+  return Array.from(uniform64(key, count), (unit, place) => {
+    const other = place + Math.floor(unit * (range - place));
+    const value = moved.get(other) ?? other;
+    moved.set(other, moved.get(place) ?? place);
+    return value;
+  });
 }

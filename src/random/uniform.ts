@@ -7,3 +7,14 @@ export function fillUniform(key: Key, start: number, out: Float32Array): void {
   fillWords(key, start, words);
   for (let place = 0; place < out.length; place++) out[place] = ((words[place] as number) >>> 8) * 2 ** -24;
 }
+
+/** The first `count` float64 numbers of a stream, uniform in [0, 1): multiples of 2⁻⁵³, each from two words. */
+export function uniform64(key: Key, count: number): Float64Array {
+  const words = new Uint32Array(2 * count);
+  fillWords(key, 0, words);
+  return Float64Array.from(
+    { length: count },
+    (_, place) =>
+      ((words[2 * place] as number) * 2 ** 21 + ((words[2 * place + 1] as number) >>> 11)) * 2 ** -53,
+  );
+}

@@ -36,12 +36,18 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
 }
 
 class NodeSession implements Session {
+  readonly outputTypes: Readonly<Record<string, DType>>;
   readonly #session: ort.InferenceSession;
   // Wrapping costs more than a tiny graph takes to run, and training feeds the same buffers again and again.
   readonly #wrapped = new WeakMap<Tensor, ort.Tensor>();
 
   constructor(session: ort.InferenceSession) {
     this.#session = session;
+    this.outputTypes = Object.fromEntries(
+      session.outputMetadata.flatMap((output) =>
+        output.isTensor && output.type !== "string" ? [[output.name, output.type as DType]] : [],
+      ),
+    );
   }
 
   async run(feeds: Tensors, fetches?: readonly string[] | Tensors): Promise<Record<string, Tensor>> {

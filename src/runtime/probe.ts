@@ -1,10 +1,29 @@
 import { clone, create, toBinary } from "@bufbuild/protobuf";
-import { ModelProtoSchema, ValueInfoProtoSchema } from "onnx-buf";
+import {
+  AttributeProtoSchema,
+  AttributeProto_AttributeType as AttributeType,
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  type TensorProto,
+  TensorProtoSchema,
+  ValueInfoProtoSchema,
+} from "onnx-buf";
 import { type Binding, bindInputs } from "../onnx/bind.ts";
 import type { Model } from "../onnx/decode.ts";
 import { describeNode, type Graph, type Node, prune, totalBytes, type Value } from "../onnx/graph.ts";
-import { elementCount, isFloat, type Tensor, tensorOf, zeros } from "../onnx/tensor.ts";
-import type { Runtime, Tensors } from "./runtime.ts";
+import {
+  bytesOf,
+  dtypeNumbers,
+  elementCount,
+  isFloat,
+  type Tensor,
+  tensorOf,
+  toNumbers,
+  zeros,
+} from "../onnx/tensor.ts";
+import type { Runtime, Session, Tensors } from "./runtime.ts";
 
 export interface ProbeOptions extends Binding {
   /** A sample batch; default: small made-up numbers. */
@@ -12,7 +31,7 @@ export interface ProbeOptions extends Binding {
 }
 
 /**
- * Runs an imported model once with every intermediate value as an output, and reads off the types, the shapes, and
+ * Runs an imported model once, with the shape of every intermediate value as an output, and reads off the types, the shapes, and
  * the values of everything that only shapes and constants decide (shape arithmetic in exported models). Those become
  * initializers, so the graph that comes back contains the computation alone.
  *
@@ -23,17 +42,16 @@ export async function probe(model: Model, runtime: Runtime, options: ProbeOption
   checkMemory(model, inputs, runtime);
   const constantNames = shapeConstants(model);
   refuseCounts(model, constantNames);
-  const computed = model.nodes.flatMap((node) => node.outputs.filter((name) => name !== ""));
-  const first = await runAll(model, runtime, inputs, computed, options.feeds ?? {}, 0);
+  const first = await observe(model, runtime, inputs, constantNames, options.feeds ?? {}, 0);
   const values = new Map<string, Value>();
   for (const input of inputs) values.set(input.name, input);
   for (const [name, { dtype, shape }] of model.initializers) values.set(name, { name, dtype, shape });
-  for (const [name, { dtype, shape }] of Object.entries(first)) values.set(name, { name, dtype, shape });
+  for (const value of first.values) values.set(value.name, value);
   await checkDataDependence(model, runtime, inputs, values, options.feeds);
 
   const initializers = new Map(model.initializers);
   for (const name of constantNames) {
-    const tensor = first[name];
+    const tensor = first.constants[name];
     // Copied, because the runtime owns the memory it returns.
     if (tensor) initializers.set(name, { ...tensor, data: tensor.data.slice() });
   }
@@ -54,38 +72,63 @@ export async function probe(model: Model, runtime: Runtime, options: ProbeOption
   return prune(graph);
 }
 
-async function runAll(
+/** What one run shows. */
+interface Observation {
+  /** Type and shape of every computed value. */
+  readonly values: readonly Value[];
+  /** The constants asked for. */
+  readonly constants: Readonly<Record<string, Tensor>>;
+}
+
+/**
+ * Runs the model once and reads the shape of every value through a Shape node, so that values are freed as soon as the
+ * model needs them no more.
+ */
+async function observe(
   model: Model,
   runtime: Runtime,
   inputs: readonly Value[],
-  fetches: readonly string[],
+  constantNames: ReadonlySet<string>,
   feeds: Tensors,
   variant: number,
-): Promise<Record<string, Tensor>> {
-  const proto = clone(ModelProtoSchema, model.proto);
-  if (!proto.graph) return {};
-  for (const initializer of proto.graph.initializer) {
-    const tensor = initializer.externalData.length > 0 ? model.initializers.get(initializer.name) : undefined;
-    if (!tensor) continue;
-    initializer.rawData = new Uint8Array(
-      tensor.data.buffer as ArrayBuffer,
-      tensor.data.byteOffset,
-      tensor.data.byteLength,
-    );
-    initializer.externalData = [];
-    initializer.dataLocation = 0;
-  }
-  const declared = new Set(proto.graph.output.map((output) => output.name));
-  for (const name of fetches)
-    if (!declared.has(name)) proto.graph.output.push(create(ValueInfoProtoSchema, { name }));
-  let session: Awaited<ReturnType<Runtime["createSession"]>> | undefined;
+): Promise<Observation> {
+  const computed = model.nodes.flatMap((node) => node.outputs.filter((name) => name !== ""));
+  const proto = withoutWeights(model);
+  const samples = Object.fromEntries(
+    inputs.map((input) => [input.name, feeds[input.name] ?? sample(input, variant)] as const),
+  );
+  const sessions: Session[] = [];
+  const compile = async (names: readonly string[], nodes: readonly NodeProto[] = []) => {
+    const extended = clone(ModelProtoSchema, proto);
+    const { graph } = extended;
+    if (!graph) throw new Error("it has no graph");
+    graph.node.push(...nodes);
+    const declared = new Set(graph.output.map((output) => output.name));
+    for (const name of names)
+      if (!declared.has(name)) graph.output.push(create(ValueInfoProtoSchema, { name }));
+    const options = { optimize: false, arena: false };
+    const session = await runtime.createSession(toBinary(ModelProtoSchema, extended), options);
+    sessions.push(session);
+    return session;
+  };
   try {
-    session = await runtime.createSession(toBinary(ModelProtoSchema, proto), {
-      optimize: false,
-      arena: false,
-    });
-    const samples = inputs.map((input) => [input.name, feeds[input.name] ?? sample(input, variant)] as const);
-    return await session.run(Object.fromEntries(samples), fetches);
+    // Element types are known when a model is compiled; this session never runs.
+    const { outputTypes } = await compile(computed);
+    const shapeOf = (name: string) => `${name}/shape of the probe`;
+    const shapeNodes = computed.map((name) =>
+      create(NodeProtoSchema, { opType: "Shape", input: [name], output: [shapeOf(name)] }),
+    );
+    const constants = computed.filter((name) => constantNames.has(name));
+    const session = await compile([...constants, ...computed.map(shapeOf)], shapeNodes);
+    const results = await session.run(samples, [...constants, ...computed.map(shapeOf)]);
+    return {
+      values: computed.map((name) => {
+        const dtype = outputTypes[name];
+        if (!dtype) throw new Error(`the value '${name}' is no tensor of numbers`);
+        return { name, dtype, shape: toNumbers(results[shapeOf(name)] as Tensor) };
+      }),
+      constants: Object.fromEntries(constants.map((name) => [name, results[name] as Tensor])),
+    };
   } catch (cause) {
     throw new Error(
       `${model.source} does not run on ${runtime.name}: ${(cause as Error).message} ` +
@@ -93,8 +136,74 @@ async function runAll(
       { cause },
     );
   } finally {
-    await session?.release();
+    for (const session of sessions) await session.release();
   }
+}
+
+/** Elements from which a stored float tensor counts as weights, whose numbers decide no shape. */
+const weightElements = 1024;
+
+/** The model with its weights made when it runs, all the same number, instead of stored: shapes need no more. */
+function withoutWeights(model: Model): ModelProto {
+  const { graph, ...rest } = model.proto;
+  if (!graph) return model.proto;
+  const isWeight = ({ name }: TensorProto) => {
+    const tensor = model.initializers.get(name);
+    return tensor !== undefined && isFloat(tensor.dtype) && tensor.data.length >= weightElements;
+  };
+  const made = graph.initializer.filter(isWeight).flatMap(({ name, dims, dataType }) => {
+    const shape = `${name}/shape of the weight`;
+    const value = create(TensorProtoSchema, { dataType, dims: [1n], ...smallNumber(dataType) });
+    return {
+      shape: create(TensorProtoSchema, {
+        name: shape,
+        dataType: dtypeNumbers.int64,
+        dims: [BigInt(dims.length)],
+        int64Data: [...dims],
+      }),
+      node: create(NodeProtoSchema, {
+        opType: "ConstantOfShape",
+        input: [shape],
+        output: [name],
+        attribute: [create(AttributeProtoSchema, { name: "value", type: AttributeType.TENSOR, t: value })],
+      }),
+    };
+  });
+  const removed = new Set(made.flatMap(({ node }) => node.output));
+  return create(ModelProtoSchema, {
+    ...rest,
+    graph: {
+      ...graph,
+      input: graph.input.filter(({ name }) => !removed.has(name)),
+      initializer: [
+        ...graph.initializer
+          .filter((initializer) => !isWeight(initializer))
+          .map((kept) => embedded(kept, model)),
+        ...made.map(({ shape }) => shape),
+      ],
+      node: [...made.map(({ node }) => node), ...graph.node],
+    },
+  });
+}
+
+/** About 0.01 in this type. */
+function smallNumber(dataType: number): {
+  floatData?: number[];
+  doubleData?: number[];
+  int32Data?: number[];
+} {
+  if (dataType === dtypeNumbers.float32) return { floatData: [0.01] };
+  if (dataType === dtypeNumbers.float64) return { doubleData: [0.01] };
+  // The bits of 0.01 in half precision, or in bfloat16.
+  return { int32Data: [dataType === dtypeNumbers.float16 ? 0x211f : 0x3c24] };
+}
+
+/** A stored tensor with its data in the message, where it was kept in another file. */
+function embedded(initializer: TensorProto, model: Model): TensorProto {
+  const tensor = initializer.externalData.length > 0 ? model.initializers.get(initializer.name) : undefined;
+  return tensor
+    ? { ...initializer, rawData: bytesOf(tensor.data), externalData: [], dataLocation: 0 }
+    : initializer;
 }
 
 /** Numbers that every op accepts: small positive floats, zeros and ones for integers. */
@@ -161,11 +270,11 @@ async function checkDataDependence(
 ): Promise<void> {
   const suspects = model.nodes.filter((node) => dataDependentOps.has(node.op));
   if (suspects.length === 0) return;
-  const names = model.nodes.flatMap((node) => node.outputs.filter((name) => name !== ""));
-  const second = await runAll(model, runtime, inputs, names, {}, 1);
+  const second = await observe(model, runtime, inputs, new Set(), {}, 1);
+  const shapes = new Map(second.values.map(({ name, shape }) => [name, shape]));
   for (const node of model.nodes) {
     for (const name of node.outputs) {
-      const [before, after] = [values.get(name)?.shape, second[name]?.shape];
+      const [before, after] = [values.get(name)?.shape, shapes.get(name)];
       if (
         !before ||
         !after ||

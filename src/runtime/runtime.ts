@@ -1,9 +1,11 @@
-import type { Tensor } from "../onnx/tensor.ts";
+import type { DType, Tensor } from "../onnx/tensor.ts";
 
 export type Tensors = Readonly<Record<string, Tensor>>;
 
 /** One compiled graph. */
 export interface Session {
+  /** Element types of the outputs by name, as far as they are tensors of numbers. */
+  readonly outputTypes: Readonly<Record<string, DType>>;
   /**
    * Runs the graph.
    *

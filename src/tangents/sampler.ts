@@ -1,5 +1,8 @@
 import type { Key } from "../random/threefry.ts";
 
+/** One tangent, in the pieces that it is stored in: one for each parameter or site, as views. */
+export type Pieces = readonly Float32Array[];
+
 /** Where tangents come from. A tangent is a pure function of (seed, step, tangent index, element). */
 export interface Sampler {
   readonly name: string;
@@ -9,10 +12,22 @@ export interface Sampler {
   readonly radius?: (dimension: number) => number;
   /** Rank of the tangents of matrices, which are then kept as two thin factors; absent: full. */
   readonly rank?: number;
+  /**
+   * Makes the k tangents of one set out of what was drawn, in place and after `radius`; absent: they are independent.
+   * Tangent i depends on those before it at most, so that it is the same whatever k is.
+   *
+   * @param tangents the tangents of one set: of all parameters together, or of one example's sites
+   * @param key stream of what is drawn for the set as a whole
+   */
+  readonly arrange?: (tangents: readonly Pieces[], key: Key) => void;
+  /** True: the Gram matrix is computed in float64 for any k, because the tangents are nearly dependent or of unlike length. */
+  readonly exactGram?: boolean;
 }
 
 /** What can be asked of any sampler by name. */
 export interface SamplerOptions {
   /** Number of outer products that a matrix's tangent sums; low-rank only. Default 1. */
   readonly rank?: number;
+  /** Degrees between the first tangent and each of the others; fixed-angle only. Default 45. */
+  readonly angle?: number;
 }

@@ -1,13 +1,18 @@
+import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fold, keyFromSeed } from "../random/threefry.ts";
 import { combine } from "./combine.ts";
-import { gram } from "./gram.ts";
+import { fixedAngle } from "./fixed-angle.ts";
+import { exampleGram, gram } from "./gram.ts";
 import { lowRank } from "./low-rank.ts";
+import { innerProduct } from "./pieces.ts";
+import type { Sampler } from "./sampler.ts";
 import { type SamplerName, samplers } from "./samplers.ts";
 import { createSiteTangents, drawSiteTangents } from "./site-tangents.ts";
 import { sphere } from "./sphere.ts";
-import { createTangentSet, drawTangents, type TangentSet } from "./tangent-set.ts";
+import { standardBasis } from "./standard-basis.ts";
+import { createTangentSet, drawTangents, rowOf, type TangentSet } from "./tangent-set.ts";
 
 const shapes = [
   { name: "w", shape: [3, 2, 2] },
@@ -20,6 +25,7 @@ const all = [
   ...(Object.keys(samplers) as SamplerName[]).map((name) => ({ name, sampler: samplers[name]() })),
   { name: "low-rank of rank 3", sampler: lowRank({ rank: 3 }) },
   { name: "low-rank with rademacher factors", sampler: lowRank({ factors: samplers.rademacher() }) },
+  { name: "fixed-angle at 15 degrees", sampler: fixedAngle({ angle: 15 }) },
 ];
 
 /** Tangent i as one vector over all parameters: V c with a one-hot c. */
@@ -32,13 +38,14 @@ function vectorOf(set: TangentSet, tangent: number): number[] {
 for (const { name, sampler } of all) {
   describe(name, () => {
     it("satisfies E[v vᵀ] = I", () => {
-      const set = createTangentSet(shapes, 1, sampler);
+      // The last of three, so that what is arranged depends on others.
+      const set = createTangentSet(shapes, 3, sampler);
       const draws = 20_000;
       const sum = new Float64Array(dimension * dimension);
       const squares = new Float64Array(dimension * dimension);
       for (let draw = 0; draw < draws; draw++) {
         drawTangents(set, fold(key, draw));
-        const v = vectorOf(set, 0);
+        const v = vectorOf(set, 2);
         for (let i = 0; i < dimension; i++)
           for (let j = 0; j < dimension; j++) {
             const product = (v[i] as number) * (v[j] as number);
@@ -64,8 +71,31 @@ for (const { name, sampler } of all) {
       };
       expect(draw(2, 1)).toEqual(draw(2, 1));
       expect(draw(5, 1)).toEqual(draw(2, 1));
-      expect(draw(2, 2)[0]).not.toEqual(draw(2, 1)[0]);
+      expect(draw(2, 2)).not.toEqual(draw(2, 1));
       expect(draw(2, 1)[0]).not.toEqual(draw(2, 1)[1]);
+    });
+
+    it("gives an example at the sites the numbers' own arrangement, whatever the batch size", () => {
+      if (sampler.rank !== undefined) return;
+      const sites = [
+        { value: "a", size: 3 },
+        { value: "b", size: 5 },
+      ];
+      const draw = (examples: number) => {
+        const tangents = createSiteTangents(sites, 6, examples, sampler);
+        drawSiteTangents(tangents, key);
+        const matrix = new Float64Array(36);
+        return [0, 1].map((example) => {
+          exampleGram(tangents, example, matrix);
+          return [...matrix];
+        });
+      };
+      expect(draw(5)).toEqual(draw(2));
+      const [one = [], two = []] = draw(2);
+      const lengths = (matrix: number[]) => [0, 7, 14, 21, 28, 35].map((place) => matrix[place] as number);
+      if (sampler.radius && sampler.name !== "varying-length")
+        for (const square of [...lengths(one), ...lengths(two)]) expect(square).toBeCloseTo(8, 5);
+      else expect(one).not.toEqual(two);
     });
 
     it("agrees with itself: the Gram matrix is that of the vectors, and V c their combination", () => {
@@ -130,6 +160,127 @@ describe("sphere", () => {
   });
 });
 
+/** The cosines between all pairs of k tangents in the space of `shapes`. */
+function cosines(sampler: Sampler, count: number): number[][] {
+  const set = createTangentSet(shapes, count, sampler);
+  drawTangents(set, key);
+  const matrix = gram(set);
+  const at = (i: number, j: number) => matrix[i * count + j] as number;
+  return Array.from({ length: count }, (_, i) =>
+    Array.from({ length: count }, (_, j) => at(i, j) / Math.sqrt(at(i, i) * at(j, j))),
+  );
+}
+
+describe.each(["orthonormal", "standard-basis"] as const)("%s", (name) => {
+  it("has orthogonal tangents of length √n, and further ones in blocks of n", () => {
+    for (const count of [1, 2, 15, 16, 35]) {
+      cosines(samplers[name](), count).forEach((row, i) => {
+        row.forEach((value, j) => {
+          const isSameBlock = Math.floor(i / dimension) === Math.floor(j / dimension);
+          if (isSameBlock) expect(value).toBeCloseTo(i === j ? 1 : 0, 6);
+        });
+      });
+    }
+    // The second block is another draw.
+    const set = createTangentSet(shapes, 32, samplers[name]());
+    drawTangents(set, key);
+    expect(vectorOf(set, 16)).not.toEqual(vectorOf(set, 0));
+    for (let tangent = 0; tangent < 32; tangent++)
+      expect(Math.hypot(...vectorOf(set, tangent))).toBeCloseTo(4, 5);
+  });
+
+  it("makes the mean of n tangents exact: Σ v vᵀ / n = I", () => {
+    const set = createTangentSet(shapes, dimension, samplers[name]());
+    drawTangents(set, key);
+    const vectors = Array.from({ length: dimension }, (_, tangent) => vectorOf(set, tangent));
+    for (let i = 0; i < dimension; i++)
+      for (let j = 0; j < dimension; j++) {
+        const mean = vectors.reduce((sum, v) => sum + (v[i] as number) * (v[j] as number), 0) / dimension;
+        expect(mean).toBeCloseTo(i === j ? 1 : 0, 5);
+      }
+  });
+
+  it("keeps orthogonality in a large space that the first tangents nearly fill", () => {
+    const set = createTangentSet([{ name: "w", shape: [200] }], 200, samplers[name]());
+    drawTangents(set, key);
+    const matrix = gram(set);
+    for (let i = 0; i < 200; i++)
+      for (let j = 0; j < i; j++) expect(Math.abs(matrix[i * 200 + j] as number)).toBeLessThan(200 * 1e-6);
+  });
+});
+
+describe("standard-basis", () => {
+  it("gives unit vectors when asked, each direction once, equally likely", () => {
+    const counts = new Array<number>(dimension).fill(0);
+    for (let draw = 0; draw < 1600; draw++) {
+      const set = createTangentSet(shapes, 3, standardBasis({ unit: true }));
+      drawTangents(set, fold(key, draw));
+      const places = [0, 1, 2].map((tangent) => {
+        const v = vectorOf(set, tangent);
+        expect([...v].sort((a, b) => a - b)).toEqual([...new Array<number>(15).fill(0), 1]);
+        return v.indexOf(1);
+      });
+      expect(new Set(places).size).toBe(3);
+      for (const place of places) counts[place] = (counts[place] as number) + 1;
+    }
+    // 300 of 1,600 draws for each place, binomial with a standard deviation of 15.6; within 5 of them.
+    for (const count of counts) expect(Math.abs(count - 300)).toBeLessThan(78);
+  });
+});
+
+describe("fixed-angle", () => {
+  it.each([15, 30, 45, 60, 75, 90])("has %i degrees between the first tangent and all others", (angle) => {
+    const [first = []] = cosines(fixedAngle({ angle }), 9);
+    for (const value of first.slice(1)) expect(Math.acos(value) * (180 / Math.PI)).toBeCloseTo(angle, 4);
+    const set = createTangentSet(shapes, 9, fixedAngle({ angle }));
+    drawTangents(set, key);
+    for (let tangent = 0; tangent < 9; tangent++)
+      expect(Math.hypot(...vectorOf(set, tangent))).toBeCloseTo(4, 5);
+  });
+
+  it("refuses other angles, and a space of one dimension", () => {
+    expect(() => fixedAngle({ angle: 0 })).toThrow("above 0 and at most 90 degrees, received 0");
+    expect(() => fixedAngle({ angle: 91 })).toThrow("received 91");
+    const line = createTangentSet([{ name: "x", shape: [] }], 2, fixedAngle());
+    expect(() => drawTangents(line, key)).toThrow("at least 2 dimensions");
+  });
+});
+
+describe("varying-length", () => {
+  it("has lengths uniform from 0 to √(3n)", () => {
+    const set = createTangentSet(shapes, 4000, samplers["varying-length"]());
+    drawTangents(set, key);
+    const units = squaredLengths(set)
+      .map((square) => Math.sqrt(square / (3 * dimension)))
+      .sort((a, b) => a - b);
+    // Kolmogorov-Smirnov: the largest distance from the uniform law stays below 1.95/√4000 in 99.9 % of draws.
+    const distance = Math.max(...units.map((unit, place) => Math.abs(unit - (place + 0.5) / 4000)));
+    expect(distance).toBeLessThan(1.95 / Math.sqrt(4000));
+  });
+
+  function squaredLengths(set: TangentSet): number[] {
+    return Array.from({ length: set.count }, (_, tangent) => {
+      const pieces = set.parts.map((part) => rowOf(part.tensor, tangent));
+      return innerProduct(pieces, pieces);
+    });
+  }
+});
+
+describe.each([
+  ["standard-basis", "51a0539a4298562a"],
+  ["orthonormal", "bd0a12dc07a93736"],
+  ["fixed-angle", "56fb09e683acfb85"],
+  ["varying-length", "0cfd73020b1451f4"],
+] as const)("%s", (name, hash) => {
+  it("keeps its bytes, on every platform", () => {
+    const set = createTangentSet(shapes, 20, samplers[name]());
+    drawTangents(set, key);
+    const digest = createHash("sha256");
+    for (const { tensor } of set.parts) digest.update(new Uint8Array(tensor.data.buffer));
+    expect(digest.digest("hex").slice(0, 16)).toBe(hash);
+  });
+});
+
 describe("tangents of sites", () => {
   it("of one example do not depend on how many others there are", () => {
     const draw = (examples: number) => {
@@ -141,7 +292,9 @@ describe("tangents of sites", () => {
   });
 
   it("have no factors", () => {
-    expect(() => createSiteTangents([], 1, 1, lowRank())).toThrow("use gaussian, rademacher or sphere");
+    expect(() => createSiteTangents([], 1, 1, lowRank())).toThrow(
+      "use another sampler, for example gaussian",
+    );
   });
 });
 

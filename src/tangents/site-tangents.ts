@@ -1,7 +1,8 @@
 import type { Tensor } from "../onnx/tensor.ts";
 import { fold, type Key } from "../random/threefry.ts";
-import type { Sampler } from "./sampler.ts";
-import { rescale, rowOf } from "./tangent-set.ts";
+import { rescale } from "./pieces.ts";
+import type { Pieces, Sampler } from "./sampler.ts";
+import { arrangementStream, rowOf } from "./tangent-set.ts";
 
 /** k tangents of the values at all sites, for each example of a batch or shared by all of them. */
 export interface SiteTangents {
@@ -32,7 +33,7 @@ export function createSiteTangents(
   if (sampler.rank !== undefined) {
     throw new Error(
       "The low-rank sampler makes tangents of matrices, and activations of one example are vectors; " +
-        "use gaussian, rademacher or sphere, or perturb weights.",
+        "use another sampler, for example gaussian, or perturb weights.",
     );
   }
   return {
@@ -53,30 +54,31 @@ export function createSiteTangents(
 
 /**
  * Draws all tangents of one step: tangent i at site s reads the stream fold(fold(key, i), s), example after example, so
- * an example's numbers do not depend on how many others there are.
+ * an example's numbers do not depend on how many others there are. Each example's tangents are a set of their own, with
+ * their own lengths and arrangement.
  */
 export function drawSiteTangents(tangents: SiteTangents, key: Key): void {
-  const { count, sampler, sites } = tangents;
+  const { count, examples, sampler, sites } = tangents;
   for (let tangent = 0; tangent < count; tangent++) {
     const stream = fold(key, tangent);
-    const rows = sites.map(({ tensor }) => rowOf(tensor, tangent));
-    for (const [site, row] of rows.entries()) sampler.fill(fold(stream, site), 0, row);
-    if (sampler.radius) rescaleExamples(tangents, rows, sampler.radius);
+    for (const [site, { tensor }] of sites.entries())
+      sampler.fill(fold(stream, site), 0, rowOf(tensor, tangent));
+  }
+  const { radius, arrange } = sampler;
+  if (!radius && !arrange) return;
+  const dimension = sites.reduce((total, { size }) => total + size, 0);
+  const arrangement = fold(key, arrangementStream);
+  for (let example = 0; example < examples; example++) {
+    const set = Array.from({ length: count }, (_, tangent) => exampleTangent(tangents, tangent, example));
+    if (radius) for (const pieces of set) rescale(pieces, radius(dimension));
+    arrange?.(set, fold(arrangement, example));
   }
 }
 
-/** Gives each example's tangent over all sites its own length. */
-function rescaleExamples(
-  { sites, examples }: SiteTangents,
-  rows: readonly Float32Array[],
-  radius: (dimension: number) => number,
-): void {
-  const dimension = sites.reduce((total, { size }) => total + size, 0);
-  for (let example = 0; example < examples; example++) {
-    const pieces = rows.map((row, site) => {
-      const size = sites[site]?.size ?? 0;
-      return row.subarray(example * size, (example + 1) * size);
-    });
-    rescale(pieces, radius(dimension));
-  }
+/** One example's tangent over all sites. */
+function exampleTangent({ sites, examples }: SiteTangents, tangent: number, example: number): Pieces {
+  return sites.map(({ size, tensor }) => {
+    const start = (tangent * examples + example) * size;
+    return tensor.data.subarray(start, start + size);
+  });
 }

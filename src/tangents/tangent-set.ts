@@ -1,5 +1,6 @@
 import { elementCount, type Tensor } from "../onnx/tensor.ts";
 import { fold, type Key } from "../random/threefry.ts";
+import { rescale } from "./pieces.ts";
 import type { Sampler } from "./sampler.ts";
 
 /** The numbers of all tangents of one tensor, or of one factor of it. */
@@ -63,12 +64,17 @@ export function tangentFeeds(set: TangentSet): Record<string, Tensor> {
   return Object.fromEntries(set.parts.map((part) => [tangentInputName(part), part.tensor]));
 }
 
+/** The child of a step's key from which `arrange` draws: beyond the index of every tangent. */
+export const arrangementStream = 2 ** 52;
+
 /** Draws all tangents of one step. Tangent i reads the stream `fold(key, i)`, in the order of the parts. */
 export function drawTangents(set: TangentSet, key: Key): void {
   const { sampler, count, parts, dimension } = set;
-  for (let tangent = 0; tangent < count; tangent++) {
+  const tangents = Array.from({ length: count }, (_, tangent) =>
+    parts.map((part) => rowOf(part.tensor, tangent)),
+  );
+  for (const [tangent, rows] of tangents.entries()) {
     const stream = fold(key, tangent);
-    const rows = parts.map((part) => rowOf(part.tensor, tangent));
     parts.forEach((part, index) => {
       // 1/√r goes into the left factor.
       const scale = part.role === "left" ? 1 / Math.sqrt(sampler.rank ?? 1) : 1;
@@ -76,6 +82,7 @@ export function drawTangents(set: TangentSet, key: Key): void {
     });
     if (sampler.radius) rescale(rows, sampler.radius(dimension));
   }
+  sampler.arrange?.(tangents, fold(key, arrangementStream));
 }
 
 /** Row i of a tensor [k, …], as a view. */
@@ -85,14 +92,4 @@ export function rowOf(
 ) {
   const size = tensor.data.length / Math.max(tensor.shape[0] ?? 1, 1);
   return tensor.data.subarray(row * size, (row + 1) * size);
-}
-
-/** Gives the vector made of all pieces this length. A vector of zeros stays. */
-export function rescale(pieces: readonly Float32Array[], length: number): void {
-  let square = 0;
-  for (const piece of pieces) for (const value of piece) square += value * value;
-  if (square === 0) return;
-  const scale = length / Math.sqrt(square);
-  for (const piece of pieces)
-    for (let place = 0; place < piece.length; place++) piece[place] = (piece[place] as number) * scale;
 }

@@ -31,7 +31,7 @@ export async function lowMemoryActivationsEstimator(
   const { sites, dimension } = placed;
   const examples = options.shareTangents ? 1 : batch;
   const chunk = Math.min(options.tangentChunk ?? 1, k);
-  const isExact = needsExactGram(k, dimension);
+  const isExact = needsExactGram(k, dimension, sampler);
   const dual = dualGraph(objective, placed, { count: chunk, examples });
   const derived = prune(dual, [getValue(dual, "derivatives"), getValue(dual, "loss")]);
   const first = await compileSegments(runtime, derived, graph, options.pieceBytes);
@@ -46,6 +46,7 @@ export async function lowMemoryActivationsEstimator(
   const derivatives = new Float64Array(k * batch);
   const matrices = Array.from({ length: examples }, () => new Float64Array(k * k));
   const coefficients = zeros("float32", [k, batch]);
+  const context = { dimension, gramPrecision: gramPrecision(isExact) };
   const own = { derivatives: new Float64Array(k), coefficients: new Float64Array(k) };
   const gradientTensors = Object.fromEntries(
     Object.entries(objective.parameters).map(([name, { shape }]) => [
@@ -131,7 +132,7 @@ export async function lowMemoryActivationsEstimator(
       for (let example = 0; example < batch; example++) {
         for (let i = 0; i < k; i++) own.derivatives[i] = derivatives[i * batch + example] as number;
         const matrix = aggregator.usesGram ? matrices[examples === 1 ? 0 : example] : undefined;
-        aggregator.aggregate(own.derivatives, matrix, own.coefficients, gramPrecision(isExact));
+        aggregator.aggregate(own.derivatives, matrix, own.coefficients, context);
         for (let i = 0; i < k; i++) coefficients.data[i * batch + example] = own.coefficients[i] as number;
       }
       await second.run({ ...feeds, coefficients }, gradientTensors, (name, into) =>

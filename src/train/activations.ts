@@ -7,6 +7,7 @@ import { exampleGram } from "../tangents/gram.ts";
 import { createSiteTangents, drawSiteTangents, type SiteTangents } from "../tangents/site-tangents.ts";
 import { chunkSizes, type Estimate, type Estimator, gramPrecision, needsExactGram } from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
+import { simulateSites } from "./simulated.ts";
 import { dualGraph, gramGraph, localGraph, placeSites, type SiteOptions } from "./site-graphs.ts";
 import { type EstimatorOptions, rowsOf } from "./weights.ts";
 
@@ -33,13 +34,15 @@ export async function activationsEstimator(
   const examples = options.shareTangents ? 1 : batch;
   const tangents = createSiteTangents(sites, k, examples, options.sampler);
   const usesGram = options.aggregator.usesGram;
-  const exactGram = needsExactGram(k, dimension);
+  const exactGram = needsExactGram(k, dimension, options.sampler);
 
   const local = localGraph(objective, placed, tangents);
   const residuals = local.inputs.map((input) => input.name).filter((name) => !isOwnInput(graph, name));
   const needed = residuals.filter((name) => graph.values.has(name));
+  const simulated = options.simulated ? await simulateSites(objective, placed, tangents, needed) : undefined;
   const dual = (count: number) => dualGraph(objective, placed, { count, examples }, needed);
-  const chunks = await compileChunks(objective, tangents, chunkSizes(k, options.tangentChunk), dual);
+  const chunkList = simulated ? [] : chunkSizes(k, options.tangentChunk);
+  const chunks = await compileChunks(objective, tangents, chunkList, dual);
   const gramSession =
     usesGram && !exactGram ? await compileGraph(runtime, gramGraph(placed, tangents)) : undefined;
   const localSession = await compileGraph(runtime, local);
@@ -68,17 +71,20 @@ export async function activationsEstimator(
   );
   const oneExample = { derivatives: new Float64Array(k), coefficients: new Float64Array(k) };
   const matrix = new Float64Array(k * k);
+  const context = { dimension, gramPrecision: gramPrecision(exactGram) };
 
   return {
     name: options.blocks ? "blocks" : "activations",
     dimension,
     async estimate(feeds: Tensors, key: Key): Promise<Estimate> {
       drawSiteTangents(tangents, key);
+      let loss = (await simulated?.run(feeds, derivatives, residualTensors)) ?? 0;
       for (const [index, chunk] of chunks.entries()) {
         const outputs = { loss: lossTensor, derivatives: chunkDerivatives[index] as Tensor };
         const wanted = index === 0 ? { ...outputs, ...residualTensors } : outputs;
         await chunk.session.run({ ...feeds, ...chunk.tangents }, wanted);
         derivatives.set(outputs.derivatives.data as Float32Array, chunk.start * batch);
+        loss = Number(lossTensor.data[0]);
       }
       const grams = gramSession && ((await gramSession.run(tangentFeeds)).gram?.data as Float32Array);
       for (let example = 0; example < batch; example++) {
@@ -92,7 +98,7 @@ export async function activationsEstimator(
           oneExample.derivatives,
           usesGram ? matrix : undefined,
           oneExample.coefficients,
-          gramPrecision(exactGram),
+          context,
         );
         for (let i = 0; i < k; i++)
           coefficients.data[i * batch + example] = oneExample.coefficients[i] as number;
@@ -101,11 +107,11 @@ export async function activationsEstimator(
         { ...feeds, ...tangentFeeds, ...residualTensors, coefficients },
         gradientTensors,
       );
-      return { loss: Number(lossTensor.data[0]), derivatives, gradients, statistics: {} };
+      return { loss, derivatives, gradients, statistics: {} };
     },
     async release() {
       const sessions = [...chunks.map((chunk) => chunk.session), gramSession, localSession];
-      await Promise.all([...new Set(sessions)].map((session) => session?.release()));
+      await Promise.all([...new Set(sessions), simulated].map((one) => one?.release()));
     },
   };
 }

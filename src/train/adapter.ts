@@ -27,7 +27,7 @@ export interface AdaptedModel {
 }
 
 // Keeps the adapters' initial values apart from every other use of the same seed.
-const adapterStream = 6;
+const adapterStream = 7;
 
 /**
  * Low-rank adapters (Hu et al., "LoRA", arXiv 2106.09685): W is read as W + (alpha/rank)·B·A with B [rows, rank] zero at

@@ -1,5 +1,6 @@
 import { bytesOf, type Tensor } from "../onnx/tensor.ts";
 import type { Arrays } from "../optim/optimizer.ts";
+import type { Progress } from "./progress.ts";
 import type { RunStore } from "./run-store.ts";
 import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
 
@@ -7,40 +8,20 @@ import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
 export interface Checkpoint {
   readonly parameters: Readonly<Record<string, Tensor>>;
   readonly optimizer: Arrays;
+  /** The parameters with the best validation loss so far, where early stopping keeps them. */
+  readonly best?: Readonly<Record<string, Tensor>>;
   readonly progress: Progress;
-}
-
-/** Plain numbers of a run in progress. */
-export interface Progress {
-  /** Steps done. */
-  readonly step: number;
-  /** Bytes of metrics.jsonl that belong to these steps. */
-  readonly metricsBytes: number;
-  /** Losses since the last line of the metrics. */
-  readonly windowLoss: number;
-  readonly windowSteps: number;
-  /** Losses since the epoch began. */
-  readonly epochLoss: number;
-  readonly epochSteps: number;
-  /** Mean loss of the last complete epoch. */
-  readonly lastEpochLoss: number;
-  /** Wall time of the steps, for the report. */
-  readonly timedSeconds: number;
-  readonly timedSteps: number;
-  /** Loss of the very first step; the divergence guard compares with it. */
-  readonly firstLoss: number;
-  /** The run's result, once it is complete. */
-  readonly result?: unknown;
 }
 
 const file = "checkpoint/state.safetensors";
 
 /** Writes a checkpoint, atomically. Its metadata carry the SHA-256 of all tensors. */
 export async function saveCheckpoint(store: RunStore, checkpoint: Checkpoint): Promise<void> {
+  const prefixed = (prefix: string, values: Readonly<Record<string, Tensor>> = {}) =>
+    Object.fromEntries(Object.entries(values).map(([name, tensor]) => [`${prefix}/${name}`, tensor]));
   const tensors = {
-    ...Object.fromEntries(
-      Object.entries(checkpoint.parameters).map(([name, tensor]) => [`parameter/${name}`, tensor]),
-    ),
+    ...prefixed("parameter", checkpoint.parameters),
+    ...prefixed("best", checkpoint.best),
     ...Object.fromEntries(
       Object.entries(checkpoint.optimizer).map(([name, data]) => [
         `optimizer/${name}`,
@@ -75,8 +56,10 @@ export async function loadCheckpoint(store: RunStore): Promise<Checkpoint | unde
     Object.entries(tensors).flatMap(([name, tensor]) =>
       name.startsWith(prefix) ? [[name.slice(prefix.length), tensor] as const] : [],
     );
+  const best = Object.fromEntries(pick("best/"));
   return {
     parameters: Object.fromEntries(pick("parameter/")),
+    best: Object.keys(best).length > 0 ? best : undefined,
     optimizer: Object.fromEntries(
       pick("optimizer/").map(([name, tensor]) => [name, tensor.data as Float32Array]),
     ),

@@ -1,6 +1,7 @@
 import { zeros } from "../onnx/tensor.ts";
 import type { Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
+import type { Sampler } from "../tangents/sampler.ts";
 import { statisticsOutput } from "./batch-norm.ts";
 import type { Differentiable } from "./objective.ts";
 
@@ -54,9 +55,12 @@ export function chunkSizes(count: number, chunk: number | undefined): number[] {
   return Array.from({ length: Math.ceil(count / size) }, (_, index) => Math.min(size, count - index * size));
 }
 
-/** Float32 Gram matrices are trusted while tangents are few for their dimension; beyond, float64 is needed. */
-export function needsExactGram(count: number, dimension: number): boolean {
-  return count > dimension / 8;
+/**
+ * Float32 Gram matrices are trusted while tangents are independent and few for their dimension; beyond, float64 is
+ * needed.
+ */
+export function needsExactGram(count: number, dimension: number, sampler: Sampler): boolean {
+  return count > dimension / 8 || sampler.exactGram === true;
 }
 
 /** Relative error of a Gram matrix's entries, by how it was computed. */

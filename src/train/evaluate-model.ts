@@ -112,7 +112,11 @@ export function inputShape(model: Model, examples: Examples): number[] {
   const shape = dimensions.map((size, axis) =>
     typeof size === "number" ? size : (examples.shape[axis] ?? 1),
   );
-  if (elementCount(shape) !== exampleSize(examples)) {
+  // Vectors and images without or with axes of size 1 stand for each other; other axes must agree one by one, because
+  // [32, 32, 3] in place of [3, 32, 32] would train on scrambled pixels.
+  const [taken, given] = [shape, examples.shape].map((sizes) => sizes.filter((size) => size !== 1));
+  const isFlat = (taken?.length ?? 0) <= 1 || (given?.length ?? 0) <= 1;
+  if (elementCount(shape) !== exampleSize(examples) || !(isFlat || taken?.join() === given?.join())) {
     throw new Error(
       `${model.source}: input '${input.name}' takes examples of shape [${shape.join(", ")}], and the data's have ` +
         `the shape [${examples.shape.join(", ")}]; use data of that shape, or another model.`,

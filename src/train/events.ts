@@ -1,3 +1,5 @@
+import type { Quality } from "./quality.ts";
+
 /** What a finished run reports. Accuracies are fractions from 0 to 1. */
 export interface TrainResult {
   /** On the test examples, measured once, at the end. */
@@ -16,6 +18,8 @@ export interface TrainResult {
   readonly learningRate: number;
   /** Mean cosine between forward gradients and the exact gradient, on one batch at the end. */
   readonly cosine: number | undefined;
+  /** The step whose parameters were kept, where early stopping chose them by their validation loss. */
+  readonly bestStep: number | undefined;
 }
 
 /** What `train` yields. */
@@ -39,6 +43,8 @@ export type TrainEvent =
       readonly steps: number;
       readonly epoch: number;
       readonly loss: number;
+      /** Of this step's gradient, where `trackQuality` asks for it. */
+      readonly quality?: Quality;
     }
   | {
       readonly kind: "epoch";

@@ -57,3 +57,10 @@ export function cosine(
   }
   return squareA === 0 || squareB === 0 ? 0 : product / Math.sqrt(squareA * squareB);
 }
+
+/** Length of a gradient over all parameters. */
+export function norm(gradients: Readonly<Record<string, Float32Array>>): number {
+  let square = 0;
+  for (const values of Object.values(gradients)) for (const value of values) square += value * value;
+  return Math.sqrt(square);
+}

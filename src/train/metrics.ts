@@ -18,6 +18,14 @@ export type MetricsLine =
       readonly validationAccuracy?: number;
       readonly seconds: number;
     }
+  | {
+      readonly kind: "quality";
+      readonly step: number;
+      /** Of this step's forward gradient to the exact gradient of the same batch. */
+      readonly cosine: number;
+      /** ‖ĝ‖ / ‖∇f‖ */
+      readonly normRatio: number;
+    }
   | { readonly kind: "result"; readonly step: number; readonly [key: string]: unknown };
 
 export function encodeLine(line: MetricsLine): string {

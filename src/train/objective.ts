@@ -6,7 +6,7 @@ import { consumers, type Graph, getValue, initializersToInputs, type Node, prune
 import { type DType, isFloat, type Tensor } from "../onnx/tensor.ts";
 import { opOf } from "../ops/catalogue.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
-import { probe } from "../runtime/probe.ts";
+import { type ProbeOptions, probe } from "../runtime/probe.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { useBatchStatistics } from "./batch-norm.ts";
 import { checkMemory } from "./memory.ts";
@@ -26,6 +26,8 @@ export interface ObjectiveOptions extends Binding {
   readonly batchNorm?: "frozen" | "batch";
   /** Which float32 initializers are trained. Default: all on a differentiable path to the output, constants excepted. */
   readonly trainable?: (name: string) => boolean;
+  /** Takes initializers out of what is trained. Default: none. */
+  readonly frozen?: (name: string) => boolean;
 }
 
 /** A scalar function of parameters, ready to be differentiated. */
@@ -82,9 +84,20 @@ export function modelFrom(model: Uint8Array | Model | Graph): Model {
   return "proto" in model ? model : decodeModel(encodeModelFile(model), { source: `model '${model.name}'` });
 }
 
-/** A graph from the builder as a model file: open batch axis, everything but the parameters as Constant nodes. */
+/**
+ * A graph from the builder as a model file: open batch axis, everything but the parameters and BatchNormalization's
+ * running statistics as Constant nodes.
+ */
 export function encodeModelFile(graph: Graph): Uint8Array<ArrayBuffer> {
-  return encodeGraph(graph, { openBatch: true, constantNodes: true });
+  const stored = { ...graph, parameters: [...graph.parameters, ...runningStatistics(graph)] };
+  return encodeGraph(stored, { openBatch: true, constantNodes: true });
+}
+
+/** Names of the values that BatchNormalization nodes read as running mean and variance. */
+function runningStatistics(graph: Graph): Set<string> {
+  return new Set(
+    graph.nodes.flatMap(({ op, inputs }) => (op === "BatchNormalization" ? inputs.slice(3) : [])),
+  );
 }
 
 /**
@@ -102,11 +115,11 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
     throw new Error(`${model.source} has no output '${output}'; its outputs are ${names}.`);
   }
   const chosen = prune(graph, [getValue(graph, output)]);
-  const parameters = trainableParameters(chosen, output, model.buffers, options.trainable);
+  const parameters = trainableParameters(chosen, output, model.buffers, options);
   if (parameters.length === 0) {
     throw new Error(
       `${model.source} has nothing to train: no float32 initializer lies on a differentiable path to '${output}'` +
-        `${options.trainable ? " and is chosen as trainable" : ""}.`,
+        `${options.trainable || options.frozen ? " and is chosen as trainable" : ""}.`,
     );
   }
   const free = freeReservedNames(options.keepOutputs ? graph : chosen, model.source);
@@ -131,7 +144,7 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
 /** The model's graph with static shapes, in the emitted opset. */
 export async function importGraph(
   model: Model,
-  options: Binding & { readonly runtime: Runtime },
+  options: ProbeOptions & { readonly runtime: Runtime },
 ): Promise<Graph> {
   for (const node of model.nodes) opOf(node, model.opset);
   checkPrecision(model);
@@ -191,17 +204,19 @@ const reservedNames =
   /^(loss|losses|labels|target|derivatives|coefficients|gram)$|^(tangent|gradient|linear|gram|statistics)\//;
 
 /**
- * Float32 initializers from which a differentiable path leads to `output`, in the file's order. Unless chosen, constants
- * are left out: scalars (exporters write numbers such as an epsilon as initializers without axes), what the file declares
- * to be a buffer, the inputs that `settings` names, and vectors of one number that PyTorch's exporter computed itself and
- * calculates with ("val_96", the scale of attention scores; a parameter keeps its own name there).
+ * Float32 initializers from which a differentiable path leads to `output`, in the file's order. BatchNormalization's
+ * running statistics are no parameters. Unless chosen, constants are left out: scalars (exporters write numbers such as
+ * an epsilon as initializers without axes), what the file declares to be a buffer, the inputs that `settings` names, and
+ * vectors of one number that PyTorch's exporter computed itself and calculates with ("val_96", the scale of attention
+ * scores; a parameter keeps its own name there).
  */
 function trainableParameters(
   graph: Graph,
   output: string,
   buffers: ReadonlySet<string>,
-  chosen?: (name: string, tensor: Tensor) => boolean,
+  { trainable, frozen }: Pick<ObjectiveOptions, "trainable" | "frozen">,
 ): string[] {
+  const statistics = runningStatistics(graph);
   const reached = new Set([output]);
   for (const node of [...graph.nodes].reverse()) {
     if (!node.outputs.some((name) => reached.has(name)) || !isDifferentiable(node, graph)) continue;
@@ -214,16 +229,17 @@ function trainableParameters(
     /^val_\d+$/.test(name) &&
     shape.join() === "1" &&
     readers.get(name)?.every(({ op }) => ["Add", "Sub", "Mul", "Div"].includes(op));
+  const isTrained = (name: string, tensor: Tensor) =>
+    tensor.shape.length > 0 && !constants.has(name) && !isComputed(name, tensor);
   return graph.parameters.filter((name) => {
     const tensor = graph.initializers.get(name);
-    if (!reached.has(name) || tensor?.dtype !== "float32") return false;
-    if (chosen) return chosen(name, tensor);
-    return tensor.shape.length > 0 && !constants.has(name) && !isComputed(name, tensor);
+    if (!reached.has(name) || tensor?.dtype !== "float32" || statistics.has(name)) return false;
+    return (trainable ? trainable(name) : isTrained(name, tensor)) && !frozen?.(name);
   });
 }
 
-/** The first of the inputs that say how an op works: running statistics, the two values of a code, regions and scales. */
-const settings: Readonly<Record<string, number>> = { BatchNormalization: 3, OneHot: 2, Resize: 1 };
+/** The first of the inputs that say how an op works: the two values of a code, regions and scales. */
+const settings: Readonly<Record<string, number>> = { OneHot: 2, Resize: 1 };
 
 function isDifferentiable(node: Node, graph: Graph): boolean {
   return opOf(node, graph.opset).jvp !== undefined;

@@ -1,28 +1,41 @@
+import type { AggregatorOptions } from "../aggregate/aggregator.ts";
 import type { AggregatorName } from "../aggregate/aggregators.ts";
 import { aggregators } from "../aggregate/aggregators.ts";
+import { type Augmentation, checkAugmentation, formatAugmentation } from "../data/augment.ts";
 import { checkExamples, type Examples } from "../data/dataset.ts";
 import type { Loss } from "../losses/loss.ts";
 import { getValue } from "../onnx/graph.ts";
 import { elementCount } from "../onnx/tensor.ts";
-import type { Optimizer } from "../optim/optimizer.ts";
+import type { Optimizer, OptimizerOptions } from "../optim/optimizer.ts";
 import { type OptimizerName, optimizers } from "../optim/optimizers.ts";
-import type { ScheduleName } from "../optim/schedules.ts";
+import {
+  type Schedule,
+  type ScheduleName,
+  type ScheduleOptions,
+  schedules,
+  withWarmUp,
+} from "../optim/schedules.ts";
 import type { Sampler } from "../tangents/sampler.ts";
 import { type SamplerName, samplers } from "../tangents/samplers.ts";
 import { activationsEstimator } from "./activations.ts";
 import { lowMemoryActivationsEstimator } from "./activations-low-memory.ts";
+import type { AdapterOptions } from "./adapter.ts";
 import type { Estimator } from "./estimator.ts";
 import { exactGradient } from "./exact.ts";
 import { defaultLearningRate } from "./learning-rate.ts";
 import type { Differentiable, Objective } from "./objective.ts";
 import type { RunConfig } from "./run-config.ts";
+import { refuseStrayOptions } from "./stray-options.ts";
 import { weightsEstimator } from "./weights.ts";
 import { lowMemoryWeightsEstimator } from "./weights-low-memory.ts";
 
 /** How the gradient is estimated. */
-export interface EstimatorSettings {
-  /** forward: from directional derivatives; exact: by reverse mode, the baseline. Default forward. */
-  readonly gradient?: "forward" | "exact";
+export interface EstimatorSettings extends AggregatorOptions {
+  /**
+   * forward: from directional derivatives by dual passes; simulated: the same, but from derivatives that the exact gradient
+   * gives, which is cheaper for many tangents; exact: by reverse mode, the baseline. Default forward.
+   */
+  readonly gradient?: "forward" | "simulated" | "exact";
   /** Where tangents are injected. Default activations. */
   readonly perturb?: "activations" | "weights" | "blocks";
   /** Finds the block in a node's name: its first group, or the whole match. Default: the name's first segment. */
@@ -35,6 +48,8 @@ export interface EstimatorSettings {
   readonly sampler?: SamplerName | Sampler;
   /** Rank of low-rank tangents. Default 1. */
   readonly rank?: number;
+  /** Degrees between the first of the fixed-angle tangents and the others, above 0 and at most 90. Default 45. */
+  readonly angle?: number;
   /** Default projection. */
   readonly aggregate?: AggregatorName;
   /** One set of tangents for all examples of a batch; activations only. Default false. */
@@ -44,19 +59,44 @@ export interface EstimatorSettings {
 }
 
 /** Everything that decides what a run computes. */
-export interface TrainSettings extends EstimatorSettings {
+export interface TrainSettings extends EstimatorSettings, OptimizerOptions, ScheduleOptions {
   /** Default cross-entropy. */
   readonly loss?: Loss;
+  /** The model's input that examples feed. Default: the only one, or the first float one that is not filled. */
+  readonly input?: string;
+  /** Numbers that fill the model's other inputs, by name. */
+  readonly fill?: Readonly<Record<string, number>>;
   /** The output that the loss reads. Default: the model's first float output. */
   readonly output?: string;
   readonly trainable?: (name: string) => boolean;
+  /** Takes stored tensors out of what is trained. Default: none. */
+  readonly frozen?: (name: string) => boolean;
+  /** Trains low-rank adapters of stored matrices alone, saved merged into the matrices (default) or apart. */
+  readonly adapter?: AdapterOptions & { readonly saved?: "merged" | "apart" };
+  /** What BatchNormalization normalizes with: its stored statistics (default), or those of each batch. */
+  readonly batchNorm?: "frozen" | "batch";
   /** Default: derived from the estimator, see `defaultLearningRate`. */
   readonly learningRate?: number;
   /** How the learning rate changes over the run. Default cosine. */
   readonly schedule?: ScheduleName;
+  /** Validation losses without improvement before the plateau schedule decays. Default 2. */
+  readonly plateauPatience?: number;
+  /** Steps over which the learning rate grows from near 0 at the start. Default 0. */
+  readonly warmUp?: number;
+  /** Default sgd. */
   readonly optimizer?: OptimizerName;
-  /** Default 0. */
-  readonly momentum?: number;
+  /** Longest gradient over all parameters; longer ones are shortened to it. Default: none is. */
+  readonly clip?: number;
+  /**
+   * Ends the run after so many validation losses without improvement, and keeps the parameters of the best one. Default:
+   * the run goes to its end and keeps the last.
+   */
+  readonly patience?: number;
+  /**
+   * Compares the gradient with the exact one on every N-th step, for the metrics and the progress. The run computes
+   * the same with and without. Default: never.
+   */
+  readonly trackQuality?: number;
   /** Default 64. */
   readonly batch?: number;
   /** Default 1. */
@@ -67,6 +107,8 @@ export interface TrainSettings extends EstimatorSettings {
   readonly seed?: number;
   /** Examples split off for validation. Default 5,000, at most a tenth. */
   readonly validation?: number;
+  /** Random changes of the training images; validation and test examples stay as they are. Default: none. */
+  readonly augment?: Augmentation;
   /** The run stops when a loss exceeds this many times the first one. Default 100. */
   readonly divergenceFactor?: number;
 }
@@ -82,19 +124,28 @@ export async function createEstimator(
     sampler = "gaussian",
     aggregate = "projection",
     rank,
+    angle,
     tangentChunk,
     shareTangents,
   } = settings;
+  const samplerName = typeof sampler === "string" ? sampler : sampler.name;
+  refuseStrayOptions({ sampler: samplerName, aggregate }, { ...settings });
   if (!Number.isInteger(tangents) || tangents < 1) {
     throw new Error(`tangents must be a whole number from 1, received ${tangents}.`);
   }
   const options = {
     tangents,
     tangentChunk,
-    aggregator: aggregators[aggregate],
-    sampler: typeof sampler === "string" ? samplers[sampler](rank === undefined ? {} : { rank }) : sampler,
+    simulated: settings.gradient === "simulated",
+    aggregator: aggregators[aggregate](settings),
+    sampler: typeof sampler === "string" ? samplers[sampler]({ rank, angle }) : sampler,
   };
   const { lowMemory = false, perturb, blocks = true } = settings;
+  if (lowMemory && options.simulated) {
+    throw new Error(
+      "gradient: simulated keeps what a reverse pass needs, so lowMemory has no effect on it; leave out one of them.",
+    );
+  }
   if (perturb === "weights")
     return lowMemory ? lowMemoryWeightsEstimator(objective, options) : weightsEstimator(objective, options);
   const siteOptions = { ...options, shareTangents, blocks: perturb === "blocks" && blocks };
@@ -105,8 +156,14 @@ export async function createEstimator(
 
 /** The optimizer that the settings describe. */
 export function createOptimizer(settings: TrainSettings): Optimizer {
-  const { optimizer = "sgd", momentum = 0 } = settings;
-  return optimizers[optimizer]({ momentum });
+  const { optimizer = "sgd", momentum, nesterov, weightDecay, beta1, beta2, epsilon } = settings;
+  return optimizers[optimizer]({ momentum, nesterov, weightDecay, beta1, beta2, epsilon });
+}
+
+/** The schedule that the settings describe; the plateau schedule's own factor comes on top. */
+export function createSchedule(settings: TrainSettings): Schedule {
+  const { schedule = "cosine", decay, decayEvery, warmUp = 0 } = settings;
+  return withWarmUp(schedules[schedule]({ decay, decayEvery }), warmUp);
 }
 
 /** The learning rate of the settings, or the default for this estimator. */
@@ -116,18 +173,23 @@ export function learningRateOf(settings: TrainSettings, estimator: Estimator): n
     throw new Error(`The learning rate must be a positive number, received ${settings.learningRate}.`);
   }
   const { gradient, perturb, tangents, aggregate, momentum, sampler } = settings;
+  const { optimizer, expectedLength, angle } = settings;
   return defaultLearningRate({
     perturb: gradient === "exact" ? "exact" : (perturb ?? "activations"),
     dimension: estimator.dimension,
     tangents: tangents ?? 16,
     aggregate: aggregate ?? "projection",
+    expectedLength,
     momentum: momentum ?? 0,
+    optimizer,
+    angle: sampler === "fixed-angle" ? (angle ?? 45) : undefined,
     radius: typeof sampler === "object" ? sampler.radius?.(estimator.dimension) : undefined,
   });
 }
 
-/** @throws when a number is outside its range. */
-export function checkSettings(settings: TrainSettings): void {
+/** @throws when a number is outside its range, or an augmentation does not fit the examples. */
+export function checkSettings(settings: TrainSettings, examples: Examples): void {
+  checkAugmentation(settings.augment ?? {}, examples.shape);
   const whole = {
     batch: 1,
     steps: 0,
@@ -136,6 +198,10 @@ export function checkSettings(settings: TrainSettings): void {
     tangents: 1,
     tangentChunk: 1,
     rank: 1,
+    warmUp: 0,
+    plateauPatience: 0,
+    patience: 1,
+    trackQuality: 1,
   } as const;
   for (const [name, least] of Object.entries(whole) as [keyof typeof whole, number][]) {
     const value = settings[name];
@@ -146,6 +212,26 @@ export function checkSettings(settings: TrainSettings): void {
   if (settings.epochs !== undefined && !(settings.epochs > 0)) {
     throw new Error(`epochs must be a positive number, received ${settings.epochs}.`);
   }
+  if (settings.clip !== undefined && !(settings.clip > 0)) {
+    throw new Error(`clip must be a positive number, received ${settings.clip}.`);
+  }
+  refuseStrayOptions({ schedule: settings.schedule ?? "cosine" }, { ...settings });
+  if (settings.trackQuality !== undefined && settings.gradient === "exact") {
+    throw new Error(
+      "trackQuality compares the gradient with the exact one, and gradient exact is chosen; leave one of them out.",
+    );
+  }
+}
+
+/** @throws when a setting follows the validation loss and there are no validation examples. */
+export function requireValidation(settings: TrainSettings, examples: number): void {
+  const follower =
+    settings.patience !== undefined ? "patience" : settings.schedule === "plateau" ? "schedule plateau" : "";
+  if (follower === "" || examples > 0) return;
+  throw new Error(
+    `${follower} follows the validation loss, and no examples are set aside for validation; set validation above 0, ` +
+      "or give more data.",
+  );
 }
 
 /** The settings that decide what a run computes, as plain data for config.json. */
@@ -156,6 +242,7 @@ export function describeSettings(
   totalSteps: number,
 ): RunConfig {
   const { sampler = "gaussian", tangents = 16 } = settings;
+  const augment = formatAugmentation(settings.augment ?? {});
   return {
     parameters: Object.keys(objective.parameters).join(" "),
     loss: settings.loss?.name ?? "cross-entropy",
@@ -164,19 +251,38 @@ export function describeSettings(
     blocks: settings.blocks?.source ?? null,
     sampler: typeof sampler === "string" ? sampler : sampler.name,
     rank: settings.rank ?? 1,
+    angle: settings.angle ?? null,
     tangents,
     tangentChunk: settings.tangentChunk ?? tangents,
     aggregate: settings.aggregate ?? "projection",
+    within: settings.within ?? null,
+    select: settings.select ?? "all",
+    expectedLength: settings.expectedLength ?? false,
     shareTangents: settings.shareTangents ?? false,
     lowMemory: settings.lowMemory ?? false,
+    batchNorm: settings.batchNorm ?? "frozen",
+    adapter: settings.adapter ? `rank ${settings.adapter.rank}` : null,
     schedule: settings.schedule ?? "cosine",
+    decay: settings.decay ?? null,
+    decayEvery: settings.decayEvery ?? null,
+    plateauPatience: settings.plateauPatience ?? null,
+    warmUp: settings.warmUp ?? 0,
     optimizer: settings.optimizer ?? "sgd",
     momentum: settings.momentum ?? 0,
+    nesterov: settings.nesterov ?? false,
+    weightDecay: settings.weightDecay ?? null,
+    beta1: settings.beta1 ?? null,
+    beta2: settings.beta2 ?? null,
+    epsilon: settings.epsilon ?? null,
+    clip: settings.clip ?? null,
+    patience: settings.patience ?? null,
+    trackQuality: settings.trackQuality ?? null,
     learningRate,
     batch: objective.batch,
     steps: totalSteps,
     validation: settings.validation ?? null,
     seed: settings.seed ?? 0,
+    ...(augment && { augment }),
   };
 }
 

@@ -1,60 +1,41 @@
-import { epochOrder, readBatch, splitValidation } from "../data/batches.ts";
-import { type Examples, exampleSize } from "../data/dataset.ts";
+import type { Examples } from "../data/dataset.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
 import type { Loss } from "../losses/loss.ts";
-import type { Model } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
-import type { Graph } from "../onnx/graph.ts";
 import type { Tensor } from "../onnx/tensor.ts";
-import type { Arrays } from "../optim/optimizer.ts";
-import { schedules } from "../optim/schedules.ts";
+import { clipGlobalNorm } from "../optim/clip.ts";
+import type { Arrays, Optimizer } from "../optim/optimizer.ts";
+import type { Schedule } from "../optim/schedules.ts";
 import { fold, type Key, keyFromSeed } from "../random/threefry.ts";
-import type { Runtime, Tensors } from "../runtime/runtime.ts";
-import { type Checkpoint, loadCheckpoint, type Progress, saveCheckpoint } from "./checkpoint.ts";
+import { adaptModel } from "./adapter.ts";
+import { type BatchReader, createBatchReader } from "./batch-reader.ts";
+import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { guardDivergence } from "./divergence.ts";
 import type { Estimator } from "./estimator.ts";
-import { type Evaluation, evaluateModel, inputShape, labelsFor } from "./evaluate-model.ts";
+import { type Evaluation, evaluateModel } from "./evaluate-model.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
-import { type ExampleArrays, examplesFor } from "./example-arrays.ts";
+import { exactGradient } from "./exact.ts";
+import { examplesFor } from "./example-arrays.ts";
 import { encodeLine, type MetricsLine } from "./metrics.ts";
 import { compileObjective, modelFrom, type Objective } from "./objective.ts";
+import type { RunOptions, TrainOptions } from "./options.ts";
+import { arraysOf, copyTensors, countParameters, setParameters } from "./parameters.ts";
 import {
   checkSettings,
   checkTargets,
   createEstimator,
   createOptimizer,
+  createSchedule,
   describeSettings,
   learningRateOf,
-  type TrainSettings,
+  requireValidation,
 } from "./prepare.ts";
-import { measureQuality } from "./quality.ts";
+import { afterEpoch, afterLine, afterStep, startOfRun } from "./progress.ts";
+import { compareWithExact, measureQuality, type Quality } from "./quality.ts";
 import { claimStore, fingerprint } from "./run-config.ts";
-import type { RunStore } from "./run-store.ts";
-
-export interface TrainOptions extends TrainSettings, ExampleArrays {
-  /** An ONNX file's bytes, a decoded model, or a graph from the builder. */
-  readonly model: Uint8Array | Model | Graph;
-  /** Training examples, of which a validation part is split off; or give `inputs` and `labels`. */
-  readonly examples?: Examples;
-  /** Test examples, used once, at the end. */
-  readonly test?: Examples;
-  readonly runtime: Runtime;
-  /** Keeps configuration, metrics, checkpoints and the trained model; default: nothing is kept. */
-  readonly store?: RunStore;
-  /** Goes on from the store's checkpoint where there is one. */
-  readonly resume?: boolean;
-  /** Lets a resumed run change threads, chunk and runtime version. */
-  readonly allowChanges?: boolean;
-  /** Ends the run after the current step, with a checkpoint. */
-  readonly signal?: AbortSignal;
-  /** Seconds between checkpoints; one more is written after each epoch. Default 10. */
-  readonly checkpointSeconds?: number;
-  /** Draws of the tangents over which the gradient's quality is measured at the end. Default 0: not measured. */
-  readonly qualityDraws?: number;
-}
 
 // What each stream of the seed is for; stream 1 initializes models.
-const streams = { split: 2, order: 3, tangents: 4, quality: 5 } as const;
+const streams = { split: 2, order: 3, tangents: 4, quality: 5, augmentation: 6 } as const;
 const stepsPerLine = 50;
 const untimedSteps = 10;
 
@@ -67,8 +48,15 @@ const untimedSteps = 10;
  * for await (const event of train({ model, examples, runtime })) if (event.kind === "done") console.log(event.result);
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, void> {
-  const model = modelFrom(options.model);
-  const run = await TrainingRun.open({ ...options, model, examples: examplesFor(model, options) });
+  const base = modelFrom(options.model);
+  const adapted = options.adapter && adaptModel(base, { seed: options.seed, ...options.adapter });
+  const run = await TrainingRun.open({
+    ...options,
+    model: adapted?.model ?? base,
+    trainable: adapted ? (name) => adapted.parameters.includes(name) : options.trainable,
+    examples: examplesFor(base, options),
+    merge: options.adapter?.saved === "apart" ? undefined : adapted && { into: base, values: adapted.merge },
+  });
   try {
     yield* run.events();
   } finally {
@@ -76,79 +64,69 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   }
 }
 
-type RunOptions = TrainOptions & { readonly model: Model; readonly examples: Examples };
-
 class TrainingRun {
   readonly #options: RunOptions;
   readonly #objective: Objective;
   readonly #estimator: Estimator;
+  /** Compiled when the first gradient is compared with it. */
+  #exact: Estimator | undefined;
   readonly #loss: Loss;
+  readonly #optimizer: Optimizer;
+  readonly #schedule: Schedule;
   readonly #learningRate: number;
   readonly #arrays: Arrays;
-  readonly #split: { readonly train: Uint32Array; readonly validation: Uint32Array };
-  readonly #stepsPerEpoch: number;
+  /** What is saved: parameters, and running statistics that follow the batches. */
+  readonly #stored: Readonly<Record<string, Tensor>>;
+  readonly #batches: BatchReader;
   readonly #totalSteps: number;
-  readonly #inputs: Tensor & { readonly data: Float32Array };
-  readonly #labels: ReturnType<typeof labelsFor>;
-  readonly #feeds: Tensors;
   #optimizerState: Arrays;
-  #progress: Progress = {
-    step: 0,
-    metricsBytes: 0,
-    windowLoss: 0,
-    windowSteps: 0,
-    epochLoss: 0,
-    epochSteps: 0,
-    firstLoss: 0,
-    lastEpochLoss: 0,
-    timedSeconds: 0,
-    timedSteps: 0,
-  };
-  #order: { readonly epoch: number; readonly indices: Uint32Array } | undefined;
+  /** The parameters with the best validation loss, where early stopping needs them. */
+  #best: Checkpoint["best"];
+  #progress = startOfRun;
   #stepsHere = 0;
   #lastCheckpoint = performance.now();
 
   private constructor(options: RunOptions, objective: Objective, estimator: Estimator, loss: Loss) {
-    const { examples, batch: _, seed = 0, epochs, steps } = options;
+    const { examples, seed = 0, epochs, steps, validation } = options;
     this.#options = options;
     this.#objective = objective;
     this.#estimator = estimator;
     this.#loss = loss;
+    this.#optimizer = createOptimizer(options);
+    this.#schedule = createSchedule(options);
     this.#learningRate = learningRateOf(options, estimator);
-    this.#arrays = Object.fromEntries(
-      Object.entries(objective.parameters).map(([name, { data }]) => [name, data]),
-    );
-    this.#optimizerState = createOptimizer(options).init(this.#arrays);
-    const validation = options.validation ?? Math.min(5000, Math.floor(examples.count / 10));
-    this.#split = splitValidation(examples.count, validation, fold(keyFromSeed(seed), streams.split));
-    this.#stepsPerEpoch = Math.floor(this.#split.train.length / objective.batch);
-    if (this.#stepsPerEpoch === 0) {
-      throw new Error(
-        `The training set has ${this.#split.train.length} examples after ${validation} were split off for validation, fewer ` +
-          `than one batch of ${objective.batch}; use a smaller batch, a smaller validation part, or more data.`,
-      );
-    }
-    const wanted = (epochs ?? (steps === undefined ? 1 : Number.POSITIVE_INFINITY)) * this.#stepsPerEpoch;
+    this.#arrays = arraysOf(objective.parameters);
+    this.#stored = { ...objective.parameters, ...objective.statistics };
+    this.#optimizerState = this.#optimizer.init(this.#arrays);
+    const root = keyFromSeed(seed);
+    this.#batches = createBatchReader(objective, {
+      examples,
+      validation,
+      augment: options.augment,
+      splitKey: fold(root, streams.split),
+      orderKey: fold(root, streams.order),
+      augmentationKey: fold(root, streams.augmentation),
+    });
+    requireValidation(options, this.#batches.split.validation.length);
+    const { stepsPerEpoch } = this.#batches;
+    const wanted = (epochs ?? (steps === undefined ? 1 : Number.POSITIVE_INFINITY)) * stepsPerEpoch;
     this.#totalSteps = Math.min(Math.round(wanted), steps ?? Number.POSITIVE_INFINITY);
-    const batch = objective.batch;
-    this.#inputs = {
-      dtype: "float32",
-      shape: [batch, ...inputShape(objective.model, examples)],
-      data: new Float32Array(batch * exampleSize(examples)),
-    };
-    this.#labels = labelsFor(examples, batch);
-    this.#feeds = {
-      ...objective.parameters,
-      [objective.model.inputs[0]?.name ?? ""]: this.#inputs,
-      [objective.target]: this.#labels,
-    };
   }
 
   static async open(options: RunOptions): Promise<TrainingRun> {
     const loss = options.loss ?? crossEntropy();
-    const { model, runtime, batch = 64, output, trainable } = options;
-    checkSettings(options);
-    const objective = await compileObjective({ model, loss, runtime, batch, output, trainable });
+    const { model, runtime, batch = 64, output, trainable, frozen, batchNorm } = options;
+    checkSettings(options, options.examples);
+    const objective = await compileObjective({
+      model,
+      loss,
+      runtime,
+      batch,
+      output,
+      trainable,
+      frozen,
+      batchNorm,
+    });
     checkTargets(objective, options.examples, "the training data");
     if (options.test) checkTargets(objective, options.test, "the test data");
     const estimator = await createEstimator(objective, options);
@@ -162,8 +140,9 @@ class TrainingRun {
     }
   }
 
-  release(): Promise<void> {
-    return this.#estimator.release();
+  async release(): Promise<void> {
+    await this.#estimator.release();
+    await this.#exact?.release();
   }
 
   async *events(): AsyncGenerator<TrainEvent, void> {
@@ -172,7 +151,7 @@ class TrainingRun {
     yield {
       kind: "start",
       model: objective.model.name,
-      parameters: parameterCount(objective),
+      parameters: countParameters(objective.parameters),
       dimension: this.#estimator.dimension,
       tangents: options.gradient === "exact" ? 0 : (options.tangents ?? 16),
       learningRate: this.#learningRate,
@@ -185,20 +164,28 @@ class TrainingRun {
       yield { kind: "done", result: finished, model: this.#modelBytes(), resumedComplete: true };
       return;
     }
-    while (this.#progress.step < this.#totalSteps) {
+    while (!this.#isOver()) {
       yield await this.#step();
       const { step } = this.#progress;
-      const isEpochEnd = step % this.#stepsPerEpoch === 0 || step === this.#totalSteps;
+      const isEpochEnd = step % this.#batches.stepsPerEpoch === 0 || step === this.#totalSteps;
       if (isEpochEnd) yield await this.#endEpoch();
       const isDue = performance.now() - this.#lastCheckpoint > (options.checkpointSeconds ?? 10) * 1000;
       if (isEpochEnd || isDue) await this.#save();
-      if (options.signal?.aborted && step < this.#totalSteps) {
+      if (options.signal?.aborted && !this.#isOver()) {
         await this.#save();
         yield { kind: "interrupted", step, steps: this.#totalSteps };
         return;
       }
     }
     yield await this.#finish();
+  }
+
+  /** All steps are done, or early stopping has waited long enough. */
+  #isOver(): boolean {
+    const { step, patience } = this.#progress;
+    return (
+      step >= this.#totalSteps || patience.waited >= (this.#options.patience ?? Number.POSITIVE_INFINITY)
+    );
   }
 
   async #claim(): Promise<void> {
@@ -218,62 +205,52 @@ class TrainingRun {
   }
 
   #restore(checkpoint: Checkpoint): void {
-    for (const [name, { data }] of Object.entries(checkpoint.parameters))
-      this.#arrays[name]?.set(data as Float32Array);
+    setParameters(arraysOf(this.#stored), checkpoint.parameters);
     this.#optimizerState = checkpoint.optimizer;
+    this.#best = checkpoint.best;
     this.#progress = checkpoint.progress;
   }
 
   async #step(): Promise<TrainEvent> {
-    const { examples, seed = 0, schedule = "cosine" } = this.#options;
+    const { seed = 0, clip } = this.#options;
+    const { stepsPerEpoch, feeds } = this.#batches;
     const started = performance.now();
-    const { step } = this.#progress;
-    const epoch = Math.floor(step / this.#stepsPerEpoch);
-    const root = keyFromSeed(seed);
-    if (this.#order?.epoch !== epoch) {
-      this.#order = { epoch, indices: epochOrder(this.#split.train, fold(root, streams.order), epoch) };
-    }
-    const batch = this.#objective.batch;
-    const start = (step % this.#stepsPerEpoch) * batch;
-    readBatch(examples, this.#order.indices, start, batch, this.#inputs.data, this.#labels.data);
-    const key = fold(fold(root, streams.tangents), step);
-    const { loss, gradients } = await this.#estimator.estimate(this.#feeds, key);
-    const firstLoss = step === 0 ? loss : this.#progress.firstLoss;
-    this.#progress = { ...this.#progress, firstLoss };
+    const { step, plateau } = this.#progress;
+    const epoch = Math.floor(step / stepsPerEpoch) + 1;
+    this.#batches.read(step);
+    const key = fold(fold(keyFromSeed(seed), streams.tangents), step);
+    const { loss, gradients, statistics } = await this.#estimator.estimate(feeds, key);
+    if (step === 0) this.#progress = { ...this.#progress, firstLoss: loss };
     await this.#guard(loss, "the loss");
-    const factor = schedules[schedule](step, this.#totalSteps);
-    createOptimizer(this.#options).update(
-      this.#arrays,
-      gradients,
-      this.#optimizerState,
-      factor * this.#learningRate,
-    );
-    const seconds = (performance.now() - started) / 1000;
+    const measuring = performance.now();
+    const quality = await this.#trackQuality(key, gradients);
+    const measured = performance.now() - measuring;
+    if (clip !== undefined) clipGlobalNorm(gradients, clip);
+    const rate = this.#schedule(step, this.#totalSteps) * plateau.factor * this.#learningRate;
+    this.#optimizer.update(this.#arrays, gradients, this.#optimizerState, rate);
+    const stored = arraysOf(this.#stored);
+    for (const [name, values] of Object.entries(statistics)) stored[name]?.set(values);
+    const seconds = (performance.now() - started - measured) / 1000;
     const isTimed = ++this.#stepsHere > untimedSteps;
-    const before = this.#progress;
-    this.#progress = {
-      ...before,
-      step: step + 1,
-      windowLoss: before.windowLoss + loss,
-      windowSteps: before.windowSteps + 1,
-      epochLoss: before.epochLoss + loss,
-      epochSteps: before.epochSteps + 1,
-      firstLoss,
-      timedSeconds: before.timedSeconds + (isTimed ? seconds : 0),
-      timedSteps: before.timedSteps + (isTimed ? 1 : 0),
-    };
-    if (this.#progress.windowSteps === stepsPerLine) {
-      const mean = this.#progress.windowLoss / stepsPerLine;
-      await this.#log({
-        kind: "train",
-        step: step + 1,
-        epoch: epoch + 1,
-        loss: mean,
-        seconds: this.#progress.timedSeconds,
-      });
-      this.#progress = { ...this.#progress, windowLoss: 0, windowSteps: 0 };
+    this.#progress = afterStep(this.#progress, loss, isTimed ? seconds : undefined);
+    const { windowSteps, windowLoss, timedSeconds } = this.#progress;
+    if (windowSteps === stepsPerLine) {
+      const mean = windowLoss / stepsPerLine;
+      await this.#log({ kind: "train", step: step + 1, epoch, loss: mean, seconds: timedSeconds });
+      this.#progress = afterLine(this.#progress);
     }
-    return { kind: "step", step: step + 1, steps: this.#totalSteps, epoch: epoch + 1, loss };
+    return { kind: "step", step: step + 1, steps: this.#totalSteps, epoch, loss, quality };
+  }
+
+  /** Compares this step's gradient with the exact one where it is due; nothing of the run depends on it. */
+  async #trackQuality(key: Key, gradients: Arrays): Promise<Quality | undefined> {
+    const { trackQuality } = this.#options;
+    const step = this.#progress.step + 1;
+    if (trackQuality === undefined || step % trackQuality !== 0) return undefined;
+    this.#exact ??= await exactGradient(this.#objective);
+    const quality = await compareWithExact(this.#exact, this.#batches.feeds, key, gradients);
+    await this.#log({ kind: "quality", step, ...quality });
+    return quality;
   }
 
   /** Stops a diverged run, with the model of the last checkpoint left behind. */
@@ -292,34 +269,28 @@ class TrainingRun {
   }
 
   async #endEpoch(): Promise<TrainEvent> {
-    const { step, epochLoss, epochSteps } = this.#progress;
-    const validation = await this.#evaluate(this.#options.examples, this.#split.validation);
+    const { step, timedSeconds } = this.#progress;
+    const { decay, plateauPatience, patience } = this.#options;
+    const validation = await this.#evaluate(this.#options.examples, this.#batches.split.validation);
     if (validation) await this.#guard(validation.loss, "the validation loss");
-    const trainLoss = epochLoss / epochSteps;
-    const epoch = Math.ceil(step / this.#stepsPerEpoch);
-    await this.#log({
+    const plateau = this.#options.schedule === "plateau" ? { decay, patience: plateauPatience } : undefined;
+    this.#progress = afterEpoch(this.#progress, validation?.loss, plateau);
+    const line = {
       kind: "epoch",
       step,
-      epoch,
-      trainLoss,
+      epoch: Math.ceil(step / this.#batches.stepsPerEpoch),
+      trainLoss: this.#progress.lastEpochLoss,
       validationLoss: validation?.loss,
       validationAccuracy: validation?.accuracy,
-      seconds: this.#progress.timedSeconds,
-    });
-    this.#progress = { ...this.#progress, epochLoss: 0, epochSteps: 0, lastEpochLoss: trainLoss };
-    return {
-      kind: "epoch",
-      epoch,
-      step,
-      steps: this.#totalSteps,
-      trainLoss,
-      validationLoss: validation?.loss,
-      validationAccuracy: validation?.accuracy,
-    };
+    } as const;
+    await this.#log({ ...line, seconds: timedSeconds });
+    if (patience !== undefined && this.#progress.bestStep === step) this.#best = copyTensors(this.#stored);
+    return { ...line, steps: this.#totalSteps };
   }
 
   async #finish(): Promise<TrainEvent> {
     const { store, test, qualityDraws = 0, seed = 0 } = this.#options;
+    if (this.#best) setParameters(arraysOf(this.#stored), this.#best);
     const measured = test ? await this.#evaluate(test) : undefined;
     const { step, lastEpochLoss, timedSeconds, timedSteps } = this.#progress;
     const key = fold(keyFromSeed(seed), streams.quality);
@@ -328,12 +299,13 @@ class TrainingRun {
       testLoss: measured?.loss,
       trainLoss: lastEpochLoss,
       steps: step,
-      epochs: step / this.#stepsPerEpoch,
+      epochs: step / this.#batches.stepsPerEpoch,
       secondsPerStep: timedSteps > 0 ? timedSeconds / timedSteps : undefined,
-      parameters: parameterCount(this.#objective),
+      parameters: countParameters(this.#objective.parameters),
       tangents: this.#options.gradient === "exact" ? 0 : (this.#options.tangents ?? 16),
       learningRate: this.#learningRate,
       cosine: qualityDraws > 0 ? await this.#quality(key, qualityDraws) : undefined,
+      bestStep: this.#best && this.#progress.bestStep,
     };
     const model = this.#modelBytes();
     await store?.write("model.onnx", model);
@@ -345,20 +317,29 @@ class TrainingRun {
 
   /** On the first batch of the training part, so that a resumed run measures the same. */
   async #quality(key: Key, draws: number): Promise<number> {
-    const { examples } = this.#options;
-    const batch = this.#objective.batch;
-    readBatch(examples, this.#split.train, 0, batch, this.#inputs.data, this.#labels.data);
-    return measureQuality(this.#objective, this.#estimator, this.#feeds, key, draws);
+    this.#batches.readFirst();
+    return measureQuality(this.#objective, this.#estimator, this.#batches.feeds, key, draws);
   }
 
   async #evaluate(examples: Examples, indices?: Uint32Array): Promise<Evaluation | undefined> {
     if (indices?.length === 0) return undefined;
-    const { model, parameters, output, runtime } = this.#objective;
-    return evaluateModel({ model, parameters, examples, indices, loss: this.#loss, output, runtime });
+    const { model, output, runtime } = this.#objective;
+    return evaluateModel({
+      model,
+      parameters: this.#stored,
+      examples,
+      indices,
+      loss: this.#loss,
+      output,
+      runtime,
+    });
   }
 
   #modelBytes(): Uint8Array<ArrayBuffer> {
-    return encodeModel(this.#objective.model, new Map(Object.entries(this.#objective.parameters)));
+    const { merge } = this.#options;
+    return merge
+      ? encodeModel(merge.into, merge.values(this.#stored))
+      : encodeModel(this.#objective.model, new Map(Object.entries(this.#stored)));
   }
 
   async #log(line: MetricsLine): Promise<void> {
@@ -372,8 +353,9 @@ class TrainingRun {
     const { store } = this.#options;
     if (!store) return;
     await saveCheckpoint(store, {
-      parameters: this.#objective.parameters,
+      parameters: this.#stored,
       optimizer: this.#optimizerState,
+      best: this.#best,
       progress: this.#progress,
     });
     this.#lastCheckpoint = performance.now();
@@ -387,8 +369,4 @@ class TrainingRun {
     this.#restore(checkpoint);
     await store.write("model.onnx", this.#modelBytes());
   }
-}
-
-function parameterCount(objective: Objective): number {
-  return Object.values(objective.parameters).reduce((total, { data }) => total + data.length, 0);
 }

@@ -40,7 +40,7 @@ export async function lowMemoryWeightsEstimator(
     graph,
     options.pieceBytes,
   );
-  const isExact = needsExactGram(k, dimension);
+  const isExact = needsExactGram(k, dimension, sampler);
   const slice = Math.min(sliceSize, dimension);
   const gramSession =
     aggregator.usesGram && !isExact ? await compileGraph(runtime, gramGraph(k, slice)) : undefined;
@@ -96,7 +96,10 @@ export async function lowMemoryWeightsEstimator(
           else addGram(gram, rowData, k, slice);
         }
       }
-      aggregator.aggregate(derivatives, gram, coefficients, gramPrecision(isExact));
+      aggregator.aggregate(derivatives, gram, coefficients, {
+        dimension,
+        gramPrecision: gramPrecision(isExact),
+      });
       (coefficientTensor.data as Float32Array).set(coefficients);
       for (let start = 0; start < dimension; start += slice) {
         const count = drawSlice(key, start);
@@ -130,7 +133,7 @@ function layOut({ parameters }: Differentiable): Placed[] {
 
 /** @throws for samplers whose tangents have to be kept. */
 export function requireStream(sampler: Sampler): void {
-  if (sampler.rank === undefined) return;
+  if (sampler.rank === undefined && !sampler.arrange) return;
   throw new Error(
     `Low memory needs tangents that can be drawn again piece by piece, and those of the sampler '${sampler.name}' have to be ` +
       "kept as a whole; use gaussian, rademacher or sphere.",

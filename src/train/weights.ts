@@ -27,6 +27,7 @@ import {
   statisticsRoom,
 } from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
+import { simulateWeights } from "./simulated.ts";
 
 export interface EstimatorOptions {
   /** k */
@@ -37,6 +38,8 @@ export interface EstimatorOptions {
   readonly tangentChunk?: number;
   /** Bytes of the values that one piece of a low-memory run computes. Default 32 MiB. */
   readonly pieceBytes?: number;
+  /** True: d comes from the exact gradient instead of dual passes. Default false. */
+  readonly simulated?: boolean;
 }
 
 /**
@@ -51,14 +54,11 @@ export async function weightsEstimator(
   const shapes = Object.entries(objective.parameters).map(([name, { shape }]) => ({ name, shape }));
   const set = createTangentSet(shapes, options.tangents, options.sampler);
   const forms = formsOf(set);
-  const chunks = await compileChunks(
-    objective,
-    set,
-    forms,
-    chunkSizes(options.tangents, options.tangentChunk),
-  );
+  const simulated = options.simulated ? await simulateWeights(objective, set) : undefined;
+  const sizes = simulated ? [] : chunkSizes(options.tangents, options.tangentChunk);
+  const chunks = await compileChunks(objective, set, forms, sizes);
   const usesGram = options.aggregator.usesGram;
-  const exactGram = needsExactGram(set.count, set.dimension);
+  const exactGram = needsExactGram(set.count, set.dimension, set.sampler);
   const gramSession =
     usesGram && !exactGram ? await compileGraph(runtime, gramGraph(graph, forms, set.count)) : undefined;
   const combineSession = await compileGraph(runtime, combineGraph(graph, forms, set.count));
@@ -82,6 +82,7 @@ export async function weightsEstimator(
     dimension: set.dimension,
     async estimate(feeds: Tensors, key: Key): Promise<Estimate> {
       drawTangents(set, key);
+      let loss = (await simulated?.run(feeds, derivatives, room.tensors)) ?? 0;
       for (const [index, chunk] of chunks.entries()) {
         const results = { loss: lossTensor, derivatives: chunk.derivatives };
         // The statistics of a batch are the same for all chunks.
@@ -89,6 +90,7 @@ export async function weightsEstimator(
           { ...feeds, ...chunk.tangents },
           index === 0 ? { ...results, ...room.tensors } : results,
         );
+        loss = Number(lossTensor.data[0]);
         derivatives.set(chunk.derivatives.data as Float32Array, chunk.start);
       }
       const matrix = usesGram
@@ -96,14 +98,17 @@ export async function weightsEstimator(
           ? gram(set)
           : await sumGram(gramSession, allTangents, k)
         : undefined;
-      options.aggregator.aggregate(derivatives, matrix, coefficients, gramPrecision(exactGram));
+      options.aggregator.aggregate(derivatives, matrix, coefficients, {
+        dimension: set.dimension,
+        gramPrecision: gramPrecision(exactGram),
+      });
       (coefficientTensor.data as Float32Array).set(coefficients);
       await combineSession.run({ ...allTangents, coefficients: coefficientTensor }, gradientTensors);
-      return { loss: Number(lossTensor.data[0]), derivatives, gradients, statistics: room.statistics };
+      return { loss, derivatives, gradients, statistics: room.statistics };
     },
     async release() {
       const sessions = [...chunks.map((chunk) => chunk.session), gramSession, combineSession];
-      await Promise.all([...new Set(sessions)].map((session) => session?.release()));
+      await Promise.all([...new Set(sessions), simulated].map((one) => one?.release()));
     },
   };
 }

@@ -1,6 +1,6 @@
 """Tiny models exported by PyTorch to onnx/, each with its losses, derivatives and gradients in float64 beside it.
 
-    python test/goldens/export.py [names of files]
+    python test/goldens/export.py [name...]
 
 Parameters are named and shaped as the ONNX initializers are: exporters rename them, and store the weight of a Linear
 transposed when its input has three dimensions. Every file is run by onnxruntime at two batch sizes and compared with
@@ -8,6 +8,7 @@ PyTorch.
 """
 
 import sys
+from functools import partial
 
 import numpy as np
 import onnx
@@ -19,7 +20,7 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from exporting import export, remove_metadata, save, single
-from golden import FOLDER, Random, tensor, write
+from golden import FOLDER, Random, tensor, tensors, write
 
 K, BATCH = 2, 4
 ONNX = FOLDER / "onnx"
@@ -138,6 +139,45 @@ class Attention(nn.Module):
         return self.layer((x + mixed).mean(1))
 
 
+class Lstm(nn.Module):
+    """The last step of both directions of an LSTM over a short sequence."""
+
+    def __init__(self):
+        super().__init__()
+        self.recurrent, self.layer = nn.LSTM(3, 4, batch_first=True, bidirectional=True), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.layer(self.recurrent(x)[0][:, -1])
+
+
+class Gru(nn.Module):
+    """The final state of a GRU."""
+
+    def __init__(self):
+        super().__init__()
+        self.recurrent, self.layer = nn.GRU(3, 4, batch_first=True), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.layer(self.recurrent(x)[1][0])
+
+
+class Choices(nn.Module):
+    """Products by einsum, masked below the diagonal; running sums, the largest of them, and norms over an axis."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer1, self.layer2, self.layer3 = nn.Linear(4, 6), nn.Linear(6, 6), nn.Linear(6, 3)
+
+    def forward(self, x):
+        x = self.layer1(x)
+        scores = F.hardswish(torch.einsum("bid,bjd->bij", x, x).tril())
+        sums = self.layer2(torch.tanh(torch.einsum("bij,bjd->bid", scores, x) / 8)).cumsum(1)
+        best, places = sums.topk(3, dim=1)
+        picked = torch.gather(F.mish(x), 1, places) + best.repeat(1, 2, 1)[:, 2:5]
+        norms = torch.linalg.vector_norm(picked, dim=1) + torch.logsumexp(picked, 1) + picked.amin(1) + best.prod(1)
+        return self.layer3(torch.atan(norms))
+
+
 def normal(*shape):
     return lambda random, batch: random.normal(batch, *shape)
 
@@ -163,11 +203,17 @@ FILES = {
     "chunk-opset17": (Chunk, normal(5, 4), 17, False),
     "tied-opset17": (Tied, normal(6), 17, False),
     "tied-dynamo18": (Tied, normal(6), 18, True),
+    "choices-opset17": (Choices, normal(5, 4), 17, False),
+    "choices-dynamo18": (Choices, normal(5, 4), 18, True),
     "embedding-opset13": (Embedding, tokens, 13, False),
     "embedding-dynamo18": (Embedding, tokens, 18, True),
     "norms-opset13": (Norms, normal(8), 13, False),
     "norms-opset17": (Norms, normal(8), 17, False),
     "norms-dynamo21": (Norms, normal(8), 21, True),
+    "lstm-opset17": (Lstm, normal(5, 3), 17, False),
+    "lstm-dynamo18": (Lstm, normal(5, 3), 18, True),
+    "gru-opset13": (Gru, normal(5, 3), 13, False),
+    "gru-dynamo18": (Gru, normal(5, 3), 18, True),
     "attention-dynamo23": (Attention, normal(5, 8), 23, True),
 }
 
@@ -195,20 +241,43 @@ def drop_even_sizes(model):
         model.graph.node.remove(next(other for other in model.graph.node if sizes in other.output))
 
 
+def forms(module):
+    """Ways in which initializers hold parameters: what they hold, whether transposed, and the function."""
+    for name, parameter in module.named_parameters():
+        yield name, False, lambda values, name=name: values[name]
+        if parameter.dim() == 2:
+            yield name, True, lambda values, name=name: values[name].T
+    for name, layer in module.named_modules():
+        if isinstance(layer, nn.RNNBase):
+            gates = {"RNN_TANH": [0], "LSTM": [0, 3, 1, 2], "GRU": [1, 0, 2]}[layer.mode]
+            for kinds in [["weight_ih"], ["weight_hh"], ["bias_ih", "bias_hh"]]:
+                yield f"{name}.{'+'.join(kinds)}", False, partial(stacked, name, layer, gates, kinds)
+
+
+def stacked(name, layer, gates, kinds, values):
+    """The parameters of all directions, with the gates in ONNX's order: PyTorch's gates[0], gates[1], …"""
+    suffixes = ["_l0", "_l0_reverse"] if layer.bidirectional else ["_l0"]
+    ordered = lambda value: value.unflatten(0, (len(gates), -1))[gates].flatten(0, 1)
+    return torch.stack([
+        torch.cat([ordered(values[f"{name}.{kind}{suffix}"]) for kind in kinds]) for suffix in suffixes
+    ])  # fmt: skip
+
+
 def origins(model, module):
-    """Initializer → the parameter it holds, and whether transposed; and the float initializers that hold none."""
-    found, constants = {}, []
+    """Initializer → what it holds, whether transposed, and the function; and the float initializers that hold none."""
+    found, constants, numbers = {}, [], 0
+    parameters = dict(module.named_parameters())
     for initializer in model.graph.initializer:
         value = torch.from_numpy(numpy_helper.to_array(initializer).copy())
-        for source, parameter in module.named_parameters():
-            if torch.equal(value.flatten(), parameter.flatten()):
-                found[initializer.name] = (source, False, value.shape)
-            elif parameter.dim() == 2 and torch.equal(value, parameter.T):
-                found[initializer.name] = (source, True, value.shape)
+        for source, transposed, form in forms(module):
+            held = form(parameters)
+            if torch.equal(value.flatten(), held.flatten()):
+                found[initializer.name] = (source, transposed, lambda v, f=form, s=value.shape: f(v).reshape(s))
+                numbers += value.numel()
         if initializer.name not in found and value.is_floating_point():
             constants.append(initializer.name)
-    sources = sorted(source for source, *_ in found.values())
-    assert sources == sorted(name for name, _ in module.named_parameters()), f"initializers hold {sources}"
+    expected = sum(parameter.numel() for parameter in parameters.values())
+    assert numbers == expected, f"initializers hold {numbers} of {expected} numbers: {found}"
     return found, constants
 
 
@@ -241,15 +310,8 @@ def golden(name, model_class, sample, opset, dynamo):
     with sdpa_kernel(SDPBackend.MATH):
         derivatives = torch.stack([torch.func.jvp(losses, (parameters,), (tangent,))[1] for tangent in along])
     gradients = torch.func.grad(lambda values: losses(values).mean())(parameters)
-
-    def stored(values):
-        """By initializer, in its shape; one parameter or K of them."""
-        shaped = {}
-        for name, (source, transposed, shape) in found.items():
-            value = values[source].mT if transposed else values[source]
-            shaped[name] = tensor(value.reshape(*value.shape[: value.dim() - parameters[source].dim()], *shape))
-        return shaped
-
+    stored = lambda values: {name: form(values) for name, (_, _, form) in found.items()}
+    tangents = [stored(tangent) for tangent in along]
     return {
         "opset": opset,
         "input": "input",
@@ -262,15 +324,13 @@ def golden(name, model_class, sample, opset, dynamo):
         "loss": losses(parameters).mean().item(),
         "losses": tensor(losses(parameters)),
         "k": K,
-        "weightTangents": stored(drawn),
+        "weightTangents": tensors({name: torch.stack([tangent[name] for tangent in tangents]) for name in found}),
         "weightDerivatives": tensor(derivatives.mean(1)),
         "weightDerivativesPerExample": tensor(derivatives),
-        "gradients": stored(gradients),
+        "gradients": tensors(stored(gradients)),
     }
 
 
 ONNX.mkdir(exist_ok=True)
-for name, arguments in FILES.items():
-    if sys.argv[1:] and name not in sys.argv[1:]:
-        continue
-    write(f"onnx/{name}.golden.json", golden(name, *arguments))
+for name in sys.argv[1:] or FILES:
+    write(f"onnx/{name}.golden.json", golden(name, *FILES[name]))

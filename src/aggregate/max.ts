@@ -1,0 +1,18 @@
+import { type Aggregator, requireSameLength } from "./aggregator.ts";
+
+/** c = d_i for the tangent with the largest |d_i|, the first of them in a tie, and 0 for all others: the best of k. */
+export function max(): Aggregator {
+  return {
+    name: "max",
+    usesGram: false,
+    aggregate(derivatives, _gram, coefficients) {
+      requireSameLength("max", derivatives, coefficients);
+      let best = 0;
+      for (let i = 1; i < derivatives.length; i++)
+        if (Math.abs(derivatives[i] as number) > Math.abs(derivatives[best] as number)) best = i;
+      const value = derivatives[best] as number;
+      coefficients.fill(0);
+      coefficients[best] = value;
+    },
+  };
+}

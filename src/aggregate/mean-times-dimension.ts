@@ -1,0 +1,14 @@
+import { type Aggregator, requireDimension, requireSameLength } from "./aggregator.ts";
+
+/** c = n d / k: the mean of tangents of length 1, for which E[v vᵀ] = I/n, without its bias towards zero. */
+export function meanTimesDimension(): Aggregator {
+  return {
+    name: "mean-times-dimension",
+    usesGram: false,
+    aggregate(derivatives, _gram, coefficients, context) {
+      requireSameLength("mean-times-dimension", derivatives, coefficients);
+      const factor = requireDimension("mean-times-dimension", context) / derivatives.length;
+      for (let i = 0; i < derivatives.length; i++) coefficients[i] = factor * (derivatives[i] as number);
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import { type Examples, exampleSize, type Normalization } from "./dataset.ts";
+
+/** Changes nothing: for data that is normalized already, or too little to measure. */
+export const noNormalization: Normalization = { mean: 0, standardDeviation: 1 };
+
+/**
+ * Mean and standard deviation of the examples, in the units in which a batch holds them (bytes over 255): for each
+ * channel of images [channels, height, width], for each number of float vectors, and otherwise for everything
+ * together. A place whose values are all the same gets the standard deviation 1.
+ */
+export function measureNormalization(examples: Examples): Normalization {
+  const { count, inputs } = examples;
+  if (count === 0) return noNormalization;
+  const places = normalizedPlaces(examples);
+  const size = exampleSize(examples) / places;
+  const scale = inputs instanceof Uint8Array ? 255 : 1;
+  const totals = new Float64Array(places);
+  eachRun(count, places, size, (place, start) => {
+    let total = 0;
+    for (let i = start; i < start + size; i++) total += inputs[i] as number;
+    totals[place] = (totals[place] as number) + total;
+  });
+  const centers = totals.map((total) => total / (count * size));
+  const squares = new Float64Array(places);
+  eachRun(count, places, size, (place, start) => {
+    const center = centers[place] as number;
+    let total = 0;
+    for (let i = start; i < start + size; i++) total += ((inputs[i] as number) - center) ** 2;
+    squares[place] = (squares[place] as number) + total;
+  });
+  return {
+    mean: Array.from(centers, (center) => center / scale),
+    standardDeviation: Array.from(squares, (square) => Math.sqrt(square / (count * size)) / scale || 1),
+  };
+}
+
+/** Mean and standard deviation of each target value. */
+export function measureTargets({ count, labels }: Examples): Normalization {
+  if (count === 0 || labels instanceof Int32Array) return noNormalization;
+  return measureNormalization({ count, shape: [labels.length / count], inputs: labels, labels });
+}
+
+/** Visits the stretches of `size` numbers that belong to one place of one example. */
+function eachRun(
+  count: number,
+  places: number,
+  size: number,
+  visit: (place: number, start: number) => void,
+): void {
+  for (let example = 0; example < count; example++)
+    for (let place = 0; place < places; place++) visit(place, (example * places + place) * size);
+}
+
+function normalizedPlaces({ inputs, shape }: Examples): number {
+  const [first = 1, height = 0, width = 0] = shape;
+  if (shape.length === 3) return first <= height && first <= width ? first : 1;
+  return shape.length === 1 && inputs instanceof Float32Array ? first : 1;
+}

@@ -1,0 +1,52 @@
+import { permutation } from "../random/permutation.ts";
+import { keyFromSeed } from "../random/threefry.ts";
+import { type Examples, exampleSize } from "./dataset.ts";
+
+/** The share of examples set aside for testing where the data has no test part. */
+export const defaultTestFraction = 0.2;
+
+/**
+ * Sets examples aside for testing: the same ones for the same count and fraction, whatever the seed of a run, so that a
+ * trained model meets the same test examples again.
+ * @param fraction above 0; 1 makes all of them test examples.
+ * @param source the data's name, for messages.
+ * @throws when a part that must not be empty would be.
+ */
+export function splitTest(
+  examples: Examples,
+  fraction: number,
+  source: string,
+): { train: Examples; test: Examples } {
+  const { count } = examples;
+  if (count < 2 && fraction < 1) {
+    throw new Error(
+      `${source}: ${count} examples, expected at least 2, one to train and one to test on; add examples, or a test ` +
+        "part of its own",
+    );
+  }
+  const testCount = fraction >= 1 ? count : Math.min(count - 1, Math.max(1, Math.round(fraction * count)));
+  const order = permutation(keyFromSeed(0), count);
+  return {
+    train: takeExamples(examples, order.slice(testCount).sort()),
+    test: takeExamples(examples, order.slice(0, testCount).sort()),
+  };
+}
+
+/** The examples of these indices, copied. */
+export function takeExamples(examples: Examples, indices: Uint32Array): Examples {
+  const size = exampleSize(examples);
+  const labelSize = examples.count === 0 ? 1 : examples.labels.length / examples.count;
+  const inputs =
+    examples.inputs instanceof Uint8Array
+      ? new Uint8Array(indices.length * size)
+      : new Float32Array(indices.length * size);
+  const labels =
+    examples.labels instanceof Int32Array
+      ? new Int32Array(indices.length * labelSize)
+      : new Float32Array(indices.length * labelSize);
+  indices.forEach((index, place) => {
+    inputs.set(examples.inputs.subarray(index * size, (index + 1) * size), place * size);
+    labels.set(examples.labels.subarray(index * labelSize, (index + 1) * labelSize), place * labelSize);
+  });
+  return { count: indices.length, shape: examples.shape, inputs, labels };
+}

@@ -1,0 +1,19 @@
+import type { Arrays } from "./optimizer.ts";
+
+/**
+ * Shortens a gradient to at most this length over all parameters together, in place, and returns the length it had
+ * (Pascanu et al., arXiv 1211.5063). The factor is limit/(length + 1e-6), as in PyTorch.
+ *
+ * @throws when the limit is not positive
+ */
+export function clipGlobalNorm(gradients: Arrays, limit: number): number {
+  if (!(limit > 0)) throw new Error(`The limit of a gradient's length must be positive, received ${limit}.`);
+  let square = 0;
+  for (const values of Object.values(gradients)) for (const value of values) square += value * value;
+  const length = Math.sqrt(square);
+  const factor = limit / (length + 1e-6);
+  if (factor < 1)
+    for (const values of Object.values(gradients))
+      for (let place = 0; place < values.length; place++) values[place] = (values[place] as number) * factor;
+  return length;
+}

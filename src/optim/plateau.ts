@@ -1,0 +1,28 @@
+import { freshPatience, type Patience, watch } from "./patience.ts";
+
+/** Where a plateau schedule is: plain data, so that a checkpoint can hold it. */
+export interface Plateau {
+  /** Factor of the learning rate. */
+  readonly factor: number;
+  readonly patience: Patience;
+}
+
+export interface PlateauOptions {
+  /** What the learning rate is multiplied by on a plateau. Default 0.1. */
+  readonly decay?: number;
+  /** Losses without improvement that are waited for. Default 2. */
+  readonly patience?: number;
+}
+
+export const freshPlateau: Plateau = { factor: 1, patience: freshPatience };
+
+/** An improvement is at least one part in ten thousand of the loss, as in PyTorch. */
+const threshold = 1e-4;
+
+/** Takes a validation loss into account: after more than `patience` losses without improvement, the factor decays. */
+export function observe(plateau: Plateau, loss: number, options: PlateauOptions = {}): Plateau {
+  const { decay = 0.1, patience: limit = 2 } = options;
+  const patience = watch(plateau.patience, loss, threshold);
+  if (patience.waited <= limit) return { ...plateau, patience };
+  return { factor: plateau.factor * decay, patience: { ...patience, waited: 0 } };
+}

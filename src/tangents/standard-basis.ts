@@ -1,0 +1,36 @@
+import { drawDistinct } from "../random/permutation.ts";
+import { fold } from "../random/threefry.ts";
+import { dimensionOf } from "./pieces.ts";
+import type { Sampler, SamplerOptions } from "./sampler.ts";
+
+export interface StandardBasisOptions extends SamplerOptions {
+  /** True gives the unit vectors themselves, with E[v vᵀ] = I/n and the sum of all n as exact gradient. Default false. */
+  readonly unit?: boolean;
+}
+
+/**
+ * Unit vectors e_i times √n, drawn without replacement: E[v vᵀ] = I, and n of them are all directions, so that mean and
+ * projection are then exact. Beyond n, the next n are drawn in the same way.
+ */
+export function standardBasis(options: StandardBasisOptions = {}): Sampler {
+  const radius = options.unit ? () => 1 : Math.sqrt;
+  return {
+    name: "standard-basis",
+    fill: (_key, _start, out) => void out.fill(0),
+    radius,
+    arrange(tangents, key) {
+      const dimension = dimensionOf(tangents[0] ?? []);
+      for (let block = 0; block * dimension < tangents.length; block++) {
+        const rows = tangents.slice(block * dimension, (block + 1) * dimension);
+        const chosen = drawDistinct(fold(key, block), rows.length, dimension);
+        for (const [row, tangent] of rows.entries()) {
+          let place = chosen[row] as number;
+          for (const piece of tangent) {
+            if (place >= 0 && place < piece.length) piece[place] = radius(dimension);
+            place -= piece.length;
+          }
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import { fillNormal } from "../random/normal.ts";
+import { uniform64 } from "../random/uniform.ts";
+import { scale } from "./pieces.ts";
+import type { Sampler } from "./sampler.ts";
+
+/**
+ * Uniform directions whose lengths are uniform from 0 to √(3n): E[v vᵀ] = I, because the mean square of such a length is
+ * n. They show how an aggregator copes with tangents of unlike length.
+ */
+export function varyingLength(): Sampler {
+  return {
+    name: "varying-length",
+    fill: fillNormal,
+    radius: Math.sqrt,
+    exactGram: true,
+    arrange(tangents, key) {
+      const units = uniform64(key, tangents.length);
+      for (const [index, tangent] of tangents.entries())
+        scale(tangent, Math.sqrt(3) * (units[index] as number));
+    },
+  };
+}

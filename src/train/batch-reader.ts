@@ -1,0 +1,71 @@
+import type { Augmentation } from "../data/augment.ts";
+import { epochOrder, readBatch, splitValidation } from "../data/batches.ts";
+import { type Examples, exampleSize } from "../data/dataset.ts";
+import { fold, type Key } from "../random/threefry.ts";
+import type { Tensors } from "../runtime/runtime.ts";
+import { inputShape, labelsFor } from "./evaluate-model.ts";
+import type { Objective } from "./objective.ts";
+
+/** The batches of a run, in an order that follows from its keys alone. */
+export interface BatchReader {
+  /** Indices of the examples that are trained on, and of those set aside. */
+  readonly split: { readonly train: Uint32Array; readonly validation: Uint32Array };
+  readonly stepsPerEpoch: number;
+  /** The parameters and the batch that was read last, by input name. */
+  readonly feeds: Tensors;
+  /** Reads the batch of a step, counted from 0. */
+  read(step: number): void;
+  /** Reads the first batch of the training part, in the order of the split. */
+  readFirst(): void;
+}
+
+export interface BatchReaderOptions {
+  readonly examples: Examples;
+  /** Examples set aside for validation. Default 5,000, at most a tenth. */
+  readonly validation?: number;
+  readonly splitKey: Key;
+  readonly orderKey: Key;
+  /** Changes training inputs at random. Default: none. */
+  readonly augment?: Augmentation;
+  readonly augmentationKey: Key;
+}
+
+/** @throws when not even one batch is left to train on */
+export function createBatchReader(objective: Objective, options: BatchReaderOptions): BatchReader {
+  const { examples, splitKey, orderKey, augment, augmentationKey } = options;
+  const { batch } = objective;
+  const validation = options.validation ?? Math.min(5000, Math.floor(examples.count / 10));
+  const split = splitValidation(examples.count, validation, splitKey);
+  const stepsPerEpoch = Math.floor(split.train.length / batch);
+  if (stepsPerEpoch === 0) {
+    throw new Error(
+      `The training set has ${split.train.length} examples after ${validation} were split off for validation, fewer ` +
+        `than one batch of ${batch}; use a smaller batch, a smaller validation part, or more data.`,
+    );
+  }
+  const inputs = {
+    dtype: "float32",
+    shape: [batch, ...inputShape(objective.model, examples)],
+    data: new Float32Array(batch * exampleSize(examples)),
+  } as const;
+  const labels = labelsFor(examples, batch);
+  let order: { readonly epoch: number; readonly indices: Uint32Array } | undefined;
+  return {
+    split,
+    stepsPerEpoch,
+    feeds: {
+      ...objective.parameters,
+      ...objective.statistics,
+      [objective.model.inputs[0]?.name ?? ""]: inputs,
+      [objective.target]: labels,
+    },
+    read(step) {
+      const epoch = Math.floor(step / stepsPerEpoch);
+      if (order?.epoch !== epoch) order = { epoch, indices: epochOrder(split.train, orderKey, epoch) };
+      const start = (step % stepsPerEpoch) * batch;
+      const changes = augment && { steps: augment, key: fold(augmentationKey, epoch) };
+      readBatch(examples, order.indices, start, batch, inputs.data, labels.data, changes);
+    },
+    readFirst: () => readBatch(examples, split.train, 0, batch, inputs.data, labels.data),
+  };
+}

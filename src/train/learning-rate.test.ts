@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import { type AggregatorName, aggregators } from "../aggregate/aggregators.ts";
+import { fillNormal } from "../random/normal.ts";
+import { fold, keyFromSeed } from "../random/threefry.ts";
+import { combine } from "../tangents/combine.ts";
+import { gram } from "../tangents/gram.ts";
+import { samplers } from "../tangents/samplers.ts";
+import { createTangentSet, drawTangents } from "../tangents/tangent-set.ts";
+import { defaultLearningRate } from "./learning-rate.ts";
+
+const rule = {
+  perturb: "weights",
+  dimension: 10_000,
+  tangents: 16,
+  aggregate: "mean",
+  momentum: 0,
+} as const;
+
+describe("the default learning rate", () => {
+  it("is one step in three scales", () => {
+    const mean = defaultLearningRate(rule);
+    expect(defaultLearningRate({ ...rule, aggregate: "sum" })).toBeCloseTo(mean / 16, 12);
+    expect(defaultLearningRate({ ...rule, aggregate: "projection" })).toBeCloseTo((mean * 10_000) / 16, 9);
+    expect(defaultLearningRate({ ...rule, momentum: 0.9 })).toBeCloseTo(mean / 10, 12);
+    expect(defaultLearningRate({ ...rule, radius: 1 })).toBeCloseTo(mean * 10_000, 9);
+    expect(defaultLearningRate({ ...rule, tangents: 64 })).toBeGreaterThan(mean);
+    // Tangents of length 1 and a mean times n are the plain mean again.
+    expect(defaultLearningRate({ ...rule, aggregate: "mean-times-dimension", radius: 1 })).toBeCloseTo(
+      mean,
+      12,
+    );
+  });
+
+  it("is one number for Adam, whatever the estimator", () => {
+    expect(defaultLearningRate({ ...rule, optimizer: "adam" })).toBe(
+      defaultLearningRate({ ...rule, optimizer: "adamw", aggregate: "sum", tangents: 1 }),
+    );
+  });
+
+  // The rule's premise: rate·√E‖ĝ‖² is one constant, c·‖∇f‖, measured on drawn tangents.
+  const n = 64;
+  const cases: { aggregate: AggregatorName; expectedLength?: boolean; angle?: number }[] = [
+    { aggregate: "mean" },
+    { aggregate: "sum" },
+    { aggregate: "projection" },
+    { aggregate: "projection", expectedLength: true },
+    { aggregate: "mean-times-dimension" },
+    { aggregate: "max" },
+    { aggregate: "max-normalized" },
+    { aggregate: "mean", angle: 15 },
+    { aggregate: "mean", angle: 60 },
+    { aggregate: "projection", angle: 30 },
+  ];
+  for (const options of cases)
+    it.each([2, 8])(`makes steps of one expected length: ${JSON.stringify(options)}, k = %i`, (k) => {
+      const { aggregate, angle, expectedLength } = options;
+      const sampler = angle === undefined ? samplers.gaussian() : samplers["fixed-angle"]({ angle });
+      const aggregator = aggregators[aggregate]({ expectedLength });
+      const set = createTangentSet([{ name: "x", shape: [n] }], k, sampler);
+      const gradient = new Float32Array(n);
+      fillNormal(keyFromSeed(9), 0, gradient);
+      const size = Math.hypot(...gradient);
+      const coefficients = new Float64Array(k);
+      let total = 0;
+      const draws = 2000;
+      for (let draw = 0; draw < draws; draw++) {
+        drawTangents(set, fold(keyFromSeed(10), draw));
+        const rows = set.parts[0]?.tensor.data ?? new Float32Array();
+        const derivatives = Float64Array.from({ length: k }, (_, i) =>
+          gradient.reduce((sum, value, place) => sum + value * (rows[i * n + place] as number), 0),
+        );
+        aggregator.aggregate(derivatives, gram(set), coefficients, { dimension: n });
+        const estimate = combine(set, coefficients).get("x") ?? new Float64Array();
+        total += estimate.reduce((sum, value) => sum + value * value, 0) / size ** 2;
+      }
+      const rate = defaultLearningRate({ ...rule, ...options, dimension: n, tangents: k });
+      const constant = rate * Math.sqrt(total / draws);
+      // c = 0.65; the fits and √(n/k) for √(1 + n/k) leave some room.
+      expect(constant).toBeGreaterThan(0.65 * 0.85);
+      expect(constant).toBeLessThan(0.65 * 1.15);
+    });
+});

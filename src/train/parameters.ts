@@ -1,0 +1,26 @@
+import type { Tensor } from "../onnx/tensor.ts";
+import type { Arrays } from "../optim/optimizer.ts";
+
+type Tensors = Readonly<Record<string, Tensor>>;
+
+/** The numbers of float32 tensors, by name; no copies. */
+export function arraysOf(tensors: Tensors): Arrays {
+  return Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [name, data as Float32Array]));
+}
+
+/** Copies of tensors, whose numbers stay when the originals change. */
+export function copyTensors(tensors: Tensors): Tensors {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() }]),
+  );
+}
+
+/** Overwrites the numbers of parameters by those of the same name. */
+export function setParameters(parameters: Arrays, values: Tensors): void {
+  for (const [name, { data }] of Object.entries(values)) parameters[name]?.set(data as Float32Array);
+}
+
+/** n */
+export function countParameters(parameters: Tensors): number {
+  return Object.values(parameters).reduce((total, { data }) => total + data.length, 0);
+}

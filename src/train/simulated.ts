@@ -1,0 +1,93 @@
+import { gradientGraph } from "../ad/gradient.ts";
+import { getValue } from "../onnx/graph.ts";
+import { zeros } from "../onnx/tensor.ts";
+import { compileGraph } from "../runtime/evaluate.ts";
+import type { Tensors } from "../runtime/runtime.ts";
+import { derivativesAlong, exampleDerivativesAlong } from "../tangents/along.ts";
+import type { SiteTangents } from "../tangents/site-tangents.ts";
+import type { TangentSet } from "../tangents/tangent-set.ts";
+import { statisticsOutput } from "./batch-norm.ts";
+import type { ExampleLayout } from "./coupling.ts";
+import { exactGradient } from "./exact.ts";
+import type { Differentiable } from "./objective.ts";
+import type { PlacedSites } from "./site-graphs.ts";
+
+/**
+ * Directional derivatives out of the exact gradient instead of dual passes: the same numbers up to rounding, at the cost of
+ * one reverse pass whatever k is. For studies of many tangents; it is no training with forward passes.
+ */
+export interface SimulatedDerivatives {
+  /**
+   * Writes d = Vᵀ∇f for the current tangents and returns the loss.
+   *
+   * @param outputs tensors that receive other values of the same pass, by name
+   */
+  run(feeds: Tensors, derivatives: Float64Array, outputs?: Tensors): Promise<number>;
+  release(): Promise<void>;
+}
+
+/** d_i = ⟨v_i, ∇f⟩ along tangents of the parameters, [k]. */
+export async function simulateWeights(
+  objective: Differentiable,
+  set: TangentSet,
+): Promise<SimulatedDerivatives> {
+  const exact = await exactGradient(objective);
+  return {
+    async run(feeds, derivatives, outputs = {}) {
+      const { loss, gradients, statistics } = await exact.estimate(feeds, [0, 0]);
+      for (const [name, values] of Object.entries(statistics))
+        (outputs[statisticsOutput(name)]?.data as Float32Array | undefined)?.set(values);
+      derivativesAlong(set, gradients, derivatives);
+      return loss;
+    },
+    release: () => exact.release(),
+  };
+}
+
+/**
+ * d_i,b = ⟨v_i,b, ∂ℓ_b/∂s_b⟩ along tangents at the sites, [k, batch]. The gradient of Σ ℓ_b at a site holds each example's
+ * own, because examples do not influence each other.
+ *
+ * @param kept values of the forward pass that `outputs` may ask for
+ */
+export async function simulateSites(
+  objective: Differentiable,
+  placed: PlacedSites,
+  tangents: SiteTangents,
+  kept: readonly string[],
+): Promise<SimulatedDerivatives> {
+  const { graph, runtime, batch } = objective;
+  const sites = placed.sites.map(({ value }) => value);
+  const session = await compileGraph(runtime, gradientGraph(graph, sites, "losses", ["loss", ...kept]));
+  const loss = zeros("float32", []);
+  const tensors = Object.fromEntries(
+    sites.map((site) => [`gradient/${site}`, zeros("float32", getValue(graph, site).shape)]),
+  );
+  const gradients = Object.fromEntries(
+    placed.sites.map(({ value, size }) => [value, new Float32Array(batch * size)]),
+  );
+  return {
+    async run(feeds, derivatives, outputs = {}) {
+      await session.run(feeds, { loss, ...tensors, ...outputs });
+      for (const { value, layout } of placed.sites)
+        gatherExamples(
+          tensors[`gradient/${value}`]?.data as Float32Array,
+          layout,
+          gradients[value] as Float32Array,
+        );
+      exampleDerivativesAlong(tangents, gradients, derivatives);
+      return Number(loss.data[0]);
+    },
+    release: () => session.release(),
+  };
+}
+
+/** [outer, batch, inner] → [batch, outer, inner] */
+function gatherExamples(from: Float32Array, { outer, inner }: ExampleLayout, into: Float32Array): void {
+  const batch = into.length / (outer * inner);
+  for (let example = 0; example < batch; example++)
+    for (let place = 0; place < outer; place++) {
+      const start = (place * batch + example) * inner;
+      into.set(from.subarray(start, start + inner), (example * outer + place) * inner);
+    }
+}
