@@ -70,7 +70,7 @@ const files = readdirSync(folder).filter((name) => name.endsWith(".onnx"));
 const read = (name: string) => new Uint8Array(readFileSync(new URL(name, folder)));
 const load = (name: string) => decodeModel(read(name), { source: name, external: read });
 const floats = (tensor: Tensor | undefined) => tensor?.data as Float32Array;
-const bound = 1e-4;
+const bound = 1e-5;
 const batch = 4;
 
 function compile(model: Model, golden: ZooGolden) {
@@ -232,4 +232,16 @@ describe("networks exported by PyTorch", () => {
       expect(saved.proto).toMatchObject({ producerName, producerVersion, irVersion });
     });
   }
+
+  it("train a buffer only when it is chosen", async () => {
+    const options = { model: load("llama-dynamo23.onnx"), loss: crossEntropy(), runtime, batch };
+    const isTable = (name: string) => name.endsWith(".cosine");
+    const usual = await compileObjective(options);
+    expect(Object.keys(usual.parameters).some(isTable)).toBe(false);
+    const chosen = await compileObjective({ ...options, trainable: isTable });
+    expect(Object.keys(chosen.parameters)).toEqual([
+      "blocks.0.attention.cosine",
+      "blocks.1.attention.cosine",
+    ]);
+  });
 });

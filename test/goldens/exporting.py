@@ -49,7 +49,7 @@ def remove_metadata(model, keep=()):
 
 
 def save(folder, name, model, external, threshold=0):
-    """Writes <name>.onnx, and where they are to be external its tensors of so many bytes or more to <name>.onnx.data."""
+    """Writes <name>.onnx, and its tensors from so many bytes on to <name>.onnx.data if external."""
     path, data = folder / f"{name}.onnx", f"{name}.onnx.data"
     if external:
         (folder / data).unlink(missing_ok=True)

@@ -6,7 +6,8 @@ float64 beside it.
 A golden holds no numbers that both sides can make: inputs, labels, tangents and the directions on which the gradient
 is projected follow each other in one stream of a linear congruential generator. Tangents belong to the initializers
 that the file has: their numbers are found among the module's parameters by value, because exporters transpose, split,
-join and reorder them. Where the exporter joined BatchNorms with the layers before, PyTorch does the same to the module.
+join and reorder them. Where the exporter joined BatchNorms with the layers before, PyTorch does the same to the module,
+and where it stored equal parameters once or tied ones several times, the module is tied or untied likewise.
 """
 
 import sys
@@ -184,7 +185,7 @@ def tie(module):
 
 
 def untie(module, model):
-    """Gives a tied parameter to each of its owners where the exporter stored a copy for each, one of them transposed."""
+    """Gives each owner a parameter of its own where the exporter stored a tied one several times."""
     stored = [numpy_helper.to_array(initializer) for initializer in model.graph.initializer]
     owners = {}
     for name, parameter in module.named_parameters(remove_duplicate=False):
@@ -200,7 +201,7 @@ def untie(module, model):
 
 
 def find(model, parameters):
-    """Initializer → place of each of its numbers in the parameters, one behind the other; and the other initializers."""
+    """Initializer → places of its numbers in the parameters, one behind the other; and the other initializers."""
     numbers = np.concatenate([value.numpy().ravel() for value in parameters.values()])
     every, offsets = np.arange(numbers.size), np.cumsum([0, *(value.numel() for value in parameters.values())])
     wholes = [every[a:b].reshape(value.shape) for a, b, value in zip(offsets, offsets[1:], parameters.values())]
@@ -241,13 +242,13 @@ def golden(name, build, declared, opset, options):
     inputs = stream.inputs(declared, BATCH)
     with torch.no_grad():
         shape = module(*map(single, inputs.values())).shape
-    loss = options.get("loss", "cross-entropy")
+    loss, options = options.get("loss", "cross-entropy"), {key: options[key] for key in options if key != "loss"}
     axis = 1 if len(shape) == 4 else len(shape) - 1
     classes = shape[axis] if loss == "cross-entropy" else None
     labels = stream.integers(classes, *shape[:axis], *shape[axis + 1 :]) if classes else stream.uniform(*shape)
 
     examples = {name: single(values) for name, values in inputs.items()}
-    model = export(module, examples, "logits", opset, "dynamo" in name, **{key: value for key, value in options.items() if key != "loss"})
+    model = export(module, examples, "logits", opset, "dynamo" in name, **options)
     remove_metadata(model, keep=[KIND])
     model.metadata_props.add(key="task", value="classification")
     onnx.checker.check_model(model, full_check=True)

@@ -187,7 +187,8 @@ class Tabular(nn.Module):
         super().__init__()
         self.embeddings = nn.ModuleList(nn.Embedding(size, 3) for size in (5, 7))
         self.norm0 = nn.BatchNorm1d(4)
-        self.layer1, self.norm1, self.layer2, self.norm2 = nn.Linear(10, 8), nn.BatchNorm1d(8), nn.Linear(8, 6), nn.BatchNorm1d(6)
+        self.layer1, self.norm1 = nn.Linear(10, 8), nn.BatchNorm1d(8)
+        self.layer2, self.norm2 = nn.Linear(8, 6), nn.BatchNorm1d(6)
         self.layer3 = nn.Linear(6, 3)
 
     def forward(self, numeric, categories):
@@ -231,7 +232,8 @@ class GroupedHeads(nn.Module):
     def __init__(self, width):
         super().__init__()
         linear = lambda outputs: nn.Linear(width, outputs, bias=False)
-        self.query, self.key, self.value, self.output = linear(width), linear(width // 2), linear(width // 2), linear(width)
+        self.query, self.key, self.value = linear(width), linear(width // 2), linear(width // 2)
+        self.output = linear(width)
         self.size = width // 4
         angles = torch.outer(torch.arange(SEQUENCE), 100.0 ** -(torch.arange(0, self.size, 2) / self.size)).repeat(1, 2)
         self.register_buffer("cosine", angles.cos(), persistent=False)
@@ -300,7 +302,8 @@ class CausalConvolution(nn.Module):
 
     def __init__(self, inputs, outputs, dilation):
         super().__init__()
-        self.direction, self.length = nn.Parameter(torch.zeros(outputs, inputs, 3)), nn.Parameter(torch.zeros(outputs, 1, 1))
+        self.direction = nn.Parameter(torch.zeros(outputs, inputs, 3))
+        self.length = nn.Parameter(torch.zeros(outputs, 1, 1))
         self.bias, self.dilation = nn.Parameter(torch.zeros(outputs)), dilation
 
     def forward(self, x):
@@ -340,7 +343,8 @@ class Fresh(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.layer1, self.norm1, self.layer2, self.norm2 = nn.Linear(4, 6), nn.LayerNorm(6), nn.Linear(6, 6), nn.LayerNorm(6)
+        self.layer1, self.norm1 = nn.Linear(4, 6), nn.LayerNorm(6)
+        self.layer2, self.norm2 = nn.Linear(6, 6), nn.LayerNorm(6)
         self.layer3 = nn.Linear(6, 3)
 
     def forward(self, sequence):
