@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
+import { decodeModel } from "../src/onnx/decode.ts";
 import { float32, type Tensor } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { fold, keyFromSeed } from "../src/random/threefry.ts";
@@ -8,6 +9,7 @@ import { nodeRuntime } from "../src/runtime/node.ts";
 import { exactGradient } from "../src/train/exact.ts";
 import { compileObjective } from "../src/train/objective.ts";
 import { createEstimator } from "../src/train/prepare.ts";
+import { train } from "../src/train/train.ts";
 import { relativeError } from "./golden.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
@@ -132,5 +134,35 @@ describe("batch normalization with the batch's statistics", () => {
     expect(statistics).toEqual({});
     for (const [name, gradient] of Object.entries(gradients))
       expect(relativeError(gradient, exact[name] ?? []), name).toBeLessThan(1e-4);
+  });
+
+  it("is saved with the statistics that followed the batches", async () => {
+    const { objective, feeds } = await normalized("batch");
+    const labels = (feeds.target as Tensor).data as Float32Array;
+    // Both epochs have the one batch there is, in some order, and a rate that moves nothing.
+    const run = train({
+      model: objective.model,
+      inputs: (feeds.x as Tensor).data as Float32Array,
+      labels,
+      runtime,
+      loss: meanSquaredError(),
+      perturb: "weights",
+      batchNorm: "batch",
+      tangents: 2,
+      batch,
+      epochs: 2,
+      validation: 0,
+      learningRate: 1e-30,
+    });
+    let saved: Uint8Array | undefined;
+    for await (const event of run) if (event.kind === "done") saved = event.model;
+    const stored = decodeModel(saved as Uint8Array).initializers;
+    statisticsOf(feeds).forEach(({ mean, variance }, channel) => {
+      const follow = (name: string, target: number) =>
+        0.81 * Number(feeds[name]?.data[channel]) + 0.19 * target;
+      expect(stored.get("running_mean")?.data[channel]).toBeCloseTo(follow("running_mean", mean), 5);
+      expect(stored.get("running_var")?.data[channel]).toBeCloseTo(follow("running_var", variance), 5);
+    });
+    expect(stored.get("scale")?.data).toEqual(objective.parameters.scale?.data);
   });
 });

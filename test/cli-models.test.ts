@@ -21,7 +21,7 @@ describe("train --model", () => {
     ["mlp-mixer", 3507, "--width", "16", "--layers", "1"],
   ] as const) {
     it(`${name} ${flags.join(" ")}: five steps on glyphs`, () => {
-      const out = join(folder, `${name}${flags.length}`);
+      const out = join(folder, [name, ...flags].join(""));
       const result = run(["train", "--model", name, ...flags, ...quick, "--out", out]);
       expect(result.status, result.stderr).toBe(0);
       expect(lastJson(result.stdout)).toMatchObject({ steps: 5, parameters });
@@ -40,7 +40,9 @@ describe("train --model", () => {
     expect(fails("--width", "16")).toContain(
       "--width belongs to resnet18, vit, mlp-mixer; the model mlp takes",
     );
-    expect(fails("--model", "some.onnx", "--norm", "group")).toContain("an ONNX file takes none");
+    expect(fails("--model", "some.onnx", "--norm", "group")).toContain(
+      "an ONNX file takes none of the flags that shape a model",
+    );
     expect(fails("--model", "convnet", "--architecture", "Conv4-F-FC")).toContain("\n  Conv4-F-FC\n  ^^^^^");
   });
 });

@@ -6,10 +6,12 @@ import { floatOutput } from "../train/objective.ts";
 import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
 import { loadModel } from "./load-model.ts";
 import { knownData, lossNamed } from "./model-data.ts";
-import { addDataOptions, choice, wholeNumber } from "./options.ts";
+import { addDataOptions, assignment, choice, wholeNumber } from "./options.ts";
 
 interface EvalFlags extends DatasetChoice {
   readonly loss: LossName;
+  readonly input?: string;
+  readonly fill?: Record<string, number>;
   readonly output?: string;
   readonly threads?: number;
   readonly json: boolean;
@@ -22,6 +24,8 @@ export function addEvalCommand(program: Command): void {
     .argument("<model.onnx>", "the model");
   addDataOptions(command, dataNames)
     .addOption(choice("--loss <name>", "loss", Object.keys(losses)).default("cross-entropy"))
+    .option("--input <name>", "input that the examples feed (default: the only one, or the first float one)")
+    .option("--fill <name=x>", "number that fills another input; may be given several times", assignment)
     .option("--output <name>", "output that the loss reads (default: the first float one)")
     .option("--threads <n>", "threads (default: all cores)", wholeNumber(1))
     .option("--json", "print one JSON object on stdout", false)
@@ -43,6 +47,8 @@ Examples:
         parameters: {},
         examples: test,
         loss: lossNamed(flags.loss, known),
+        input: flags.input,
+        fill: flags.fill,
         output: flags.output ?? floatOutput(model),
         runtime: nodeRuntime({ threads: flags.threads }),
       });

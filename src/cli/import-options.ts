@@ -1,6 +1,6 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import type { TrainSettings } from "../train/prepare.ts";
-import { choice, pattern, positiveNumber, wholeNumber } from "./options.ts";
+import { assignment, choice, pattern, positiveNumber, wholeNumber } from "./options.ts";
 
 /** What is trained of a model, mostly of an imported file. */
 export interface ImportFlags {
@@ -72,13 +72,4 @@ export function importSettings(flags: ImportFlags, seed: number): TrainSettings 
       target: chosen && ((name) => chosen.test(name)),
     },
   };
-}
-
-/** NAME=NUMBER, collected. */
-function assignment(given: string, before: Record<string, number> = {}): Record<string, number> {
-  const split = given.lastIndexOf("=");
-  const value = Number(given.slice(split + 1));
-  if (split < 1 || given.slice(split + 1).trim() === "" || !Number.isFinite(value))
-    throw new InvalidArgumentError("Expected NAME=NUMBER, for example attention_mask=1.");
-  return { ...before, [given.slice(0, split)]: value };
 }

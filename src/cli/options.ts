@@ -53,6 +53,15 @@ export function dimension(given: string, before: Record<string, number> = {}): R
   return { ...before, [given.slice(0, split)]: wholeNumber(1)(given.slice(split + 1)) };
 }
 
+/** NAME=NUMBER, collected. */
+export function assignment(given: string, before: Record<string, number> = {}): Record<string, number> {
+  const split = given.lastIndexOf("=");
+  const value = Number(given.slice(split + 1));
+  if (split < 1 || given.slice(split + 1).trim() === "" || !Number.isFinite(value))
+    throw new InvalidArgumentError("Expected NAME=NUMBER, for example attention_mask=1.");
+  return { ...before, [given.slice(0, split)]: value };
+}
+
 export function pattern(given: string): RegExp {
   try {
     return new RegExp(given);

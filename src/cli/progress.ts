@@ -4,11 +4,13 @@ import type { TrainEvent, TrainResult } from "../train/events.ts";
 /**
  * Shows a training run on stderr: a bar with the time left on a terminal, lines elsewhere.
  *
+ * @param isImported says how the model's inputs, outputs and tensors were understood
  * @returns the result, or undefined when the run was interrupted
  */
 export async function reportProgress(
   events: AsyncGenerator<TrainEvent, void>,
   folder: string,
+  isImported = false,
 ): Promise<TrainResult | undefined> {
   const isTerminal = process.stderr.isTTY === true;
   const bar = new SingleBar({
@@ -26,6 +28,7 @@ export async function reportProgress(
       switch (event.kind) {
         case "start":
           console.error(describeStart(event, folder));
+          if (isImported) console.error(describeImport(event));
           if (isTerminal) bar.start(event.steps, event.step, { loss: "–", quality });
           break;
         case "step":
@@ -62,6 +65,16 @@ function describeStart(event: TrainEvent & { kind: "start" }, folder: string): s
   return (
     `${event.model}: ${event.parameters.toLocaleString("en")} parameters, ${estimate}, learning rate ` +
     `${event.learningRate.toPrecision(3)}, ${event.steps} steps of ${event.batch} examples${resumed} → ${folder}`
+  );
+}
+
+/** What was guessed or chosen of an imported model. */
+function describeImport({ input, output, trained }: TrainEvent & { kind: "start" }): string {
+  const shown = trained.slice(0, 6).join(", ");
+  const rest = trained.length > 6 ? `, … ${trained.length - 6} more` : "";
+  return (
+    `examples feed '${input}' (--input), the loss reads '${output}' (--output), trained are ${trained.length} tensors ` +
+    `(--trainable, --freeze): ${shown}${rest}`
   );
 }
 

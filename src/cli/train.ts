@@ -97,10 +97,11 @@ Examples:
 
 /** Trains as the flags say, with progress on stderr. */
 export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
-  const loaded = flags.model.endsWith(".onnx") ? loadModel(flags.model) : undefined;
+  const isFile = flags.model.endsWith(".onnx");
+  if (isFile) refuseShapeFlags(flags, "an ONNX file", []);
+  const loaded = isFile ? loadModel(flags.model) : undefined;
   const dataset = await openDataset(flags, loaded && knownData(loaded));
   const runtime = nodeRuntime({ threads: flags.threads });
-  if (loaded) refuseShapeFlags(flags, "an ONNX file", []);
   const model = loaded ? rememberData(loaded, namesOf(dataset)) : buildModel(flags, dataset);
   return interruptible(async (signal) => {
     const events = train({
@@ -123,7 +124,7 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
       checkpointSeconds: flags.checkpointSeconds,
       qualityDraws: flags.gradient === "exact" ? 0 : 4,
     });
-    const result = await reportProgress(events, flags.out);
+    const result = await reportProgress(events, flags.out, isFile);
     return result && { ...result, model: join(flags.out, "model.onnx") };
   });
 }

@@ -8,7 +8,7 @@ describe("architecture texts", () => {
   it("are read block by block, with PyTorch's defaults", () => {
     expect(kinds("Conv64,3-ReLU--F-FC1024-ReLU--FC10")).toEqual([
       [
-        { op: "convolution", channels: 64, window: { kernel: 3, stride: 1, padding: 0 } },
+        { op: "convolution", channels: 64, windows: { kernel: 3, stride: 1, padding: 0 } },
         { op: "activation", name: "relu" },
       ],
       [{ op: "flatten" }, { op: "linear", width: 1024 }, { op: "activation", name: "relu" }],
@@ -16,9 +16,9 @@ describe("architecture texts", () => {
     ]);
     expect(kinds("conv8,5,2,1-maxpool3,2,1-AVGPOOL2-leakyReLU--f-fc")).toEqual([
       [
-        { op: "convolution", channels: 8, window: { kernel: 5, stride: 2, padding: 1 } },
-        { op: "pool", mode: "max", window: { kernel: 3, stride: 2, padding: 1 } },
-        { op: "pool", mode: "average", window: { kernel: 2, stride: 2, padding: 0 } },
+        { op: "convolution", channels: 8, windows: { kernel: 5, stride: 2, padding: 1 } },
+        { op: "pool", mode: "max", windows: { kernel: 3, stride: 2, padding: 1 } },
+        { op: "pool", mode: "average", windows: { kernel: 2, stride: 2, padding: 0 } },
         { op: "activation", name: "leaky-relu" },
       ],
       [{ op: "flatten" }, { op: "linear" }],

@@ -1,5 +1,5 @@
 import type { ActivationName } from "./activations.ts";
-import type { PoolMode, Window } from "./layers.ts";
+import type { PoolMode, Windows } from "./layers.ts";
 
 /** One operation of an architecture text, and where it stands there. */
 export interface Operation {
@@ -10,8 +10,8 @@ export interface Operation {
 }
 
 type Kind =
-  | { readonly op: "convolution"; readonly channels: number; readonly window: Required<Window> }
-  | { readonly op: "pool"; readonly mode: PoolMode; readonly window: Required<Window> }
+  | { readonly op: "convolution"; readonly channels: number; readonly windows: Required<Windows> }
+  | { readonly op: "pool"; readonly mode: PoolMode; readonly windows: Required<Windows> }
   | { readonly op: "activation"; readonly name: ActivationName }
   | { readonly op: "flatten" }
   /** Without a width: as many outputs as the data has classes. */
@@ -74,19 +74,19 @@ function parseKind(architecture: string, part: Pick<Operation, "text" | "start">
   const isWhole = numbers.every((number) => /^\d{1,9}$/.test(number));
   const [first, second, third, fourth] = numbers.map(Number);
   if (word === "conv") {
-    const window = windowOf(second, third, fourth, 1);
-    if (isWhole && numbers.length <= 4 && isPositive(first) && window)
-      return { op: "convolution", channels: first, window };
+    const windows = windowsOf(second, third, fourth, 1);
+    if (isWhole && numbers.length <= 4 && isPositive(first) && windows)
+      return { op: "convolution", channels: first, windows };
     throw fail(
       "a convolution is written Conv<channels>,<kernel>[,<stride>[,<padding>]] with whole numbers, all but the padding " +
         "from 1; for example Conv64,3.",
     );
   }
   if (word === "maxpool" || word === "avgpool") {
-    const window = windowOf(first, second, third, first);
+    const windows = windowsOf(first, second, third, first);
     // Otherwise some windows of a pool could lie in the padding alone.
-    if (isWhole && numbers.length <= 3 && window && 2 * window.padding <= window.kernel)
-      return { op: "pool", mode: word === "maxpool" ? "max" : "average", window };
+    if (isWhole && numbers.length <= 3 && windows && 2 * windows.padding <= windows.kernel)
+      return { op: "pool", mode: word === "maxpool" ? "max" : "average", windows };
     throw fail(
       "a pool is written MaxPool<kernel>[,<stride>[,<padding>]] or AvgPool likewise, with whole numbers, kernel and stride " +
         "from 1 and a padding of at most half the kernel; for example MaxPool2. The stride is the kernel if not given.",
@@ -103,14 +103,14 @@ function parseKind(architecture: string, part: Pick<Operation, "text" | "start">
   throw fail(`there is no such operation. ${allowed}`);
 }
 
-function windowOf(
+function windowsOf(
   kernel: number | undefined,
   stride: number | undefined,
   padding: number | undefined,
   defaultStride: number | undefined,
-): Required<Window> | undefined {
-  const window = { kernel: kernel ?? 0, stride: stride ?? defaultStride ?? 1, padding: padding ?? 0 };
-  return window.kernel >= 1 && window.stride >= 1 ? window : undefined;
+): Required<Windows> | undefined {
+  const windows = { kernel: kernel ?? 0, stride: stride ?? defaultStride ?? 1, padding: padding ?? 0 };
+  return windows.kernel >= 1 && windows.stride >= 1 ? windows : undefined;
 }
 
 function isPositive(value: number | undefined): value is number {

@@ -1,7 +1,7 @@
 import type { Graph, Value } from "../onnx/graph.ts";
 import { activations } from "./activations.ts";
 import { architectureError, type Operation, parseArchitecture } from "./architecture.ts";
-import { convolution, linear, pool, type Window } from "./layers.ts";
+import { convolution, linear, pool, type Windows } from "./layers.ts";
 import {
   finishNetwork,
   imageShape,
@@ -79,17 +79,17 @@ function append(network: Network, x: Value, operation: Operation, name: string, 
     default:
       if (shape.length !== 3)
         throw fail("convolutions and pools read images, and this one comes after an F; put F behind it.");
-      if (!fits(kind.window, shape))
+      if (!fits(kind.windows, shape))
         throw fail(
-          `its window of ${kind.window.kernel} pixels is larger than the image of ${shape.slice(1).join("×")} that comes ` +
+          `its window of ${kind.windows.kernel} pixels is larger than the image of ${shape.slice(1).join("×")} that comes ` +
             "here; use a smaller kernel, more padding, or smaller strides before it.",
         );
       return kind.op === "pool"
-        ? pool(network, x, kind.mode, kind.window)
-        : convolution(network, x, name, kind.channels, kind.window);
+        ? pool(network, x, kind.mode, kind.windows)
+        : convolution(network, x, name, kind.channels, kind.windows);
   }
 }
 
-function fits({ kernel, padding = 0 }: Window, [, ...sides]: readonly number[]): boolean {
+function fits({ kernel, padding = 0 }: Windows, [, ...sides]: readonly number[]): boolean {
   return sides.every((side) => kernel <= side + 2 * padding);
 }

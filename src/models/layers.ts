@@ -37,7 +37,7 @@ export function affine({ g }: Network, x: Value, weight: Value, bias: Value): Va
 }
 
 /** A square window that moves over both image axes. */
-export interface Window {
+export interface Windows {
   readonly kernel: number;
   /** Default 1. */
   readonly stride?: number;
@@ -54,10 +54,10 @@ export function convolution(
   x: Value,
   name: string,
   channels: number,
-  window: Window,
+  windows: Windows,
   initial: { readonly weight?: Fill; readonly bias?: Fill | false } = {},
 ): Value {
-  const { kernel } = window;
+  const { kernel } = windows;
   const before = x.shape[1] as number;
   const key = network.layerKey();
   const fill = scaledUniform(before * kernel * kernel);
@@ -67,12 +67,12 @@ export function convolution(
     initial.bias === false
       ? undefined
       : network.parameter(`${name}.bias`, [channels], initial.bias ?? fill, fold(key, 1));
-  return network.g.conv(x, weight, bias, windowAttributes(window));
+  return network.g.conv(x, weight, bias, windowsAttributes(windows));
 }
 
 /** The largest or the mean of each window; zeros in the padding count for the mean, as in PyTorch. */
-export function pool({ g }: Network, x: Value, mode: PoolMode, window: Window): Value {
-  const attributes = windowAttributes(window);
+export function pool({ g }: Network, x: Value, mode: PoolMode, windows: Windows): Value {
+  const attributes = windowsAttributes(windows);
   return mode === "max"
     ? g.maxPool(x, attributes)
     : g.averagePool(x, { ...attributes, count_include_pad: 1 });
@@ -80,7 +80,7 @@ export function pool({ g }: Network, x: Value, mode: PoolMode, window: Window): 
 
 export type PoolMode = "max" | "average";
 
-function windowAttributes({ kernel, stride = 1, padding = 0 }: Window) {
+function windowsAttributes({ kernel, stride = 1, padding = 0 }: Windows) {
   return {
     kernel_shape: [kernel, kernel],
     strides: [stride, stride],

@@ -45,13 +45,18 @@ export function lenet5(options: Lenet5Options): Graph {
   const network = startNetwork("lenet5", options);
   const { g } = network;
   const activate = activations[activation];
-  const window = { kernel: 2, stride: 2 };
+  const windows = { kernel: 2, stride: 2 };
   let x = g.block("conv1", () => {
     const y = convolution(network, normalizedInput(network), "conv1", channels[0], { kernel: 5, padding });
-    return pool(network, activate(g, y), pooling, window);
+    return pool(network, activate(g, y), pooling, windows);
   });
   x = g.block("conv2", () =>
-    pool(network, activate(g, convolution(network, x, "conv2", channels[1], { kernel: 5 })), pooling, window),
+    pool(
+      network,
+      activate(g, convolution(network, x, "conv2", channels[1], { kernel: 5 })),
+      pooling,
+      windows,
+    ),
   );
   x = g.block("fc1", () => activate(g, linear(network, g.flatten(x), "fc1", hidden[0])));
   x = g.block("fc2", () => activate(g, linear(network, x, "fc2", hidden[1])));

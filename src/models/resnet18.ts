@@ -1,6 +1,6 @@
 import type { Graph, Value } from "../onnx/graph.ts";
 import { heNormal } from "./initial.ts";
-import { batchNorm, convolution, groupNorm, linear, pool, type Window } from "./layers.ts";
+import { batchNorm, convolution, groupNorm, linear, pool, type Windows } from "./layers.ts";
 import {
   checkSizes,
   finishNetwork,
@@ -41,9 +41,9 @@ export function resnet18(options: Resnet18Options): Graph {
   const network = startNetwork(`resnet18-${norm}`, options);
   const { g } = network;
   const layers: Layers = {
-    convolution: (x, name, channels, window) => {
-      const weight = heNormal(channels * window.kernel * window.kernel);
-      return convolution(network, x, name, channels, window, { weight, bias: false });
+    convolution: (x, name, channels, windows) => {
+      const weight = heNormal(channels * windows.kernel * windows.kernel);
+      return convolution(network, x, name, channels, windows, { weight, bias: false });
     },
     norm: (x, name) =>
       norm === "batch"
@@ -71,7 +71,7 @@ export function resnet18(options: Resnet18Options): Graph {
 }
 
 interface Layers {
-  convolution(x: Value, name: string, channels: number, window: Window): Value;
+  convolution(x: Value, name: string, channels: number, windows: Windows): Value;
   norm(x: Value, name: string): Value;
 }
 

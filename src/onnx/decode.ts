@@ -11,6 +11,7 @@ import {
 } from "onnx-buf";
 import { type Attribute, describeNode, formatShape, type Node } from "./graph.ts";
 import {
+  bytesOf,
   bytesPerElement,
   type DType,
   dataFromBytes,
@@ -70,8 +71,12 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Mod
   }
   const opset = opsetOf(proto, source);
   const initializers = new Map<string, Tensor>();
-  for (const initializer of graph.initializer)
-    initializers.set(initializer.name, decodeTensor(initializer, source, options.external));
+  for (const initializer of graph.initializer) {
+    const tensor = decodeTensor(initializer, source, options.external);
+    initializers.set(initializer.name, tensor);
+    // Message and model share the numbers, so that the file's bytes need not stay in memory beside them.
+    if (initializer.rawData.length > 0) initializer.rawData = bytesOf(tensor.data);
+  }
   if (graph.sparseInitializer.length > 0) {
     throw new Error(
       `${source} has sparse initializers ('${graph.sparseInitializer[0]?.values?.name ?? "?"}'), which are not ` +

@@ -8,7 +8,7 @@ import {
   type Op,
   stringAttribute,
 } from "./op.ts";
-import { cast, gatherElements, only, repeatIndices, transpose, zerosLike } from "./rules.ts";
+import { cast, gatherElements, only, repeatIndices, reshape, transpose, zerosLike } from "./rules.ts";
 import { axisOf, normalizeAxis, required, requiredConstant } from "./shapes.ts";
 
 /** d gather(x, i) = gather(dx, i) along an axis, element by element */
@@ -55,6 +55,10 @@ export const ScatterElements: Op = {
 export const ScatterND: Op = {
   shape: likeData,
   defaults: { reduction: string("none") },
+  lower: (g, node) =>
+    stringAttribute(node.node, "reduction", "none") === "add"
+      ? [addSlices(g, required(node, 0), required(node, 1), required(node, 2))]
+      : undefined,
   jvp: (g, node, [data, , updates]) => {
     const tangent = (given: Value | undefined, index: number, k: number) => {
       const { dtype, shape } = required(node, index);
@@ -63,11 +67,11 @@ export const ScatterND: Op = {
     };
     const k = (data ?? updates)?.shape[0] as number;
     // Indices address leading axes, so the tangents' axis moves to the end and back.
-    const scattered = g.emit(
-      "ScatterND",
-      [tangent(data, 0, k), node.inputs[1], tangent(updates, 2, k)],
-      reductionOf(node) === "add" ? { reduction: "add" } : {},
-    );
+    const [into, added] = [tangent(data, 0, k), tangent(updates, 2, k)];
+    const scattered =
+      reductionOf(node) === "add"
+        ? addSlices(g, into, required(node, 1), added)
+        : g.emit("ScatterND", [into, node.inputs[1], added]);
     const rank = scattered.shape.length;
     return [transpose(g, scattered, [rank - 1, ...Array.from({ length: rank - 1 }, (_, axis) => axis)])];
   },
@@ -126,11 +130,38 @@ export const GatherND: Op = {
   },
   transpose: (g, node, cotangents) => {
     const indices = withBatchPlaces(g, required(node, 1), intAttribute(node.node, "batch_dims", 0));
-    return g.emit("ScatterND", [zerosLike(g, required(node, 0)), indices, only(cotangents)], {
-      reduction: "add",
-    });
+    return addSlices(g, zerosLike(g, required(node, 0)), indices, only(cotangents));
   },
 };
+
+/**
+ * Data with updates added to the slices that indices [..., depth] address on its first axes. ONNX Runtime's ScatterND
+ * with reduction "add" loses updates that meet at one place when it runs on several threads; ScatterElements does not.
+ */
+function addSlices(g: Emitter, data: Value, indices: Value, updates: Value): Value {
+  const depth = indices.shape.at(-1) ?? 0;
+  const sizes = data.shape.slice(0, depth);
+  const count = elementCount(indices.shape.slice(0, -1));
+  const inner = elementCount(data.shape.slice(depth));
+  const strides = sizes.map((_, axis) => elementCount(sizes.slice(axis + 1)));
+  const rows = reshape(g, indices, [count, depth]);
+  const fromStart = g.emit("Where", [
+    g.emit("Less", [rows, g.scalar("int64", 0)]),
+    g.emit("Add", [rows, sizes]),
+    rows,
+  ]);
+  const flat = g.emit("ReduceSum", [g.emit("Mul", [fromStart, strides]), [1]], { keepdims: 1 });
+  const sum = g.emit(
+    "ScatterElements",
+    [
+      reshape(g, data, [elementCount(sizes), inner]),
+      g.emit("Expand", [flat, [count, inner]]),
+      reshape(g, updates, [count, inner]),
+    ],
+    { axis: 0, reduction: "add" },
+  );
+  return reshape(g, sum, data.shape);
+}
 
 /** Indices that say their own place on the batch axes too, because ScatterND has no batch axes. */
 function withBatchPlaces(g: Emitter, indices: Value, batch: number): Value {

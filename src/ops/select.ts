@@ -163,15 +163,15 @@ function scatterAdd(
   const before = cotangent.shape.slice(0, axis);
   const after = cotangent.shape.slice(axis + rank);
   const count = elementCount(indices.shape);
-  const flat = reshape(g, cotangent, [elementCount(before), count, elementCount(after)]);
-  const updates = transpose(g, flat, [1, 0, 2]);
-  const data = zerosLike(g, {
-    dtype: cotangent.dtype,
-    shape: [size, elementCount(before), elementCount(after)],
+  const flat = [elementCount(before), count, elementCount(after)];
+  const places = g.emit("Expand", [reshape(g, indices, [1, count, 1]), flat]);
+  const data = zerosLike(g, { dtype: cotangent.dtype, shape: flat.with(1, size) });
+  // Not ScatterND: with several threads it loses updates that meet at one place.
+  const sum = g.emit("ScatterElements", [data, places, reshape(g, cotangent, flat)], {
+    axis: 1,
+    reduction: "add",
   });
-  const wide = indices.dtype === "int64" ? indices : g.emit("Cast", [indices], { to: 7 });
-  const sum = g.emit("ScatterND", [data, reshape(g, wide, [count, 1]), updates], { reduction: "add" });
-  return reshape(g, transpose(g, sum, [1, 0, 2]), [...before, size, ...after]);
+  return reshape(g, sum, [...before, size, ...after]);
 }
 
 /** d compress(x, c) = compress(dx, c), for a constant c */

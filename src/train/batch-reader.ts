@@ -1,9 +1,10 @@
 import type { Augmentation } from "../data/augment.ts";
 import { epochOrder, readBatch, splitValidation } from "../data/batches.ts";
-import { type Examples, exampleSize } from "../data/dataset.ts";
+import type { Examples } from "../data/dataset.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
-import { inputShape, labelsFor } from "./evaluate-model.ts";
+import { labelsFor } from "./evaluate-model.ts";
+import { batchInputs, exampleInput, type InputChoice } from "./model-inputs.ts";
 import type { Objective } from "./objective.ts";
 
 /** The batches of a run, in an order that follows from its keys alone. */
@@ -19,7 +20,7 @@ export interface BatchReader {
   readFirst(): void;
 }
 
-export interface BatchReaderOptions {
+export interface BatchReaderOptions extends InputChoice {
   readonly examples: Examples;
   /** Examples set aside for validation. Default 5,000, at most a tenth. */
   readonly validation?: number;
@@ -43,11 +44,8 @@ export function createBatchReader(objective: Objective, options: BatchReaderOpti
         `than one batch of ${batch}; use a smaller batch, a smaller validation part, or more data.`,
     );
   }
-  const inputs = {
-    dtype: "float32",
-    shape: [batch, ...inputShape(objective.model, examples)],
-    data: new Float32Array(batch * exampleSize(examples)),
-  } as const;
+  const input = exampleInput(objective.model, examples, options);
+  const inputs = batchInputs(objective.model, input, batch, options.fill);
   const labels = labelsFor(examples, batch);
   let order: { readonly epoch: number; readonly indices: Uint32Array } | undefined;
   return {
@@ -56,7 +54,7 @@ export function createBatchReader(objective: Objective, options: BatchReaderOpti
     feeds: {
       ...objective.parameters,
       ...objective.statistics,
-      [objective.model.inputs[0]?.name ?? ""]: inputs,
+      ...inputs.tensors,
       [objective.target]: labels,
     },
     read(step) {
@@ -64,8 +62,12 @@ export function createBatchReader(objective: Objective, options: BatchReaderOpti
       if (order?.epoch !== epoch) order = { epoch, indices: epochOrder(split.train, orderKey, epoch) };
       const start = (step % stepsPerEpoch) * batch;
       const changes = augment && { steps: augment, key: fold(augmentationKey, epoch) };
-      readBatch(examples, order.indices, start, batch, inputs.data, labels.data, changes);
+      readBatch(examples, order.indices, start, batch, inputs.values, labels.data, changes);
+      inputs.written();
     },
-    readFirst: () => readBatch(examples, split.train, 0, batch, inputs.data, labels.data),
+    readFirst() {
+      readBatch(examples, split.train, 0, batch, inputs.values, labels.data);
+      inputs.written();
+    },
   };
 }

@@ -80,7 +80,7 @@ interface Change {
 }
 
 /** Bytes of the values that are looked at in one run: all at once could be more than training itself needs. */
-const observedBytes = 64 * 2 ** 20;
+const observedBytes = 8 * 2 ** 20;
 
 async function observeChanges(
   objective: Differentiable,

@@ -1,13 +1,13 @@
 import { readBatch } from "../data/batches.ts";
-import { type Examples, exampleSize } from "../data/dataset.ts";
+import type { Examples } from "../data/dataset.ts";
 import { attachLoss, type Loss } from "../losses/loss.ts";
-import { hasOpenBatch } from "../onnx/bind.ts";
-import type { Model, ModelValue } from "../onnx/decode.ts";
+import type { Model } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
-import { elementCount, type Tensor } from "../onnx/tensor.ts";
+import type { Tensor } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Runtime, Session } from "../runtime/runtime.ts";
+import { batchInputs, exampleInput, type InputChoice } from "./model-inputs.ts";
 
 export interface Evaluation {
   /** Mean of ℓ_b over all examples. */
@@ -16,7 +16,7 @@ export interface Evaluation {
   readonly accuracy: number | undefined;
 }
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends InputChoice {
   readonly model: Model;
   /** Replace the file's own values. */
   readonly parameters: Readonly<Record<string, Tensor>>;
@@ -38,15 +38,10 @@ const openBatchSize = 500;
 export async function evaluateModel(options: EvaluateOptions): Promise<Evaluation> {
   const { model, examples, runtime } = options;
   const indices = options.indices ?? Uint32Array.from({ length: examples.count }, (_, index) => index);
-  const input = exampleInput(model);
-  const batch = hasOpenBatch(model)
-    ? Math.min(openBatchSize, indices.length)
-    : (input.dimensions[0] as number);
-  const inputs = {
-    dtype: "float32",
-    shape: [batch, ...inputShape(model, examples)],
-    data: new Float32Array(batch * exampleSize(examples)),
-  } as const;
+  const input = exampleInput(model, examples, options);
+  const fixed = model.inputs.find(({ name }) => name === input.name)?.dimensions[0];
+  const batch = typeof fixed === "number" ? fixed : Math.min(openBatchSize, indices.length);
+  const inputs = batchInputs(model, input, batch, options.fill);
   const session = await runtime.createSession(
     encodeModel(model, new Map(Object.entries(options.parameters))),
   );
@@ -61,8 +56,9 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
         (_, place) => indices[start + (place < count ? place : 0)] as number,
       );
       const labels = labelsFor(examples, batch);
-      readBatch(examples, chosen, 0, batch, inputs.data, labels.data);
-      const result = await session.run({ [input.name]: inputs }, [options.output]);
+      readBatch(examples, chosen, 0, batch, inputs.values, labels.data);
+      inputs.written();
+      const result = await session.run(inputs.tensors, [options.output]);
       const prediction = result[options.output] as Tensor;
       lossSession ??= await compileGraph(runtime, lossGraph(options.loss, prediction));
       const { losses } = await lossSession.run({ prediction, labels, target: labels });
@@ -93,36 +89,6 @@ export function labelsFor(
   }
   const size = examples.labels.length / examples.count;
   return { dtype: "float32", shape: [batch, size], data: new Float32Array(batch * size) };
-}
-
-/** The one float32 input that examples feed. */
-function exampleInput(model: Model): ModelValue {
-  const [input] = model.inputs;
-  if (input && model.inputs.length === 1 && input.dtype === "float32") return input;
-  const list = model.inputs.map(({ name, dtype }) => `'${name}' ${dtype}`).join(", ") || "none";
-  throw new Error(
-    `${model.source} has the inputs ${list}; expected a single float32 input, which is what examples feed.`,
-  );
-}
-
-/** The shape in which the model takes one example; its elements must be as many as the data's. */
-export function inputShape(model: Model, examples: Examples): number[] {
-  const input = exampleInput(model);
-  const dimensions = input.dimensions.slice(1);
-  const shape = dimensions.map((size, axis) =>
-    typeof size === "number" ? size : (examples.shape[axis] ?? 1),
-  );
-  // Vectors and images without or with axes of size 1 stand for each other; other axes must agree one by one, because
-  // [32, 32, 3] in place of [3, 32, 32] would train on scrambled pixels.
-  const [taken, given] = [shape, examples.shape].map((sizes) => sizes.filter((size) => size !== 1));
-  const isFlat = (taken?.length ?? 0) <= 1 || (given?.length ?? 0) <= 1;
-  if (elementCount(shape) !== exampleSize(examples) || !(isFlat || taken?.join() === given?.join())) {
-    throw new Error(
-      `${model.source}: input '${input.name}' takes examples of shape [${shape.join(", ")}], and the data's have ` +
-        `the shape [${examples.shape.join(", ")}]; use data of that shape, or another model.`,
-    );
-  }
-  return shape;
 }
 
 function lossGraph(loss: Loss, prediction: Tensor) {

@@ -27,6 +27,10 @@ export type TrainEvent =
   | {
       readonly kind: "start";
       readonly model: string;
+      /** The input that examples feed, the output that the loss reads, and the tensors that are trained. */
+      readonly input: string;
+      readonly output: string;
+      readonly trained: readonly string[];
       readonly parameters: number;
       /** Dimension of the space that tangents live in. */
       readonly dimension: number;

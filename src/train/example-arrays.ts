@@ -13,16 +13,17 @@ export interface ExampleArrays {
 /** The examples that the options give, in either way. */
 export function examplesFor(
   model: Model,
-  options: ExampleArrays & { readonly examples?: Examples },
+  options: ExampleArrays & { readonly examples?: Examples; readonly input?: string },
 ): Examples {
   const { examples, inputs, labels } = options;
   if (examples) return examples;
   if (!inputs || !labels)
     throw new Error("train needs `examples`, or `inputs` and `labels`; received neither.");
-  const dimensions = model.inputs[0]?.dimensions.slice(1) ?? [];
+  const input = model.inputs.find(({ name }) => name === options.input) ?? model.inputs[0];
+  const dimensions = input?.dimensions.slice(1) ?? [];
   if (dimensions.some((size) => typeof size !== "number")) {
     throw new Error(
-      `${model.source}: the shape of one example is open in '${model.inputs[0]?.name}'; pass \`examples\`, which have a shape.`,
+      `${model.source}: the shape of one example is open in '${input?.name}'; pass \`examples\`, which have a shape.`,
     );
   }
   const shape = dimensions as number[];

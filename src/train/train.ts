@@ -17,6 +17,7 @@ import type { TrainEvent, TrainResult } from "./events.ts";
 import { exactGradient } from "./exact.ts";
 import { examplesFor } from "./example-arrays.ts";
 import { encodeLine, type MetricsLine } from "./metrics.ts";
+import { exampleInput } from "./model-inputs.ts";
 import { compileObjective, modelFrom, type Objective } from "./objective.ts";
 import type { RunOptions, TrainOptions } from "./options.ts";
 import { arraysOf, copyTensors, countParameters, setParameters } from "./parameters.ts";
@@ -103,6 +104,8 @@ class TrainingRun {
       examples,
       validation,
       augment: options.augment,
+      input: options.input,
+      fill: options.fill,
       splitKey: fold(root, streams.split),
       orderKey: fold(root, streams.order),
       augmentationKey: fold(root, streams.augmentation),
@@ -126,6 +129,7 @@ class TrainingRun {
       trainable,
       frozen,
       batchNorm,
+      dimensions: exampleInput(model, options.examples, options).dimensions,
     });
     checkTargets(objective, options.examples, "the training data");
     if (options.test) checkTargets(objective, options.test, "the test data");
@@ -151,6 +155,9 @@ class TrainingRun {
     yield {
       kind: "start",
       model: objective.model.name,
+      input: exampleInput(objective.model, options.examples, options).name,
+      output: objective.output,
+      trained: Object.keys(objective.parameters),
       parameters: countParameters(objective.parameters),
       dimension: this.#estimator.dimension,
       tangents: options.gradient === "exact" ? 0 : (options.tangents ?? 16),
@@ -324,10 +331,14 @@ class TrainingRun {
   async #evaluate(examples: Examples, indices?: Uint32Array): Promise<Evaluation | undefined> {
     if (indices?.length === 0) return undefined;
     const { model, output, runtime } = this.#objective;
+    const { merge, input, fill } = this.#options;
+    // What is measured is what is saved.
     return evaluateModel({
-      model,
-      parameters: this.#stored,
+      model: merge?.into ?? model,
+      parameters: merge ? Object.fromEntries(merge.values(this.#stored)) : this.#stored,
       examples,
+      input,
+      fill,
       indices,
       loss: this.#loss,
       output,

@@ -1,0 +1,145 @@
+import { type Examples, exampleSize } from "../data/dataset.ts";
+import { bindInputs } from "../onnx/bind.ts";
+import type { Model, ModelValue } from "../onnx/decode.ts";
+import { elementCount, isFloat, type Tensor, tensorOf, zeros } from "../onnx/tensor.ts";
+import type { Tensors } from "../runtime/runtime.ts";
+
+/** Which of a model's inputs get what. */
+export interface InputChoice {
+  /** The input that examples feed. Default: the only one that is not filled, or the first float one of them. */
+  readonly input?: string;
+  /** Numbers that fill the other inputs, by name. */
+  readonly fill?: Readonly<Record<string, number>>;
+}
+
+/** How examples reach a model. */
+export interface ExampleInput {
+  readonly name: string;
+  /** float32, or an integer type: tokens, categories. */
+  readonly dtype: ModelValue["dtype"];
+  /** One example, as the model takes it. */
+  readonly shape: readonly number[];
+  /** Sizes of the model's symbolic dimensions that follow from the data, by name. */
+  readonly dimensions: Readonly<Record<string, number>>;
+}
+
+/**
+ * Finds the input that examples feed, and the sizes that the data give to its open dimensions.
+ *
+ * @throws when no input or several fit, another input is left without numbers, or the data's shape does not fit
+ */
+export function exampleInput(model: Model, examples: Examples, choice: InputChoice = {}): ExampleInput {
+  const input = chooseInput(model, choice);
+  const shape = takenShape(model, input, examples);
+  const dimensions: Record<string, number> = {};
+  input.dimensions.slice(1).forEach((size, axis) => {
+    if (typeof size === "string") dimensions[size] = shape[axis] as number;
+  });
+  return { name: input.name, dtype: input.dtype, shape, dimensions };
+}
+
+function chooseInput(model: Model, { input: name, fill = {} }: InputChoice): ModelValue {
+  const list = model.inputs.map((input) => `'${input.name}' ${input.dtype}`).join(", ") || "none";
+  const stray = [name, ...Object.keys(fill)].find(
+    (wanted) => wanted !== undefined && !model.inputs.some((input) => input.name === wanted),
+  );
+  if (stray !== undefined) {
+    throw new Error(
+      `${model.source} has no input '${stray}'; it has the inputs ${list}. Correct --input or --fill.`,
+    );
+  }
+  const open = model.inputs.filter((input) => !(input.name in fill));
+  const chosen =
+    name === undefined
+      ? (open.find(({ dtype }) => dtype === "float32") ?? open[0])
+      : open.find((input) => input.name === name);
+  if (!chosen || !fedTypes.has(chosen.dtype)) {
+    throw new Error(
+      `${model.source} has the inputs ${list}; expected one of float32, int32 or int64 that examples feed` +
+        `${name === undefined ? "" : `, and '${name}' is not`}. Choose it with --input NAME.`,
+    );
+  }
+  const others = open.filter((input) => input !== chosen).map((input) => `'${input.name}'`);
+  if (others.length > 0) {
+    throw new Error(
+      `${model.source} has the inputs ${list}; examples feed '${chosen.name}', and nothing feeds ${others.join(", ")}. ` +
+        "Fill each with a number (--fill NAME=1), or choose another input (--input NAME).",
+    );
+  }
+  return chosen;
+}
+
+const fedTypes = new Set<string>(["float32", "int32", "int64"]);
+
+/** The shape in which the model takes one example; its elements must be as many as the data's. */
+function takenShape(model: Model, input: ModelValue, examples: Examples): number[] {
+  const dimensions = input.dimensions.slice(1);
+  const shape = dimensions.map((size, axis) =>
+    typeof size === "number" ? size : (examples.shape[axis] ?? 1),
+  );
+  // Vectors and images without or with axes of size 1 stand for each other; other axes must agree one by one, because
+  // [32, 32, 3] in place of [3, 32, 32] would train on scrambled pixels.
+  const [taken, given] = [shape, examples.shape].map((sizes) => sizes.filter((size) => size !== 1));
+  const isFlat = (taken?.length ?? 0) <= 1 || (given?.length ?? 0) <= 1;
+  if (elementCount(shape) !== exampleSize(examples) || !(isFlat || taken?.join() === given?.join())) {
+    throw new Error(
+      `${model.source}: input '${input.name}' takes examples of shape [${shape.join(", ")}], and the data's have ` +
+        `the shape [${examples.shape.join(", ")}]; use data of that shape, or another model.`,
+    );
+  }
+  return shape;
+}
+
+/** A batch of a model's inputs: examples are written into `values`, then `tensors` is what a session takes. */
+export interface BatchInputs {
+  /** [batch, ...shape of one example] */
+  readonly values: Float32Array;
+  readonly tensors: Tensors;
+  /** Call after writing `values`. @throws when an integer input got a fraction */
+  written(): void;
+}
+
+/** Room for a batch. */
+export function batchInputs(
+  model: Model,
+  input: ExampleInput,
+  batch: number,
+  fill: InputChoice["fill"] = {},
+): BatchInputs {
+  const shape = [batch, ...input.shape];
+  const values = new Float32Array(elementCount(shape));
+  const fed: Tensor =
+    input.dtype === "float32" ? { dtype: "float32", shape, data: values } : zeros(input.dtype, shape);
+  const bound = bindInputs(model, { batch, dimensions: input.dimensions });
+  const filled = bound
+    .filter(({ name }) => name !== input.name)
+    .map(({ name, dtype, shape: size }) => {
+      const number = isFloat(dtype) ? (fill[name] ?? 0) : Math.trunc(fill[name] ?? 0);
+      return [
+        name,
+        tensorOf(
+          dtype,
+          Array.from({ length: elementCount(size) }, () => number),
+          size,
+        ),
+      ] as const;
+    });
+  return {
+    values,
+    tensors: { [input.name]: fed, ...Object.fromEntries(filled) },
+    written() {
+      if (fed.data === values) return;
+      for (let place = 0; place < values.length; place++) {
+        const value = values[place] as number;
+        if (!Number.isInteger(value)) {
+          throw new Error(
+            `${model.source}: input '${input.name}' takes whole numbers (${input.dtype}), and the data have ${value}; pass ` +
+              "token or category numbers, not scaled ones.",
+          );
+        }
+        if (fed.data instanceof BigInt64Array) fed.data[place] = BigInt(value);
+        else fed.data[place] = value;
+      }
+    },
+  };
+}
