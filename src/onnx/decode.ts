@@ -39,6 +39,8 @@ export interface Model {
   readonly outputs: readonly ModelValue[];
   readonly nodes: readonly Node[];
   readonly initializers: ReadonlyMap<string, Tensor>;
+  /** Initializers that the file declares to be no parameters, as PyTorch's exporter does for a module's buffers. */
+  readonly buffers: ReadonlySet<string>;
 }
 
 export interface DecodeOptions {
@@ -97,7 +99,13 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Mod
       if (!isInput) throw new Error(`${source}: nothing computes the graph output '${output.name}'.`);
     }
   }
-  return { source, proto, name: graph.name, opset, inputs, outputs, nodes, initializers };
+  const buffers = new Set(graph.valueInfo.filter(isBuffer).map((info) => info.name));
+  return { source, proto, name: graph.name, opset, inputs, outputs, nodes, initializers, buffers };
+}
+
+function isBuffer({ metadataProps }: ValueInfoProto): boolean {
+  const kind = "pkg.torch.export.graph_signature.InputSpec.kind";
+  return metadataProps.some(({ key, value }) => key === kind && value !== "PARAMETER");
 }
 
 function parseProto(bytes: Uint8Array, source: string): ModelProto {

@@ -29,9 +29,10 @@ export const Cast: Op = {
   transpose: (g, node, cotangents) => cast(g, only(cotangents), required(node, 0).dtype),
 };
 
-/** d castLike(x, t) = cast(dx) between float types; t gives only its type */
+/** d castLike(x, t) = cast(dx) between float types; t gives only its type, so the emitted form does not read it */
 export const CastLike: Op = {
   shape: (node) => [{ dtype: required(node, 1).dtype, shape: required(node, 0).shape }],
+  lower: (g, node) => [cast(g, required(node, 0), required(node, 1).dtype)],
   jvp: castTangent as NonNullable<Op["jvp"]>,
   jvpFactored: castTangent,
 };

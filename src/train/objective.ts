@@ -2,7 +2,7 @@ import { attachLoss, type Loss } from "../losses/loss.ts";
 import type { Binding } from "../onnx/bind.ts";
 import { decodeModel, type Model } from "../onnx/decode.ts";
 import { encodeGraph } from "../onnx/encode.ts";
-import { type Graph, getValue, initializersToInputs, type Node, prune } from "../onnx/graph.ts";
+import { consumers, type Graph, getValue, initializersToInputs, type Node, prune } from "../onnx/graph.ts";
 import { type DType, isFloat, type Tensor } from "../onnx/tensor.ts";
 import { opOf } from "../ops/catalogue.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
@@ -24,7 +24,7 @@ export interface ObjectiveOptions extends Binding {
   readonly keepOutputs?: boolean;
   /** What BatchNormalization normalizes with: the stored statistics (default), or those of each batch, which they follow. */
   readonly batchNorm?: "frozen" | "batch";
-  /** Which float32 initializers are trained. Default: all on a differentiable path to the output, scalars excepted. */
+  /** Which float32 initializers are trained. Default: all on a differentiable path to the output, constants excepted. */
   readonly trainable?: (name: string) => boolean;
   /** Takes initializers out of what is trained. Default: none. */
   readonly frozen?: (name: string) => boolean;
@@ -115,7 +115,7 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
     throw new Error(`${model.source} has no output '${output}'; its outputs are ${names}.`);
   }
   const chosen = prune(graph, [getValue(graph, output)]);
-  const parameters = trainableParameters(chosen, output, options);
+  const parameters = trainableParameters(chosen, output, model.buffers, options);
   if (parameters.length === 0) {
     throw new Error(
       `${model.source} has nothing to train: no float32 initializer lies on a differentiable path to '${output}'` +
@@ -204,13 +204,16 @@ const reservedNames =
   /^(loss|losses|labels|target|derivatives|coefficients|gram)$|^(tangent|gradient|linear|gram|statistics)\//;
 
 /**
- * Float32 initializers from which a differentiable path leads to `output`, in the file's order. Unless chosen, scalars
- * are left out: exporters write constants such as an epsilon as initializers without axes. BatchNormalization's running
- * statistics are no parameters.
+ * Float32 initializers from which a differentiable path leads to `output`, in the file's order. BatchNormalization's
+ * running statistics are no parameters. Unless chosen, constants are left out: scalars (exporters write numbers such as
+ * an epsilon as initializers without axes), what the file declares to be a buffer, the inputs that `settings` names, and
+ * vectors of one number that PyTorch's exporter computed itself and calculates with ("val_96", the scale of attention
+ * scores; a parameter keeps its own name there).
  */
 function trainableParameters(
   graph: Graph,
   output: string,
+  buffers: ReadonlySet<string>,
   { trainable, frozen }: Pick<ObjectiveOptions, "trainable" | "frozen">,
 ): string[] {
   const statistics = runningStatistics(graph);
@@ -219,12 +222,24 @@ function trainableParameters(
     if (!node.outputs.some((name) => reached.has(name)) || !isDifferentiable(node, graph)) continue;
     for (const name of node.inputs) reached.add(name);
   }
+  const set = graph.nodes.flatMap(({ op, inputs }) => inputs.slice(settings[op] ?? inputs.length));
+  const constants = new Set([...buffers, ...set]);
+  const readers = consumers(graph);
+  const isComputed = (name: string, { shape }: Tensor) =>
+    /^val_\d+$/.test(name) &&
+    shape.join() === "1" &&
+    readers.get(name)?.every(({ op }) => ["Add", "Sub", "Mul", "Div"].includes(op));
+  const isTrained = (name: string, tensor: Tensor) =>
+    tensor.shape.length > 0 && !constants.has(name) && !isComputed(name, tensor);
   return graph.parameters.filter((name) => {
     const tensor = graph.initializers.get(name);
     if (!reached.has(name) || tensor?.dtype !== "float32" || statistics.has(name)) return false;
-    return (trainable ? trainable(name) : tensor.shape.length > 0) && !frozen?.(name);
+    return (trainable ? trainable(name) : isTrained(name, tensor)) && !frozen?.(name);
   });
 }
+
+/** The first of the inputs that say how an op works: the two values of a code, regions and scales. */
+const settings: Readonly<Record<string, number>> = { OneHot: 2, Resize: 1 };
 
 function isDifferentiable(node: Node, graph: Graph): boolean {
   return opOf(node, graph.opset).jvp !== undefined;

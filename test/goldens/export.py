@@ -4,17 +4,11 @@
 
 Parameters are named and shaped as the ONNX initializers are: exporters rename them, and store the weight of a Linear
 transposed when its input has three dimensions. Every file is run by onnxruntime at two batch sizes and compared with
-PyTorch. Stack traces and other metadata of the exporters are removed, because they hold paths of this machine.
+PyTorch.
 """
 
-import contextlib
-import io
-import logging
 import sys
-import tempfile
-import warnings
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -25,6 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from exporting import export, remove_metadata, save, single
 from golden import FOLDER, Random, tensor, tensors, write
 
 K, BATCH = 2, 4
@@ -239,48 +234,11 @@ def initialize(module, random):
                 statistic.copy_(drawn.abs() + 0.5 if "var" in name else drawn)
 
 
-def export(module, example, opset, dynamo):
-    axes = {"dynamic_shapes": ({0: torch.export.Dim("batch")},)}
-    if not dynamo:
-        axes = {"dynamic_axes": {"input": {0: "batch"}, "logits": {0: "batch"}}}
-    names = {"input_names": ["input"], "output_names": ["logits"]}
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        path = Path(folder) / "model.onnx"
-        torch.onnx.export(module, (example,), path, opset_version=opset, dynamo=dynamo, **names, **axes)
-        model = onnx.load(path)
-    found = model.opset_import[0].version
-    assert found == opset, f"asked for opset {opset}, got {found}"
-    return model
-
-
-def remove_metadata(model):
-    graph = model.graph
-    parts = [graph.node, graph.value_info, graph.initializer, graph.input, graph.output]
-    for item in [model, graph, *(item for part in parts for item in part)]:
-        item.ClearField("metadata_props")
-        item.ClearField("doc_string")
-
-
 def drop_even_sizes(model):
     """Before opset 18 a Split needs no sizes when its parts are equal; PyTorch writes them nevertheless."""
     for node in [node for node in model.graph.node if node.op_type == "Split"]:
         sizes = node.input.pop()
         model.graph.node.remove(next(other for other in model.graph.node if sizes in other.output))
-
-
-def save(name, model, external):
-    path, data = ONNX / f"{name}.onnx", f"{name}.onnx.data"
-    if external:
-        (ONNX / data).unlink(missing_ok=True)
-        onnx.save_model(model, path, save_as_external_data=True, location=data, size_threshold=0)
-    else:
-        onnx.save_model(model, path)
-    files = [path, ONNX / data] if external else [path]
-    for file in files:
-        content = file.read_bytes()
-        assert b".py" not in content, f"{file.name} holds a path"
-        print(f"{file.relative_to(FOLDER)}: {len(content)} bytes")
-    return path
 
 
 def forms(module):
@@ -331,13 +289,13 @@ def golden(name, model_class, sample, opset, dynamo):
     labels = random.integers(3, BATCH)
     drawn = {source: random.normal(K, *value.shape) for source, value in module.named_parameters()}
 
-    model = export(module, single(inputs), opset, dynamo)
+    model = export(module, {"input": single(inputs)}, "logits", opset, dynamo)
     remove_metadata(model)
     if opset < 17:
         drop_even_sizes(model)
     onnx.checker.check_model(model, full_check=True)
     found, constants = origins(model, module)
-    session = onnxruntime.InferenceSession(save(name, model, external="external" in name))
+    session = onnxruntime.InferenceSession(save(ONNX, name, model, external="external" in name))
     for values in [inputs, other]:
         expected = module(single(values)).detach().numpy()
         (received,) = session.run(["logits"], {"input": single(values).numpy()})
@@ -373,12 +331,6 @@ def golden(name, model_class, sample, opset, dynamo):
     }
 
 
-def single(values):
-    return values.float() if values.is_floating_point() else values
-
-
-logging.disable(logging.WARNING)
-warnings.simplefilter("ignore")
 ONNX.mkdir(exist_ok=True)
 for name in sys.argv[1:] or FILES:
     write(f"onnx/{name}.golden.json", golden(name, *FILES[name]))

@@ -1,0 +1,71 @@
+"""PyTorch's two exporters, as export.py and zoo.py use them."""
+
+import contextlib
+import io
+import logging
+import tempfile
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+
+from golden import FOLDER
+
+logging.disable(logging.WARNING)
+warnings.simplefilter("ignore")
+
+
+def export(module, inputs, output, opset, dynamo, axes=None, **options):
+    """The ONNX model of a module.
+
+    inputs: name → example, in the order of forward's arguments; axes: input name → {axis: name}, the open dimensions
+    (default: the first axis of each input); the first axis of the output is open too.
+    """
+    axes = axes or {name: {0: "batch"} for name in inputs}
+    dimensions = {label: torch.export.Dim(label) for each in axes.values() for label in each.values()}
+    shapes = tuple({axis: dimensions[label] for axis, label in axes[name].items()} for name in inputs)
+    opened = {"dynamic_shapes": shapes} if dynamo else {"dynamic_axes": {**axes, output: {0: "batch"}}}
+    names = {"input_names": list(inputs), "output_names": [output]}
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        path = Path(folder) / "model.onnx"
+        arguments = {"opset_version": opset, "dynamo": dynamo, **names, **opened, **options}
+        torch.onnx.export(module, tuple(inputs.values()), path, **arguments)
+        model = onnx.load(path)
+    found = model.opset_import[0].version
+    assert found == opset, f"asked for opset {opset}, got {found}"
+    return model
+
+
+def remove_metadata(model, keep=()):
+    """Stack traces and the like, because they hold paths of this machine; entries with the keys of `keep` stay."""
+    graph = model.graph
+    parts = [graph.node, graph.value_info, graph.initializer, graph.input, graph.output]
+    for item in [model, graph, *(item for part in parts for item in part)]:
+        kept = [entry for entry in item.metadata_props if entry.key in keep]
+        item.ClearField("metadata_props")
+        item.metadata_props.extend(kept)
+        item.ClearField("doc_string")
+
+
+def save(folder, name, model, external, threshold=0):
+    """Writes <name>.onnx, and its tensors from so many bytes on to <name>.onnx.data if external."""
+    path, data = folder / f"{name}.onnx", f"{name}.onnx.data"
+    if external:
+        (folder / data).unlink(missing_ok=True)
+        copy = onnx.ModelProto()  # saving moves the data out of the message
+        copy.CopyFrom(model)
+        onnx.save_model(copy, path, save_as_external_data=True, location=data, size_threshold=threshold)
+    else:
+        onnx.save_model(model, path)
+    files = [path, folder / data] if external else [path]
+    for file in files:
+        content = file.read_bytes()
+        assert b".py" not in content, f"{file.name} holds a path"
+        print(f"{file.relative_to(FOLDER)}: {len(content)} bytes")
+    return path
+
+
+def single(values):
+    """float32 of floats, as the exporters want them."""
+    return values.float() if values.is_floating_point() else values
