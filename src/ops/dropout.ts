@@ -4,9 +4,9 @@ import type { NodeView, Op } from "./op.ts";
 import { required } from "./shapes.ts";
 
 /**
- * Outside of training the identity, with a mask of ones. In training it is refused: runtimes keep the random state, and
- * even with a `seed` each run of a session draws another mask, so that the derivatives of one step would belong to
- * several functions, and a resumed run to others again.
+ * Outside of training the identity, with a mask of ones. In training, objectives put a product with a fed mask in its
+ * place (`train/dropout.ts`), and elsewhere it is refused: runtimes keep the random state, and even with a `seed` each run
+ * of a session draws another mask, so that the derivatives of one step would belong to several functions.
  */
 export const Dropout: Op = {
   shape: (node) => {

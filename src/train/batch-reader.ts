@@ -3,6 +3,7 @@ import { epochOrder, readBatch, splitValidation } from "../data/batches.ts";
 import type { Examples } from "../data/dataset.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
+import { drawMasks, maskTensors } from "./dropout.ts";
 import { labelsFor } from "./evaluate-model.ts";
 import { batchInputs, exampleInput, type InputChoice } from "./model-inputs.ts";
 import type { Objective } from "./objective.ts";
@@ -29,6 +30,7 @@ export interface BatchReaderOptions extends InputChoice {
   /** Changes training inputs at random. Default: none. */
   readonly augment?: Augmentation;
   readonly augmentationKey: Key;
+  readonly dropoutKey: Key;
 }
 
 /** @throws when not even one batch is left to train on */
@@ -47,6 +49,8 @@ export function createBatchReader(objective: Objective, options: BatchReaderOpti
   const input = exampleInput(objective.model, examples, options);
   const inputs = batchInputs(objective.model, input, batch, options.fill);
   const labels = labelsFor(examples, batch);
+  const { masks = [] } = objective;
+  const maskFeeds = maskTensors(masks);
   let order: { readonly epoch: number; readonly indices: Uint32Array } | undefined;
   return {
     split,
@@ -54,6 +58,7 @@ export function createBatchReader(objective: Objective, options: BatchReaderOpti
     feeds: {
       ...objective.parameters,
       ...objective.statistics,
+      ...maskFeeds,
       ...inputs.tensors,
       [objective.target]: labels,
     },
@@ -64,6 +69,7 @@ export function createBatchReader(objective: Objective, options: BatchReaderOpti
       const changes = augment && { steps: augment, key: fold(augmentationKey, epoch) };
       readBatch(examples, order.indices, start, batch, inputs.values, labels.data, changes);
       inputs.written();
+      drawMasks(masks, maskFeeds, fold(options.dropoutKey, step));
     },
     readFirst() {
       readBatch(examples, split.train, 0, batch, inputs.values, labels.data);

@@ -11,6 +11,7 @@ import { elementCount, isFloat, type Tensor, tensorOf } from "../onnx/tensor.ts"
 import { keyFromSeed } from "../random/threefry.ts";
 import { fillUniform } from "../random/uniform.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
+import { maskTensors } from "./dropout.ts";
 import type { Differentiable } from "./objective.ts";
 
 /**
@@ -107,7 +108,8 @@ async function observeGroup(
   outputs: readonly Value[],
 ): Promise<Record<string, Change[]>> {
   const { graph, batch, runtime } = objective;
-  const parameters = { ...objective.parameters, ...objective.statistics };
+  const { masks = [] } = objective;
+  const parameters = { ...objective.parameters, ...objective.statistics, ...maskTensors(masks) };
   const session = await compileGraph(runtime, prune(graph, outputs), { arena: false });
   try {
     const batchOf = (changed?: number) =>
@@ -127,8 +129,9 @@ async function observeGroup(
   }
 }
 
-function dataInputs({ graph, parameters, statistics = {} }: Differentiable): Graph["inputs"] {
-  return graph.inputs.filter(({ name }) => !(name in parameters || name in statistics));
+function dataInputs({ graph, parameters, statistics = {}, masks = [] }: Differentiable): Graph["inputs"] {
+  const known = new Set([...Object.keys({ ...parameters, ...statistics }), ...masks.map(({ name }) => name)]);
+  return graph.inputs.filter(({ name }) => !known.has(name));
 }
 
 /** The first way to read a shape as [outer, batch, inner] in which no change leaves its example. */

@@ -9,6 +9,7 @@ import { upgradeGraph } from "../ops/upgrade.ts";
 import { type ProbeOptions, probe } from "../runtime/probe.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { useBatchStatistics } from "./batch-norm.ts";
+import { type DropoutMask, useDropoutMasks, withoutDropout } from "./dropout.ts";
 import { checkMemory } from "./memory.ts";
 
 export interface ObjectiveOptions extends Binding {
@@ -42,6 +43,8 @@ export interface Differentiable {
   readonly parameters: Readonly<Record<string, Parameter>>;
   /** Running statistics that follow the batches, by name: inputs like the parameters. Default: none. */
   readonly statistics?: Readonly<Record<string, Parameter>>;
+  /** What dropout multiplies values by: inputs that are drawn anew for each step. Default: none. */
+  readonly masks?: readonly DropoutMask[];
   readonly runtime: Runtime;
 }
 
@@ -107,7 +110,8 @@ function runningStatistics(graph: Graph): Set<string> {
  */
 export async function compileObjective(options: ObjectiveOptions): Promise<Objective> {
   const model = modelFrom(options.model);
-  const graph = await importGraph(model, options);
+  const { graph: masked, masks } = useDropoutMasks(await probeModel(model, options));
+  const graph = upgradeGraph(masked);
   const output = options.output ?? graph.outputs.find((value) => isFloat(value.dtype))?.name;
   if (!output) throw new Error(`${model.source} has no float output; the loss needs one.`);
   if (!graph.outputs.some((value) => value.name === output)) {
@@ -130,7 +134,8 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
     Object.fromEntries(names.map((name) => [name, ownCopy(model.source, graph, name)]));
   const batch = getValue(withLoss, "losses").shape[0] as number;
   return {
-    model,
+    model: withoutDropout(model),
+    masks,
     graph: initializersToInputs(withLoss, [...parameters, ...statistics]),
     batch,
     output,
@@ -146,10 +151,18 @@ export async function importGraph(
   model: Model,
   options: ProbeOptions & { readonly runtime: Runtime },
 ): Promise<Graph> {
+  return upgradeGraph(await probeModel(model, options));
+}
+
+/** The model's graph with static shapes, in its own opset. */
+async function probeModel(
+  model: Model,
+  options: ProbeOptions & { readonly runtime: Runtime },
+): Promise<Graph> {
   for (const node of model.nodes) opOf(node, model.opset);
   checkPrecision(model);
   checkMemory(model, options);
-  return upgradeGraph(await probe(model, options.runtime, options));
+  return probe(model, options.runtime, options);
 }
 
 /**

@@ -11,6 +11,7 @@ import { adaptModel } from "./adapter.ts";
 import { type BatchReader, createBatchReader } from "./batch-reader.ts";
 import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { guardDivergence } from "./divergence.ts";
+import { withoutDropout } from "./dropout.ts";
 import type { Estimator } from "./estimator.ts";
 import { type Evaluation, evaluateModel } from "./evaluate-model.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
@@ -35,8 +36,8 @@ import { afterEpoch, afterLine, afterStep, startOfRun } from "./progress.ts";
 import { compareWithExact, measureQuality, type Quality } from "./quality.ts";
 import { claimStore, fingerprint } from "./run-config.ts";
 
-// What each stream of the seed is for; stream 1 initializes models.
-const streams = { split: 2, order: 3, tangents: 4, quality: 5, augmentation: 6 } as const;
+// What each stream of the seed is for; stream 1 initializes models, 7 adapters.
+const streams = { split: 2, order: 3, tangents: 4, quality: 5, augmentation: 6, dropout: 8 } as const;
 const stepsPerLine = 50;
 const untimedSteps = 10;
 
@@ -56,7 +57,10 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
     model: adapted?.model ?? base,
     trainable: adapted ? (name) => adapted.parameters.includes(name) : options.trainable,
     examples: examplesFor(base, options),
-    merge: options.adapter?.saved === "apart" ? undefined : adapted && { into: base, values: adapted.merge },
+    merge:
+      options.adapter?.saved === "apart"
+        ? undefined
+        : adapted && { into: withoutDropout(base), values: adapted.merge },
   });
   try {
     yield* run.events();
@@ -109,6 +113,7 @@ class TrainingRun {
       splitKey: fold(root, streams.split),
       orderKey: fold(root, streams.order),
       augmentationKey: fold(root, streams.augmentation),
+      dropoutKey: fold(root, streams.dropout),
     });
     requireValidation(options, this.#batches.split.validation.length);
     const { stepsPerEpoch } = this.#batches;
