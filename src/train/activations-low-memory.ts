@@ -5,7 +5,7 @@ import { fold, type Key } from "../random/threefry.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Session, Tensors } from "../runtime/runtime.ts";
 import type { ActivationsOptions } from "./activations.ts";
-import { type Estimate, type Estimator, gramPrecision, needsExactGram } from "./estimator.ts";
+import { type Estimate, type Estimator, gradientRoom, gramPrecision, needsExactGram } from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
 import { compileSegments } from "./segmented.ts";
 import { dualGraph, gramGraph, localGraph, type PlacedSite, placeSites } from "./site-graphs.ts";
@@ -48,18 +48,7 @@ export async function lowMemoryActivationsEstimator(
   const coefficients = zeros("float32", [k, batch]);
   const context = { dimension, gramPrecision: gramPrecision(isExact) };
   const own = { derivatives: new Float64Array(k), coefficients: new Float64Array(k) };
-  const gradientTensors = Object.fromEntries(
-    Object.entries(objective.parameters).map(([name, { shape }]) => [
-      `gradient/${name}`,
-      zeros("float32", shape),
-    ]),
-  );
-  const gradients = Object.fromEntries(
-    Object.keys(objective.parameters).map((name) => [
-      name,
-      gradientTensors[`gradient/${name}`]?.data as Float32Array,
-    ]),
-  );
+  const { tensors: gradientTensors, gradients } = gradientRoom(objective);
   const places = new Map(sites.map((site, index) => [`tangent/${site.value}`, { ...site, index }]));
   const largest = Math.max(...sites.map(({ size }) => size));
   const scratch =

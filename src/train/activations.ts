@@ -5,7 +5,14 @@ import { compileGraph } from "../runtime/evaluate.ts";
 import type { Session, Tensors } from "../runtime/runtime.ts";
 import { exampleGram } from "../tangents/gram.ts";
 import { createSiteTangents, drawSiteTangents, type SiteTangents } from "../tangents/site-tangents.ts";
-import { chunkSizes, type Estimate, type Estimator, gramPrecision, needsExactGram } from "./estimator.ts";
+import {
+  chunkSizes,
+  type Estimate,
+  type Estimator,
+  gradientRoom,
+  gramPrecision,
+  needsExactGram,
+} from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
 import { simulateSites } from "./simulated.ts";
 import { dualGraph, gramGraph, localGraph, placeSites, type SiteOptions } from "./site-graphs.ts";
@@ -57,18 +64,7 @@ export async function activationsEstimator(
   const chunkDerivatives = chunks.map((chunk) => zeros("float32", [chunk.size, batch]));
   const lossTensor = zeros("float32", []);
   const coefficients = zeros("float32", [k, batch]);
-  const gradientTensors = Object.fromEntries(
-    Object.entries(objective.parameters).map(([name, { shape }]) => [
-      `gradient/${name}`,
-      zeros("float32", shape),
-    ]),
-  );
-  const gradients = Object.fromEntries(
-    Object.keys(objective.parameters).map((name) => [
-      name,
-      gradientTensors[`gradient/${name}`]?.data as Float32Array,
-    ]),
-  );
+  const { tensors: gradientTensors, gradients } = gradientRoom(objective);
   const oneExample = { derivatives: new Float64Array(k), coefficients: new Float64Array(k) };
   const matrix = new Float64Array(k * k);
   const context = { dimension, gramPrecision: gramPrecision(exactGram) };

@@ -19,6 +19,20 @@ export interface Estimate {
   readonly statistics: Readonly<Record<string, Float32Array>>;
 }
 
+/** Room for the gradients that a graph computes: tensors by output name, and their data by parameter. */
+export function gradientRoom({ parameters }: Pick<Differentiable, "parameters">): {
+  readonly tensors: Tensors;
+  readonly gradients: Readonly<Record<string, Float32Array>>;
+} {
+  const rooms = Object.entries(parameters).map(
+    ([name, { shape }]) => [name, zeros("float32", shape)] as const,
+  );
+  return {
+    tensors: Object.fromEntries(rooms.map(([name, tensor]) => [`gradient/${name}`, tensor])),
+    gradients: Object.fromEntries(rooms.map(([name, { data }]) => [name, data as Float32Array])),
+  };
+}
+
 /** Room for the running statistics that a graph computes: tensors by output name, and their data by statistic. */
 export function statisticsRoom({ statistics = {} }: Differentiable): {
   readonly tensors: Tensors;

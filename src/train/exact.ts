@@ -2,7 +2,7 @@ import { gradientGraph } from "../ad/gradient.ts";
 import { zeros } from "../onnx/tensor.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Tensors } from "../runtime/runtime.ts";
-import { type Estimate, type Estimator, statisticsRoom } from "./estimator.ts";
+import { type Estimate, type Estimator, gradientRoom, statisticsRoom } from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
 
 /** The exact gradient by reverse mode: the baseline, and the measure of a forward gradient's quality. */
@@ -14,20 +14,12 @@ export async function exactGradient(objective: Differentiable): Promise<Estimato
     gradientGraph(objective.graph, names, "loss", Object.keys(room.tensors)),
   );
   const loss = zeros("float32", []);
-  const tensors = Object.fromEntries(
-    Object.entries(objective.parameters).map(([name, { shape }]) => [
-      `gradient/${name}`,
-      zeros("float32", shape),
-    ]),
-  );
-  const gradients = Object.fromEntries(
-    names.map((name) => [name, tensors[`gradient/${name}`]?.data as Float32Array]),
-  );
+  const { tensors: gradientTensors, gradients } = gradientRoom(objective);
   return {
     name: "exact",
     dimension: Object.values(objective.parameters).reduce((total, { data }) => total + data.length, 0),
     async estimate(feeds: Tensors): Promise<Estimate> {
-      await session.run(feeds, { loss, ...tensors, ...room.tensors });
+      await session.run(feeds, { loss, ...gradientTensors, ...room.tensors });
       return {
         loss: Number(loss.data[0]),
         derivatives: new Float64Array(),

@@ -22,6 +22,7 @@ import {
   chunkSizes,
   type Estimate,
   type Estimator,
+  gradientRoom,
   gramPrecision,
   needsExactGram,
   statisticsRoom,
@@ -70,12 +71,7 @@ export async function weightsEstimator(
   const derivatives = new Float64Array(k);
   const coefficients = new Float64Array(k);
   const coefficientTensor = zeros("float32", [k]);
-  const gradientTensors = Object.fromEntries(
-    shapes.map(({ name, shape }) => [`gradient/${name}`, zeros("float32", shape)]),
-  );
-  const gradients = Object.fromEntries(
-    shapes.map(({ name }) => [name, gradientTensors[`gradient/${name}`]?.data as Float32Array]),
-  );
+  const { tensors: gradientTensors, gradients } = gradientRoom(objective);
 
   return {
     name: "weights",
