@@ -128,6 +128,16 @@ describe("inspect", () => {
 });
 
 describe("help", () => {
+  it("may be cut short by its reader", () => {
+    const { stdout, stderr } = spawnSync(
+      "sh",
+      ["-c", `"${process.execPath}" "${cli}" train --help | head -n 1`],
+      { encoding: "utf8" },
+    );
+    expect(stdout).toBe("Usage: forwardgrad train [options]\n");
+    expect(stderr).toBe("");
+  });
+
   it("shows examples for each command", () => {
     for (const command of ["train", "eval", "inspect", "derive"]) {
       const { status, stdout } = run([command, "--help"]);

@@ -75,6 +75,7 @@ const shapeFlags = [
 
 export function addModelOptions(command: Command): Command {
   return command
+    .optionsGroup("Model:")
     .option("--model <name>", `${Object.keys(models).join(", ")}, or an ONNX file`, "mlp")
     .option("--hidden <sizes>", "mlp: widths of the hidden layers (default: 256,256)", sizes)
     .addOption(

@@ -23,6 +23,7 @@ export function addEvalCommand(program: Command): void {
     .description("measure an ONNX model on a dataset's test examples")
     .argument("<model.onnx>", "the model");
   addDataOptions(command, dataNames)
+    .optionsGroup("Model:")
     .addOption(choice("--loss <name>", "loss", Object.keys(losses)).default("cross-entropy"))
     .option("--input <name>", "input that the examples feed (default: the only one, or the first float one)")
     .option("--fill <name=x>", "number that fills another input; may be given several times", assignment)

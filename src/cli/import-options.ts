@@ -21,6 +21,7 @@ export interface ImportFlags {
 
 export function addImportOptions(command: Command): Command {
   return command
+    .optionsGroup("What is trained:")
     .option(
       "--trainable <regex>",
       "which stored tensors are trained (default: all float ones on the way to the loss)",

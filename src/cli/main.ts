@@ -22,6 +22,12 @@ addDeriveCommand(program);
 addStartCommand(program);
 for (const command of program.commands) command.exitOverride();
 
+// A reader that has seen enough, such as `head`, is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

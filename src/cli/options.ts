@@ -128,6 +128,7 @@ export function share(given: string): number {
 /** The flags that choose data. */
 export function addDataOptions(command: Command, dataNames: readonly string[]): Command {
   return command
+    .optionsGroup("Data:")
     .addOption(
       choice("--data <name>", "a dataset, or images, csv, npz of your own", dataNames).default("glyphs"),
     )

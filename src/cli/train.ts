@@ -56,6 +56,7 @@ export function addTrainCommand(program: Command): void {
     choice("--loss <name>", "loss", Object.keys(losses)).default("cross-entropy"),
   );
   addOptimizerOptions(command)
+    .optionsGroup("Run:")
     .option("--batch <n>", "examples a step", wholeNumber(1), 64)
     .option(
       "--epochs <n>",

@@ -48,6 +48,7 @@ export interface OptimizerFlags {
 
 export function addEstimatorOptions(command: Command): Command {
   return command
+    .optionsGroup("Gradient:")
     .addOption(
       choice("--perturb <site>", "where tangents are injected", ["activations", "weights", "blocks"]).default(
         "activations",
@@ -95,6 +96,7 @@ export function addEstimatorOptions(command: Command): Command {
 
 export function addOptimizerOptions(command: Command): Command {
   return command
+    .optionsGroup("Optimizer:")
     .addOption(choice("--optimizer <name>", "optimizer", Object.keys(optimizers)).default("sgd"))
     .option("--lr <x>", "learning rate (default: derived from optimizer, estimator, n and k)", positiveNumber)
     .option("--momentum <x>", "momentum of SGD", fraction, 0)
