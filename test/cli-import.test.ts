@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { decodeModel } from "../src/onnx/decode.ts";
+import { encodeGraph } from "../src/onnx/encode.ts";
 import { elementCount, float32 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { encodeModelFile } from "../src/train/objective.ts";
@@ -174,5 +175,51 @@ describe("what is trained", () => {
     const usual = train("usual", "--fill", "mask=1", "--steps", "4");
     expect(low.status, low.stderr).toBe(0);
     expect(lastJson(low.stdout).trainLoss).toBeCloseTo(lastJson(usual.stdout).trainLoss as number, 4);
+  });
+});
+
+describe("a model that cannot be trained", () => {
+  /** One node of an op that the builder does not know. */
+  function foreign(op: string, domain = ""): string {
+    const value = { name: "x", dtype: "float32" as const, shape: [2, 1, 28, 28] };
+    const output = { name: "y", dtype: "float32" as const, shape: [2, 3] };
+    const node = { name: "odd", op, domain, inputs: ["x"], outputs: ["y"], attributes: {} };
+    const path = join(folder, `${op}.onnx`);
+    const graph = {
+      name: "foreign",
+      opset: 20,
+      inputs: [value],
+      outputs: [output],
+      nodes: [node],
+      parameters: [],
+    };
+    const values = new Map([value, output].map((each) => [each.name, each]));
+    writeFileSync(path, encodeGraph({ ...graph, initializers: new Map(), values }));
+    return path;
+  }
+
+  it.each([
+    ["Loop", "", "Loop node 'odd' (domain 'ai.onnx', opset 20)", "control flow"],
+    ["SequenceInsert", "", "SequenceInsert node 'odd' (domain 'ai.onnx', opset 20)", "sequences"],
+    ["QLinearConv", "", "QLinearConv node 'odd' (domain 'ai.onnx', opset 20)", "before quantization"],
+    [
+      "FusedGemm",
+      "com.microsoft",
+      "FusedGemm node 'odd' (domain 'com.microsoft', opset 20)",
+      "without fusions",
+    ],
+    ["Unique", "", "Unique node 'odd' (domain 'ai.onnx', opset 20)", "depends on data"],
+    ["Convv", "", "Convv node 'odd' (domain 'ai.onnx', opset 20)", "Conv"],
+  ])("names the node, op, domain and opset of %s, and the remedy", (op, domain, where, remedy) => {
+    for (const args of [
+      ["train", "--model", foreign(op, domain), "--out", join(folder, "foreign")],
+      ["derive", foreign(op, domain), "-o", join(folder, "foreign-derived.onnx")],
+    ]) {
+      const { status, stderr } = run(args);
+      expect(status).toBe(1);
+      expect(stderr).toContain(where);
+      expect(stderr).toContain(remedy);
+      expect(stderr).not.toContain("    at ");
+    }
   });
 });
