@@ -1,4 +1,4 @@
-import { SingleBar } from "cli-progress";
+import { MultiBar, type SingleBar } from "cli-progress";
 import type { TrainEvent, TrainResult } from "../train/events.ts";
 
 /**
@@ -13,13 +13,21 @@ export async function reportProgress(
   isImported = false,
 ): Promise<TrainResult | undefined> {
   const isTerminal = process.stderr.isTTY === true;
-  const bar = new SingleBar({
+  // One bar; the kind for several, because it can write lines above itself.
+  const bars = new MultiBar({
     format: "{bar} {percentage} % · step {value}/{total} · loss {loss}{quality} · {eta_formatted} left",
     stream: process.stderr,
     hideCursor: true,
     clearOnComplete: true,
     etaBuffer: 100,
+    gracefulExit: false,
   });
+  const say = (line: string) => {
+    if (!bar) return console.error(line);
+    bars.log(`${line}\n`);
+    bars.update();
+  };
+  let bar: SingleBar | undefined;
   let average: number | undefined;
   let quality = "";
   let result: TrainResult | undefined;
@@ -29,29 +37,27 @@ export async function reportProgress(
         case "start":
           console.error(describeStart(event, folder));
           if (isImported) console.error(describeImport(event));
-          if (isTerminal) bar.start(event.steps, event.step, { loss: "–", quality });
+          if (isTerminal) bar = bars.create(event.steps, event.step, { loss: "–", quality });
           break;
         case "step":
           average = average === undefined ? event.loss : 0.98 * average + 0.02 * event.loss;
           if (event.quality) quality = `, cosine ${event.quality.cosine.toFixed(3)}`;
-          if (isTerminal) bar.update(event.step, { loss: average.toFixed(3), quality });
+          bar?.update(event.step, { loss: average.toFixed(3), quality });
           break;
         case "epoch":
-          say(isTerminal ? bar : undefined, describeEpoch(event) + quality);
+          say(describeEpoch(event) + quality);
           break;
         case "interrupted":
-          bar.stop();
-          console.error(`Saved at step ${event.step} of ${event.steps} in ${folder}.`);
+          say(`Saved at step ${event.step} of ${event.steps} in ${folder}.`);
           break;
         case "done":
           result = event.result;
-          if (event.resumedComplete)
-            say(isTerminal ? bar : undefined, `${folder} holds the complete run already.`);
+          if (event.resumedComplete) say(`${folder} holds the complete run already.`);
           break;
       }
     }
   } finally {
-    bar.stop();
+    bars.stop();
   }
   return result;
 }
@@ -87,11 +93,4 @@ function describeEpoch(event: TrainEvent & { kind: "epoch" }): string {
           ? ""
           : `, accuracy ${(100 * event.validationAccuracy).toFixed(2)} %`);
   return `epoch ${event.epoch} (step ${event.step}/${event.steps}): train loss ${event.trainLoss.toFixed(4)}${validation}`;
-}
-
-/** A line above the bar. */
-function say(bar: SingleBar | undefined, line: string): void {
-  if (bar) process.stderr.write("\r\x1b[K");
-  console.error(line);
-  bar?.updateETA();
 }
