@@ -53,6 +53,8 @@ const methods = {
       exact: { ...exact, rates: [0.03, 0.1, 0.3] },
       activations: { ...activations, rates: [0.03, 0.1] },
       weights: { ...weights, rates: [0.03, 0.1, 0.3] },
+      "weights, beta1 0.5": { ...weights, beta1: 0.5, rates: [0.2, 0.4] },
+      "weights, beta1 0.5, k 32": { ...weights, tangents: 32, beta1: 0.5, rates: [0.2, 0.4] },
     },
   },
   LoRA: {
@@ -217,11 +219,11 @@ for (const row of results) {
 if (flags.json) console.log(JSON.stringify({ baseAccuracy, degrees, steps, seed, results }));
 else {
   console.log(
-    "data      trained     gradient      n       rate   before   test     share of exact   ms a step",
+    "data      trained     gradient                  n       rate   before   test     share of exact   ms a step",
   );
   for (const row of results)
     console.log(
-      `${row.shift.padEnd(10)}${row.method.padEnd(12)}${row.estimate.padEnd(14)}${String(row.parameters).padEnd(8)}` +
+      `${row.shift.padEnd(10)}${row.method.padEnd(12)}${row.estimate.padEnd(26)}${String(row.parameters).padEnd(8)}` +
         `${String(row.learningRate).padEnd(7)}${percent(row.before).padEnd(9)}${percent(row.accuracy).padEnd(9)}` +
         `${(row.recovered?.toFixed(3) ?? "").padEnd(17)}${row.millisecondsPerStep.toFixed(0)}`,
     );
