@@ -25,7 +25,7 @@ const options = {
 const built: Record<ModelName, Graph> = {
   mlp: mlp({ ...options, hidden: [8] }),
   lenet5: lenet5({ ...options, channels: [2, 3], hidden: [6, 5] }),
-  convnet: convnet(options),
+  convnet: convnet({ ...options, architecture: "Conv4,5,2,2-ReLU--Conv6,3,2-ReLU--F-FC" }),
   resnet18: resnet18({ ...options, width: 4 }),
   vit: vit({ ...options, layers: 1, width: 8 }),
   "mlp-mixer": mlpMixer({ ...options, layers: 1, width: 8 }),
