@@ -127,8 +127,3 @@ export function keepUsedInputs(graph: Graph, keep: ReadonlySet<string>): Graph {
   const read = new Set(graph.nodes.flatMap((node) => node.inputs));
   return { ...graph, inputs: graph.inputs.filter((input) => read.has(input.name) || keep.has(input.name)) };
 }
-
-/** Total number of elements of the named values. */
-export function countElements(graph: Graph, names: readonly string[]): number {
-  return names.reduce((total, name) => total + elementCount(getValue(graph, name).shape), 0);
-}

@@ -173,6 +173,16 @@ export class GraphBuilder implements Emitter {
       if (output.name !== "") this.#declare(output.name, output.dtype, output.shape);
   }
 
+  /** The nodes appended after the first `count`. */
+  nodesAfter(count: number): Node[] {
+    return this.#nodes.slice(count);
+  }
+
+  /** How many nodes there are so far. */
+  get nodeCount(): number {
+    return this.#nodes.length;
+  }
+
   /** Everything built so far, without outputs. */
   snapshot(): Graph {
     return {

@@ -51,12 +51,12 @@ function lowerComposites(graph: Graph): Graph {
 function lowered(g: GraphBuilder, node: Node, lower: NonNullable<Op["lower"]>): Node[] | undefined {
   const path = node.name || node.outputs.find((name) => name !== "") || node.op;
   const inputs = node.inputs.map((name) => (name === "" ? undefined : g.value(name)));
-  const start = g.snapshot().nodes.length;
+  const start = g.nodeCount;
   const results = g.block(path, () =>
     lower(g, { node, inputs, constant: (index) => g.constantOf(inputs[index]) }),
   );
   if (!results) return undefined;
-  const emitted = g.snapshot().nodes.slice(start);
+  const emitted = g.nodesAfter(start);
   const own = new Set(emitted.flatMap(({ outputs }) => outputs));
   const renamed = new Map<string, string>();
   const copies: Node[] = [];

@@ -29,16 +29,25 @@ export function gram(set: TangentSet): Float64Array {
 export function exampleGram(tangents: SiteTangents, example: number, matrix: Float64Array): void {
   const { count, examples, sites } = tangents;
   matrix.fill(0);
-  for (const { size, tensor } of sites) {
-    const row = (tangent: number) => {
-      const start = (tangent * examples + example) * size;
-      return tensor.data.subarray(start, start + size);
-    };
-    for (let i = 0; i < count; i++) {
-      for (let j = 0; j <= i; j++) {
-        matrix[i * count + j] = (matrix[i * count + j] as number) + dot(row(i), row(j), 0, 0, 1);
-        matrix[j * count + i] = matrix[i * count + j] as number;
-      }
+  for (const { size, tensor } of sites)
+    addGram(matrix, tensor.data.subarray(example * size), count, size, examples * size);
+}
+
+/** Adds the products of k rows of this length, `stride` apart, in float64. */
+export function addGram(
+  total: Float64Array,
+  rows: Float32Array,
+  k: number,
+  length: number,
+  stride = length,
+): void {
+  for (let i = 0; i < k; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = 0;
+      for (let place = 0; place < length; place++)
+        sum += (rows[i * stride + place] as number) * (rows[j * stride + place] as number);
+      total[i * k + j] = (total[i * k + j] as number) + sum;
+      if (i !== j) total[j * k + i] = total[i * k + j] as number;
     }
   }
 }

@@ -4,12 +4,20 @@ import { float32, zeros } from "../onnx/tensor.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Session, Tensors } from "../runtime/runtime.ts";
+import { addGram } from "../tangents/gram.ts";
 import type { ActivationsOptions } from "./activations.ts";
-import { type Estimate, type Estimator, gradientRoom, gramPrecision, needsExactGram } from "./estimator.ts";
+import {
+  aggregateExamples,
+  type Estimate,
+  type Estimator,
+  gradientRoom,
+  gramPrecision,
+  needsExactGram,
+} from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
 import { compileSegments } from "./segmented.ts";
 import { dualGraph, gramGraph, localGraph, type PlacedSite, placeSites } from "./site-graphs.ts";
-import { addGram, requireStream } from "./weights-low-memory.ts";
+import { requireStream } from "./weights-low-memory.ts";
 
 /**
  * Activation and block perturbation in two passes that keep neither activations nor tangents: the first, in dual
@@ -47,7 +55,6 @@ export async function lowMemoryActivationsEstimator(
   const matrices = Array.from({ length: examples }, () => new Float64Array(k * k));
   const coefficients = zeros("float32", [k, batch]);
   const context = { dimension, gramPrecision: gramPrecision(isExact) };
-  const own = { derivatives: new Float64Array(k), coefficients: new Float64Array(k) };
   const { tensors: gradientTensors, gradients } = gradientRoom(objective);
   const places = new Map(sites.map((site, index) => [`tangent/${site.value}`, { ...site, index }]));
   const largest = Math.max(...sites.map(({ size }) => size));
@@ -118,12 +125,8 @@ export async function lowMemoryActivationsEstimator(
         derivatives.set((results.derivatives.data as Float32Array).subarray(0, count * batch), start * batch);
       }
       if (aggregator.usesGram) await computeGrams(key);
-      for (let example = 0; example < batch; example++) {
-        for (let i = 0; i < k; i++) own.derivatives[i] = derivatives[i * batch + example] as number;
-        const matrix = aggregator.usesGram ? matrices[examples === 1 ? 0 : example] : undefined;
-        aggregator.aggregate(own.derivatives, matrix, own.coefficients, context);
-        for (let i = 0; i < k; i++) coefficients.data[i * batch + example] = own.coefficients[i] as number;
-      }
+      const gramOf = (example: number) => matrices[examples === 1 ? 0 : example];
+      aggregateExamples(aggregator, derivatives, gramOf, coefficients, context);
       await second.run({ ...feeds, coefficients }, gradientTensors, (name, into) =>
         draw(key, place(name), 0, into),
       );

@@ -6,6 +6,7 @@ import type { Session, Tensors } from "../runtime/runtime.ts";
 import { exampleGram } from "../tangents/gram.ts";
 import { createSiteTangents, drawSiteTangents, type SiteTangents } from "../tangents/site-tangents.ts";
 import {
+  aggregateExamples,
   chunkSizes,
   type Estimate,
   type Estimator,
@@ -65,7 +66,6 @@ export async function activationsEstimator(
   const lossTensor = zeros("float32", []);
   const coefficients = zeros("float32", [k, batch]);
   const { tensors: gradientTensors, gradients } = gradientRoom(objective);
-  const oneExample = { derivatives: new Float64Array(k), coefficients: new Float64Array(k) };
   const matrix = new Float64Array(k * k);
   const context = { dimension, gramPrecision: gramPrecision(exactGram) };
 
@@ -83,22 +83,13 @@ export async function activationsEstimator(
         loss = Number(lossTensor.data[0]);
       }
       const grams = gramSession && ((await gramSession.run(tangentFeeds)).gram?.data as Float32Array);
-      for (let example = 0; example < batch; example++) {
-        const row = examples === 1 ? 0 : example;
-        for (let i = 0; i < k; i++) oneExample.derivatives[i] = derivatives[i * batch + example] as number;
-        if (usesGram && (row > 0 || example === 0)) {
-          if (grams) matrix.set(grams.subarray(row * k * k, (row + 1) * k * k));
-          else exampleGram(tangents, row, matrix);
-        }
-        options.aggregator.aggregate(
-          oneExample.derivatives,
-          usesGram ? matrix : undefined,
-          oneExample.coefficients,
-          context,
-        );
-        for (let i = 0; i < k; i++)
-          coefficients.data[i * batch + example] = oneExample.coefficients[i] as number;
-      }
+      const gramOf = (example: number) => {
+        if (examples === 1 && example > 0) return matrix;
+        if (grams) matrix.set(grams.subarray(example * k * k, (example + 1) * k * k));
+        else exampleGram(tangents, example, matrix);
+        return matrix;
+      };
+      aggregateExamples(options.aggregator, derivatives, gramOf, coefficients, context);
       await localSession.run(
         { ...feeds, ...tangentFeeds, ...residualTensors, coefficients },
         gradientTensors,

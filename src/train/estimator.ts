@@ -1,4 +1,5 @@
-import { zeros } from "../onnx/tensor.ts";
+import type { AggregationContext, Aggregator } from "../aggregate/aggregator.ts";
+import { type Tensor, zeros } from "../onnx/tensor.ts";
 import type { Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 import type { Sampler } from "../tangents/sampler.ts";
@@ -58,6 +59,30 @@ export interface Estimator {
    */
   estimate(feeds: Tensors, key: Key): Promise<Estimate>;
   release(): Promise<void>;
+}
+
+/**
+ * Gives each example its own coefficients.
+ *
+ * @param derivatives d of each example's own loss, [k, batch]
+ * @param gramOf the Gram matrix of an example's tangents, asked for in the order of the examples where it is used
+ * @param coefficients written, [k, batch]
+ */
+export function aggregateExamples(
+  aggregator: Aggregator,
+  derivatives: Float64Array,
+  gramOf: (example: number) => Float64Array | undefined,
+  coefficients: Tensor,
+  context: AggregationContext,
+): void {
+  const [k = 0, batch = 0] = coefficients.shape;
+  const own = { derivatives: new Float64Array(k), coefficients: new Float64Array(k) };
+  for (let example = 0; example < batch; example++) {
+    for (let i = 0; i < k; i++) own.derivatives[i] = derivatives[i * batch + example] as number;
+    const gram = aggregator.usesGram ? gramOf(example) : undefined;
+    aggregator.aggregate(own.derivatives, gram, own.coefficients, context);
+    for (let i = 0; i < k; i++) coefficients.data[i * batch + example] = own.coefficients[i] as number;
+  }
 }
 
 /** Sizes of the chunks in which k tangents are processed: full ones first, then the rest. */

@@ -6,7 +6,7 @@ import { fold, type Key } from "../random/threefry.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 import { emitCombine } from "../tangents/combine.ts";
-import { emitGram } from "../tangents/gram.ts";
+import { addGram, emitGram } from "../tangents/gram.ts";
 import type { Sampler } from "../tangents/sampler.ts";
 import { type Estimate, type Estimator, gramPrecision, needsExactGram, statisticsRoom } from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
@@ -176,23 +176,4 @@ function combineGraph(k: number, slice: number): Graph {
 function addTo(total: Float64Array, part: Float32Array): void {
   for (let place = 0; place < total.length; place++)
     total[place] = (total[place] as number) + (part[place] as number);
-}
-
-/** Adds the products of k rows of this length, `stride` apart, in float64. */
-export function addGram(
-  total: Float64Array,
-  rows: Float32Array,
-  k: number,
-  length: number,
-  stride = length,
-): void {
-  for (let i = 0; i < k; i++) {
-    for (let j = 0; j <= i; j++) {
-      let sum = 0;
-      for (let place = 0; place < length; place++)
-        sum += (rows[i * stride + place] as number) * (rows[j * stride + place] as number);
-      total[i * k + j] = (total[i * k + j] as number) + sum;
-      if (i !== j) total[j * k + i] = total[i * k + j] as number;
-    }
-  }
 }
