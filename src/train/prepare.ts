@@ -283,6 +283,8 @@ export function describeSettings(
     validation: settings.validation ?? null,
     seed: settings.seed ?? 0,
     ...(augment && { augment }),
+    ...(settings.input !== undefined && { input: settings.input }),
+    ...(settings.fill && { fill: JSON.stringify(settings.fill) }),
   };
 }
 
