@@ -1,133 +1,132 @@
-// Time of a whole training step of each estimator, next to bare MatMul sessions that do the same floating-point work,
-// measured in turns in one run. Run with `npm run bench`; `--json` prints data instead of a table.
-import {
-  compileObjective,
-  createEstimator,
-  crossEntropy,
-  encodeGraph,
-  fold,
-  GraphBuilder,
-  keyFromSeed,
-  mlp,
-  sgd,
-} from "../dist/index.js";
+// Whole training steps of each estimator next to bare MatMul sessions that do the same floating-point work, in turns, and
+// where the rest of the time goes.
+import { mlp } from "../dist/index.js";
 import { nodeRuntime } from "../dist/node.js";
+import { bareProducts, gemmUnit, unavoidableProducts, unitsOf } from "./matrix-products.mjs";
+import { inTurns, median, medianRatio, short, table } from "./measure.mjs";
+import { drawing, timingRuntime, trainingStep } from "./problem.mjs";
 
-const batch = 64;
-const k = 16;
-const runtime = nodeRuntime();
-const widths = [256, 1024];
 const estimators = [
-  { name: "activations", settings: { perturb: "activations" } },
-  { name: "weights, gaussian", settings: { perturb: "weights" } },
-  { name: "weights, rademacher", settings: { perturb: "weights", sampler: "rademacher" } },
-  { name: "weights, low-rank", settings: { perturb: "weights", sampler: "low-rank" } },
-  { name: "exact gradient", settings: { gradient: "exact" } },
+  { name: "weights, gaussian", kind: "dense", settings: { perturb: "weights" } },
+  { name: "weights, rademacher", kind: "dense", settings: { perturb: "weights", sampler: "rademacher" } },
+  { name: "weights, low-rank", kind: "low-rank", settings: { perturb: "weights", sampler: "low-rank" } },
+  { name: "activations", kind: "activations", settings: { perturb: "activations" } },
+  { name: "exact gradient", kind: "exact", settings: { gradient: "exact" } },
 ];
 
-/** Matrix products [rows, inner] × [inner, columns], as often as `times` says, that an estimator cannot avoid. */
-function products(name, sizes) {
-  const layers = sizes.slice(1).map((columns, index) => ({ inner: sizes[index], columns }));
-  const primal = layers.map((layer) => ({ rows: batch, ...layer, times: 1 }));
-  const carried = layers.slice(1).map((layer) => ({ rows: k * batch, ...layer, times: 1 }));
-  if (name === "activations")
-    return [
-      ...primal,
-      ...carried,
-      ...layers.map(({ inner, columns }) => ({ rows: inner, inner: batch, columns, times: 1 })),
-    ];
-  if (name === "weights, low-rank") return [...primal, ...carried];
-  if (name === "exact gradient") {
-    const back = layers
-      .slice(1)
-      .map(({ inner, columns }) => ({ rows: batch, inner: columns, columns: inner, times: 1 }));
-    return [
-      ...primal,
-      ...back,
-      ...layers.map(({ inner, columns }) => ({ rows: inner, inner: batch, columns, times: 1 })),
-    ];
-  }
-  // X·Ẇ of k tangents is one product with k·columns columns.
-  return [
-    ...primal,
-    ...carried,
-    ...layers.map(({ inner, columns }) => ({ rows: batch, inner, columns: k * columns, times: 1 })),
-  ];
-}
+export const title = "A training step: its matrix products, and where the rest of the time goes";
 
-async function bareSessions(list) {
-  return Promise.all(
-    list.map(async ({ rows, inner, columns, times }) => {
-      const g = new GraphBuilder("bare");
-      const graph = g.build({
-        c: g.matMul(g.input("a", "float32", [rows, inner]), g.input("b", "float32", [inner, columns])),
-      });
-      const session = await runtime.createSession(encodeGraph(graph));
-      const random = (count) => Float32Array.from({ length: count }, () => Math.random() - 0.5);
-      const feeds = {
-        a: { dtype: "float32", shape: [rows, inner], data: random(rows * inner) },
-        b: { dtype: "float32", shape: [inner, columns], data: random(inner * columns) },
+export async function* rows({ widths = [256, 1024], batch = 64, k = 16, threads, signal }) {
+  const runtime = nodeRuntime({ threads });
+  for (const width of widths) {
+    const problem = { sizes: [784, width, width, 10], batch, k };
+    const model = mlp({ input: [1, 28, 28], hidden: [width, width], outputs: 10 });
+    for (const { name, kind, settings } of estimators) {
+      const timing = timingRuntime(runtime);
+      const one = { model, shape: [1, 28, 28], batch, runtime: timing.runtime };
+      const training = await trainingStep({ ...one, settings: { tangents: k, ...settings } });
+      const products = unavoidableProducts(kind, problem);
+      const [bare, unit] = [await bareProducts(products, runtime), await gemmUnit(problem, runtime)];
+      const parts = [];
+      const sampling = drawing({ ...training, batch, settings: { tangents: k, ...settings } });
+      const times = await inTurns(
+        {
+          async step() {
+            timing.reset();
+            const start = performance.now();
+            const { update } = await training.step();
+            const step = performance.now() - start;
+            parts.push({ ...timing.spent, update });
+            return step;
+          },
+          bare: bare.run,
+          unit: unit.run,
+          ...(sampling ? { sampling: sampling.draw } : {}),
+        },
+        { rounds: 40, warmUp: 5, seconds: 10, signal },
+      );
+      await Promise.all([training, bare, unit].map((used) => used.release()));
+      const part = (which) => median(parts.slice(-times.step.length).map((spent) => spent[which]));
+      const step = median(times.step);
+      const known = {
+        derivatives: part("derivatives"),
+        gram: part("gram"),
+        combination: part("combination"),
+        sampling: sampling ? median(times.sampling) : 0,
+        update: part("update"),
       };
-      const into = {
-        c: { dtype: "float32", shape: [rows, columns], data: new Float32Array(rows * columns) },
+      const rest = step - Object.values(known).reduce((sum, value) => sum + value, part("other"));
+      yield {
+        width,
+        estimator: name,
+        batch,
+        k,
+        threads: runtime.threads,
+        rounds: times.step.length,
+        step,
+        bare: median(times.bare),
+        overBare: medianRatio(times.step, times.bare),
+        derivativesOverBare: medianRatio(
+          parts.slice(-times.step.length).map(({ derivatives }) => derivatives),
+          times.bare,
+        ),
+        unit: median(times.unit),
+        unavoidableUnits: unitsOf(products, problem),
+        units: medianRatio(times.step, times.unit),
+        numbers: sampling?.numbers ?? 0,
+        parts: { ...known, rest },
       };
-      return { times, operations: 2 * rows * inner * columns * times, run: () => session.run(feeds, into) };
-    }),
-  );
-}
-
-const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
-const results = [];
-for (const width of widths) {
-  const sizes = [784, width, width, 10];
-  const model = mlp({ input: [1, 28, 28], hidden: [width, width], outputs: 10 });
-  const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
-  const input = {
-    dtype: "float32",
-    shape: [batch, 1, 28, 28],
-    data: Float32Array.from({ length: batch * 784 }, () => Math.random()),
-  };
-  const labels = {
-    dtype: "int64",
-    shape: [batch],
-    data: BigInt64Array.from({ length: batch }, (_, index) => BigInt(index % 10)),
-  };
-  const feeds = { ...objective.parameters, input, labels };
-  const arrays = Object.fromEntries(
-    Object.entries(objective.parameters).map(([name, { data }]) => [name, data]),
-  );
-  for (const { name, settings } of estimators) {
-    const estimator = await createEstimator(objective, { tangents: k, ...settings });
-    const bare = await bareSessions(products(name, sizes));
-    const [steps, matmuls] = [[], []];
-    for (let round = 0; round < (width > 512 ? 16 : 40); round++) {
-      let start = performance.now();
-      const { gradients } = await estimator.estimate(feeds, fold(keyFromSeed(1), round));
-      sgd().update(arrays, gradients, {}, 1e-6);
-      steps.push(performance.now() - start);
-      start = performance.now();
-      for (const { times, run } of bare) for (let repeat = 0; repeat < times; repeat++) await run();
-      matmuls.push(performance.now() - start);
     }
-    const operations = bare.reduce((total, product) => total + product.operations, 0);
-    const [step, matmul] = [median(steps.slice(5)), median(matmuls.slice(5))];
-    results.push({
-      width,
-      estimator: name,
-      stepMilliseconds: step,
-      matMulMilliseconds: matmul,
-      ratio: step / matmul,
-      gigaflops: operations / matmul / 1e6,
-    });
-    await estimator.release();
   }
 }
-if (process.argv.includes("--json")) console.log(JSON.stringify(results));
-else {
-  console.log(`batch ${batch}, k = ${k}, ${runtime.name}, ${runtime.threads} threads\n`);
-  console.log("width  estimator             step ms   bare MatMul ms   ratio   GFLOP/s of the bare products");
-  for (const row of results)
-    console.log(
-      `${String(row.width).padEnd(7)}${row.estimator.padEnd(22)}${row.stepMilliseconds.toFixed(2).padStart(7)}${row.matMulMilliseconds.toFixed(2).padStart(17)}${row.ratio.toFixed(1).padStart(8)}${row.gigaflops.toFixed(0).padStart(8)}`,
-    );
+
+export function print(results) {
+  const ratios = table(
+    [
+      "estimator",
+      "width",
+      "step ms",
+      "same products, bare ms",
+      "step ÷ bare",
+      "step, units",
+      "unavoidable units",
+      "unit ms",
+    ],
+    results.map((row) => [
+      row.estimator,
+      row.width,
+      short(row.step),
+      short(row.bare),
+      short(row.overBare),
+      short(row.units),
+      short(row.unavoidableUnits),
+      short(row.unit),
+    ]),
+  );
+  const parts = table(
+    [
+      "estimator",
+      "width",
+      "derivatives",
+      "sampling",
+      "Gram",
+      "combination",
+      "update",
+      "rest",
+      "million numbers",
+    ],
+    results.map((row) => [
+      row.estimator,
+      row.width,
+      ...["derivatives", "sampling", "gram", "combination", "update", "rest"].map((name) =>
+        short(row.parts[name]),
+      ),
+      short(row.numbers / 1e6),
+    ]),
+  );
+  const [{ batch, k, threads }] = results;
+  return (
+    `784-w-w-10, batch ${batch}, k = ${k}, ${threads} threads; a unit is 2·batch·n operations\n\n${ratios}\n\n` +
+    `Milliseconds of a step (rest: aggregation, copies, and what sampling inside a step costs more or less than alone)\n\n${parts}`
+  );
 }

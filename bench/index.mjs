@@ -1,0 +1,77 @@
+// Runs benches by name and prints tables, or data with --json:
+//
+//     npm run bench                         # the quick ones
+//     node bench/index.mjs steps tangents   # by name, after npm run build
+//
+// Ctrl-C ends the run after the round at hand and prints what is complete; a second one ends it at once.
+import { parseArgs } from "node:util";
+
+const names = ["steps", "peers", "tangents", "convolutions", "long", "depth-width"];
+const quick = ["steps", "peers", "tangents", "convolutions"];
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: "boolean", default: false },
+    widths: { type: "string" },
+    depths: { type: "string" },
+    threads: { type: "string" },
+    steps: { type: "string" },
+    seconds: { type: "string" },
+    only: { type: "string" },
+    python: { type: "string", default: process.env.BENCH_PYTHON ?? "python3" },
+    frog: { type: "string", default: process.env.FROG_DIR },
+    "jax-js": { type: "string", default: process.env.JAX_JS_DIR },
+    chart: { type: "string" },
+    help: { type: "boolean", default: false },
+  },
+});
+const unknown = positionals.find((name) => !names.includes(name));
+if (flags.help || unknown !== undefined) {
+  console.error(
+    `${unknown === undefined ? "" : `There is no bench '${unknown}'. `}Benches: ${names.join(", ")}; ` +
+      "bench/README.md describes them and their flags.",
+  );
+  process.exit(unknown === undefined ? 0 : 2);
+}
+
+const numbers = (text) => text?.split(",").map(Number);
+const number = (text) => (text === undefined ? undefined : Number(text));
+const stop = new AbortController();
+process.on("SIGINT", () => {
+  if (stop.signal.aborted) process.exit(130);
+  console.error("Stopping after this round; Ctrl-C again ends at once.");
+  stop.abort();
+});
+const options = {
+  widths: numbers(flags.widths),
+  depths: numbers(flags.depths),
+  threads: number(flags.threads),
+  steps: number(flags.steps),
+  seconds: number(flags.seconds),
+  only: flags.only?.split(","),
+  python: flags.python,
+  frog: flags.frog,
+  jaxJs: flags["jax-js"],
+  chart: flags.chart,
+  signal: stop.signal,
+};
+
+const report = {};
+for (const name of positionals.length > 0 ? positionals : quick) {
+  const bench = await import(`./${name}.mjs`);
+  if (!flags.json) console.log(`${bench.title}\n`);
+  const results = [];
+  report[name] = results;
+  try {
+    for await (const row of bench.rows(options)) results.push(row);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  }
+  if (!flags.json)
+    console.log(`${results.length > 0 ? bench.print(results, options) : "Nothing measured."}\n`);
+  await bench.finish?.(results, options);
+  if (stop.signal.aborted) break;
+}
+if (flags.json) console.log(JSON.stringify(report));
+if (stop.signal.aborted) process.exit(130);
