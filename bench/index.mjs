@@ -7,7 +7,7 @@
 import { parseArgs } from "node:util";
 
 const names = ["steps", "peers", "tangents", "convolutions", "long", "depth-width"];
-const quick = ["steps", "peers", "tangents", "convolutions"];
+const quick = ["steps", "tangents", "convolutions"];
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
