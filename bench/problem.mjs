@@ -61,7 +61,7 @@ export async function trainingStep({ model, shape, batch, runtime, settings }) {
 }
 
 /** What a graph is for, by its outputs. */
-function purposeOf({ outputTypes }) {
+export function purposeOf({ outputTypes }) {
   const names = Object.keys(outputTypes);
   if (names.includes("derivatives")) return "derivatives";
   if (names.some((name) => name.startsWith("gradient/")))

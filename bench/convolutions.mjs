@@ -1,0 +1,185 @@
+// Steps of convolutional networks: how far above the time that their rules imply, and which ops take it.
+import { encodeGraph, models } from "../dist/index.js";
+import { nodeRuntime } from "../dist/node.js";
+import { inTurns, median, medianRatio, short, table } from "./measure.mjs";
+import { drawing, purposeOf, randomBatch, timingRuntime, trainingStep } from "./problem.mjs";
+import { profilingRuntime } from "./profile.mjs";
+
+const k = 16;
+const networks = [
+  { name: "lenet5", shape: [1, 28, 28], batch: 64, build: (options) => models.lenet5(options) },
+  {
+    name: "resnet18",
+    shape: [3, 32, 32],
+    batch: 4,
+    // Batch normalization couples the examples of a batch.
+    build: (options) => models.resnet18({ ...options, norm: "group" }),
+  },
+];
+const estimators = [
+  { name: "activations", settings: { perturb: "activations", tangents: k } },
+  { name: "weights, low-rank", settings: { perturb: "weights", sampler: "low-rank", tangents: k } },
+  { name: "exact gradient", settings: { gradient: "exact" } },
+];
+
+export const title = "Convolutional networks: steps in forward passes";
+
+/** Products of a graph: operations of each, and whether its data depend on a parameter before it. */
+function productsOf(graph, parameters) {
+  const carries = new Set(parameters);
+  const products = [];
+  for (const { op, inputs, outputs } of graph.nodes) {
+    if (["Conv", "MatMul", "Gemm"].includes(op)) {
+      const [weight, result] = [graph.values.get(inputs[1]), graph.values.get(outputs[0])];
+      const inner =
+        op === "Conv"
+          ? weight.shape.slice(1).reduce((product, size) => product * size, 1)
+          : graph.values.get(inputs[0]).shape.at(-1);
+      const count = result.shape.reduce((product, size) => product * size, 1);
+      const columns = op === "Conv" ? result.shape[1] : result.shape.at(-1);
+      products.push({ operations: 2 * count * inner, columns, carried: carries.has(inputs[0]) });
+    }
+    if (inputs.some((name) => carries.has(name))) for (const name of outputs) carries.add(name);
+  }
+  return products;
+}
+
+/** Forward passes that the rules imply: the primal one, k of what carries tangents, and what the estimator adds. */
+function impliedPasses(name, products) {
+  const total = products.reduce((sum, { operations }) => sum + operations, 0);
+  const share = (measure) => products.reduce((sum, product) => sum + measure(product), 0) / total;
+  const carried = share(({ operations, carried }) => (carried ? operations : 0));
+  if (name === "exact gradient") return 1 + carried + 1;
+  // The local transposes of the weights are as much work as a forward pass.
+  if (name === "activations") return 1 + k * carried + 1;
+  // A factored tangent of rank 1 is a product with one column.
+  return 1 + k * carried + k * share(({ operations, columns }) => operations / columns);
+}
+
+export async function* rows({ threads, only, seconds = 12, signal }) {
+  const runtime = nodeRuntime({ threads });
+  for (const { name: network, shape, batch, build } of networks) {
+    if (only && !only.includes(network)) continue;
+    const model = build({ input: shape, outputs: 10, batch });
+    for (const { name, settings } of estimators) {
+      const timing = timingRuntime(runtime);
+      const training = await trainingStep({ model, shape, batch, runtime: timing.runtime, settings });
+      const { objective } = training;
+      const primal = await primalPass(objective, { shape, batch, runtime });
+      const sampling = drawing({ ...training, batch, settings });
+      const parts = [];
+      const times = await inTurns(
+        {
+          async step() {
+            timing.reset();
+            const { update } = await training.step();
+            parts.push({ ...timing.spent, update });
+          },
+          primal: primal.run,
+          ...(sampling ? { sampling: sampling.draw } : {}),
+        },
+        { rounds: 20, seconds, signal },
+      );
+      await Promise.all([training, primal].map((used) => used.release()));
+      const kept = parts.slice(-times.step.length);
+      const part = (which) => median(kept.map((spent) => spent[which]));
+      const passes = impliedPasses(name, productsOf(objective.graph, Object.keys(objective.parameters)));
+      yield {
+        network,
+        estimator: name,
+        batch,
+        k,
+        threads: runtime.threads,
+        parameters: Object.values(objective.parameters).reduce((sum, { data }) => sum + data.length, 0),
+        dimension: training.estimator.dimension,
+        step: median(times.step),
+        primal: median(times.primal),
+        passes: medianRatio(times.step, times.primal),
+        impliedPasses: passes,
+        overImplied: medianRatio(times.step, times.primal) / passes,
+        derivativesOverImplied:
+          medianRatio(
+            kept.map(({ derivatives }) => derivatives),
+            times.primal,
+          ) / passes,
+        parts: {
+          derivatives: part("derivatives"),
+          gram: part("gram"),
+          combination: part("combination"),
+          sampling: sampling ? median(times.sampling) : 0,
+          update: part("update"),
+        },
+        ops: await opTimes({ model, shape, batch, threads: runtime.threads, settings, signal }),
+      };
+    }
+  }
+}
+
+/** A session of the model and its loss alone. */
+async function primalPass({ graph, parameters }, { shape, batch, runtime }) {
+  const session = await runtime.createSession(encodeGraph(graph));
+  const feeds = { ...parameters, ...randomBatch(batch, shape) };
+  const loss = { dtype: "float32", shape: [], data: new Float32Array(1) };
+  return { run: () => session.run(feeds, { loss }), release: () => session.release() };
+}
+
+/** Milliseconds of a step by graph and op, from ONNX Runtime's profile. */
+async function opTimes({ model, shape, batch, threads, settings, signal }) {
+  const profile = profilingRuntime({ threads, purposeOf });
+  const training = await trainingStep({ model, shape, batch, runtime: profile.runtime, settings });
+  const steps = 4;
+  for (let step = 0; step < steps; step++) {
+    signal?.throwIfAborted();
+    await training.step();
+  }
+  return profile.byOp(steps);
+}
+
+export function print(results) {
+  const [{ threads }] = results;
+  const steps = table(
+    [
+      "network",
+      "estimator",
+      "batch",
+      "step ms",
+      "primal ms",
+      "passes",
+      "implied",
+      "÷ implied",
+      "derivatives ÷ implied",
+    ],
+    results.map((row) => [
+      row.network,
+      row.estimator,
+      row.batch,
+      short(row.step),
+      short(row.primal),
+      short(row.passes),
+      short(row.impliedPasses),
+      short(row.overImplied),
+      short(row.derivativesOverImplied),
+    ]),
+  );
+  const parts = table(
+    ["network", "estimator", "derivatives", "sampling", "Gram", "combination", "update", "rest"],
+    results.map(({ network, estimator, step, parts }) => [
+      network,
+      estimator,
+      ...["derivatives", "sampling", "gram", "combination", "update"].map((name) => short(parts[name])),
+      short(step - Object.values(parts).reduce((sum, value) => sum + value, 0)),
+    ]),
+  );
+  const ops = results.map(({ network, estimator, ops }) => {
+    const graphs = Object.entries(ops).map(([purpose, times]) => {
+      const sorted = Object.entries(times).sort(([, a], [, b]) => b - a);
+      const most = sorted.slice(0, 7).map(([op, time]) => `${op} ${short(time)}`);
+      return `  ${purpose}: ${most.join(", ")}`;
+    });
+    return [`${network}, ${estimator}`, ...graphs].join("\n");
+  });
+  return (
+    `k = ${k}, ${threads} threads; a pass is the model and its loss on the batch\n\n${steps}\n\nMilliseconds\n\n${parts}\n\n` +
+    `Milliseconds by op, profiled\n\n${ops.join("\n")}`
+  );
+}
