@@ -11,10 +11,10 @@ const hidden = [32, 32];
 const [batch, k] = [16, 4];
 const cases = {
   activations: { perturb: "activations" },
-  "weights, gaussian": { perturb: "weights" },
-  "weights, low-rank": { perturb: "weights", sampler: "low-rank" },
+  "gaussian weights": { perturb: "weights" },
+  "low-rank weights": { perturb: "weights", sampler: "low-rank" },
   "exact gradient": { gradient: "exact" },
-  "train(), activations": { perturb: "activations", whole: true },
+  "train() by activations": { perturb: "activations", whole: true },
 };
 
 export const title = "Resident memory over many steps of a small network";
