@@ -1,4 +1,4 @@
-// Runs benches by name and prints tables, or data with --json:
+// Runs benches by name and prints tables (--markdown for Markdown), or data with --json:
 //
 //     npm run bench                         # the quick ones
 //     node bench/index.mjs steps tangents   # by name, after npm run build
@@ -13,6 +13,7 @@ const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: "boolean", default: false },
+    markdown: { type: "boolean", default: false },
     widths: { type: "string" },
     depths: { type: "string" },
     threads: { type: "string" },

@@ -71,8 +71,12 @@ export function fitLine(xs, ys) {
   };
 }
 
-/** Rows as text: the first column to the left, numbers to the right. */
+/** Rows as text: the first column to the left, numbers to the right; with --markdown as a Markdown table. */
 export function table(heads, rows) {
+  if (process.argv.includes("--markdown")) {
+    const lines = [heads, heads.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`);
+    return lines.join("\n");
+  }
   const cells = [heads, ...rows].map((row) => row.map((cell) => cell ?? ""));
   const widths = heads.map((_, column) => Math.max(...cells.map((row) => String(row[column]).length)));
   return cells

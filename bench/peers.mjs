@@ -39,6 +39,9 @@ const peers = {
 /** What each estimator of ours stands next to: Rademacher tangents next to the others' Gaussian ones, too. */
 const comparisons = ["dense", "low-rank", "activations", "exact"];
 
+/** The processes that were started and have not ended. */
+const running = new Set();
+
 /**
  * Starts a peer.
  *
@@ -49,6 +52,7 @@ async function start(name, config, options) {
   const [program, given] = peers[name].command(options);
   const env = { ...process.env, FROG_DIR: options.frog, JAX_JS_DIR: options.jaxJs };
   const child = spawn(program, [...given, JSON.stringify(config)], { env, stdio: ["pipe", "pipe", "pipe"] });
+  running.add(child);
   let complaint = "";
   child.stderr.on("data", (data) => {
     complaint = `${complaint}${data}`.slice(-2000);
@@ -73,7 +77,7 @@ async function start(name, config, options) {
       child.stdin.write(`${JSON.stringify({ steps })}\n`);
       return (await next()).milliseconds;
     },
-    close: () => child.stdin.end(),
+    close: () => child.kill(),
   };
 }
 
@@ -156,7 +160,7 @@ export async function* rows(options) {
           };
         }
       } finally {
-        for (const { peer } of started) peer.close();
+        for (const child of running) child.kill();
       }
     }
   }
