@@ -44,11 +44,11 @@ export async function drawDepthWidth(rows, file) {
         y: {
           field,
           type: "quantitative",
-          scale: { type: "log" },
-          axis: { title, format: "~s", tickCount: 5 },
+          scale: { type: "log", nice: false, padding: 8 },
+          axis: { title, format: ",", values: [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000] },
         },
         color: { field: "estimator", type: "nominal", scale: scale("color"), title: null },
-        strokeDash: { field: "estimator", type: "nominal", scale: scale("dash"), title: null },
+        strokeDash: { field: "estimator", type: "nominal", scale: scale("dash"), legend: null },
         shape: { field: "estimator", type: "nominal", scale: scale("shape"), title: null },
       },
     },
@@ -61,7 +61,14 @@ export async function drawDepthWidth(rows, file) {
     config: {
       font: "Helvetica, Arial, sans-serif",
       axis: { labelFontSize: 12, titleFontSize: 13, gridColor: "#dddddd" },
-      legend: { orient: "top", labelFontSize: 13, symbolSize: 90, symbolStrokeWidth: 2 },
+      legend: {
+        orient: "top",
+        labelFontSize: 13,
+        labelLimit: 300,
+        columnPadding: 30,
+        symbolSize: 90,
+        symbolStrokeWidth: 2,
+      },
       view: { stroke: "#888888" },
     },
   });

@@ -59,6 +59,7 @@ const options = {
 };
 
 const report = {};
+const endings = [];
 for (const name of positionals.length > 0 ? positionals : quick) {
   const bench = await import(`./${name}.mjs`);
   if (!flags.json) console.log(`${bench.title}\n`);
@@ -71,8 +72,9 @@ for (const name of positionals.length > 0 ? positionals : quick) {
   }
   if (!flags.json)
     console.log(`${results.length > 0 ? bench.print(results, options) : "Nothing measured."}\n`);
-  await bench.finish?.(results, options);
+  if (bench.finish) endings.push(() => bench.finish(results, options));
   if (stop.signal.aborted) break;
 }
 if (flags.json) console.log(JSON.stringify(report));
+for (const end of endings) await end();
 if (stop.signal.aborted) process.exit(130);

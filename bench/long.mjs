@@ -85,7 +85,9 @@ async function measure(name, steps) {
   if (whole) {
     const { train: examples } = glyphs();
     let step = 0;
-    const events = train({ model, examples, runtime, batch, tangents: k, steps, epochs: steps, ...settings });
+    // A rate at which no number of steps diverges.
+    const fixed = { batch, tangents: k, steps, epochs: steps, learningRate: 0.01 };
+    const events = train({ model, examples, runtime, ...fixed, ...settings });
     for await (const event of events) if (event.kind === "step" && ++step % every === 0) sample(step);
   } else {
     const training = await trainingStep({
