@@ -1,3 +1,6 @@
+/** Rows eliminated together, so that an earlier row is read from memory once for all of them. */
+const blockRows = 32;
+
 /**
  * Squared lengths of the projections of g on the span of the first 1, 2, …, k vectors v_i, all from one Cholesky
  * factorization G = L Lᵀ without pivoting: with L y = d, d_i = v_i·g, the i-th is y_1² + … + y_i².
@@ -26,7 +29,8 @@ export function nestedProjections(
   }
   const most = Math.min(size, dimension ?? size);
   const factor = new Float64Array(most * most);
-  const row = new Float64Array(most);
+  const block = new Float64Array(blockRows * most);
+  const rests = new Float64Array(blockRows);
   let largest = 0;
   for (let i = 0; i < size; i++) largest = Math.max(largest, gram[i * size + i] as number);
   const threshold = size * 2 ** -52 * largest;
@@ -34,49 +38,48 @@ export function nestedProjections(
   const solutions = sides.map(() => new Float64Array(most));
   const squares = sides.map(() => new Float64Array(size));
   let rank = 0;
-  for (let i = 0; i < size; i++) {
-    const isPivot = rank < most && factorizeRow(gram, size, i, factor, most, pivots, rank, row) > threshold;
-    if (isPivot) {
-      factor.set(row.subarray(0, rank + 1), rank * most);
-      pivots[rank] = i;
-    }
-    for (const [index, side] of sides.entries()) {
-      const solution = solutions[index] as Float64Array;
-      const lengths = squares[index] as Float64Array;
-      let square = i > 0 ? (lengths[i - 1] as number) : 0;
-      if (isPivot) {
-        const entry = ((side[i] as number) - dot(row, 0, solution, 0, rank)) / (row[rank] as number);
-        solution[rank] = entry;
-        square += entry * entry;
+  for (let first = 0; first < size; first += blockRows) {
+    const rows = Math.min(blockRows, size - first);
+    for (let i = 0; i < rows; i++) rests[i] = gram[(first + i) * size + first + i] as number;
+    /** Entries of some of the block's rows at the pivots `from` to `to`. */
+    const eliminate = (firstRow: number, lastRow: number, from: number, to: number) => {
+      for (let j = from; j < to; j++) {
+        const pivot = pivots[j] as number;
+        const diagonal = factor[j * most + j] as number;
+        for (let i = firstRow; i < lastRow; i++) {
+          const product = dot(block, i * most, factor, j * most, j);
+          const entry = ((gram[(first + i) * size + pivot] as number) - product) / diagonal;
+          block[i * most + j] = entry;
+          rests[i] = (rests[i] as number) - entry * entry;
+        }
       }
-      lengths[i] = square;
+    };
+    const before = rank;
+    if (before < most) eliminate(0, rows, 0, before);
+    for (let i = 0; i < rows; i++) {
+      if (rank < most) eliminate(i, i + 1, before, rank);
+      const rest = rests[i] as number;
+      const isPivot = rank < most && rest > threshold;
+      for (const [index, side] of sides.entries()) {
+        const solution = solutions[index] as Float64Array;
+        const lengths = squares[index] as Float64Array;
+        const place = first + i;
+        let square = place > 0 ? (lengths[place - 1] as number) : 0;
+        if (isPivot) {
+          const left = (side[place] as number) - dot(block, i * most, solution, 0, rank);
+          solution[rank] = left / Math.sqrt(rest);
+          square += (left * left) / rest;
+        }
+        lengths[place] = square;
+      }
+      if (!isPivot) continue;
+      block[i * most + rank] = Math.sqrt(rest);
+      factor.set(block.subarray(i * most, i * most + rank + 1), rank * most);
+      pivots[rank] = first + i;
+      rank += 1;
     }
-    if (isPivot) rank += 1;
   }
   return squares;
-}
-
-/** Writes row i of L, with the root of the rest at [rank], and returns the rest. */
-function factorizeRow(
-  gram: Float64Array,
-  size: number,
-  i: number,
-  factor: Float64Array,
-  stride: number,
-  pivots: Int32Array,
-  rank: number,
-  row: Float64Array,
-): number {
-  let rest = gram[i * size + i] as number;
-  for (let j = 0; j < rank; j++) {
-    const product = dot(row, 0, factor, j * stride, j);
-    const entry =
-      ((gram[i * size + (pivots[j] as number)] as number) - product) / (factor[j * stride + j] as number);
-    row[j] = entry;
-    rest -= entry * entry;
-  }
-  row[rank] = Math.sqrt(Math.max(rest, 0));
-  return rest;
 }
 
 /** Four sums side by side: one alone waits for each addition before the next. */
