@@ -1,0 +1,67 @@
+import { parse, View } from "vega";
+import { compile, type TopLevelSpec } from "vega-lite";
+import type { Chart, VegaLiteSpec } from "../studies/study.ts";
+
+/** Where a chart is shown: in the report's page, whose colours it takes, or as a file on white. */
+export type Surface = "page" | "file";
+
+/** The width of charts in files, and in the report on a desk; and on a phone. */
+export const wideChart = 720;
+export const narrowChart = 340;
+
+/**
+ * Draws a Vega-Lite specification as SVG.
+ * @throws when the specification is wrong, naming the chart
+ */
+export async function drawChart(chart: Chart, width: number, surface: Surface): Promise<string> {
+  const warnings: string[] = [];
+  const log = (...parts: readonly unknown[]) => void warnings.push(parts.join(" "));
+  const logger = { level: () => logger, error: log, warn: log, info: () => logger, debug: () => logger };
+  const compiled = compile(styled(chart.spec(width), surface) as unknown as TopLevelSpec, {
+    logger: logger as never,
+  });
+  if (warnings.length > 0)
+    throw new Error(`The chart '${chart.name}': ${warnings.join("; ")}; correct its specification.`);
+  const view = new View(parse(compiled.spec), { renderer: "none" });
+  try {
+    return await view.toSVG();
+  } finally {
+    view.finalize();
+  }
+}
+
+/** The specification with the look of all charts. */
+export function styled(spec: VegaLiteSpec, surface: Surface): VegaLiteSpec {
+  const text = surface === "page" ? "currentColor" : "#1b1f24";
+  const quiet = "#8b949e";
+  const font = "system-ui, sans-serif";
+  const label = {
+    labelColor: text,
+    titleColor: text,
+    labelFont: font,
+    titleFont: font,
+    titleFontWeight: "normal",
+  };
+  return {
+    $schema: "https://vega.github.io/schema/vega-lite/v6.json",
+    background: surface === "page" ? "transparent" : "#ffffff",
+    ...spec,
+    config: {
+      font,
+      axis: {
+        ...label,
+        labelFontSize: 11,
+        titleFontSize: 12,
+        gridColor: quiet,
+        gridOpacity: 0.25,
+        domainColor: quiet,
+        tickColor: quiet,
+      },
+      legend: { ...label, labelFontSize: 11, titleFontSize: 12, symbolStrokeWidth: 1.5 },
+      header: { ...label, labelFontSize: 12, titleFontSize: 12, labelFontWeight: "bold" },
+      title: { color: text, font },
+      text: { color: text, font },
+      view: { stroke: quiet, strokeOpacity: 0.4 },
+    },
+  };
+}

@@ -1,0 +1,199 @@
+import type { VegaLiteSpec } from "./study.ts";
+
+/** Colours that people with any colour vision tell apart, on white and on black (Okabe and Ito, without the extremes). */
+export const palette = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#8b949e"] as const;
+
+/** One point of a chart. */
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+  /** Ends of its 95 % interval. */
+  readonly low?: number;
+  readonly high?: number;
+  /** Which line it belongs to: one of `series.values`. */
+  readonly series: string;
+  /** Which panel it is in: one of `panels`; absent where there is one panel. */
+  readonly panel?: string;
+  /** Measured: a dot with its interval. Expected: the line through all such points. Reference: a cross. */
+  readonly kind: "measured" | "expected" | "reference";
+}
+
+export interface ChartAxis {
+  /** With the unit: "time of a step (ms)". */
+  readonly title: string;
+  /** Logarithmic, with ticks at powers of this base. */
+  readonly log?: 2 | 10;
+  /** Ends of the axis; default: the data's. */
+  readonly domain?: readonly [number, number];
+  /** Places of the ticks; default: chosen. */
+  readonly ticks?: readonly number[];
+}
+
+export interface PanelChart {
+  readonly points: readonly Point[];
+  readonly x: ChartAxis;
+  readonly y: ChartAxis;
+  /** At most seven, in the order of the legend. */
+  readonly series: { readonly title: string; readonly values: readonly string[] };
+  /** Headings of panels with the same axes, side by side or below each other. */
+  readonly panels?: readonly string[];
+  /** What the kinds are called in the legend. */
+  readonly kinds?: { readonly measured?: string; readonly expected?: string; readonly reference?: string };
+  /** True joins the measured points of a series by a line. */
+  readonly joined?: boolean;
+}
+
+/** Lines, dots with intervals and crosses, in one or more panels. */
+export function panelChart(chart: PanelChart, width: number): VegaLiteSpec {
+  const panels = chart.panels ?? [""];
+  const columns = Math.min(panels.length, width < 500 ? 1 : 2);
+  // What is left for a panel beside its axis, the title of the axis and the gap.
+  const panelWidth = Math.floor((width - 60 - (columns - 1) * 55) / columns);
+  const height = Math.round(Math.min(Math.max(0.75 * panelWidth, 200), 300));
+  const color = {
+    field: "series",
+    type: "nominal",
+    scale: { domain: chart.series.values, range: palette.slice(0, chart.series.values.length) },
+    legend: {
+      title: chart.series.title,
+      orient: "top",
+      direction: "horizontal",
+      columns: Math.max(2, Math.floor(width / 110)),
+      symbolType: "square",
+      symbolOpacity: 1,
+    },
+  };
+  const kinds = { measured: "measured", expected: "expected", reference: "authors' code", ...chart.kinds };
+  const present = (["measured", "expected", "reference"] as const).filter((kind) =>
+    chart.points.some((point) => point.kind === kind),
+  );
+  const x = {
+    field: "x",
+    type: "quantitative",
+    ...axisOf(
+      chart.x,
+      chart.points.map((point) => point.x),
+      panelWidth,
+    ),
+  };
+  const y = {
+    field: "y",
+    type: "quantitative",
+    ...axisOf(
+      chart.y,
+      chart.points.flatMap((point) => [
+        point.y,
+        ...(point.low === undefined ? [] : [point.low, point.high ?? point.y]),
+      ]),
+      height,
+    ),
+  };
+  const only = (kind: Point["kind"]) => [{ filter: `datum.kind === '${kind}'` }];
+  const legendOfKinds = {
+    field: "kind",
+    type: "nominal",
+    scale: {
+      domain: present,
+      range: present.map((kind) => ({ measured: "circle", expected: "stroke", reference: "cross" })[kind]),
+    },
+    legend: {
+      title: null,
+      orient: "top",
+      direction: "horizontal",
+      labelExpr: `({${present.map((kind) => `'${kind}': ${JSON.stringify(kinds[kind])}`).join(", ")}})[datum.label]`,
+      symbolStrokeColor: "#8b949e",
+      symbolFillColor: "transparent",
+      symbolSize: 70,
+    },
+  };
+  const layers = [
+    {
+      transform: only("expected"),
+      mark: { type: "line", strokeWidth: 1.3, clip: true },
+      encoding: { x, y, color, detail: { field: "series" } },
+    },
+    ...(chart.joined
+      ? [
+          {
+            transform: only("measured"),
+            mark: { type: "line", strokeWidth: 1.8, clip: true },
+            encoding: { x, y, color },
+          },
+        ]
+      : []),
+    {
+      transform: [{ filter: "datum.kind === 'measured' && isValid(datum.low)" }],
+      mark: { type: "rule", strokeWidth: 1.3, clip: true },
+      encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" }, color },
+    },
+    {
+      transform: only("measured"),
+      mark: { type: "point", filled: true, size: 34, opacity: 1, clip: true },
+      encoding: { x, y, color, shape: legendOfKinds },
+    },
+    {
+      transform: only("reference"),
+      mark: { type: "point", filled: false, size: 60, strokeWidth: 1.2, opacity: 1, clip: true },
+      encoding: { x, y, color, shape: legendOfKinds },
+    },
+  ];
+  const data = { values: chart.points };
+  if (!chart.panels) return { data, width: panelWidth, height, layer: layers };
+  return {
+    data,
+    facet: { field: "panel", type: "nominal", title: null, sort: panels, header: { labelAnchor: "start" } },
+    columns,
+    spacing: { row: 18, column: 22 },
+    spec: { width: panelWidth, height, layer: layers },
+    // Every panel has its own axis labels, so that one can be read alone.
+    resolve: { axis: { x: "independent", y: "independent" } },
+  };
+}
+
+/** Scale and ticks of an axis of this length in pixels. */
+function axisOf(axis: ChartAxis, given: readonly number[], length: number): Record<string, unknown> {
+  const values = given.filter((value) => Number.isFinite(value) && (!axis.log || value > 0));
+  const [low, high] = axis.domain ?? [Math.min(...values), Math.max(...values)];
+  if (!axis.log) {
+    return {
+      scale: { domain: axis.domain, zero: false, nice: axis.domain === undefined },
+      axis: { title: axis.title, values: axis.ticks, tickCount: Math.max(3, Math.floor(length / 55)) },
+    };
+  }
+  const power = (value: number) => Math.log(value) / Math.log(axis.log as number);
+  const [first, last] = [Math.floor(power(low) + 1e-9), Math.ceil(power(high) - 1e-9)];
+  const step = Math.max(1, Math.ceil((last - first) / Math.max(2, Math.floor(length / 32))));
+  const ticks = Array.from(
+    { length: Math.floor((last - first) / step) + 1 },
+    (_, i) => (axis.log as number) ** (first + i * step),
+  );
+  return {
+    scale: {
+      type: "log",
+      base: axis.log,
+      domain: [axis.domain?.[0] ?? axis.log ** first, axis.domain?.[1] ?? axis.log ** last],
+      nice: false,
+    },
+    axis: {
+      title: axis.title,
+      values: axis.ticks ?? ticks,
+      labelExpr: powerLabel(axis.log),
+      labelOverlap: false,
+    },
+  };
+}
+
+/** A Vega expression that writes a tick as a power: "2¹⁰". */
+function powerLabel(base: 2 | 10): string {
+  const digits = "['⁰','¹','²','³','⁴','⁵','⁶','⁷','⁸','⁹']";
+  const exponent = `round(log(datum.value) / log(${base}))`;
+  const size = `abs(${exponent})`;
+  return `'${base}' + (${exponent} < 0 ? '⁻' : '') + (${size} >= 10 ? ${digits}[floor(${size} / 10)] : '') + ${digits}[${size} % 10]`;
+}
+
+/** A point with its 95 % interval. */
+export function interval(mean: number, halfWidth: number | undefined): Pick<Point, "y" | "low" | "high"> {
+  return halfWidth === undefined || !Number.isFinite(halfWidth)
+    ? { y: mean }
+    : { y: mean, low: mean - halfWidth, high: mean + halfWidth };
+}

@@ -1,0 +1,6 @@
+import { angles } from "./angles.ts";
+import { quality } from "./quality.ts";
+import type { Study } from "./study.ts";
+
+/** The studies by name, in the order of the paper. */
+export const studies: Readonly<Record<string, Study>> = { quality, angles };
