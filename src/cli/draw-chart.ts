@@ -1,6 +1,16 @@
-import { parse, View } from "vega";
+import * as vega from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import type { Chart, VegaLiteSpec } from "../studies/study.ts";
+
+/** Vega's measure of texts, which it lets one replace; its types leave it out. */
+interface TextMetrics {
+  width: (item: { readonly fontSize?: number }, text: unknown) => number;
+}
+
+// Without a canvas Vega takes 0.8 of the font's size for each letter, and makes room that no text fills: a sans-serif
+// letter is as wide as 0.56 of it.
+const { textMetrics } = vega as unknown as { readonly textMetrics: TextMetrics };
+textMetrics.width = ({ fontSize = 11 }, text) => 0.56 * fontSize * String(text ?? "").length;
 
 /** Where a chart is shown: in the report's page, whose colours it takes, or as a file on white. */
 export type Surface = "page" | "file";
@@ -22,7 +32,7 @@ export async function drawChart(chart: Chart, width: number, surface: Surface): 
   });
   if (warnings.length > 0)
     throw new Error(`The chart '${chart.name}': ${warnings.join("; ")}; correct its specification.`);
-  const view = new View(parse(compiled.spec), { renderer: "none" });
+  const view = new vega.View(vega.parse(compiled.spec), { renderer: "none" });
   try {
     return await view.toSVG();
   } finally {
@@ -57,7 +67,13 @@ export function styled(spec: VegaLiteSpec, surface: Surface): VegaLiteSpec {
         domainColor: quiet,
         tickColor: quiet,
       },
-      legend: { ...label, labelFontSize: 11, titleFontSize: 12, symbolStrokeWidth: 1.5 },
+      legend: {
+        ...label,
+        labelFontSize: 11,
+        titleFontSize: 12,
+        symbolStrokeWidth: 1.5,
+        layout: { bottom: { anchor: "start", direction: "vertical", margin: 6 } },
+      },
       header: { ...label, labelFontSize: 12, titleFontSize: 12, labelFontWeight: "bold" },
       title: { color: text, font },
       text: { color: text, font },

@@ -14,7 +14,7 @@ export interface Point {
   readonly series: string;
   /** Which panel it is in: one of `panels`; absent where there is one panel. */
   readonly panel?: string;
-  /** Measured: a dot with its interval. Expected: the line through all such points. Reference: a cross. */
+  /** Measured: a dot with its interval. Expected: the line through all such points. Reference: a diamond. */
   readonly kind: "measured" | "expected" | "reference";
 }
 
@@ -43,12 +43,12 @@ export interface PanelChart {
   readonly joined?: boolean;
 }
 
-/** Lines, dots with intervals and crosses, in one or more panels. */
+/** Lines, dots with intervals and diamonds, in one or more panels. */
 export function panelChart(chart: PanelChart, width: number): VegaLiteSpec {
   const panels = chart.panels ?? [""];
-  const columns = Math.min(panels.length, width < 500 ? 1 : 2);
-  // What is left for a panel beside its axis, the title of the axis and the gap.
-  const panelWidth = Math.floor((width - 60 - (columns - 1) * 55) / columns);
+  const columns = width < 500 ? 1 : panels.length === 3 ? 3 : Math.min(panels.length, 2);
+  // What is left for a panel beside its tick labels and the gap.
+  const panelWidth = Math.floor(width / columns - 52);
   const height = Math.round(Math.min(Math.max(0.75 * panelWidth, 200), 300));
   const color = {
     field: "series",
@@ -56,7 +56,7 @@ export function panelChart(chart: PanelChart, width: number): VegaLiteSpec {
     scale: { domain: chart.series.values, range: palette.slice(0, chart.series.values.length) },
     legend: {
       title: chart.series.title,
-      orient: "top",
+      orient: "bottom",
       direction: "horizontal",
       columns: Math.max(2, Math.floor(width / 110)),
       symbolType: "square",
@@ -67,39 +67,31 @@ export function panelChart(chart: PanelChart, width: number): VegaLiteSpec {
   const present = (["measured", "expected", "reference"] as const).filter((kind) =>
     chart.points.some((point) => point.kind === kind),
   );
-  const x = {
-    field: "x",
-    type: "quantitative",
-    ...axisOf(
-      chart.x,
-      chart.points.map((point) => point.x),
-      panelWidth,
-    ),
-  };
-  const y = {
-    field: "y",
-    type: "quantitative",
-    ...axisOf(
-      chart.y,
-      chart.points.flatMap((point) => [
-        point.y,
-        ...(point.low === undefined ? [] : [point.low, point.high ?? point.y]),
-      ]),
-      height,
-    ),
-  };
+  const across = axisOf(
+    chart.x,
+    chart.points.map((point) => point.x),
+    panelWidth,
+  );
+  const up = axisOf(
+    { ...chart.y, title: "" },
+    chart.points.flatMap(({ y, low = y, high = y }) => [y, low, high]),
+    height,
+  );
+  const x = { field: "x", type: "quantitative", ...across.encoding };
+  const y = { field: "y", type: "quantitative", ...up.encoding };
   const only = (kind: Point["kind"]) => [{ filter: `datum.kind === '${kind}'` }];
   const legendOfKinds = {
     field: "kind",
     type: "nominal",
     scale: {
       domain: present,
-      range: present.map((kind) => ({ measured: "circle", expected: "stroke", reference: "cross" })[kind]),
+      range: present.map((kind) => ({ measured: "circle", expected: "stroke", reference: "diamond" })[kind]),
     },
     legend: {
       title: null,
-      orient: "top",
+      orient: "bottom",
       direction: "horizontal",
+      columns: width < 500 ? 2 : 3,
       labelExpr: `({${present.map((kind) => `'${kind}': ${JSON.stringify(kinds[kind])}`).join(", ")}})[datum.label]`,
       symbolStrokeColor: "#8b949e",
       symbolFillColor: "transparent",
@@ -128,19 +120,32 @@ export function panelChart(chart: PanelChart, width: number): VegaLiteSpec {
     },
     {
       transform: only("measured"),
-      mark: { type: "point", filled: true, size: 34, opacity: 1, clip: true },
+      mark: { type: "point", filled: true, size: 34, opacity: 1 },
       encoding: { x, y, color, shape: legendOfKinds },
     },
     {
       transform: only("reference"),
-      mark: { type: "point", filled: false, size: 60, strokeWidth: 1.2, opacity: 1, clip: true },
+      mark: { type: "point", filled: false, size: 60, strokeWidth: 1.2, opacity: 1 },
       encoding: { x, y, color, shape: legendOfKinds },
     },
   ];
-  const data = { values: chart.points };
-  if (!chart.panels) return { data, width: panelWidth, height, layer: layers };
+  // An interval that reaches 0 has no end on a logarithmic axis but the frame.
+  const values = chart.points.map((point) =>
+    point.low === undefined ? point : { ...point, low: Math.max(point.low, up.domain[0]) },
+  );
+  const data = { values };
+  // What y is stands above all panels, where it takes no width and is read without turning the head.
+  const title = {
+    text: `↑ ${chart.y.title}`,
+    anchor: "start",
+    fontSize: 12,
+    fontWeight: "normal",
+    offset: 8,
+  };
+  if (!chart.panels) return { data, title, width: panelWidth, height, layer: layers };
   return {
     data,
+    title,
     facet: { field: "panel", type: "nominal", title: null, sort: panels, header: { labelAnchor: "start" } },
     columns,
     spacing: { row: 18, column: 22 },
@@ -150,35 +155,61 @@ export function panelChart(chart: PanelChart, width: number): VegaLiteSpec {
   };
 }
 
-/** Scale and ticks of an axis of this length in pixels. */
-function axisOf(axis: ChartAxis, given: readonly number[], length: number): Record<string, unknown> {
+interface ScaledAxis {
+  /** Ends of the scale. */
+  readonly domain: readonly [number, number];
+  /** For the encoding of a channel. */
+  readonly encoding: Readonly<Record<string, unknown>>;
+}
+
+/** Scale and ticks of an axis of this length in pixels; dots at the ends keep a little distance to the frame. */
+function axisOf(axis: ChartAxis, given: readonly number[], length: number): ScaledAxis {
   const values = given.filter((value) => Number.isFinite(value) && (!axis.log || value > 0));
-  const [low, high] = axis.domain ?? [Math.min(...values), Math.max(...values)];
-  if (!axis.log) {
-    return {
-      scale: { domain: axis.domain, zero: false, nice: axis.domain === undefined },
-      axis: { title: axis.title, values: axis.ticks, tickCount: Math.max(3, Math.floor(length / 55)) },
-    };
-  }
-  const power = (value: number) => Math.log(value) / Math.log(axis.log as number);
-  const [first, last] = [Math.floor(power(low) + 1e-9), Math.ceil(power(high) - 1e-9)];
-  const step = Math.max(1, Math.ceil((last - first) / Math.max(2, Math.floor(length / 32))));
-  const ticks = Array.from(
-    { length: Math.floor((last - first) / step) + 1 },
-    (_, i) => (axis.log as number) ** (first + i * step),
-  );
+  const [low, high] =
+    axis.domain ?? (values.length > 0 ? [Math.min(...values), Math.max(...values)] : [1, 2]);
+  return axis.log ? logAxis(axis, axis.log, low, high, length) : linearAxis(axis, low, high, length);
+}
+
+function linearAxis(axis: ChartAxis, low: number, high: number, length: number): ScaledAxis {
+  const margin = 0.03 * (high - low || 1);
+  const domain = [low - margin, high + margin] as const;
+  // Vega thins out given ticks by a count.
+  const ticks = axis.ticks
+    ? { values: axis.ticks, labelOverlap: false }
+    : { tickCount: Math.max(3, Math.floor(length / 50)) };
   return {
-    scale: {
-      type: "log",
-      base: axis.log,
-      domain: [axis.domain?.[0] ?? axis.log ** first, axis.domain?.[1] ?? axis.log ** last],
-      nice: false,
+    domain,
+    encoding: {
+      scale: { domain, zero: false, nice: false },
+      axis: { title: axis.title || null, titleLimit: length, ...ticks },
     },
-    axis: {
-      title: axis.title,
-      values: axis.ticks ?? ticks,
-      labelExpr: powerLabel(axis.log),
-      labelOverlap: false,
+  };
+}
+
+function logAxis(axis: ChartAxis, base: 2 | 10, low: number, high: number, length: number): ScaledAxis {
+  const power = (value: number) => Math.log(value) / Math.log(base);
+  const [first, last] = [Math.floor(power(low) + 1e-9), Math.ceil(power(high) - 1e-9)];
+  const margin = 0.03 * Math.max(power(high) - power(low), 0.5);
+  const domain = [base ** (power(low) - margin), base ** (power(high) + margin)] as const;
+  // Where powers of 10 would be too few, 2 and 5 are named too.
+  const isFine = base === 10 && last - first <= 3;
+  const step = Math.max(1, Math.ceil((last - first) / Math.max(2, Math.floor(length / 30))));
+  const ticks = Array.from({ length: last - first + 1 }, (_, i) => first + i)
+    .filter((exponent) => isFine || (exponent - first) % step === 0)
+    .flatMap((exponent) => (isFine ? [1, 2, 5] : [1]).map((digit) => digit * base ** exponent))
+    .filter((tick) => tick >= domain[0] && tick <= domain[1]);
+  const labels = isFine ? { format: "~g" } : { labelExpr: powerLabel(base) };
+  return {
+    domain,
+    encoding: {
+      scale: { type: "log", base, domain, nice: false },
+      axis: {
+        title: axis.title || null,
+        values: axis.ticks ?? ticks,
+        labelOverlap: false,
+        titleLimit: length,
+        ...labels,
+      },
     },
   };
 }

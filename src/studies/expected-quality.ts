@@ -44,12 +44,18 @@ function meanRootBeta(a: number, b: number): number {
   return Math.exp(logGammaHalfStep(a / 2) - logGammaHalfStep((a + b) / 2));
 }
 
+/** Places of the first tangent over which `expectedAtAngle` averages. */
+const slices = 400;
+
 /**
  * The same for tangents of length 1, all at an angle α to the first (`fixedAngle`).
  *
- * projection: the span of such tangents is as any k-dimensional one, so α does not matter. mean and sum: E[ĝ·g]/‖g‖² = k/n
- * and E‖ĝ‖²/‖g‖² = [k + 2(k−1)cos²α + (k−1)(k−2)(cos⁴α + sin⁴α/(n−1))]/n exactly; the cosine is their ratio
- * (k/n)/√E‖ĝ‖², an approximation from above that ignores how both vary.
+ * projection: the span of such tangents is as any k-dimensional one, so α does not matter.
+ *
+ * mean and sum: with t = v₁·g for a g of length 1, C = cos²α, S = sin²α and T = C t² + S (1−t²)/(n−1) = E[dᵢ²|t],
+ * E[ĝ·g|t] = t² + (k−1) T and E[‖ĝ‖²|t] = t² + (k−1) T + 2(k−1) C t² + (k−1)(k−2)(C² t² + S² (1−t²)/(n−1)²). The
+ * cosine is the mean over t, t² ~ Beta(1/2, (n−1)/2), of the ratio: exact for k = 1, otherwise an approximation that
+ * leaves out how the other tangents vary.
  */
 export function expectedAtAngle(
   n: number,
@@ -58,9 +64,23 @@ export function expectedAtAngle(
   aggregation: Combination["aggregation"],
 ): Expected {
   if (aggregation === "projection") return expectedQuality(n, k, { aggregation, lengths: "unit" });
-  const cosine2 = Math.cos((degrees * Math.PI) / 180) ** 2;
-  const others = (k - 1) * (k - 2) * (cosine2 ** 2 + (1 - cosine2) ** 2 / (n - 1));
-  const square = (k + 2 * (k - 1) * cosine2 + others) / n;
-  const norm = Math.sqrt(square);
-  return { cosine: k / n / norm, normRatio: aggregation === "mean" ? norm / k : norm, isExact: false };
+  const near = Math.cos((degrees * Math.PI) / 180) ** 2;
+  const far = 1 - near;
+  let [weights, cosine, norm] = [0, 0, 0];
+  for (let slice = 0; slice < slices; slice++) {
+    // t = cos φ has the density sin^(n−2) φ.
+    const angle = ((slice + 0.5) * Math.PI) / (2 * slices);
+    const weight = Math.sin(angle) ** (n - 2);
+    const along = Math.cos(angle) ** 2;
+    const across = (1 - along) / (n - 1);
+    const other = near * along + far * across;
+    const inner = along + (k - 1) * other;
+    const pairs = (k - 1) * (k - 2) * (near * near * along + (far * far * across) / (n - 1));
+    const length = Math.sqrt(inner + 2 * (k - 1) * near * along + pairs);
+    weights += weight;
+    cosine += (weight * inner) / length;
+    norm += weight * length;
+  }
+  const factor = aggregation === "mean" ? 1 / k : 1;
+  return { cosine: cosine / weights, normRatio: (factor * norm) / weights, isExact: k === 1 };
 }
