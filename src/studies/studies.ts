@@ -1,6 +1,7 @@
 import { angles } from "./angles.ts";
+import { functions } from "./functions.ts";
 import { quality } from "./quality.ts";
 import type { Study } from "./study.ts";
 
 /** The studies by name, in the order of the paper. */
-export const studies: Readonly<Record<string, Study>> = { quality, angles };
+export const studies: Readonly<Record<string, Study>> = { quality, functions, angles };
