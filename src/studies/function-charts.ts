@@ -66,7 +66,7 @@ export function bestCharts(summary: readonly Row[]): readonly Chart[] {
 
 /** Values over the steps, one chart a function; none where no curve was kept. */
 export function curveCharts(rows: readonly Row[]): readonly Chart[] {
-  const curves = rows.filter(({ record }) => record === "curve");
+  const curves = rows.filter(({ kind }) => kind === "curve");
   return namesIn(curves).map((name) => {
     const own = curves.filter((row) => row.function === name);
     const n = numberIn(own[0] as Row, "n");

@@ -1,7 +1,7 @@
 import { type FunctionName, functions } from "../functions/functions.ts";
 import type { FunctionView, TestFunction } from "../functions/test-function.ts";
 import { palette } from "./charts.ts";
-import { contourLines, levelsOf, sampleField } from "./contours.ts";
+import { contourLines, levelsOf, type Place, sampleField } from "./contours.ts";
 import { cellRow, follow, methodName, patience } from "./function-runs.ts";
 import type { GradientMethod } from "./optimize-function.ts";
 import { numberIn } from "./statistics.ts";
@@ -16,11 +16,13 @@ const pathMethods: readonly GradientMethod[] = [
 ];
 
 /** Parts of the view's size that the point must have moved for the path to have a point there. */
-const resolution = 0.004;
+const resolution = 0.006;
 /** Points at most on a path; what follows is left out. */
-const pathPoints = 600;
-const gridSize = 81;
-const levels = 9;
+const pathPoints = 250;
+const gridSize = 61;
+const levels = 7;
+/** Contour lines that are smaller than this part of the view's size are left out: dents by the hundred hide the rest. */
+const smallest = 0.08;
 
 /** Runs each method on a function of two numbers, with the start and the learning rates of its view. */
 export async function measurePaths(
@@ -36,7 +38,7 @@ export async function measurePaths(
       ...{ fn, n: 2, method, learningRate, patience, seed },
       ...{ start: Float64Array.from(view.start), steps: view.steps },
     };
-    const common = { record: "path", ...cellRow(options), seed, learning_rate: learningRate };
+    const common = { kind: "path", ...cellRow(options), seed, learning_rate: learningRate };
     const points: Row[] = [];
     const everyStep = Array.from({ length: view.steps + 1 }, (_, step) => step);
     const run = await follow(environment, options, everyStep, (descent) => {
@@ -60,7 +62,7 @@ function hasMoved(view: FunctionView, last: Row, x: number, y: number): boolean 
 
 /** Contour lines and paths, one picture a function; none where no path was run. */
 export function pathCharts(rows: readonly Row[]): readonly Chart[] {
-  const paths = rows.filter(({ record }) => record === "path");
+  const paths = rows.filter(({ kind }) => kind === "path");
   const names = [...new Set(paths.map((row) => String(row.function)))] as FunctionName[];
   if (names.length === 0) return [];
   return [
@@ -68,8 +70,8 @@ export function pathCharts(rows: readonly Row[]): readonly Chart[] {
       name: "paths",
       title: "Paths in the plane",
       caption:
-        "Contour lines of the functions, each with as much area between two lines, and the paths of one seed from the ring; " +
-        "the cross is the global minimum. The exact gradient takes another learning rate than the estimates, both from the " +
+        "Contour lines of the functions, with as much area between any two of them and without small dents, and the paths of " +
+        "one seed from the ring; the cross is the global minimum. The exact gradient takes another learning rate than the estimates, both from the " +
         "paper's code. Paths end at the frame where they leave it.",
       spec: (width) => pathSpec(names, paths, width),
     },
@@ -95,9 +97,11 @@ function panel(fn: TestFunction, paths: readonly Row[], size: number): VegaLiteS
   const { view } = fn;
   const field = sampleField(view.x, view.y, gridSize, (x, y) => fn.evaluate(Float64Array.of(x, y)));
   const contours = levelsOf(field, levels).flatMap((level, index) =>
-    contourLines(field, level).flatMap((line, number) =>
-      line.map(([x, y], order) => ({ x: round(x), y: round(y), order, line: `${index}/${number}` })),
-    ),
+    contourLines(field, level)
+      .filter((line) => extent(line, view) >= smallest)
+      .flatMap((line, number) =>
+        line.map(([x, y], order) => ({ x: round(x), y: round(y), order, line: `${index}/${number}` })),
+      ),
   );
   const points = paths.map((row, order) => ({
     x: round(numberIn(row, "x")),
@@ -158,6 +162,22 @@ function panel(fn: TestFunction, paths: readonly Row[], size: number): VegaLiteS
         : []),
     ],
   };
+}
+
+/** The longer side of a line's bounding box, as a part of the view. */
+function extent(line: readonly Place[], view: FunctionView): number {
+  const part = (values: readonly number[], [low, high]: readonly [number, number]) =>
+    (Math.max(...values) - Math.min(...values)) / (high - low);
+  return Math.max(
+    part(
+      line.map(([x]) => x),
+      view.x,
+    ),
+    part(
+      line.map(([, y]) => y),
+      view.y,
+    ),
+  );
 }
 
 /** Short numbers keep drawings small. */

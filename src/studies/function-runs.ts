@@ -27,7 +27,7 @@ export const methodColumns: readonly Column[] = [
 /** Columns of results.csv: runs, and points on the way of some of them. */
 export const runColumns: readonly Column[] = [
   {
-    name: "record",
+    name: "kind",
     kind: "text",
     description: "run: a whole run; curve: the value after a step of it; path: a point in the plane",
   },
@@ -104,12 +104,12 @@ export async function measureCell(
       environment,
       { fn, n, method, learningRate, steps, patience, seed },
       hasCurve ? curveSteps(steps) : [],
-      ({ steps: step, value }) => curve.push({ record: "curve", ...common, step, value }),
+      ({ steps: step, value }) => curve.push({ kind: "curve", ...common, step, value }),
     );
     if (!run) return undefined;
     const { descent, seconds } = run;
     rows.push({
-      record: "run",
+      kind: "run",
       ...common,
       best: descent.best,
       last: descent.value,

@@ -30,7 +30,7 @@ export const summaryRunColumns: readonly Column[] = [
 ];
 
 export function summarizeRuns(rows: readonly Row[]): readonly Row[] {
-  const runs = rows.filter(({ record }) => record === "run");
+  const runs = rows.filter(({ kind }) => kind === "run");
   return groupBy(runs, ["function", "n", "gradient", "k"]).map((group) => {
     const first = group[0] as Row;
     const all = (name: string) => group.map((row) => numberIn(row, name));
@@ -63,7 +63,7 @@ export function functionTables(summary: readonly Row[]): readonly Table[] {
     const methods = groupBy(rows, ["gradient", "k"]).map((group) => methodIn(group[0] as Row));
     return {
       title: `${functions[name].title}: mean lowest value (authors' code)`,
-      header: ["n", ...methods.map(methodName)],
+      header: ["n", ...methods.map(({ gradient, k }) => (k === 0 ? gradient : `${gradient} ${k}`))],
       rows: groupBy(rows, ["n"]).map((line) => [
         String(line[0]?.n),
         ...methods.map(({ gradient, k }) => {
@@ -161,7 +161,11 @@ function comparison(row: Row, other: Row): readonly number[] {
 
 function referenceVerdict(rows: readonly Row[], seeds: number): Verdict {
   const name = rows[0]?.function as ScalableFunction;
-  const statement = `${functions[name].title}: the results are those of the authors' code`;
+  return seedsVerdict(`${functions[name].title}: the results are those of the authors' code`, rows, seeds);
+}
+
+/** Whether the ranges over the seeds overlap, as often as those of two samples of one distribution would. */
+export function seedsVerdict(statement: string, rows: readonly Row[], seeds: number): Verdict {
   const known = rows.filter(({ agrees }) => agrees !== undefined);
   if (known.length === 0)
     return { statement, holds: undefined, evidence: "there are no results to compare with." };
@@ -174,8 +178,8 @@ function referenceVerdict(rows: readonly Row[], seeds: number): Verdict {
     statement,
     holds: isExactRight && apart <= allowed,
     evidence:
-      `the ranges of lowest values over the seeds overlap in ${known.length - apart} of ${known.length} combinations of n and ` +
-      `method; by chance ${(random * chanceApart(seeds)).toFixed(1)} would not, up to ${allowed} are allowed.`,
+      `the ranges of lowest values over the seeds overlap in ${known.length - apart} of ${known.length} combinations of ` +
+      `settings; by chance ${(random * chanceApart(seeds)).toFixed(1)} would not, up to ${allowed} are allowed.`,
   };
 }
 
@@ -205,10 +209,9 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** "0", "2.1e-4", "−39.166": four digits. */
+/** "0", "2.1e-4", "10.4", "−2506.63": digits enough to tell valleys of Styblinski-Tang apart, which is below 0. */
 function short(value: number): string {
   if (value === 0) return "0";
-  const size = Math.abs(value);
-  const text = size >= 1e-3 && size < 1e6 ? String(Number(value.toPrecision(6))) : value.toExponential(1);
-  return text.replace("-", value < 0 ? "−" : "-");
+  if (value < 0) return String(Number(value.toPrecision(6))).replace("-", "−");
+  return value >= 1e-3 && value < 1e6 ? String(Number(value.toPrecision(3))) : value.toExponential(1);
 }
