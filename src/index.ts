@@ -119,6 +119,11 @@ export { fillUniform } from "./random/uniform.ts";
 export { evaluate } from "./runtime/evaluate.ts";
 export { type ProbeOptions, probe } from "./runtime/probe.ts";
 export type { Runtime, Session, SessionOptions, Tensors } from "./runtime/runtime.ts";
+// studies: the paper's experiments, each with its claim, settings, charts and verdicts
+export { runStudy, type StudyEvent, type StudyRun } from "./studies/run.ts";
+export { resolveSettings } from "./studies/settings.ts";
+export { studies } from "./studies/studies.ts";
+export type { Chart, Column, Results, Row, Settings, Study, Unit, Verdict } from "./studies/study.ts";
 // tangents
 export { derivativesAlong } from "./tangents/along.ts";
 export { combine } from "./tangents/combine.ts";

@@ -80,10 +80,14 @@ export async function measureBatch(
   const set = createTangentSet([{ name: "x", shape: [dimension] }], most, batch.sampler);
   const rows = (set.parts[0] as (typeof set.parts)[0]).tensor.data;
   const found: PrefixQuality[][][] = gradients.map(() => []);
+  let breath = performance.now();
   try {
     for (let sample = 0; sample < samples; sample++) {
-      // Lets the engine's host see signals.
-      await new Promise((next) => setTimeout(next));
+      // Lets the host see signals.
+      if (performance.now() - breath > 100) {
+        await new Promise((next) => setTimeout(next));
+        breath = performance.now();
+      }
       if (environment.signal.aborted) return undefined;
       const key = fold(batch.key, batch.first + sample);
       drawTangents(set, fold(key, 0));
