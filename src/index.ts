@@ -123,7 +123,16 @@ export type { Runtime, Session, SessionOptions, Tensors } from "./runtime/runtim
 export { runStudy, type StudyEvent, type StudyRun } from "./studies/run.ts";
 export { resolveSettings } from "./studies/settings.ts";
 export { studies } from "./studies/studies.ts";
-export type { Chart, Column, Results, Row, Settings, Study, Unit, Verdict } from "./studies/study.ts";
+export type {
+  Chart,
+  Column as StudyColumn,
+  Results,
+  Row,
+  Settings,
+  Study,
+  Unit,
+  Verdict,
+} from "./studies/study.ts";
 // tangents
 export { derivativesAlong } from "./tangents/along.ts";
 export { combine } from "./tangents/combine.ts";

@@ -10,6 +10,18 @@ import type { Column, Environment, Row } from "./study.ts";
 /** The gradients that are estimated: all ones, or standard normal and drawn anew for each sample. */
 export type GradientKind = "ones" | "random";
 
+/** Settings of the study `quality`. */
+export type QualitySettings = {
+  dimensions: number[];
+  tangents: number[];
+  gradients: GradientKind[];
+  samples: number;
+  largeFrom: number;
+  largeSamples: number;
+  batch: number;
+  seed: number;
+};
+
 /** Draws of one batch. */
 export interface Batch {
   /** n */

@@ -1,5 +1,5 @@
 import { expectedQuality } from "./expected-quality.ts";
-import type { QualitySettings } from "./quality.ts";
+import type { QualitySettings } from "./quality-batch.ts";
 import { momentsIn } from "./quality-batch.ts";
 import { distanceInErrors, qualityReference } from "./reference.ts";
 import { numberIn } from "./statistics.ts";

@@ -3,8 +3,8 @@ import { fold, keyFromSeed } from "../random/threefry.ts";
 import { gaussian } from "../tangents/gaussian.ts";
 import { combinations } from "./prefix-quality.ts";
 import {
-  type GradientKind,
   measureBatch,
+  type QualitySettings,
   qualityColumns,
   summarizeQuality,
   summaryQualityColumns,
@@ -13,17 +13,6 @@ import { qualityCharts } from "./quality-charts.ts";
 import { qualityVerdicts } from "./quality-verdicts.ts";
 import { qualityReference } from "./reference.ts";
 import type { Study, Unit } from "./study.ts";
-
-export type QualitySettings = {
-  dimensions: number[];
-  tangents: number[];
-  gradients: GradientKind[];
-  samples: number;
-  largeFrom: number;
-  largeSamples: number;
-  batch: number;
-  seed: number;
-};
 
 const count = (least: number) => z.int().min(least);
 const powers = (last: number) => Array.from({ length: last + 1 }, (_, power) => 2 ** power);
