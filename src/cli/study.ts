@@ -137,7 +137,7 @@ async function writeReport(store: RunStore, given: Omit<Report, "drawn">): Promi
     ];
     drawn.push({ chart, wide, narrow });
     await write(`charts/${chart.name}.svg`, await drawChart(chart, wideChart, "file"));
-    await write(`charts/${chart.name}.vl.json`, `${JSON.stringify(styled(chart.spec(wideChart), "file"))}\n`);
+    await write(`charts/${chart.name}.vl.json`, `${JSON.stringify(styled(chart, wideChart, "file"))}\n`);
   }
   const report = { ...given, drawn };
   await write("summary.csv", summaryCsv(report));
