@@ -31,6 +31,7 @@ export function nestedProjections(
   const factor = new Float64Array(most * most);
   const block = new Float64Array(blockRows * most);
   const rests = new Float64Array(blockRows);
+  const four = new Float64Array(4);
   let largest = 0;
   for (let i = 0; i < size; i++) largest = Math.max(largest, gram[i * size + i] as number);
   const threshold = size * 2 ** -52 * largest;
@@ -41,36 +42,39 @@ export function nestedProjections(
   for (let first = 0; first < size; first += blockRows) {
     const rows = Math.min(blockRows, size - first);
     for (let i = 0; i < rows; i++) rests[i] = gram[(first + i) * size + first + i] as number;
-    /** Entries of some of the block's rows at the pivots `from` to `to`. */
-    const eliminate = (firstRow: number, lastRow: number, from: number, to: number) => {
-      for (let j = from; j < to; j++) {
-        const pivot = pivots[j] as number;
-        const diagonal = factor[j * most + j] as number;
-        for (let i = firstRow; i < lastRow; i++) {
-          const product = dot(block, i * most, factor, j * most, j);
-          const entry = ((gram[(first + i) * size + pivot] as number) - product) / diagonal;
-          block[i * most + j] = entry;
-          rests[i] = (rests[i] as number) - entry * entry;
-        }
-      }
+    /** Writes the entry of a row of the block at pivot j, given the product of their rows. */
+    const place = (i: number, j: number, product: number) => {
+      const entry =
+        ((gram[(first + i) * size + (pivots[j] as number)] as number) - product) /
+        (factor[j * most + j] as number);
+      block[i * most + j] = entry;
+      rests[i] = (rests[i] as number) - entry * entry;
     };
     const before = rank;
-    if (before < most) eliminate(0, rows, 0, before);
+    for (let j = 0; before < most && j < before; j++) {
+      let i = 0;
+      for (; i + 4 <= rows; i += 4) {
+        dotFour(factor, j * most, block, i * most, most, j, four);
+        for (let lane = 0; lane < 4; lane++) place(i + lane, j, four[lane] as number);
+      }
+      for (; i < rows; i++) place(i, j, dot(block, i * most, factor, j * most, j));
+    }
     for (let i = 0; i < rows; i++) {
-      if (rank < most) eliminate(i, i + 1, before, rank);
+      for (let j = before; rank < most && j < rank; j++)
+        place(i, j, dot(block, i * most, factor, j * most, j));
       const rest = rests[i] as number;
       const isPivot = rank < most && rest > threshold;
       for (const [index, side] of sides.entries()) {
         const solution = solutions[index] as Float64Array;
         const lengths = squares[index] as Float64Array;
-        const place = first + i;
-        let square = place > 0 ? (lengths[place - 1] as number) : 0;
+        const row = first + i;
+        let square = row > 0 ? (lengths[row - 1] as number) : 0;
         if (isPivot) {
-          const left = (side[place] as number) - dot(block, i * most, solution, 0, rank);
+          const left = (side[row] as number) - dot(block, i * most, solution, 0, rank);
           solution[rank] = left / Math.sqrt(rest);
           square += (left * left) / rest;
         }
-        lengths[place] = square;
+        lengths[row] = square;
       }
       if (!isPivot) continue;
       block[i * most + rank] = Math.sqrt(rest);
@@ -80,6 +84,34 @@ export function nestedProjections(
     }
   }
   return squares;
+}
+
+/** The products of a's row with four rows of b, `stride` apart: what is read of a serves all four. */
+function dotFour(
+  a: Float64Array,
+  offsetA: number,
+  b: Float64Array,
+  offsetB: number,
+  stride: number,
+  length: number,
+  out: Float64Array,
+): void {
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
+  const [b1, b2, b3] = [offsetB + stride, offsetB + 2 * stride, offsetB + 3 * stride];
+  for (let i = 0; i < length; i++) {
+    const value = a[offsetA + i] as number;
+    s0 += value * (b[offsetB + i] as number);
+    s1 += value * (b[b1 + i] as number);
+    s2 += value * (b[b2 + i] as number);
+    s3 += value * (b[b3 + i] as number);
+  }
+  out[0] = s0;
+  out[1] = s1;
+  out[2] = s2;
+  out[3] = s3;
 }
 
 /** Four sums side by side: one alone waits for each addition before the next. */
