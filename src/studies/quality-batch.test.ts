@@ -9,6 +9,7 @@ import { gram } from "../tangents/gram.ts";
 import { sphere } from "../tangents/sphere.ts";
 import { createTangentSet, drawTangents } from "../tangents/tangent-set.ts";
 import { expectedAtAngle, expectedQuality } from "./expected-quality.ts";
+import { nestedProjections } from "./nested-projections.ts";
 import { combinations, derivativesOf, prefixQualities } from "./prefix-quality.ts";
 import { type Batch, measureBatch, momentsIn, summarizeQuality } from "./quality-batch.ts";
 import { rowProducts } from "./row-products.ts";
@@ -36,14 +37,12 @@ describe("prefixQualities", () => {
     const rows = set.parts[0]?.tensor.data as Float32Array;
     const matrix = await products.gram(rows);
     await products.release();
+    const d = [derivativesOf(rows, gradient, most)];
+    const projections = nestedProjections(runtime, most, n);
+    const projected = await projections.squares(matrix, d);
+    await projections.release();
     const counts = [1, 2, 3, most];
-    const [qualities = []] = prefixQualities(
-      matrix,
-      [derivativesOf(rows, gradient, most)],
-      [length],
-      counts,
-      n,
-    );
+    const [qualities = []] = prefixQualities(matrix, projected, d, [length], counts);
     expect(qualities).toHaveLength(counts.length * combinations.length);
     for (const { k, aggregation, lengths, cosine, normRatio } of qualities) {
       // The same tangents by another way: fewer of them, drawn anew, of length 1 by the sampler.
@@ -53,10 +52,10 @@ describe("prefixQualities", () => {
         lengths === "unit" ? sphere({ unit: true }) : gaussian(),
       );
       drawTangents(few, [7, n]);
-      const d = derivativesOf(few.parts[0]?.tensor.data as Float32Array, gradient, k);
+      const slopes = derivativesOf(few.parts[0]?.tensor.data as Float32Array, gradient, k);
       const c = new Float64Array(k);
       const aggregator = aggregation === "projection" ? projection() : aggregators[aggregation]();
-      aggregator.aggregate(d, gram(few), c);
+      aggregator.aggregate(slopes, gram(few), c);
       const estimate = combine(few, c).get("x") as Float64Array;
       const size = Math.hypot(...estimate);
       const inner = estimate.reduce((sum, value, i) => sum + value * (gradient[i] as number), 0);

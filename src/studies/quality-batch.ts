@@ -2,6 +2,7 @@ import { fillNormal } from "../random/normal.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import type { Sampler } from "../tangents/sampler.ts";
 import { createTangentSet, drawTangents } from "../tangents/tangent-set.ts";
+import { nestedProjections } from "./nested-projections.ts";
 import { type Combination, derivativesOf, type PrefixQuality, prefixQualities } from "./prefix-quality.ts";
 import { rowProducts } from "./row-products.ts";
 import { groupBy, type Moments, moments, numberIn, pool, summaryOf } from "./statistics.ts";
@@ -89,6 +90,7 @@ export async function measureBatch(
   const { dimension, counts, samples, gradients } = batch;
   const most = Math.max(...counts);
   const products = await rowProducts(environment.runtime, dimension, most);
+  const projections = nestedProjections(environment.runtime, most, dimension);
   const set = createTangentSet([{ name: "x", shape: [dimension] }], most, batch.sampler);
   const rows = (set.parts[0] as (typeof set.parts)[0]).tensor.data;
   const found: PrefixQuality[][][] = gradients.map(() => []);
@@ -108,12 +110,15 @@ export async function measureBatch(
       const lengths = targets.map((gradient) =>
         Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0)),
       );
-      const qualities = prefixQualities(await products.gram(rows), derivatives, lengths, counts, dimension);
+      const gram = await products.gram(rows);
+      const projected = await projections.squares(gram, derivatives);
+      const qualities = prefixQualities(gram, projected, derivatives, lengths, counts);
       for (const [index, quality] of qualities.entries()) found[index]?.push([...quality]);
       environment.advance((sample + 1) / samples);
     }
   } finally {
     await products.release();
+    await projections.release();
   }
   return gradients.flatMap((gradient, index) => rowsOf(batch, gradient, found[index] ?? []));
 }
