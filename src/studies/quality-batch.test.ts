@@ -91,7 +91,7 @@ const batch: Batch = {
   sampler: gaussian(),
   key: [3, 5],
   first: 0,
-  samples: 4000,
+  samples: 2000,
   batch: 0,
   gradients: ["ones", "random"],
   combinations,

@@ -125,6 +125,6 @@ function unitOf(settings: QualitySettings, dimension: number, all: number, batch
 /** Nanoseconds of one sample, roughly: drawing, Gram matrix, factorization, sums. */
 function sampleCost(n: number, k: number): number {
   return (
-    8 * n * k + (8 * k > n ? 0.04 : 0.02) * n * k * k + 0.2 * k * Math.min(n, k) ** 2 + 10 * k * k + 1000 * k
+    8 * n * k + (8 * k > n ? 0.04 : 0.02) * n * k * k + 0.07 * k * Math.min(n, k) ** 2 + 10 * k * k + 1000 * k
   );
 }
