@@ -18,7 +18,7 @@ import { runFolder } from "./run-folder.ts";
 interface StudyFlags {
   readonly quick: boolean;
   readonly tiny: boolean;
-  readonly set: Readonly<Record<string, string>>;
+  readonly set?: Readonly<Record<string, string>>;
   readonly out?: string;
   readonly dataDir?: string;
   readonly resume: boolean;
