@@ -45,12 +45,7 @@ export function addStudyCommand(program: Command): void {
     .addArgument(new Argument("<name>", `study (${Object.keys(studies).join(", ")})`).argParser(knownStudy))
     .option("--quick", "smaller settings, done within 3 minutes on 2 cores", false)
     .addOption(new Option("--tiny", "the smallest settings, to try the command").default(false).hideHelp())
-    .option(
-      "--set <name=value>",
-      "change a setting; may be given several times, lists are 1,2,4",
-      setting,
-      {},
-    )
+    .option("--set <name=value>", "change a setting; may be given several times, lists are 1,2,4", setting)
     .option("--out <folder>", "folder for results and report (default: runs/<name>, or runs/<name>-quick)")
     .option("--data-dir <folder>", "folder with the dataset's files, for studies that read one")
     .option("--resume", "go on with the study in --out, or start it", false)
