@@ -127,7 +127,7 @@ export { fillUniform } from "./random/uniform.ts";
 export { evaluate } from "./runtime/evaluate.ts";
 export { type ProbeOptions, probe } from "./runtime/probe.ts";
 export type { Runtime, Session, SessionOptions, Tensors } from "./runtime/runtime.ts";
-// studies
+// studies: the paper's experiments, each with its claim, settings, charts and verdicts
 export { functionLearningRate } from "./studies/function-reference.ts";
 export {
   type Descent,
@@ -137,6 +137,19 @@ export {
   optimizeFunction,
   startDescent,
 } from "./studies/optimize-function.ts";
+export { runStudy, type StudyEvent, type StudyRun } from "./studies/run.ts";
+export { resolveSettings } from "./studies/settings.ts";
+export { studies } from "./studies/studies.ts";
+export type {
+  Chart,
+  Column as StudyColumn,
+  Results,
+  Row,
+  Settings,
+  Study,
+  Unit,
+  Verdict,
+} from "./studies/study.ts";
 // tangents
 export { derivativesAlong } from "./tangents/along.ts";
 export { combine } from "./tangents/combine.ts";

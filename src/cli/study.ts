@@ -18,7 +18,7 @@ import { runFolder } from "./run-folder.ts";
 interface StudyFlags {
   readonly quick: boolean;
   readonly tiny: boolean;
-  readonly set: Readonly<Record<string, string>>;
+  readonly set?: Readonly<Record<string, string>>;
   readonly out?: string;
   readonly dataDir?: string;
   readonly resume: boolean;
@@ -45,12 +45,7 @@ export function addStudyCommand(program: Command): void {
     .addArgument(new Argument("<name>", `study (${Object.keys(studies).join(", ")})`).argParser(knownStudy))
     .option("--quick", "smaller settings, done within 3 minutes on 2 cores", false)
     .addOption(new Option("--tiny", "the smallest settings, to try the command").default(false).hideHelp())
-    .option(
-      "--set <name=value>",
-      "change a setting; may be given several times, lists are 1,2,4",
-      setting,
-      {},
-    )
+    .option("--set <name=value>", "change a setting; may be given several times, lists are 1,2,4", setting)
     .option("--out <folder>", "folder for results and report (default: runs/<name>, or runs/<name>-quick)")
     .option("--data-dir <folder>", "folder with the dataset's files, for studies that read one")
     .option("--resume", "go on with the study in --out, or start it", false)
@@ -137,7 +132,7 @@ async function writeReport(store: RunStore, given: Omit<Report, "drawn">): Promi
     ];
     drawn.push({ chart, wide, narrow });
     await write(`charts/${chart.name}.svg`, await drawChart(chart, wideChart, "file"));
-    await write(`charts/${chart.name}.vl.json`, `${JSON.stringify(styled(chart.spec(wideChart), "file"))}\n`);
+    await write(`charts/${chart.name}.vl.json`, `${JSON.stringify(styled(chart, wideChart, "file"))}\n`);
   }
   const report = { ...given, drawn };
   await write("summary.csv", summaryCsv(report));

@@ -25,7 +25,7 @@ const angleColumn: Column = {
   description: "degrees between the first tangent and each of the others",
 };
 /** Lengths do not matter here: all tangents are as long. */
-const shown = ["mean", "sum", "projection"] as const;
+const shown = ["mean", "projection", "sum"] as const;
 
 /** Section 4.3: do tangents that lie closer together make a worse estimate, and does projection mind? */
 export const angles: Study<AnglesSettings> = {

@@ -129,10 +129,15 @@ export function panelChart(chart: PanelChart, width: number): VegaLiteSpec {
       encoding: { x, y, color, shape: legendOfKinds },
     },
   ];
-  // An interval that reaches 0 has no end on a logarithmic axis but the frame.
-  const values = chart.points.map((point) =>
-    point.low === undefined ? point : { ...point, low: Math.max(point.low, up.domain[0]) },
-  );
+  // An interval that reaches 0 has no end on a logarithmic axis but the frame. Six digits are more than can be seen.
+  const digits = (value: number) => Number(value.toPrecision(6));
+  const values = chart.points.map(({ low, high, ...point }) => ({
+    ...point,
+    y: digits(point.y),
+    ...(low === undefined || high === undefined
+      ? {}
+      : { low: digits(Math.max(low, up.domain[0])), high: digits(high) }),
+  }));
   const data = { values };
   // What y is stands above all panels, where it takes no width and is read without turning the head.
   const title = {

@@ -1,5 +1,3 @@
-import { nestedProjections } from "../linalg/nested-projection.ts";
-
 /** How the tangents are combined, and with which lengths: as drawn, or each scaled to length 1. */
 export interface Combination {
   readonly aggregation: "mean" | "sum" | "projection";
@@ -29,20 +27,19 @@ export interface PrefixQuality extends Combination {
  * ĝ = V c, ĝ·∇f = c·d and ‖ĝ‖² = cᵀG c, so that prefixes of one draw serve all k.
  *
  * @param gram G of all tangents, row-major [k, k]
+ * @param projected the squared lengths of the projections of each gradient, from `nestedProjections`
  * @param derivatives d of each gradient, [k] each
  * @param lengths ‖∇f‖ of each gradient
  * @param counts the k wanted
- * @param dimension n
  * @returns for each gradient, all combinations and all k
  */
 export function prefixQualities(
   gram: Float64Array,
+  projected: readonly Float64Array[],
   derivatives: readonly Float64Array[],
   lengths: readonly number[],
   counts: readonly number[],
-  dimension: number,
 ): readonly (readonly PrefixQuality[])[] {
-  const projected = nestedProjections(gram, derivatives, dimension);
   return derivatives.map((d, index) => {
     const length = lengths[index] as number;
     // c = d, up to the factor 1/k of the mean; for tangents of length 1, dᵢ/‖vᵢ‖ along vᵢ/‖vᵢ‖.

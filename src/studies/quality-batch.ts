@@ -2,6 +2,7 @@ import { fillNormal } from "../random/normal.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import type { Sampler } from "../tangents/sampler.ts";
 import { createTangentSet, drawTangents } from "../tangents/tangent-set.ts";
+import { nestedProjections } from "./nested-projections.ts";
 import { type Combination, derivativesOf, type PrefixQuality, prefixQualities } from "./prefix-quality.ts";
 import { rowProducts } from "./row-products.ts";
 import { groupBy, type Moments, moments, numberIn, pool, summaryOf } from "./statistics.ts";
@@ -9,6 +10,18 @@ import type { Column, Environment, Row } from "./study.ts";
 
 /** The gradients that are estimated: all ones, or standard normal and drawn anew for each sample. */
 export type GradientKind = "ones" | "random";
+
+/** Settings of the study `quality`. */
+export type QualitySettings = {
+  dimensions: number[];
+  tangents: number[];
+  gradients: GradientKind[];
+  samples: number;
+  largeFrom: number;
+  largeSamples: number;
+  batch: number;
+  seed: number;
+};
 
 /** Draws of one batch. */
 export interface Batch {
@@ -77,13 +90,18 @@ export async function measureBatch(
   const { dimension, counts, samples, gradients } = batch;
   const most = Math.max(...counts);
   const products = await rowProducts(environment.runtime, dimension, most);
+  const projections = nestedProjections(environment.runtime, most, dimension);
   const set = createTangentSet([{ name: "x", shape: [dimension] }], most, batch.sampler);
   const rows = (set.parts[0] as (typeof set.parts)[0]).tensor.data;
   const found: PrefixQuality[][][] = gradients.map(() => []);
+  let breath = performance.now();
   try {
     for (let sample = 0; sample < samples; sample++) {
-      // Lets the engine's host see signals.
-      await new Promise((next) => setTimeout(next));
+      // Lets the host see signals.
+      if (performance.now() - breath > 100) {
+        await new Promise((next) => setTimeout(next));
+        breath = performance.now();
+      }
       if (environment.signal.aborted) return undefined;
       const key = fold(batch.key, batch.first + sample);
       drawTangents(set, fold(key, 0));
@@ -92,12 +110,15 @@ export async function measureBatch(
       const lengths = targets.map((gradient) =>
         Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0)),
       );
-      const qualities = prefixQualities(await products.gram(rows), derivatives, lengths, counts, dimension);
+      const gram = await products.gram(rows);
+      const projected = await projections.squares(gram, derivatives);
+      const qualities = prefixQualities(gram, projected, derivatives, lengths, counts);
       for (const [index, quality] of qualities.entries()) found[index]?.push([...quality]);
       environment.advance((sample + 1) / samples);
     }
   } finally {
     await products.release();
+    await projections.release();
   }
   return gradients.flatMap((gradient, index) => rowsOf(batch, gradient, found[index] ?? []));
 }

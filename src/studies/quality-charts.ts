@@ -1,7 +1,7 @@
 import { interval, type Point, panelChart } from "./charts.ts";
 import { expectedQuality } from "./expected-quality.ts";
 import type { Combination } from "./prefix-quality.ts";
-import type { QualitySettings } from "./quality.ts";
+import type { QualitySettings } from "./quality-batch.ts";
 import { qualityReference } from "./reference.ts";
 import { numberIn } from "./statistics.ts";
 import type { Chart, Results, Row } from "./study.ts";

@@ -1,5 +1,5 @@
 import { expectedQuality } from "./expected-quality.ts";
-import type { QualitySettings } from "./quality.ts";
+import type { QualitySettings } from "./quality-batch.ts";
 import { momentsIn } from "./quality-batch.ts";
 import { distanceInErrors, qualityReference } from "./reference.ts";
 import { numberIn } from "./statistics.ts";
@@ -90,9 +90,14 @@ function length({ summary }: Summary): Verdict {
     statement: "Projection never overshoots, sum and mean do",
     holds: projection <= 1 + 1e-6 && longest("mean") > 1,
     evidence:
-      `the largest mean norm ratio is ${projection.toFixed(6)} for projection, ${longest("mean").toPrecision(3)} for the mean ` +
-      `and ${longest("sum").toPrecision(3)} for the sum.`,
+      `the largest mean norm ratio is ${projection.toFixed(6)} for projection, ${round(longest("mean"))} for the mean ` +
+      `and ${round(longest("sum"))} for the sum.`,
   };
+}
+
+/** Three digits, without a power of ten. */
+function round(value: number): string {
+  return Number(value.toPrecision(3)).toLocaleString("en");
 }
 
 /** How many of these distances are too large, in words. */

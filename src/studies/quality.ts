@@ -3,8 +3,8 @@ import { fold, keyFromSeed } from "../random/threefry.ts";
 import { gaussian } from "../tangents/gaussian.ts";
 import { combinations } from "./prefix-quality.ts";
 import {
-  type GradientKind,
   measureBatch,
+  type QualitySettings,
   qualityColumns,
   summarizeQuality,
   summaryQualityColumns,
@@ -13,17 +13,6 @@ import { qualityCharts } from "./quality-charts.ts";
 import { qualityVerdicts } from "./quality-verdicts.ts";
 import { qualityReference } from "./reference.ts";
 import type { Study, Unit } from "./study.ts";
-
-export type QualitySettings = {
-  dimensions: number[];
-  tangents: number[];
-  gradients: GradientKind[];
-  samples: number;
-  largeFrom: number;
-  largeSamples: number;
-  batch: number;
-  seed: number;
-};
 
 const count = (least: number) => z.int().min(least);
 const powers = (last: number) => Array.from({ length: last + 1 }, (_, power) => 2 ** power);
@@ -136,6 +125,6 @@ function unitOf(settings: QualitySettings, dimension: number, all: number, batch
 /** Nanoseconds of one sample, roughly: drawing, Gram matrix, factorization, sums. */
 function sampleCost(n: number, k: number): number {
   return (
-    8 * n * k + (8 * k > n ? 0.04 : 0.02) * n * k * k + 0.2 * k * Math.min(n, k) ** 2 + 10 * k * k + 1000 * k
+    8 * n * k + (8 * k > n ? 0.04 : 0.02) * n * k * k + 0.07 * k * Math.min(n, k) ** 2 + 10 * k * k + 1000 * k
   );
 }

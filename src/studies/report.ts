@@ -50,9 +50,7 @@ export function markdownReport(report: Report): string {
     `_${study.source}_`,
     "## Claim",
     study.claim,
-    "```text",
-    ...study.equation,
-    "```",
+    ["```text", ...study.equation, "```"].join("\n"),
     "## Verdict",
     study
       .verdicts(results)
@@ -71,15 +69,13 @@ export function markdownReport(report: Report): string {
     "## How it was measured",
     study.method,
     table(settingsTable(report)),
-    ...notes(report).map((note) => `- ${note}`),
+    notes(report)
+      .map((note) => `- ${note}`)
+      .join("\n"),
     "## Files",
     table(filesTable(study)),
   ];
-  return `${parts
-    .join("\n\n")
-    .replaceAll(/(```text)\n\n/g, "$1\n")
-    .replaceAll(/\n\n```\n/g, "\n```\n")
-    .replaceAll(/\n\n(- .*)(?=\n\n- )/g, "\n$1")}\n`;
+  return `${parts.join("\n\n")}\n`;
 }
 
 /** report.html: one file, no scripts, nothing loaded. */

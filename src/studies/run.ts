@@ -50,6 +50,7 @@ export async function* runStudy(run: StudyRun): AsyncGenerator<StudyEvent, void>
   const { study, settings, store, environment } = run;
   const units = study.plan(settings);
   requireDistinctKeys(study, units);
+  await requireNoStrayResults(store);
   const isOld = await claimStore(store, describe(study, settings), {
     resume: run.resume,
     allowChanges: false,
@@ -111,6 +112,15 @@ function requireDistinctKeys(study: Study, units: readonly Unit[]): void {
       );
     keys.add(key);
   }
+}
+
+/** Throws where results lie without the configuration that says what they are: they would be overwritten. */
+async function requireNoStrayResults(store: RunStore): Promise<void> {
+  if ((await store.read("config.json")) || !(await store.read(resultsFile))) return;
+  throw new Error(
+    `${store.describe} holds a ${resultsFile} but no config.json that tells which study wrote it; restore it, or choose ` +
+      "another folder (--out).",
+  );
 }
 
 interface Before {

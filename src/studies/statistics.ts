@@ -44,7 +44,7 @@ const quantiles = [
 ];
 
 /**
- * Student's t at 97.5 %. Above 10 degrees of freedom ν by the expansion in 1/ν (Abramowitz and Stegun 26.7.5), to 1e-5.
+ * Student's t at 97.5 %. Above 10 degrees of freedom ν by the expansion in 1/ν (Abramowitz and Stegun 26.7.5), to 2e-4.
  */
 function studentQuantile(freedom: number): number {
   const z = 1.959963984540054;

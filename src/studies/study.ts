@@ -13,6 +13,7 @@ export type Row = Readonly<Record<string, number | string | undefined>>;
 /** What a column of a CSV file holds. */
 export interface Column {
   readonly name: string;
+  /** Text may not begin or end with spaces. */
   readonly kind: "number" | "text";
   /** For readers of the report, with the unit: "mean over the samples, no unit". */
   readonly description: string;
