@@ -123,7 +123,7 @@ export const functions: Study<FunctionsSettings> = {
   verdicts: ({ summary, settings }) => functionVerdicts(summary, settings.seeds),
 
   notes: ({ functions: names }) => [
-    `Diamonds and values in brackets: ${functionsSource}. Values are compared where float32 resolves them.`,
+    `Diamonds and values in brackets: ${functionsSource}. Values are compared where float32 resolves them. A seed gives the authors' code the same random numbers for every n and k, so that an unusual draw shows in several of their cells.`,
     ...(names.includes("rosenbrock")
       ? [
           "Rosenbrock has no sum and no gradient at n = 1, where the authors list a learning rate all the same; it begins at n = 2 here. Their results for it were not available.",
