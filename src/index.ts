@@ -34,6 +34,14 @@ export { splitTest } from "./data/split.ts";
 export type { FileCache, FileStore, ListedFiles, SourceFile } from "./data/store.ts";
 export { svhn } from "./data/svhn.ts";
 export { type TableOptions, tableDataset } from "./data/table.ts";
+// functions: closed forms to minimize, as formulas and as graphs
+export { type FunctionName, functions } from "./functions/functions.ts";
+export {
+  type FunctionView,
+  functionGraph,
+  type Minimum,
+  type TestFunction,
+} from "./functions/test-function.ts";
 // linalg
 export { logGamma } from "./linalg/log-gamma.ts";
 // losses
@@ -119,6 +127,29 @@ export { fillUniform } from "./random/uniform.ts";
 export { evaluate } from "./runtime/evaluate.ts";
 export { type ProbeOptions, probe } from "./runtime/probe.ts";
 export type { Runtime, Session, SessionOptions, Tensors } from "./runtime/runtime.ts";
+// studies: the paper's experiments, each with its claim, settings, charts and verdicts
+export { functionLearningRate } from "./studies/function-reference.ts";
+export {
+  type Descent,
+  type DescentOptions,
+  type Ending,
+  type GradientMethod,
+  optimizeFunction,
+  startDescent,
+} from "./studies/optimize-function.ts";
+export { runStudy, type StudyEvent, type StudyRun } from "./studies/run.ts";
+export { resolveSettings } from "./studies/settings.ts";
+export { studies } from "./studies/studies.ts";
+export type {
+  Chart,
+  Column as StudyColumn,
+  Results,
+  Row,
+  Settings,
+  Study,
+  Unit,
+  Verdict,
+} from "./studies/study.ts";
 // tangents
 export { derivativesAlong } from "./tangents/along.ts";
 export { combine } from "./tangents/combine.ts";

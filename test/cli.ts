@@ -21,11 +21,11 @@ export function run(args: readonly string[], options: { readonly cwd?: string } 
   return { status, stdout, stderr };
 }
 
-/** Starts the tool and sends it a signal after some milliseconds, or when `until` says so. */
+/** Starts the tool and sends it a signal after some milliseconds, of its start or of the `mark` on stderr. */
 export function runUntil(
   args: readonly string[],
   signal: NodeJS.Signals,
-  when: { readonly milliseconds: number; readonly afterStart?: boolean },
+  when: { readonly milliseconds: number; readonly afterStart?: boolean; readonly mark?: string },
 ): Promise<{ readonly status: number | null; readonly stderr: string }> {
   return new Promise((done) => {
     const child = spawn(process.execPath, [cli, ...args], { stdio: ["ignore", "ignore", "pipe"] });
@@ -37,7 +37,7 @@ export function runUntil(
     if (!when.afterStart) arm();
     child.stderr.on("data", (chunk: Buffer) => {
       stderr += String(chunk);
-      if (stderr.includes("parameters")) arm();
+      if (stderr.includes(when.mark ?? "parameters")) arm();
     });
     child.on("exit", (status) => {
       clearTimeout(timer);

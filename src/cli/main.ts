@@ -6,6 +6,7 @@ import { addEvalCommand } from "./eval.ts";
 import { addInspectCommand } from "./inspect.ts";
 import { InterruptedError } from "./interrupt.ts";
 import { addStartCommand } from "./start.ts";
+import { addStudyCommand } from "./study.ts";
 import { addTrainCommand } from "./train.ts";
 
 const program = new Command("forwardgrad")
@@ -19,6 +20,7 @@ addTrainCommand(program);
 addEvalCommand(program);
 addInspectCommand(program);
 addDeriveCommand(program);
+addStudyCommand(program);
 addStartCommand(program);
 for (const command of program.commands) command.exitOverride();
 

@@ -1,0 +1,96 @@
+import { formatShape, type Graph, type Value } from "../onnx/graph.ts";
+import { float64 } from "../onnx/tensor.ts";
+import { GraphBuilder } from "../ops/builder.ts";
+
+/** A point where the function is smallest, and how small it is there. */
+export interface Minimum {
+  readonly at: Float64Array;
+  readonly value: number;
+}
+
+/** How the function of two numbers is shown: the part of the plane, and a path that tells something in it. */
+export interface FunctionView {
+  /** Ends of the two axes. */
+  readonly x: readonly [number, number];
+  readonly y: readonly [number, number];
+  readonly start: readonly [number, number];
+  readonly steps: number;
+  /** Learning rates for descending along the exact gradient, and along estimates of it. */
+  readonly learningRates: { readonly exact: number; readonly estimate: number };
+}
+
+/**
+ * A closed-form function to minimize, twice over: as an ONNX graph, whose derivatives come from the library's own rules,
+ * and as a formula with its gradient in float64, because a run of the smallest graph costs more than a whole step of
+ * the formula. Tests hold the two to each other.
+ */
+export interface TestFunction {
+  /** Name in lists and on the command line: "styblinski-tang". */
+  readonly name: string;
+  readonly title: string;
+  /** In Unicode: "f(x) = Σ xⱼ²". */
+  readonly formula: string;
+  /** Where the function comes from. */
+  readonly source: string;
+  /** The numbers n of coordinates that it takes. */
+  readonly dimensions: { readonly least: number; readonly most: number };
+  /** Where the paper's experiments start in n dimensions. */
+  start(n: number): Float64Array;
+  /** A global minimum in n dimensions; undefined where the function has none. */
+  minimum(n: number): Minimum | undefined;
+  /** f(x); writes ∇f(x) into `gradient` where it is given. Singular points follow PyTorch, unless the function says so. */
+  evaluate(x: Float64Array, gradient?: Float64Array): number;
+  /** Emits f(x), a scalar, from x [n]. */
+  build(g: GraphBuilder, x: Value): Value;
+  readonly view: FunctionView;
+}
+
+/** Dimensions of a function of exactly two numbers. */
+export const planar = { least: 2, most: 2 } as const;
+
+/** @throws when the function does not take n coordinates */
+export function requireDimension({ name, dimensions: { least, most } }: TestFunction, n: number): void {
+  if (Number.isSafeInteger(n) && n >= least && n <= most) return;
+  const range = least === most ? `exactly ${least}` : `${least} or more`;
+  throw new Error(
+    `The function '${name}' takes ${range} coordinates, received n = ${n}; choose n ${least === most ? `= ${least}` : `≥ ${least}`}.`,
+  );
+}
+
+/**
+ * The function as an ONNX graph in float64: parameter `x` [n], output `loss`, a scalar.
+ *
+ * @param at values of x; default: where the paper's experiments start
+ * @throws when the function does not take n coordinates, or `at` has another length
+ */
+export function functionGraph(fn: TestFunction, n: number, at?: Float64Array): Graph {
+  requireDimension(fn, n);
+  const values = at ?? fn.start(n);
+  if (values.length !== n) {
+    throw new Error(
+      `The function '${fn.name}' in ${n} dimensions needs x of shape ${formatShape([n])}, received ${formatShape([values.length])}.`,
+    );
+  }
+  const g = new GraphBuilder(fn.name);
+  return g.build({ loss: fn.build(g, g.parameter("x", float64(values))) });
+}
+
+/** The two coordinates of x [2], as [1] each. */
+export function coordinates(g: GraphBuilder, x: Value): [Value, Value] {
+  return [g.slice(x, [0], [1]), g.slice(x, [1], [2])];
+}
+
+/** Σ of all elements of a vector, a scalar. */
+export function total(g: GraphBuilder, vector: Value): Value {
+  return g.reduceSum(vector, [0], { keepdims: 0 });
+}
+
+/** Σ of terms of one shape. */
+export function addAll(g: GraphBuilder, first: Value, ...others: readonly (Value | number)[]): Value {
+  return others.reduce<Value>((sum, term) => g.add(sum, term), first);
+}
+
+/** The coordinate at a place that is inside the array. */
+export function at(x: Float64Array, place: number): number {
+  return x[place] as number;
+}

@@ -1,0 +1,59 @@
+import anglesTable from "./reference/angles-quality.json" with { type: "json" };
+import qualityTable from "./reference/approximation-quality.json" with { type: "json" };
+import type { Moments } from "./statistics.ts";
+
+/** What the authors' published code gave for one cell. */
+export interface ReferenceRow {
+  readonly n: number;
+  readonly k: number;
+  /** Degrees to the first tangent, in section 4.3. */
+  readonly angle?: number;
+  readonly aggregation: string;
+  readonly tangents: "gaussian" | "normalized";
+  readonly cosine: Moments;
+  readonly normRatio: Moments;
+}
+
+/** Samples behind each row. */
+const samples = 1000;
+
+/** Section 4.1: n = 1 to 1,024, k = 1 to 64, gradient of ones. */
+export const qualityReference = { source: qualityTable.source, rows: rowsOf(qualityTable) };
+
+/** Section 4.3: n = 64, tangents at an angle to the first. */
+export const anglesReference = { source: anglesTable.source, rows: rowsOf(anglesTable) };
+
+function rowsOf({
+  columns,
+  rows,
+}: {
+  columns: readonly string[];
+  rows: readonly (readonly unknown[])[];
+}): readonly ReferenceRow[] {
+  return rows.map((fields) => {
+    const field = (name: string) => fields[columns.indexOf(name)];
+    // The half-width is 1.96 standard errors.
+    const moments = (name: string): Moments => ({
+      count: samples,
+      mean: Number(field(`${name}_mean`)),
+      deviation: (Number(field(`${name}_ci95`)) / 1.96) * Math.sqrt(samples),
+    });
+    return {
+      n: Number(field("n")),
+      k: Number(field("k")),
+      angle: columns.includes("angle_degrees") ? Number(field("angle_degrees")) : undefined,
+      aggregation: String(field("aggregation")),
+      tangents: field("normalized_tangents") === true ? "normalized" : "gaussian",
+      cosine: moments("cosine"),
+      normRatio: moments("norm_ratio"),
+    };
+  });
+}
+
+/** How far two measurements of one quantity are apart, in standard errors of their difference. */
+export function distanceInErrors(a: Moments, b: Moments): number {
+  const error = Math.sqrt(a.deviation ** 2 / a.count + b.deviation ** 2 / b.count);
+  const apart = Math.abs(a.mean - b.mean);
+  // Values printed with six decimals agree where neither varies.
+  return apart <= 1.01e-6 * Math.max(1, Math.abs(b.mean)) ? 0 : apart / error;
+}
