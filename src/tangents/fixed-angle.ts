@@ -1,4 +1,3 @@
-import { fillNormal } from "../random/normal.ts";
 import { innerProduct } from "./pieces.ts";
 import type { Sampler, SamplerOptions } from "./sampler.ts";
 
@@ -20,7 +19,7 @@ export function fixedAngle(options: SamplerOptions = {}): Sampler {
   const [cosine, sine] = [cosineOfDegrees(angle), cosineOfDegrees(90 - angle)];
   return {
     name: "fixed-angle",
-    fill: fillNormal,
+    fill: "normal",
     radius: Math.sqrt,
     exactGram: true,
     arrange([first = [], ...others]) {
