@@ -44,7 +44,10 @@ const { error, stderr } = await asc.main(["kernel.ts", ...flags, "--outFile", "k
 });
 if (error) throw new Error(`The kernel does not compile: ${error.message}\n${stderr}`);
 const text = Buffer.from(bytes).toString("base64");
+// The import "env" "memory" of kind 2, memory; limits follow, which begin with their flags: 3, shared and with a maximum.
+const sharedFlagAt = Buffer.from(bytes).indexOf("memory\u0002\u0003") + 7;
+if (sharedFlagAt < 7) throw new Error("The kernel does not import a shared memory.");
 writeFileSync(
   target,
-  `// Made by scripts/build-kernel.mjs from the sources with the SHA-256 ${digest}.\n\n/** The kernel's bytes, base64. */\nexport const kernelBase64 =\n  "${text}";\n`,
+  `// Made by scripts/build-kernel.mjs from the sources with the SHA-256 ${digest}.\n\n/** The kernel's bytes, base64. */\nexport const kernelBase64 =\n  "${text}";\n\n/** Place of the byte that says what memory it imports: 3 shared, 1 of its own; no instruction depends on it. */\nexport const sharedFlagAt = ${sharedFlagAt};\n`,
 );

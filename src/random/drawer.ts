@@ -42,44 +42,61 @@ const mostThreads = 4;
 
 /** Without a host all is drawn on the calling thread. Threads start when there is something for them. */
 export function createDrawer(host?: ThreadHost): Drawer {
-  const count = host?.startThread ? Math.min(host.threads, mostThreads) : 1;
-  const kernel = createKernel(count);
-  let threads: { stop(): Promise<void> }[] | undefined;
-  let isReleased = false;
-  const startThreads = () => {
-    threads = [];
-    for (let index = 1; index < count; index++) {
-      const thread = start(host, kernel, index);
-      if (!thread) break;
-      threads.push(thread);
-    }
-    return threads;
-  };
+  const own = createKernel();
+  let team = host?.startThread && host.threads > 1 ? undefined : noTeam;
   return {
     draw(draws) {
-      const total = draws.reduce((sum, { out }) => sum + out.length, 0);
-      const others = isReleased || count === 1 || total < sharedFrom ? 0 : (threads ?? startThreads()).length;
+      // Signs are drawn as fast as they can be copied.
+      const total = draws.reduce((sum, { fill, out }) => sum + (fill === "rademacher" ? 0 : out.length), 0);
+      if (total >= sharedFrom) team ??= startTeam(host);
+      const helpers = total >= sharedFrom ? (team ?? noTeam) : noTeam;
       const pieces: Piece[] = [];
+      const finish = () => {
+        if (helpers.kernel && pieces.length > 1)
+          drawTogether(own, helpers.kernel, helpers.threads.length, pieces);
+        else for (const piece of pieces) copy(own, piece, drawPiece(own, piece));
+        pieces.length = 0;
+      };
       for (const draw of draws) {
         if (typeof draw.fill === "function") draw.fill(draw.key, draw.start, draw.out, draw.scale);
-        else cut(kernel, draw, draw.fill, pieces, others);
+        else
+          cut(draw, draw.fill, own.chunkNumbers.value, (piece) => {
+            pieces.push(piece);
+            if (pieces.length === own.jobLimit.value) finish();
+          });
       }
-      drawPieces(kernel, pieces, others);
+      finish();
     },
     async release() {
-      isReleased = true;
-      kernel.closeRounds();
-      await Promise.all((threads ?? []).map((thread) => thread.stop()));
+      const { kernel, threads } = team ?? noTeam;
+      team = noTeam;
+      kernel?.closeRounds();
+      await Promise.all(threads.map((thread) => thread.stop()));
     },
   };
 }
 
-/** A thread; undefined where the host refuses, because the others draw the same numbers without it. */
-function start(host: ThreadHost | undefined, { module, memory }: Kernel, index: number) {
+/** Threads beside the calling one, and the kernel whose memory they share. */
+interface Team {
+  readonly kernel?: Kernel;
+  readonly threads: readonly { stop(): Promise<void> }[];
+}
+
+const noTeam: Team = { threads: [] };
+
+function startTeam(host: ThreadHost | undefined): Team {
+  const count = Math.min(host?.threads ?? 1, mostThreads);
+  const threads: { stop(): Promise<void> }[] = [];
   try {
-    return host?.startThread?.(module, memory, index);
+    const kernel = createKernel(count);
+    for (let index = 1; index < count; index++) {
+      const thread = host?.startThread?.(kernel.module, kernel.memory, index);
+      if (thread) threads.push(thread);
+    }
+    return { kernel, threads };
   } catch {
-    return undefined;
+    // The calling thread draws the same numbers without the others.
+    return { threads };
   }
 }
 
@@ -101,74 +118,84 @@ export function drawRange(fill: Distribution, key: Key, start: number, out: Floa
 
 /** What the kernel draws as one job: numbers of which the first `skip` are not wanted, the others go to `place`. */
 interface Piece {
-  readonly out: Float32Array;
-  readonly place: number;
+  readonly draw: Draw;
+  readonly kind: number;
+  /** The first counter. */
+  readonly counter: number;
   readonly skip: number;
   readonly length: number;
+  readonly place: number;
   isDone: boolean;
 }
 
 /**
- * Cuts a range at the kernel's chunks, and sets a job for each. Jobs begin at whole blocks of 16 counters, which hold two
- * numbers each, or 64 signs. Full rounds are drawn at once, so that `pieces` is left with less.
+ * Cuts a range where the kernel's chunks meet. Jobs begin at whole blocks of 16 counters, which hold two numbers each, or
+ * 64 signs.
  */
-function cut(kernel: Kernel, draw: Draw, distribution: Distribution, pieces: Piece[], others: number): void {
-  const { key, start, out, scale = 1 } = draw;
-  const chunk = kernel.chunkNumbers.value;
+function cut(draw: Draw, distribution: Distribution, chunk: number, visit: (piece: Piece) => void): void {
+  const { start, out } = draw;
+  const kind = distributions[distribution];
   const perCounter = distribution === "rademacher" ? 64 : 2;
   const end = start + out.length;
   for (let from = start; from < end; ) {
     const to = Math.min(end, from - (from % chunk) + chunk);
     const skip = from % (16 * perCounter);
     const counter = (from - skip) / perCounter;
-    kernel.setJob(
-      pieces.length,
-      distributions[distribution],
-      key[0],
-      key[1],
-      counter % 2 ** 32,
-      Math.floor(counter / 2 ** 32),
-      to - from + skip,
-      scale,
-    );
-    pieces.push({ out, place: from - start, skip, length: to - from, isDone: false });
+    visit({ draw, kind, counter, skip, length: to - from, place: from - start, isDone: false });
     from = to;
-    if (pieces.length === kernel.jobLimit.value) drawPieces(kernel, pieces, others);
   }
 }
 
-/** Draws the jobs that were set, and empties their list. */
-function drawPieces(kernel: Kernel, pieces: Piece[], others: number): void {
-  if (others === 0 || pieces.length === 1)
-    for (const [job, piece] of pieces.entries()) copy(kernel, piece, kernel.drawJob(job));
-  else drawRound(kernel, pieces, others);
-  pieces.length = 0;
+/** Describes a piece as a job of the kernel's next round. */
+function setJob(
+  { ints, floats, jobsAt }: Kernel,
+  job: number,
+  { draw, kind, counter, skip, length }: Piece,
+): void {
+  const place = jobsAt.value / 4 + 8 * job;
+  ints[place] = kind;
+  ints[place + 1] = draw.key[0];
+  ints[place + 2] = draw.key[1];
+  ints[place + 3] = counter;
+  ints[place + 4] = counter / 2 ** 32;
+  ints[place + 5] = skip + length;
+  floats[place + 6] = draw.scale ?? 1;
 }
 
-/** Draws the jobs together with the other threads; src/random/kernel/jobs.ts says how. */
-function drawRound(kernel: Kernel, pieces: readonly Piece[], others: number): void {
+/** Draws a piece in the kernel's own memory. Returns where. */
+function drawPiece(kernel: Kernel, piece: Piece): number {
+  setJob(kernel, 0, piece);
+  return kernel.drawJob(0);
+}
+
+function copy({ floats }: Kernel, { draw, skip, length, place }: Piece, address: number): void {
+  const first = address / 4 + skip;
+  draw.out.set(floats.subarray(first, first + length), place);
+}
+
+/** Draws pieces in turns with the other threads; kernel/jobs.ts says how. */
+function drawTogether(own: Kernel, shared: Kernel, others: number, pieces: readonly Piece[]): void {
   let left = pieces.length;
-  const finish = (job: number, address: number) => {
-    const piece = pieces[job];
-    if (!piece || piece.isDone) return;
+  const finish = (kernel: Kernel, piece: Piece, address: number) => {
     copy(kernel, piece, address);
     piece.isDone = true;
     left--;
   };
-  kernel.openRound(pieces.length);
-  while (left > 0) {
-    for (let thread = 1; thread <= others; thread++)
-      for (let job = kernel.finishedJob(thread); job >= 0; job = kernel.finishedJob(thread)) {
-        finish(job, kernel.slotOf(thread));
-        kernel.freeSlot(thread);
-      }
-    const claimed = kernel.claimJob();
-    const job = claimed >= 0 ? claimed : pieces.findIndex(({ isDone }) => !isDone);
-    if (job >= 0) finish(job, kernel.drawJob(job));
+  for (const [job, piece] of pieces.entries()) setJob(shared, job, piece);
+  shared.openRound(pieces.length);
+  try {
+    while (left > 0) {
+      for (let thread = 1; thread <= others; thread++)
+        for (let job = shared.finishedJob(thread); job >= 0; job = shared.finishedJob(thread)) {
+          const piece = pieces[job];
+          if (piece && !piece.isDone) finish(shared, piece, shared.slotOf(thread));
+          shared.freeSlot(thread);
+        }
+      const next = pieces[shared.claimJob()] ?? pieces.find(({ isDone }) => !isDone);
+      if (next) finish(own, next, drawPiece(own, next));
+    }
+  } finally {
+    // Where an array could not be written: jobs are described anew only when none can be claimed.
+    while (shared.claimJob() >= 0);
   }
-}
-
-function copy({ floats }: Kernel, { out, place, skip, length }: Piece, address: number): void {
-  const first = address / 4 + skip;
-  out.set(floats.subarray(first, first + length), place);
 }

@@ -1,4 +1,4 @@
-import { kernelBase64 } from "./kernel.generated.ts";
+import { kernelBase64, sharedFlagAt } from "./kernel.generated.ts";
 
 /** The numbers by which the kernel knows its distributions. */
 export const distributions = { words: 0, uniform: 1, normal: 2, rademacher: 3 } as const;
@@ -12,16 +12,7 @@ export type Distribution = keyof typeof distributions;
 interface Functions {
   readonly chunkNumbers: { readonly value: number };
   readonly jobLimit: { readonly value: number };
-  setJob(
-    job: number,
-    kind: number,
-    key0: number,
-    key1: number,
-    low: number,
-    high: number,
-    count: number,
-    scale: number,
-  ): void;
+  readonly jobsAt: { readonly value: number };
   drawJob(job: number): number;
   openRound(count: number): void;
   closeRounds(): void;
@@ -38,7 +29,7 @@ interface Engine {
     initial: number;
     maximum: number;
     shared: boolean;
-  }) => { readonly buffer: SharedArrayBuffer };
+  }) => { readonly buffer: ArrayBuffer };
   readonly Instance: new (
     module: object,
     imports: { env: { memory: object } },
@@ -49,39 +40,48 @@ interface Engine {
 export interface Kernel extends Functions {
   readonly module: object;
   readonly memory: object;
+  /** Its memory, as numbers and as whole numbers. */
   readonly floats: Float32Array;
+  readonly ints: Int32Array;
 }
 
 /**
- * Makes a kernel with room for this many threads. Its memory is shared even for one: there is one module for both, and
- * engines allow such a memory where threads are not.
+ * Makes a kernel that draws on the calling thread; or, given a number of threads, one whose memory they share.
  *
- * @throws where there is no WebAssembly with vectors and shared memory
+ * @throws where there is no WebAssembly with vectors, or no shared memory where one is wanted
  */
-export function createKernel(threads: number): Kernel {
+export function createKernel(threads?: number): Kernel {
   const engine = (globalThis as { WebAssembly?: Engine }).WebAssembly;
   try {
     if (!engine) throw new Error("there is no WebAssembly");
-    const module = compile(engine);
+    const shared = threads !== undefined;
+    const module = compile(engine, shared);
     // As kernel/jobs.ts lays it out.
-    const pages = 1 + 2 * threads;
-    const memory = new engine.Memory({ initial: pages, maximum: pages, shared: true });
+    const pages = 1 + 2 * (threads ?? 1);
+    const memory = new engine.Memory({ initial: pages, maximum: pages, shared });
     const { exports } = new engine.Instance(module, { env: { memory } });
-    return { ...exports, module, memory, floats: new Float32Array(memory.buffer) };
+    const { buffer } = memory;
+    return { ...exports, module, memory, floats: new Float32Array(buffer), ints: new Int32Array(buffer) };
   } catch (error) {
     throw new Error(
-      "Random numbers are drawn by a WebAssembly module with vectors (SIMD) and shared memory, and this engine does not run " +
-        `it: ${error instanceof Error ? error.message : error}. Use Node 20 or newer, or a browser of 2023 or newer; ` +
-        "Node's flags --jitless and --disable-wasm-* turn it off.",
+      "Random numbers are drawn by a WebAssembly module with vectors (SIMD), and this engine does not run it: " +
+        `${error instanceof Error ? error.message : error}. Use Node 20 or newer, without --jitless, or a browser from 2023 on.`,
       { cause: error },
     );
   }
 }
 
-let compiled: object | undefined;
+const compiled: { alone?: object; shared?: object } = {};
 
-/** The module, compiled at the first call: it has no state, and kernels share it. */
-function compile(engine: Engine): object {
-  compiled ??= new engine.Module(Uint8Array.from(atob(kernelBase64), (char) => char.charCodeAt(0)));
-  return compiled;
+/** The module for either kind of memory, compiled at the first call: it has no state, and kernels share it. */
+function compile(engine: Engine, shared: boolean): object {
+  const kind = shared ? "shared" : "alone";
+  const known = compiled[kind];
+  if (known) return known;
+  const bytes = Uint8Array.from(atob(kernelBase64), (char) => char.charCodeAt(0));
+  // Engines copy from shared memory word by word, at a third of the speed.
+  if (!shared) bytes[sharedFlagAt] = 1;
+  const module = new engine.Module(bytes);
+  compiled[kind] = module;
+  return module;
 }

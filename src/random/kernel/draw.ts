@@ -9,33 +9,44 @@ const uniformKind = 1;
 const normalKind = 2;
 const signKind = 3;
 
-/**
- * Draws whole blocks of one stream: 32 numbers of 16 counters each, or 1024 signs.
- *
- * @param low the first counter's low word, a multiple of 16; the counters of one call do not go beyond it
- * @param count numbers, at most `chunkNumbers`
- * @param workspace `workspaceBytes` bytes of this thread's own
- */
-export function draw(
-  kind: i32,
-  key0: i32,
-  key1: i32,
-  low: i32,
-  high: i32,
-  count: i32,
-  scale: f32,
-  out: usize,
-  workspace: usize,
-): void {
-  const words = workspace + 64;
-  if (kind === signKind) {
-    drawWords(key0, key1, low, high, (count + 63) >> 6, words, workspace);
-    makeSigns(words, (count + 255) & ~255, scale, out);
+/** Bytes of a job: what is to be drawn. */
+export const jobBytes: usize = 32;
+const kindAt: usize = 0;
+const key0At: usize = 4;
+const key1At: usize = 8;
+/** The first counter, a multiple of 16; the counters of one job do not go beyond its low word. */
+const lowAt: usize = 12;
+const highAt: usize = 16;
+/** Numbers, at most `chunkNumbers`. */
+const countAt: usize = 20;
+/** A float32. It stays in memory, where an engine cannot lose it: jobs.ts. */
+const scaleAt: usize = 24;
+
+/** Bytes that each thread needs for itself while it draws. */
+export const workspaceBytes: usize = 1024;
+const scheduleAt: usize = 0;
+const wordsAt: usize = 64;
+
+/** Draws whole blocks of one stream: 32 numbers of 16 counters each, or 1024 signs. */
+export function draw(job: usize, out: usize, workspace: usize): void {
+  const kind = load<i32>(job + kindAt);
+  const count = load<i32>(job + countAt);
+  const isSigns = kind === signKind;
+  drawWords(
+    load<i32>(job + key0At),
+    load<i32>(job + key1At),
+    load<i32>(job + lowAt),
+    load<i32>(job + highAt),
+    isSigns ? (count + 63) >> 6 : (count + 1) >> 1,
+    isSigns ? workspace + wordsAt : out,
+    workspace + scheduleAt,
+  );
+  if (isSigns) {
+    makeSigns(workspace + wordsAt, (count + 255) & ~255, job + scaleAt, out);
     return;
   }
-  drawWords(key0, key1, low, high, (count + 1) >> 1, out, workspace);
   const bytes = (<usize>((count + 31) & ~31)) << 2;
-  if (kind === normalKind) makeNormal(out, bytes, scale);
+  if (kind === normalKind) makeNormal(out, bytes, job + scaleAt);
   else if (kind === uniformKind) makeUniform(out, bytes);
   else orderWords(out, bytes);
 }

@@ -1,5 +1,4 @@
-import { chunkNumbers, draw } from "./draw";
-import { workspaceBytes } from "./threefry";
+import { chunkNumbers, draw, jobBytes, workspaceBytes } from "./draw";
 
 /**
  * How threads share the work: the main thread lists the jobs of a round, each one chunk, and opens it. It and the other
@@ -11,8 +10,8 @@ import { workspaceBytes } from "./threefry";
  * it down, with a compare-and-exchange that fails when the round is over; a job's fields were then read in vain.
  */
 const openAt: usize = 16384;
-const jobsAt: usize = 32768;
-const jobBytes: usize = 32;
+/** Where the jobs of a round are described: draw.ts says how. */
+export const jobsAt: i32 = 32768;
 const countBits = 11;
 const countMask = (1 << countBits) - 1;
 /** What the word says when the threads have to end. */
@@ -28,30 +27,14 @@ const slotMask = slotCount - 1;
 const publishedAt: usize = 0;
 const takenAt: usize = 64;
 const tagsAt: usize = 128;
+const ownJobAt: usize = 192;
 const workspaceAt: usize = 1024;
-const slotsAt: usize = workspaceAt + <usize>workspaceBytes;
+const slotsAt: usize = workspaceAt + workspaceBytes;
 const slotBytes: usize = 4 * <usize>chunkNumbers;
 const threadBytes: usize = 2 * 65536;
 
-/** Describes a job of the next round; the fields are those of `draw`. */
-export function setJob(
-  job: i32,
-  kind: i32,
-  key0: i32,
-  key1: i32,
-  low: i32,
-  high: i32,
-  count: i32,
-  scale: f32,
-): void {
-  const place = jobsAt + <usize>job * jobBytes;
-  store<i32>(place, kind);
-  store<i32>(place, key0, 4);
-  store<i32>(place, key1, 8);
-  store<i32>(place, low, 12);
-  store<i32>(place, high, 16);
-  store<i32>(place, count, 20);
-  store<f32>(place, scale, 24);
+function jobPlace(job: i32): usize {
+  return <usize>jobsAt + <usize>job * jobBytes;
 }
 
 /** Opens a round of this many jobs, and wakes the other threads. */
@@ -79,19 +62,8 @@ export function claimJob(): i32 {
 
 /** Draws a job on the main thread. Returns where the numbers are. */
 export function drawJob(job: i32): usize {
-  const place = jobsAt + <usize>job * jobBytes;
   const out = threadsAt + slotsAt;
-  draw(
-    load<i32>(place),
-    load<i32>(place, 4),
-    load<i32>(place, 8),
-    load<i32>(place, 12),
-    load<i32>(place, 16),
-    load<i32>(place, 20),
-    load<f32>(place, 24),
-    out,
-    threadsAt + workspaceAt,
-  );
+  draw(jobPlace(job), out, threadsAt + workspaceAt);
   return out;
 }
 
@@ -119,52 +91,37 @@ export function freeSlot(thread: i32): void {
   atomic.add<i32>(threadsAt + <usize>thread * threadBytes + takenAt, 1);
 }
 
-/** What another thread does until the rounds are closed. */
+/**
+ * What another thread does until the rounds are closed. Nothing but addresses is kept in variables from one step to the
+ * next: the code that V8 makes first (Liftoff, in Node 20) loses a float32 variable when the thread waits.
+ */
 export function serve(thread: i32): void {
   const own = threadsAt + <usize>thread * threadBytes;
   while (true) {
     const open = atomic.load<i32>(openAt);
     if (open === closed) return;
-    const count = open & countMask;
-    if (count === 0) {
-      atomic.wait<i32>(openAt, open, -1);
-      continue;
-    }
-    const place = jobsAt + <usize>(count - 1) * jobBytes;
-    const kind = load<i32>(place);
-    const key0 = load<i32>(place, 4);
-    const key1 = load<i32>(place, 8);
-    const low = load<i32>(place, 12);
-    const high = load<i32>(place, 16);
-    const numbers = load<i32>(place, 20);
-    const scale = load<f32>(place, 24);
-    if (atomic.cmpxchg<i32>(openAt, open, open - 1) !== open) continue;
-    const published = atomic.load<i32>(own + publishedAt);
-    waitForSlot(own, published);
-    if (atomic.load<i32>(openAt) === closed) return;
-    const slot = published & slotMask;
-    draw(
-      kind,
-      key0,
-      key1,
-      low,
-      high,
-      numbers,
-      scale,
-      own + slotsAt + <usize>slot * slotBytes,
-      own + workspaceAt,
-    );
-    store<i32>(own + tagsAt + (slot << 2), open);
-    atomic.store<i32>(own + publishedAt, published + 1);
+    if ((open & countMask) === 0) atomic.wait<i32>(openAt, open, -1);
+    else if (isRoom(own)) drawNext(own, open);
   }
 }
 
-/** The main thread frees a slot within the time of one job, unless something keeps it: then sleep a millisecond at a time. */
-function waitForSlot(own: usize, published: i32): void {
-  let tries = 0;
-  while (true) {
+/** Claims the next job of the round and draws it. */
+function drawNext(own: usize, open: i32): void {
+  memory.copy(own + ownJobAt, jobPlace((open & countMask) - 1), jobBytes);
+  if (atomic.cmpxchg<i32>(openAt, open, open - 1) !== open) return;
+  const published = atomic.load<i32>(own + publishedAt);
+  const slot = <usize>(published & slotMask);
+  draw(own + ownJobAt, own + slotsAt + slot * slotBytes, own + workspaceAt);
+  store<i32>(own + tagsAt + 4 * slot, open);
+  atomic.store<i32>(own + publishedAt, published + 1);
+}
+
+/** Whether a slot is free. The main thread frees one within the time of a job; if not, sleep a millisecond. */
+function isRoom(own: usize): bool {
+  for (let tries = 0; tries < 10_000; tries++) {
     const taken = atomic.load<i32>(own + takenAt);
-    if (published - taken < slotCount || atomic.load<i32>(openAt) === closed) return;
-    if (++tries > 10_000) atomic.wait<i32>(own + takenAt, taken, 1_000_000);
+    if (atomic.load<i32>(own + publishedAt) - taken < slotCount) return true;
   }
+  atomic.wait<i32>(own + takenAt, atomic.load<i32>(own + takenAt), 1_000_000);
+  return false;
 }

@@ -7,8 +7,8 @@ export {
   finishedJob,
   freeSlot,
   jobLimit,
+  jobsAt,
   openRound,
   serve,
-  setJob,
   slotOf,
 } from "./jobs";

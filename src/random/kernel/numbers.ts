@@ -73,15 +73,17 @@ const table = memory.data<u32>(
  * The first word, as a whole number of 32 bits with its sign, gives the radius √(−2 ln u) of u = |a|·2⁻³¹, and its sign
  * the half of the plane; the second word gives the angle in the half. Words count as odd, so that u is never 0: numbers
  * are at most √(62 ln 2) ≈ 6.56.
+ *
+ * @param scale place of the factor
  */
-export function makeNormal(out: usize, bytes: usize, scale: f32): void {
+export function makeNormal(out: usize, bytes: usize, scale: usize): void {
   // Two loops, because one needs more registers than there are.
   makeRadii(out, bytes, scale);
   turnRadii(out, bytes);
 }
 
 /** The first words become radii with signs. */
-function makeRadii(out: usize, bytes: usize, scale: f32): void {
+function makeRadii(out: usize, bytes: usize, scale: usize): void {
   for (const end = out + bytes; out < end; out += 128) {
     // u·2³¹ = w·2^octave, w from √½ to √2 times 2³¹; octave·2²³ is what exceeds the bits of √½.
     const a$ = f32x4.convert_i32x4_s(v128.or(v128.load(out, 32 * $), i32x4.splat(1)));
@@ -103,7 +105,7 @@ function makeRadii(out: usize, bytes: usize, scale: f32): void {
     l$ = f32x4.add(l$, v128.load32_splat(table, artanh0));
     l$ = f32x4.mul(l$, q$);
     const o$ = f32x4.mul(f32x4.convert_i32x4_s(octave$), v128.load32_splat(table, perOctave));
-    const sign$ = v128.xor(v128.xor(a$, u$), f32x4.splat(scale));
+    const sign$ = v128.xor(v128.xor(a$, u$), v128.load32_splat(scale));
     v128.store(out, f32x4.mul(f32x4.sqrt(f32x4.sub(o$, l$)), sign$), 32 * $);
   }
 }
@@ -134,10 +136,11 @@ function turnRadii(out: usize, bytes: usize): void {
  * writes them; their signs follow the order of their counters.
  *
  * @param count signs, a multiple of 256
+ * @param scale place of the factor
  */
-export function makeSigns(words: usize, count: i32, scale: f32, out: usize): void {
+export function makeSigns(words: usize, count: i32, scale: usize, out: usize): void {
   const signBit = i32x4.splat(0x80000000);
-  const scales = f32x4.splat(scale);
+  const scales = v128.load32_splat(scale);
   for (const end = out + 4 * <usize>count; out < end; words += 32) {
     for (let lane: usize = 0; lane < 16; lane += 4) {
       for (let half: usize = 0; half < 32; half += 16, out += 128) {

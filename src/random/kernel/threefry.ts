@@ -1,9 +1,4 @@
 /**
- * Bytes that each thread needs for itself while it draws: its key schedule, then the words that signs are made of.
- */
-export const workspaceBytes = 1024;
-
-/**
  * Threefry-2x32 in 13 rounds (the readable version is ../threefry.ts) for `count` counters from (low, high), 16 at a
  * time in four vectors, because one vector alone would leave the processor waiting for each result. Written are whole
  * blocks of 128 bytes: for each vector its four first words, then its four second words.
