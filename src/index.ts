@@ -118,6 +118,14 @@ export {
 } from "./optim/schedules.ts";
 export { type SgdOptions, sgd } from "./optim/sgd.ts";
 // random: numbers as a function of seed, stream and place
+export {
+  createDrawer,
+  type Draw,
+  type Drawer,
+  type Fill,
+  type ThreadHost,
+} from "./random/drawer.ts";
+export type { Distribution } from "./random/kernel.ts";
 export { fillNormal } from "./random/normal.ts";
 export { permutation } from "./random/permutation.ts";
 export { fillRademacher } from "./random/rademacher.ts";

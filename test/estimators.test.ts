@@ -6,6 +6,7 @@ import { mlp } from "../src/models/mlp.ts";
 import { producers } from "../src/onnx/graph.ts";
 import type { Tensor } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
+import { fillNormal } from "../src/random/normal.ts";
 import { fold, keyFromSeed } from "../src/random/threefry.ts";
 import { fillUniform } from "../src/random/uniform.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
@@ -197,26 +198,31 @@ describe("weights with projection", () => {
       tangents: 8,
     });
     expect(8).toBeLessThan(dimension / 8);
-    const { gradients, derivatives } = await estimator.estimate(feeds, key);
     // A projection reproduces the derivatives along its own tangents.
     const set = createTangentSet(
       Object.entries(objective.parameters).map(([name, { shape }]) => ({ name, shape })),
       8,
       fixedAngle({ angle: 0.05 }),
     );
-    drawTangents(set, key);
-    for (let tangent = 0; tangent < 8; tangent++) {
-      const along = set.parts.reduce(
-        (total, part) =>
-          total +
-          rowOf(part.tensor, tangent).reduce(
-            (sum, value, place) => sum + value * (gradients[part.parameter]?.[place] as number),
-            0,
-          ),
-        0,
-      );
-      expect(Math.abs(along - (derivatives[tangent] as number))).toBeLessThan(1e-5);
+    let squares = 0;
+    for (let step = 0; step < 20; step++) {
+      const { gradients, derivatives } = await estimator.estimate(feeds, fold(key, step));
+      drawTangents(set, fold(key, step));
+      for (let tangent = 0; tangent < 8; tangent++) {
+        const along = set.parts.reduce(
+          (total, part) =>
+            total +
+            rowOf(part.tensor, tangent).reduce(
+              (sum, value, place) => sum + value * (gradients[part.parameter]?.[place] as number),
+              0,
+            ),
+          0,
+        );
+        squares += (along - (derivatives[tangent] as number)) ** 2;
+      }
     }
+    // The root mean square is 4e-5 with a Gram matrix in float64, from d in float32; with one in float32 it is 2e-4.
+    expect(Math.sqrt(squares / (20 * 8))).toBeLessThan(8e-5);
   });
 
   it("gives the exact gradient when there are as many tangents as parameters", async () => {
@@ -235,7 +241,7 @@ describe("weights with projection", () => {
     const { objective, feeds } = await smallObjective();
     const repeated: Sampler = {
       name: "repeated",
-      fill: (stream, start, out, scale) => gaussian().fill(repeatKey(stream), start, out, scale),
+      fill: (stream, start, out, scale) => fillNormal(repeatKey(stream), start, out, scale),
     };
     const seen: (readonly [number, number])[] = [];
     // The first 8 streams come again in the same order.

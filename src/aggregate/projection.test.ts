@@ -123,9 +123,10 @@ describe("projection", () => {
       const average = cosines.reduce((total, value) => total + value, 0) / draws;
       const expected = expectedProjectionCosine(n, k);
       // cos² is Beta(k/2, (n−k)/2) with mean k/n, so Var(cos) = k/n − E[cos]²; the mean of `draws` cosines stays within
-      // 2.576 of its standard deviations with probability 99 %. At k = n only rounding is left.
+      // 2.576 of its standard deviations with probability 99 %. At k = n only rounding is left, 2⁻⁵² times the condition
+      // number of G: about 1e11 for the worst of 4000 square Gaussian matrices, which dominates the mean.
       const deviation = Math.sqrt(Math.max(0, k / n - expected ** 2) / draws);
-      expect(Math.abs(average - expected)).toBeLessThan(2.576 * deviation + 1e-9);
+      expect(Math.abs(average - expected)).toBeLessThan(2.576 * deviation + 1e-8);
     });
   });
 });

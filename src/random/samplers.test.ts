@@ -29,7 +29,7 @@ const drawWords: Draw = (key, start, count, margin = 0) => {
 const draws: Record<string, { draw: Draw; hash: string }> = {
   words: { draw: drawWords, hash: "ff3df1c7fbae3d56" },
   uniform: { draw: drawFloats(fillUniform), hash: "8624aeb7e8a790d2" },
-  normal: { draw: drawFloats(fillNormal), hash: "1c837ca76acc4d8b" },
+  normal: { draw: drawFloats(fillNormal), hash: "b191bb811770cc7b" },
   rademacher: { draw: drawFloats(fillRademacher), hash: "2b774fe558e40642" },
 };
 

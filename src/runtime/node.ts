@@ -1,4 +1,5 @@
 import { availableParallelism, totalmem } from "node:os";
+import { Worker } from "node:worker_threads";
 import * as ort from "onnxruntime-node";
 import { formatShape } from "../onnx/graph.ts";
 import type { DType, Tensor, TensorData } from "../onnx/tensor.ts";
@@ -19,6 +20,7 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
     name: `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`,
     threads,
     memory: totalmem(),
+    ...(threads > 1 && { startThread }),
     async createSession(model, { optimize = true, arena = true } = {}) {
       const session = await ort.InferenceSession.create(model, {
         executionProviders: ["cpu"],
@@ -31,6 +33,21 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
         extra: { session: { intra_op: { allow_spinning: "0" } } },
       });
       return new NodeSession(session);
+    },
+  };
+}
+
+function startThread(module: object, memory: object, index: number) {
+  const code = `
+    const { module, memory, index } = require("node:worker_threads").workerData;
+    new WebAssembly.Instance(module, { env: { memory } }).exports.serve(index);`;
+  const worker = new Worker(code, { eval: true, execArgv: [], workerData: { module, memory, index } });
+  // Without a listener its failure would end the process; nobody needs the thread for more than speed.
+  worker.on("error", () => {});
+  worker.unref();
+  return {
+    async stop() {
+      await worker.terminate();
     },
   };
 }

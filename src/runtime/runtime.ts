@@ -32,6 +32,12 @@ export interface Runtime {
   readonly threads: number;
   /** Bytes that a graph's values may take together before it is refused; undefined: unknown. */
   readonly memory?: number;
+  /**
+   * Starts a thread that makes an instance of this WebAssembly module with `env.memory`, and calls its export
+   * `serve(index)`, which returns when the thread is to end. The thread must not keep the process alive. Absent: the
+   * platform has no threads, or one is all that may be used.
+   */
+  startThread?(module: object, memory: object, index: number): { stop(): Promise<void> };
   /** Compiles an ONNX file. */
   createSession(model: Uint8Array, options?: SessionOptions): Promise<Session>;
 }

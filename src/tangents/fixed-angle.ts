@@ -1,6 +1,5 @@
-import { fillNormal } from "../random/normal.ts";
 import { innerProduct } from "./pieces.ts";
-import type { Sampler, SamplerOptions } from "./sampler.ts";
+import type { Pieces, Sampler, SamplerOptions } from "./sampler.ts";
 
 /**
  * A first tangent uniform on the sphere of radius √n, and others of the same length at a fixed angle α to it (Flügel et
@@ -20,14 +19,14 @@ export function fixedAngle(options: SamplerOptions = {}): Sampler {
   const [cosine, sine] = [cosineOfDegrees(angle), cosineOfDegrees(90 - angle)];
   return {
     name: "fixed-angle",
-    fill: fillNormal,
+    fill: "normal",
     radius: Math.sqrt,
     exactGram: true,
     arrange([first = [], ...others]) {
       const square = innerProduct(first, first);
       for (const tangent of others) {
         const along = innerProduct(tangent, first) / square;
-        each(tangent, first, (value, reference) => value - along * reference);
+        mix(tangent, 1, first, -along);
         const rest = innerProduct(tangent, tangent);
         if (rest <= 1e-10 * square) {
           throw new Error(
@@ -36,22 +35,18 @@ export function fixedAngle(options: SamplerOptions = {}): Sampler {
           );
         }
         const factor = sine * Math.sqrt(square / rest);
-        each(tangent, first, (value, reference) => cosine * reference + factor * value);
+        mix(tangent, factor, first, cosine);
       }
     },
   };
 }
 
-/** Replaces each number of a tangent by a function of it and of the reference's. */
-function each(
-  tangent: readonly Float32Array[],
-  reference: readonly Float32Array[],
-  rule: (value: number, reference: number) => number,
-): void {
+/** Replaces a tangent by factor·tangent + weight·reference. */
+function mix(tangent: Pieces, factor: number, reference: Pieces, weight: number): void {
   for (const [index, piece] of tangent.entries()) {
     const other = reference[index] as Float32Array;
     for (let place = 0; place < piece.length; place++)
-      piece[place] = rule(piece[place] as number, other[place] as number);
+      piece[place] = factor * (piece[place] as number) + weight * (other[place] as number);
   }
 }
 

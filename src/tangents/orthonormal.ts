@@ -1,4 +1,3 @@
-import { fillNormal } from "../random/normal.ts";
 import { dimensionOf } from "./pieces.ts";
 import type { Pieces, Sampler } from "./sampler.ts";
 
@@ -11,7 +10,7 @@ import type { Pieces, Sampler } from "./sampler.ts";
 export function orthonormal(): Sampler {
   return {
     name: "orthonormal",
-    fill: fillNormal,
+    fill: "normal",
     radius: Math.sqrt,
     arrange(tangents) {
       const dimension = dimensionOf(tangents[0] ?? []);

@@ -1,3 +1,5 @@
+import type { Fill } from "../random/drawer.ts";
+import type { Distribution } from "../random/kernel.ts";
 import type { Key } from "../random/threefry.ts";
 
 /** One tangent, in the pieces that it is stored in: one for each parameter or site, as views. */
@@ -6,8 +8,11 @@ export type Pieces = readonly Float32Array[];
 /** Where tangents come from. A tangent is a pure function of (seed, step, tangent index, element). */
 export interface Sampler {
   readonly name: string;
-  /** Writes numbers `start`, `start + 1`, … of the stream `key` times `scale`; they have mean 0 and variance 1. */
-  fill(key: Key, start: number, out: Float32Array, scale?: number): void;
+  /**
+   * What a tangent's stream holds, of mean 0 and variance 1: a distribution by name, which several threads draw, or a
+   * function that writes numbers `start`, `start + 1`, … of the stream `key` times `scale`.
+   */
+  readonly fill: Extract<Distribution, "normal" | "rademacher"> | Fill;
   /** Length that a whole tangent of this dimension is given; absent: the length it was drawn with. */
   readonly radius?: (dimension: number) => number;
   /** Rank of the tangents of matrices, which are then kept as two thin factors; absent: full. */

@@ -268,9 +268,9 @@ describe("varying-length", () => {
 
 describe.each([
   ["standard-basis", "51a0539a4298562a"],
-  ["orthonormal", "bd0a12dc07a93736"],
-  ["fixed-angle", "56fb09e683acfb85"],
-  ["varying-length", "0cfd73020b1451f4"],
+  ["orthonormal", "c996bf1e9a5b2fb5"],
+  ["fixed-angle", "55939628d32886f8"],
+  ["varying-length", "eac2c9376c75d0a8"],
 ] as const)("%s", (name, hash) => {
   it("keeps its bytes, on every platform", () => {
     const set = createTangentSet(shapes, 20, samplers[name]());

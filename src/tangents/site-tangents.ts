@@ -1,4 +1,5 @@
 import type { Tensor } from "../onnx/tensor.ts";
+import { callingThread, type Drawer } from "../random/drawer.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import { rescale } from "./pieces.ts";
 import type { Pieces, Sampler } from "./sampler.ts";
@@ -56,14 +57,22 @@ export function createSiteTangents(
  * Draws all tangents of one step: tangent i at site s reads the stream fold(fold(key, i), s), example after example, so
  * an example's numbers do not depend on how many others there are. Each example's tangents are a set of their own, with
  * their own lengths and arrangement.
+ *
+ * @param drawer what draws them; default: the calling thread
  */
-export function drawSiteTangents(tangents: SiteTangents, key: Key): void {
+export function drawSiteTangents(tangents: SiteTangents, key: Key, drawer: Drawer = callingThread): void {
   const { count, examples, sampler, sites } = tangents;
-  for (let tangent = 0; tangent < count; tangent++) {
-    const stream = fold(key, tangent);
-    for (const [site, { tensor }] of sites.entries())
-      sampler.fill(fold(stream, site), 0, rowOf(tensor, tangent));
-  }
+  const streams = Array.from({ length: count }, (_, tangent) => fold(key, tangent));
+  drawer.draw(
+    streams.flatMap((stream, tangent) =>
+      sites.map(({ tensor }, site) => ({
+        fill: sampler.fill,
+        key: fold(stream, site),
+        start: 0,
+        out: rowOf(tensor, tangent),
+      })),
+    ),
+  );
   const { radius, arrange } = sampler;
   if (!radius && !arrange) return;
   const dimension = sites.reduce((total, { size }) => total + size, 0);

@@ -1,4 +1,3 @@
-import { fillNormal } from "../random/normal.ts";
 import type { Sampler, SamplerOptions } from "./sampler.ts";
 
 export interface SphereOptions extends SamplerOptions {
@@ -8,5 +7,5 @@ export interface SphereOptions extends SamplerOptions {
 
 /** Uniform on the sphere of radius √n: normalized Gaussian numbers, E[v vᵀ] = I. */
 export function sphere(options: SphereOptions = {}): Sampler {
-  return { name: "sphere", fill: fillNormal, radius: options.unit ? () => 1 : Math.sqrt };
+  return { name: "sphere", fill: "normal", radius: options.unit ? () => 1 : Math.sqrt };
 }

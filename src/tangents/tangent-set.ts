@@ -1,4 +1,5 @@
 import { elementCount, type Tensor } from "../onnx/tensor.ts";
+import { callingThread, type Drawer } from "../random/drawer.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import { rescale } from "./pieces.ts";
 import type { Sampler } from "./sampler.ts";
@@ -67,21 +68,27 @@ export function tangentFeeds(set: TangentSet): Record<string, Tensor> {
 /** The child of a step's key from which `arrange` draws: beyond the index of every tangent. */
 export const arrangementStream = 2 ** 52;
 
-/** Draws all tangents of one step. Tangent i reads the stream `fold(key, i)`, in the order of the parts. */
-export function drawTangents(set: TangentSet, key: Key): void {
+/**
+ * Draws all tangents of one step. Tangent i reads the stream `fold(key, i)`, in the order of the parts.
+ *
+ * @param drawer what draws them; default: the calling thread
+ */
+export function drawTangents(set: TangentSet, key: Key, drawer: Drawer = callingThread): void {
   const { sampler, count, parts, dimension } = set;
   const tangents = Array.from({ length: count }, (_, tangent) =>
     parts.map((part) => rowOf(part.tensor, tangent)),
   );
-  for (const [tangent, rows] of tangents.entries()) {
-    const stream = fold(key, tangent);
-    parts.forEach((part, index) => {
-      // 1/√r goes into the left factor.
-      const scale = part.role === "left" ? 1 / Math.sqrt(sampler.rank ?? 1) : 1;
-      sampler.fill(stream, part.offset, rows[index] as Float32Array, scale);
-    });
-    if (sampler.radius) rescale(rows, sampler.radius(dimension));
-  }
+  drawer.draw(
+    tangents.flatMap((rows, tangent) => {
+      const stream = fold(key, tangent);
+      return parts.map(({ role, offset }, index) => {
+        // 1/√r goes into the left factor.
+        const scale = role === "left" ? 1 / Math.sqrt(sampler.rank ?? 1) : 1;
+        return { fill: sampler.fill, key: stream, start: offset, out: rows[index] as Float32Array, scale };
+      });
+    }),
+  );
+  if (sampler.radius) for (const rows of tangents) rescale(rows, sampler.radius(dimension));
   sampler.arrange?.(tangents, fold(key, arrangementStream));
 }
 

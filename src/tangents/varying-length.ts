@@ -1,4 +1,3 @@
-import { fillNormal } from "../random/normal.ts";
 import { uniform64 } from "../random/uniform.ts";
 import { scale } from "./pieces.ts";
 import type { Sampler } from "./sampler.ts";
@@ -10,7 +9,7 @@ import type { Sampler } from "./sampler.ts";
 export function varyingLength(): Sampler {
   return {
     name: "varying-length",
-    fill: fillNormal,
+    fill: "normal",
     radius: Math.sqrt,
     exactGram: true,
     arrange(tangents, key) {

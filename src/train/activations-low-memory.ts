@@ -1,6 +1,7 @@
 import { keepUsedInputs } from "../ad/gradient.ts";
 import { getValue, prune } from "../onnx/graph.ts";
 import { float32, zeros } from "../onnx/tensor.ts";
+import { createDrawer } from "../random/drawer.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Session, Tensors } from "../runtime/runtime.ts";
@@ -52,6 +53,7 @@ export async function lowMemoryActivationsEstimator(
 
   const results = { loss: zeros("float32", []), derivatives: zeros("float32", [chunk, batch]) };
   const derivatives = new Float64Array(k * batch);
+  const drawer = createDrawer(runtime);
   const matrices = Array.from({ length: examples }, () => new Float64Array(k * k));
   const coefficients = zeros("float32", [k, batch]);
   const context = { dimension, gramPrecision: gramPrecision(isExact) };
@@ -71,17 +73,22 @@ export async function lowMemoryActivationsEstimator(
     into: Float32Array,
   ) => {
     const count = into.length / (examples * size);
-    for (let i = 0; i < count; i++) {
-      const stream = fold(fold(key, start + i), index);
-      const row = into.subarray(i * examples * size, (i + 1) * examples * size);
-      if (!sampler.radius) sampler.fill(stream, 0, row);
-      else
-        for (let example = 0; example < examples; example++) {
-          const piece = row.subarray(example * size, (example + 1) * size);
+    // Where tangents have their own lengths, each example's numbers are drawn with a scale of their own.
+    const parts = sampler.radius ? examples : 1;
+    const length = (examples / parts) * size;
+    drawer.draw(
+      Array.from({ length: count * parts }, (_, place) => {
+        const [i, part] = [Math.floor(place / parts), place % parts];
+        return {
+          fill: sampler.fill,
+          key: fold(fold(key, start + i), index),
+          start: part * length,
+          out: into.subarray(place * length, (place + 1) * length),
           // Chunks may draw tangents beyond the last one, which nobody reads.
-          sampler.fill(stream, example * size, piece, scales[(start + i) * examples + example] ?? 1);
-        }
-    }
+          scale: sampler.radius ? scales[(start + i) * parts + part] : 1,
+        };
+      }),
+    );
   };
   const measureLengths = (key: Key, radius: (dimension: number) => number) => {
     const squares = new Float64Array(k * examples);
@@ -133,7 +140,7 @@ export async function lowMemoryActivationsEstimator(
       return { loss: Number(results.loss.data[0]), derivatives, gradients, statistics: {} };
     },
     async release() {
-      await Promise.all([first, second, ...grams.values()].map((session) => session.release()));
+      await Promise.all([first, second, ...grams.values(), drawer].map((one) => one.release()));
     },
   };
 }

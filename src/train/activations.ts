@@ -1,5 +1,6 @@
 import { type Graph, getValue } from "../onnx/graph.ts";
 import { type Tensor, zeros } from "../onnx/tensor.ts";
+import { createDrawer } from "../random/drawer.ts";
 import type { Key } from "../random/threefry.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Session, Tensors } from "../runtime/runtime.ts";
@@ -41,6 +42,7 @@ export async function activationsEstimator(
   const { sites, dimension } = placed;
   const examples = options.shareTangents ? 1 : batch;
   const tangents = createSiteTangents(sites, k, examples, options.sampler);
+  const drawer = createDrawer(runtime);
   const usesGram = options.aggregator.usesGram;
   const exactGram = needsExactGram(k, dimension, options.sampler);
 
@@ -73,7 +75,7 @@ export async function activationsEstimator(
     name: options.blocks ? "blocks" : "activations",
     dimension,
     async estimate(feeds: Tensors, key: Key): Promise<Estimate> {
-      drawSiteTangents(tangents, key);
+      drawSiteTangents(tangents, key, drawer);
       let loss = (await simulated?.run(feeds, derivatives, residualTensors)) ?? 0;
       for (const [index, chunk] of chunks.entries()) {
         const outputs = { loss: lossTensor, derivatives: chunkDerivatives[index] as Tensor };
@@ -98,7 +100,7 @@ export async function activationsEstimator(
     },
     async release() {
       const sessions = [...chunks.map((chunk) => chunk.session), gramSession, localSession];
-      await Promise.all([...new Set(sessions), simulated].map((one) => one?.release()));
+      await Promise.all([...new Set(sessions), simulated, drawer].map((one) => one?.release()));
     },
   };
 }

@@ -2,6 +2,7 @@ import { derivativeGraph } from "../ad/derivatives.ts";
 import type { Graph } from "../onnx/graph.ts";
 import { elementCount, float32, zeros } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
+import { createDrawer, type Drawer } from "../random/drawer.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Tensors } from "../runtime/runtime.ts";
@@ -40,6 +41,7 @@ export async function lowMemoryWeightsEstimator(
     graph,
     options.pieceBytes,
   );
+  const drawer = createDrawer(runtime);
   const isExact = needsExactGram(k, dimension, sampler);
   const slice = Math.min(sliceSize, dimension);
   const gramSession =
@@ -64,8 +66,15 @@ export async function lowMemoryWeightsEstimator(
   const drawSlice = (key: Key, start: number) => {
     const count = Math.min(slice, dimension - start);
     if (count < slice) rowData.fill(0);
-    for (let i = 0; i < k; i++)
-      sampler.fill(fold(key, i), start, rowData.subarray(i * slice, i * slice + count), scales[i]);
+    drawer.draw(
+      Array.from({ length: k }, (_, i) => ({
+        fill: sampler.fill,
+        key: fold(key, i),
+        start,
+        out: rowData.subarray(i * slice, i * slice + count),
+        scale: scales[i],
+      })),
+    );
     return count;
   };
 
@@ -73,16 +82,21 @@ export async function lowMemoryWeightsEstimator(
     name: "weights",
     dimension,
     async estimate(feeds: Tensors, key: Key): Promise<Estimate> {
-      for (let i = 0; i < k; i++) scales[i] = lengthScale(sampler, fold(key, i), dimension, rowData);
+      for (let i = 0; i < k; i++) scales[i] = lengthScale(drawer, sampler, fold(key, i), dimension, rowData);
       for (let first = 0; first < k; first += chunk) {
         await session.run(feeds, results, (input, into) => {
           const parameter = parameters.find(({ name }) => `tangent/${name}` === input);
           if (!parameter) throw new Error(`The graph's input '${input}' was not fed.`);
           const { start, size } = parameter;
-          for (let i = 0; i < chunk; i++) {
-            const row = into.subarray(i * size, (i + 1) * size);
-            sampler.fill(fold(key, first + i), start, row, scales[first + i]);
-          }
+          drawer.draw(
+            Array.from({ length: chunk }, (_, i) => ({
+              fill: sampler.fill,
+              key: fold(key, first + i),
+              start,
+              out: into.subarray(i * size, (i + 1) * size),
+              scale: scales[first + i],
+            })),
+          );
         });
         for (let i = 0; i < chunk && first + i < k; i++)
           derivatives[first + i] = results.derivatives.data[i] as number;
@@ -109,7 +123,7 @@ export async function lowMemoryWeightsEstimator(
       return { loss: Number(results.loss.data[0]), derivatives, gradients, statistics: room.statistics };
     },
     async release() {
-      await Promise.all([session, gramSession, combineSession].map((each) => each?.release()));
+      await Promise.all([session, gramSession, combineSession, drawer].map((each) => each?.release()));
     },
   };
 }
@@ -141,12 +155,18 @@ export function requireStream(sampler: Sampler): void {
 }
 
 /** The factor that gives a tangent its sampler's length; 1 where it keeps the length it is drawn with. */
-function lengthScale(sampler: Sampler, key: Key, dimension: number, scratch: Float32Array): number {
+function lengthScale(
+  drawer: Drawer,
+  sampler: Sampler,
+  key: Key,
+  dimension: number,
+  scratch: Float32Array,
+): number {
   if (!sampler.radius) return 1;
   let square = 0;
   for (let start = 0; start < dimension; start += scratch.length) {
     const piece = scratch.subarray(0, Math.min(scratch.length, dimension - start));
-    sampler.fill(key, start, piece);
+    drawer.draw([{ fill: sampler.fill, key, start, out: piece }]);
     for (const value of piece) square += value * value;
   }
   return square === 0 ? 1 : sampler.radius(dimension) / Math.sqrt(square);

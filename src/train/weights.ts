@@ -4,6 +4,7 @@ import type { Aggregator } from "../aggregate/aggregator.ts";
 import { type Graph, getValue, prune } from "../onnx/graph.ts";
 import { type Tensor, zeros } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
+import { createDrawer } from "../random/drawer.ts";
 import type { Key } from "../random/threefry.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Session, Tensors } from "../runtime/runtime.ts";
@@ -55,6 +56,7 @@ export async function weightsEstimator(
   const shapes = Object.entries(objective.parameters).map(([name, { shape }]) => ({ name, shape }));
   const set = createTangentSet(shapes, options.tangents, options.sampler);
   const forms = formsOf(set);
+  const drawer = createDrawer(runtime);
   const simulated = options.simulated ? await simulateWeights(objective, set) : undefined;
   const sizes = simulated ? [] : chunkSizes(options.tangents, options.tangentChunk);
   const chunks = await compileChunks(objective, set, forms, sizes);
@@ -77,7 +79,7 @@ export async function weightsEstimator(
     name: "weights",
     dimension: set.dimension,
     async estimate(feeds: Tensors, key: Key): Promise<Estimate> {
-      drawTangents(set, key);
+      drawTangents(set, key, drawer);
       let loss = (await simulated?.run(feeds, derivatives, room.tensors)) ?? 0;
       for (const [index, chunk] of chunks.entries()) {
         const results = { loss: lossTensor, derivatives: chunk.derivatives };
@@ -104,7 +106,7 @@ export async function weightsEstimator(
     },
     async release() {
       const sessions = [...chunks.map((chunk) => chunk.session), gramSession, combineSession];
-      await Promise.all([...new Set(sessions), simulated].map((one) => one?.release()));
+      await Promise.all([...new Set(sessions), simulated, drawer].map((one) => one?.release()));
     },
   };
 }
