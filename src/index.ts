@@ -118,7 +118,13 @@ export { fillUniform } from "./random/uniform.ts";
 // runtime: what any engine must offer; the engines are in forwardgrad/node
 export { evaluate } from "./runtime/evaluate.ts";
 export { type ProbeOptions, probe } from "./runtime/probe.ts";
-export type { Runtime, Session, SessionOptions, Tensors } from "./runtime/runtime.ts";
+export {
+  DeviceError,
+  type Runtime,
+  type Session,
+  type SessionOptions,
+  type Tensors,
+} from "./runtime/runtime.ts";
 // tangents
 export { derivativesAlong } from "./tangents/along.ts";
 export { combine } from "./tangents/combine.ts";
