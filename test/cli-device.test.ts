@@ -7,6 +7,8 @@ import { webgpuEnvironment, withoutWebgpu } from "./webgpu.ts";
 
 const folder = temporaryFolder();
 const quick = ["train", "--hidden", "16", "--threads", "1", "--seed", "4", "--steps", "20", "--json"];
+// Shaders are compiled in software.
+const withAdapter = { env: webgpuEnvironment, timeout: 200_000 };
 const config = (out: string) => JSON.parse(readFileSync(join(out, "config.json"), "utf8"));
 
 describe.skipIf(withoutWebgpu)("--device webgpu", () => {
@@ -14,7 +16,7 @@ describe.skipIf(withoutWebgpu)("--device webgpu", () => {
     const outs = ["cpu", "webgpu"].map((device) => join(folder, device)) as [string, string];
     const results = outs.map((out, index) => {
       const device = index === 0 ? [] : ["--device", "webgpu"];
-      const { status, stdout, stderr } = run([...quick, ...device, "--out", out], { env: webgpuEnvironment });
+      const { status, stdout, stderr } = run([...quick, ...device, "--out", out], withAdapter);
       expect(status, stderr).toBe(0);
       return lastJson(stdout) as { trainLoss: number; testLoss: number };
     }) as [{ trainLoss: number; testLoss: number }, { trainLoss: number; testLoss: number }];
@@ -38,7 +40,7 @@ describe.skipIf(withoutWebgpu)("--device webgpu", () => {
     const model = join(folder, "cpu", "model.onnx");
     const [cpu, webgpu] = ["cpu", "webgpu"].map((device) => {
       const args = ["eval", model, "--device", device, "--threads", "1", "--json"];
-      const { status, stdout, stderr } = run(args, { env: webgpuEnvironment });
+      const { status, stdout, stderr } = run(args, withAdapter);
       expect(status, stderr).toBe(0);
       return lastJson(stdout) as { testLoss: number };
     }) as [{ testLoss: number }, { testLoss: number }];
