@@ -134,7 +134,13 @@ export { fillUniform } from "./random/uniform.ts";
 // runtime: what any engine must offer; the engines are in forwardgrad/node
 export { evaluate } from "./runtime/evaluate.ts";
 export { type ProbeOptions, probe } from "./runtime/probe.ts";
-export type { Runtime, Session, SessionOptions, Tensors } from "./runtime/runtime.ts";
+export {
+  DeviceError,
+  type Runtime,
+  type Session,
+  type SessionOptions,
+  type Tensors,
+} from "./runtime/runtime.ts";
 // studies: the paper's experiments, each with its claim, settings, charts and verdicts
 export { functionLearningRate } from "./studies/function-reference.ts";
 export {

@@ -11,12 +11,16 @@ export function temporaryFolder(): string {
 }
 
 /** Runs the tool to its end in a folder. */
-export function run(args: readonly string[], options: { readonly cwd?: string } = {}) {
+export function run(
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly timeout?: number } = {},
+) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
     encoding: "utf8",
     cwd: options.cwd,
+    env: options.env,
     maxBuffer: 2 ** 28,
-    timeout: 60_000,
+    timeout: options.timeout ?? 60_000,
   });
   return { status, stdout, stderr };
 }

@@ -1,18 +1,19 @@
 import type { Command } from "commander";
 import { type LossName, losses } from "../losses/losses.ts";
-import { nodeRuntime } from "../runtime/node.ts";
+import { type NodeDevice, nodeRuntime } from "../runtime/node.ts";
 import { evaluateModel } from "../train/evaluate-model.ts";
 import { floatOutput } from "../train/objective.ts";
 import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
 import { loadModel } from "./load-model.ts";
 import { knownData, lossNamed } from "./model-data.ts";
-import { addDataOptions, assignment, choice, wholeNumber } from "./options.ts";
+import { addDataOptions, addRuntimeOptions, assignment, choice } from "./options.ts";
 
 interface EvalFlags extends DatasetChoice {
   readonly loss: LossName;
   readonly input?: string;
   readonly fill?: Record<string, number>;
   readonly output?: string;
+  readonly device: NodeDevice;
   readonly threads?: number;
   readonly json: boolean;
 }
@@ -22,13 +23,11 @@ export function addEvalCommand(program: Command): void {
     .command("eval")
     .description("measure an ONNX model on a dataset's test examples")
     .argument("<model.onnx>", "the model");
-  addDataOptions(command, dataNames)
-    .optionsGroup("Model:")
+  addRuntimeOptions(addDataOptions(command, dataNames).optionsGroup("Model:"))
     .addOption(choice("--loss <name>", "loss", Object.keys(losses)).default("cross-entropy"))
     .option("--input <name>", "input that the examples feed (default: the only one, or the first float one)")
     .option("--fill <name=x>", "number that fills another input; may be given several times", assignment)
     .option("--output <name>", "output that the loss reads (default: the first float one)")
-    .option("--threads <n>", "threads (default: all cores)", wholeNumber(1))
     .option("--json", "print one JSON object on stdout", false)
     .addHelpText(
       "after",
@@ -51,7 +50,7 @@ Examples:
         input: flags.input,
         fill: flags.fill,
         output: flags.output ?? floatOutput(model),
-        runtime: nodeRuntime({ threads: flags.threads }),
+        runtime: nodeRuntime({ device: flags.device, threads: flags.threads }),
       });
       if (flags.json)
         process.stdout.write(

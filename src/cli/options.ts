@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Augmentation, parseAugmentation } from "../data/augment.ts";
+import { nodeDevices } from "../runtime/node.ts";
 
 /** A flag whose value is one of a list; a wrong one is answered with the nearest. */
 export function choice(flags: string, description: string, values: readonly string[]): Option {
@@ -159,4 +160,15 @@ export function addDataOptions(command: Command, dataNames: readonly string[]): 
       "images, csv, npz: share set aside for testing where there is no test part (default: 0.2)",
       share,
     );
+}
+
+/** The flags that choose where graphs run. */
+export function addRuntimeOptions(command: Command): Command {
+  return command
+    .addOption(
+      choice("--device <name>", "what graphs run on; webgpu and cuda need a driver", nodeDevices).default(
+        "cpu",
+      ),
+    )
+    .option("--threads <n>", "threads on the CPU (default: all cores)", wholeNumber(1));
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import type { Augmentation } from "../data/augment.ts";
 import { losses } from "../losses/losses.ts";
-import { nodeRuntime } from "../runtime/node.ts";
+import { type NodeDevice, nodeRuntime } from "../runtime/node.ts";
 import type { TrainResult } from "../train/events.ts";
 import { train } from "../train/train.ts";
 import { addModelOptions, buildModel, type ModelFlags, refuseShapeFlags } from "./build-model.ts";
@@ -11,7 +11,14 @@ import { addImportOptions, type ImportFlags, importSettings } from "./import-opt
 import { interruptible } from "./interrupt.ts";
 import { loadModel } from "./load-model.ts";
 import { knownData, lossNamed, namesOf, rememberData } from "./model-data.ts";
-import { addDataOptions, augmentation, choice, positiveNumber, wholeNumber } from "./options.ts";
+import {
+  addDataOptions,
+  addRuntimeOptions,
+  augmentation,
+  choice,
+  positiveNumber,
+  wholeNumber,
+} from "./options.ts";
 import { reportProgress } from "./progress.ts";
 import { runFolder } from "./run-folder.ts";
 import {
@@ -30,6 +37,7 @@ export interface TrainFlags extends ModelFlags, DatasetChoice, ImportFlags, Esti
   readonly out: string;
   readonly resume: boolean;
   readonly allowChanges: boolean;
+  readonly device?: NodeDevice;
   readonly threads?: number;
   readonly checkpointSeconds?: number;
   readonly json: boolean;
@@ -55,8 +63,8 @@ export function addTrainCommand(program: Command): void {
   addEstimatorOptions(command).addOption(
     choice("--loss <name>", "loss", Object.keys(losses)).default("cross-entropy"),
   );
-  addOptimizerOptions(command)
-    .optionsGroup("Run:")
+  addOptimizerOptions(command).optionsGroup("Run:");
+  addRuntimeOptions(command)
     .option("--batch <n>", "examples a step", wholeNumber(1), 64)
     .option(
       "--epochs <n>",
@@ -67,8 +75,7 @@ export function addTrainCommand(program: Command): void {
     .option("--seed <n>", "decides initialization, order and tangents", wholeNumber(0), 0)
     .option("--out <folder>", "folder for the model, metrics and checkpoints", "runs/latest")
     .option("--resume", "go on with the run in --out, or start it", false)
-    .option("--allow-changes", "let --resume change threads, chunk and runtime version", false)
-    .option("--threads <n>", "threads (default: all cores)", wholeNumber(1))
+    .option("--allow-changes", "let --resume change device, threads, chunk and runtime version", false)
     .addOption(
       new Option("--checkpoint-seconds <x>", "time between checkpoints")
         .argParser(positiveNumber)
@@ -87,6 +94,7 @@ Examples:
   forwardgrad train --optimizer adam --epochs 20 --patience 3 --track-quality 100 --out runs/adam
   forwardgrad train --model my-model.onnx --trainable 'head' --data mnist --out runs/head
   forwardgrad train --model my-model.onnx --adapter lora --rank 4 --target 'fc' --data mnist --out runs/lora
+  forwardgrad train --device webgpu --hidden 1024,1024 --data mnist --out runs/wide
   forwardgrad train --out runs/mnist --data mnist --epochs 5 --momentum 0.9 --resume`,
     )
     .action(async (flags: TrainFlags) => {
@@ -102,7 +110,7 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
   if (isFile) refuseShapeFlags(flags, "an ONNX file", []);
   const loaded = isFile ? loadModel(flags.model) : undefined;
   const dataset = await openDataset(flags, loaded && knownData(loaded));
-  const runtime = nodeRuntime({ threads: flags.threads });
+  const runtime = nodeRuntime({ device: flags.device, threads: flags.threads });
   const model = loaded ? rememberData(loaded, namesOf(dataset)) : buildModel(flags, dataset);
   return interruptible(async (signal) => {
     const events = train({

@@ -2,57 +2,16 @@ import { describe, expect, it } from "vitest";
 import { checkDerivatives, type Evaluate } from "../ad/check.ts";
 import { derivativeGraph } from "../ad/derivatives.ts";
 import type { Graph } from "../onnx/graph.ts";
-import { type DType, elementCount, isFloat, type Tensor, tensorOf, toNumbers } from "../onnx/tensor.ts";
+import { isFloat, type Tensor, toNumbers } from "../onnx/tensor.ts";
 import { evaluate } from "../runtime/evaluate.ts";
 import { nodeRuntime } from "../runtime/node.ts";
-import { GraphBuilder } from "./builder.ts";
 import { catalogue, opNames } from "./catalogue.ts";
-import type { Sample, SampleInput } from "./samples/sample.ts";
+import { buildSample, spread } from "./samples/build.ts";
 import { samples } from "./samples.ts";
 import { upgradeGraph } from "./upgrade.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const run: Evaluate = (graph, feeds) => evaluate(runtime, graph, feeds);
-
-/** Values spread over the range, none within 0.03 of 0, so that no kink lies inside the difference. */
-function spread(input: SampleInput, dtype: DType, offset: number): Tensor {
-  const [low, high] = input.range;
-  const values = Array.from({ length: elementCount(input.shape) }, (_, index) => {
-    const multiple = (index + 1 + 17 * offset) * 0.7548776662466927;
-    const value = low + (high - low) * (multiple - Math.floor(multiple));
-    return Math.abs(value) < 0.03 ? value + 0.1 : value;
-  });
-  return tensorOf(dtype, values, input.shape);
-}
-
-function build(
-  op: string,
-  sample: Sample,
-  dtype: DType,
-): { graph: Graph; feeds: Record<string, Tensor>; wrt: string[] } {
-  const g = new GraphBuilder(op);
-  const feeds: Record<string, Tensor> = {};
-  const wrt: string[] = [];
-  const operands = sample.inputs.map((input, index) => {
-    if (!input) return undefined;
-    if ("data" in input) {
-      return g.constant(
-        isFloat(input.dtype) ? tensorOf(dtype, input.data as Float64Array, input.shape) : input,
-      );
-    }
-    const name = `x${index}`;
-    feeds[name] = spread(input, dtype, index);
-    wrt.push(name);
-    return g.input(name, dtype, input.shape);
-  });
-  const outputs = g.node(op, operands, sample.attributes, { outputs: sample.outputs });
-  const graph = g.build(Object.fromEntries(outputs.map((value, index) => [`y${index}`, value])));
-  return {
-    graph: { ...graph, opset: sample.opset ?? graph.opset },
-    feeds,
-    wrt,
-  };
-}
 
 /** The derivative graph, or undefined where the derivative is zero everywhere. */
 function dependsOn(graph: Graph, forms: ReadonlyMap<string, "stacked">): Graph | undefined {
@@ -69,7 +28,7 @@ describe("composite ops", () => {
     if (!catalogue[op].lower) continue;
     samples[op].forEach((sample, index) => {
       it(`${op} ${index}: lowered to primitives, has the values of the runtime's own kernel`, async () => {
-        const { graph, feeds } = build(op, sample, "float32");
+        const { graph, feeds } = buildSample(op, sample, "float32");
         const lowered = upgradeGraph(graph);
         // Nothing is left to lower.
         expect(upgradeGraph(lowered)).toEqual(lowered);
@@ -96,7 +55,7 @@ describe("every op", () => {
     samples[op].forEach((sample, index) => {
       it(`${op} ${index}: forward derivative, transpose, and the derivative's derivative`, async () => {
         const dtype = sample.dtype ?? "float64";
-        const { graph: given, feeds, wrt } = build(op, sample, dtype);
+        const { graph: given, feeds, wrt } = buildSample(op, sample, dtype);
         const graph = upgradeGraph(given);
         if (wrt.length === 0 || !graph.outputs.some((output) => isFloat(output.dtype))) {
           const result = await run(graph, feeds);

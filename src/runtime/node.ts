@@ -1,29 +1,48 @@
+import { existsSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { Worker } from "node:worker_threads";
 import * as ort from "onnxruntime-node";
 import { formatShape } from "../onnx/graph.ts";
 import type { DType, Tensor, TensorData } from "../onnx/tensor.ts";
-import type { Runtime, Session, Tensors } from "./runtime.ts";
+import { DeviceError, type Runtime, type Session, type Tensors } from "./runtime.ts";
+import { findWebgpuGaps } from "./webgpu-gaps.ts";
+
+/** What a graph can run on in Node: "cuda" is for Linux on x64, with libraries that are no part of the package. */
+export const nodeDevices = ["cpu", "webgpu", "cuda"] as const;
+export type NodeDevice = (typeof nodeDevices)[number];
 
 export interface NodeRuntimeOptions {
-  /** Threads that one graph may use; default: the machine's cores. */
+  /** Default "cpu". What a device cannot compute, such as float64 and most of int64, stays on the CPU. */
+  readonly device?: NodeDevice;
+  /** Threads that one graph may use on the CPU; default: the machine's cores. */
   readonly threads?: number;
 }
 
-/** ONNX Runtime's native build for Node, on the CPU. */
+/**
+ * ONNX Runtime's native build for Node. Inputs and outputs lie in the CPU's memory, whatever the device.
+ *
+ * @throws DeviceError from the first `createSession` when the device is not there
+ */
 export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
+  const { device = "cpu" } = options;
+  if (!nodeDevices.includes(device)) {
+    throw new Error(`device must be one of ${nodeDevices.join(", ")}, received ${device}.`);
+  }
   const threads = options.threads ?? availableParallelism();
   if (!Number.isInteger(threads) || threads < 1) {
     throw new Error(`threads must be a whole number from 1, received ${threads}.`);
   }
+  const version = `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`;
   return {
-    name: `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`,
+    name: device === "cpu" ? version : `${version} on ${device}`,
     threads,
     memory: totalmem(),
     ...(threads > 1 && { startThread }),
     async createSession(model, { optimize = true, arena = true } = {}) {
-      const session = await ort.InferenceSession.create(model, {
-        executionProviders: ["cpu"],
+      const gaps = device === "webgpu" ? findWebgpuGaps(model) : undefined;
+      const created = ort.InferenceSession.create(gaps?.model ?? model, {
+        // An empty list of names is refused.
+        executionProviders: [gaps?.names.length ? { name: "webgpu", forceCpuNodeNames: gaps.names } : device],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         graphOptimizationLevel: optimize ? "all" : "disabled",
@@ -32,7 +51,7 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
         logSeverityLevel: 3,
         extra: { session: { intra_op: { allow_spinning: "0" } } },
       });
-      return new NodeSession(session);
+      return new NodeSession(await created.catch((cause) => Promise.reject(explained(device, cause))));
     },
   };
 }
@@ -50,6 +69,66 @@ function startThread(module: object, memory: object, index: number) {
       await worker.terminate();
     },
   };
+}
+
+/** The error of a session that could not be made: about the device where that is missing, otherwise as it came. */
+function explained(device: NodeDevice, cause: unknown): unknown {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const isMissing = {
+    cpu: false,
+    webgpu: /WebGpuContext::Initialize|backend not found/.test(message),
+    cuda: /ExecutionProvider_Cuda|CUDA failure|providers_(cuda|shared)|backend not found/i.test(message),
+  };
+  if (!isMissing[device]) return cause;
+  // ONNX Runtime's messages begin with a file and a condition of its source.
+  const reason = message.replace(/^.* was false\. /s, "").trim();
+  const [what, fix] = device === "webgpu" ? webgpuRemedy() : cudaRemedy();
+  return new DeviceError(
+    `The device ${device} cannot be used: ONNX Runtime says "${reason}". ${what} ${fix}, or use the CPU (--device cpu).`,
+    { cause },
+  );
+}
+
+/** What was tried, and what to do. */
+function webgpuRemedy(): [string, string] {
+  if (process.platform !== "linux") {
+    return [
+      `Tried ${process.platform === "darwin" ? "Metal" : "Direct3D 12"}.`,
+      "Update the driver of the graphics card",
+    ];
+  }
+  if (process.arch !== "x64") {
+    return [
+      `onnxruntime-node has WebGPU for Linux on x64 alone, and this is ${process.arch}.`,
+      "Use another machine",
+    ];
+  }
+  const variable = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].find((name) => process.env[name]);
+  const files = (variable && process.env[variable]) || "";
+  const missing = files.split(":").filter((file) => file !== "" && !existsSync(file));
+  const tried = variable
+    ? `${variable}=${files}${missing.length > 0 ? ` (there is no ${missing.join(", ")})` : ""}`
+    : "the installed ones, because VK_DRIVER_FILES is not set";
+  return [
+    `Tried Vulkan with the drivers of ${tried}.`,
+    "Install libvulkan1 and the Vulkan driver of the graphics card; without a card, Debian's chromium has a driver in " +
+      "software: apt-get install chromium libvulkan1, and set " +
+      "VK_DRIVER_FILES=/usr/lib/chromium/vk_swiftshader_icd.json before the program starts",
+  ];
+}
+
+function cudaRemedy(): [string, string] {
+  const isOffered = process.platform === "linux" && process.arch === "x64";
+  return isOffered
+    ? [
+        "CUDA needs an NVIDIA card with its driver, CUDA 12 and cuDNN 9, and libraries that onnxruntime-node's install " +
+          "script downloads.",
+        "Run that script (npm rebuild onnxruntime-node --ignore-scripts=false), or use --device webgpu",
+      ]
+    : [
+        `onnxruntime-node has CUDA for Linux on x64 alone, and this is ${process.platform} on ${process.arch}.`,
+        "Use --device webgpu",
+      ];
 }
 
 class NodeSession implements Session {

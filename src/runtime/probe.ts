@@ -23,7 +23,7 @@ import {
   toNumbers,
   zeros,
 } from "../onnx/tensor.ts";
-import type { Runtime, Session, Tensors } from "./runtime.ts";
+import { DeviceError, type Runtime, type Session, type Tensors } from "./runtime.ts";
 
 export interface ProbeOptions extends Binding {
   /** A sample batch; default: small made-up numbers. */
@@ -130,6 +130,7 @@ async function observe(
       constants: Object.fromEntries(constants.map((name) => [name, results[name] as Tensor])),
     };
   } catch (cause) {
+    if (cause instanceof DeviceError) throw cause;
     throw new Error(
       `${model.source} does not run on ${runtime.name}: ${(cause as Error).message} ` +
         `(inputs ${inputs.map(({ name, dtype, shape }) => `'${name}' ${dtype} [${shape.join(", ")}]`).join(", ")}).`,

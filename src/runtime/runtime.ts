@@ -26,7 +26,7 @@ export interface SessionOptions {
 
 /** An inference engine. */
 export interface Runtime {
-  /** For example "onnxruntime-node 1.30.0". */
+  /** Engine, version and device, for example "onnxruntime-node 1.30.0 on webgpu"; without a device: the CPU. */
   readonly name: string;
   /** Threads of one session; stored with a run, because another number changes last bits. */
   readonly threads: number;
@@ -40,4 +40,9 @@ export interface Runtime {
   startThread?(module: object, memory: object, index: number): { stop(): Promise<void> };
   /** Compiles an ONNX file. */
   createSession(model: Uint8Array, options?: SessionOptions): Promise<Session>;
+}
+
+/** The device that a runtime was told to use is not there. */
+export class DeviceError extends Error {
+  override readonly name = "DeviceError";
 }

@@ -19,7 +19,7 @@ export interface TrainOptions extends TrainSettings, ExampleArrays {
   readonly store?: RunStore;
   /** Goes on from the store's checkpoint where there is one. */
   readonly resume?: boolean;
-  /** Lets a resumed run change threads, chunk and runtime version. */
+  /** Lets a resumed run change device, threads, chunk and runtime version. */
   readonly allowChanges?: boolean;
   /** Ends the run after the current step, with a checkpoint. */
   readonly signal?: AbortSignal;

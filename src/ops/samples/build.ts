@@ -1,0 +1,45 @@
+import type { Graph } from "../../onnx/graph.ts";
+import { type DType, elementCount, isFloat, type Tensor, tensorOf } from "../../onnx/tensor.ts";
+import { GraphBuilder } from "../builder.ts";
+import type { Sample, SampleInput } from "./sample.ts";
+
+/** Values spread over the range, none within 0.03 of 0, so that no kink lies inside the difference. */
+export function spread(input: SampleInput, dtype: DType, offset: number): Tensor {
+  const [low, high] = input.range;
+  const values = Array.from({ length: elementCount(input.shape) }, (_, index) => {
+    const multiple = (index + 1 + 17 * offset) * 0.7548776662466927;
+    const value = low + (high - low) * (multiple - Math.floor(multiple));
+    return Math.abs(value) < 0.03 ? value + 0.1 : value;
+  });
+  return tensorOf(dtype, values, input.shape);
+}
+
+/** A graph of one node, `x0`, `x1`, … to `y0`, `y1`, …, and numbers for its inputs. */
+export function buildSample(
+  op: string,
+  sample: Sample,
+  dtype: DType,
+): { graph: Graph; feeds: Record<string, Tensor>; wrt: string[] } {
+  const g = new GraphBuilder(op);
+  const feeds: Record<string, Tensor> = {};
+  const wrt: string[] = [];
+  const operands = sample.inputs.map((input, index) => {
+    if (!input) return undefined;
+    if ("data" in input) {
+      return g.constant(
+        isFloat(input.dtype) ? tensorOf(dtype, input.data as Float64Array, input.shape) : input,
+      );
+    }
+    const name = `x${index}`;
+    feeds[name] = spread(input, dtype, index);
+    wrt.push(name);
+    return g.input(name, dtype, input.shape);
+  });
+  const outputs = g.node(op, operands, sample.attributes, { outputs: sample.outputs });
+  const graph = g.build(Object.fromEntries(outputs.map((value, index) => [`y${index}`, value])));
+  return {
+    graph: { ...graph, opset: sample.opset ?? graph.opset },
+    feeds,
+    wrt,
+  };
+}
