@@ -1,5 +1,6 @@
 import { freshPatience, type Patience, watch } from "../optim/patience.ts";
 import { freshPlateau, observe, type Plateau, type PlateauOptions } from "../optim/plateau.ts";
+import { type AutoStep, freshAutoStep } from "./auto-step.ts";
 
 /** Plain data of a run in progress: all that changes from step to step, parameters and optimizer state apart. */
 export interface Progress {
@@ -20,6 +21,8 @@ export interface Progress {
   readonly timedSteps: number;
   /** Loss of the very first step; the divergence guard compares with it. */
   readonly firstLoss: number;
+  /** The learning rate where it is automatic. */
+  readonly autoStep: AutoStep;
   /** Where the plateau schedule is. */
   readonly plateau: Plateau;
   /** How long early stopping has waited. */
@@ -41,6 +44,7 @@ export const startOfRun: Progress = {
   lastEpochLoss: 0,
   timedSeconds: 0,
   timedSteps: 0,
+  autoStep: freshAutoStep,
   plateau: freshPlateau,
   patience: freshPatience,
 };
