@@ -34,7 +34,6 @@ export interface AutoStepOptions {
 }
 
 /** Largest factor by which the rate changes from one measurement to the next. */
-const largestChange = 2;
 const firstSteps = 10;
 const stepsBetween = 10;
 
@@ -50,15 +49,22 @@ export function isMeasured(step: number): boolean {
  * not positive, no step is too long for it and the rate doubles, where the mean slope is not positive, it halves.
  */
 export function afterMeasurement(before: AutoStep, along: AlongStep, options: AutoStepOptions): AutoStep {
-  const { fallback, safety = 1, decay = 0.9 } = options;
+  const { fallback, safety = 1 } = options;
+  const decay = Number(process.env.DECAY ?? 0.8);
+  const growth = Number(process.env.GROWTH ?? 1.25);
+  const start = Number(process.env.START ?? 0.1);
   const average = (mean: number, value: number) => decay * mean + (1 - decay) * value;
   const slope = average(before.slope, along.slope);
   const curvature = average(before.curvature, along.curvature);
   const best = slope <= 0 ? 0 : curvature <= 0 ? Number.POSITIVE_INFINITY : (safety * slope) / curvature;
   const isFirst = before.count === 0;
   const usable = best > 0 && Number.isFinite(best);
-  const [least, most] = [before.rate / largestChange, before.rate * largestChange];
-  const rate = isFirst ? (usable ? best : fallback) : Math.min(Math.max(best, least), most);
+  const [least, most] = [before.rate / 4, before.rate * growth];
+  const ceiling = process.env.CEIL ? fallback : 1e9;
+  const rate = Math.min(
+    ceiling,
+    isFirst ? start * (usable ? best : fallback) : Math.min(Math.max(best, least), most),
+  );
   return { slope, curvature, rate, count: before.count + 1 };
 }
 
@@ -97,7 +103,9 @@ export async function stepProbe(objective: Differentiable, optimizer: Optimizer)
       const length = unitStep(optimizer, parameters, gradients, stateCopy, moved);
       if (length === 0) return { slope: 0, curvature: 0 };
       await session.run({ ...feeds, ...tangents }, { first, second });
-      return { slope: length * Number(first.data[0]), curvature: length ** 2 * Number(second.data[0]) };
+      return process.env.RAW
+        ? { slope: length * Number(first.data[0]), curvature: length ** 2 * Number(second.data[0]) }
+        : { slope: Number(first.data[0]) / length, curvature: Number(second.data[0]) };
     },
     release: () => session.release(),
   };

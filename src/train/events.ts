@@ -5,6 +5,9 @@ export interface TrainResult {
   /** On the test examples, measured once, at the end. */
   readonly testAccuracy: number | undefined;
   readonly testLoss: number | undefined;
+  /** On the validation examples, where there are any, at the end of the last epoch; of the parameters that are kept. */
+  readonly validationLoss: number | undefined;
+  readonly validationAccuracy: number | undefined;
   /** Mean loss of the last epoch's steps. */
   readonly trainLoss: number;
   readonly steps: number;

@@ -1,6 +1,7 @@
 import { freshPatience, type Patience, watch } from "../optim/patience.ts";
 import { freshPlateau, observe, type Plateau, type PlateauOptions } from "../optim/plateau.ts";
 import { type AutoStep, freshAutoStep } from "./auto-step.ts";
+import type { Evaluation } from "./evaluate-model.ts";
 
 /** Plain data of a run in progress: all that changes from step to step, parameters and optimizer state apart. */
 export interface Progress {
@@ -29,6 +30,8 @@ export interface Progress {
   readonly patience: Patience;
   /** Step of the best validation loss, where early stopping keeps its parameters. */
   readonly bestStep?: number;
+  /** What the validation examples said last of the parameters that are kept. */
+  readonly validation?: Evaluation;
   /** The run's result, once it is complete. */
   readonly result?: unknown;
 }

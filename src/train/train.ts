@@ -247,7 +247,15 @@ class TrainingRun {
       await this.#log({ kind: "train", step: step + 1, epoch, loss: mean, seconds: timedSeconds });
       this.#progress = afterLine(this.#progress);
     }
-    return { kind: "step", step: step + 1, steps: this.#totalSteps, epoch, loss, quality, learningRate: rate };
+    return {
+      kind: "step",
+      step: step + 1,
+      steps: this.#totalSteps,
+      epoch,
+      loss,
+      quality,
+      learningRate: rate,
+    };
   }
 
   /** The rate before schedules: the one given, or what the curvature along the step asks for, on the next step's batch. */
@@ -310,7 +318,9 @@ class TrainingRun {
       validationAccuracy: validation?.accuracy,
     } as const;
     await this.#log({ ...line, seconds: timedSeconds });
-    if (patience !== undefined && this.#progress.bestStep === step) this.#best = copyTensors(this.#stored);
+    const isBest = this.#progress.bestStep === step;
+    if (patience === undefined || isBest) this.#progress = { ...this.#progress, validation };
+    if (patience !== undefined && isBest) this.#best = copyTensors(this.#stored);
     return { ...line, steps: this.#totalSteps };
   }
 
@@ -318,11 +328,13 @@ class TrainingRun {
     const { store, test, qualityDraws = 0, seed = 0 } = this.#options;
     if (this.#best) setParameters(arraysOf(this.#stored), this.#best);
     const measured = test ? await this.#saved.evaluate(test) : undefined;
-    const { step, lastEpochLoss, timedSeconds, timedSteps } = this.#progress;
+    const { step, lastEpochLoss, timedSeconds, timedSteps, validation } = this.#progress;
     const key = fold(keyFromSeed(seed), streams.quality);
     const result: TrainResult = {
       testAccuracy: measured?.accuracy,
       testLoss: measured?.loss,
+      validationLoss: validation?.loss,
+      validationAccuracy: validation?.accuracy,
       trainLoss: lastEpochLoss,
       steps: step,
       epochs: step / this.#batches.stepsPerEpoch,
