@@ -37,7 +37,7 @@ export function runUntil(
     if (!when.afterStart) arm();
     child.stderr.on("data", (chunk: Buffer) => {
       stderr += String(chunk);
-      if (stderr.includes("parameters")) arm();
+      if (/parameters|learning rates/.test(stderr)) arm();
     });
     child.on("exit", (status) => {
       clearTimeout(timer);

@@ -171,7 +171,7 @@ function summary(result: SearchResult, folder: string, train: string | undefined
   const { edge } = result;
   const advice =
     result.learningRate === undefined
-      ? "Every run of the last round diverged; search lower rates (--lowest)."
+      ? "Every rate diverged; search lower ones (--lowest, --highest)."
       : edge
         ? `The best rate is the ${edge} that was tried: better ones may lie beyond (--${edge}).`
         : undefined;

@@ -18,9 +18,11 @@ export interface Trial {
 
 /** What a finished search reports. */
 export interface SearchResult {
-  /** The best of the last rung; undefined where all of that diverged. */
+  /** The best of the last rung, or of an earlier one where all diverged later; undefined where all diverged at once. */
   readonly learningRate: number | undefined;
-  /** Means over the seeds, after the full length. */
+  /** How long its runs were that decided. */
+  readonly steps: number | undefined;
+  /** Means over the seeds, after so many steps. */
   readonly validationLoss: number | undefined;
   readonly validationAccuracy: number | undefined;
   /** Where the best rate is the lowest or the highest of all that were tried, so that better ones may lie beyond. */

@@ -93,25 +93,39 @@ export async function* searchLearningRate(
       }
     contenders = bestFirst(contenders, trials.slice(first, done), judge);
   }
-  yield { kind: "done", result: resultOf(contenders[0] as number, rates, trials) };
+  yield { kind: "done", result: resultOf(rates, trials, judge) };
 }
 
-function resultOf(best: number, rates: readonly number[], trials: readonly Trial[]): SearchResult {
-  const rung = trials.at(-1)?.rung;
-  const own = trials.filter((trial) => trial.rung === rung && trial.learningRate === best);
+/** The best rate of the last rung that has one which never diverged. */
+function resultOf(
+  rates: readonly number[],
+  trials: readonly Trial[],
+  judge: "loss" | "accuracy",
+): SearchResult {
+  const fallen = new Set(trials.filter(({ diverged }) => diverged).map(({ learningRate }) => learningRate));
+  const sound = trials.filter(({ learningRate }) => !fallen.has(learningRate));
+  const rung = Math.max(...sound.map((trial) => trial.rung));
+  const last = sound.filter((trial) => trial.rung === rung);
+  const contenders = rates.filter((rate) => last.some(({ learningRate }) => learningRate === rate));
+  const best = bestFirst(contenders, last, judge)[0];
+  const own = last.filter(({ learningRate }) => learningRate === best);
   const mean = (name: "validationLoss" | "validationAccuracy") => {
-    const values = own.map((trial) => trial[name]);
-    const known = values.filter((value) => value !== undefined);
-    return known.length === own.length
-      ? known.reduce((sum, value) => sum + value, 0) / own.length
-      : undefined;
+    const known = own.map((trial) => trial[name]).filter((value) => value !== undefined);
+    return known.length === 0 ? undefined : known.reduce((sum, value) => sum + value, 0) / known.length;
   };
-  const edges = { [rates.at(-1) as number]: "highest", [rates[0] as number]: "lowest" } as const;
   return {
-    learningRate: own.some(({ diverged }) => diverged) ? undefined : best,
+    learningRate: best,
+    steps: own[0]?.steps,
     validationLoss: mean("validationLoss"),
     validationAccuracy: mean("validationAccuracy"),
-    edge: edges[best],
+    edge:
+      best === undefined
+        ? undefined
+        : best === rates[0]
+          ? "lowest"
+          : best === rates.at(-1)
+            ? "highest"
+            : undefined,
     trials,
   };
 }
