@@ -40,14 +40,24 @@ async function measure(learningRate, seed) {
     ...shape,
   });
   const runtime = nodeRuntime({ threads: flags.threads && Number(flags.threads) });
-  const options = { model, examples: dataset.train, test: dataset.test, runtime, learningRate, seed, ...settings };
+  const options = {
+    model,
+    examples: dataset.train,
+    test: dataset.test,
+    runtime,
+    learningRate,
+    seed,
+    ...settings,
+  };
   let epoch;
   let step = 0;
   try {
     for await (const event of train({ divergenceFactor: 10, ...options })) {
       if (event.kind === "step") step = event.step;
       if (flags.trace && event.kind === "step" && (step <= 10 || step % 100 === 1))
-        console.log(`  step ${step}: loss ${event.loss.toFixed(4)}, rate ${event.learningRate?.toPrecision(3)}`);
+        console.log(
+          `  step ${step}: loss ${event.loss.toFixed(4)}, rate ${event.learningRate?.toPrecision(3)}`,
+        );
       if (event.kind === "epoch") epoch = event;
       if (event.kind === "done") {
         const { testAccuracy, learningRate: last, secondsPerStep } = event.result;

@@ -100,7 +100,7 @@ export function addOptimizerOptions(command: Command): Command {
     .addOption(choice("--optimizer <name>", "optimizer", Object.keys(optimizers)).default("sgd"))
     .option(
       "--lr <x>",
-      "learning rate, or auto: from the curvature along the steps (default: derived from optimizer, estimator, n and k)",
+      "learning rate (default: derived from optimizer, estimator, n and k), or auto: less where the curvature asks for less",
       (given) => (given === "auto" ? given : positiveNumber(given)),
     )
     .option("--momentum <x>", "momentum of SGD", fraction, 0)

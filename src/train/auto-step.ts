@@ -6,7 +6,7 @@ import type { Tensors } from "../runtime/runtime.ts";
 import type { Differentiable } from "./objective.ts";
 import { arraysOf } from "./parameters.ts";
 
-/** How the loss changes along a step θ − η·u: f − η·slope + η²/2·curvature. */
+/** How the loss changes along a step: f(θ − η·u) = f − η·slope + η²/2·curvature. */
 export interface AlongStep {
   /** ∇f·u */
   readonly slope: number;
@@ -15,25 +15,31 @@ export interface AlongStep {
 }
 
 /** The automatic learning rate and what it follows from: plain data, so that a checkpoint can hold it. */
-export interface AutoStep extends AlongStep {
+export interface AutoStep {
+  /** Exponential averages of what was measured, without their bias corrections, which cancel in the quotient. */
+  readonly along: AlongStep;
   /** η */
   readonly rate: number;
   /** Measurements so far. */
   readonly count: number;
 }
 
-export const freshAutoStep: AutoStep = { slope: 0, curvature: 0, rate: 0, count: 0 };
+export const freshAutoStep: AutoStep = { along: { slope: 0, curvature: 0 }, rate: 0, count: 0 };
 
 export interface AutoStepOptions {
-  /** The rate where the first curvatures are not positive. */
-  readonly fallback: number;
-  /** Part of the best step that is taken. Default 1. */
-  readonly safety?: number;
-  /** Decay of the averages from one measurement to the next. Default 0.9. */
+  /** The rate is at most this, and this where the first measurement says nothing. Default: no limit, and 1. */
+  readonly most?: number;
+  /** How many times the step that lowers the loss most at once is taken; from 2 on, quadratics diverge. Default 1.8. */
+  readonly multiple?: number;
+  /** Part of it that the first step takes, before the curvature of the steps to come is known. Default 0.5. */
+  readonly start?: number;
+  /** Decay of the averages from one measurement to the next. Default 0.8. */
   readonly decay?: number;
 }
 
-/** Largest factor by which the rate changes from one measurement to the next. */
+/** Largest factors by which the rate changes from one measurement to the next. */
+const growth = 1.25;
+const shrinkage = 4;
 const firstSteps = 10;
 const stepsBetween = 10;
 
@@ -43,29 +49,34 @@ export function isMeasured(step: number): boolean {
 }
 
 /**
- * Takes a measurement into account. The rate that lowers the loss most in expectation is η = E[∇f·u] / E[uᵀ∇²f u]: the
- * noise of forward gradients is in the denominator, so noisier steps are shorter. Both means are exponential averages;
- * their bias corrections cancel in the quotient. The rate at most doubles or halves at once; where the mean curvature is
- * not positive, no step is too long for it and the rate doubles, where the mean slope is not positive, it halves.
+ * Takes a measurement into account. On average f(θ − η·u) = f − η·E[∇f·u] + η²/2·E[uᵀ∇²f u], which is lowest at
+ * η = E[∇f·u] / E[uᵀ∇²f u]. The noise of forward gradients is in the denominator, so noisier steps are shorter. What
+ * lowers the loss most at once is too short for a whole run (Wu et al., arXiv 1803.02021): noise in the steepest
+ * directions decides it. So a multiple is taken, and the schedule cools it down.
+ *
+ * The rate grows and shrinks by limited factors; where the mean curvature is not positive it grows, where the mean slope
+ * is not positive it shrinks.
  */
-export function afterMeasurement(before: AutoStep, along: AlongStep, options: AutoStepOptions): AutoStep {
-  const { fallback, safety = 1 } = options;
-  const decay = Number(process.env.DECAY ?? 0.8);
-  const growth = Number(process.env.GROWTH ?? 1.25);
-  const start = Number(process.env.START ?? 0.1);
-  const average = (mean: number, value: number) => decay * mean + (1 - decay) * value;
-  const slope = average(before.slope, along.slope);
-  const curvature = average(before.curvature, along.curvature);
-  const best = slope <= 0 ? 0 : curvature <= 0 ? Number.POSITIVE_INFINITY : (safety * slope) / curvature;
+export function afterMeasurement(
+  before: AutoStep,
+  along: AlongStep,
+  options: AutoStepOptions = {},
+): AutoStep {
+  const { most = Number.POSITIVE_INFINITY, multiple = 1.8, start = 0.5, decay = 0.8 } = options;
+  const average = (name: keyof AlongStep) => decay * before.along[name] + (1 - decay) * along[name];
+  const mean = { slope: average("slope"), curvature: average("curvature") };
   const isFirst = before.count === 0;
-  const usable = best > 0 && Number.isFinite(best);
-  const [least, most] = [before.rate / 4, before.rate * growth];
-  const ceiling = process.env.CEIL ? fallback : 1e9;
-  const rate = Math.min(
-    ceiling,
-    isFirst ? start * (usable ? best : fallback) : Math.min(Math.max(best, least), most),
-  );
-  return { slope, curvature, rate, count: before.count + 1 };
+  const lowest = isFirst ? 0 : before.rate / shrinkage;
+  const highest = isFirst ? most : Math.min(before.rate * growth, most);
+  const best =
+    mean.slope <= 0
+      ? 0
+      : mean.curvature <= 0
+        ? Number.POSITIVE_INFINITY
+        : ((isFirst ? start : 1) * multiple * mean.slope) / mean.curvature;
+  const rate = Math.min(Math.max(best, lowest), highest);
+  const isUsable = rate > 0 && Number.isFinite(rate);
+  return { along: mean, rate: isUsable ? rate : Math.min(1, most), count: before.count + 1 };
 }
 
 /** Measures the loss along what an optimizer would do. */
@@ -103,9 +114,7 @@ export async function stepProbe(objective: Differentiable, optimizer: Optimizer)
       const length = unitStep(optimizer, parameters, gradients, stateCopy, moved);
       if (length === 0) return { slope: 0, curvature: 0 };
       await session.run({ ...feeds, ...tangents }, { first, second });
-      return process.env.RAW
-        ? { slope: length * Number(first.data[0]), curvature: length ** 2 * Number(second.data[0]) }
-        : { slope: Number(first.data[0]) / length, curvature: Number(second.data[0]) };
+      return { slope: length * Number(first.data[0]), curvature: length ** 2 * Number(second.data[0]) };
     },
     release: () => session.release(),
   };

@@ -75,8 +75,8 @@ export interface TrainSettings extends EstimatorSettings, OptimizerOptions, Sche
   /** What BatchNormalization normalizes with: its stored statistics (default), or those of each batch. */
   readonly batchNorm?: "frozen" | "batch";
   /**
-   * A rate; or auto: measured from the curvature along the steps, see `afterMeasurement`. Default: derived from the
-   * estimator, see `defaultLearningRate`.
+   * Default: derived from the estimator, see `defaultLearningRate`. auto: that, or less where the curvature along the steps
+   * asks for less, see `afterMeasurement`.
    */
   readonly learningRate?: number | "auto";
   /** How the learning rate changes over the run. Default cosine. */

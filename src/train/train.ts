@@ -266,7 +266,7 @@ class TrainingRun {
       this.#batches.read(step + 1);
       const { feeds } = this.#batches;
       const along = await this.#probe.measure(feeds, this.#arrays, gradients, this.#optimizerState);
-      const after = afterMeasurement(autoStep, along, { fallback: this.#learningRate });
+      const after = afterMeasurement(autoStep, along, { most: this.#learningRate });
       this.#progress = { ...this.#progress, autoStep: after };
     }
     return this.#currentRate();
