@@ -6,6 +6,7 @@ export { derivativeGraph, type TangentForm } from "./ad/derivatives.ts";
 export { gradientGraph, localGradientGraph } from "./ad/gradient.ts";
 export { transposeLinear } from "./ad/pullback.ts";
 export { pushforward } from "./ad/pushforward.ts";
+export { secondDerivativeGraph } from "./ad/second-derivative.ts";
 export { activationSites, blockSites, defaultBlockPattern, type Site } from "./ad/sites.ts";
 // aggregate: from derivatives and the Gram matrix to coefficients
 export type { AggregationContext, Aggregator, AggregatorOptions } from "./aggregate/aggregator.ts";
@@ -210,5 +211,8 @@ export type { TrainOptions } from "./train/options.ts";
 export { createEstimator, type EstimatorSettings, type TrainSettings } from "./train/prepare.ts";
 export type { RunStore } from "./train/run-store.ts";
 export { decodeSafetensors, encodeSafetensors } from "./train/safetensors.ts";
+export { type LearningRateSearchOptions, searchLearningRate } from "./train/search.ts";
+export type { SearchEvent, SearchResult, Trial } from "./train/search-events.ts";
+export type { Rung } from "./train/successive-halving.ts";
 export { train } from "./train/train.ts";
 export { type EstimatorOptions, weightsEstimator } from "./train/weights.ts";

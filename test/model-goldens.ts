@@ -86,10 +86,14 @@ export interface GoldenCase {
 }
 
 /** The golden's model through a file, with the data and directions of the golden. */
-export async function openGolden(golden: ModelGolden, runtime: Runtime): Promise<GoldenCase> {
+export async function openGolden(
+  golden: ModelGolden,
+  runtime: Runtime,
+  batchNorm?: "frozen" | "batch",
+): Promise<GoldenCase> {
   const { batch, input, seed, k } = golden;
   const model = goldenGraph(golden);
-  const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
+  const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch, batchNorm });
   const names = golden.parameters.filter((name) => name in objective.parameters);
   const directions = names.map((name, index) => {
     const shape = objective.parameters[name]?.shape ?? [];

@@ -5,6 +5,7 @@ import { addDeriveCommand } from "./derive.ts";
 import { addEvalCommand } from "./eval.ts";
 import { addInspectCommand } from "./inspect.ts";
 import { InterruptedError } from "./interrupt.ts";
+import { addSearchCommand } from "./search.ts";
 import { addStartCommand } from "./start.ts";
 import { addStudyCommand } from "./study.ts";
 import { addTrainCommand } from "./train.ts";
@@ -17,6 +18,7 @@ const program = new Command("forwardgrad")
   .configureHelp({ showGlobalOptions: true })
   .exitOverride();
 addTrainCommand(program);
+addSearchCommand(program);
 addEvalCommand(program);
 addInspectCommand(program);
 addDeriveCommand(program);

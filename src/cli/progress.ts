@@ -70,7 +70,7 @@ function describeStart(event: TrainEvent & { kind: "start" }, folder: string): s
       : `${event.tangents} tangents in ${event.dimension.toLocaleString("en")} dimensions`;
   return (
     `${event.model}: ${event.parameters.toLocaleString("en")} parameters, ${estimate}, learning rate ` +
-    `${event.learningRate.toPrecision(3)}, ${event.steps} steps of ${event.batch} examples${resumed} → ${folder}`
+    `${typeof event.learningRate === "number" ? event.learningRate.toPrecision(3) : event.learningRate}, ${event.steps} steps of ${event.batch} examples${resumed} → ${folder}`
   );
 }
 

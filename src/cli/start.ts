@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { expectedProjectionCosine } from "../aggregate/expected-cosine.ts";
-import { runTraining, type TrainFlags, type TrainOutcome } from "./train.ts";
+import { runTraining, type TrainOutcome } from "./train.ts";
+import type { TrainFlags } from "./training-command.ts";
 
 /** The defaults of `train`, with enough epochs and momentum for a good result within a minute. */
 const settings: Omit<TrainFlags, "out"> = {

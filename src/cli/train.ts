@@ -1,47 +1,10 @@
 import { join } from "node:path";
-import { type Command, Option } from "commander";
-import type { Augmentation } from "../data/augment.ts";
-import { losses } from "../losses/losses.ts";
-import { type NodeDevice, nodeRuntime } from "../runtime/node.ts";
+import type { Command } from "commander";
 import type { TrainResult } from "../train/events.ts";
 import { train } from "../train/train.ts";
-import { addModelOptions, buildModel, type ModelFlags, refuseShapeFlags } from "./build-model.ts";
-import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
-import { addImportOptions, type ImportFlags, importSettings } from "./import-options.ts";
 import { interruptible } from "./interrupt.ts";
-import { loadModel } from "./load-model.ts";
-import { knownData, lossNamed, namesOf, rememberData } from "./model-data.ts";
-import {
-  addDataOptions,
-  addRuntimeOptions,
-  augmentation,
-  choice,
-  positiveNumber,
-  wholeNumber,
-} from "./options.ts";
 import { reportProgress } from "./progress.ts";
-import { runFolder } from "./run-folder.ts";
-import {
-  addEstimatorOptions,
-  addOptimizerOptions,
-  type EstimatorFlags,
-  type OptimizerFlags,
-  trainingSettings,
-} from "./training-options.ts";
-
-export interface TrainFlags extends ModelFlags, DatasetChoice, ImportFlags, EstimatorFlags, OptimizerFlags {
-  readonly augment?: Augmentation;
-  readonly batch: number;
-  readonly epochs?: number;
-  readonly steps?: number;
-  readonly out: string;
-  readonly resume: boolean;
-  readonly allowChanges: boolean;
-  readonly device?: NodeDevice;
-  readonly threads?: number;
-  readonly checkpointSeconds?: number;
-  readonly json: boolean;
-}
+import { addTrainingOptions, openTraining, type TrainFlags } from "./training-command.ts";
 
 /** What a finished training run printed and left behind. */
 export interface TrainOutcome extends TrainResult {
@@ -53,35 +16,7 @@ export function addTrainCommand(program: Command): void {
   const command = program
     .command("train")
     .description("train a network with forward passes only and save it as an ONNX file");
-  addModelOptions(command);
-  addDataOptions(command, dataNames).option(
-    "--augment <steps>",
-    "change training images at random: crop:4 (padding), flip, or crop:4,flip",
-    augmentation,
-  );
-  addImportOptions(command);
-  addEstimatorOptions(command).addOption(
-    choice("--loss <name>", "loss", Object.keys(losses)).default("cross-entropy"),
-  );
-  addOptimizerOptions(command).optionsGroup("Run:");
-  addRuntimeOptions(command)
-    .option("--batch <n>", "examples a step", wholeNumber(1), 64)
-    .option(
-      "--epochs <n>",
-      "passes over the training set (default: 1, or as many as --steps needs)",
-      wholeNumber(1),
-    )
-    .option("--steps <n>", "end after so many steps", wholeNumber(1))
-    .option("--seed <n>", "decides initialization, order and tangents", wholeNumber(0), 0)
-    .option("--out <folder>", "folder for the model, metrics and checkpoints", "runs/latest")
-    .option("--resume", "go on with the run in --out, or start it", false)
-    .option("--allow-changes", "let --resume change device, threads, chunk and runtime version", false)
-    .addOption(
-      new Option("--checkpoint-seconds <x>", "time between checkpoints")
-        .argParser(positiveNumber)
-        .default(10),
-    )
-    .option("--json", "print one JSON object on the last line of stdout", false)
+  addTrainingOptions(command, { folder: "runs/latest", holds: "the model, metrics and checkpoints" })
     .addHelpText(
       "after",
       `
@@ -106,34 +41,11 @@ Examples:
 
 /** Trains as the flags say, with progress on stderr. */
 export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
-  const isFile = flags.model.endsWith(".onnx");
-  if (isFile) refuseShapeFlags(flags, "an ONNX file", []);
-  const loaded = isFile ? loadModel(flags.model) : undefined;
-  const dataset = await openDataset(flags, loaded && knownData(loaded));
-  const runtime = nodeRuntime({ device: flags.device, threads: flags.threads });
-  const model = loaded ? rememberData(loaded, namesOf(dataset)) : buildModel(flags, dataset);
+  const { dataset, options } = await openTraining(flags);
   return interruptible(async (signal) => {
-    const events = train({
-      model,
-      examples: dataset.train,
-      test: dataset.test,
-      runtime,
-      store: runFolder(flags.out),
-      signal,
-      ...trainingSettings(flags),
-      ...importSettings(flags, flags.seed),
-      loss: lossNamed(flags.loss, knownData(model)),
-      augment: flags.augment,
-      batch: flags.batch,
-      epochs: flags.epochs,
-      steps: flags.steps,
-      seed: flags.seed,
-      resume: flags.resume,
-      allowChanges: flags.allowChanges,
-      checkpointSeconds: flags.checkpointSeconds,
-      qualityDraws: flags.gradient === "exact" ? 0 : 4,
-    });
-    const result = await reportProgress(events, flags.out, isFile);
+    const qualityDraws = flags.gradient === "exact" ? 0 : 4;
+    const events = train({ ...options, test: dataset.test, signal, qualityDraws });
+    const result = await reportProgress(events, flags.out, flags.model.endsWith(".onnx"));
     return result && { ...result, model: join(flags.out, "model.onnx") };
   });
 }

@@ -29,7 +29,7 @@ export interface EstimatorFlags {
 /** What is done with the gradient. */
 export interface OptimizerFlags {
   readonly optimizer?: OptimizerName;
-  readonly lr?: number;
+  readonly lr?: number | "auto";
   readonly momentum: number;
   readonly nesterov?: boolean;
   readonly weightDecay?: number;
@@ -98,7 +98,11 @@ export function addOptimizerOptions(command: Command): Command {
   return command
     .optionsGroup("Optimizer:")
     .addOption(choice("--optimizer <name>", "optimizer", Object.keys(optimizers)).default("sgd"))
-    .option("--lr <x>", "learning rate (default: derived from optimizer, estimator, n and k)", positiveNumber)
+    .option(
+      "--lr <x>",
+      "learning rate (default: derived from optimizer, estimator, n and k), or auto: less where the curvature asks for less",
+      (given) => (given === "auto" ? given : positiveNumber(given)),
+    )
     .option("--momentum <x>", "momentum of SGD", fraction, 0)
     .option("--nesterov", "let SGD look ahead along its momentum")
     .option("--weight-decay <x>", "pulls parameters towards 0 (default: 0; adamw: 0.01)", nonNegativeNumber)

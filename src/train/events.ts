@@ -5,6 +5,9 @@ export interface TrainResult {
   /** On the test examples, measured once, at the end. */
   readonly testAccuracy: number | undefined;
   readonly testLoss: number | undefined;
+  /** On the validation examples, where there are any, at the end of the last epoch; of the parameters that are kept. */
+  readonly validationLoss: number | undefined;
+  readonly validationAccuracy: number | undefined;
   /** Mean loss of the last epoch's steps. */
   readonly trainLoss: number;
   readonly steps: number;
@@ -15,6 +18,7 @@ export interface TrainResult {
   readonly parameters: number;
   /** k */
   readonly tangents: number;
+  /** Before schedules; the last one where it was automatic. */
   readonly learningRate: number;
   /** Mean cosine between forward gradients and the exact gradient, on one batch at the end. */
   readonly cosine: number | undefined;
@@ -35,7 +39,7 @@ export type TrainEvent =
       /** Dimension of the space that tangents live in. */
       readonly dimension: number;
       readonly tangents: number;
-      readonly learningRate: number;
+      readonly learningRate: number | "auto";
       readonly batch: number;
       readonly steps: number;
       /** Steps done already: more than 0 when the run was resumed. */
@@ -47,6 +51,8 @@ export type TrainEvent =
       readonly steps: number;
       readonly epoch: number;
       readonly loss: number;
+      /** Of this step, schedules included. */
+      readonly learningRate: number;
       /** Of this step's gradient, where `trackQuality` asks for it. */
       readonly quality?: Quality;
     }

@@ -1,7 +1,7 @@
 import type { AggregatorOptions } from "../aggregate/aggregator.ts";
 import type { AggregatorName } from "../aggregate/aggregators.ts";
 import { aggregators } from "../aggregate/aggregators.ts";
-import { type Augmentation, checkAugmentation, formatAugmentation } from "../data/augment.ts";
+import { type Augmentation, checkAugmentation } from "../data/augment.ts";
 import { checkExamples, type Examples } from "../data/dataset.ts";
 import type { Loss } from "../losses/loss.ts";
 import { getValue } from "../onnx/graph.ts";
@@ -24,7 +24,6 @@ import type { Estimator } from "./estimator.ts";
 import { exactGradient } from "./exact.ts";
 import { defaultLearningRate } from "./learning-rate.ts";
 import type { Differentiable, Objective } from "./objective.ts";
-import type { RunConfig } from "./run-config.ts";
 import { refuseStrayOptions } from "./stray-options.ts";
 import { weightsEstimator } from "./weights.ts";
 import { lowMemoryWeightsEstimator } from "./weights-low-memory.ts";
@@ -75,8 +74,11 @@ export interface TrainSettings extends EstimatorSettings, OptimizerOptions, Sche
   readonly adapter?: AdapterOptions & { readonly saved?: "merged" | "apart" };
   /** What BatchNormalization normalizes with: its stored statistics (default), or those of each batch. */
   readonly batchNorm?: "frozen" | "batch";
-  /** Default: derived from the estimator, see `defaultLearningRate`. */
-  readonly learningRate?: number;
+  /**
+   * Default: derived from the estimator, see `defaultLearningRate`. auto: that, or less where the curvature along the steps
+   * asks for less, see `afterMeasurement`.
+   */
+  readonly learningRate?: number | "auto";
   /** How the learning rate changes over the run. Default cosine. */
   readonly schedule?: ScheduleName;
   /** Validation losses without improvement before the plateau schedule decays. Default 2. */
@@ -166,9 +168,9 @@ export function createSchedule(settings: TrainSettings): Schedule {
   return withWarmUp(schedules[schedule]({ decay, decayEvery }), warmUp);
 }
 
-/** The learning rate of the settings, or the default for this estimator. */
+/** The learning rate of the settings; the default for this estimator where none is given, or auto to start from. */
 export function learningRateOf(settings: TrainSettings, estimator: Estimator): number {
-  if (settings.learningRate !== undefined) {
+  if (settings.learningRate !== undefined && settings.learningRate !== "auto") {
     if (settings.learningRate > 0 && Number.isFinite(settings.learningRate)) return settings.learningRate;
     throw new Error(`The learning rate must be a positive number, received ${settings.learningRate}.`);
   }
@@ -216,6 +218,12 @@ export function checkSettings(settings: TrainSettings, examples: Examples): void
     throw new Error(`clip must be a positive number, received ${settings.clip}.`);
   }
   refuseStrayOptions({ schedule: settings.schedule ?? "cosine" }, { ...settings });
+  if (settings.learningRate === "auto" && settings.lowMemory) {
+    throw new Error(
+      "The automatic learning rate measures a curvature with the values of all layers at once, which lowMemory " +
+        "(--low-memory) is to avoid; leave lowMemory out, or give a learning rate (--lr).",
+    );
+  }
   if (settings.trackQuality !== undefined && settings.gradient === "exact") {
     throw new Error(
       "trackQuality compares the gradient with the exact one, and gradient exact is chosen; leave one of them out.",
@@ -232,60 +240,6 @@ export function requireValidation(settings: TrainSettings, examples: number): vo
     `${follower} follows the validation loss, and no examples are set aside for validation; set validation above 0, ` +
       "or give more data.",
   );
-}
-
-/** The settings that decide what a run computes, as plain data for config.json. */
-export function describeSettings(
-  settings: TrainSettings,
-  objective: Objective,
-  learningRate: number,
-  totalSteps: number,
-): RunConfig {
-  const { sampler = "gaussian", tangents = 16 } = settings;
-  const augment = formatAugmentation(settings.augment ?? {});
-  return {
-    parameters: Object.keys(objective.parameters).join(" "),
-    loss: settings.loss?.name ?? "cross-entropy",
-    gradient: settings.gradient ?? "forward",
-    perturb: settings.perturb ?? "activations",
-    blocks: settings.blocks?.source ?? null,
-    sampler: typeof sampler === "string" ? sampler : sampler.name,
-    rank: settings.rank ?? 1,
-    angle: settings.angle ?? null,
-    tangents,
-    tangentChunk: settings.tangentChunk ?? tangents,
-    aggregate: settings.aggregate ?? "projection",
-    within: settings.within ?? null,
-    select: settings.select ?? "all",
-    expectedLength: settings.expectedLength ?? false,
-    shareTangents: settings.shareTangents ?? false,
-    lowMemory: settings.lowMemory ?? false,
-    batchNorm: settings.batchNorm ?? "frozen",
-    adapter: settings.adapter ? `rank ${settings.adapter.rank}` : null,
-    schedule: settings.schedule ?? "cosine",
-    decay: settings.decay ?? null,
-    decayEvery: settings.decayEvery ?? null,
-    plateauPatience: settings.plateauPatience ?? null,
-    warmUp: settings.warmUp ?? 0,
-    optimizer: settings.optimizer ?? "sgd",
-    momentum: settings.momentum ?? 0,
-    nesterov: settings.nesterov ?? false,
-    weightDecay: settings.weightDecay ?? null,
-    beta1: settings.beta1 ?? null,
-    beta2: settings.beta2 ?? null,
-    epsilon: settings.epsilon ?? null,
-    clip: settings.clip ?? null,
-    patience: settings.patience ?? null,
-    trackQuality: settings.trackQuality ?? null,
-    learningRate,
-    batch: objective.batch,
-    steps: totalSteps,
-    validation: settings.validation ?? null,
-    seed: settings.seed ?? 0,
-    ...(augment && { augment }),
-    ...(settings.input !== undefined && { input: settings.input }),
-    ...(settings.fill && { fill: JSON.stringify(settings.fill) }),
-  };
 }
 
 /** @throws when the examples' labels do not fit the loss and the model's output. */

@@ -1,5 +1,7 @@
 import { freshPatience, type Patience, watch } from "../optim/patience.ts";
 import { freshPlateau, observe, type Plateau, type PlateauOptions } from "../optim/plateau.ts";
+import { type AutoStep, freshAutoStep } from "./auto-step.ts";
+import type { Evaluation } from "./evaluate-model.ts";
 
 /** Plain data of a run in progress: all that changes from step to step, parameters and optimizer state apart. */
 export interface Progress {
@@ -20,12 +22,16 @@ export interface Progress {
   readonly timedSteps: number;
   /** Loss of the very first step; the divergence guard compares with it. */
   readonly firstLoss: number;
+  /** The learning rate where it is automatic. */
+  readonly autoStep: AutoStep;
   /** Where the plateau schedule is. */
   readonly plateau: Plateau;
   /** How long early stopping has waited. */
   readonly patience: Patience;
   /** Step of the best validation loss, where early stopping keeps its parameters. */
   readonly bestStep?: number;
+  /** What the validation examples said last of the parameters that are kept. */
+  readonly validation?: Evaluation;
   /** The run's result, once it is complete. */
   readonly result?: unknown;
 }
@@ -41,6 +47,7 @@ export const startOfRun: Progress = {
   lastEpochLoss: 0,
   timedSeconds: 0,
   timedSteps: 0,
+  autoStep: freshAutoStep,
   plateau: freshPlateau,
   patience: freshPatience,
 };

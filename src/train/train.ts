@@ -1,19 +1,18 @@
-import type { Examples } from "../data/dataset.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
 import type { Loss } from "../losses/loss.ts";
-import { encodeModel } from "../onnx/encode.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import { clipGlobalNorm } from "../optim/clip.ts";
 import type { Arrays, Optimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import { fold, type Key, keyFromSeed } from "../random/threefry.ts";
 import { adaptModel } from "./adapter.ts";
+import { afterMeasurement, isMeasured, type StepProbe, stepProbe } from "./auto-step.ts";
 import { type BatchReader, createBatchReader } from "./batch-reader.ts";
 import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { describeRun } from "./describe-run.ts";
 import { guardDivergence } from "./divergence.ts";
 import { withoutDropout } from "./dropout.ts";
 import type { Estimator } from "./estimator.ts";
-import { type Evaluation, evaluateModel } from "./evaluate-model.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
 import { exactGradient } from "./exact.ts";
 import { examplesFor } from "./example-arrays.ts";
@@ -28,13 +27,13 @@ import {
   createEstimator,
   createOptimizer,
   createSchedule,
-  describeSettings,
   learningRateOf,
   requireValidation,
 } from "./prepare.ts";
 import { afterEpoch, afterLine, afterStep, startOfRun } from "./progress.ts";
 import { compareWithExact, measureQuality, type Quality } from "./quality.ts";
-import { claimStore, fingerprint } from "./run-config.ts";
+import { claimStore } from "./run-config.ts";
+import { type SavedModel, savedModel } from "./saved-model.ts";
 
 // What each stream of the seed is for; stream 1 initializes models, 7 adapters.
 const streams = { split: 2, order: 3, tangents: 4, quality: 5, augmentation: 6, dropout: 8 } as const;
@@ -73,15 +72,17 @@ class TrainingRun {
   readonly #options: RunOptions;
   readonly #objective: Objective;
   readonly #estimator: Estimator;
+  /** Compiled when the first step is measured. */
+  #probe: StepProbe | undefined;
   /** Compiled when the first gradient is compared with it. */
   #exact: Estimator | undefined;
-  readonly #loss: Loss;
   readonly #optimizer: Optimizer;
   readonly #schedule: Schedule;
   readonly #learningRate: number;
   readonly #arrays: Arrays;
   /** What is saved: parameters, and running statistics that follow the batches. */
   readonly #stored: Readonly<Record<string, Tensor>>;
+  readonly #saved: SavedModel;
   readonly #batches: BatchReader;
   readonly #totalSteps: number;
   #optimizerState: Arrays;
@@ -96,12 +97,12 @@ class TrainingRun {
     this.#options = options;
     this.#objective = objective;
     this.#estimator = estimator;
-    this.#loss = loss;
     this.#optimizer = createOptimizer(options);
     this.#schedule = createSchedule(options);
     this.#learningRate = learningRateOf(options, estimator);
     this.#arrays = arraysOf(objective.parameters);
     this.#stored = { ...objective.parameters, ...objective.statistics };
+    this.#saved = savedModel(options, objective, loss, this.#stored);
     this.#optimizerState = this.#optimizer.init(this.#arrays);
     const root = keyFromSeed(seed);
     this.#batches = createBatchReader(objective, {
@@ -152,6 +153,7 @@ class TrainingRun {
   async release(): Promise<void> {
     await this.#estimator.release();
     await this.#exact?.release();
+    await this.#probe?.release();
   }
 
   async *events(): AsyncGenerator<TrainEvent, void> {
@@ -166,14 +168,14 @@ class TrainingRun {
       parameters: countParameters(objective.parameters),
       dimension: this.#estimator.dimension,
       tangents: options.gradient === "exact" ? 0 : (options.tangents ?? 16),
-      learningRate: this.#learningRate,
+      learningRate: options.learningRate === "auto" ? "auto" : this.#learningRate,
       batch: objective.batch,
       steps: this.#totalSteps,
       step: this.#progress.step,
     };
     const finished = this.#progress.result as TrainResult | undefined;
     if (finished) {
-      yield { kind: "done", result: finished, model: this.#modelBytes(), resumedComplete: true };
+      yield { kind: "done", result: finished, model: this.#saved.bytes(), resumedComplete: true };
       return;
     }
     while (!this.#isOver()) {
@@ -201,15 +203,9 @@ class TrainingRun {
   }
 
   async #claim(): Promise<void> {
-    const { store, resume = false, allowChanges = false, examples, runtime } = this.#options;
+    const { store, resume = false, allowChanges = false } = this.#options;
     if (!store) return;
-    const config = {
-      model: await fingerprint(encodeModel(this.#objective.model, new Map())),
-      data: await fingerprint(examples.inputs, examples.labels),
-      ...describeSettings(this.#options, this.#objective, this.#learningRate, this.#totalSteps),
-      threads: runtime.threads,
-      runtime: runtime.name,
-    };
+    const config = await describeRun(this.#options, this.#objective, this.#learningRate, this.#totalSteps);
     const isKnown = await claimStore(store, config, { resume, allowChanges });
     const checkpoint = isKnown ? await loadCheckpoint(store) : undefined;
     if (checkpoint) this.#restore(checkpoint);
@@ -238,7 +234,7 @@ class TrainingRun {
     const quality = await this.#trackQuality(key, gradients);
     const measured = performance.now() - measuring;
     if (clip !== undefined) clipGlobalNorm(gradients, clip);
-    const rate = this.#schedule(step, this.#totalSteps) * plateau.factor * this.#learningRate;
+    const rate = this.#schedule(step, this.#totalSteps) * plateau.factor * (await this.#rate(gradients));
     this.#optimizer.update(this.#arrays, gradients, this.#optimizerState, rate);
     const stored = arraysOf(this.#stored);
     for (const [name, values] of Object.entries(statistics)) stored[name]?.set(values);
@@ -251,7 +247,33 @@ class TrainingRun {
       await this.#log({ kind: "train", step: step + 1, epoch, loss: mean, seconds: timedSeconds });
       this.#progress = afterLine(this.#progress);
     }
-    return { kind: "step", step: step + 1, steps: this.#totalSteps, epoch, loss, quality };
+    return {
+      kind: "step",
+      step: step + 1,
+      steps: this.#totalSteps,
+      epoch,
+      loss,
+      quality,
+      learningRate: rate,
+    };
+  }
+
+  /** The rate before schedules: the one given, or what the curvature along the step asks for, on the next step's batch. */
+  async #rate(gradients: Arrays): Promise<number> {
+    const { step, autoStep } = this.#progress;
+    if (this.#options.learningRate === "auto" && isMeasured(step)) {
+      this.#probe ??= await stepProbe(this.#objective, this.#optimizer);
+      this.#batches.read(step + 1);
+      const { feeds } = this.#batches;
+      const along = await this.#probe.measure(feeds, this.#arrays, gradients, this.#optimizerState);
+      const after = afterMeasurement(autoStep, along, { most: this.#learningRate });
+      this.#progress = { ...this.#progress, autoStep: after };
+    }
+    return this.#currentRate();
+  }
+
+  #currentRate(): number {
+    return this.#options.learningRate === "auto" ? this.#progress.autoStep.rate : this.#learningRate;
   }
 
   /** Compares this step's gradient with the exact one where it is due; nothing of the run depends on it. */
@@ -271,7 +293,7 @@ class TrainingRun {
     const { step, firstLoss } = this.#progress;
     try {
       guardDivergence(loss, firstLoss, divergenceFactor, `${what} of step ${step + 1}`, {
-        learningRate: this.#learningRate,
+        learningRate: this.#currentRate(),
         momentum,
       });
     } catch (error) {
@@ -283,7 +305,7 @@ class TrainingRun {
   async #endEpoch(): Promise<TrainEvent> {
     const { step, timedSeconds } = this.#progress;
     const { decay, plateauPatience, patience } = this.#options;
-    const validation = await this.#evaluate(this.#options.examples, this.#batches.split.validation);
+    const validation = await this.#saved.evaluate(this.#options.examples, this.#batches.split.validation);
     if (validation) await this.#guard(validation.loss, "the validation loss");
     const plateau = this.#options.schedule === "plateau" ? { decay, patience: plateauPatience } : undefined;
     this.#progress = afterEpoch(this.#progress, validation?.loss, plateau);
@@ -296,30 +318,34 @@ class TrainingRun {
       validationAccuracy: validation?.accuracy,
     } as const;
     await this.#log({ ...line, seconds: timedSeconds });
-    if (patience !== undefined && this.#progress.bestStep === step) this.#best = copyTensors(this.#stored);
+    const isBest = this.#progress.bestStep === step;
+    if (patience === undefined || isBest) this.#progress = { ...this.#progress, validation };
+    if (patience !== undefined && isBest) this.#best = copyTensors(this.#stored);
     return { ...line, steps: this.#totalSteps };
   }
 
   async #finish(): Promise<TrainEvent> {
     const { store, test, qualityDraws = 0, seed = 0 } = this.#options;
     if (this.#best) setParameters(arraysOf(this.#stored), this.#best);
-    const measured = test ? await this.#evaluate(test) : undefined;
-    const { step, lastEpochLoss, timedSeconds, timedSteps } = this.#progress;
+    const measured = test ? await this.#saved.evaluate(test) : undefined;
+    const { step, lastEpochLoss, timedSeconds, timedSteps, validation } = this.#progress;
     const key = fold(keyFromSeed(seed), streams.quality);
     const result: TrainResult = {
       testAccuracy: measured?.accuracy,
       testLoss: measured?.loss,
+      validationLoss: validation?.loss,
+      validationAccuracy: validation?.accuracy,
       trainLoss: lastEpochLoss,
       steps: step,
       epochs: step / this.#batches.stepsPerEpoch,
       secondsPerStep: timedSteps > 0 ? timedSeconds / timedSteps : undefined,
       parameters: countParameters(this.#objective.parameters),
       tangents: this.#options.gradient === "exact" ? 0 : (this.#options.tangents ?? 16),
-      learningRate: this.#learningRate,
+      learningRate: this.#currentRate(),
       cosine: qualityDraws > 0 ? await this.#quality(key, qualityDraws) : undefined,
       bestStep: this.#best && this.#progress.bestStep,
     };
-    const model = this.#modelBytes();
+    const model = this.#saved.bytes();
     await store?.write("model.onnx", model);
     await this.#log({ kind: "result", step, ...result });
     this.#progress = { ...this.#progress, result };
@@ -331,31 +357,6 @@ class TrainingRun {
   async #quality(key: Key, draws: number): Promise<number> {
     this.#batches.readFirst();
     return measureQuality(this.#objective, this.#estimator, this.#batches.feeds, key, draws);
-  }
-
-  async #evaluate(examples: Examples, indices?: Uint32Array): Promise<Evaluation | undefined> {
-    if (indices?.length === 0) return undefined;
-    const { model, output, runtime } = this.#objective;
-    const { merge, input, fill } = this.#options;
-    // What is measured is what is saved.
-    return evaluateModel({
-      model: merge?.into ?? model,
-      parameters: merge ? Object.fromEntries(merge.values(this.#stored)) : this.#stored,
-      examples,
-      input,
-      fill,
-      indices,
-      loss: this.#loss,
-      output,
-      runtime,
-    });
-  }
-
-  #modelBytes(): Uint8Array<ArrayBuffer> {
-    const { merge } = this.#options;
-    return merge
-      ? encodeModel(merge.into, merge.values(this.#stored))
-      : encodeModel(this.#objective.model, new Map(Object.entries(this.#stored)));
   }
 
   async #log(line: MetricsLine): Promise<void> {
@@ -383,6 +384,6 @@ class TrainingRun {
     const checkpoint = store && (await loadCheckpoint(store));
     if (!checkpoint) return;
     this.#restore(checkpoint);
-    await store.write("model.onnx", this.#modelBytes());
+    await store.write("model.onnx", this.#saved.bytes());
   }
 }

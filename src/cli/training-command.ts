@@ -1,0 +1,109 @@
+import { type Command, Option } from "commander";
+import type { Augmentation } from "../data/augment.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { losses } from "../losses/losses.ts";
+import { type NodeDevice, nodeRuntime } from "../runtime/node.ts";
+import type { TrainOptions } from "../train/options.ts";
+import { addModelOptions, buildModel, type ModelFlags, refuseShapeFlags } from "./build-model.ts";
+import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
+import { addImportOptions, type ImportFlags, importSettings } from "./import-options.ts";
+import { loadModel } from "./load-model.ts";
+import { knownData, lossNamed, namesOf, rememberData } from "./model-data.ts";
+import {
+  addDataOptions,
+  addRuntimeOptions,
+  augmentation,
+  choice,
+  positiveNumber,
+  wholeNumber,
+} from "./options.ts";
+import { runFolder } from "./run-folder.ts";
+import {
+  addEstimatorOptions,
+  addOptimizerOptions,
+  type EstimatorFlags,
+  type OptimizerFlags,
+  trainingSettings,
+} from "./training-options.ts";
+
+/** What is trained, how, and where it is kept: the flags of train and search. */
+export interface TrainFlags extends ModelFlags, DatasetChoice, ImportFlags, EstimatorFlags, OptimizerFlags {
+  readonly augment?: Augmentation;
+  readonly batch: number;
+  readonly epochs?: number;
+  readonly steps?: number;
+  readonly out: string;
+  readonly resume: boolean;
+  readonly allowChanges: boolean;
+  readonly device?: NodeDevice;
+  readonly threads?: number;
+  readonly checkpointSeconds?: number;
+  readonly json: boolean;
+}
+
+/** @param out the default folder, and what is kept there */
+export function addTrainingOptions(
+  command: Command,
+  out: { readonly folder: string; readonly holds: string },
+): Command {
+  addModelOptions(command);
+  addDataOptions(command, dataNames).option(
+    "--augment <steps>",
+    "change training images at random: crop:4 (padding), flip, or crop:4,flip",
+    augmentation,
+  );
+  addImportOptions(command);
+  addEstimatorOptions(command).addOption(
+    choice("--loss <name>", "loss", Object.keys(losses)).default("cross-entropy"),
+  );
+  addOptimizerOptions(command).optionsGroup("Run:");
+  return addRuntimeOptions(command)
+    .option("--batch <n>", "examples a step", wholeNumber(1), 64)
+    .option(
+      "--epochs <n>",
+      "passes over the training set (default: 1, or as many as --steps needs)",
+      wholeNumber(1),
+    )
+    .option("--steps <n>", "end after so many steps", wholeNumber(1))
+    .option("--seed <n>", "decides initialization, order and tangents", wholeNumber(0), 0)
+    .option("--out <folder>", `folder for ${out.holds}`, out.folder)
+    .option("--resume", "go on with the run in --out, or start it", false)
+    .option("--allow-changes", "let --resume change device, threads, chunk and runtime version", false)
+    .addOption(
+      new Option("--checkpoint-seconds <x>", "time between checkpoints")
+        .argParser(positiveNumber)
+        .default(10),
+    )
+    .option("--json", "print one JSON object on the last line of stdout", false);
+}
+
+/** Opens model, data, runtime and folder, and reads the settings. */
+export async function openTraining(flags: TrainFlags): Promise<{
+  readonly dataset: Dataset;
+  readonly options: Omit<TrainOptions, "test">;
+}> {
+  const isFile = flags.model.endsWith(".onnx");
+  if (isFile) refuseShapeFlags(flags, "an ONNX file", []);
+  const loaded = isFile ? loadModel(flags.model) : undefined;
+  const dataset = await openDataset(flags, loaded && knownData(loaded));
+  const runtime = nodeRuntime({ device: flags.device, threads: flags.threads });
+  const model = loaded ? rememberData(loaded, namesOf(dataset)) : buildModel(flags, dataset);
+  const options = {
+    model,
+    examples: dataset.train,
+    runtime,
+    store: runFolder(flags.out),
+    ...trainingSettings(flags),
+    ...importSettings(flags, flags.seed),
+    loss: lossNamed(flags.loss, knownData(model)),
+    augment: flags.augment,
+    batch: flags.batch,
+    epochs: flags.epochs,
+    steps: flags.steps,
+    seed: flags.seed,
+    resume: flags.resume,
+    allowChanges: flags.allowChanges,
+    checkpointSeconds: flags.checkpointSeconds,
+  };
+  return { dataset, options };
+}

@@ -1,0 +1,150 @@
+import { secondDerivativeGraph } from "../ad/second-derivative.ts";
+import { type Tensor, zeros } from "../onnx/tensor.ts";
+import type { Arrays, Optimizer } from "../optim/optimizer.ts";
+import { compileGraph } from "../runtime/evaluate.ts";
+import type { Tensors } from "../runtime/runtime.ts";
+import type { Differentiable } from "./objective.ts";
+import { arraysOf } from "./parameters.ts";
+
+/** How the loss changes along a step: f(θ − η·u) = f − η·slope + η²/2·curvature. */
+export interface AlongStep {
+  /** ∇f·u */
+  readonly slope: number;
+  /** uᵀ∇²f u */
+  readonly curvature: number;
+}
+
+/** The automatic learning rate and what it follows from: plain data, so that a checkpoint can hold it. */
+export interface AutoStep {
+  /** Exponential averages of what was measured, without their bias corrections, which cancel in the quotient. */
+  readonly along: AlongStep;
+  /** η */
+  readonly rate: number;
+  /** Measurements so far. */
+  readonly count: number;
+}
+
+export const freshAutoStep: AutoStep = { along: { slope: 0, curvature: 0 }, rate: 0, count: 0 };
+
+export interface AutoStepOptions {
+  /** The rate is at most this, and this where the first measurement says nothing. Default: no limit, and 1. */
+  readonly most?: number;
+  /** How many times the step that lowers the loss most at once is taken; from 2 on, quadratics diverge. Default 1.8. */
+  readonly multiple?: number;
+  /** Part of it that the first step takes, before the curvature of the steps to come is known. Default 0.5. */
+  readonly start?: number;
+  /** Decay of the averages from one measurement to the next. Default 0.8. */
+  readonly decay?: number;
+}
+
+/** Largest factors by which the rate changes from one measurement to the next. */
+const growth = 1.25;
+const shrinkage = 4;
+const firstSteps = 10;
+const stepsBetween = 10;
+
+/** Whether the curvature is measured on this step, from 0: on each of the first ten, then on every tenth. */
+export function isMeasured(step: number): boolean {
+  return step < firstSteps || step % stepsBetween === 0;
+}
+
+/**
+ * Takes a measurement into account. On average f(θ − η·u) = f − η·E[∇f·u] + η²/2·E[uᵀ∇²f u], which is lowest at
+ * η = E[∇f·u] / E[uᵀ∇²f u]. The noise of forward gradients is in the denominator, so noisier steps are shorter. What
+ * lowers the loss most at once is too short for a whole run (Wu et al., arXiv 1803.02021): noise in the steepest
+ * directions decides it. So a multiple is taken, and the schedule cools it down.
+ *
+ * The rate grows and shrinks by limited factors; where the mean curvature is not positive it grows, where the mean slope
+ * is not positive it shrinks.
+ */
+export function afterMeasurement(
+  before: AutoStep,
+  along: AlongStep,
+  options: AutoStepOptions = {},
+): AutoStep {
+  const { most = Number.POSITIVE_INFINITY, multiple = 1.8, start = 0.5, decay = 0.8 } = options;
+  const average = (name: keyof AlongStep) => decay * before.along[name] + (1 - decay) * along[name];
+  const mean = { slope: average("slope"), curvature: average("curvature") };
+  const isFirst = before.count === 0;
+  const lowest = isFirst ? 0 : before.rate / shrinkage;
+  const highest = isFirst ? most : Math.min(before.rate * growth, most);
+  const best =
+    mean.slope <= 0
+      ? 0
+      : mean.curvature <= 0
+        ? Number.POSITIVE_INFINITY
+        : ((isFirst ? start : 1) * multiple * mean.slope) / mean.curvature;
+  const rate = Math.min(Math.max(best, lowest), highest);
+  const isUsable = rate > 0 && Number.isFinite(rate);
+  return { along: mean, rate: isUsable ? rate : Math.min(1, most), count: before.count + 1 };
+}
+
+/** Measures the loss along what an optimizer would do. */
+export interface StepProbe {
+  /**
+   * @param feeds a batch and the parameters, by input name; not the batch of the gradients, whose own noise would look
+   *   like progress
+   * @param gradients what the optimizer would be given
+   * @param state the optimizer's, left as it is
+   */
+  measure(feeds: Tensors, parameters: Arrays, gradients: Arrays, state: Arrays): Promise<AlongStep>;
+  release(): Promise<void>;
+}
+
+/** Compiles the second directional derivative of the loss along the optimizer's step u at rate 1. */
+export async function stepProbe(objective: Differentiable, optimizer: Optimizer): Promise<StepProbe> {
+  const names = Object.keys(objective.parameters);
+  const session = await compileGraph(
+    objective.runtime,
+    secondDerivativeGraph(objective.graph, names, "loss"),
+  );
+  const directions = Object.entries(objective.parameters).map(
+    ([name, { shape }]) => [`tangent/${name}`, zeros("float32", [1, ...shape])] as const,
+  );
+  const tangents: Readonly<Record<string, Tensor>> = Object.fromEntries(directions);
+  const moved = Object.fromEntries(
+    names.map((name) => [name, tangents[`tangent/${name}`]?.data as Float32Array]),
+  );
+  const stateCopy = optimizer.init(arraysOf(objective.parameters));
+  const first = zeros("float32", []);
+  const second = zeros("float32", []);
+  return {
+    async measure(feeds, parameters, gradients, state) {
+      for (const [name, values] of Object.entries(state)) stateCopy[name]?.set(values);
+      const length = unitStep(optimizer, parameters, gradients, stateCopy, moved);
+      if (length === 0) return { slope: 0, curvature: 0 };
+      await session.run({ ...feeds, ...tangents }, { first, second });
+      return { slope: length * Number(first.data[0]), curvature: length ** 2 * Number(second.data[0]) };
+    },
+    release: () => session.release(),
+  };
+}
+
+/** Optimizers move parameters in proportion to the rate; at this one rounding at the parameters' own size vanishes. */
+const hugeRate = 2 ** 40;
+
+/** Writes u/‖u‖ into `moved`, u being what the optimizer subtracts at rate 1, and returns ‖u‖. */
+function unitStep(
+  optimizer: Optimizer,
+  parameters: Arrays,
+  gradients: Arrays,
+  state: Arrays,
+  moved: Arrays,
+): number {
+  for (const [name, values] of Object.entries(parameters)) moved[name]?.set(values);
+  optimizer.update(moved, gradients, state, hugeRate);
+  let square = 0;
+  for (const [name, values] of Object.entries(moved)) {
+    const before = parameters[name] as Float32Array;
+    for (let place = 0; place < values.length; place++) {
+      const step = (before[place] as number) - (values[place] as number);
+      values[place] = step;
+      square += step * step;
+    }
+  }
+  const length = Math.sqrt(square);
+  if (length > 0)
+    for (const values of Object.values(moved))
+      for (let place = 0; place < values.length; place++) values[place] = (values[place] as number) / length;
+  return length / hugeRate;
+}

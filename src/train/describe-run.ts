@@ -1,0 +1,76 @@
+import { formatAugmentation } from "../data/augment.ts";
+import { encodeModel } from "../onnx/encode.ts";
+import type { Objective } from "./objective.ts";
+import type { RunOptions } from "./options.ts";
+import type { TrainSettings } from "./prepare.ts";
+import { fingerprint, type RunConfig } from "./run-config.ts";
+
+/** What decides what a run computes, as plain data for config.json. */
+export async function describeRun(
+  options: RunOptions,
+  objective: Objective,
+  learningRate: number,
+  totalSteps: number,
+): Promise<RunConfig> {
+  const { examples, runtime } = options;
+  return {
+    model: await fingerprint(encodeModel(objective.model, new Map())),
+    data: await fingerprint(examples.inputs, examples.labels),
+    ...describeSettings(options, objective, learningRate, totalSteps),
+    threads: runtime.threads,
+    runtime: runtime.name,
+  };
+}
+
+function describeSettings(
+  settings: TrainSettings,
+  objective: Objective,
+  learningRate: number,
+  totalSteps: number,
+): RunConfig {
+  const { sampler = "gaussian", tangents = 16 } = settings;
+  const augment = formatAugmentation(settings.augment ?? {});
+  return {
+    parameters: Object.keys(objective.parameters).join(" "),
+    loss: settings.loss?.name ?? "cross-entropy",
+    gradient: settings.gradient ?? "forward",
+    perturb: settings.perturb ?? "activations",
+    blocks: settings.blocks?.source ?? null,
+    sampler: typeof sampler === "string" ? sampler : sampler.name,
+    rank: settings.rank ?? 1,
+    angle: settings.angle ?? null,
+    tangents,
+    tangentChunk: settings.tangentChunk ?? tangents,
+    aggregate: settings.aggregate ?? "projection",
+    within: settings.within ?? null,
+    select: settings.select ?? "all",
+    expectedLength: settings.expectedLength ?? false,
+    shareTangents: settings.shareTangents ?? false,
+    lowMemory: settings.lowMemory ?? false,
+    batchNorm: settings.batchNorm ?? "frozen",
+    adapter: settings.adapter ? `rank ${settings.adapter.rank}` : null,
+    schedule: settings.schedule ?? "cosine",
+    decay: settings.decay ?? null,
+    decayEvery: settings.decayEvery ?? null,
+    plateauPatience: settings.plateauPatience ?? null,
+    warmUp: settings.warmUp ?? 0,
+    optimizer: settings.optimizer ?? "sgd",
+    momentum: settings.momentum ?? 0,
+    nesterov: settings.nesterov ?? false,
+    weightDecay: settings.weightDecay ?? null,
+    beta1: settings.beta1 ?? null,
+    beta2: settings.beta2 ?? null,
+    epsilon: settings.epsilon ?? null,
+    clip: settings.clip ?? null,
+    patience: settings.patience ?? null,
+    trackQuality: settings.trackQuality ?? null,
+    learningRate: settings.learningRate === "auto" ? "auto" : learningRate,
+    batch: objective.batch,
+    steps: totalSteps,
+    validation: settings.validation ?? null,
+    seed: settings.seed ?? 0,
+    ...(augment && { augment }),
+    ...(settings.input !== undefined && { input: settings.input }),
+    ...(settings.fill && { fill: JSON.stringify(settings.fill) }),
+  };
+}

@@ -1,0 +1,37 @@
+import type { Examples } from "../data/dataset.ts";
+import type { Loss } from "../losses/loss.ts";
+import type { Model } from "../onnx/decode.ts";
+import { encodeModel } from "../onnx/encode.ts";
+import type { Tensor } from "../onnx/tensor.ts";
+import { type Evaluation, evaluateModel } from "./evaluate-model.ts";
+import type { Objective } from "./objective.ts";
+import type { RunOptions } from "./options.ts";
+
+/** The model that a run saves: what is measured is what is saved. */
+export interface SavedModel {
+  /** The ONNX file with the current values. */
+  bytes(): Uint8Array<ArrayBuffer>;
+  /** On all examples or those of the indices; undefined where there are none. */
+  evaluate(examples: Examples, indices?: Uint32Array): Promise<Evaluation | undefined>;
+}
+
+/** @param stored parameters and running statistics, whose numbers change as the run goes on */
+export function savedModel(
+  options: RunOptions,
+  objective: Objective,
+  loss: Loss,
+  stored: Readonly<Record<string, Tensor>>,
+): SavedModel {
+  const { merge, input, fill } = options;
+  const { output, runtime } = objective;
+  const model: Model = merge?.into ?? objective.model;
+  const values = () => merge?.values(stored) ?? new Map(Object.entries(stored));
+  return {
+    bytes: () => encodeModel(model, values()),
+    async evaluate(examples, indices) {
+      if (indices?.length === 0) return undefined;
+      const parameters = Object.fromEntries(values());
+      return evaluateModel({ model, parameters, examples, input, fill, indices, loss, output, runtime });
+    },
+  };
+}
