@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { float32 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
-import { evaluate } from "../src/runtime/evaluate.ts";
+import { compileGraph } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { DeviceError } from "../src/runtime/runtime.ts";
 
@@ -22,7 +22,9 @@ async function reason(): Promise<string | undefined> {
   const g = new GraphBuilder("probe");
   const graph = g.build({ y: g.tanh(g.input("x", "float32", [2])) });
   try {
-    await evaluate(nodeRuntime({ device: "webgpu", threads: 1 }), graph, { x: float32([0, 1], [2]) });
+    const session = await compileGraph(nodeRuntime({ device: "webgpu", threads: 1 }), graph);
+    await session.run({ x: float32([0, 1], [2]) });
+    // Never released, because compiled shaders are kept only while there is a session.
     return undefined;
   } catch (error) {
     if (error instanceof DeviceError) return error.message;
