@@ -122,16 +122,20 @@ describe("the automatic rate", () => {
     );
   });
 
-  it("grows where the curvature is negative, shrinks where the slope is, and begins at the limit without either", () => {
+  it("grows where the curvature is negative, stays where the slope is, and begins at the limit without either", () => {
     const begun = afterMeasurement(freshAutoStep, { slope: 1, curvature: 1 }, { multiple: 1, start: 1 });
     expect(afterMeasurement(begun, { slope: 1, curvature: -100 }).rate).toBe(1.25);
-    expect(afterMeasurement(begun, { slope: -100, curvature: 1 }).rate).toBe(0.25);
+    expect(afterMeasurement(begun, { slope: -100, curvature: 1 }).rate).toBe(1);
+    expect(afterMeasurement(begun, { slope: 1, curvature: 100 }).rate).toBe(0.25);
     expect(afterMeasurement(freshAutoStep, { slope: 1, curvature: -1 }, { most: 0.2 }).rate).toBe(0.2);
     expect(afterMeasurement(freshAutoStep, { slope: 0, curvature: 0 }, { most: 0.2 }).rate).toBe(0.2);
   });
 
-  it("is measured on the first ten steps and on every tenth", () => {
-    const measured = Array.from({ length: 41 }, (_, step) => step).filter(isMeasured);
-    expect(measured).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30, 40]);
+  it("is measured on the first ten steps and on every tenth, or 40th", () => {
+    const steps = Array.from({ length: 81 }, (_, step) => step);
+    const first = steps.slice(0, 10);
+    const measured = (gradient: "forward" | "exact") => steps.filter((step) => isMeasured(step, gradient));
+    expect(measured("forward")).toEqual([...first, 10, 20, 30, 40, 50, 60, 70, 80]);
+    expect(measured("exact")).toEqual([...first, 40, 80]);
   });
 });

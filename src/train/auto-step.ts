@@ -41,11 +41,13 @@ export interface AutoStepOptions {
 const growth = 1.25;
 const shrinkage = 4;
 const firstSteps = 10;
-const stepsBetween = 10;
 
-/** Whether the curvature is measured on this step, from 0: on each of the first ten, then on every tenth. */
-export function isMeasured(step: number): boolean {
-  return step < firstSteps || step % stepsBetween === 0;
+/**
+ * Whether the curvature is measured on this step, from 0: on each of the first ten; then on every tenth, or on every 40th
+ * where a step is one reverse pass and costs as little as a measurement.
+ */
+export function isMeasured(step: number, gradient: "forward" | "simulated" | "exact" = "forward"): boolean {
+  return step < firstSteps || step % (gradient === "forward" ? 10 : 40) === 0;
 }
 
 /**
@@ -54,8 +56,8 @@ export function isMeasured(step: number): boolean {
  * lowers the loss most at once is too short for a whole run (Wu et al., arXiv 1803.02021): noise in the steepest
  * directions decides it. So a multiple is taken, and the schedule cools it down.
  *
- * The rate grows and shrinks by limited factors; where the mean curvature is not positive it grows, where the mean slope
- * is not positive it shrinks.
+ * The rate grows and shrinks by limited factors; where the mean curvature is not positive it grows. A mean slope that is
+ * not positive is noise, which says nothing of the rate: it stays.
  */
 export function afterMeasurement(
   before: AutoStep,
@@ -70,7 +72,7 @@ export function afterMeasurement(
   const highest = isFirst ? most : Math.min(before.rate * growth, most);
   const best =
     mean.slope <= 0
-      ? 0
+      ? before.rate
       : mean.curvature <= 0
         ? Number.POSITIVE_INFINITY
         : ((isFirst ? start : 1) * multiple * mean.slope) / mean.curvature;

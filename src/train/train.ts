@@ -261,7 +261,8 @@ class TrainingRun {
   /** The rate before schedules: the one given, or what the curvature along the step asks for, on the next step's batch. */
   async #rate(gradients: Arrays): Promise<number> {
     const { step, autoStep } = this.#progress;
-    if (this.#options.learningRate === "auto" && isMeasured(step)) {
+    const { learningRate, gradient } = this.#options;
+    if (learningRate === "auto" && isMeasured(step, gradient)) {
       this.#probe ??= await stepProbe(this.#objective, this.#optimizer);
       this.#batches.read(step + 1);
       const { feeds } = this.#batches;
