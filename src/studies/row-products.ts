@@ -9,7 +9,7 @@ const blockRows = 256;
 /** Gram matrices of many sets of tangents of one dimension, on the engine's matrix product. */
 export interface RowProducts {
   /**
-   * G = V Vᵀ in float64: [k, k], row-major.
+   * G = V Vᵀ in float64: [k, k], row-major. What lies above the diagonal is not to be read.
    * @param rows V, row-major [k, n]
    */
   gram(rows: Float32Array): Promise<Float64Array>;
@@ -41,7 +41,7 @@ export async function rowProducts(runtime: Runtime, dimension: number, count: nu
   };
   return {
     async gram(rows) {
-      const numbers = isExact ? Float64Array.from(rows) : rows;
+      const numbers = isExact ? new Float64Array(rows) : rows;
       const blocks = starts.map((start): Tensor => {
         const shape = [heightAt(start), dimension];
         const data = numbers.subarray(start * dimension, (start + heightAt(start)) * dimension);
@@ -64,7 +64,7 @@ export async function rowProducts(runtime: Runtime, dimension: number, count: nu
   };
 }
 
-/** Writes a block of G and its mirror image. */
+/** Writes a block of G. */
 function place(
   matrix: Float64Array,
   count: number,
@@ -73,11 +73,7 @@ function place(
   left: number,
 ): void {
   const [height = 0, width = 0] = shape;
-  for (let i = 0; i < height; i++) {
-    for (let j = 0; j < width; j++) {
-      const value = data[i * width + j] as number;
-      matrix[(top + i) * count + left + j] = value;
-      if (top !== left) matrix[(left + j) * count + top + i] = value;
-    }
-  }
+  const numbers = data as Float64Array;
+  for (let i = 0; i < height; i++)
+    matrix.set(numbers.subarray(i * width, (i + 1) * width), (top + i) * count + left);
 }
