@@ -9,7 +9,8 @@ const blockRows = 256;
 /** Gram matrices of many sets of tangents of one dimension, on the engine's matrix product. */
 export interface RowProducts {
   /**
-   * G = V Vᵀ in float64: [k, k], row-major. What lies above the diagonal is not to be read.
+   * G = V Vᵀ in float64: [k, k], row-major. What lies above the diagonal is not to be read; the next call overwrites
+   * it.
    * @param rows V, row-major [k, n]
    */
   gram(rows: Float32Array): Promise<Float64Array>;
@@ -39,6 +40,7 @@ export async function rowProducts(runtime: Runtime, dimension: number, count: nu
     sessions.set(name, session);
     return session;
   };
+  const matrix = new Float64Array(count * count);
   return {
     async gram(rows) {
       const numbers = isExact ? new Float64Array(rows) : rows;
@@ -47,7 +49,6 @@ export async function rowProducts(runtime: Runtime, dimension: number, count: nu
         const data = numbers.subarray(start * dimension, (start + heightAt(start)) * dimension);
         return { dtype, shape, data } as Tensor;
       });
-      const matrix = new Float64Array(count * count);
       for (const [i, a] of blocks.entries()) {
         for (const [j, b] of blocks.slice(0, i + 1).entries()) {
           const [top, left] = [starts[i] as number, starts[j] as number];
