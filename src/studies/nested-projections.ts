@@ -34,6 +34,7 @@ export interface NestedProjections {
 export function nestedProjections(runtime: Runtime, count: number, dimension: number): NestedProjections {
   // Columns of L: no more tangents than these can be independent.
   const most = Math.min(count, dimension);
+  const factor = new Float64Array(count * most);
   const sessions = new Map<string, Promise<Session>>();
   const products = async (rows: Tensor, panel: Tensor): Promise<Float64Array> => {
     const key = `${rows.shape[0]}×${panel.shape[0]}`;
@@ -45,7 +46,7 @@ export function nestedProjections(runtime: Runtime, count: number, dimension: nu
   return {
     async squares(gram, sides) {
       requireLengths(gram, sides, count);
-      const factor = new Float64Array(count * most);
+      factor.fill(0);
       const tail = (from: number, to: number): Tensor => ({
         dtype: "float64",
         shape: [to - from, most],
@@ -57,7 +58,8 @@ export function nestedProjections(runtime: Runtime, count: number, dimension: nu
       let rank = 0;
       for (let first = 0; first < count; first += panelWidth) {
         const last = Math.min(first + panelWidth, count);
-        const panel = columnsOf(gram, count, first, last);
+        // Once the span is the whole space, nothing is left to project.
+        const panel = rank < most ? columnsOf(gram, count, first, last) : new Float64Array(0);
         if (rank > 0 && rank < most) {
           const known = await products(tail(first, count), tail(first, last));
           for (let place = 0; place < panel.length; place++)

@@ -26,7 +26,7 @@ export interface PrefixQuality extends Combination {
  * The quality of the estimates from the first k tangents of one draw, for several k. No estimate is ever built: with
  * ĝ = V c, ĝ·∇f = c·d and ‖ĝ‖² = cᵀG c, so that prefixes of one draw serve all k.
  *
- * @param gram G of all tangents, row-major [k, k]
+ * @param gram G of all tangents, row-major [k, k]; its lower triangle is read
  * @param projected the squared lengths of the projections of each gradient, from `nestedProjections`
  * @param derivatives d of each gradient, [k] each
  * @param lengths ‖∇f‖ of each gradient

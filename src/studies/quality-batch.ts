@@ -19,6 +19,9 @@ export type QualitySettings = {
   samples: number;
   largeFrom: number;
   largeSamples: number;
+  moreSamples: number;
+  moreDimension: number;
+  moreTangents: number;
   batch: number;
   seed: number;
 };
@@ -51,7 +54,11 @@ const cellColumns: readonly Column[] = [
 /** Columns of results.csv that `measureBatch` fills: one row a cell and batch. */
 export const qualityColumns: readonly Column[] = [
   ...cellColumns,
-  { name: "batch", kind: "number", description: "number of the batch of samples, from 0" },
+  {
+    name: "batch",
+    kind: "number",
+    description: "number of the batch: that of its first sample divided by the setting batch",
+  },
   { name: "samples", kind: "number", description: "samples in the batch" },
   {
     name: "cosine_mean",

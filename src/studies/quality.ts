@@ -17,6 +17,11 @@ import type { Study, Unit } from "./study.ts";
 const count = (least: number) => z.int().min(least);
 const powers = (last: number) => Array.from({ length: last + 1 }, (_, power) => 2 ** power);
 
+/** Where the authors' code was run. More draws here make our own noise small next to theirs. */
+const referenceRange = { moreDimension: 1024, moreTangents: 64 };
+/** Batches of the draws with few tangents are so many times as large. */
+const moreBatches = 10;
+
 /** Section 4.1: how close are forward gradients to the gradient, over n and k? */
 export const quality: Study<QualitySettings> = {
   name: "quality",
@@ -46,6 +51,9 @@ export const quality: Study<QualitySettings> = {
     samples: count(2).describe("draws of the tangents for each n"),
     largeFrom: count(1).describe("n from which largeSamples are drawn instead"),
     largeSamples: count(2).describe("draws of the tangents for each such n"),
+    moreSamples: count(2).describe("draws in all for each n up to moreDimension and k up to moreTangents"),
+    moreDimension: count(1).describe("largest n with more draws"),
+    moreTangents: count(1).describe("largest k with more draws"),
     batch: count(1).describe("draws that make one row of results.csv"),
     seed: count(0).describe("decides the tangents"),
   },
@@ -56,6 +64,8 @@ export const quality: Study<QualitySettings> = {
     samples: 1000,
     largeFrom: 2 ** 15,
     largeSamples: 100,
+    ...referenceRange,
+    moreSamples: 10_000,
     batch: 50,
     seed: 0,
   },
@@ -66,6 +76,8 @@ export const quality: Study<QualitySettings> = {
     samples: 200,
     largeFrom: 2 ** 12,
     largeSamples: 50,
+    ...referenceRange,
+    moreSamples: 1000,
     batch: 50,
     seed: 0,
   },
@@ -76,50 +88,82 @@ export const quality: Study<QualitySettings> = {
     samples: 20,
     largeFrom: 64,
     largeSamples: 10,
+    moreSamples: 30,
+    moreDimension: 2,
+    moreTangents: 4,
     batch: 10,
     seed: 0,
   },
   columns: qualityColumns,
   summaryColumns: summaryQualityColumns,
 
-  plan: (settings) =>
-    settings.dimensions.flatMap((dimension) => {
-      const samples = dimension >= settings.largeFrom ? settings.largeSamples : settings.samples;
-      return Array.from({ length: Math.ceil(samples / settings.batch) }, (_, batch) =>
-        unitOf(settings, dimension, samples, batch),
-      );
+  plan: (settings) => [
+    ...settings.dimensions.flatMap((dimension) => {
+      const last = dimension >= settings.largeFrom ? settings.largeSamples : settings.samples;
+      return unitsOf(settings, {
+        dimension,
+        counts: settings.tangents,
+        first: 0,
+        last,
+        size: settings.batch,
+      });
     }),
+    ...settings.dimensions.flatMap((dimension) => {
+      const counts = settings.tangents.filter((k) => k <= settings.moreTangents);
+      const first = dimension >= settings.largeFrom ? settings.largeSamples : settings.samples;
+      if (dimension > settings.moreDimension || counts.length === 0) return [];
+      const size = moreBatches * settings.batch;
+      return unitsOf(settings, { dimension, counts, first, last: settings.moreSamples, size });
+    }),
+  ],
   summarize: (rows) => summarizeQuality(rows),
   charts: qualityCharts,
   verdicts: qualityVerdicts,
 
-  notes: () => [
+  notes: ({ moreDimension, moreTangents, moreSamples }) => [
     `Diamonds: ${qualityReference.source}`,
+    `Cells up to n = ${moreDimension} and k = ${moreTangents}, where there are results to compare with, have ${moreSamples.toLocaleString("en")} samples: draws beyond those of the other cells stop at k = ${moreTangents}.`,
+    "The authors' results share draws along k too, so that whole rows of diamonds may lie a little high or low.",
     "Samples of different k are prefixes of the same draws, and so correlated along k; each mean and interval alone is right.",
     "Lines are closed forms, except for normalized tangents (length 1) under sum and mean, where k > 1 has none: there the line is an approximation with the right limits.",
   ],
 };
 
-function unitOf(settings: QualitySettings, dimension: number, all: number, batch: number): Unit {
-  const first = batch * settings.batch;
-  const samples = Math.min(settings.batch, all - first);
-  const most = Math.max(...settings.tangents);
-  return {
-    key: `n=${dimension}/batch=${batch}`,
-    cost: samples * sampleCost(dimension, most),
-    measure: (environment) =>
-      measureBatch(environment, {
-        dimension,
-        counts: settings.tangents,
-        sampler: gaussian(),
-        key: fold(keyFromSeed(settings.seed), dimension),
-        first,
-        samples,
-        batch,
-        gradients: settings.gradients,
-        combinations,
-      }),
-  };
+/** Draws `first` to `last` of one dimension, in batches of this size. */
+interface Draws {
+  readonly dimension: number;
+  readonly counts: readonly number[];
+  readonly first: number;
+  readonly last: number;
+  readonly size: number;
+}
+
+function unitsOf(
+  settings: QualitySettings,
+  { dimension, counts, first, last, size }: Draws,
+): readonly Unit[] {
+  const cost = sampleCost(dimension, Math.max(...counts));
+  const kind = counts === settings.tangents ? "batch" : "more";
+  return Array.from({ length: Math.max(0, Math.ceil((last - first) / size)) }, (_, batch): Unit => {
+    const start = first + batch * size;
+    const samples = Math.min(size, last - start);
+    return {
+      key: `n=${dimension}/${kind}=${batch}`,
+      cost: samples * cost,
+      measure: (environment) =>
+        measureBatch(environment, {
+          dimension,
+          counts,
+          sampler: gaussian(),
+          key: fold(keyFromSeed(settings.seed), dimension),
+          first: start,
+          samples,
+          batch: Math.round(start / settings.batch),
+          gradients: settings.gradients,
+          combinations,
+        }),
+    };
+  });
 }
 
 /** Nanoseconds of one sample, roughly: drawing, Gram matrix, factorization, sums. */

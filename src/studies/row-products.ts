@@ -9,7 +9,8 @@ const blockRows = 256;
 /** Gram matrices of many sets of tangents of one dimension, on the engine's matrix product. */
 export interface RowProducts {
   /**
-   * G = V Vᵀ in float64: [k, k], row-major.
+   * G = V Vᵀ in float64: [k, k], row-major. What lies above the diagonal is not to be read; the next call overwrites
+   * it.
    * @param rows V, row-major [k, n]
    */
   gram(rows: Float32Array): Promise<Float64Array>;
@@ -39,15 +40,15 @@ export async function rowProducts(runtime: Runtime, dimension: number, count: nu
     sessions.set(name, session);
     return session;
   };
+  const matrix = new Float64Array(count * count);
   return {
     async gram(rows) {
-      const numbers = isExact ? Float64Array.from(rows) : rows;
+      const numbers = isExact ? new Float64Array(rows) : rows;
       const blocks = starts.map((start): Tensor => {
         const shape = [heightAt(start), dimension];
         const data = numbers.subarray(start * dimension, (start + heightAt(start)) * dimension);
         return { dtype, shape, data } as Tensor;
       });
-      const matrix = new Float64Array(count * count);
       for (const [i, a] of blocks.entries()) {
         for (const [j, b] of blocks.slice(0, i + 1).entries()) {
           const [top, left] = [starts[i] as number, starts[j] as number];
@@ -64,7 +65,7 @@ export async function rowProducts(runtime: Runtime, dimension: number, count: nu
   };
 }
 
-/** Writes a block of G and its mirror image. */
+/** Writes a block of G. */
 function place(
   matrix: Float64Array,
   count: number,
@@ -73,11 +74,7 @@ function place(
   left: number,
 ): void {
   const [height = 0, width = 0] = shape;
-  for (let i = 0; i < height; i++) {
-    for (let j = 0; j < width; j++) {
-      const value = data[i * width + j] as number;
-      matrix[(top + i) * count + left + j] = value;
-      if (top !== left) matrix[(left + j) * count + top + i] = value;
-    }
-  }
+  const numbers = data as Float64Array;
+  for (let i = 0; i < height; i++)
+    matrix.set(numbers.subarray(i * width, (i + 1) * width), (top + i) * count + left);
 }
