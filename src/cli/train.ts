@@ -107,6 +107,7 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
   return interruptible(async (signal) => {
     const events = train({
       model,
+      inPlace: true,
       examples: dataset.train,
       test: dataset.test,
       runtime,

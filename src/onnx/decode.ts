@@ -1,7 +1,8 @@
-import { fromBinary } from "@bufbuild/protobuf";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import {
   type AttributeProto,
   AttributeProto_AttributeType as AttributeType,
+  GraphProtoSchema,
   type ModelProto,
   ModelProtoSchema,
   type NodeProto,
@@ -11,7 +12,6 @@ import {
 } from "onnx-buf";
 import { type Attribute, describeNode, formatShape, type Node } from "./graph.ts";
 import {
-  bytesOf,
   bytesPerElement,
   type DType,
   dataFromBytes,
@@ -62,21 +62,40 @@ export const supportedOpsets = { oldest: 13, newest: 24 } as const;
 export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {
   const source = options.source ?? "the model";
   const proto = parseProto(bytes, source);
-  const graph = proto.graph;
+  const { graph } = proto;
   if (!graph || proto.irVersion <= 0n || graph.node.length === 0) {
     throw new Error(
       `${source} is not an ONNX model: expected a graph with at least one node and an IR version, received ` +
         `${bytes.length} bytes with ${graph ? `${graph.node.length} nodes` : "no graph"}; pass a complete .onnx file.`,
     );
   }
+  // Own copies, so that the file's bytes need not stay in memory for a view of them.
+  for (const initializer of graph.initializer)
+    if (initializer.rawData.length > 0) initializer.rawData = new Uint8Array(initializer.rawData);
+  return readModel(proto, source, options.external && readOnce(options.external));
+}
+
+/** One file holds many tensors. */
+function readOnce(external: (location: string) => Uint8Array): (location: string) => Uint8Array {
+  const files = new Map<string, Uint8Array>();
+  return (location) => {
+    const file = files.get(location) ?? external(location);
+    files.set(location, file);
+    return file;
+  };
+}
+
+/** @internal for the other files of this folder: a model from its message, with which it shares stored numbers */
+export function readModel(
+  proto: ModelProto,
+  source: string,
+  external?: (location: string) => Uint8Array,
+): Model {
+  const graph = proto.graph ?? create(GraphProtoSchema);
   const opset = opsetOf(proto, source);
-  const initializers = new Map<string, Tensor>();
-  for (const initializer of graph.initializer) {
-    const tensor = decodeTensor(initializer, source, options.external);
-    initializers.set(initializer.name, tensor);
-    // Message and model share the numbers, so that the file's bytes need not stay in memory beside them.
-    if (initializer.rawData.length > 0) initializer.rawData = bytesOf(tensor.data);
-  }
+  const initializers = new Map(
+    graph.initializer.map((initializer) => [initializer.name, decodeTensor(initializer, source, external)]),
+  );
   if (graph.sparseInitializer.length > 0) {
     throw new Error(
       `${source} has sparse initializers ('${graph.sparseInitializer[0]?.values?.name ?? "?"}'), which are not ` +
@@ -228,7 +247,7 @@ function externalBytes(
         `${file.length}; the data file is damaged or belongs to another model.`,
     );
   }
-  return file.subarray(offset, offset + length);
+  return new Uint8Array(file.subarray(offset, offset + length));
 }
 
 function decodeNode(proto: NodeProto, source: string): Node {

@@ -29,6 +29,11 @@ export interface ObjectiveOptions extends Binding {
   readonly trainable?: (name: string) => boolean;
   /** Takes initializers out of what is trained. Default: none. */
   readonly frozen?: (name: string) => boolean;
+  /**
+   * Trains the numbers of the decoded model itself instead of copies, which saves their memory. Default: only where
+   * `model` is bytes or a graph, which are decoded for this objective alone.
+   */
+  readonly inPlace?: boolean;
 }
 
 /** A scalar function of parameters, ready to be differentiated. */
@@ -39,7 +44,7 @@ export interface Differentiable {
   readonly graph: Graph;
   /** Examples in one batch; 1 for closed-form functions. */
   readonly batch: number;
-  /** The parameters' first values, by name: own copies. */
+  /** The parameters' first values, by name; training writes into them. */
   readonly parameters: Readonly<Record<string, Parameter>>;
   /** Running statistics that follow the batches, by name: inputs like the parameters. Default: none. */
   readonly statistics?: Readonly<Record<string, Parameter>>;
@@ -84,7 +89,12 @@ export function graphObjective(given: Graph, runtime: Runtime): Differentiable {
 /** Turns any way to give a model into a decoded ONNX file. */
 export function modelFrom(model: Uint8Array | Model | Graph): Model {
   if (model instanceof Uint8Array) return decodeModel(model);
-  return "proto" in model ? model : decodeModel(encodeModelFile(model), { source: `model '${model.name}'` });
+  return isDecoded(model) ? model : decodeModel(encodeModelFile(model), { source: `model '${model.name}'` });
+}
+
+/** @internal */
+export function isDecoded(model: Uint8Array | Model | Graph): model is Model {
+  return "proto" in model;
 }
 
 /**
@@ -130,8 +140,10 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
   const { graph: kept, names: statistics } =
     options.batchNorm === "batch" ? useBatchStatistics(free) : { graph: free, names: [] };
   const withLoss = attachLoss({ ...kept, parameters }, options.loss, output);
-  const copies = (names: readonly string[]) =>
-    Object.fromEntries(names.map((name) => [name, ownCopy(model.source, graph, name)]));
+  const { inPlace = !isDecoded(options.model) } = options;
+  const own = inPlace ? stored : ownCopy;
+  const values = (names: readonly string[]) =>
+    Object.fromEntries(names.map((name) => [name, own(model.source, graph, name)]));
   const batch = getValue(withLoss, "losses").shape[0] as number;
   return {
     model: withoutDropout(model),
@@ -140,8 +152,8 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
     batch,
     output,
     target: options.loss.target(getValue(chosen, output)).name,
-    parameters: copies(parameters),
-    statistics: copies(statistics),
+    parameters: values(parameters),
+    statistics: values(statistics),
     runtime: options.runtime,
   };
 }
@@ -259,11 +271,16 @@ function isDifferentiable(node: Node, graph: Graph): boolean {
 }
 
 function ownCopy(source: string, graph: Graph, name: string): Parameter {
+  const tensor = stored(source, graph, name);
+  return { ...tensor, data: tensor.data.slice() };
+}
+
+function stored(source: string, graph: Graph, name: string): Parameter {
   const tensor = graph.initializers.get(name);
   if (!tensor || !(tensor.data instanceof Float32Array)) {
     throw new Error(`${source}: parameter '${name}' must be a float32 initializer.`);
   }
-  return { ...tensor, data: tensor.data.slice() };
+  return { ...tensor, data: tensor.data };
 }
 
 /** The first float output of a model. */

@@ -71,6 +71,11 @@ export interface TrainSettings extends EstimatorSettings, OptimizerOptions, Sche
   readonly trainable?: (name: string) => boolean;
   /** Takes stored tensors out of what is trained. Default: none. */
   readonly frozen?: (name: string) => boolean;
+  /**
+   * Trains the numbers of a decoded model itself instead of copies, which saves their memory; with adapters, copies are
+   * trained all the same. Default: only where `model` is bytes or a graph.
+   */
+  readonly inPlace?: boolean;
   /** Trains low-rank adapters of stored matrices alone, saved merged into the matrices (default) or apart. */
   readonly adapter?: AdapterOptions & { readonly saved?: "merged" | "apart" };
   /** What BatchNormalization normalizes with: its stored statistics (default), or those of each batch. */

@@ -19,7 +19,7 @@ import { exactGradient } from "./exact.ts";
 import { examplesFor } from "./example-arrays.ts";
 import { encodeLine, type MetricsLine } from "./metrics.ts";
 import { exampleInput } from "./model-inputs.ts";
-import { compileObjective, modelFrom, type Objective } from "./objective.ts";
+import { compileObjective, isDecoded, modelFrom, type Objective } from "./objective.ts";
 import type { RunOptions, TrainOptions } from "./options.ts";
 import { arraysOf, copyTensors, countParameters, setParameters } from "./parameters.ts";
 import {
@@ -55,6 +55,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   const run = await TrainingRun.open({
     ...options,
     model: adapted?.model ?? base,
+    // An adapted model shares its numbers with the base that its adapters are merged into.
+    inPlace: !adapted && (options.inPlace ?? !isDecoded(options.model)),
     trainable: adapted ? (name) => adapted.parameters.includes(name) : options.trainable,
     examples: examplesFor(base, options),
     merge:
@@ -123,7 +125,7 @@ class TrainingRun {
 
   static async open(options: RunOptions): Promise<TrainingRun> {
     const loss = options.loss ?? crossEntropy();
-    const { model, runtime, batch = 64, output, trainable, frozen, batchNorm } = options;
+    const { model, runtime, batch = 64, output, trainable, frozen, inPlace, batchNorm } = options;
     checkSettings(options, options.examples);
     const objective = await compileObjective({
       model,
@@ -133,6 +135,7 @@ class TrainingRun {
       output,
       trainable,
       frozen,
+      inPlace,
       batchNorm,
       dimensions: exampleInput(model, options.examples, options).dimensions,
     });
