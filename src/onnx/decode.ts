@@ -69,10 +69,23 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Mod
         `${bytes.length} bytes with ${graph ? `${graph.node.length} nodes` : "no graph"}; pass a complete .onnx file.`,
     );
   }
-  // Own copies, so that the file's bytes need not stay in memory for a view of them.
-  for (const initializer of graph.initializer)
-    if (initializer.rawData.length > 0) initializer.rawData = new Uint8Array(initializer.rawData);
+  copyBytes(proto);
   return readModel(proto, source, options.external && readOnce(options.external));
+}
+
+/** Gives a message copies of its bytes: a single view of the file's would keep all of them in memory. */
+function copyBytes(message: object): void {
+  const fields = message as Record<string, unknown>;
+  for (const [name, value] of Object.entries(fields)) {
+    if (value instanceof Uint8Array) fields[name] = new Uint8Array(value);
+    // Lists of numbers can be long, and are no views.
+    else if (typeof value === "object" && value !== null && !(Array.isArray(value) && isNumber(value[0])))
+      copyBytes(value);
+  }
+}
+
+function isNumber(value: unknown): boolean {
+  return typeof value === "number" || typeof value === "bigint";
 }
 
 /** One file holds many tensors. */
@@ -85,7 +98,11 @@ function readOnce(external: (location: string) => Uint8Array): (location: string
   };
 }
 
-/** @internal for the other files of this folder: a model from its message, with which it shares stored numbers */
+/**
+ * A model from its message, with which it shares the numbers of stored tensors.
+ *
+ * @throws as `decodeModel`
+ */
 export function readModel(
   proto: ModelProto,
   source: string,

@@ -4,6 +4,7 @@ import {
   AttributeProtoSchema,
   AttributeProto_AttributeType as AttributeType,
   GraphProtoSchema,
+  type ModelProto,
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
@@ -37,11 +38,16 @@ const irVersion = 10n;
 
 /** Encodes a graph as an ONNX file. The bytes depend on nothing but the graph. */
 export function encodeGraph(graph: Graph, options: EncodeOptions = {}): Uint8Array<ArrayBuffer> {
+  return serializeModel(modelMessage(graph, options));
+}
+
+/** A graph as the message that its file holds; the two share the numbers of stored tensors. */
+export function modelMessage(graph: Graph, options: EncodeOptions = {}): ModelProto {
   const overridable = (options.overridable ?? []).map((name) => getValue(graph, name));
   const isConstant = (name: string) => options.constantNodes === true && !graph.parameters.includes(name);
   const initializers = [...graph.initializers];
   const constants = initializers.filter(([name]) => isConstant(name));
-  const model = create(ModelProtoSchema, {
+  return create(ModelProtoSchema, {
     irVersion,
     producerName: "forwardgrad",
     opsetImport: [create(OperatorSetIdProtoSchema, { domain: "", version: BigInt(graph.opset) })],
@@ -70,7 +76,6 @@ export function encodeGraph(graph: Graph, options: EncodeOptions = {}): Uint8Arr
       ],
     }),
   });
-  return serializeModel(model);
 }
 
 /** @internal for the other files of this folder */

@@ -1,7 +1,7 @@
 import { attachLoss, type Loss } from "../losses/loss.ts";
 import type { Binding } from "../onnx/bind.ts";
-import { decodeModel, type Model } from "../onnx/decode.ts";
-import { encodeGraph } from "../onnx/encode.ts";
+import { decodeModel, type Model, readModel } from "../onnx/decode.ts";
+import { encodeGraph, modelMessage } from "../onnx/encode.ts";
 import { consumers, type Graph, getValue, initializersToInputs, type Node, prune } from "../onnx/graph.ts";
 import { type DType, isFloat, type Tensor } from "../onnx/tensor.ts";
 import { opOf } from "../ops/catalogue.ts";
@@ -30,8 +30,8 @@ export interface ObjectiveOptions extends Binding {
   /** Takes initializers out of what is trained. Default: none. */
   readonly frozen?: (name: string) => boolean;
   /**
-   * Trains the numbers of the decoded model itself instead of copies, which saves their memory. Default: only where
-   * `model` is bytes or a graph, which are decoded for this objective alone.
+   * Trains the numbers of the model itself instead of copies, which saves their memory. Default: only where `model` is
+   * bytes, which are decoded for this objective alone.
    */
   readonly inPlace?: boolean;
 }
@@ -86,15 +86,11 @@ export function graphObjective(given: Graph, runtime: Runtime): Differentiable {
   return { graph: initializersToInputs(graph, graph.parameters), batch: 1, parameters, runtime };
 }
 
-/** Turns any way to give a model into a decoded ONNX file. */
+/** Turns any way to give a model into a decoded ONNX file; a graph and its model share the numbers of stored tensors. */
 export function modelFrom(model: Uint8Array | Model | Graph): Model {
   if (model instanceof Uint8Array) return decodeModel(model);
-  return isDecoded(model) ? model : decodeModel(encodeModelFile(model), { source: `model '${model.name}'` });
-}
-
-/** @internal */
-export function isDecoded(model: Uint8Array | Model | Graph): model is Model {
-  return "proto" in model;
+  if ("proto" in model) return model;
+  return readModel(modelMessage(storedGraph(model), fileOptions), `model '${model.name}'`);
 }
 
 /**
@@ -102,8 +98,14 @@ export function isDecoded(model: Uint8Array | Model | Graph): model is Model {
  * running statistics as Constant nodes.
  */
 export function encodeModelFile(graph: Graph): Uint8Array<ArrayBuffer> {
-  const stored = { ...graph, parameters: [...graph.parameters, ...runningStatistics(graph)] };
-  return encodeGraph(stored, { openBatch: true, constantNodes: true });
+  return encodeGraph(storedGraph(graph), fileOptions);
+}
+
+const fileOptions = { openBatch: true, constantNodes: true } as const;
+
+/** The graph with all that its file stores as initializers among its parameters. */
+function storedGraph(graph: Graph): Graph {
+  return { ...graph, parameters: [...graph.parameters, ...runningStatistics(graph)] };
 }
 
 /** Names of the values that BatchNormalization nodes read as running mean and variance. */
@@ -140,7 +142,7 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
   const { graph: kept, names: statistics } =
     options.batchNorm === "batch" ? useBatchStatistics(free) : { graph: free, names: [] };
   const withLoss = attachLoss({ ...kept, parameters }, options.loss, output);
-  const { inPlace = !isDecoded(options.model) } = options;
+  const { inPlace = options.model instanceof Uint8Array } = options;
   const own = inPlace ? stored : ownCopy;
   const values = (names: readonly string[]) =>
     Object.fromEntries(names.map((name) => [name, own(model.source, graph, name)]));

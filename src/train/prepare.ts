@@ -72,8 +72,8 @@ export interface TrainSettings extends EstimatorSettings, OptimizerOptions, Sche
   /** Takes stored tensors out of what is trained. Default: none. */
   readonly frozen?: (name: string) => boolean;
   /**
-   * Trains the numbers of a decoded model itself instead of copies, which saves their memory; with adapters, copies are
-   * trained all the same. Default: only where `model` is bytes or a graph.
+   * Trains the numbers of the model itself instead of copies, which saves their memory; with adapters, copies are trained
+   * all the same. Default: only where `model` is bytes.
    */
   readonly inPlace?: boolean;
   /** Trains low-rank adapters of stored matrices alone, saved merged into the matrices (default) or apart. */

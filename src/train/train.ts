@@ -19,7 +19,7 @@ import { exactGradient } from "./exact.ts";
 import { examplesFor } from "./example-arrays.ts";
 import { encodeLine, type MetricsLine } from "./metrics.ts";
 import { exampleInput } from "./model-inputs.ts";
-import { compileObjective, isDecoded, modelFrom, type Objective } from "./objective.ts";
+import { compileObjective, modelFrom, type Objective } from "./objective.ts";
 import type { RunOptions, TrainOptions } from "./options.ts";
 import { arraysOf, copyTensors, countParameters, setParameters } from "./parameters.ts";
 import {
@@ -56,7 +56,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
     ...options,
     model: adapted?.model ?? base,
     // An adapted model shares its numbers with the base that its adapters are merged into.
-    inPlace: !adapted && (options.inPlace ?? !isDecoded(options.model)),
+    inPlace: !adapted && (options.inPlace ?? options.model instanceof Uint8Array),
     trainable: adapted ? (name) => adapted.parameters.includes(name) : options.trainable,
     examples: examplesFor(base, options),
     merge:
