@@ -126,7 +126,7 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
       checkpointSeconds: flags.checkpointSeconds,
       qualityDraws: flags.gradient === "exact" ? 0 : 4,
     });
-    const result = await reportProgress(events, flags.out, isFile);
+    const result = await reportProgress(events, flags.out, loaded);
     return result && { ...result, model: join(flags.out, "model.onnx") };
   });
 }

@@ -41,6 +41,8 @@ export interface Model {
   readonly initializers: ReadonlyMap<string, Tensor>;
   /** Initializers that the file declares to be no parameters, as PyTorch's exporter does for a module's buffers. */
   readonly buffers: ReadonlySet<string>;
+  /** Whether the file tells buffers from parameters at all. */
+  readonly declaresBuffers: boolean;
 }
 
 export interface DecodeOptions {
@@ -135,13 +137,29 @@ export function readModel(
       if (!isInput) throw new Error(`${source}: nothing computes the graph output '${output.name}'.`);
     }
   }
-  const buffers = new Set(graph.valueInfo.filter(isBuffer).map((info) => info.name));
-  return { source, proto, name: graph.name, opset, inputs, outputs, nodes, initializers, buffers };
+  const kinds = graph.valueInfo.flatMap((info) => {
+    const kind = kindOf(info);
+    return kind === undefined ? [] : [[info.name, kind] as const];
+  });
+  const buffers = new Set(kinds.filter(([, kind]) => kind !== "PARAMETER").map(([name]) => name));
+  return {
+    source,
+    proto,
+    name: graph.name,
+    opset,
+    inputs,
+    outputs,
+    nodes,
+    initializers,
+    buffers,
+    declaresBuffers: kinds.length > 0,
+  };
 }
 
-function isBuffer({ metadataProps }: ValueInfoProto): boolean {
-  const kind = "pkg.torch.export.graph_signature.InputSpec.kind";
-  return metadataProps.some(({ key, value }) => key === kind && value !== "PARAMETER");
+/** What PyTorch's exporter says a stored tensor is; undefined where the file does not say it. */
+function kindOf({ metadataProps }: ValueInfoProto): string | undefined {
+  const key = "pkg.torch.export.graph_signature.InputSpec.kind";
+  return metadataProps.find((entry) => entry.key === key)?.value;
 }
 
 function parseProto(bytes: Uint8Array, source: string): ModelProto {

@@ -109,7 +109,7 @@ function storedGraph(graph: Graph): Graph {
 }
 
 /** Names of the values that BatchNormalization nodes read as running mean and variance. */
-function runningStatistics(graph: Graph): Set<string> {
+export function runningStatistics(graph: Pick<Graph, "nodes">): Set<string> {
   return new Set(
     graph.nodes.flatMap(({ op, inputs }) => (op === "BatchNormalization" ? inputs.slice(3) : [])),
   );
