@@ -3,7 +3,7 @@ import type { Binding } from "../onnx/bind.ts";
 import { decodeModel, type Model, readModel } from "../onnx/decode.ts";
 import { encodeGraph, modelMessage } from "../onnx/encode.ts";
 import { consumers, type Graph, getValue, initializersToInputs, type Node, prune } from "../onnx/graph.ts";
-import { type DType, isFloat, type Tensor } from "../onnx/tensor.ts";
+import { isFloat, type Tensor } from "../onnx/tensor.ts";
 import { opOf } from "../ops/catalogue.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
 import { type ProbeOptions, probe } from "../runtime/probe.ts";
@@ -11,6 +11,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { useBatchStatistics } from "./batch-norm.ts";
 import { type DropoutMask, useDropoutMasks, withoutDropout } from "./dropout.ts";
 import { checkMemory } from "./memory.ts";
+import { refuseHalfPrecision, refuseHalfWeights } from "./precision.ts";
 
 export interface ObjectiveOptions extends Binding {
   /** An ONNX file's bytes, a decoded model, or a graph from the builder. */
@@ -122,6 +123,7 @@ export function runningStatistics(graph: Pick<Graph, "nodes">): Set<string> {
  */
 export async function compileObjective(options: ObjectiveOptions): Promise<Objective> {
   const model = modelFrom(options.model);
+  refuseHalfPrecision(model);
   const { graph: masked, masks } = useDropoutMasks(await probeModel(model, options));
   const graph = upgradeGraph(masked);
   const output = options.output ?? graph.outputs.find((value) => isFloat(value.dtype))?.name;
@@ -174,26 +176,9 @@ async function probeModel(
   options: ProbeOptions & { readonly runtime: Runtime },
 ): Promise<Graph> {
   for (const node of model.nodes) opOf(node, model.opset);
-  checkPrecision(model);
+  refuseHalfWeights(model);
   checkMemory(model, options);
   return probe(model, options.runtime, options);
-}
-
-/**
- * @throws when the model stores half-precision weights: tangents and updates would lose most of their digits, and
- * ONNX Runtime's CPU kernels hardly know the type
- */
-function checkPrecision(model: Model): void {
-  const isHalf = ({ dtype }: { readonly dtype: DType }) => dtype === "float16" || dtype === "bfloat16";
-  const stored = [...model.initializers].find(([, tensor]) => isHalf(tensor));
-  const input = model.inputs.find(isHalf);
-  const dtype = stored?.[1].dtype ?? input?.dtype;
-  if (dtype === undefined) return;
-  const what = stored ? `weights are ${dtype} ('${stored[0]}')` : `input '${input?.name}' is ${dtype}`;
-  throw new Error(
-    `${model.source}: its ${what}; training needs float32. Convert the model to float32 before it is exported ` +
-      "(in PyTorch: model.float()), train that, and convert the result back.",
-  );
 }
 
 /**

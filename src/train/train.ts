@@ -22,6 +22,7 @@ import { exampleInput } from "./model-inputs.ts";
 import { compileObjective, modelFrom, type Objective } from "./objective.ts";
 import type { RunOptions, TrainOptions } from "./options.ts";
 import { arraysOf, copyTensors, countParameters, setParameters } from "./parameters.ts";
+import { refuseHalfPrecision } from "./precision.ts";
 import {
   checkSettings,
   checkTargets,
@@ -51,6 +52,8 @@ const untimedSteps = 10;
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, void> {
   const base = modelFrom(options.model);
+  // Before examples are fitted to inputs that would be refused anyway.
+  refuseHalfPrecision(base);
   const adapted = options.adapter && adaptModel(base, { seed: options.seed, ...options.adapter });
   const run = await TrainingRun.open({
     ...options,
