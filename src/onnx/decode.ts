@@ -41,8 +41,8 @@ export interface Model {
   readonly initializers: ReadonlyMap<string, Tensor>;
   /** Initializers that the file declares to be no parameters, as PyTorch's exporter does for a module's buffers. */
   readonly buffers: ReadonlySet<string>;
-  /** Whether the file tells buffers from parameters at all. */
-  readonly declaresBuffers: boolean;
+  /** Initializers that the file declares to be parameters; empty where it tells nothing of the kind. */
+  readonly declared: ReadonlySet<string>;
 }
 
 export interface DecodeOptions {
@@ -141,7 +141,8 @@ export function readModel(
     const kind = kindOf(info);
     return kind === undefined ? [] : [[info.name, kind] as const];
   });
-  const buffers = new Set(kinds.filter(([, kind]) => kind !== "PARAMETER").map(([name]) => name));
+  const named = (isParameter: boolean) =>
+    new Set(kinds.flatMap(([name, kind]) => ((kind === "PARAMETER") === isParameter ? [name] : [])));
   return {
     source,
     proto,
@@ -151,8 +152,8 @@ export function readModel(
     outputs,
     nodes,
     initializers,
-    buffers,
-    declaresBuffers: kinds.length > 0,
+    buffers: named(false),
+    declared: named(true),
   };
 }
 

@@ -11,7 +11,7 @@ import { runningStatistics } from "./objective.ts";
  */
 export function importWarnings(model: Model, trained: readonly string[] = candidates(model)): string[] {
   const merged = mergedParameters(model, trained);
-  const buffers = model.declaresBuffers ? [] : trained.filter((name) => bufferNames.test(name));
+  const buffers = model.declared.size > 0 ? [] : trained.filter((name) => bufferNames.test(name));
   const warnings: string[] = [];
   if (merged.length > 0) {
     warnings.push(

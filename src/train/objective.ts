@@ -133,7 +133,7 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
     throw new Error(`${model.source} has no output '${output}'; its outputs are ${names}.`);
   }
   const chosen = prune(graph, [getValue(graph, output)]);
-  const parameters = trainableParameters(chosen, output, model.buffers, options);
+  const parameters = trainableParameters(chosen, output, model, options);
   if (parameters.length === 0) {
     throw new Error(
       `${model.source} has nothing to train: no float32 initializer lies on a differentiable path to '${output}'` +
@@ -219,13 +219,14 @@ const reservedNames =
  * Float32 initializers from which a differentiable path leads to `output`, in the file's order. BatchNormalization's
  * running statistics are no parameters. Unless chosen, constants are left out: scalars (exporters write numbers such as
  * an epsilon as initializers without axes), what the file declares to be a buffer, the inputs that `settings` names, and
- * vectors of one number that PyTorch's exporter computed itself and calculates with ("val_96", the scale of attention
- * scores; a parameter keeps its own name there).
+ * constants that PyTorch's exporter computed itself, such as masks, grids and the scale of attention scores. A file that
+ * declares its parameters declares nothing of what was computed, which may also be a transposed or sliced parameter: the
+ * numbers tell the two apart.
  */
 function trainableParameters(
   graph: Graph,
   output: string,
-  buffers: ReadonlySet<string>,
+  { buffers, declared }: Pick<Model, "buffers" | "declared">,
   { trainable, frozen }: Pick<ObjectiveOptions, "trainable" | "frozen">,
 ): string[] {
   const statistics = runningStatistics(graph);
@@ -237,10 +238,10 @@ function trainableParameters(
   const set = graph.nodes.flatMap(({ op, inputs }) => inputs.slice(settings[op] ?? inputs.length));
   const constants = new Set([...buffers, ...set]);
   const readers = consumers(graph);
-  const isComputed = (name: string, { shape }: Tensor) =>
-    /^val_\d+$/.test(name) &&
-    shape.join() === "1" &&
-    readers.get(name)?.every(({ op }) => ["Add", "Sub", "Mul", "Div"].includes(op));
+  const isComputed = (name: string, tensor: Tensor) =>
+    (declared.size > 0 ? !declared.has(name) : /^val_\d+$/.test(name)) &&
+    readers.get(name)?.every(({ op }) => ["Add", "Sub", "Mul", "Div", "Where"].includes(op)) &&
+    repeatsItself(tensor);
   const isTrained = (name: string, tensor: Tensor) =>
     tensor.shape.length > 0 && !constants.has(name) && !isComputed(name, tensor);
   return graph.parameters.filter((name) => {
@@ -248,6 +249,13 @@ function trainableParameters(
     if (!reached.has(name) || tensor?.dtype !== "float32" || statistics.has(name)) return false;
     return (trainable ? trainable(name) : isTrained(name, tensor)) && !frozen?.(name);
   });
+}
+
+/** Whether numbers are infinite, or occur twice and more on average, as trained ones hardly do; one alone counts as well. */
+function repeatsItself({ data }: Tensor): boolean {
+  const numbers = Array.from(data as ArrayLike<number>);
+  const isInfinite = numbers.some((number) => !Number.isFinite(number));
+  return numbers.length === 1 || isInfinite || 2 * new Set(numbers).size <= numbers.length;
 }
 
 /** The first of the inputs that say how an op works: the two values of a code, regions and scales. */
