@@ -28,8 +28,8 @@ const mebibytes = (bytes) => bytes / 2 ** 20;
 
 async function measure(mode, layers) {
   const runtime = nodeRuntime({ threads: 1 });
-  const graph = models.vit({ input: [3, 32, 32], outputs: 10, layers, batch });
-  const objective = await compileObjective({ model: graph, loss: crossEntropy(), runtime, batch });
+  const model = models.vit({ input: [3, 32, 32], outputs: 10, layers, batch });
+  const objective = await compileObjective({ model, inPlace: true, loss: crossEntropy(), runtime, batch });
   const estimator = await createEstimator(objective, { tangents: 16, ...modes[mode] });
   const input = {
     dtype: "float32",

@@ -197,6 +197,7 @@ export { type EvaluateOptions, type Evaluation, evaluateModel } from "./train/ev
 export type { TrainEvent, TrainResult } from "./train/events.ts";
 export { cosine, exactGradient } from "./train/exact.ts";
 export type { ExampleArrays } from "./train/example-arrays.ts";
+export { importWarnings } from "./train/import-warnings.ts";
 export { defaultLearningRate, type LearningRateRule } from "./train/learning-rate.ts";
 export {
   compileObjective,

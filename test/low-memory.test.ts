@@ -1,21 +1,24 @@
 import { describe, expect, it } from "vitest";
 import { derivativeGraph } from "../src/ad/derivatives.ts";
+import { keepUsedInputs } from "../src/ad/gradient.ts";
 import { anonymize, interleave, segmentGraph } from "../src/ad/segments.ts";
 import { type AggregatorName, aggregators } from "../src/aggregate/aggregators.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
 import { encodeGraph } from "../src/onnx/encode.ts";
-import { type Graph, totalBytes } from "../src/onnx/graph.ts";
+import { type Graph, totalBytes, type Value } from "../src/onnx/graph.ts";
 import { float32, int64, type Tensor, zeros } from "../src/onnx/tensor.ts";
 import { fillNormal } from "../src/random/normal.ts";
 import { fold, keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
+import type { Runtime } from "../src/runtime/runtime.ts";
 import { samplers } from "../src/tangents/samplers.ts";
 import { activationsEstimator } from "../src/train/activations.ts";
 import { lowMemoryActivationsEstimator } from "../src/train/activations-low-memory.ts";
 import { compileObjective } from "../src/train/objective.ts";
 import { compileSegments } from "../src/train/segmented.ts";
+import { localGraph, placeSites } from "../src/train/site-graphs.ts";
 import { weightsEstimator } from "../src/train/weights.ts";
 import { lowMemoryWeightsEstimator } from "../src/train/weights-low-memory.ts";
 import { relativeError } from "./golden.ts";
@@ -99,6 +102,69 @@ describe("a graph in pieces", () => {
     expect(segments.length).toBeGreaterThan(40);
     // First layer, layers in between, last layer and loss.
     expect(distinct.size).toBeLessThan(segments.length / 3);
+  });
+});
+
+describe("what is alive between pieces", () => {
+  /** Bytes of the computed values that cross the widest cut. */
+  function widestCut(segments: readonly Graph[], outputs: ReadonlySet<string>): number {
+    const last = new Map<string, number>();
+    for (const [index, { inputs }] of segments.entries())
+      for (const { name } of inputs) last.set(name, index);
+    const alive = new Map<string, Value>();
+    let widest = 0;
+    for (const [index, segment] of segments.entries()) {
+      for (const value of segment.outputs) if (!outputs.has(value.name)) alive.set(value.name, value);
+      for (const name of [...alive.keys()]) if ((last.get(name) ?? -1) <= index) alive.delete(name);
+      widest = Math.max(widest, totalBytes(alive.values()));
+    }
+    return widest;
+  }
+
+  it("does not grow with depth where the local transposes follow each layer, biases included", async () => {
+    const widest = await Promise.all(
+      [6, 24].map(async (depth) => {
+        const { objective } = await deep(depth);
+        const placed = await placeSites(objective, {});
+        const local = localGraph(objective, placed, { count: 2, examples: batch }, "computed");
+        const ordered = interleave(keepUsedInputs(local, new Set()), objective.graph);
+        const gradients = new Set(ordered.outputs.map(({ name }) => name));
+        return widestCut(segmentGraph(ordered, 4 * pieceBytes), gradients);
+      }),
+    );
+    expect(widest[0]).toBeGreaterThan(0);
+    expect(widest[1]).toBe(widest[0]);
+  });
+
+  it("feeds frozen weights to sessions that equal layers share", async () => {
+    const counted = async (depth: number) => {
+      const hidden = Array.from({ length: depth }, () => 32);
+      const model = mlp({ input: [32], hidden, outputs: 32, activation: "tanh", batch });
+      const files: number[] = [];
+      const counting: Runtime = {
+        ...runtime,
+        createSession: (bytes, options) => {
+          files.push(bytes.length);
+          return runtime.createSession(bytes, options);
+        },
+      };
+      const trainable = (name: string) => name.includes("bias");
+      const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch, trainable });
+      const options = { tangents: 3, sampler: samplers.gaussian(), aggregator: aggregators.mean() };
+      const usual = await weightsEstimator(objective, options);
+      const low = await lowMemoryWeightsEstimator(
+        { ...objective, runtime: counting },
+        { ...options, pieceBytes: 4096 },
+      );
+      const feeds = { ...objective.parameters, input: normal([batch, 32], 1), labels: int64([0, 3, 1, 7]) };
+      const [expected, actual] = [await usual.estimate(feeds, key), await low.estimate(feeds, key)];
+      expect(relativeError(actual.derivatives, expected.derivatives)).toBeLessThan(1e-5);
+      await low.release();
+      return files;
+    };
+    const [shallow, deeper] = [await counted(8), await counted(24)];
+    expect(deeper.length).toBeLessThanOrEqual(shallow.length + 4);
+    expect(Math.max(...deeper)).toBeLessThan(4 * 32 * 32);
   });
 });
 

@@ -353,6 +353,7 @@ const reasons: readonly (readonly [pattern: RegExp, reason: string])[] = [
     "refused: a cache of keys and values, or inner products as outputs",
   ],
   [/drops values at random/, "refused: dropout while training"],
+  [/mode '(bi)?cubic' is not supported/, "refused: cubic sampling"],
   [/keep_aspect_ratio_policy/, "refused: sizes that depend on the aspect ratio"],
   [/only ops of the default ONNX domain|opset none/, "another domain"],
   [/control flow is not supported/, "refused: control flow"],

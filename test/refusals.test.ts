@@ -6,6 +6,7 @@ import { type DType, float32, zeros } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { compileObjective } from "../src/train/objective.ts";
+import { train } from "../src/train/train.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const compile = (graph: Graph) =>
@@ -20,11 +21,35 @@ describe("models in half precision are refused before they run", () => {
       const graph = g.build({ y: g.matMul(x, g.cast(weight, { to: 1 })) });
       await expect(compile(graph)).rejects.toThrow(
         new RegExp(
-          `its weights are ${dtype} \\('fc\\.weight'\\); training needs float32.*model\\.float\\(\\)`,
+          `its weights are ${dtype} \\('fc\\.weight', read by Cast node 'Cast_1'\\); training needs float32.*model\\.float\\(\\)`,
         ),
       );
     });
   }
+
+  it("float32 weights that are computed with in half precision, by the node that does it", async () => {
+    for (const [to, dtype] of [
+      [10, "float16"],
+      [16, "bfloat16"],
+    ] as const) {
+      const g = new GraphBuilder("half");
+      const x = g.cast(g.input("x", "float32", [2, 3]), { to });
+      const weight = g.cast(g.parameter("w", float32([1, 2, 3])), { to });
+      const graph = g.build({ y: g.cast(g.mul(x, weight), { to: 1 }) });
+      await expect(compile(graph)).rejects.toThrow(
+        new RegExp(`its Cast node 'Cast_1' computes in ${dtype}; training needs float32.*without autocast`),
+      );
+    }
+  });
+
+  it("before the examples are fitted to a half-precision input", async () => {
+    const g = new GraphBuilder("half");
+    const x = g.cast(g.input("x", "float16", [2, 3]), { to: 1 });
+    const model = encodeGraph(g.build({ y: g.mul(x, g.parameter("w", float32([1, 2, 3]))) }));
+    const inputs = new Float32Array(30);
+    const run = train({ model, inputs, labels: new Int32Array(10), runtime });
+    await expect(run.next()).rejects.toThrow(/its input 'x' is float16; training needs float32/);
+  });
 
   it("a float16 input", async () => {
     const g = new GraphBuilder("half");

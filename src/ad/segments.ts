@@ -27,6 +27,13 @@ export function interleave(graph: Graph, primal: Graph): Graph {
     for (const name of node.inputs)
       firstReader.set(name, Math.min(firstReader.get(name) ?? primal.nodes.length, places[index] as number));
   }
+  // What no primal node reads either, such as a bias's gradient, follows what it reads itself.
+  const computedAt = new Map<string, number>();
+  for (const [index, node] of graph.nodes.entries()) {
+    const inputs = node.inputs.flatMap((name) => computedAt.get(name) ?? []);
+    if (places[index] === primal.nodes.length && inputs.length > 0) places[index] = Math.max(...inputs);
+    for (const name of node.outputs) computedAt.set(name, places[index] as number);
+  }
   const order = graph.nodes.map((node, index) => ({ node, index, place: places[index] as number }));
   order.sort((a, b) => a.place - b.place || a.index - b.index);
   return { ...graph, nodes: order.map(({ node }) => node) };

@@ -4,6 +4,7 @@ import { formatShape } from "../onnx/graph.ts";
 import { printModel } from "../onnx/print.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import { probe } from "../runtime/probe.ts";
+import { importWarnings } from "../train/import-warnings.ts";
 import { loadModel } from "./load-model.ts";
 
 export function addInspectCommand(program: Command): void {
@@ -19,6 +20,7 @@ export function addInspectCommand(program: Command): void {
       process.stdout.write(
         flags.json ? `${JSON.stringify(asData(model, types))}\n` : printModel(model, types),
       );
+      for (const warning of importWarnings(model)) console.error(`warning: ${warning}`);
     });
 }
 

@@ -1,16 +1,18 @@
 import { MultiBar, type SingleBar } from "cli-progress";
+import type { Model } from "../onnx/decode.ts";
 import type { TrainEvent, TrainResult } from "../train/events.ts";
+import { importWarnings } from "../train/import-warnings.ts";
 
 /**
  * Shows a training run on stderr: a bar with the time left on a terminal, lines elsewhere.
  *
- * @param isImported says how the model's inputs, outputs and tensors were understood
+ * @param imported a model file, of which is said how its inputs, outputs and tensors were understood
  * @returns the result, or undefined when the run was interrupted
  */
 export async function reportProgress(
   events: AsyncGenerator<TrainEvent, void>,
   folder: string,
-  isImported = false,
+  imported?: Model,
 ): Promise<TrainResult | undefined> {
   const isTerminal = process.stderr.isTTY === true;
   // One bar; the kind for several, because it can write lines above itself.
@@ -36,7 +38,11 @@ export async function reportProgress(
       switch (event.kind) {
         case "start":
           console.error(describeStart(event, folder));
-          if (isImported) console.error(describeImport(event));
+          if (imported) console.error(describeImport(event));
+          // A resumed run has said it before.
+          if (imported && event.step === 0)
+            for (const warning of importWarnings(imported, event.trained))
+              console.error(`warning: ${warning}`);
           if (isTerminal) bar = bars.create(event.steps, event.step, { loss: "–", quality });
           break;
         case "step":

@@ -41,11 +41,11 @@ Examples:
 
 /** Trains as the flags say, with progress on stderr. */
 export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
-  const { dataset, options } = await openTraining(flags);
+  const { dataset, options, imported } = await openTraining(flags);
   return interruptible(async (signal) => {
     const qualityDraws = flags.gradient === "exact" ? 0 : 4;
-    const events = train({ ...options, test: dataset.test, signal, qualityDraws });
-    const result = await reportProgress(events, flags.out, flags.model.endsWith(".onnx"));
+    const events = train({ ...options, inPlace: true, test: dataset.test, signal, qualityDraws });
+    const result = await reportProgress(events, flags.out, imported);
     return result && { ...result, model: join(flags.out, "model.onnx") };
   });
 }

@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import type { Augmentation } from "../data/augment.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { losses } from "../losses/losses.ts";
+import type { Model } from "../onnx/decode.ts";
 import { type NodeDevice, nodeRuntime } from "../runtime/node.ts";
 import type { TrainOptions } from "../train/options.ts";
 import { addModelOptions, buildModel, type ModelFlags, refuseShapeFlags } from "./build-model.ts";
@@ -81,6 +82,8 @@ export function addTrainingOptions(
 export async function openTraining(flags: TrainFlags): Promise<{
   readonly dataset: Dataset;
   readonly options: Omit<TrainOptions, "test">;
+  /** The model as it was in the user's file, if it came from one. */
+  readonly imported: Model | undefined;
 }> {
   const isFile = flags.model.endsWith(".onnx");
   if (isFile) refuseShapeFlags(flags, "an ONNX file", []);
@@ -105,5 +108,5 @@ export async function openTraining(flags: TrainFlags): Promise<{
     allowChanges: flags.allowChanges,
     checkpointSeconds: flags.checkpointSeconds,
   };
-  return { dataset, options };
+  return { dataset, options, imported: loaded };
 }

@@ -1,7 +1,8 @@
-import { fromBinary } from "@bufbuild/protobuf";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import {
   type AttributeProto,
   AttributeProto_AttributeType as AttributeType,
+  GraphProtoSchema,
   type ModelProto,
   ModelProtoSchema,
   type NodeProto,
@@ -11,7 +12,6 @@ import {
 } from "onnx-buf";
 import { type Attribute, describeNode, formatShape, type Node } from "./graph.ts";
 import {
-  bytesOf,
   bytesPerElement,
   type DType,
   dataFromBytes,
@@ -41,6 +41,8 @@ export interface Model {
   readonly initializers: ReadonlyMap<string, Tensor>;
   /** Initializers that the file declares to be no parameters, as PyTorch's exporter does for a module's buffers. */
   readonly buffers: ReadonlySet<string>;
+  /** Initializers that the file declares to be parameters; empty where it tells nothing of the kind. */
+  readonly declared: ReadonlySet<string>;
 }
 
 export interface DecodeOptions {
@@ -62,21 +64,57 @@ export const supportedOpsets = { oldest: 13, newest: 24 } as const;
 export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {
   const source = options.source ?? "the model";
   const proto = parseProto(bytes, source);
-  const graph = proto.graph;
+  const { graph } = proto;
   if (!graph || proto.irVersion <= 0n || graph.node.length === 0) {
     throw new Error(
       `${source} is not an ONNX model: expected a graph with at least one node and an IR version, received ` +
         `${bytes.length} bytes with ${graph ? `${graph.node.length} nodes` : "no graph"}; pass a complete .onnx file.`,
     );
   }
-  const opset = opsetOf(proto, source);
-  const initializers = new Map<string, Tensor>();
-  for (const initializer of graph.initializer) {
-    const tensor = decodeTensor(initializer, source, options.external);
-    initializers.set(initializer.name, tensor);
-    // Message and model share the numbers, so that the file's bytes need not stay in memory beside them.
-    if (initializer.rawData.length > 0) initializer.rawData = bytesOf(tensor.data);
+  copyBytes(proto);
+  return readModel(proto, source, options.external && readOnce(options.external));
+}
+
+/** Gives a message copies of its bytes: a single view of the file's would keep all of them in memory. */
+function copyBytes(message: object): void {
+  const fields = message as Record<string, unknown>;
+  for (const [name, value] of Object.entries(fields)) {
+    if (value instanceof Uint8Array) fields[name] = new Uint8Array(value);
+    // Lists of numbers can be long, and are no views.
+    else if (typeof value === "object" && value !== null && !(Array.isArray(value) && isNumber(value[0])))
+      copyBytes(value);
   }
+}
+
+function isNumber(value: unknown): boolean {
+  return typeof value === "number" || typeof value === "bigint";
+}
+
+/** One file holds many tensors. */
+function readOnce(external: (location: string) => Uint8Array): (location: string) => Uint8Array {
+  const files = new Map<string, Uint8Array>();
+  return (location) => {
+    const file = files.get(location) ?? external(location);
+    files.set(location, file);
+    return file;
+  };
+}
+
+/**
+ * A model from its message, with which it shares the numbers of stored tensors.
+ *
+ * @throws as `decodeModel`
+ */
+export function readModel(
+  proto: ModelProto,
+  source: string,
+  external?: (location: string) => Uint8Array,
+): Model {
+  const graph = proto.graph ?? create(GraphProtoSchema);
+  const opset = opsetOf(proto, source);
+  const initializers = new Map(
+    graph.initializer.map((initializer) => [initializer.name, decodeTensor(initializer, source, external)]),
+  );
   if (graph.sparseInitializer.length > 0) {
     throw new Error(
       `${source} has sparse initializers ('${graph.sparseInitializer[0]?.values?.name ?? "?"}'), which are not ` +
@@ -99,13 +137,30 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Mod
       if (!isInput) throw new Error(`${source}: nothing computes the graph output '${output.name}'.`);
     }
   }
-  const buffers = new Set(graph.valueInfo.filter(isBuffer).map((info) => info.name));
-  return { source, proto, name: graph.name, opset, inputs, outputs, nodes, initializers, buffers };
+  const kinds = graph.valueInfo.flatMap((info) => {
+    const kind = kindOf(info);
+    return kind === undefined ? [] : [[info.name, kind] as const];
+  });
+  const named = (isParameter: boolean) =>
+    new Set(kinds.flatMap(([name, kind]) => ((kind === "PARAMETER") === isParameter ? [name] : [])));
+  return {
+    source,
+    proto,
+    name: graph.name,
+    opset,
+    inputs,
+    outputs,
+    nodes,
+    initializers,
+    buffers: named(false),
+    declared: named(true),
+  };
 }
 
-function isBuffer({ metadataProps }: ValueInfoProto): boolean {
-  const kind = "pkg.torch.export.graph_signature.InputSpec.kind";
-  return metadataProps.some(({ key, value }) => key === kind && value !== "PARAMETER");
+/** What PyTorch's exporter says a stored tensor is; undefined where the file does not say it. */
+function kindOf({ metadataProps }: ValueInfoProto): string | undefined {
+  const key = "pkg.torch.export.graph_signature.InputSpec.kind";
+  return metadataProps.find((entry) => entry.key === key)?.value;
 }
 
 function parseProto(bytes: Uint8Array, source: string): ModelProto {
@@ -228,7 +283,7 @@ function externalBytes(
         `${file.length}; the data file is damaged or belongs to another model.`,
     );
   }
-  return file.subarray(offset, offset + length);
+  return new Uint8Array(file.subarray(offset, offset + length));
 }
 
 function decodeNode(proto: NodeProto, source: string): Node {

@@ -1,6 +1,4 @@
-import { clone, toBinary } from "@bufbuild/protobuf";
-import { ModelProtoSchema } from "onnx-buf";
-import { decodeModel, type Model } from "./decode.ts";
+import { type Model, readModel } from "./decode.ts";
 import { embedExternalData, encodeNode, encodeTensor } from "./encode.ts";
 import type { Node } from "./graph.ts";
 import type { Tensor } from "./tensor.ts";
@@ -15,14 +13,19 @@ export interface Insertion {
   readonly replaced: ReadonlyMap<string, string>;
 }
 
-/** The model with something inserted between its stored tensors and its nodes; everything else stays as it is. */
+/**
+ * The model with something inserted between its stored tensors and its nodes; everything else stays as it is. The two
+ * share the numbers of the stored tensors.
+ */
 export function insertIntoModel(model: Model, insertion: Insertion): Model {
-  const proto = clone(ModelProtoSchema, model.proto);
-  const { graph } = proto;
+  const { graph } = model.proto;
   if (!graph) return model;
-  embedExternalData(graph.initializer, model);
-  for (const node of graph.node) node.input = node.input.map((name) => insertion.replaced.get(name) ?? name);
-  for (const [name, tensor] of insertion.initializers) graph.initializer.push(encodeTensor(name, tensor));
-  graph.node.unshift(...insertion.nodes.map(encodeNode));
-  return decodeModel(toBinary(ModelProtoSchema, proto), { source: model.source });
+  const added = [...insertion.initializers].map(([name, tensor]) => encodeTensor(name, tensor));
+  const initializer = [...embedExternalData(model), ...added];
+  const kept = graph.node.map((node) => ({
+    ...node,
+    input: node.input.map((name) => insertion.replaced.get(name) ?? name),
+  }));
+  const node = [...insertion.nodes.map(encodeNode), ...kept];
+  return readModel({ ...model.proto, graph: { ...graph, initializer, node } }, model.source);
 }

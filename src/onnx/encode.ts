@@ -1,9 +1,10 @@
-import { clone, create, toBinary } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import {
   type AttributeProto,
   AttributeProtoSchema,
   AttributeProto_AttributeType as AttributeType,
   GraphProtoSchema,
+  type ModelProto,
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
@@ -20,6 +21,7 @@ import {
 } from "onnx-buf";
 import type { Model } from "./decode.ts";
 import { type Attribute, formatShape, type Graph, getValue, type Node, type Value } from "./graph.ts";
+import { serializeModel } from "./serialize.ts";
 import { bytesOf, dtypeNumbers, type Tensor } from "./tensor.ts";
 
 export interface EncodeOptions {
@@ -36,11 +38,16 @@ const irVersion = 10n;
 
 /** Encodes a graph as an ONNX file. The bytes depend on nothing but the graph. */
 export function encodeGraph(graph: Graph, options: EncodeOptions = {}): Uint8Array<ArrayBuffer> {
+  return serializeModel(modelMessage(graph, options));
+}
+
+/** A graph as the message that its file holds; the two share the numbers of stored tensors. */
+export function modelMessage(graph: Graph, options: EncodeOptions = {}): ModelProto {
   const overridable = (options.overridable ?? []).map((name) => getValue(graph, name));
   const isConstant = (name: string) => options.constantNodes === true && !graph.parameters.includes(name);
   const initializers = [...graph.initializers];
   const constants = initializers.filter(([name]) => isConstant(name));
-  const model = create(ModelProtoSchema, {
+  return create(ModelProtoSchema, {
     irVersion,
     producerName: "forwardgrad",
     opsetImport: [create(OperatorSetIdProtoSchema, { domain: "", version: BigInt(graph.opset) })],
@@ -69,7 +76,6 @@ export function encodeGraph(graph: Graph, options: EncodeOptions = {}): Uint8Arr
       ],
     }),
   });
-  return toBinary(ModelProtoSchema, model) as Uint8Array<ArrayBuffer>;
 }
 
 /** @internal for the other files of this folder */
@@ -90,8 +96,8 @@ export function encodeNode(node: Node): NodeProto {
  * @throws when a replaced initializer is missing or has another type or shape.
  */
 export function encodeModel(model: Model, replaced: ReadonlyMap<string, Tensor>): Uint8Array<ArrayBuffer> {
-  const proto = clone(ModelProtoSchema, model.proto);
-  const initializers = proto.graph?.initializer ?? [];
+  const { graph } = model.proto;
+  const initializers = graph?.initializer ?? [];
   for (const [name, tensor] of replaced) {
     const target = initializers.find((initializer) => initializer.name === name);
     const shape = target?.dims.map(Number) ?? [];
@@ -106,32 +112,36 @@ export function encodeModel(model: Model, replaced: ReadonlyMap<string, Tensor>)
       );
     }
   }
-  for (const initializer of initializers) {
-    const tensor = replaced.get(initializer.name);
-    if (tensor) setData(initializer, tensor);
-  }
-  embedExternalData(initializers, model);
-  return toBinary(ModelProtoSchema, proto) as Uint8Array<ArrayBuffer>;
+  const initializer = embedExternalData(model).map((stored) => {
+    const tensor = replaced.get(stored.name);
+    return tensor ? withData(stored, tensor) : stored;
+  });
+  return serializeModel({ ...model.proto, graph: graph && { ...graph, initializer } });
 }
 
-/** Moves data that is kept in other files into the message: the saved file stands somewhere else. */
-export function embedExternalData(initializers: readonly TensorProto[], model: Model): void {
-  for (const initializer of initializers) {
-    const tensor = model.initializers.get(initializer.name);
-    if (tensor && initializer.dataLocation === TensorProto_DataLocation.EXTERNAL)
-      setData(initializer, tensor);
-  }
+/** The stored tensors with data that is kept in other files in the messages: the saved file stands somewhere else. */
+export function embedExternalData(model: Model): TensorProto[] {
+  return (model.proto.graph?.initializer ?? []).map((stored) => {
+    const tensor = model.initializers.get(stored.name);
+    return tensor && stored.dataLocation === TensorProto_DataLocation.EXTERNAL
+      ? withData(stored, tensor)
+      : stored;
+  });
 }
 
-function setData(proto: TensorProto, tensor: Tensor): void {
-  proto.rawData = bytesOf(tensor.data).slice();
-  proto.dataLocation = TensorProto_DataLocation.DEFAULT;
-  proto.externalData = [];
-  proto.floatData = [];
-  proto.doubleData = [];
-  proto.int32Data = [];
-  proto.int64Data = [];
-  proto.uint64Data = [];
+/** The message with the tensor's numbers, which it shares. */
+function withData(stored: TensorProto, { data }: Tensor): TensorProto {
+  return {
+    ...stored,
+    rawData: bytesOf(data),
+    dataLocation: TensorProto_DataLocation.DEFAULT,
+    externalData: [],
+    floatData: [],
+    doubleData: [],
+    int32Data: [],
+    int64Data: [],
+    uint64Data: [],
+  };
 }
 
 /** @internal for the other files of this folder */

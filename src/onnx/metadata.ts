@@ -1,5 +1,5 @@
-import { clone, create } from "@bufbuild/protobuf";
-import { ModelProtoSchema, StringStringEntryProtoSchema } from "onnx-buf";
+import { create } from "@bufbuild/protobuf";
+import { StringStringEntryProtoSchema } from "onnx-buf";
 import type { Model } from "./decode.ts";
 
 /** The texts that a model file carries beside its graph (metadata_props), by key. */
@@ -10,9 +10,8 @@ export function metadataOf(model: Model): Readonly<Record<string, string>> {
 /** The model with these texts added, or put in place of those with the same key; everything else is kept. */
 export function withMetadata(model: Model, texts: Readonly<Record<string, string>>): Model {
   if (Object.keys(texts).length === 0) return model;
-  const proto = clone(ModelProtoSchema, model.proto);
-  proto.metadataProps = Object.entries({ ...metadataOf(model), ...texts }).map(([key, value]) =>
+  const metadataProps = Object.entries({ ...metadataOf(model), ...texts }).map(([key, value]) =>
     create(StringStringEntryProtoSchema, { key, value }),
   );
-  return { ...model, proto };
+  return { ...model, proto: { ...model.proto, metadataProps } };
 }

@@ -8,7 +8,9 @@ import * as convert from "./convert.ts";
 import * as depth from "./depth.ts";
 import * as dropout from "./dropout.ts";
 import * as einsum from "./einsum.ts";
+import * as fourier from "./fourier.ts";
 import * as generate from "./generate.ts";
+import * as grid from "./grid.ts";
 import * as indexing from "./indexing.ts";
 import * as layout from "./layout.ts";
 import * as logic from "./logic.ts";
@@ -37,6 +39,8 @@ const families = {
   ...convert,
   ...dropout,
   ...depth,
+  ...fourier,
+  ...grid,
   ...indexing,
   ...layout,
   ...loss,

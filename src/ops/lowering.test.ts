@@ -180,12 +180,6 @@ const refusals: readonly [name: string, build: () => Graph, message: string][] =
     },
     "attn_mask has the shape [3, 2], expected one that broadcasts to [1, 1, 3, 3] with all 3 keys on its last axis.",
   ],
-  [
-    "sequences of several lengths",
-    () => lstm((g) => g.constant(tensorOf("int32", [2, 1], [2])), {}),
-    "LSTM node 'model/node': sequence_lens other than the whole sequence is not supported; export with sequences of one " +
-      "length, or without sequence_lens.",
-  ],
 ];
 
 /** Attributes of an LSTM that are refused. */

@@ -1,6 +1,6 @@
 import { describeNode, formatShape, string, type Value } from "../onnx/graph.ts";
 import { elementCount, int64 } from "../onnx/tensor.ts";
-import { type Emitter, type NodeView, type Op, stringAttribute } from "./op.ts";
+import { type Emitter, intsAttribute, type NodeView, type Op, stringAttribute } from "./op.ts";
 import { broadcastTangent, only, output, reshape, sum, zerosLike } from "./rules.ts";
 import { normalizeAxis, required, requiredConstant } from "./shapes.ts";
 
@@ -50,6 +50,39 @@ export const Pad: Op = {
     }, only(cotangents));
   },
 };
+
+/** The middle of each axis: cut where the axis is too long, surrounded by zeros where it is too short. */
+export const CenterCropPad: Op = {
+  shape: (node) => {
+    const { dtype, shape } = required(node, 0);
+    const paddings = centerPaddings(node);
+    return [{ dtype, shape: shape.map((size, axis) => size + both(paddings[axis])) }];
+  },
+  lower: (g, node) => [g.emit("Pad", [required(node, 0), padsList(centerPaddings(node))])],
+};
+
+function both(padding: Padding | undefined): number {
+  return padding ? padding.before + padding.behind : 0;
+}
+
+function centerPaddings(node: NodeView): Padding[] {
+  const { shape } = required(node, 0);
+  const targets = requiredConstant(node, 1, "shape");
+  const axes = (intsAttribute(node.node, "axes") ?? shape.map((_, axis) => axis)).map((axis) =>
+    normalizeAxis(axis, shape.length, node),
+  );
+  if (axes.length !== targets.length) {
+    throw new Error(
+      `${describeNode(node.node)}: received ${targets.length} sizes for the axes ${formatShape(axes)} of ` +
+        `${formatShape(shape)}; expected one for each.`,
+    );
+  }
+  return shape.map((size, axis) => {
+    const target = targets[axes.indexOf(axis)] ?? size;
+    const before = Math.trunc((target - size) / 2);
+    return { before, behind: target - size - before };
+  });
+}
 
 function padsList(paddings: readonly Padding[]): number[] {
   return [...paddings.map(({ before }) => before), ...paddings.map(({ behind }) => behind)];

@@ -149,6 +149,17 @@ export const LpPool: Op = {
   },
 };
 
+/** (Σ|x|ᵖ)^(1/p) over each channel: one window as large as the image */
+export const GlobalLpPool: Op = {
+  shape: globalShape,
+  defaults: { p: int(2) },
+  lower: (g, node) => {
+    const x = required(node, 0);
+    const p = intAttribute(node.node, "p", 2);
+    return [g.emit("LpPool", [x], { kernel_shape: x.shape.slice(2), p })];
+  },
+};
+
 /** sign(x) |x|ᵖ⁻¹ */
 function normSlope(g: Emitter, x: Value, p: number): Value {
   if (p === 2) return x;

@@ -107,6 +107,7 @@ interface Cell {
 /**
  * Op over X [steps, batch, inputs] with W [directions, gates · hidden, inputs], R [directions, gates · hidden, hidden],
  * b [directions, 2 · gates · hidden]; outputs Y [steps, directions, batch, hidden], the last h and, for LSTM, the last c.
+ * Behind the end of a shorter sequence, Y is 0 and the last state stays.
  */
 function recurrent(cell: Cell): Op {
   return {
@@ -185,12 +186,31 @@ function unroll(g: Emitter, node: NodeView, cell: Cell, direction: number, isRev
   const start = (index: number) =>
     own(index) ?? zerosLike(g, { dtype: required(node, 0).dtype, shape: [batch, size] });
   let final: State = cell.gates === 4 ? { hidden: start(5), cell: start(6) } : { hidden: start(5) };
-  const states: Value[] = [];
-  for (const sum of isReverse ? each.toReversed() : each) {
-    final = cell.step(g, layer, sum, final);
-    states.push(final.hidden);
+  const lengths = lengthsOf(g, node);
+  const states = [...each];
+  for (const step of isReverse ? [...each.keys()].reverse() : each.keys()) {
+    const next = cell.step(g, layer, each[step] as Value, final);
+    const isInside = lengths && g.emit("Less", [g.scalar("int32", step), lengths]);
+    final = isInside ? kept(g, isInside, next, final) : next;
+    states[step] = isInside ? g.emit("Where", [isInside, next.hidden, 0]) : next.hidden;
   }
-  return { states: isReverse ? states.toReversed() : states, final };
+  return { states, final };
+}
+
+/** Numbers of steps [batch, 1]; undefined where all examples have them all. */
+function lengthsOf(g: Emitter, node: NodeView): Value | undefined {
+  const lengths = node.inputs[4];
+  const { steps, batch } = sizesOf(node);
+  const known = node.constant(4);
+  if (!lengths || (known && toNumbers(known).every((length) => length === steps))) return undefined;
+  return reshape(g, lengths, [batch, 1]);
+}
+
+/** The next state for sequences that go on, the last one for those that have ended or, in reverse, not begun. */
+function kept(g: Emitter, isInside: Value, next: State, last: State): State {
+  const choose = (a: Value, b: Value) => g.emit("Where", [isInside, a, b]);
+  const hidden = choose(next.hidden, last.hidden);
+  return next.cell && last.cell ? { hidden, cell: choose(next.cell, last.cell) } : { hidden };
 }
 
 /** What belongs to one direction, without that axis. */
@@ -240,19 +260,10 @@ function refuseUnsupported(node: NodeView, cell: Cell): void {
   const refuse = (what: string, remedy: string) => {
     throw new Error(`${describeNode(node.node)}: ${what} is not supported; ${remedy}.`);
   };
-  const { steps } = sizesOf(node);
   if (intAttribute(node.node, "layout", 0) !== 0)
     refuse("layout = 1 (batch first)", "transpose the input and export with layout = 0");
   if (node.node.attributes.clip) refuse("clip", "export without it");
   if (intAttribute(node.node, "input_forget", 0) !== 0) refuse("input_forget", "export without it");
-  const lengths = node.constant(4);
-  const isWhole = lengths && toNumbers(lengths).every((length) => length === steps);
-  if (node.inputs[4] && !isWhole) {
-    refuse(
-      "sequence_lens other than the whole sequence",
-      "export with sequences of one length, or without sequence_lens",
-    );
-  }
   const count = sizesOf(node).directions.length * cell.activations.length;
   if (activationsOf(node, cell).length !== count) {
     throw new Error(

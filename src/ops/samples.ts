@@ -8,7 +8,9 @@ import { convert } from "./samples/convert.ts";
 import { depth } from "./samples/depth.ts";
 import { dropout } from "./samples/dropout.ts";
 import { einsum } from "./samples/einsum.ts";
+import { fourier } from "./samples/fourier.ts";
 import { generate } from "./samples/generate.ts";
+import { grid } from "./samples/grid.ts";
 import { indexing } from "./samples/indexing.ts";
 import { layout } from "./samples/layout.ts";
 import { logic } from "./samples/logic.ts";
@@ -36,6 +38,8 @@ export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
   ...convert,
   ...dropout,
   ...depth,
+  ...fourier,
+  ...grid,
   ...indexing,
   ...layout,
   ...loss,

@@ -119,7 +119,8 @@ async function observe(
       create(NodeProtoSchema, { opType: "Shape", input: [name], output: [shapeOf(name)] }),
     );
     const constants = computed.filter((name) => constantNames.has(name));
-    const session = await compile([...constants, ...computed.map(shapeOf)], shapeNodes);
+    // ONNX Runtime runs towards the last node first: in reverse, each value's shape is read before the next is computed.
+    const session = await compile([...constants, ...computed.map(shapeOf)], shapeNodes.reverse());
     const results = await session.run(samples, [...constants, ...computed.map(shapeOf)]);
     return {
       values: computed.map((name) => {

@@ -7,7 +7,7 @@ import {
   totalBytes,
   type Value,
 } from "../onnx/graph.ts";
-import { elementCount, isFloat, type Tensor, tensorOf } from "../onnx/tensor.ts";
+import { elementCount, isFloat, type Tensor, tensorOf, zeros } from "../onnx/tensor.ts";
 import { keyFromSeed } from "../random/threefry.ts";
 import { fillUniform } from "../random/uniform.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
@@ -38,11 +38,10 @@ export async function exampleLayouts(
 ): Promise<ExampleLayout[]> {
   const { graph, batch } = objective;
   if (batch < 2) return names.map((name) => ({ outer: 1, inner: elementCount(getValue(graph, name).shape) }));
-  const changes = await observeChanges(objective, [...names, "losses"]);
-  const layoutOf = (name: string) => findLayout(getValue(graph, name).shape, batch, changes[name] ?? []);
-  if (!layoutOf("losses")) throw new Error(await describeCoupling(objective));
+  const layouts = await observeLayouts(objective, [...names, "losses"]);
+  if (!layouts.get("losses")) throw new Error(await describeCoupling(objective));
   return names.map((name) => {
-    const layout = layoutOf(name);
+    const layout = layouts.get(name);
     if (layout) return layout;
     throw new Error(
       `The site '${name}' has the shape [${getValue(graph, name).shape.join(", ")}], in which the ${batch} examples of a ` +
@@ -54,7 +53,7 @@ export async function exampleLayouts(
 
 /** The first node whose values mix examples, in words. Runs with every value as an output. */
 async function describeCoupling(objective: Differentiable): Promise<string> {
-  const { graph, batch } = objective;
+  const { graph } = objective;
   const onData = dependents(
     graph,
     dataInputs(objective).map((input) => input.name),
@@ -62,9 +61,8 @@ async function describeCoupling(objective: Differentiable): Promise<string> {
   const watched = graph.nodes
     .flatMap((node) => node.outputs)
     .filter((name) => onData.has(name) && isFloat(getValue(graph, name).dtype));
-  const changes = await observeChanges(objective, watched);
-  const mixing =
-    watched.find((name) => !findLayout(getValue(graph, name).shape, batch, changes[name] ?? [])) ?? "losses";
+  const layouts = await observeLayouts(objective, watched);
+  const mixing = watched.find((name) => !layouts.get(name)) ?? "losses";
   const node = graph.nodes.find(({ outputs }) => outputs.includes(mixing));
   return (
     `${node ? describeNode(node) : `'${mixing}'`} mixes the examples of a batch: changing one example changed another's ` +
@@ -73,40 +71,38 @@ async function describeCoupling(objective: Differentiable): Promise<string> {
   );
 }
 
-/** What one example's replacement changes. */
-interface Change {
-  readonly example: number;
-  /** Flat places of the numbers that changed by more than rounding. */
-  readonly places: readonly number[];
-}
-
 /** Bytes of the values that are looked at in one run: all at once could be more than training itself needs. */
 const observedBytes = 8 * 2 ** 20;
 
-async function observeChanges(
+/** The layout of each value in which examples keep their places; undefined where there is none. */
+async function observeLayouts(
   objective: Differentiable,
   names: readonly string[],
-): Promise<Record<string, Change[]>> {
-  const changes: Record<string, Change[]> = {};
+): Promise<Map<string, ExampleLayout | undefined>> {
+  const layouts = new Map<string, ExampleLayout | undefined>();
+  const observe = async (values: readonly Value[]) => {
+    for (const [name, layout] of await observeGroup(objective, values)) layouts.set(name, layout);
+  };
   let group: Value[] = [];
   let bytes = 0;
   for (const name of new Set(names)) {
     const value = getValue(objective.graph, name);
     const size = totalBytes([value]);
     if (bytes + size > observedBytes && group.length > 0) {
-      Object.assign(changes, await observeGroup(objective, group));
+      await observe(group);
       [group, bytes] = [[], 0];
     }
     group.push(value);
     bytes += size;
   }
-  return Object.assign(changes, await observeGroup(objective, group));
+  await observe(group);
+  return layouts;
 }
 
 async function observeGroup(
   objective: Differentiable,
   outputs: readonly Value[],
-): Promise<Record<string, Change[]>> {
+): Promise<Map<string, ExampleLayout | undefined>> {
   const { graph, batch, runtime } = objective;
   const { masks = [] } = objective;
   const parameters = { ...objective.parameters, ...objective.statistics, ...maskTensors(masks) };
@@ -116,14 +112,21 @@ async function observeGroup(
       Object.fromEntries(
         dataInputs(objective).map((input) => [input.name, madeUp(input, batch, changed)] as const),
       );
-    const before = await session.run({ ...parameters, ...batchOf() });
-    const changes: Record<string, Change[]> = Object.fromEntries(outputs.map(({ name }) => [name, []]));
+    // Into rooms of ours: what a run allocates itself stays until garbage is collected.
+    const room = () =>
+      Object.fromEntries(outputs.map(({ name, dtype, shape }) => [name, zeros(dtype, shape)] as const));
+    const [before, after] = [room(), room()];
+    await session.run({ ...parameters, ...batchOf() }, before);
+    const candidates = new Map(outputs.map(({ name, shape }) => [name, possibleLayouts(shape, batch)]));
     for (const example of [0, batch - 1]) {
-      const after = await session.run({ ...parameters, ...batchOf(example) });
-      for (const { name } of outputs)
-        changes[name]?.push({ example, places: changedPlaces(before[name], after[name]) });
+      await session.run({ ...parameters, ...batchOf(example) }, after);
+      for (const [name, layouts] of candidates)
+        candidates.set(
+          name,
+          layouts.filter((layout) => keepsPlaces(before[name], after[name], layout, batch, example)),
+        );
     }
-    return changes;
+    return new Map([...candidates].map(([name, [first]]) => [name, first]));
   } finally {
     await session.release();
   }
@@ -134,24 +137,15 @@ function dataInputs({ graph, parameters, statistics = {}, masks = [] }: Differen
   return graph.inputs.filter(({ name }) => !known.has(name));
 }
 
-/** The first way to read a shape as [outer, batch, inner] in which no change leaves its example. */
-function findLayout(
-  shape: readonly number[],
-  batch: number,
-  changes: readonly Change[],
-): ExampleLayout | undefined {
+/** The ways to read a shape as [outer, batch, inner]. */
+function possibleLayouts(shape: readonly number[], batch: number): ExampleLayout[] {
   const count = elementCount(shape);
-  const candidates = shape.flatMap((size, axis) => {
+  return shape.flatMap((size, axis) => {
     if (size % batch !== 0 || size === 0) return [];
     const after = elementCount(shape.slice(axis + 1));
     // The axis is batch × positions, or positions × batch.
     return [(size / batch) * after, after].map((inner) => ({ outer: count / (batch * inner), inner }));
   });
-  return candidates.find(({ inner }) =>
-    changes.every(({ example, places }) =>
-      places.every((place) => Math.floor(place / inner) % batch === example),
-    ),
-  );
 }
 
 /** Numbers for an input: uniform floats; for integers, classes and indices 0 and 1, which every model has. */
@@ -169,12 +163,19 @@ function madeUp({ dtype, shape }: Value, batch: number, changed?: number): Tenso
   );
 }
 
-function changedPlaces(before: Tensor | undefined, after: Tensor | undefined): number[] {
-  const places: number[] = [];
-  if (!before || !after) return places;
+/** Whether a replaced example changed no number outside its own places by more than rounding. */
+function keepsPlaces(
+  before: Tensor | undefined,
+  after: Tensor | undefined,
+  { inner }: ExampleLayout,
+  batch: number,
+  example: number,
+): boolean {
+  if (!before || !after) return true;
   for (let place = 0; place < before.data.length; place++) {
+    if (Math.floor(place / inner) % batch === example) continue;
     const [a, b] = [Number(before.data[place]), Number(after.data[place])];
-    if (Math.abs(a - b) > 1e-5 * Math.max(1, Math.abs(a))) places.push(place);
+    if (Math.abs(a - b) > 1e-5 * Math.max(1, Math.abs(a))) return false;
   }
-  return places;
+  return true;
 }

@@ -1,5 +1,3 @@
-import { clone } from "@bufbuild/protobuf";
-import { ModelProtoSchema } from "onnx-buf";
 import type { Model } from "../onnx/decode.ts";
 import { consumers, describeNode, type Graph, getValue, type Node, type Value } from "../onnx/graph.ts";
 import { elementCount, type Tensor, toNumbers } from "../onnx/tensor.ts";
@@ -56,10 +54,13 @@ export function withoutDropout(model: Model): Model {
   const nodes = model.nodes.map((node) =>
     isDropout(node) ? { ...node, inputs: node.inputs.slice(0, 2) } : node,
   );
-  const proto = clone(ModelProtoSchema, model.proto);
-  for (const node of proto.graph?.node ?? [])
-    if (node.opType === "Dropout" && node.domain === "") node.input = node.input.slice(0, 2);
-  return { ...model, proto, nodes };
+  const { graph } = model.proto;
+  const node = (graph?.node ?? []).map((stored) =>
+    stored.opType === "Dropout" && stored.domain === ""
+      ? { ...stored, input: stored.input.slice(0, 2) }
+      : stored,
+  );
+  return { ...model, proto: { ...model.proto, graph: graph && { ...graph, node } }, nodes };
 }
 
 /** Room for the masks, by input name. */

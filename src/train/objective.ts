@@ -1,9 +1,9 @@
 import { attachLoss, type Loss } from "../losses/loss.ts";
 import type { Binding } from "../onnx/bind.ts";
-import { decodeModel, type Model } from "../onnx/decode.ts";
-import { encodeGraph } from "../onnx/encode.ts";
+import { decodeModel, type Model, readModel } from "../onnx/decode.ts";
+import { encodeGraph, modelMessage } from "../onnx/encode.ts";
 import { consumers, type Graph, getValue, initializersToInputs, type Node, prune } from "../onnx/graph.ts";
-import { type DType, isFloat, type Tensor } from "../onnx/tensor.ts";
+import { isFloat, type Tensor } from "../onnx/tensor.ts";
 import { opOf } from "../ops/catalogue.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
 import { type ProbeOptions, probe } from "../runtime/probe.ts";
@@ -11,6 +11,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { useBatchStatistics } from "./batch-norm.ts";
 import { type DropoutMask, useDropoutMasks, withoutDropout } from "./dropout.ts";
 import { checkMemory } from "./memory.ts";
+import { refuseHalfPrecision, refuseHalfWeights } from "./precision.ts";
 
 export interface ObjectiveOptions extends Binding {
   /** An ONNX file's bytes, a decoded model, or a graph from the builder. */
@@ -29,6 +30,11 @@ export interface ObjectiveOptions extends Binding {
   readonly trainable?: (name: string) => boolean;
   /** Takes initializers out of what is trained. Default: none. */
   readonly frozen?: (name: string) => boolean;
+  /**
+   * Trains the numbers of the model itself instead of copies, which saves their memory. Default: only where `model` is
+   * bytes, which are decoded for this objective alone.
+   */
+  readonly inPlace?: boolean;
 }
 
 /** A scalar function of parameters, ready to be differentiated. */
@@ -39,7 +45,7 @@ export interface Differentiable {
   readonly graph: Graph;
   /** Examples in one batch; 1 for closed-form functions. */
   readonly batch: number;
-  /** The parameters' first values, by name: own copies. */
+  /** The parameters' first values, by name; training writes into them. */
   readonly parameters: Readonly<Record<string, Parameter>>;
   /** Running statistics that follow the batches, by name: inputs like the parameters. Default: none. */
   readonly statistics?: Readonly<Record<string, Parameter>>;
@@ -81,10 +87,11 @@ export function graphObjective(given: Graph, runtime: Runtime): Differentiable {
   return { graph: initializersToInputs(graph, graph.parameters), batch: 1, parameters, runtime };
 }
 
-/** Turns any way to give a model into a decoded ONNX file. */
+/** Turns any way to give a model into a decoded ONNX file; a graph and its model share the numbers of stored tensors. */
 export function modelFrom(model: Uint8Array | Model | Graph): Model {
   if (model instanceof Uint8Array) return decodeModel(model);
-  return "proto" in model ? model : decodeModel(encodeModelFile(model), { source: `model '${model.name}'` });
+  if ("proto" in model) return model;
+  return readModel(modelMessage(storedGraph(model), fileOptions), `model '${model.name}'`);
 }
 
 /**
@@ -92,12 +99,18 @@ export function modelFrom(model: Uint8Array | Model | Graph): Model {
  * running statistics as Constant nodes.
  */
 export function encodeModelFile(graph: Graph): Uint8Array<ArrayBuffer> {
-  const stored = { ...graph, parameters: [...graph.parameters, ...runningStatistics(graph)] };
-  return encodeGraph(stored, { openBatch: true, constantNodes: true });
+  return encodeGraph(storedGraph(graph), fileOptions);
+}
+
+const fileOptions = { openBatch: true, constantNodes: true } as const;
+
+/** The graph with all that its file stores as initializers among its parameters. */
+function storedGraph(graph: Graph): Graph {
+  return { ...graph, parameters: [...graph.parameters, ...runningStatistics(graph)] };
 }
 
 /** Names of the values that BatchNormalization nodes read as running mean and variance. */
-function runningStatistics(graph: Graph): Set<string> {
+export function runningStatistics(graph: Pick<Graph, "nodes">): Set<string> {
   return new Set(
     graph.nodes.flatMap(({ op, inputs }) => (op === "BatchNormalization" ? inputs.slice(3) : [])),
   );
@@ -110,6 +123,7 @@ function runningStatistics(graph: Graph): Set<string> {
  */
 export async function compileObjective(options: ObjectiveOptions): Promise<Objective> {
   const model = modelFrom(options.model);
+  refuseHalfPrecision(model);
   const { graph: masked, masks } = useDropoutMasks(await probeModel(model, options));
   const graph = upgradeGraph(masked);
   const output = options.output ?? graph.outputs.find((value) => isFloat(value.dtype))?.name;
@@ -119,7 +133,7 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
     throw new Error(`${model.source} has no output '${output}'; its outputs are ${names}.`);
   }
   const chosen = prune(graph, [getValue(graph, output)]);
-  const parameters = trainableParameters(chosen, output, model.buffers, options);
+  const parameters = trainableParameters(chosen, output, model, options);
   if (parameters.length === 0) {
     throw new Error(
       `${model.source} has nothing to train: no float32 initializer lies on a differentiable path to '${output}'` +
@@ -130,8 +144,10 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
   const { graph: kept, names: statistics } =
     options.batchNorm === "batch" ? useBatchStatistics(free) : { graph: free, names: [] };
   const withLoss = attachLoss({ ...kept, parameters }, options.loss, output);
-  const copies = (names: readonly string[]) =>
-    Object.fromEntries(names.map((name) => [name, ownCopy(model.source, graph, name)]));
+  const { inPlace = options.model instanceof Uint8Array } = options;
+  const own = inPlace ? stored : ownCopy;
+  const values = (names: readonly string[]) =>
+    Object.fromEntries(names.map((name) => [name, own(model.source, graph, name)]));
   const batch = getValue(withLoss, "losses").shape[0] as number;
   return {
     model: withoutDropout(model),
@@ -140,8 +156,8 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
     batch,
     output,
     target: options.loss.target(getValue(chosen, output)).name,
-    parameters: copies(parameters),
-    statistics: copies(statistics),
+    parameters: values(parameters),
+    statistics: values(statistics),
     runtime: options.runtime,
   };
 }
@@ -160,26 +176,9 @@ async function probeModel(
   options: ProbeOptions & { readonly runtime: Runtime },
 ): Promise<Graph> {
   for (const node of model.nodes) opOf(node, model.opset);
-  checkPrecision(model);
+  refuseHalfWeights(model);
   checkMemory(model, options);
   return probe(model, options.runtime, options);
-}
-
-/**
- * @throws when the model stores half-precision weights: tangents and updates would lose most of their digits, and
- * ONNX Runtime's CPU kernels hardly know the type
- */
-function checkPrecision(model: Model): void {
-  const isHalf = ({ dtype }: { readonly dtype: DType }) => dtype === "float16" || dtype === "bfloat16";
-  const stored = [...model.initializers].find(([, tensor]) => isHalf(tensor));
-  const input = model.inputs.find(isHalf);
-  const dtype = stored?.[1].dtype ?? input?.dtype;
-  if (dtype === undefined) return;
-  const what = stored ? `weights are ${dtype} ('${stored[0]}')` : `input '${input?.name}' is ${dtype}`;
-  throw new Error(
-    `${model.source}: its ${what}; training needs float32. Convert the model to float32 before it is exported ` +
-      "(in PyTorch: model.float()), train that, and convert the result back.",
-  );
 }
 
 /**
@@ -220,13 +219,14 @@ const reservedNames =
  * Float32 initializers from which a differentiable path leads to `output`, in the file's order. BatchNormalization's
  * running statistics are no parameters. Unless chosen, constants are left out: scalars (exporters write numbers such as
  * an epsilon as initializers without axes), what the file declares to be a buffer, the inputs that `settings` names, and
- * vectors of one number that PyTorch's exporter computed itself and calculates with ("val_96", the scale of attention
- * scores; a parameter keeps its own name there).
+ * constants that PyTorch's exporter computed itself, such as masks, grids and the scale of attention scores. A file that
+ * declares its parameters declares nothing of what was computed, which may also be a transposed or sliced parameter: the
+ * numbers tell the two apart.
  */
 function trainableParameters(
   graph: Graph,
   output: string,
-  buffers: ReadonlySet<string>,
+  { buffers, declared }: Pick<Model, "buffers" | "declared">,
   { trainable, frozen }: Pick<ObjectiveOptions, "trainable" | "frozen">,
 ): string[] {
   const statistics = runningStatistics(graph);
@@ -238,10 +238,10 @@ function trainableParameters(
   const set = graph.nodes.flatMap(({ op, inputs }) => inputs.slice(settings[op] ?? inputs.length));
   const constants = new Set([...buffers, ...set]);
   const readers = consumers(graph);
-  const isComputed = (name: string, { shape }: Tensor) =>
-    /^val_\d+$/.test(name) &&
-    shape.join() === "1" &&
-    readers.get(name)?.every(({ op }) => ["Add", "Sub", "Mul", "Div"].includes(op));
+  const isComputed = (name: string, tensor: Tensor) =>
+    (declared.size > 0 ? !declared.has(name) : /^val_\d+$/.test(name)) &&
+    readers.get(name)?.every(({ op }) => ["Add", "Sub", "Mul", "Div", "Where"].includes(op)) &&
+    repeatsItself(tensor);
   const isTrained = (name: string, tensor: Tensor) =>
     tensor.shape.length > 0 && !constants.has(name) && !isComputed(name, tensor);
   return graph.parameters.filter((name) => {
@@ -249,6 +249,13 @@ function trainableParameters(
     if (!reached.has(name) || tensor?.dtype !== "float32" || statistics.has(name)) return false;
     return (trainable ? trainable(name) : isTrained(name, tensor)) && !frozen?.(name);
   });
+}
+
+/** Whether numbers are infinite, or occur twice and more on average, as trained ones hardly do; one alone counts as well. */
+function repeatsItself({ data }: Tensor): boolean {
+  const numbers = Array.from(data as ArrayLike<number>);
+  const isInfinite = numbers.some((number) => !Number.isFinite(number));
+  return numbers.length === 1 || isInfinite || 2 * new Set(numbers).size <= numbers.length;
 }
 
 /** The first of the inputs that say how an op works: the two values of a code, regions and scales. */
@@ -259,11 +266,16 @@ function isDifferentiable(node: Node, graph: Graph): boolean {
 }
 
 function ownCopy(source: string, graph: Graph, name: string): Parameter {
+  const tensor = stored(source, graph, name);
+  return { ...tensor, data: tensor.data.slice() };
+}
+
+function stored(source: string, graph: Graph, name: string): Parameter {
   const tensor = graph.initializers.get(name);
   if (!tensor || !(tensor.data instanceof Float32Array)) {
     throw new Error(`${source}: parameter '${name}' must be a float32 initializer.`);
   }
-  return { ...tensor, data: tensor.data.slice() };
+  return { ...tensor, data: tensor.data };
 }
 
 /** The first float output of a model. */

@@ -70,6 +70,11 @@ export interface TrainSettings extends EstimatorSettings, OptimizerOptions, Sche
   readonly trainable?: (name: string) => boolean;
   /** Takes stored tensors out of what is trained. Default: none. */
   readonly frozen?: (name: string) => boolean;
+  /**
+   * Trains the numbers of the model itself instead of copies, which saves their memory; with adapters, copies are trained
+   * all the same. Default: only where `model` is bytes.
+   */
+  readonly inPlace?: boolean;
   /** Trains low-rank adapters of stored matrices alone, saved merged into the matrices (default) or apart. */
   readonly adapter?: AdapterOptions & { readonly saved?: "merged" | "apart" };
   /** What BatchNormalization normalizes with: its stored statistics (default), or those of each batch. */

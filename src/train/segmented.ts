@@ -1,6 +1,6 @@
 import { anonymize, interleave, segmentGraph } from "../ad/segments.ts";
 import { encodeGraph } from "../onnx/encode.ts";
-import type { Graph, Value } from "../onnx/graph.ts";
+import { type Graph, initializersToInputs, type Value } from "../onnx/graph.ts";
 import { type Tensor, zeros } from "../onnx/tensor.ts";
 import type { Runtime, Session, Tensors } from "../runtime/runtime.ts";
 
@@ -24,6 +24,9 @@ export interface SegmentedSession {
   release(): Promise<void>;
 }
 
+/** Stored tensors from this many elements on are fed: each session would keep its own copy. */
+const fedElements = 1024;
+
 /** Bytes of the values that one piece computes, unless a single node computes more. */
 const pieceBytes = 32 * 2 ** 20;
 
@@ -37,7 +40,12 @@ export async function compileSegments(
   primal: Graph,
   maxBytes = pieceBytes,
 ): Promise<SegmentedSession> {
-  const segments = segmentGraph(interleave(derived, primal), maxBytes);
+  const large = [...derived.initializers].filter(
+    ([name, { data }]) =>
+      data.length >= fedElements && !derived.outputs.some((output) => output.name === name),
+  );
+  const fed = new Map(large);
+  const segments = segmentGraph(interleave(initializersToInputs(derived, [...fed.keys()]), primal), maxBytes);
   const sessions = new Map<string, Session>();
   const pieces: Piece[] = [];
   const lastReader = new Map<string, number>();
@@ -64,7 +72,7 @@ export async function compileSegments(
       for (const { session, inputs, outputs, finished } of pieces) {
         const drawn: Tensor[] = [];
         const given = inputs.map(([own, { name, dtype, shape }]) => {
-          const known = alive.get(own) ?? feeds[own];
+          const known = alive.get(own) ?? feeds[own] ?? fed.get(own);
           if (known) return [name, known] as const;
           if (!draw) throw new Error(`The graph's input '${own}' was not fed.`);
           const buffer = pool.take(dtype, shape);

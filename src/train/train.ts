@@ -21,6 +21,7 @@ import { exampleInput } from "./model-inputs.ts";
 import { compileObjective, modelFrom, type Objective } from "./objective.ts";
 import type { RunOptions, TrainOptions } from "./options.ts";
 import { arraysOf, copyTensors, countParameters, setParameters } from "./parameters.ts";
+import { refuseHalfPrecision } from "./precision.ts";
 import {
   checkSettings,
   checkTargets,
@@ -50,10 +51,14 @@ const untimedSteps = 10;
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, void> {
   const base = modelFrom(options.model);
+  // Before examples are fitted to inputs that would be refused anyway.
+  refuseHalfPrecision(base);
   const adapted = options.adapter && adaptModel(base, { seed: options.seed, ...options.adapter });
   const run = await TrainingRun.open({
     ...options,
     model: adapted?.model ?? base,
+    // An adapted model shares its numbers with the base that its adapters are merged into.
+    inPlace: !adapted && (options.inPlace ?? options.model instanceof Uint8Array),
     trainable: adapted ? (name) => adapted.parameters.includes(name) : options.trainable,
     examples: examplesFor(base, options),
     merge:
@@ -124,7 +129,7 @@ class TrainingRun {
 
   static async open(options: RunOptions): Promise<TrainingRun> {
     const loss = options.loss ?? crossEntropy();
-    const { model, runtime, batch = 64, output, trainable, frozen, batchNorm } = options;
+    const { model, runtime, batch = 64, output, trainable, frozen, inPlace, batchNorm } = options;
     checkSettings(options, options.examples);
     const objective = await compileObjective({
       model,
@@ -134,6 +139,7 @@ class TrainingRun {
       output,
       trainable,
       frozen,
+      inPlace,
       batchNorm,
       dimensions: exampleInput(model, options.examples, options).dimensions,
     });

@@ -23,6 +23,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 import zoo_models as models
+import zoo_variety as variety
 from exporting import export, remove_metadata, save, single
 from golden import FOLDER, Random, write
 
@@ -32,6 +33,7 @@ KIND = "pkg.torch.export.graph_signature.InputSpec.kind"  # whether an initializ
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 TOKENS = {"tokens": ((models.SEQUENCE,), models.VOCABULARY)}
 BERT = {**TOKENS, "segments": ((models.SEQUENCE,), 2), "mask": ((models.SEQUENCE,), 2)}
+MASKED = {**TOKENS, "hidden": ((models.SEQUENCE,), 2)}
 TABLE = {"numeric": ((4,), None), "categories": ((2,), 5)}
 SIGNAL = {"signal": ((2, models.SEQUENCE), None)}
 SEQUENCES = {"axes": {"tokens": {0: "batch", 1: "sequence"}}}
@@ -97,6 +99,10 @@ FILES = {
     "adapted-unfolded-dynamo18": (models.Adapted, sequence(4), 18, UNOPTIMIZED),
     "fresh-opset17": (models.Fresh, sequence(4), 17, {}),
     "fresh-dynamo18": (models.Fresh, sequence(4), 18, {}),
+    "transformer2d-opset20": (variety.SpatialTransformer, image(2, 6), 20, {}),
+    "transformer2d-dynamo20": (variety.SpatialTransformer, image(2, 6), 20, {}),
+    "masked-dynamo18": (variety.MaskedEncoder, MASKED, 18, {}),
+    "fourier-dynamo18": (variety.FourierMixer, TOKENS, 18, {}),
     "fresh-listed-opset13": (models.Fresh, sequence(4), 13, LISTED),
 }
 

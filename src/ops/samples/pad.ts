@@ -1,10 +1,14 @@
-import { string } from "../../onnx/graph.ts";
+import { ints, string } from "../../onnx/graph.ts";
 import { int64 } from "../../onnx/tensor.ts";
 import { samplesOf, x } from "./sample.ts";
 
 const modes = ["constant", "reflect", "edge", "wrap"];
 
 export const pad = samplesOf({
+  CenterCropPad: [
+    { inputs: [x([5, 4]), int64([2, 7])] },
+    { inputs: [x([2, 5, 3]), int64([4, 3])], attributes: { axes: ints([-2, 0]) } },
+  ],
   Pad: [
     ...modes.map((mode) => ({
       inputs: [x([2, 3, 4]), int64([0, 2, 1, 0, 1, 3])],

@@ -71,6 +71,10 @@ export const pool = samplesOf({
     })),
   ]),
   GlobalAveragePool: inFloat32(channels),
+  // The runtime has the op's kernel up to opset 21.
+  GlobalLpPool: inFloat32(
+    [2, 3].flatMap((p) => channels.map(({ inputs }) => ({ inputs, attributes: { p: int(p) }, opset: 21 }))),
+  ),
   GlobalMaxPool: inFloat32(channels),
   LpPool: inFloat32([
     ...windows,

@@ -32,6 +32,16 @@ function layers(gates: number, activations: readonly string[]): Sample[] {
       outputs,
     },
     { inputs: [x([1, 2, 2]), ...weights(1), bias(1)], attributes: size, outputs: 1 },
+    // Sequences of several lengths
+    ...["forward", "bidirectional"].map((direction) => {
+      const count = direction === "forward" ? 1 : 2;
+      const lengths = tensorOf("int32", [2, 3], [2]);
+      return {
+        inputs: [x([3, 2, 2]), ...weights(count), bias(count), lengths, state(count), ...cell(count)],
+        attributes: { ...size, direction: string(direction) },
+        outputs,
+      };
+    }),
   ];
 }
 

@@ -1,0 +1,75 @@
+import type { Model } from "../onnx/decode.ts";
+import { consumers } from "../onnx/graph.ts";
+import { isFloat, type Tensor } from "../onnx/tensor.ts";
+import { runningStatistics } from "./objective.ts";
+
+/**
+ * What a model file may have lost when it was exported, in sentences that say what to do. Nothing is certain here: a file
+ * does not tell merged parameters from tied ones, nor, where it was traced, buffers from parameters.
+ *
+ * @param trained names of the stored tensors that are trained. Default: all float ones with axes that are no buffers
+ */
+export function importWarnings(model: Model, trained: readonly string[] = candidates(model)): string[] {
+  const merged = mergedParameters(model, trained);
+  const buffers = model.declared.size > 0 ? [] : trained.filter((name) => bufferNames.test(name));
+  const warnings: string[] = [];
+  if (merged.length > 0) {
+    warnings.push(
+      `${model.source}: exporters store parameters of equal values once, and then they are trained as one. ` +
+        `This may have happened to ${listed(merged)}. If these are parameters of their own, export again: ` +
+        "torch.onnx.export(…, optimize=False) with dynamo, training=TrainingMode.TRAINING without; or make them differ, " +
+        "by noise of 1e-6 for example.",
+    );
+  }
+  if (buffers.length > 0) {
+    const named = buffers.map((name) => `'${name}'`);
+    warnings.push(
+      `${model.source} does not say which stored tensors are buffers, and ${listed(named)} ` +
+        `${buffers.length === 1 ? "is named like one" : "are named like some"}. If ${buffers.length === 1 ? "it is" : "they are"} ` +
+        "no parameter of the model, leave it out (--freeze), or export with torch.onnx.export(…, dynamo=True).",
+    );
+  }
+  return warnings;
+}
+
+/** What modules commonly call numbers that are stored but not trained, at the end of a tensor's name. */
+const bufferNames =
+  /(^|[._/])(mean|std|var|variance|mask|grid|anchors?|(inv_)?freqs?|window|pe|position_ids|sin|cos|basis|buffer)$/;
+
+function candidates(model: Model): string[] {
+  const constants = new Set([...model.buffers, ...runningStatistics(model)]);
+  return [...model.initializers].flatMap(([name, { dtype, shape }]) =>
+    isFloat(dtype) && shape.length > 0 && !constants.has(name) ? [name] : [],
+  );
+}
+
+/**
+ * Trained tensors that hold one number again and again, as before training, and are read in several places, in words. A
+ * tensor that was tied on purpose, such as an embedding, holds different numbers.
+ */
+function mergedParameters(model: Model, trained: readonly string[]): string[] {
+  const readers = consumers(model);
+  return trained.flatMap((name) => {
+    const tensor = model.initializers.get(name);
+    if (!tensor || !isConstant(tensor)) return [];
+    // Tracing leaves the other parameters' names on copies.
+    const [copies, direct] = [[] as string[], [] as string[]];
+    for (const { op, outputs } of readers.get(name) ?? []) {
+      if (op !== "Identity") direct.push(outputs[0] ?? "");
+      else if ((readers.get(outputs[0] ?? "")?.length ?? 0) > 0) copies.push(outputs[0] ?? "");
+    }
+    if (copies.length + direct.length < 2) return [];
+    return copies.length > 0
+      ? [`'${name}' (also ${listed(copies.map((copy) => `'${copy}'`))})`]
+      : [`'${name}' (read by ${direct.length} nodes)`];
+  });
+}
+
+function isConstant({ data }: Tensor): boolean {
+  return data.length > 1 && (data as Float32Array).every((value) => value === data[0]);
+}
+
+function listed(names: readonly string[]): string {
+  const rest = names.length > 3 ? `, … ${names.length - 3} more` : "";
+  return names.slice(0, 3).join(", ") + rest;
+}
