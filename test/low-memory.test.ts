@@ -126,7 +126,7 @@ describe("what is alive between pieces", () => {
       [6, 24].map(async (depth) => {
         const { objective } = await deep(depth);
         const placed = await placeSites(objective, {});
-        const local = localGraph(objective, placed, { count: 2, examples: batch }, "computed");
+        const local = localGraph(objective, placed, { count: 2, examples: batch }, 1, "computed");
         const ordered = interleave(keepUsedInputs(local, new Set()), objective.graph);
         const gradients = new Set(ordered.outputs.map(({ name }) => name));
         return widestCut(segmentGraph(ordered, 4 * pieceBytes), gradients);

@@ -200,7 +200,7 @@ describe("networks exported by PyTorch", () => {
         Array.from({ length: batch }, () => 1),
         [1, batch],
       );
-      const local = localGraph(objective, placed, { count: 1, examples: batch }, "computed");
+      const local = localGraph(objective, placed, { count: 1, examples: batch }, 1, "computed");
       const found = await evaluate(runtime, local, { ...all, ...Object.fromEntries(tangents), coefficients });
       expectGradients(golden, found, directions);
     });

@@ -72,7 +72,8 @@ export function blockSites(
   return collectSites(graph, parameters, output, (value) => (isSite.has(value) ? value : undefined));
 }
 
-function dataDependents(graph: Graph, parameters: readonly string[]): Set<string> {
+/** The names of all values that depend on a graph input that is no parameter. */
+export function dataDependents(graph: Graph, parameters: readonly string[]): Set<string> {
   const data = graph.inputs.map((input) => input.name).filter((name) => !parameters.includes(name));
   return dependents(graph, data);
 }
@@ -82,7 +83,7 @@ function dataDependents(graph: Graph, parameters: readonly string[]): Set<string
  *
  * @param siteAt the site that a value is or belongs to; undefined where the way goes on
  */
-function collectSites(
+export function collectSites(
   graph: Graph,
   parameters: readonly string[],
   output: string,
@@ -140,7 +141,8 @@ function joinAdds(
   }
 }
 
-function ancestors(graph: Graph, output: string): Set<string> {
+/** The names of all values that `output` depends on, itself included. */
+export function ancestors(graph: Graph, output: string): Set<string> {
   const reached = new Set([output]);
   for (const node of [...graph.nodes].reverse())
     if (node.outputs.some((name) => reached.has(name))) for (const input of node.inputs) reached.add(input);

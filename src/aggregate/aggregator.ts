@@ -12,6 +12,10 @@ export interface Aggregator {
   /** False when `gram` is not read, so that callers need not compute it. */
   readonly usesGram: boolean;
   /**
+   * How many times ∇f the estimate is, about, in expectation: from k independent tangents with E[v vᵀ] = I in n dimensions.
+   */
+  expectedGain(n: number, k: number): number;
+  /**
    * Writes the coefficients c.
    *
    * @param derivatives d, [k]

@@ -1,4 +1,5 @@
 import { type Aggregator, requireGram, requireSameLength } from "./aggregator.ts";
+import { expectedLargestSquare } from "./expected-largest-square.ts";
 
 /**
  * c = d_i/‖v_i‖² for the tangent with the largest |d_i|/‖v_i‖, the steepest slope, and 0 for all others: the projection
@@ -8,6 +9,7 @@ export function maxNormalized(): Aggregator {
   return {
     name: "max-normalized",
     usesGram: true,
+    expectedGain: (n, k) => Math.min(1, expectedLargestSquare(k) / n),
     aggregate(derivatives, given, coefficients) {
       requireSameLength("max-normalized", derivatives, coefficients);
       const gram = requireGram("max-normalized", "reads the tangents' lengths from the diagonal of G", given);

@@ -1,10 +1,12 @@
 import { type Aggregator, requireSameLength } from "./aggregator.ts";
+import { expectedLargestSquare } from "./expected-largest-square.ts";
 
 /** c = d_i for the tangent with the largest |d_i|, the first of them in a tie, and 0 for all others: the best of k. */
 export function max(): Aggregator {
   return {
     name: "max",
     usesGram: false,
+    expectedGain: (_n, k) => expectedLargestSquare(k),
     aggregate(derivatives, _gram, coefficients) {
       requireSameLength("max", derivatives, coefficients);
       let best = 0;

@@ -5,6 +5,7 @@ export function meanTimesDimension(): Aggregator {
   return {
     name: "mean-times-dimension",
     usesGram: false,
+    expectedGain: (n) => n,
     aggregate(derivatives, _gram, coefficients, context) {
       requireSameLength("mean-times-dimension", derivatives, coefficients);
       const factor = requireDimension("mean-times-dimension", context) / derivatives.length;

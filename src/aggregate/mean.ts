@@ -5,6 +5,7 @@ export function mean(): Aggregator {
   return {
     name: "mean",
     usesGram: false,
+    expectedGain: () => 1,
     aggregate(derivatives, _gram, coefficients) {
       requireSameLength("mean", derivatives, coefficients);
       const count = derivatives.length;

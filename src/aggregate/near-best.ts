@@ -1,4 +1,5 @@
 import { type Aggregator, type AggregatorOptions, requireSameLength } from "./aggregator.ts";
+import { expectedLargestSquare } from "./expected-largest-square.ts";
 
 /**
  * The mean over the tangents that are nearly as good as the best: c_i = d_i/m for the m tangents with
@@ -15,6 +16,8 @@ export function nearBest(options: AggregatorOptions = {}): Aggregator {
   return {
     name: "near-best",
     usesGram: false,
+    // Averaging keeps the best tangent's scale.
+    expectedGain: (_n, k) => expectedLargestSquare(k),
     aggregate(derivatives, _gram, coefficients) {
       requireSameLength("near-best", derivatives, coefficients);
       let largest = 0;

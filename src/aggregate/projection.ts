@@ -29,6 +29,8 @@ export function projection(options: ProjectionOptions = {}): Aggregator {
   return {
     name: "projection",
     usesGram: true,
+    expectedGain: (n, k) =>
+      Math.min(1, k / n) / (options.expectedLength ? expectedProjectionCosine(n, k) : 1),
     aggregate(derivatives, given, coefficients, context) {
       requireSameLength("projection", derivatives, coefficients);
       const gram = requireGram("projection", "solves G c = d", given);

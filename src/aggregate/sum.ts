@@ -5,6 +5,7 @@ export function sum(): Aggregator {
   return {
     name: "sum",
     usesGram: false,
+    expectedGain: (_n, k) => k,
     aggregate(derivatives, _gram, coefficients) {
       requireSameLength("sum", derivatives, coefficients);
       coefficients.set(derivatives);

@@ -25,12 +25,44 @@ export function gram(set: TangentSet): Float64Array {
   return total;
 }
 
-/** The Gram matrix of one example's tangents over all sites, in float64, written into `matrix` [k, k]. */
-export function exampleGram(tangents: SiteTangents, example: number, matrix: Float64Array): void {
+/**
+ * The Gram matrix of one example's tangents over all sites, in float64, written into `matrix` [k, k].
+ *
+ * @param mask changes a copy of a site's tangents [k, size] first
+ */
+export function exampleGram(
+  tangents: SiteTangents,
+  example: number,
+  matrix: Float64Array,
+  mask?: (site: number, rows: Float32Array) => void,
+): void {
   const { count, examples, sites } = tangents;
   matrix.fill(0);
-  for (const { size, tensor } of sites)
-    addGram(matrix, tensor.data.subarray(example * size), count, size, examples * size);
+  for (const [site, { size, tensor }] of sites.entries()) {
+    const start = (examples === 1 ? 0 : example) * size;
+    if (mask)
+      addGram(
+        matrix,
+        maskedRows(tensor.data.subarray(start), count, size, examples * size, (rows) => mask(site, rows)),
+        count,
+        size,
+      );
+    else addGram(matrix, tensor.data.subarray(start), count, size, examples * size);
+  }
+}
+
+/** A changed copy of k rows of this length, `stride` apart: [k, length]. */
+export function maskedRows(
+  rows: Float32Array,
+  k: number,
+  length: number,
+  stride: number,
+  mask: (rows: Float32Array) => void,
+): Float32Array {
+  const copy = new Float32Array(k * length);
+  for (let i = 0; i < k; i++) copy.set(rows.subarray(i * stride, i * stride + length), i * length);
+  mask(copy);
+  return copy;
 }
 
 /**

@@ -1,23 +1,24 @@
 import { keepUsedInputs } from "../ad/gradient.ts";
 import { getValue, prune } from "../onnx/graph.ts";
-import { float32, zeros } from "../onnx/tensor.ts";
+import { zeros } from "../onnx/tensor.ts";
 import { createDrawer } from "../random/drawer.ts";
 import { fold, type Key } from "../random/threefry.ts";
-import { compileGraph } from "../runtime/evaluate.ts";
-import type { Session, Tensors } from "../runtime/runtime.ts";
-import { addGram } from "../tangents/gram.ts";
+import type { Tensors } from "../runtime/runtime.ts";
+import { addGram, maskedRows } from "../tangents/gram.ts";
 import type { ActivationsOptions } from "./activations.ts";
 import {
   aggregateExamples,
   type Estimate,
   type Estimator,
+  expectedGain,
   gradientRoom,
   gramPrecision,
   needsExactGram,
 } from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
+import { activeNumbers } from "./rectified.ts";
 import { compileSegments } from "./segmented.ts";
-import { dualGraph, gramGraph, localGraph, type PlacedSite, placeSites } from "./site-graphs.ts";
+import { dualGraph, gramGraph, localGraph, placeSites } from "./site-graphs.ts";
 import { requireStream } from "./weights-low-memory.ts";
 
 /**
@@ -41,20 +42,32 @@ export async function lowMemoryActivationsEstimator(
   const examples = options.shareTangents ? 1 : batch;
   const chunk = Math.min(options.tangentChunk ?? 1, k);
   const isExact = needsExactGram(k, dimension, sampler);
+  // A float64 Gram matrix is for few numbers, and is computed here: it needs the rectified sites' values.
+  const rectified = aggregator.usesGram && isExact ? sites.filter((site) => site.rectified) : [];
+  const values = rectified.map(({ value }) => getValue(graph, value));
   const dual = dualGraph(objective, placed, { count: chunk, examples });
-  const derived = prune(dual, [getValue(dual, "derivatives"), getValue(dual, "loss")]);
+  const derived = prune(dual, [getValue(dual, "derivatives"), getValue(dual, "loss"), ...values]);
   const first = await compileSegments(runtime, derived, graph, options.pieceBytes);
-  const local = localGraph(objective, placed, { count: k, examples }, "computed");
+  const gain = expectedGain(aggregator, sampler, dimension, k);
+  const local = localGraph(objective, placed, { count: k, examples }, gain, "computed");
   const second = await compileSegments(runtime, keepUsedInputs(local, new Set()), graph, options.pieceBytes);
-  const grams = new Map<number, Session>();
-  if (aggregator.usesGram && !isExact)
-    for (const { size } of sites)
-      if (!grams.has(size)) grams.set(size, await compileGraph(runtime, siteGram(size, k, examples)));
+  const grams = examples === 1 && !sites.some((site) => site.rectified) ? 1 : batch;
+  const gram = gramGraph(objective, placed, { count: k, examples }, "computed");
+  const gramSession =
+    aggregator.usesGram && !isExact
+      ? await compileSegments(runtime, gram, graph, options.pieceBytes)
+      : undefined;
 
-  const results = { loss: zeros("float32", []), derivatives: zeros("float32", [chunk, batch]) };
+  const results = {
+    loss: zeros("float32", []),
+    derivatives: zeros("float32", [chunk, batch]),
+    ...Object.fromEntries(values.map(({ name, dtype, shape }) => [name, zeros(dtype, shape)])),
+  };
+  const active = activeNumbers(rectified.length > 0 ? sites : [], batch);
+  const products = { gram: zeros("float32", [grams, k, k]) };
   const derivatives = new Float64Array(k * batch);
   const drawer = createDrawer(runtime);
-  const matrices = Array.from({ length: examples }, () => new Float64Array(k * k));
+  const matrices = Array.from({ length: grams }, () => new Float64Array(k * k));
   const coefficients = zeros("float32", [k, batch]);
   const context = { dimension, gramPrecision: gramPrecision(isExact) };
   const { tensors: gradientTensors, gradients } = gradientRoom(objective);
@@ -106,16 +119,25 @@ export async function lowMemoryActivationsEstimator(
       scales[place] = square === 0 ? 1 : radius(dimension) / Math.sqrt(square);
     }
   };
-  const computeGrams = async (key: Key) => {
+  const computeGrams = async (feeds: Tensors, key: Key) => {
+    if (gramSession) {
+      await gramSession.run(feeds, products, (name, into) =>
+        draw(key, places.get(name) ?? unknownInput(name), 0, into),
+      );
+      for (const [example, matrix] of matrices.entries())
+        matrix.set((products.gram.data as Float32Array).subarray(example * k * k, (example + 1) * k * k));
+      return;
+    }
+    if (rectified.length > 0) active.read(results);
     for (const matrix of matrices) matrix.fill(0);
     for (const [index, { size }] of sites.entries()) {
       const rows = scratch.subarray(0, k * examples * size);
       draw(key, { index, size }, 0, rows);
-      const session = grams.get(size);
-      const result = session && (await session.run({ "tangent/site": float32(rows, [k, examples, size]) }));
       for (const [example, matrix] of matrices.entries()) {
-        if (result) addProducts(matrix, result.gram?.data as Float32Array, example);
-        else addGram(matrix, rows.subarray(example * size), k, size, examples * size);
+        const own = rows.subarray((examples === 1 ? 0 : example) * size);
+        const mask = (copy: Float32Array) => active.mask(index, example, copy);
+        if (rectified.length > 0) addGram(matrix, maskedRows(own, k, size, examples * size, mask), k, size);
+        else addGram(matrix, own, k, size, examples * size);
       }
     }
   };
@@ -131,8 +153,8 @@ export async function lowMemoryActivationsEstimator(
         const count = Math.min(chunk, k - start);
         derivatives.set((results.derivatives.data as Float32Array).subarray(0, count * batch), start * batch);
       }
-      if (aggregator.usesGram) await computeGrams(key);
-      const gramOf = (example: number) => matrices[examples === 1 ? 0 : example];
+      if (aggregator.usesGram) await computeGrams(feeds, key);
+      const gramOf = (example: number) => matrices[grams === 1 ? 0 : example];
       aggregateExamples(aggregator, derivatives, gramOf, coefficients, context);
       await second.run({ ...feeds, coefficients }, gradientTensors, (name, into) =>
         draw(key, place(name), 0, into),
@@ -140,21 +162,9 @@ export async function lowMemoryActivationsEstimator(
       return { loss: Number(results.loss.data[0]), derivatives, gradients, statistics: {} };
     },
     async release() {
-      await Promise.all([first, second, ...grams.values(), drawer].map((one) => one.release()));
+      await Promise.all([first, second, gramSession, drawer].map((one) => one?.release()));
     },
   };
-}
-
-/** `tangent/site` [k, examples, size] → `gram` [examples, k, k]. */
-function siteGram(size: number, count: number, examples: number) {
-  const site: PlacedSite = { value: "site", parameters: [], size, layout: { outer: 1, inner: size } };
-  return gramGraph({ sites: [site] }, { count, examples });
-}
-
-function addProducts(matrix: Float64Array, products: Float32Array, example: number): void {
-  const start = example * matrix.length;
-  for (let place = 0; place < matrix.length; place++)
-    matrix[place] = (matrix[place] as number) + (products[start + place] as number);
 }
 
 function unknownInput(name: string): never {

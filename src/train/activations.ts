@@ -11,11 +11,13 @@ import {
   chunkSizes,
   type Estimate,
   type Estimator,
+  expectedGain,
   gradientRoom,
   gramPrecision,
   needsExactGram,
 } from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
+import { activeNumbers } from "./rectified.ts";
 import { simulateSites } from "./simulated.ts";
 import { dualGraph, gramGraph, localGraph, placeSites, type SiteOptions } from "./site-graphs.ts";
 import { type EstimatorOptions, rowsOf } from "./weights.ts";
@@ -28,7 +30,7 @@ export interface ActivationsOptions extends EstimatorOptions, SiteOptions {
 /**
  * Activation and block perturbation: tangents at the sites, one dual pass for d_i,b = ∂ℓ_b·v_i,b, coefficients for each example,
  * ĝ at each site, and from there the parameters' gradients by the local transpose of their block. No gradient crosses
- * a site.
+ * a site. At rectified sites an example's tangents are zero where its values are, and so is the gradient that counts.
  *
  * @throws when a value mixes examples, a parameter has no site, or a site's values do not belong to single examples
  */
@@ -41,20 +43,26 @@ export async function activationsEstimator(
   const placed = await placeSites(objective, options);
   const { sites, dimension } = placed;
   const examples = options.shareTangents ? 1 : batch;
+  const rectified = sites.filter((site) => site.rectified).map(({ value }) => value);
   const tangents = createSiteTangents(sites, k, examples, options.sampler);
   const drawer = createDrawer(runtime);
   const usesGram = options.aggregator.usesGram;
   const exactGram = needsExactGram(k, dimension, options.sampler);
 
-  const local = localGraph(objective, placed, tangents);
+  const gain = expectedGain(options.aggregator, options.sampler, dimension, k);
+  const local = localGraph(objective, placed, tangents, gain);
   const residuals = local.inputs.map((input) => input.name).filter((name) => !isOwnInput(graph, name));
-  const needed = residuals.filter((name) => graph.values.has(name));
+  const read = residuals.filter((name) => graph.values.has(name));
+  const needed = [...new Set([...read, ...(usesGram || options.simulated ? rectified : [])])];
   const simulated = options.simulated ? await simulateSites(objective, placed, tangents, needed) : undefined;
   const dual = (count: number) => dualGraph(objective, placed, { count, examples }, needed);
   const chunkList = simulated ? [] : chunkSizes(k, options.tangentChunk);
   const chunks = await compileChunks(objective, tangents, chunkList, dual);
   const gramSession =
-    usesGram && !exactGram ? await compileGraph(runtime, gramGraph(placed, tangents)) : undefined;
+    usesGram && !exactGram ? await compileGraph(runtime, gramGraph(objective, placed, tangents)) : undefined;
+  const masks = usesGram && exactGram && rectified.length > 0;
+  const active = activeNumbers(masks ? sites : [], batch);
+  const hasOneGram = examples === 1 && rectified.length === 0;
   const localSession = await compileGraph(runtime, local);
 
   const tangentFeeds = Object.fromEntries(
@@ -84,11 +92,19 @@ export async function activationsEstimator(
         derivatives.set(outputs.derivatives.data as Float32Array, chunk.start * batch);
         loss = Number(lossTensor.data[0]);
       }
-      const grams = gramSession && ((await gramSession.run(tangentFeeds)).gram?.data as Float32Array);
+      if (masks) active.read(residualTensors);
+      const gramFeeds = { ...tangentFeeds, ...residualTensors };
+      const grams = gramSession && ((await gramSession.run(gramFeeds)).gram?.data as Float32Array);
       const gramOf = (example: number) => {
-        if (examples === 1 && example > 0) return matrix;
+        if (hasOneGram && example > 0) return matrix;
         if (grams) matrix.set(grams.subarray(example * k * k, (example + 1) * k * k));
-        else exampleGram(tangents, example, matrix);
+        else
+          exampleGram(
+            tangents,
+            example,
+            matrix,
+            masks ? (site, rows) => active.mask(site, example, rows) : undefined,
+          );
         return matrix;
       };
       aggregateExamples(options.aggregator, derivatives, gramOf, coefficients, context);

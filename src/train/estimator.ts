@@ -85,6 +85,16 @@ export function aggregateExamples(
   }
 }
 
+/**
+ * How many times ∇f an estimate is, about, in expectation. What is known exactly is multiplied by it, so that one learning
+ * rate suits all parameters.
+ */
+export function expectedGain(aggregator: Aggregator, sampler: Sampler, n: number, k: number): number {
+  // Aggregators that read G divide by the tangents' lengths.
+  const square = aggregator.usesGram || !sampler.radius ? n : sampler.radius(n) ** 2;
+  return (aggregator.expectedGain(n, k) * square) / n;
+}
+
 /** Sizes of the chunks in which k tangents are processed: full ones first, then the rest. */
 export function chunkSizes(count: number, chunk: number | undefined): number[] {
   const size = chunk ?? count;

@@ -1,4 +1,5 @@
-import { expectedProjectionCosine } from "../aggregate/expected-cosine.ts";
+import { type AggregatorName, aggregators } from "../aggregate/aggregators.ts";
+import { expectedLargestSquare } from "../aggregate/expected-largest-square.ts";
 
 /** What the scale of a good learning rate depends on. */
 export interface LearningRateRule {
@@ -7,7 +8,7 @@ export interface LearningRateRule {
   readonly dimension: number;
   /** k */
   readonly tangents: number;
-  readonly aggregate: string;
+  readonly aggregate: AggregatorName;
   /** True where a projection is divided by its expected cosine. */
   readonly expectedLength?: boolean;
   readonly momentum: number;
@@ -60,41 +61,14 @@ export function defaultLearningRate(rule: LearningRateRule): number {
   if (rule.optimizer !== undefined && rule.optimizer !== "sgd") return adaptiveRate;
   if (perturb === "exact") return exactRate * (1 - momentum);
   const isProjection = aggregate === "projection" || aggregate === "max-normalized";
-  const effective = aggregate.includes("max") || aggregate === "near-best" ? bestOf(k) : k;
+  const effective = aggregate.includes("max") || aggregate === "near-best" ? expectedLargestSquare(k) : k;
   const independent =
     rule.angle === undefined || isProjection ? effective : Math.min(effective, atAngle(k, rule.angle));
   const mean = Math.min(exactRate, siteRate[perturb] / Math.sqrt(1 + n / independent));
   // A projection does not change with the tangents' length.
   const length = radius === undefined || isProjection ? 1 : n / radius ** 2;
-  return mean * scaleOf(rule, effective) * length * (1 - momentum);
-}
-
-/** What the mean's rate is multiplied by for another aggregator. */
-function scaleOf(
-  { aggregate, dimension: n, tangents: k, expectedLength }: LearningRateRule,
-  effective: number,
-) {
-  switch (aggregate) {
-    case "sum":
-      return 1 / k;
-    case "mean-times-dimension":
-      return 1 / n;
-    case "projection":
-      return Math.max(1, n / k) * (expectedLength ? expectedProjectionCosine(n, k) : 1);
-    case "max":
-    case "near-best":
-      return 1 / effective;
-    case "max-normalized":
-      return Math.max(1, n / effective);
-    default:
-      return 1;
-  }
-}
-
-/** E[max zᵢ²] of k independent standard normal numbers, to 15 % for k up to 1,024 (fitted to quadrature). */
-function bestOf(k: number): number {
-  const log = Math.log(k);
-  return 1 + 1.2 * log + 0.06 * log ** 2;
+  const gain = aggregators[aggregate]({ expectedLength: rule.expectedLength }).expectedGain(n, k);
+  return (mean / gain) * length * (1 - momentum);
 }
 
 /** Number of independent tangents whose mean is as noisy as that of k at a fixed angle to the first. */

@@ -7,9 +7,9 @@ import { derivativesAlong, exampleDerivativesAlong } from "../tangents/along.ts"
 import type { SiteTangents } from "../tangents/site-tangents.ts";
 import type { TangentSet } from "../tangents/tangent-set.ts";
 import { statisticsOutput } from "./batch-norm.ts";
-import type { ExampleLayout } from "./coupling.ts";
 import { exactGradient } from "./exact.ts";
 import type { Differentiable } from "./objective.ts";
+import { activeNumbers, gatherExamples } from "./rectified.ts";
 import type { PlacedSites } from "./site-graphs.ts";
 
 /**
@@ -48,7 +48,7 @@ export async function simulateWeights(
  * d_i,b = ⟨v_i,b, ∂ℓ_b/∂s_b⟩ along tangents at the sites, [k, batch]. The gradient of Σ ℓ_b at a site holds each example's
  * own, because examples do not influence each other.
  *
- * @param kept values of the forward pass that `outputs` may ask for
+ * @param kept values of the forward pass that `outputs` may ask for; `outputs` must have those of rectified sites
  */
 export async function simulateSites(
   objective: Differentiable,
@@ -66,28 +66,21 @@ export async function simulateSites(
   const gradients = Object.fromEntries(
     placed.sites.map(({ value, size }) => [value, new Float32Array(batch * size)]),
   );
+  const active = activeNumbers(placed.sites, batch);
   return {
     async run(feeds, derivatives, outputs = {}) {
       await session.run(feeds, { loss, ...tensors, ...outputs });
-      for (const { value, layout } of placed.sites)
-        gatherExamples(
-          tensors[`gradient/${value}`]?.data as Float32Array,
-          layout,
-          gradients[value] as Float32Array,
-        );
+      active.read(outputs);
+      for (const [site, { value, layout, size }] of placed.sites.entries()) {
+        const gradient = gradients[value] as Float32Array;
+        gatherExamples(tensors[`gradient/${value}`]?.data as Float32Array, layout, gradient);
+        // Tangents are zero where a rectified value is.
+        for (let example = 0; example < batch; example++)
+          active.mask(site, example, gradient.subarray(example * size, (example + 1) * size));
+      }
       exampleDerivativesAlong(tangents, gradients, derivatives);
       return Number(loss.data[0]);
     },
     release: () => session.release(),
   };
-}
-
-/** [outer, batch, inner] → [batch, outer, inner] */
-function gatherExamples(from: Float32Array, { outer, inner }: ExampleLayout, into: Float32Array): void {
-  const batch = into.length / (outer * inner);
-  for (let example = 0; example < batch; example++)
-    for (let place = 0; place < outer; place++) {
-      const start = (place * batch + example) * inner;
-      into.set(from.subarray(start, start + inner), (example * outer + place) * inner);
-    }
 }

@@ -1,7 +1,9 @@
 import { keepUsedInputs, localGradientGraph } from "../ad/gradient.ts";
+import { layerSites } from "../ad/layers.ts";
 import { pushforward } from "../ad/pushforward.ts";
-import { activationSites, blockSites, type Site } from "../ad/sites.ts";
+import { blockSites, type Site } from "../ad/sites.ts";
 import { type Graph, getValue, prune, type Value } from "../onnx/graph.ts";
+import { float32 } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { reshape, transpose } from "../ops/rules.ts";
 import { emitExampleCombine } from "../tangents/combine.ts";
@@ -19,10 +21,14 @@ export interface PlacedSite extends Site {
   readonly layout: ExampleLayout;
   /** Numbers of one example at this site. */
   readonly size: number;
+  /** True where only the numbers that are not zero are perturbed, because no gradient passes the others. */
+  readonly rectified: boolean;
 }
 
 export interface PlacedSites {
   readonly sites: readonly PlacedSite[];
+  /** The block that ends at the losses, where the gradient is known. */
+  readonly last?: Site;
   /** One example's numbers at all sites together: the dimension of the space that tangents live in. */
   readonly dimension: number;
 }
@@ -41,10 +47,10 @@ export interface TangentCounts {
  * @throws when a value mixes examples, a parameter has no site, or a site's values do not belong to single examples
  */
 export async function placeSites(objective: Differentiable, { blocks }: SiteOptions): Promise<PlacedSites> {
-  const { graph } = objective;
-  const sites = blocks
-    ? blockSites(graph, graph.parameters, "losses", blocks === true ? undefined : blocks)
-    : activationSites(graph, graph.parameters, "losses");
+  const { graph, masks = [] } = objective;
+  const { sites, last } = blocks
+    ? { sites: namedBlocks(graph, blocks), last: undefined }
+    : layerSites(graph, graph.parameters, "losses", new Set(masks.map(({ name }) => name)));
   const layouts = await exampleLayouts(
     objective,
     sites.map((site) => site.value),
@@ -53,7 +59,12 @@ export async function placeSites(objective: Differentiable, { blocks }: SiteOpti
     const layout = layouts[index] ?? { outer: 1, inner: 0 };
     return { ...site, layout, size: layout.outer * layout.inner };
   });
-  return { sites: placed, dimension: placed.reduce((total, { size }) => total + size, 0) };
+  return { sites: placed, last, dimension: placed.reduce((total, { size }) => total + size, 0) };
+}
+
+function namedBlocks(graph: Graph, blocks: true | RegExp) {
+  const sites = blockSites(graph, graph.parameters, "losses", blocks === true ? undefined : blocks);
+  return sites.map((site) => ({ ...site, rectified: false }));
 }
 
 /** Outputs `loss`, `derivatives` [k, batch] and the primal values that the local transposes need. */
@@ -66,7 +77,7 @@ export function dualGraph(
   const { graph, batch } = objective;
   const g = new GraphBuilder(`${graph.name}/dual`, graph);
   const seeds = new Map<string, Value>();
-  for (const { value, size, layout } of sites) {
+  for (const { value, size, layout, rectified } of sites) {
     const { shape } = getValue(graph, value);
     const { outer, inner } = layout;
     const input = g.input(`tangent/${value}`, "float32", [count, examples, size]);
@@ -79,7 +90,8 @@ export function dualGraph(
       [0, 2, 1, 3],
     );
     const leading = given.shape[1] === batch ? shape : [1, ...shape.slice(1)];
-    seeds.set(value, reshape(g, placed, [count, ...leading]));
+    const seed = reshape(g, placed, [count, ...leading]);
+    seeds.set(value, rectified ? g.mul(seed, activeNumbers(g, getValue(graph, value))) : seed);
   }
   const derivatives = pushforward(g, graph, seeds).get("losses");
   if (!derivatives || "left" in derivatives)
@@ -92,33 +104,58 @@ export function dualGraph(
 /**
  * Outputs `gradient/<parameter>` from `coefficients` [k, batch], the tangents, and the primal values that the transposes
  * read: as inputs, or computed again.
+ *
+ * @param gain what the known gradient at the losses is multiplied by
  */
 export function localGraph(
   objective: Pick<Differentiable, "graph" | "batch">,
-  { sites }: PlacedSites,
+  { sites, last }: PlacedSites,
   { count, examples }: TangentCounts,
+  gain = 1,
   residuals: "inputs" | "computed" = "inputs",
 ): Graph {
   const { graph, batch } = objective;
   let coefficients: Value | undefined;
   const emitCotangent = (g: GraphBuilder, site: Site, value: Value) => {
+    const placed = sites.find((one) => one.value === site.value);
+    if (!placed) return g.expand(g.constant(float32([gain / batch])), value.shape);
     coefficients ??= g.input("coefficients", "float32", [count, batch]);
-    const layout = sites.find((placed) => placed.value === site.value)?.layout ?? { outer: 1, inner: 0 };
-    const { outer, inner } = layout;
+    const { outer, inner } = placed.layout;
     const input = g.input(`tangent/${site.value}`, "float32", [count, examples, outer * inner]);
     // The mean over the batch enters here, once.
     const mean = g.mul(emitExampleCombine(g, input, coefficients), 1 / batch);
     return reshape(g, transpose(g, reshape(g, mean, [batch, outer, inner]), [1, 0, 2]), value.shape);
   };
-  return localGradientGraph(graph, sites, emitCotangent, residuals);
+  return localGradientGraph(graph, last ? [...sites, last] : sites, emitCotangent, residuals);
 }
 
-/** Output `gram` [examples, k, k], summed over the sites. */
-export function gramGraph({ sites }: Pick<PlacedSites, "sites">, { count, examples }: TangentCounts): Graph {
-  const g = new GraphBuilder("gram");
-  const terms = sites.map(({ value, size }) =>
-    emitExampleGram(g, g.input(`tangent/${value}`, "float32", [count, examples, size])),
-  );
+/**
+ * Output `gram` [examples, k, k], summed over the sites; [batch, k, k] where rectified sites give each example's tangents
+ * zeros of their own.
+ *
+ * @param residuals whether the values of rectified sites are inputs, or computed in the same graph
+ */
+export function gramGraph(
+  { graph, batch }: Pick<Differentiable, "graph" | "batch">,
+  { sites }: Pick<PlacedSites, "sites">,
+  { count, examples }: TangentCounts,
+  residuals: "inputs" | "computed" = "inputs",
+): Graph {
+  const g = residuals === "inputs" ? new GraphBuilder("gram") : new GraphBuilder(`${graph.name}/gram`, graph);
+  const terms = sites.map(({ value, size, layout, rectified }) => {
+    const tangents = g.input(`tangent/${value}`, "float32", [count, examples, size]);
+    if (!rectified) return emitExampleGram(g, tangents);
+    const { dtype, shape } = getValue(graph, value);
+    const known = residuals === "inputs" ? g.input(value, dtype, shape) : getValue(graph, value);
+    const { outer, inner } = layout;
+    const byExample = transpose(g, reshape(g, activeNumbers(g, known), [outer, batch, inner]), [1, 0, 2]);
+    return emitExampleGram(g, g.mul(tangents, reshape(g, byExample, [1, batch, size])));
+  });
   const total = terms.reduce((sum, term) => g.add(sum, term));
   return keepUsedInputs(g.build({ gram: total }), new Set());
+}
+
+/** 1 where a rectified value is positive, 0 where it is zero. */
+function activeNumbers(g: GraphBuilder, value: Value): Value {
+  return g.emit("Sign", [value]);
 }

@@ -1,0 +1,46 @@
+import type { Tensors } from "../runtime/runtime.ts";
+import type { ExampleLayout } from "./coupling.ts";
+import type { PlacedSite } from "./site-graphs.ts";
+
+/** [outer, batch, inner] → [batch, outer, inner] */
+export function gatherExamples(
+  from: Float32Array,
+  { outer, inner }: ExampleLayout,
+  into: Float32Array,
+): void {
+  const batch = into.length / (outer * inner);
+  for (let example = 0; example < batch; example++)
+    for (let place = 0; place < outer; place++) {
+      const start = (place * batch + example) * inner;
+      into.set(from.subarray(start, start + inner), (example * outer + place) * inner);
+    }
+}
+
+/** Which numbers of rectified sites are active in a batch: all of other sites are. */
+export interface ActiveNumbers {
+  /**
+   * Reads a batch.
+   *
+   * @param values the rectified sites' values, by name
+   */
+  read(values: Tensors): void;
+  /** Sets one example's inactive numbers to zero in rows [rows, size] of a site, in place. */
+  mask(site: number, example: number, rows: Float32Array): void;
+}
+
+export function activeNumbers(sites: readonly PlacedSite[], batch: number): ActiveNumbers {
+  const room = sites.map(({ rectified, size }) => new Float32Array(rectified ? batch * size : 0));
+  return {
+    read(values) {
+      for (const [index, { value, layout, rectified }] of sites.entries())
+        if (rectified)
+          gatherExamples(values[value]?.data as Float32Array, layout, room[index] as Float32Array);
+    },
+    mask(site, example, rows) {
+      const { rectified, size } = sites[site] as PlacedSite;
+      if (!rectified) return;
+      const own = (room[site] as Float32Array).subarray(example * size, (example + 1) * size);
+      for (let place = 0; place < rows.length; place++) if (own[place % size] === 0) rows[place] = 0;
+    },
+  };
+}
