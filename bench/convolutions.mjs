@@ -80,7 +80,7 @@ export async function* rows({ threads, only, seconds = 12, signal }) {
         },
         { rounds: 20, seconds, signal },
       );
-      await Promise.all([training, primal].map((used) => used.release()));
+      await Promise.all([training, primal, sampling].map((used) => used?.release()));
       const kept = parts.slice(-times.step.length);
       const part = (which) => median(kept.map((spent) => spent[which]));
       const passes = impliedPasses(name, productsOf(objective.graph, Object.keys(objective.parameters)));

@@ -1,6 +1,7 @@
 // Training steps as the benches run them, and where the time of one goes.
 import {
   compileObjective,
+  createDrawer,
   createEstimator,
   createTangentSet,
   crossEntropy,
@@ -106,25 +107,30 @@ export function timingRuntime(runtime) {
 /**
  * Draws the tangents of a step alone, of the same sizes and streams.
  *
- * @returns a function that draws them, and how many numbers that are
+ * @returns a function that draws them, how many numbers that are, and one that ends the threads that draw
  */
 export function drawing({ objective, estimator, batch, settings }) {
   if (settings.gradient === "exact") return undefined;
   const { tangents: k = 16, sampler = "gaussian", rank } = settings;
   const chosen = samplers[sampler]({ rank });
   const key = keyFromSeed(2);
+  const drawer = createDrawer(objective.runtime);
   if (settings.perturb === "weights") {
     const shapes = Object.entries(objective.parameters).map(([name, { shape }]) => ({ name, shape }));
     const set = createTangentSet(shapes, k, chosen);
     const numbers = set.parts.reduce((total, { tensor }) => total + tensor.data.length, 0);
-    return { numbers, draw: (round) => drawTangents(set, fold(key, round)) };
+    return { numbers, draw: (round) => drawTangents(set, fold(key, round), drawer), release: drawer.release };
   }
   const size = estimator.dimension * batch;
   const room = Array.from({ length: k }, () => new Float32Array(size));
   return {
     numbers: size * k,
     draw(round) {
-      for (const [tangent, out] of room.entries()) chosen.fill(fold(fold(key, round), tangent), 0, out);
+      const stepKey = fold(key, round);
+      drawer.draw(
+        room.map((out, tangent) => ({ fill: chosen.fill, key: fold(stepKey, tangent), start: 0, out })),
+      );
     },
+    release: drawer.release,
   };
 }

@@ -45,7 +45,7 @@ export async function* rows({ widths = [256, 1024], batch = 64, k = 16, threads,
         },
         { rounds: 40, warmUp: 5, seconds: 10, signal },
       );
-      await Promise.all([training, bare, unit].map((used) => used.release()));
+      await Promise.all([training, bare, unit, sampling].map((used) => used?.release()));
       const part = (which) => median(parts.slice(-times.step.length).map((spent) => spent[which]));
       const step = median(times.step);
       const known = {
