@@ -47,6 +47,7 @@ export class GraphBuilder implements Emitter {
   readonly #initializers = new Map<string, Tensor>();
   readonly #values = new Map<string, Value>();
   readonly #shared = new Map<string, Value>();
+  readonly #origins = new Map<string, Value>();
   /** Names of values and of nodes: both must be unique in a file. */
   readonly #taken = new Set<string>();
   readonly #counters = new Map<string, number>();
@@ -163,7 +164,15 @@ export class GraphBuilder implements Emitter {
       throw new Error(`${describeNode(node)} has ${types.length} outputs, received a request for ${count}.`);
     }
     this.#nodes.push(node);
-    return types.map((type, index) => this.#declare(outputs[index] as string, type.dtype, type.shape));
+    const declared = types.map((type, index) =>
+      this.#declare(outputs[index] as string, type.dtype, type.shape),
+    );
+    if (op === "Reshape" && inputs[0]) this.#origins.set(outputs[0] as string, this.origin(inputs[0]));
+    return declared;
+  }
+
+  origin(value: Value): Value {
+    return this.#origins.get(value.name) ?? value;
   }
 
   /** Appends a node as it is, under its own names. Its outputs must have these types. */

@@ -62,6 +62,8 @@ export interface Emitter {
   scalar(dtype: DType, value: number): Value;
   /** The tensor behind a value that is constant in this graph. */
   constantOf(value: Value | undefined): Tensor | undefined;
+  /** What a chain of Reshape nodes began with: the same numbers in the same order. */
+  origin(value: Value): Value;
 }
 
 /**

@@ -106,6 +106,9 @@ export function unbroadcast(g: Emitter, cotangent: Value, shape: readonly number
 
 export function reshape(g: Emitter, value: Value, shape: readonly number[]): Value {
   if (sameDimensions(value.shape, shape)) return value;
+  // One node for a chain of them: each would copy where its output is wanted in a buffer of its own.
+  const origin = g.origin(value);
+  if (origin !== value) return reshape(g, origin, shape);
   // Without allowzero, a 0 in the shape would mean "as in the input".
   return g.emit("Reshape", [value, shape], shape.includes(0) ? { allowzero: 1 } : {});
 }

@@ -32,6 +32,10 @@ export function sgd(options: SgdOptions = {}): Optimizer {
         const gradient = gradients[name];
         if (!gradient) continue;
         const velocity = state[`velocity/${name}`];
+        if (!velocity && weightDecay === 0) {
+          descend(values, gradient, learningRate);
+          continue;
+        }
         for (let place = 0; place < values.length; place++) {
           const value = values[place] as number;
           let direction = (gradient[place] as number) + weightDecay * value;
@@ -45,4 +49,17 @@ export function sgd(options: SgdOptions = {}): Optimizer {
       }
     },
   };
+}
+
+/** θ ← θ − lr·g, four numbers a round: the round itself takes V8 as long as two of them. */
+function descend(values: Float32Array, gradient: Float32Array, learningRate: number): void {
+  const whole = values.length - (values.length % 4);
+  for (let place = 0; place < whole; place += 4) {
+    values[place] = (values[place] as number) - learningRate * (gradient[place] as number);
+    values[place + 1] = (values[place + 1] as number) - learningRate * (gradient[place + 1] as number);
+    values[place + 2] = (values[place + 2] as number) - learningRate * (gradient[place + 2] as number);
+    values[place + 3] = (values[place + 3] as number) - learningRate * (gradient[place + 3] as number);
+  }
+  for (let place = whole; place < values.length; place++)
+    values[place] = (values[place] as number) - learningRate * (gradient[place] as number);
 }

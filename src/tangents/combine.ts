@@ -58,6 +58,10 @@ export function emitCombine(
 /** Emits each example's own combination at one site: tangents [k, B or 1, m], coefficients [k, B] → [B, m]. */
 export function emitExampleCombine(g: Emitter, tangents: Value, coefficients: Value): Value {
   const [k = 0, batch = 0] = coefficients.shape;
-  const weighted = g.emit("Mul", [tangents, reshape(g, coefficients, [k, batch, 1])]);
-  return g.emit("ReduceSum", [weighted, [0]], { keepdims: 0 });
+  const [, examples = 0, size = 0] = tangents.shape;
+  const byExample = transpose(g, coefficients, [1, 0]);
+  if (examples === 1) return g.emit("MatMul", [byExample, reshape(g, tangents, [k, size])]);
+  // ONNX Runtime fuses the transpose into the product; Mul and ReduceSum would pass over all tangents three times.
+  const rows = g.emit("MatMul", [reshape(g, byExample, [batch, 1, k]), transpose(g, tangents, [1, 0, 2])]);
+  return reshape(g, rows, [batch, size]);
 }
