@@ -141,7 +141,15 @@ function dot(x: Float32Array, y: Float32Array, a: number, b: number, stride: num
 /** Emits the Gram matrix [k, k] of one parameter's tangents. */
 export function emitGram(g: Emitter, tangent: Tangent): Value {
   if (!("left" in tangent)) {
-    const rows = reshape(g, tangent, [tangent.shape[0] as number, rowSize(tangent)]);
+    const k = tangent.shape[0] as number;
+    const size = rowSize(tangent);
+    const pieces = pieceCount(size);
+    // One product of few rows and many columns runs on one thread; a batch of shorter ones runs on all.
+    if (pieces > 1) {
+      const products = emitExampleGram(g, reshape(g, tangent, [k, pieces, size / pieces]));
+      return g.emit("ReduceSum", [products, [0]], { keepdims: 0 });
+    }
+    const rows = reshape(g, tangent, [k, size]);
     return g.emit("Gemm", [rows, rows], { transB: 1 });
   }
   const [k = 0, , rank = 0] = tangent.left.shape;
@@ -165,4 +173,14 @@ export function emitExampleGram(g: Emitter, tangents: Value): Value {
 
 function rowSize(tangent: Value): number {
   return tangent.shape.slice(1).reduce((product, size) => product * size, 1);
+}
+
+const pieceNumbers = 4096;
+const mostPieces = 64;
+
+/** Into how many equal pieces of at least `pieceNumbers` a row is cut. */
+function pieceCount(size: number): number {
+  let pieces = Math.max(1, Math.min(mostPieces, Math.floor(size / pieceNumbers)));
+  while (size % pieces !== 0) pieces--;
+  return pieces;
 }
