@@ -75,6 +75,7 @@ export async function activationsEstimator(
   const chunkDerivatives = chunks.map((chunk) => zeros("float32", [chunk.size, batch]));
   const lossTensor = zeros("float32", []);
   const coefficients = zeros("float32", [k, batch]);
+  const grams = zeros("float32", [rectified.length > 0 ? batch : examples, k, k]);
   const { tensors: gradientTensors, gradients } = gradientRoom(objective);
   const matrix = new Float64Array(k * k);
   const context = { dimension, gramPrecision: gramPrecision(exactGram) };
@@ -94,11 +95,13 @@ export async function activationsEstimator(
       }
       if (masks) active.read(residualTensors);
       const gramFeeds = { ...tangentFeeds, ...residualTensors };
-      const grams = gramSession && ((await gramSession.run(gramFeeds)).gram?.data as Float32Array);
+      await gramSession?.run(gramFeeds, { gram: grams });
       const gramOf = (example: number) => {
         if (hasOneGram && example > 0) return matrix;
-        if (grams) matrix.set(grams.subarray(example * k * k, (example + 1) * k * k));
-        else
+        if (gramSession) {
+          const start = example * k * k;
+          for (let place = 0; place < k * k; place++) matrix[place] = grams.data[start + place] as number;
+        } else
           exampleGram(
             tangents,
             example,

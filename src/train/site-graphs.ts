@@ -91,7 +91,9 @@ export function dualGraph(
     );
     const leading = given.shape[1] === batch ? shape : [1, ...shape.slice(1)];
     const seed = reshape(g, placed, [count, ...leading]);
-    seeds.set(value, rectified ? g.mul(seed, activeNumbers(g, getValue(graph, value))) : seed);
+    const before = rectified ? valueBeforeRelu(graph, value) : undefined;
+    if (before) seeds.set(before, seed);
+    else seeds.set(value, rectified ? g.mul(seed, activeNumbers(g, getValue(graph, value))) : seed);
   }
   const derivatives = pushforward(g, graph, seeds).get("losses");
   if (!derivatives || "left" in derivatives)
@@ -153,6 +155,18 @@ export function gramGraph(
   });
   const total = terms.reduce((sum, term) => g.add(sum, term));
   return keepUsedInputs(g.build({ gram: total }), new Set());
+}
+
+/**
+ * What a ReLU reads, if nothing else does: tangents that are added there come out with zeros in the right places, by the
+ * same product that masks the tangents from the layers before.
+ */
+function valueBeforeRelu(graph: Graph, value: string): string | undefined {
+  const node = graph.nodes.find(({ outputs }) => outputs.includes(value));
+  const [input = ""] = node?.inputs ?? [];
+  const readers = graph.nodes.filter(({ inputs }) => inputs.includes(input));
+  const isOutput = graph.outputs.some(({ name }) => name === input);
+  return node?.op === "Relu" && readers.length === 1 && !isOutput ? input : undefined;
 }
 
 /** 1 where a rectified value is positive, 0 where it is zero. */

@@ -66,6 +66,7 @@ export async function weightsEstimator(
     usesGram && !exactGram ? await compileGraph(runtime, gramGraph(graph, forms, set.count)) : undefined;
   const combineSession = await compileGraph(runtime, combineGraph(graph, forms, set.count));
 
+  const grams = gramRoom(forms, set.count);
   const room = statisticsRoom(objective);
   const lossTensor = zeros("float32", []);
   const k = set.count;
@@ -94,7 +95,7 @@ export async function weightsEstimator(
       const matrix = usesGram
         ? exactGram
           ? gram(set)
-          : await sumGram(gramSession, allTangents, k)
+          : await sumGram(gramSession, allTangents, grams)
         : undefined;
       options.aggregator.aggregate(derivatives, matrix, coefficients, {
         dimension: set.dimension,
@@ -185,10 +186,26 @@ function gramGraph(graph: Graph, forms: ReadonlyMap<string, TangentForm>, k: num
   return keepUsedInputs(g.build(Object.fromEntries(outputs)), new Set());
 }
 
+/** Room for the outputs of `gramGraph`, and for their sum. */
+function gramRoom(forms: ReadonlyMap<string, TangentForm>, k: number): GramRoom {
+  const products = [...forms.keys()].map((name) => [`gram/${name}`, zeros("float32", [k, k])] as const);
+  return { products: Object.fromEntries(products), total: new Float64Array(k * k) };
+}
+
+interface GramRoom {
+  readonly products: Tensors;
+  readonly total: Float64Array;
+}
+
 /** Products in float32, one for each parameter; their sum in float64. */
-async function sumGram(session: Session | undefined, feeds: Tensors, k: number): Promise<Float64Array> {
-  const total = new Float64Array(k * k);
-  for (const { data } of Object.values((await session?.run(feeds)) ?? {}))
+async function sumGram(
+  session: Session | undefined,
+  feeds: Tensors,
+  { products, total }: GramRoom,
+): Promise<Float64Array> {
+  await session?.run(feeds, products);
+  total.fill(0);
+  for (const { data } of Object.values(products))
     for (let place = 0; place < total.length; place++)
       total[place] = (total[place] as number) + Number(data[place]);
   return total;
