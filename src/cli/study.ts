@@ -55,7 +55,7 @@ export function addStudyCommand(program: Command): void {
       "after",
       `
 Studies:
-${list.map(({ name, title, source }) => `  ${name.padEnd(14)}${title} (${source})`).join("\n")}
+${list.map(({ name, title, source }) => `  ${name.padEnd(18)}${title} (${source})`).join("\n")}
 
 Examples:
   forwardgrad study ${list[0]?.name} --quick

@@ -81,8 +81,8 @@ export function markdownReport(report: Report): string {
 /** report.html: one file, no scripts, nothing loaded. */
 export function htmlReport(report: Report): string {
   const { study, results, drawn } = report;
-  const table = ({ header, rows }: Omit<Table, "title">) =>
-    `<div class="scroll"><table><thead><tr>${header.map((text) => `<th>${escapeHtml(text)}</th>`).join("")}</tr></thead>` +
+  const table = ({ header, rows }: Omit<Table, "title">, kind: "texts" | "results") =>
+    `<div class="scroll"><table class="${kind}"><thead><tr>${header.map((text) => `<th>${escapeHtml(text)}</th>`).join("")}</tr></thead>` +
     `<tbody>${rows.map((row) => `<tr>${row.map((text) => `<td>${escapeHtml(text)}</td>`).join("")}</tr>`).join("")}</tbody></table></div>`;
   const verdicts = study.verdicts(results).map((verdict) => {
     const kind = outcome(verdict);
@@ -116,15 +116,15 @@ export function htmlReport(report: Report): string {
 <ul class="verdicts">${verdicts.join("\n")}</ul>
 <h2>Result</h2>
 ${figures.join("\n")}
-${(study.tables?.(results) ?? []).map((given) => `<h3>${escapeHtml(given.title)}</h3>\n${table(given)}`).join("\n")}
+${(study.tables?.(results) ?? []).map((given) => `<h3>${escapeHtml(given.title)}</h3>\n${table(given, "results")}`).join("\n")}
 <h2>How it was measured</h2>
 <p>${escapeHtml(study.method)}</p>
-${table(settingsTable(report))}
+${table(settingsTable(report), "texts")}
 <ul>${notes(report)
     .map((note) => `<li>${escapeHtml(note)}</li>`)
     .join("\n")}</ul>
 <h2>Files</h2>
-${table(filesTable(study))}
+${table(filesTable(study), "texts")}
 </main>
 </body>
 </html>
@@ -207,6 +207,6 @@ figure svg { display: block; max-width: 100%; height: auto; }
 .no .mark, .no em { color: var(--no); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.88rem; margin: 0.5rem 0; }
-th, td { text-align: left; vertical-align: top; padding: 0.3rem 0.8rem 0.3rem 0; border-bottom: 1px solid var(--line); }
-td:first-child { white-space: nowrap; }
+th, td { text-align: left; vertical-align: top; padding: 0.3rem 0.8rem 0.3rem 0; border-bottom: 1px solid var(--line); overflow-wrap: normal; }
+td:first-child, .results th, .results td { white-space: nowrap; }
 `;
