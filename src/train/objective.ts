@@ -175,10 +175,13 @@ async function probeModel(
   model: Model,
   options: ProbeOptions & { readonly runtime: Runtime },
 ): Promise<Graph> {
-  for (const node of model.nodes) opOf(node, model.opset);
+  // Probing removes If nodes whose branch is known.
+  for (const node of model.nodes) if (node.op !== "If" || node.domain !== "") opOf(node, model.opset);
   refuseHalfWeights(model);
   checkMemory(model, options);
-  return probe(model, options.runtime, options);
+  const graph = await probe(model, options.runtime, options);
+  for (const node of graph.nodes) opOf(node, graph.opset);
+  return graph;
 }
 
 /**
