@@ -135,9 +135,11 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
   const chosen = prune(graph, [getValue(graph, output)]);
   const parameters = trainableParameters(chosen, output, model, options);
   if (parameters.length === 0) {
+    const [wide] = [...model.initializers].find(([, { dtype }]) => dtype === "float64") ?? [];
     throw new Error(
       `${model.source} has nothing to train: no float32 initializer lies on a differentiable path to '${output}'` +
-        `${options.trainable || options.frozen ? " and is chosen as trainable" : ""}.`,
+        `${options.trainable || options.frozen ? " and is chosen as trainable" : ""}.` +
+        `${wide === undefined ? "" : ` '${wide}' is float64; convert the model to float32 before it is exported (in PyTorch: model.float()).`}`,
     );
   }
   const free = freeReservedNames(options.keepOutputs ? graph : chosen, model.source);
