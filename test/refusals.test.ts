@@ -85,3 +85,14 @@ describe("shape arithmetic that depends on data", () => {
     );
   });
 });
+
+describe("a model of float64 weights alone", () => {
+  it("is refused with the way to float32", async () => {
+    const g = new GraphBuilder("wide");
+    const x = g.cast(g.input("x", "float32", [2, 3]), { to: 11 });
+    const graph = g.build({ y: g.cast(g.mul(x, g.parameter("w", zeros("float64", [3]))), { to: 1 }) });
+    await expect(compile(graph)).rejects.toThrow(
+      /has nothing to train: no float32 initializer.* 'w' is float64; convert the model to float32.*model\.float\(\)/,
+    );
+  });
+});

@@ -286,7 +286,8 @@ function externalBytes(
   return new Uint8Array(file.subarray(offset, offset + length));
 }
 
-function decodeNode(proto: NodeProto, source: string): Node {
+/** @internal for the other files of this folder */
+export function decodeNode(proto: NodeProto, source: string): Node {
   const attributes: Record<string, Attribute> = {};
   for (const attribute of proto.attribute) {
     const decoded = decodeAttribute(attribute, source);

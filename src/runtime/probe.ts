@@ -11,6 +11,7 @@ import {
   ValueInfoProtoSchema,
 } from "onnx-buf";
 import { type Binding, bindInputs } from "../onnx/bind.ts";
+import { conditionsOf, controlFlowOps, takeBranches } from "../onnx/branches.ts";
 import type { Model } from "../onnx/decode.ts";
 import { describeNode, type Graph, type Node, prune, totalBytes, type Value } from "../onnx/graph.ts";
 import {
@@ -37,9 +38,10 @@ export interface ProbeOptions extends Binding {
  *
  * @throws when a dimension is open, when the model does not run, or when a shape depends on data.
  */
-export async function probe(model: Model, runtime: Runtime, options: ProbeOptions = {}): Promise<Graph> {
-  const inputs = bindInputs(model, options);
-  checkMemory(model, inputs, runtime);
+export async function probe(file: Model, runtime: Runtime, options: ProbeOptions = {}): Promise<Graph> {
+  const inputs = bindInputs(file, options);
+  checkMemory(file, inputs, runtime);
+  const model = await withoutKnownBranches(file, runtime, inputs);
   const constantNames = shapeConstants(model);
   refuseCounts(model, constantNames);
   const first = await observe(model, runtime, inputs, constantNames, options.feeds ?? {}, 0);
@@ -70,6 +72,26 @@ export async function probe(model: Model, runtime: Runtime, options: ProbeOption
     values,
   };
   return prune(graph);
+}
+
+/** The model with the branches that its shapes and constants choose, instead of the If nodes that choose them. */
+async function withoutKnownBranches(
+  model: Model,
+  runtime: Runtime,
+  inputs: readonly Value[],
+): Promise<Model> {
+  const computable = shapeConstants(model);
+  const names = conditionsOf(model);
+  const wanted = new Set(names.filter((name) => computable.has(name)));
+  const computed = wanted.size > 0 ? (await observe(model, runtime, inputs, wanted, {}, 0)).constants : {};
+  const known = names.flatMap((name) => {
+    const tensor = computed[name] ?? model.initializers.get(name);
+    return tensor ? [[name, Number(tensor.data[0]) !== 0] as const] : [];
+  });
+  // A branch may hold further ones.
+  return known.length === 0
+    ? model
+    : withoutKnownBranches(takeBranches(model, new Map(known)), runtime, inputs);
 }
 
 /** What one run shows. */
@@ -246,6 +268,8 @@ function shapeConstants(model: Model): Set<string> {
 }
 
 function isDeterministic(node: Node): boolean {
+  // Graphs inside a node read values that its inputs do not tell.
+  if (controlFlowOps.has(node.op)) return false;
   return !node.op.startsWith("Random") && node.op !== "Bernoulli" && node.op !== "Multinomial";
 }
 

@@ -135,9 +135,11 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
   const chosen = prune(graph, [getValue(graph, output)]);
   const parameters = trainableParameters(chosen, output, model, options);
   if (parameters.length === 0) {
+    const [wide] = [...model.initializers].find(([, { dtype }]) => dtype === "float64") ?? [];
     throw new Error(
       `${model.source} has nothing to train: no float32 initializer lies on a differentiable path to '${output}'` +
-        `${options.trainable || options.frozen ? " and is chosen as trainable" : ""}.`,
+        `${options.trainable || options.frozen ? " and is chosen as trainable" : ""}.` +
+        `${wide === undefined ? "" : ` '${wide}' is float64; convert the model to float32 before it is exported (in PyTorch: model.float()).`}`,
     );
   }
   const free = freeReservedNames(options.keepOutputs ? graph : chosen, model.source);
@@ -175,10 +177,13 @@ async function probeModel(
   model: Model,
   options: ProbeOptions & { readonly runtime: Runtime },
 ): Promise<Graph> {
-  for (const node of model.nodes) opOf(node, model.opset);
+  // Probing removes If nodes whose branch is known.
+  for (const node of model.nodes) if (node.op !== "If" || node.domain !== "") opOf(node, model.opset);
   refuseHalfWeights(model);
   checkMemory(model, options);
-  return probe(model, options.runtime, options);
+  const graph = await probe(model, options.runtime, options);
+  for (const node of graph.nodes) opOf(node, graph.opset);
+  return graph;
 }
 
 /**

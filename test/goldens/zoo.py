@@ -103,6 +103,7 @@ FILES = {
     "transformer2d-dynamo20": (variety.SpatialTransformer, image(2, 6), 20, {}),
     "masked-dynamo18": (variety.MaskedEncoder, MASKED, 18, {}),
     "fourier-dynamo18": (variety.FourierMixer, TOKENS, 18, {}),
+    "branches-opset17": (variety.Branches, image(2, 9), 17, {}),
     "fresh-listed-opset13": (models.Fresh, sequence(4), 13, LISTED),
 }
 

@@ -1,4 +1,5 @@
-"""More architectures for zoo.py: constants that exporters fold into stored tensors, grids and Fourier transforms."""
+"""More architectures for zoo.py: constants that exporters fold into stored tensors, grids, Fourier transforms, and choices
+that only the shapes make, for which exporters write branches."""
 
 import torch
 from torch import nn
@@ -60,3 +61,20 @@ class FourierMixer(nn.Module):
         x = self.embedding(tokens)
         mixed = torch.view_as_real(torch.fft.fft(torch.fft.fft(x, dim=-1), dim=-2))[..., 0]
         return self.head(F.softplus(self.feed(self.norm(x + mixed))).mean(1))
+
+
+class Branches(nn.Module):
+    """Convolutions side by side, as in Inception. `squeeze` of an open axis and the local response norm become If nodes."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.norm, self.response = nn.Conv2d(2, 4, 3, 2), nn.BatchNorm2d(4), nn.LocalResponseNorm(3)
+        self.wide = nn.Sequential(nn.Conv2d(4, 3, (1, 3), padding=(0, 1)), nn.ReLU(), nn.Conv2d(3, 3, (3, 1), padding=(1, 0)))
+        self.average = nn.AvgPool2d(3, 1, 1, count_include_pad=False)
+        self.point, self.classifier = nn.Conv2d(4, 3, 1), nn.Linear(6, 3)
+
+    def forward(self, image):
+        x = self.response(F.relu(self.norm(self.stem(image))))
+        x = torch.cat([self.wide(x), self.point(self.average(x))], 1)
+        x = F.max_pool2d(torch.tanh(x), 2, ceil_mode=True).mean(2)
+        return self.classifier(x.mean(2, keepdim=True).squeeze(2))
