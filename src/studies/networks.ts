@@ -97,10 +97,10 @@ export const networks: Study<NetworksSettings> = {
     datasets: ["mnist"],
     paths: [...trainingPaths],
     tangents: [1, 16],
-    epochs: 5,
+    epochs: 4,
     steps: 0,
-    subset: 10_000,
-    seeds: 2,
+    subset: 8000,
+    seeds: 3,
   },
   tiny: {
     networks: ["fc-256"],
