@@ -3,6 +3,9 @@ import type { VegaLiteSpec } from "./study.ts";
 /** Colours that people with any colour vision tell apart, on white and on black (Okabe and Ito, without the extremes). */
 export const palette = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#8b949e"] as const;
 
+const solid = [1, 0];
+const dashed = [5, 3];
+
 /** One point of a chart. */
 export interface Point {
   readonly x: number;
@@ -12,6 +15,8 @@ export interface Point {
   readonly high?: number;
   /** Which line it belongs to: one of `series.values`. */
   readonly series: string;
+  /** How its line is drawn: one of `styles.values`; absent where all lines are solid. */
+  readonly style?: string;
   /** Which panel it is in: one of `panels`; absent where there is one panel. */
   readonly panel?: string;
   /** Measured: a dot with its interval. Expected: the line through all such points. Reference: a diamond. */
@@ -35,6 +40,8 @@ export interface PanelChart {
   readonly y: ChartAxis;
   /** At most seven, in the order of the legend. */
   readonly series: { readonly title: string; readonly values: readonly string[] };
+  /** A second distinction of lines, in the order of the legend: the first is solid, the second dashed. */
+  readonly styles?: { readonly title: string; readonly values: readonly [string, string] };
   /** Headings of panels with the same axes, side by side or below each other. */
   readonly panels?: readonly string[];
   /** What the kinds are called in the legend. */
@@ -98,18 +105,32 @@ export function panelChart(chart: PanelChart, width: number): VegaLiteSpec {
       symbolSize: 70,
     },
   };
+  const dash = chart.styles && {
+    strokeDash: {
+      field: "style",
+      type: "nominal",
+      scale: { domain: chart.styles.values, range: [solid, dashed] },
+      legend: {
+        title: chart.styles.title,
+        orient: "bottom",
+        direction: "horizontal",
+        symbolType: "stroke",
+        symbolSize: 400,
+      },
+    },
+  };
   const layers = [
     {
       transform: only("expected"),
       mark: { type: "line", strokeWidth: 1.3, clip: true },
-      encoding: { x, y, color, detail: { field: "series" } },
+      encoding: { x, y, color, detail: { field: "series" }, ...dash },
     },
     ...(chart.joined
       ? [
           {
             transform: only("measured"),
             mark: { type: "line", strokeWidth: 1.8, clip: true },
-            encoding: { x, y, color },
+            encoding: { x, y, color, ...dash },
           },
         ]
       : []),

@@ -1,6 +1,7 @@
 import { angles } from "./angles.ts";
 import { anglesFunctions } from "./angles-functions.ts";
 import { functions } from "./functions.ts";
+import { networks } from "./networks.ts";
 import { quality } from "./quality.ts";
 import type { Study } from "./study.ts";
 
@@ -10,4 +11,5 @@ export const studies: Readonly<Record<string, Study>> = {
   functions,
   angles,
   "angles-functions": anglesFunctions,
+  networks,
 };

@@ -13,7 +13,8 @@ export interface Checkpoint {
   readonly progress: Progress;
 }
 
-const file = "checkpoint/state.safetensors";
+/** The checkpoint in a run folder. */
+export const checkpointFile = "checkpoint/state.safetensors";
 
 /** Writes a checkpoint, atomically. Its metadata carry the SHA-256 of all tensors. */
 export async function saveCheckpoint(store: RunStore, checkpoint: Checkpoint): Promise<void> {
@@ -31,14 +32,14 @@ export async function saveCheckpoint(store: RunStore, checkpoint: Checkpoint): P
   };
   const progress = JSON.stringify(checkpoint.progress);
   const sha256 = await digest(tensors, progress);
-  await store.write(file, encodeSafetensors(tensors, { progress, sha256 }));
+  await store.write(checkpointFile, encodeSafetensors(tensors, { progress, sha256 }));
 }
 
 /** Reads the checkpoint of a run; undefined where there is none. @throws when it is damaged. */
 export async function loadCheckpoint(store: RunStore): Promise<Checkpoint | undefined> {
-  const bytes = await store.read(file);
+  const bytes = await store.read(checkpointFile);
   if (!bytes) return undefined;
-  const source = `${store.describe}/${file}`;
+  const source = `${store.describe}/${checkpointFile}`;
   const remedy =
     "The checkpoint was damaged after it was written: restore it from a backup, or start again in another folder (--out).";
   let decoded: ReturnType<typeof decodeSafetensors>;
