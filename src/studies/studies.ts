@@ -1,5 +1,6 @@
 import { angles } from "./angles.ts";
 import { anglesFunctions } from "./angles-functions.ts";
+import { frontier } from "./frontier.ts";
 import { functions } from "./functions.ts";
 import { quality } from "./quality.ts";
 import type { Study } from "./study.ts";
@@ -10,4 +11,5 @@ export const studies: Readonly<Record<string, Study>> = {
   functions,
   angles,
   "angles-functions": anglesFunctions,
+  frontier,
 };
