@@ -5,7 +5,7 @@ import type { Results, Row, Verdict } from "./study.ts";
 
 type Frontier = Results<FrontierSettings>;
 
-/** Share of cells that may be lower beyond their 95 % interval, where chance gives 2.5 % on one side. */
+/** Share of cells that may be lower beyond their 95 % interval, where chance gives at most 2.5 %. */
 const allowedLower = 0.05;
 /** A relative difference of cosines this small makes none to a user. */
 const negligible = 0.01;
@@ -121,7 +121,7 @@ function asGood({ rows }: Frontier, comparison: Comparison): Verdict {
       holds: undefined,
       evidence: `it takes cells with ${better} and ${worse}, of two draws or more.`,
     };
-  const lower = compared.filter(({ mean, width }) => mean < -width - 1e-6).length;
+  const lower = compared.filter(({ mean, width }) => mean + width < -negligible).length;
   // Cells weigh by how well they are known.
   const weights = compared.map(({ error }) => 1 / (error ** 2 + finestError ** 2));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
@@ -133,9 +133,9 @@ function asGood({ rows }: Frontier, comparison: Comparison): Verdict {
     holds: isWorse ? false : mean - width > -negligible ? true : undefined,
     evidence:
       `on the same batches, ${better} changes the cosine of ${worse} by ${signed(100 * mean)} ± ${(100 * width).toFixed(1)} % on average ` +
-      `over ${compared.length} cells (${describeRange(compared.map((one) => 100 * one.mean))}), and lowers it beyond the 95 % ` +
-      `interval in ${lower} of them, where chance gives ${(0.025 * compared.length).toFixed(0)} and ` +
-      `${Math.floor(allowedLower * compared.length)} are allowed.`,
+      `over ${compared.length} cells (${describeRange(compared.map((one) => 100 * one.mean))}), and lowers it by more than 1 % beyond the 95 % ` +
+      `interval in ${lower} of them, where ${Math.floor(allowedLower * compared.length)} are ` +
+      `allowed for chance.`,
   };
 }
 
