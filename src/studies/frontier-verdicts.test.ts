@@ -70,8 +70,13 @@ describe("verdicts on the cosine at equal k", () => {
     );
 
   it("hold where the other is equal, better, or lower by less than matters", () => {
-    for (const factor of [1, 1.2, 0.997])
-      expect(rademacher(times(steady, factor)).holds, `${factor}`).toBe(true);
+    for (const factor of [1, 1.2, 0.997]) {
+      const rows = [1, 4, 16, 64].flatMap((k) => [
+        ...quality(steady, { k }),
+        ...quality(times(steady, factor), { k, sampler: "rademacher" }),
+      ]);
+      expect(verdict(rows, "Rademacher tangents have at least").holds, `${factor}`).toBe(true);
+    }
   });
 
   it("do not hold where it is lower draw by draw", () => {
