@@ -1,7 +1,7 @@
 import { interval, type Point, panelChart } from "./charts.ts";
 import { estimatorNames, type FrontierSettings } from "./frontier-cells.ts";
 import { paretoFrontier, type Tradeoff } from "./pareto.ts";
-import { groupBy, numberIn } from "./statistics.ts";
+import { groupBy, halfWidth95, numberIn } from "./statistics.ts";
 import type { Chart, Results, Row, Table } from "./study.ts";
 
 type Frontier = Results<FrontierSettings>;
@@ -138,14 +138,26 @@ export function qualityCells({ summary }: Frontier, model: string, x: CostAxis):
   return groupBy(rows, cellNames).map((group) => {
     const [row] = group as [Row];
     const mean = (name: string) => group.reduce((sum, one) => sum + numberIn(one, name), 0) / group.length;
-    const errors = group.map(({ cosine_ci95: error }) => Number(error ?? Number.NaN));
     return {
       row,
       cost: numberIn(row, x),
       value: mean("cosine_mean"),
-      halfWidth: row.estimator === "exact" ? undefined : Math.hypot(...errors) / group.length,
+      halfWidth: row.estimator === "exact" ? undefined : pooledHalfWidth(group),
     };
   });
+}
+
+/** Of the mean over the points, as if the cosine varied as much at each of them: few draws at one tell its spread badly. */
+function pooledHalfWidth(group: readonly Row[]): number {
+  const freedom = group.map((row) => numberIn(row, "count") - 1);
+  const total = freedom.reduce((sum, one) => sum + one, 0);
+  const squares = group.reduce(
+    (sum, row, place) => sum + (freedom[place] ?? 0) * numberIn(row, "cosine_sd") ** 2,
+    0,
+  );
+  const error =
+    Math.sqrt(group.reduce((sum, row) => sum + squares / total / numberIn(row, "count"), 0)) / group.length;
+  return halfWidth95({ count: total + 1, mean: 0, deviation: error * Math.sqrt(total + 1) });
 }
 
 /** Trained cells of a model with their accuracy in percent; without those that diverged at every rate. */
@@ -197,25 +209,23 @@ function qualityTable(results: Frontier, model: string): readonly Table[] {
       title: `${model}: the frontier of cosine`,
       header: [
         "estimator",
-        "k",
         "cheapest by",
         "GEMM units",
         "ms",
         "numbers",
         "bytes",
-        ...results.settings.points.map((point) => `cosine, ${point}`),
+        `cosine: ${results.settings.points.join(", ")}`,
       ],
       rows: [...cells]
         .sort((a, b) => a.value - b.value)
         .map(({ row }) => [
           describeCell(row),
-          row.estimator === "exact" ? "–" : String(row.k),
           fronts
             .filter(({ rows }) => rows.has(row))
             .map(({ x }) => (x === "milliseconds" ? "ms" : x))
             .join(", ") || "–",
           ...["units", "milliseconds", "numbers", "bytes"].map((name) => short(numberIn(row, name))),
-          ...results.settings.points.map((point) => cosineAt(row, point)),
+          results.settings.points.map((point) => cosineAt(row, point)).join(", "),
         ]),
     },
   ];
@@ -229,15 +239,15 @@ function accuracyTable(results: Frontier, model: string): readonly Table[] {
   return [
     {
       title: `${model}: accuracy after ${results.settings.steps} steps`,
-      header: ["estimator", "k", "best factor", "test accuracy, %", "±", "s", "GEMM units"],
+      header: ["estimator", "best factor", "accuracy, %", "s", "GEMM units"],
       rows: [...rows]
         .sort((a, b) => accuracyOf(b) - accuracyOf(a))
         .map((row) => [
           describeCell(row),
-          row.estimator === "exact" ? "–" : String(row.k),
           row.factor === undefined ? "all diverged" : String(row.factor),
-          percent(row.accuracy_mean),
-          percent(row.accuracy_ci95),
+          row.accuracy_ci95 === undefined
+            ? percent(row.accuracy_mean)
+            : `${percent(row.accuracy_mean)} ± ${percent(row.accuracy_ci95)}`,
           typeof row.training_seconds === "number" ? short(row.training_seconds) : "–",
           short(results.settings.steps * numberIn(row, "units")),
         ]),
@@ -245,10 +255,10 @@ function accuracyTable(results: Frontier, model: string): readonly Table[] {
   ];
 }
 
-/** "low-rank, gaussian, rank 4, projection" */
-export function describeCell({ estimator, sampler, rank, aggregator }: Row): string {
+/** "low-rank, k = 16, gaussian, rank 4, projection" */
+function describeCell({ estimator, sampler, rank, k, aggregator }: Row): string {
   if (estimator === "exact") return exactSeries;
-  const parts = [estimator, sampler, rank === undefined ? undefined : `rank ${rank}`, aggregator];
+  const parts = [estimator, `k = ${k}`, sampler, rank === undefined ? undefined : `rank ${rank}`, aggregator];
   return parts.filter((part) => part !== undefined).join(", ");
 }
 

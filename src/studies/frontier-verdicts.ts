@@ -132,10 +132,9 @@ function asGood({ rows }: Frontier, comparison: Comparison): Verdict {
     statement,
     holds: isWorse ? false : mean - width > -negligible ? true : undefined,
     evidence:
-      `on the same batches, ${better} changes the cosine of ${worse} by ${signed(100 * mean)} ± ${(100 * width).toFixed(1)} % on average ` +
-      `over ${compared.length} cells (${describeRange(compared.map((one) => 100 * one.mean))}), and lowers it by more than 1 % beyond the 95 % ` +
-      `interval in ${lower} of them, where ${Math.floor(allowedLower * compared.length)} are ` +
-      `allowed for chance.`,
+      `on the same batches, the cosine with ${better} instead of ${worse} is ${signed(100 * mean)} ± ${(100 * width).toFixed(1)} % higher ` +
+      `on average over ${compared.length} cells (${describeRange(compared.map((one) => 100 * one.mean))}), and lower by more than 1 % ` +
+      `beyond the 95 % interval in ${lower}, where ${Math.floor(allowedLower * compared.length)} are allowed for chance.`,
   };
 }
 
@@ -238,8 +237,8 @@ function trainsAsWell({ summary }: Frontier, comparison: Comparison): Verdict {
           ? true
           : undefined,
     evidence:
-      `over ${given.count} trained cells, each at its best learning rate, ${better} changes the test accuracy of ${worse} by ` +
-      `${signed(given.mean)} ± ${width.toFixed(1)} percentage points on average (${describeRange(differences)}).`,
+      `over ${given.count} trained cells, each at its best learning rate, the test accuracy with ${better} instead of ${worse} is ` +
+      `${signed(given.mean)} ± ${width.toFixed(1)} percentage points higher on average (${describeRange(differences)}).`,
   };
 }
 
