@@ -83,7 +83,9 @@ describe("verdicts on the cosine at equal k", () => {
     const { holds, evidence } = rademacher(times(steady, 0.9));
     expect(holds).toBe(false);
     expect(evidence).toContain("instead of gaussian is −10.5 ±");
-    expect(evidence).toContain("lower by more than 1 % beyond the 95 % interval in 1, where 0");
+    expect(evidence).toContain(
+      "lower by more than 1 % beyond the 95 % interval in 1 (activations 1), where 0",
+    );
   });
 
   it("are open where draws differ more than the cells, and where there are no pairs", () => {

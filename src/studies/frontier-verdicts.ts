@@ -108,20 +108,25 @@ function asGood({ rows }: Frontier, comparison: Comparison): Verdict {
     comparison,
   );
   const cells = new Map<string, (readonly [number, number])[]>();
+  const rowByKey = new Map<string, Row>();
   for (const [row, rival] of pairs) {
     const key = JSON.stringify([...cellNames, "point"].map((name) => row[name] ?? null));
     const draws = cells.get(key) ?? [];
     draws.push([numberIn(row, "cosine"), numberIn(rival, "cosine")]);
     cells.set(key, draws);
+    rowByKey.set(key, row);
   }
-  const compared = [...cells.values()].filter((draws) => draws.length > 1).map(relativeDifference);
+  const compared = [...cells]
+    .filter(([, draws]) => draws.length > 1)
+    .map(([key, draws]) => ({ row: rowByKey.get(key), ...relativeDifference(draws) }));
   if (compared.length === 0)
     return {
       statement,
       holds: undefined,
       evidence: `it takes cells with ${better} and ${worse}, of two draws or more.`,
     };
-  const lower = compared.filter(({ mean, width }) => mean + width < -negligible).length;
+  const lowered = compared.filter((one) => one.mean + one.width < -negligible);
+  const lower = lowered.length;
   // Cells weigh by how well they are known.
   const weights = compared.map(({ error }) => 1 / (error ** 2 + finestError ** 2));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
@@ -134,8 +139,15 @@ function asGood({ rows }: Frontier, comparison: Comparison): Verdict {
     evidence:
       `on the same batches, the cosine with ${better} instead of ${worse} is ${signed(100 * mean)} ± ${(100 * width).toFixed(1)} % higher ` +
       `on average over ${compared.length} cells (${describeRange(compared.map((one) => 100 * one.mean))}), and lower by more than 1 % ` +
-      `beyond the 95 % interval in ${lower}, where ${Math.floor(allowedLower * compared.length)} are allowed for chance.`,
+      `beyond the 95 % interval in ${lower}${tally(lowered)}, where ${Math.floor(allowedLower * compared.length)} are allowed for chance.`,
   };
+}
+
+/** " (activations 3, blocks 1)" */
+function tally(cells: readonly { readonly row: Row | undefined }[]): string {
+  const names = cells.map(({ row }) => String(row?.estimator));
+  const parts = [...new Set(names)].map((name) => `${name} ${names.filter((one) => one === name).length}`);
+  return parts.length > 0 ? ` (${parts.join(", ")})` : "";
 }
 
 /** Of paired cosines: mean difference relative to the size of both, its standard error and 95 % half-width. */
