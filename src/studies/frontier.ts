@@ -43,7 +43,7 @@ export const frontier: Study<FrontierSettings> = {
     "one GEMM unit = the products of one forward pass of the batch: 2 · batch · n operations for n weights of an MLP",
   ],
   method:
-    "Quality: a network is trained by exact gradients; with the parameters of its start, middle and end, every estimator's " +
+    "Quality: a network is trained by exact gradients; with the parameters after a twentieth, the half and the end of it, every estimator's " +
     "result is compared with the exact gradient of the same batch. All estimators get the same batches, and all aggregators of a " +
     "cell the same tangents. Work is counted in the graphs that are run, bytes and random numbers follow from the rules, and " +
     "milliseconds are those of whole estimates (tangents, derivatives, aggregation) measured in turns with exact gradients. " +
@@ -69,7 +69,9 @@ export const frontier: Study<FrontierSettings> = {
       `how derivatives are combined: ${cellAggregators.join(", ")}`,
     ),
     counts: some(count(1)).describe("k, numbers of tangents"),
-    points: some(z.enum(points)).describe("where in the exact gradient's training: start, middle, end"),
+    points: some(z.enum(points)).describe(
+      "where in the exact gradient's training: start (after a twentieth of the steps), middle, end",
+    ),
     exactSteps: count(1).describe("steps of that training"),
     draws: count(1).describe(
       "draws of batch and tangents at each point; four times as many with up to 4 tangents",
