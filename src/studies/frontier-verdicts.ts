@@ -1,6 +1,6 @@
 import type { FrontierSettings } from "./frontier-cells.ts";
 import { median } from "./frontier-summary.ts";
-import { halfWidth95, moments, numberIn, standardError } from "./statistics.ts";
+import { halfWidth95, moments, numberIn } from "./statistics.ts";
 import type { Results, Row, Verdict } from "./study.ts";
 
 type Frontier = Results<FrontierSettings>;
@@ -8,9 +8,7 @@ type Frontier = Results<FrontierSettings>;
 /** Share of cells that may be lower beyond their 95 % interval, where chance gives at most 2.5 %. */
 const allowedLower = 0.05;
 /** A relative difference of cosines this small makes none to a user. */
-const negligible = 0.01;
-/** Cells known better than this, relative to their cosine, count alike in a mean. */
-const finestError = 0.005;
+const negligible = 0.02;
 /** An accuracy this close makes no difference, in percent. */
 const negligibleAccuracy = 1;
 
@@ -119,26 +117,24 @@ function asGood({ rows }: Frontier, comparison: Comparison): Verdict {
   const compared = [...cells]
     .filter(([, draws]) => draws.length > 1)
     .map(([key, draws]) => ({ row: rowByKey.get(key), ...relativeDifference(draws) }));
-  if (compared.length === 0)
+  if (compared.length < 2)
     return {
       statement,
       holds: undefined,
-      evidence: `it takes cells with ${better} and ${worse}, of two draws or more.`,
+      evidence: `it takes two cells or more with ${better} and with ${worse}, of two draws or more.`,
     };
   const lowered = compared.filter((one) => one.mean + one.width < -negligible);
   const lower = lowered.length;
-  // Cells weigh by how well they are known.
-  const weights = compared.map(({ error }) => 1 / (error ** 2 + finestError ** 2));
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const mean = compared.reduce((sum, one, place) => sum + (weights[place] ?? 0) * one.mean, 0) / total;
-  const width = 1.96 / Math.sqrt(total);
+  // Cells weigh alike: spreads of a few draws are no good weights.
+  const given = moments(compared.map((one) => one.mean));
+  const [mean, width] = [given.mean, halfWidth95(given)];
   const isWorse = lower > allowedLower * compared.length || mean + width < -negligible;
   return {
     statement,
     holds: isWorse ? false : mean - width > -negligible ? true : undefined,
     evidence:
       `on the same batches, the cosine with ${better} instead of ${worse} is ${signed(100 * mean)} ± ${(100 * width).toFixed(1)} % higher ` +
-      `on average over ${compared.length} cells (${describeRange(compared.map((one) => 100 * one.mean))}), and lower by more than 1 % ` +
+      `on average over ${compared.length} cells (${describeRange(compared.map((one) => 100 * one.mean))}), and lower by more than ${100 * negligible} % ` +
       `beyond the 95 % interval in ${lower}${tally(lowered)}, where ${Math.floor(allowedLower * compared.length)} are allowed for chance.`,
   };
 }
@@ -150,17 +146,15 @@ function tally(cells: readonly { readonly row: Row | undefined }[]): string {
   return parts.length > 0 ? ` (${parts.join(", ")})` : "";
 }
 
-/** Of paired cosines: mean difference relative to the size of both, its standard error and 95 % half-width. */
+/** Of paired cosines: mean difference relative to the size of both, and its 95 % half-width. */
 function relativeDifference(draws: readonly (readonly [number, number])[]): {
   readonly mean: number;
-  readonly error: number;
   readonly width: number;
 } {
   const size = moments(draws.map(([a, b]) => (Math.abs(a) + Math.abs(b)) / 2)).mean || 1;
   const differences = moments(draws.map(([a, b]) => (a - b) / size));
   return {
     mean: differences.mean,
-    error: standardError(differences),
     width: halfWidth95(differences),
   };
 }
