@@ -21,6 +21,8 @@ const axes = {
   training_units: "GEMM units of a run",
   training_seconds: "seconds of a run",
 } as const;
+/** Fewer than the axis would choose, so that the last label does not leave the chart. */
+const unitTicks = [1, 3, 10, 30, 100, 300];
 type CostAxis = keyof typeof axes;
 
 const cosineTitle = "cosine to the exact gradient (1 is perfect)";
@@ -93,13 +95,15 @@ function chartOf(results: Frontier, { x, cells, ...chart }: CostChart): Chart {
   const drawn = results.settings.models.flatMap((model) => pointsOf(cells(results, model, x), model));
   const present = new Set(drawn.map(({ series }) => series));
   const values = [...estimatorNames, exactSeries, frontierSeries].filter((name) => present.has(name));
+  const costs = drawn.map((point) => point.x);
+  const ticks = unitTicks.filter((tick) => tick >= Math.min(...costs) && tick <= Math.max(...costs));
   return {
     ...chart,
     spec: (width) =>
       panelChart(
         {
           points: drawn,
-          x: { title: axes[x], log: 10 },
+          x: { title: axes[x], log: 10, ...(x === "units" && ticks.length > 1 ? { ticks } : {}) },
           y: isCosine ? { title: cosineTitle, log: 10 } : { title: accuracyTitle, domain: [0, 100] },
           series: { title: "", values },
           panels: results.settings.models,
