@@ -1,5 +1,6 @@
 import { angles } from "./angles.ts";
 import { anglesFunctions } from "./angles-functions.ts";
+import { frontier } from "./frontier.ts";
 import { functions } from "./functions.ts";
 import { networks } from "./networks.ts";
 import { quality } from "./quality.ts";
@@ -12,4 +13,5 @@ export const studies: Readonly<Record<string, Study>> = {
   angles,
   "angles-functions": anglesFunctions,
   networks,
+  frontier,
 };

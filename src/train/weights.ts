@@ -63,8 +63,10 @@ export async function weightsEstimator(
   const usesGram = options.aggregator.usesGram;
   const exactGram = needsExactGram(set.count, set.dimension, set.sampler);
   const gramSession =
-    usesGram && !exactGram ? await compileGraph(runtime, gramGraph(graph, forms, set.count)) : undefined;
-  const combineSession = await compileGraph(runtime, combineGraph(graph, forms, set.count));
+    usesGram && !exactGram
+      ? await compileGraph(runtime, weightsGramGraph(graph, forms, set.count))
+      : undefined;
+  const combineSession = await compileGraph(runtime, weightsCombineGraph(graph, forms, set.count));
 
   const grams = gramRoom(forms, set.count);
   const room = statisticsRoom(objective);
@@ -178,7 +180,7 @@ export function rowsOf(
 }
 
 /** Outputs `gram/<parameter>` [k, k]. */
-function gramGraph(graph: Graph, forms: ReadonlyMap<string, TangentForm>, k: number): Graph {
+export function weightsGramGraph(graph: Graph, forms: ReadonlyMap<string, TangentForm>, k: number): Graph {
   const g = new GraphBuilder("gram", { ...graph, inputs: [], nodes: [], outputs: [] });
   const outputs = [...forms].map(
     ([name, form]) => [`gram/${name}`, emitGram(g, tangentInput(g, graph, name, form, k))] as const,
@@ -212,7 +214,7 @@ async function sumGram(
 }
 
 /** Outputs `gradient/<parameter>` from `coefficients` [k] and the tangents. */
-function combineGraph(graph: Graph, forms: ReadonlyMap<string, TangentForm>, k: number): Graph {
+export function weightsCombineGraph(graph: Graph, forms: ReadonlyMap<string, TangentForm>, k: number): Graph {
   const g = new GraphBuilder("combine", { ...graph, inputs: [], nodes: [], outputs: [] });
   const coefficients = g.input("coefficients", "float32", [k]);
   const outputs = [...forms].map(([name, form]) => {
