@@ -34,11 +34,11 @@ export type NetworksSettings = {
 
 /** Milliseconds of a step on one core with exact gradients, and with one more tangent; only the progress bar reads them. */
 const stepCosts: Readonly<Record<NetworkName, readonly [exact: number, tangent: number]>> = {
-  "fc-256": [4, 0.5],
-  "fc-1024": [24, 4],
-  "fc-4096": [250, 40],
-  resnet18: [1000, 500],
-  vit: [3000, 1000],
+  "fc-256": [4, 0.6],
+  "fc-1024": [24, 5],
+  "fc-4096": [400, 100],
+  resnet18: [2000, 600],
+  vit: [6000, 1500],
 };
 
 /** Sections 4.4 and 4.5: how well do forward gradients train networks? */
