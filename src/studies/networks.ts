@@ -34,11 +34,11 @@ export type NetworksSettings = {
 
 /** Milliseconds of a step on one core with exact gradients, and with one more tangent; only the progress bar reads them. */
 const stepCosts: Readonly<Record<NetworkName, readonly [exact: number, tangent: number]>> = {
-  "fc-256": [4, 0.5],
-  "fc-1024": [24, 4],
-  "fc-4096": [250, 40],
-  resnet18: [1000, 500],
-  vit: [3000, 1000],
+  "fc-256": [3, 0.4],
+  "fc-1024": [20, 1.8],
+  "fc-4096": [190, 30],
+  resnet18: [475, 110],
+  vit: [1100, 380],
 };
 
 /** Sections 4.4 and 4.5: how well do forward gradients train networks? */
