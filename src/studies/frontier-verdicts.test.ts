@@ -6,7 +6,12 @@ import { median, summarizeFrontier } from "./frontier-summary.ts";
 import { frontierVerdicts } from "./frontier-verdicts.ts";
 import type { Results, Row } from "./study.ts";
 
-const settings: FrontierSettings = { ...frontier.tiny, models: ["mlp"], points: ["start"] };
+const settings: FrontierSettings = {
+  ...frontier.tiny,
+  models: ["mlp"],
+  trainedModels: ["mlp"],
+  points: ["start"],
+};
 const cost = { dimension: 10, units: 5, numbers: 100, bytes: 8 };
 
 /** Rows of a cell, one a draw; by default of activations at k = 16. */
@@ -186,6 +191,7 @@ describe("verdicts on accuracy", () => {
     expect(verdict(pairs([0.001, -0.001, 0.002, 0]), statement).holds).toBe(true);
     expect(verdict(pairs([-0.02, -0.021, -0.019]), statement).holds).toBe(false);
     expect(verdict(pairs([-0.04, 0.05]), statement).holds).toBeUndefined();
+    expect(verdict(pairs([-0.2, 0.12, -0.01]), statement).holds).toBeUndefined();
     expect(verdict(pairs([0.01]), statement).holds).toBeUndefined();
   });
 

@@ -237,7 +237,7 @@ function trainsAsWell({ summary }: Frontier, comparison: Comparison): Verdict {
   return {
     statement,
     holds:
-      given.mean + width < 0 || given.mean < -negligibleAccuracy
+      given.mean + width < 0 && given.mean < -negligibleAccuracy
         ? false
         : given.mean - width > -negligibleAccuracy
           ? true
@@ -251,7 +251,7 @@ function trainsAsWell({ summary }: Frontier, comparison: Comparison): Verdict {
 /** Is the best forward estimator of every model one of activations per example? */
 function trainsBest({ summary, settings }: Frontier): Verdict {
   const statement = "Activations per example reach the highest accuracy of the forward estimators";
-  const compared = settings.models.flatMap((model) => {
+  const compared = settings.trainedModels.flatMap((model) => {
     const trained = summary.filter(
       (row) =>
         row.part === "accuracy" &&
