@@ -118,6 +118,21 @@ describe("verdicts on the cosine at equal k", () => {
     expect(lower.holds).toBe(false);
   });
 
+  it("count aggregators of a cell, which share its tangents, once", () => {
+    const factors = [0.8, 1.1, 1.05];
+    const rows = (aggregators: readonly string[]) =>
+      aggregators.flatMap((aggregator) =>
+        factors.flatMap((factor, k) => [
+          ...quality(steady, { k, aggregator }),
+          ...quality(times(steady, factor), { k, aggregator, sampler: "rademacher" }),
+        ]),
+      );
+    const interval = (aggregators: readonly string[]) =>
+      /is (\S+ ± \S+) %/.exec(verdict(rows(aggregators), "Rademacher tangents have at least").evidence)?.[1];
+    expect(interval(["mean"])).toMatch(/^−2.6 ± \d/);
+    expect(interval(["mean", "projection"])).toBe(interval(["mean"]));
+  });
+
   it("let as many cells be lower as chance makes", () => {
     const pair = (k: number, factor: number) => [
       ...quality(steady, { k }),

@@ -125,8 +125,15 @@ function asGood({ rows }: Frontier, comparison: Comparison): Verdict {
     };
   const lowered = compared.filter((one) => one.mean + one.width < -negligible);
   const lower = lowered.length;
-  // Cells weigh alike: spreads of a few draws are no good weights.
-  const given = moments(compared.map((one) => one.mean));
+  // Cells weigh alike: spreads of a few draws are no good weights. Aggregators of a cell share its tangents, so they are one.
+  const apart = new Map<string, number[]>();
+  for (const { row, mean: own } of compared) {
+    const key = JSON.stringify(
+      [...cellNames, "point"].map((name) => (name === "aggregator" ? null : (row?.[name] ?? null))),
+    );
+    apart.set(key, [...(apart.get(key) ?? []), own]);
+  }
+  const given = moments([...apart.values()].map((own) => moments(own).mean));
   const [mean, width] = [given.mean, halfWidth95(given)];
   const isWorse = lower > allowedLower * compared.length || mean + width < -negligible;
   return {
