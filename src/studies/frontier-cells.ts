@@ -24,6 +24,7 @@ export type FrontierSettings = {
   points: Point[];
   exactSteps: number;
   draws: number;
+  trainedModels: ModelName[];
   trainedSamplers: CellSampler[];
   trainedRanks: number[];
   trainedAggregators: CellAggregator[];

@@ -69,7 +69,7 @@ export function frontierCharts(results: Frontier): readonly Chart[] {
           chartOf(results, {
             name: "accuracy-over-seconds",
             title: "Accuracy over the time of a training run",
-            caption: `${results.settings.steps} steps with every estimator, each at the best of its learning rates; bars are 95 % intervals over the seeds, as far as the frame goes.`,
+            caption: `${results.settings.steps} steps with every estimator, each at the best of its learning rates; bars are 95 % intervals over the seeds where there are three or more.`,
             x: "training_seconds",
             cells: accuracyCells,
           }),
@@ -92,7 +92,9 @@ interface CostChart extends Omit<Chart, "spec"> {
 
 function chartOf(results: Frontier, { x, cells, ...chart }: CostChart): Chart {
   const isCosine = cells === qualityCells;
-  const drawn = results.settings.models.flatMap((model) => pointsOf(cells(results, model, x), model));
+  const { models, trainedModels } = results.settings;
+  const panels = isCosine ? models : trainedModels;
+  const drawn = panels.flatMap((model) => pointsOf(cells(results, model, x), model));
   const present = new Set(drawn.map(({ series }) => series));
   const values = [...estimatorNames, exactSeries, frontierSeries].filter((name) => present.has(name));
   const costs = drawn.map((point) => point.x);
@@ -106,7 +108,7 @@ function chartOf(results: Frontier, { x, cells, ...chart }: CostChart): Chart {
           x: { title: axes[x], log: 10, ...(x === "units" && ticks.length > 1 ? { ticks } : {}) },
           y: isCosine ? { title: cosineTitle, log: 10 } : { title: accuracyTitle, domain: [0, 100] },
           series: { title: "", values },
-          panels: results.settings.models,
+          panels,
           kinds: { measured: "forward", expected: "frontier", reference: "exact" },
         },
         width,
@@ -176,16 +178,18 @@ export function accuracyCells(
       row,
       cost: x === "training_units" ? settings.steps * numberIn(row, "units") : numberIn(row, x),
       value: 100 * numberIn(row, "accuracy_mean"),
-      halfWidth: typeof row.accuracy_ci95 === "number" ? 100 * row.accuracy_ci95 : undefined,
+      // The interval of two seeds is wider than the chart.
+      halfWidth: numberIn(row, "count") > 2 ? 100 * numberIn(row, "accuracy_ci95") : undefined,
     }));
 }
 
 /** The frontier of every model, and what every trained cell reached. */
 export function frontierTables(results: Frontier): readonly Table[] {
-  return results.settings.models.flatMap((model) => [
-    ...qualityTable(results, model),
-    ...accuracyTable(results, model),
-  ]);
+  const { models, trainedModels } = results.settings;
+  return [
+    ...models.flatMap((model) => qualityTable(results, model)),
+    ...trainedModels.flatMap((model) => accuracyTable(results, model)),
+  ];
 }
 
 function qualityTable(results: Frontier, model: string): readonly Table[] {

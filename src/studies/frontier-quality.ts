@@ -14,7 +14,9 @@ import {
   aggregatorsOf,
   type Cell,
   type CellAggregator,
+  cellSamplers,
   drawsOf,
+  estimatorNames,
   type FrontierSettings,
   objectiveOf,
   type Point,
@@ -83,7 +85,7 @@ export async function measureCellQuality(
         if (environment.signal.aborted) return undefined;
         // Batches that the training has not read in this order.
         reader.read(settings.exactSteps + draw);
-        const key = fold(fold(fold(root, streams.tangents), points.indexOf(point)), draw);
+        const key = fold(fold(cellStream(cell), points.indexOf(point)), draw);
         const isFirst = rows.length === 0;
         rows.push(
           ...(await compare({ objective, exact, reader }, candidates, { key, isFirst, point, draw })),
@@ -96,6 +98,13 @@ export async function measureCellQuality(
     await exact.release();
     for (const { estimator } of candidates) await estimator.release();
   }
+}
+
+/** Tangents of their own for every cell: those with other k would share their first, and stray together. */
+function cellStream({ estimator, sampler, rank = 0, k }: Cell): Key {
+  const placeIn = (names: readonly string[], name = "") => names.indexOf(name) + 1;
+  const numbers = [placeIn(estimatorNames, estimator), placeIn(cellSamplers, sampler), rank, k];
+  return numbers.reduce((key, number) => fold(key, number), fold(root, streams.tangents));
 }
 
 async function openBench(

@@ -6,7 +6,12 @@ import { median, summarizeFrontier } from "./frontier-summary.ts";
 import { frontierVerdicts } from "./frontier-verdicts.ts";
 import type { Results, Row } from "./study.ts";
 
-const settings: FrontierSettings = { ...frontier.tiny, models: ["mlp"], points: ["start"] };
+const settings: FrontierSettings = {
+  ...frontier.tiny,
+  models: ["mlp"],
+  trainedModels: ["mlp"],
+  points: ["start"],
+};
 const cost = { dimension: 10, units: 5, numbers: 100, bytes: 8 };
 
 /** Rows of a cell, one a draw; by default of activations at k = 16. */
@@ -113,6 +118,21 @@ describe("verdicts on the cosine at equal k", () => {
     expect(lower.holds).toBe(false);
   });
 
+  it("count aggregators of a cell, which share its tangents, once", () => {
+    const factors = [0.8, 1.1, 1.05];
+    const rows = (aggregators: readonly string[]) =>
+      aggregators.flatMap((aggregator) =>
+        factors.flatMap((factor, k) => [
+          ...quality(steady, { k, aggregator }),
+          ...quality(times(steady, factor), { k, aggregator, sampler: "rademacher" }),
+        ]),
+      );
+    const interval = (aggregators: readonly string[]) =>
+      /is (\S+ ± \S+) %/.exec(verdict(rows(aggregators), "Rademacher tangents have at least").evidence)?.[1];
+    expect(interval(["mean"])).toMatch(/^−2.6 ± \d/);
+    expect(interval(["mean", "projection"])).toBe(interval(["mean"]));
+  });
+
   it("let as many cells be lower as chance makes", () => {
     const pair = (k: number, factor: number) => [
       ...quality(steady, { k }),
@@ -186,6 +206,7 @@ describe("verdicts on accuracy", () => {
     expect(verdict(pairs([0.001, -0.001, 0.002, 0]), statement).holds).toBe(true);
     expect(verdict(pairs([-0.02, -0.021, -0.019]), statement).holds).toBe(false);
     expect(verdict(pairs([-0.04, 0.05]), statement).holds).toBeUndefined();
+    expect(verdict(pairs([-0.2, 0.12, -0.01]), statement).holds).toBeUndefined();
     expect(verdict(pairs([0.01]), statement).holds).toBeUndefined();
   });
 

@@ -125,8 +125,15 @@ function asGood({ rows }: Frontier, comparison: Comparison): Verdict {
     };
   const lowered = compared.filter((one) => one.mean + one.width < -negligible);
   const lower = lowered.length;
-  // Cells weigh alike: spreads of a few draws are no good weights.
-  const given = moments(compared.map((one) => one.mean));
+  // Cells weigh alike: spreads of a few draws are no good weights. Aggregators of a cell share its tangents, so they are one.
+  const apart = new Map<string, number[]>();
+  for (const { row, mean: own } of compared) {
+    const key = JSON.stringify(
+      [...cellNames, "point"].map((name) => (name === "aggregator" ? null : (row?.[name] ?? null))),
+    );
+    apart.set(key, [...(apart.get(key) ?? []), own]);
+  }
+  const given = moments([...apart.values()].map((own) => moments(own).mean));
   const [mean, width] = [given.mean, halfWidth95(given)];
   const isWorse = lower > allowedLower * compared.length || mean + width < -negligible;
   return {
@@ -237,7 +244,7 @@ function trainsAsWell({ summary }: Frontier, comparison: Comparison): Verdict {
   return {
     statement,
     holds:
-      given.mean + width < 0 || given.mean < -negligibleAccuracy
+      given.mean + width < 0 && given.mean < -negligibleAccuracy
         ? false
         : given.mean - width > -negligibleAccuracy
           ? true
@@ -251,7 +258,7 @@ function trainsAsWell({ summary }: Frontier, comparison: Comparison): Verdict {
 /** Is the best forward estimator of every model one of activations per example? */
 function trainsBest({ summary, settings }: Frontier): Verdict {
   const statement = "Activations per example reach the highest accuracy of the forward estimators";
-  const compared = settings.models.flatMap((model) => {
+  const compared = settings.trainedModels.flatMap((model) => {
     const trained = summary.filter(
       (row) =>
         row.part === "accuracy" &&

@@ -76,6 +76,7 @@ export const frontier: Study<FrontierSettings> = {
     draws: count(1).describe(
       "draws of batch and tangents at each point; four times as many with up to 4 tangents",
     ),
+    trainedModels: some(z.enum(modelNames)).describe("networks that are trained"),
     trainedSamplers: some(z.enum(cellSamplers)).describe("samplers that are trained with"),
     trainedRanks: some(count(1)).describe("ranks that are trained with"),
     trainedAggregators: some(z.enum(cellAggregators)).describe("aggregators that are trained with"),
@@ -97,12 +98,13 @@ export const frontier: Study<FrontierSettings> = {
     points: [...points],
     exactSteps: 860,
     draws: 8,
+    trainedModels: ["mlp", "lenet5"],
     trainedSamplers: ["gaussian", "rademacher"],
     trainedRanks: [1],
     trainedAggregators: ["mean", "projection"],
     trainedCounts: [16],
-    steps: 300,
-    factors: [0.3, 1, 3],
+    steps: 200,
+    factors: [0.5, 1, 2],
     seeds: 2,
     batch: 64,
   },
@@ -118,12 +120,13 @@ export const frontier: Study<FrontierSettings> = {
     points: ["start", "end"],
     exactSteps: 300,
     draws: 6,
+    trainedModels: ["mlp"],
     trainedSamplers: ["gaussian", "rademacher"],
     trainedRanks: [1],
     trainedAggregators: ["mean", "projection"],
     trainedCounts: [16],
     steps: 100,
-    factors: [0.3, 1, 3],
+    factors: [0.5, 1, 2],
     seeds: 1,
     batch: 64,
   },
@@ -139,6 +142,7 @@ export const frontier: Study<FrontierSettings> = {
     points: ["start", "end"],
     exactSteps: 10,
     draws: 2,
+    trainedModels: ["mlp-small"],
     trainedSamplers: ["gaussian"],
     trainedRanks: [1],
     trainedAggregators: ["projection"],
@@ -195,7 +199,7 @@ function trainedCells(settings: FrontierSettings): readonly TrainedCell[] {
   const { estimators, trainedSamplers, trainedRanks, trainedAggregators, trainedCounts } = settings;
   const grid = { estimators, samplers: trainedSamplers, ranks: trainedRanks, counts: trainedCounts };
   const seeds = Array.from({ length: settings.seeds }, (_, seed) => seed);
-  return settings.models.flatMap((model) =>
+  return settings.trainedModels.flatMap((model) =>
     cellsOf(model, grid).flatMap((cell) =>
       aggregatorsOf(cell, trainedAggregators).flatMap((aggregator) =>
         settings.factors.flatMap((factor) => seeds.map((seed) => ({ cell, aggregator, factor, seed }))),
