@@ -1,6 +1,6 @@
 // Fine-tuning of an imported ONNX file on shifted data, by exact and by forward gradients:
 //
-//     node bench/fine-tuning.mjs --data-dir DIR [--json] [--only REGEX] [--steps N] [--seed N] [--model FILE] [--quick]
+//     node bench/fine-tuning.mjs --data-dir DIR [--json] [--only REGEX] [--steps N] [--seed N] [--model FILE] [--threads N] [--quick]
 //
 // LeNet-5 is trained on MNIST and saved; then the file is adapted to rotated and to inverted digits by its last layer, its
 // biases or low-rank adapters, at equal steps. Every estimate searches its own learning rate on a validation part of the
@@ -20,6 +20,7 @@ const { values: flags } = parseArgs({
     steps: { type: "string" },
     seed: { type: "string", default: "0" },
     model: { type: "string" },
+    threads: { type: "string" },
     quick: { type: "boolean", default: false },
   },
 });
@@ -29,11 +30,10 @@ if (!flags["data-dir"])
 const steps = Number(flags.steps ?? (flags.quick ? 20 : 600));
 const seed = Number(flags.seed);
 const degrees = 45;
-const runtime = nodeRuntime();
+const runtime = nodeRuntime({ threads: flags.threads && Number(flags.threads) });
 const optimizer = { optimizer: "adam", schedule: "cosine" };
 const activations = { perturb: "activations", tangents: 16, sampler: "rademacher", aggregate: "mean" };
-// Behind the pools there are fewer numbers than behind the convolutions.
-const blocks = { ...activations, perturb: "blocks" };
+const projection = { perturb: "activations", tangents: 16 };
 const weights = { perturb: "weights", tangents: 16 };
 const exact = { gradient: "exact" };
 
@@ -44,17 +44,16 @@ const methods = {
     estimates: {
       exact: { ...exact, rates: [0.01, 0.03, 0.1] },
       // Ten numbers at the site: 16 tangents span them all.
-      activations: { perturb: "activations", tangents: 16, rates: [0.01, 0.03, 0.1] },
+      activations: { ...projection, rates: [0.01, 0.03, 0.1] },
     },
   },
   biases: {
     settings: { trainable: (name) => /\.bias$/.test(name) },
     estimates: {
       exact: { ...exact, rates: [0.03, 0.1, 0.3] },
-      activations: { ...activations, rates: [0.03, 0.1] },
+      activations: { ...activations, rates: [0.03, 0.1, 0.2] },
+      "activations, projection": { ...projection, rates: [0.03, 0.1, 0.2] },
       weights: { ...weights, rates: [0.03, 0.1, 0.3] },
-      "weights, beta1 0.5": { ...weights, beta1: 0.5, rates: [0.2, 0.4] },
-      "weights, beta1 0.5, k 32": { ...weights, tangents: 32, beta1: 0.5, rates: [0.2, 0.4] },
     },
   },
   LoRA: {
@@ -62,7 +61,6 @@ const methods = {
     estimates: {
       exact: { ...exact, rates: [0.003, 0.01, 0.03] },
       activations: { ...activations, rates: [0.003, 0.01, 0.03] },
-      blocks: { ...blocks, rates: [0.003, 0.01, 0.03] },
       weights: { ...weights, rates: [0.003, 0.01, 0.03] },
     },
   },

@@ -41,7 +41,7 @@ async function measure(mode, layers) {
     Object.entries(objective.parameters).map(([name, { data }]) => [name, data]),
   );
   globalThis.gc?.();
-  const before = process.memoryUsage().rss;
+  const { rss: before, arrayBuffers, heapUsed } = process.memoryUsage();
   // Linux: the peak counts from here on.
   writeFileSync("/proc/self/clear_refs", "5");
   const started = performance.now();
@@ -51,6 +51,8 @@ async function measure(mode, layers) {
     const { gradients } = await estimator.estimate(feeds, fold(keyFromSeed(1), step));
     sgd().update(arrays, gradients, {}, 1e-6);
   }
+  globalThis.gc?.();
+  const after = process.memoryUsage();
   const parameters = Object.values(arrays).reduce((total, { length }) => total + length, 0);
   return {
     mode,
@@ -58,6 +60,11 @@ async function measure(mode, layers) {
     parameters,
     parameterMebibytes: mebibytes(4 * parameters),
     residentBefore: mebibytes(before),
+    arraysBefore: mebibytes(arrayBuffers),
+    heapBefore: mebibytes(heapUsed),
+    arraysAfter: mebibytes(after.arrayBuffers),
+    heapAfter: mebibytes(after.heapUsed),
+    residentAfter: mebibytes(after.rss),
     peakInSteps: Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) / 1024,
     secondsPerStep: (performance.now() - started) / 1000 / steps,
   };

@@ -15,6 +15,7 @@ const { values: flags } = parseArgs({
     settings: { type: "string", default: "{}" },
     rates: { type: "string" },
     tests: { type: "string", default: "2000" },
+    threads: { type: "string" },
   },
 });
 const dataset = await { mnist, cifar10 }[flags.data](folderStore(flags.folder));
@@ -37,7 +38,7 @@ for (const learningRate of rates) {
       model,
       examples: dataset.train,
       test,
-      runtime: nodeRuntime(),
+      runtime: nodeRuntime({ threads: flags.threads && Number(flags.threads) }),
       learningRate,
       steps: 300,
       qualityDraws: 0,
