@@ -34,10 +34,7 @@ export async function drawChart(chart: Chart, width: number, surface: Surface): 
     throw new Error(`The chart '${chart.name}': ${warnings.join("; ")}; correct its specification.`);
   const view = new vega.View(vega.parse(compiled.spec), { renderer: "none" });
   try {
-    // A hundredth of a pixel is enough, and makes files half as long.
-    return (await view.toSVG()).replaceAll(/\d+\.\d{3,}/g, (digits) =>
-      String(Number(Number(digits).toFixed(2))),
-    );
+    return roundGeometry(await view.toSVG());
   } finally {
     view.finalize();
   }
@@ -87,4 +84,11 @@ export function styled(chart: Chart, width: number, surface: Surface): VegaLiteS
       view: { stroke: quiet, strokeOpacity: 0.4 },
     },
   };
+}
+
+/** A hundredth of a pixel is enough, and makes files half as long. Labels keep their digits. */
+function roundGeometry(svg: string): string {
+  return svg.replaceAll(/\b(?:d|transform|[xy][12]?|width|height)="[^"]*"/g, (attribute) =>
+    attribute.replaceAll(/\d+\.\d{3,}/g, (digits) => String(Number(Number(digits).toFixed(2)))),
+  );
 }
