@@ -3,8 +3,9 @@ import { functions } from "../functions/functions.ts";
 import { type Point, panelChart } from "./charts.ts";
 import { gapOf, rangesOverlap } from "./function-comparison.ts";
 import { angleReference, anglesFunctionsSource, functionLearningRate } from "./function-reference.ts";
-import { follow, methodName, patience, stepLimits } from "./function-runs.ts";
+import { follow, patience, stepLimits } from "./function-runs.ts";
 import { seedsVerdict } from "./function-summary.ts";
+import { methodIn, methodName } from "./methods.ts";
 import type { GradientMethod } from "./optimize-function.ts";
 import { groupBy, numberIn } from "./statistics.ts";
 import type { Chart, Column, Environment, Results, Row, Study, Unit, Verdict } from "./study.ts";
@@ -82,7 +83,7 @@ export const anglesFunctions: Study<AnglesFunctionsSettings> = {
     groupBy(rows, ["angle", "gradient", "k"]).map((group) => {
       const first = group[0] as Row;
       const best = group.map((row) => numberIn(row, "best"));
-      const reference = angleReference(methodIn(first));
+      const reference = angleReference(angledMethodIn(first));
       if (!reference)
         throw new Error(
           `No result of the authors for ${methodName(methodIn(first))}; choose their settings.`,
@@ -197,10 +198,6 @@ function meanVerdict({ summary, settings }: Results<AnglesFunctionsSettings>): V
   };
 }
 
-function methodIn(row: Row): GradientMethod {
-  return {
-    gradient: row.gradient as GradientMethod["gradient"],
-    k: numberIn(row, "k"),
-    angle: numberIn(row, "angle"),
-  };
+function angledMethodIn(row: Row): GradientMethod {
+  return { ...methodIn(row), angle: numberIn(row, "angle") };
 }

@@ -2,6 +2,7 @@ import type { FrontierSettings } from "./frontier-cells.ts";
 import { median } from "./frontier-summary.ts";
 import { halfWidth95, moments, numberIn } from "./statistics.ts";
 import type { Results, Row, Verdict } from "./study.ts";
+import { signed } from "./wording.ts";
 
 type Frontier = Results<FrontierSettings>;
 
@@ -164,11 +165,6 @@ function relativeDifference(draws: readonly (readonly [number, number])[]): {
     mean: differences.mean,
     width: halfWidth95(differences),
   };
-}
-
-/** "−0.3" or "+1.2" */
-function signed(value: number): string {
-  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
 }
 
 function describeRange(values: readonly number[]): string {

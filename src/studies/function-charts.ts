@@ -3,7 +3,7 @@ import { type ChartAxis, type Point, panelChart } from "./charts.ts";
 import { gapOf } from "./function-comparison.ts";
 import { functionReference } from "./function-reference.ts";
 import type { ScalableFunction } from "./function-runs.ts";
-import type { GradientMethod } from "./optimize-function.ts";
+import { countSeries, countSeriesOf, methodIn } from "./methods.ts";
 import { groupBy, numberIn } from "./statistics.ts";
 import type { Chart, Row } from "./study.ts";
 
@@ -54,7 +54,7 @@ export function bestCharts(summary: readonly Row[]): readonly Chart[] {
             points,
             x: { title: "n, number of coordinates", log: 2 },
             y: scale.axis,
-            series: { title: "tangents", values: seriesOf(rows) },
+            series: { title: "tangents", values: countSeriesOf(rows) },
             panels,
             joined: true,
           },
@@ -87,7 +87,7 @@ export function curveCharts(rows: readonly Row[]): readonly Chart[] {
             points,
             x: { title: "step", log: 10 },
             y: scale.axis,
-            series: { title: "tangents", values: seriesOf(own) },
+            series: { title: "tangents", values: countSeriesOf(own) },
             panels,
             kinds: { expected: "mean over the seeds" },
           },
@@ -113,22 +113,7 @@ function meanCurves(rows: readonly Row[]): readonly { row: Row; step: number; va
 /** Points of a method, in its panel; the exact gradient is in both. */
 function placed(row: Row, points: readonly Pick<Point, "kind" | "y" | "low" | "high">[]): Omit<Point, "x">[] {
   const shown = row.gradient === "exact" ? panels : [String(row.gradient)];
-  return shown.flatMap((panel) => points.map((point) => ({ ...point, panel, series: seriesName(row) })));
-}
-
-function seriesName(row: Row): string {
-  return row.gradient === "exact" ? "exact gradient" : `k = ${row.k}`;
-}
-
-function seriesOf(rows: readonly Row[]): readonly string[] {
-  const counts = [...new Set(rows.map((row) => numberIn(row, "k")))]
-    .filter((k) => k > 0)
-    .sort((a, b) => a - b);
-  return ["exact gradient", ...counts.map((k) => `k = ${k}`)];
-}
-
-function methodIn(row: Row): GradientMethod {
-  return { gradient: row.gradient as GradientMethod["gradient"], k: numberIn(row, "k") };
+  return shown.flatMap((panel) => points.map((point) => ({ ...point, panel, series: countSeries(row) })));
 }
 
 function namesIn(rows: readonly Row[]): readonly ScalableFunction[] {

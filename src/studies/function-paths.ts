@@ -2,7 +2,8 @@ import { type FunctionName, functions } from "../functions/functions.ts";
 import type { FunctionView, TestFunction } from "../functions/test-function.ts";
 import { palette } from "./charts.ts";
 import { contourLines, levelsOf, type Place, sampleField } from "./contours.ts";
-import { cellRow, follow, methodName, patience } from "./function-runs.ts";
+import { cellRow, follow, patience } from "./function-runs.ts";
+import { methodIn, methodName } from "./methods.ts";
 import type { GradientMethod } from "./optimize-function.ts";
 import { numberIn } from "./statistics.ts";
 import type { Chart, Environment, Row, VegaLiteSpec } from "./study.ts";
@@ -107,7 +108,7 @@ function panel(fn: TestFunction, paths: readonly Row[], size: number): VegaLiteS
     x: round(numberIn(row, "x")),
     y: round(numberIn(row, "y")),
     order,
-    method: methodName({ gradient: row.gradient as GradientMethod["gradient"], k: numberIn(row, "k") }),
+    method: methodName(methodIn(row)),
   }));
   const axis = (domain: readonly [number, number], field: string) => ({
     field,

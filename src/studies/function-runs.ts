@@ -57,20 +57,6 @@ export interface Cell {
   readonly method: GradientMethod;
 }
 
-/** "exact", "mean, k = 4" */
-export function methodName({ gradient, k }: Pick<GradientMethod, "gradient" | "k">): string {
-  return gradient === "exact" ? gradient : `${gradient}, k = ${k}`;
-}
-
-/** The paper's methods: the exact gradient, the mean of each k, and projection on each k from 2. */
-export function methodsOf(counts: readonly number[]): readonly GradientMethod[] {
-  return [
-    { gradient: "exact", k: 0 },
-    ...counts.map((k): GradientMethod => ({ gradient: "mean", k })),
-    ...counts.filter((k) => k > 1).map((k): GradientMethod => ({ gradient: "projection", k })),
-  ];
-}
-
 export function cellRow({ fn, n, method }: Cell): Row {
   return { function: fn.name, n, gradient: method.gradient, k: method.k };
 }

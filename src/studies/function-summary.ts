@@ -1,10 +1,11 @@
 import { functions } from "../functions/functions.ts";
 import { allowedApart, chanceApart, gapOf, rangesOverlap } from "./function-comparison.ts";
 import { functionReference } from "./function-reference.ts";
-import { methodColumns, methodName, type ScalableFunction } from "./function-runs.ts";
-import type { GradientMethod } from "./optimize-function.ts";
+import { methodColumns, type ScalableFunction } from "./function-runs.ts";
+import { methodHeading, methodIn, methodName } from "./methods.ts";
 import { groupBy, numberIn } from "./statistics.ts";
 import type { Column, Row, Table, Verdict } from "./study.ts";
+import { firstNames } from "./wording.ts";
 
 /** Columns of summary.csv: one row a method, function and n. */
 export const summaryRunColumns: readonly Column[] = [
@@ -63,7 +64,7 @@ export function functionTables(summary: readonly Row[]): readonly Table[] {
     const methods = groupBy(rows, ["gradient", "k"]).map((group) => methodIn(group[0] as Row));
     return {
       title: `${functions[name].title}: mean lowest value (authors' code)`,
-      header: ["n", ...methods.map(({ gradient, k }) => (k === 0 ? gradient : `${gradient} ${k}`))],
+      header: ["n", ...methods.map(methodHeading)],
       rows: groupBy(rows, ["n"]).map((line) => [
         String(line[0]?.n),
         ...methods.map(({ gradient, k }) => {
@@ -190,19 +191,14 @@ function finiteVerdict(summary: readonly Row[]): Verdict {
   const where = [
     ...new Set(diverged.map((row) => `${row.function}, n = ${row.n}, ${methodName(methodIn(row))}`)),
   ];
-  const named = where.slice(0, 4).join("; ") + (where.length > 4 ? `; and ${where.length - 4} more` : "");
   return {
     statement: "The authors' learning rates keep every run finite",
     holds: total === 0,
     evidence:
       total === 0
         ? `all ${runs} runs end with finite values.`
-        : `${total} of ${runs} runs diverge, and count with the lowest value before: ${named}.`,
+        : `${total} of ${runs} runs diverge, and count with the lowest value before: ${firstNames(where)}.`,
   };
-}
-
-function methodIn(row: Row): GradientMethod {
-  return { gradient: row.gradient as GradientMethod["gradient"], k: numberIn(row, "k") };
 }
 
 function mean(values: readonly number[]): number {

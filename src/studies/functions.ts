@@ -6,8 +6,6 @@ import { functionsSource } from "./function-reference.ts";
 import {
   type Cell,
   measureCell,
-  methodName,
-  methodsOf,
   patience,
   runColumns,
   type ScalableFunction,
@@ -15,6 +13,7 @@ import {
   stepLimits,
 } from "./function-runs.ts";
 import { functionTables, functionVerdicts, summarizeRuns, summaryRunColumns } from "./function-summary.ts";
+import { methodKey, methodsOf } from "./methods.ts";
 import type { Study, Unit } from "./study.ts";
 
 export type FunctionsSettings = {
@@ -137,7 +136,7 @@ function runUnit(settings: FunctionsSettings, cell: Cell): Unit {
   const steps = stepLimits[fn.name as ScalableFunction];
   const seeds = Array.from({ length: settings.seeds }, (_, seed) => seed);
   return {
-    key: `function=${fn.name}/n=${n}/${methodName(method).replace(", k = ", "=")}`,
+    key: `function=${fn.name}/n=${n}/${methodKey(method)}`,
     // Numbers drawn, and what a step costs besides.
     cost: (steps * seeds.length * (n * (0.2 + method.k) + 40)) / 1e6,
     measure: (environment) => measureCell(environment, cell, seeds, steps, n === settings.curveDimension),

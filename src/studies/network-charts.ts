@@ -1,4 +1,5 @@
 import { type Point, panelChart } from "./charts.ts";
+import { countSeries, countSeriesOf } from "./methods.ts";
 import type { TrainingPath } from "./network-runs.ts";
 import { pathTitles } from "./network-summary.ts";
 import { groupBy, moments, numberIn } from "./statistics.ts";
@@ -32,7 +33,7 @@ export function networkCurves(rows: readonly Row[]): readonly Chart[] {
             points,
             x: { title: "epoch" },
             y: { title: "test accuracy (%)" },
-            series: { title: "tangents", values: seriesOf(own) },
+            series: { title: "tangents", values: countSeriesOf(own) },
             styles: { title: "combined by", values: styles },
             panels: panelsOf(own, pathPanel),
             kinds: { expected: "mean over the seeds" },
@@ -85,10 +86,9 @@ export function networkAccuracies(summary: readonly Row[]): readonly Chart[] {
 }
 
 function place(row: Row): Pick<Point, "series" | "style" | "panel"> {
-  const isExact = row.gradient === "exact";
   return {
-    series: isExact ? "exact gradient" : `k = ${row.k}`,
-    style: isExact ? "projection" : String(row.gradient),
+    series: countSeries(row),
+    style: row.gradient === "exact" ? "projection" : String(row.gradient),
     panel: pathPanel(row),
   };
 }
@@ -99,11 +99,4 @@ function pathPanel(row: Row): string {
 
 function panelsOf(rows: readonly Row[], panel: (row: Row) => string): readonly string[] {
   return [...new Set(rows.map(panel))];
-}
-
-function seriesOf(rows: readonly Row[]): readonly string[] {
-  const counts = [...new Set(rows.map((row) => numberIn(row, "k")))]
-    .filter((k) => k > 0)
-    .sort((a, b) => a - b);
-  return ["exact gradient", ...counts.map((k) => `k = ${k}`)];
 }

@@ -1,6 +1,5 @@
-import { methodName } from "./function-runs.ts";
+import { methodHeading, methodIn, methodName } from "./methods.ts";
 import { networkColumns, type TrainingPath } from "./network-runs.ts";
-import type { GradientMethod } from "./optimize-function.ts";
 import { groupBy, halfWidth95, moments, numberIn, summaryOf } from "./statistics.ts";
 import type { Column, Row, Table } from "./study.ts";
 
@@ -58,11 +57,7 @@ export function networkTables(summary: readonly Row[]): readonly Table[] {
     const first = rows[0] as Row;
     return {
       title: `Test accuracy in % with ${pathTitles[first.path as TrainingPath]} (mean over the seeds ± 95 % half-width)`,
-      header: [
-        "network",
-        "data",
-        ...methods.map(({ gradient, k }) => (k === 0 ? gradient : `${gradient} ${k}`)),
-      ],
+      header: ["network", "data", ...methods.map(methodHeading)],
       rows: groupBy(rows, ["network", "dataset"]).map((line) => [
         String(line[0]?.network),
         String(line[0]?.dataset),
@@ -117,10 +112,6 @@ export function contrastOfValues(
 
 export function bySeed(rows: readonly Row[]): ReadonlyMap<number, number> {
   return new Map(rows.map((row) => [numberIn(row, "seed"), numberIn(row, "test_accuracy")]));
-}
-
-export function methodIn(row: Row): Pick<GradientMethod, "gradient" | "k"> {
-  return { gradient: row.gradient as GradientMethod["gradient"], k: numberIn(row, "k") };
 }
 
 /** "vit on cifar10, mean, k = 4" */

@@ -10,6 +10,7 @@ import {
 } from "./network-summary.ts";
 import { groupBy, numberIn } from "./statistics.ts";
 import type { Row, Verdict } from "./study.ts";
+import { firstNames, signed } from "./wording.ts";
 
 /** How much worse than the mean a projection may be and still count as as good, in accuracy. */
 const margin = 0.005;
@@ -117,21 +118,20 @@ function decide(contrasts: readonly Contrast[], least: number, { statement, none
   return {
     statement,
     holds: below > contrasts.length / 20 ? false : above >= contrasts.length / 2 ? true : undefined,
-    evidence: `of ${contrasts.length} combinations of ${what} ${numbers}; the difference is ${signed(average)} on average.`,
+    evidence: `of ${contrasts.length} combinations of ${what} ${numbers}; the difference is ${signed(100 * average)} points on average.`,
   };
 }
 
 function finiteVerdict(runs: readonly Row[]): Verdict {
   const diverged = runs.filter(({ ending }) => ending === "diverged");
   const names = [...new Set(diverged.map((row) => `${runName(row)} (${row.path})`))];
-  const named = names.slice(0, 4).join("; ") + (names.length > 4 ? `; and ${names.length - 4} more` : "");
   return {
     statement: "Every run ends with finite losses",
     holds: diverged.length === 0,
     evidence:
       diverged.length === 0
         ? `none of ${runs.length} diverges.`
-        : `${diverged.length} of ${runs.length} diverge, and count with what they reached before: ${named}.`,
+        : `${diverged.length} of ${runs.length} diverge, and count with what they reached before: ${firstNames(names)}.`,
   };
 }
 
@@ -142,8 +142,4 @@ const present = (contrast: Contrast | undefined) => (contrast ? [contrast] : [])
 /** "0.5 points" of a percentage. */
 function points(share: number): string {
   return `${(100 * share).toFixed(1)} points`;
-}
-
-function signed(share: number): string {
-  return `${share < 0 ? "−" : "+"}${points(Math.abs(share))}`;
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { methodName, methodsOf } from "./function-runs.ts";
+import { methodKey, methodsOf } from "./methods.ts";
 import { networkAccuracies, networkCurves } from "./network-charts.ts";
 import {
   isPair,
@@ -158,7 +158,7 @@ export const networks: Study<NetworksSettings> = {
 
 function runUnit(settings: NetworksSettings, run: NetworkRun): Unit {
   const { path, network, dataset, method, seed } = run;
-  const key = `${network}/${dataset}/${path}/${methodName(method).replace(", k = ", "=")}/seed=${seed}`;
+  const key = `${network}/${dataset}/${path}/${methodKey(method)}/seed=${seed}`;
   const [exact, tangent] = stepCosts[network];
   return {
     key,
