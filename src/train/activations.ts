@@ -62,7 +62,8 @@ export async function activationsEstimator(
     usesGram && !exactGram ? await compileGraph(runtime, gramGraph(objective, placed, tangents)) : undefined;
   const masks = usesGram && exactGram && rectified.length > 0;
   const active = activeNumbers(masks ? sites : [], batch);
-  const hasOneGram = examples === 1 && rectified.length === 0;
+  // Zeros of their own tell the examples' tangents apart.
+  const gramCount = rectified.length > 0 ? batch : examples;
   const localSession = await compileGraph(runtime, local);
 
   const tangentFeeds = Object.fromEntries(
@@ -75,7 +76,8 @@ export async function activationsEstimator(
   const chunkDerivatives = chunks.map((chunk) => zeros("float32", [chunk.size, batch]));
   const lossTensor = zeros("float32", []);
   const coefficients = zeros("float32", [k, batch]);
-  const grams = zeros("float32", [rectified.length > 0 ? batch : examples, k, k]);
+  const products = zeros("float32", [gramSession ? gramCount : 0, k, k]);
+  const grams = products.data as Float32Array;
   const { tensors: gradientTensors, gradients } = gradientRoom(objective);
   const matrix = new Float64Array(k * k);
   const context = { dimension, gramPrecision: gramPrecision(exactGram) };
@@ -95,13 +97,11 @@ export async function activationsEstimator(
       }
       if (masks) active.read(residualTensors);
       const gramFeeds = { ...tangentFeeds, ...residualTensors };
-      await gramSession?.run(gramFeeds, { gram: grams });
+      await gramSession?.run(gramFeeds, { gram: products });
       const gramOf = (example: number) => {
-        if (hasOneGram && example > 0) return matrix;
-        if (gramSession) {
-          const start = example * k * k;
-          for (let place = 0; place < k * k; place++) matrix[place] = grams.data[start + place] as number;
-        } else
+        if (gramCount === 1 && example > 0) return matrix;
+        if (gramSession) matrix.set(grams.subarray(example * k * k, (example + 1) * k * k));
+        else
           exampleGram(
             tangents,
             example,

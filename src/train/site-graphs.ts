@@ -2,7 +2,7 @@ import { keepUsedInputs, localGradientGraph } from "../ad/gradient.ts";
 import { layerSites } from "../ad/layers.ts";
 import { pushforward } from "../ad/pushforward.ts";
 import { blockSites, type Site } from "../ad/sites.ts";
-import { type Graph, getValue, prune, type Value } from "../onnx/graph.ts";
+import { consumers, type Graph, getValue, producers, prune, type Value } from "../onnx/graph.ts";
 import { float32 } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { reshape, transpose } from "../ops/rules.ts";
@@ -162,11 +162,11 @@ export function gramGraph(
  * same product that masks the tangents from the layers before.
  */
 function valueBeforeRelu(graph: Graph, value: string): string | undefined {
-  const node = graph.nodes.find(({ outputs }) => outputs.includes(value));
+  const node = producers(graph).get(value);
   const [input = ""] = node?.inputs ?? [];
-  const readers = graph.nodes.filter(({ inputs }) => inputs.includes(input));
-  const isOutput = graph.outputs.some(({ name }) => name === input);
-  return node?.op === "Relu" && readers.length === 1 && !isOutput ? input : undefined;
+  const isReadElsewhere =
+    consumers(graph).get(input)?.length !== 1 || graph.outputs.some(({ name }) => name === input);
+  return node?.op === "Relu" && !isReadElsewhere ? input : undefined;
 }
 
 /** 1 where a rectified value is positive, 0 where it is zero. */
