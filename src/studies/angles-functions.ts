@@ -9,6 +9,7 @@ import { methodIn, methodName } from "./methods.ts";
 import type { GradientMethod } from "./optimize-function.ts";
 import { groupBy, numberIn } from "./statistics.ts";
 import type { Chart, Column, Environment, Results, Row, Study, Unit, Verdict } from "./study.ts";
+import { whole } from "./wording.ts";
 
 export type AnglesFunctionsSettings = { angles: number[]; tangents: number[]; seeds: number };
 
@@ -191,8 +192,8 @@ function meanVerdict({ summary, settings }: Results<AnglesFunctionsSettings>): V
     evidence: `${pairs
       .map(
         ({ k, close, far }) =>
-          `with ${k} tangents the lowest values are ${numberIn(close, "best_min").toFixed(0)} to ${numberIn(close, "best_max").toFixed(0)} at ` +
-          `${least}° and ${numberIn(far, "best_min").toFixed(0)} to ${numberIn(far, "best_max").toFixed(0)} at ${most}°`,
+          `with ${k} tangents the lowest values are ${whole(numberIn(close, "best_min"))} to ${whole(numberIn(close, "best_max"))} at ` +
+          `${least}° and ${whole(numberIn(far, "best_min"))} to ${whole(numberIn(far, "best_max"))} at ${most}°`,
       )
       .join("; ")}.`,
   };

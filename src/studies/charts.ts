@@ -44,8 +44,10 @@ export interface PanelChart {
   readonly styles?: { readonly title: string; readonly values: readonly [string, string] };
   /** Headings of panels with the same axes, side by side or below each other. */
   readonly panels?: readonly string[];
-  /** What the kinds are called in the legend. */
-  readonly kinds?: { readonly measured?: string; readonly expected?: string; readonly reference?: string };
+  /** What the kinds are called in the legend; false where the names of the series say it. */
+  readonly kinds?:
+    | false
+    | { readonly measured?: string; readonly expected?: string; readonly reference?: string };
   /** True joins the measured points of a series by a line. */
   readonly joined?: boolean;
 }
@@ -94,16 +96,19 @@ export function panelChart(chart: PanelChart, width: number): VegaLiteSpec {
       domain: present,
       range: present.map((kind) => ({ measured: "circle", expected: "stroke", reference: "diamond" })[kind]),
     },
-    legend: {
-      title: null,
-      orient: "bottom",
-      direction: "horizontal",
-      columns: width < 500 ? 2 : 3,
-      labelExpr: `({${present.map((kind) => `'${kind}': ${JSON.stringify(kinds[kind])}`).join(", ")}})[datum.label]`,
-      symbolStrokeColor: "#8b949e",
-      symbolFillColor: "transparent",
-      symbolSize: 70,
-    },
+    legend:
+      chart.kinds === false
+        ? null
+        : {
+            title: null,
+            orient: "bottom",
+            direction: "horizontal",
+            columns: width < 500 ? 2 : 3,
+            labelExpr: `({${present.map((kind) => `'${kind}': ${JSON.stringify(kinds[kind])}`).join(", ")}})[datum.label]`,
+            symbolStrokeColor: "#8b949e",
+            symbolFillColor: "transparent",
+            symbolSize: 70,
+          },
   };
   const dash = chart.styles && {
     strokeDash: {

@@ -109,7 +109,7 @@ function chartOf(results: Frontier, { x, cells, ...chart }: CostChart): Chart {
           y: isCosine ? { title: cosineTitle, log: 10 } : { title: accuracyTitle, domain: [0, 100] },
           series: { title: "", values },
           panels,
-          kinds: { measured: "forward", expected: "frontier", reference: "exact" },
+          kinds: false,
         },
         width,
       ),

@@ -51,7 +51,8 @@ export async function lowMemoryActivationsEstimator(
   const gain = expectedGain(aggregator, sampler, dimension, k);
   const local = localGraph(objective, placed, { count: k, examples }, gain, "computed");
   const second = await compileSegments(runtime, keepUsedInputs(local, new Set()), graph, options.pieceBytes);
-  const grams = examples === 1 && !sites.some((site) => site.rectified) ? 1 : batch;
+  const isMasked = sites.some((site) => site.rectified);
+  const grams = examples === 1 && !isMasked ? 1 : batch;
   const gram = gramGraph(objective, placed, { count: k, examples }, "computed");
   const gramSession =
     aggregator.usesGram && !isExact
@@ -64,7 +65,11 @@ export async function lowMemoryActivationsEstimator(
     ...Object.fromEntries(values.map(({ name, dtype, shape }) => [name, zeros(dtype, shape)])),
   };
   const active = activeNumbers(rectified.length > 0 ? sites : [], batch);
-  const products = { gram: zeros("float32", [grams, k, k]) };
+  const products = {
+    gram: zeros("float32", [grams, k, k]),
+    ...(isMasked ? { active: zeros("float32", [batch]) } : {}),
+  };
+  const dimensions = new Float64Array(batch).fill(dimension);
   const derivatives = new Float64Array(k * batch);
   const drawer = createDrawer(runtime);
   const matrices = Array.from({ length: grams }, () => new Float64Array(k * k));
@@ -126,9 +131,13 @@ export async function lowMemoryActivationsEstimator(
       );
       for (const [example, matrix] of matrices.entries())
         matrix.set((products.gram.data as Float32Array).subarray(example * k * k, (example + 1) * k * k));
+      if (products.active) dimensions.set(products.active.data as Float32Array);
       return;
     }
-    if (rectified.length > 0) active.read(results);
+    if (rectified.length > 0) {
+      active.read(results);
+      for (let example = 0; example < batch; example++) dimensions[example] = active.count(example);
+    }
     for (const matrix of matrices) matrix.fill(0);
     for (const [index, { size }] of sites.entries()) {
       const rows = scratch.subarray(0, k * examples * size);
@@ -154,8 +163,11 @@ export async function lowMemoryActivationsEstimator(
         derivatives.set((results.derivatives.data as Float32Array).subarray(0, count * batch), start * batch);
       }
       if (aggregator.usesGram) await computeGrams(feeds, key);
-      const gramOf = (example: number) => matrices[grams === 1 ? 0 : example];
-      aggregateExamples(aggregator, derivatives, gramOf, coefficients, context);
+      const tangentsOf = (example: number) => ({
+        gram: matrices[grams === 1 ? 0 : example] as Float64Array,
+        dimension: dimensions[example] as number,
+      });
+      aggregateExamples(aggregator, derivatives, tangentsOf, coefficients, context);
       await second.run({ ...feeds, coefficients }, gradientTensors, (name, into) =>
         draw(key, place(name), 0, into),
       );

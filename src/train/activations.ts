@@ -76,8 +76,10 @@ export async function activationsEstimator(
   const chunkDerivatives = chunks.map((chunk) => zeros("float32", [chunk.size, batch]));
   const lossTensor = zeros("float32", []);
   const coefficients = zeros("float32", [k, batch]);
-  const products = zeros("float32", [gramSession ? gramCount : 0, k, k]);
-  const grams = products.data as Float32Array;
+  const products = { gram: zeros("float32", [gramSession ? gramCount : 0, k, k]) };
+  const counts = zeros("float32", [gramSession && rectified.length > 0 ? batch : 0]);
+  const gramResults = counts.data.length > 0 ? { ...products, active: counts } : products;
+  const grams = products.gram.data as Float32Array;
   const { tensors: gradientTensors, gradients } = gradientRoom(objective);
   const matrix = new Float64Array(k * k);
   const context = { dimension, gramPrecision: gramPrecision(exactGram) };
@@ -97,20 +99,24 @@ export async function activationsEstimator(
       }
       if (masks) active.read(residualTensors);
       const gramFeeds = { ...tangentFeeds, ...residualTensors };
-      await gramSession?.run(gramFeeds, { gram: products });
-      const gramOf = (example: number) => {
-        if (gramCount === 1 && example > 0) return matrix;
-        if (gramSession) matrix.set(grams.subarray(example * k * k, (example + 1) * k * k));
-        else
-          exampleGram(
-            tangents,
-            example,
-            matrix,
-            masks ? (site, rows) => active.mask(site, example, rows) : undefined,
-          );
-        return matrix;
+      await gramSession?.run(gramFeeds, gramResults);
+      const ofExample = (example: number) => {
+        if (gramSession) {
+          matrix.set(grams.subarray(example * k * k, (example + 1) * k * k));
+          return { gram: matrix, dimension: Number(counts.data[example] ?? dimension) };
+        }
+        const mask = (site: number, rows: Float32Array) => active.mask(site, example, rows);
+        exampleGram(tangents, example, matrix, masks ? mask : undefined);
+        return { gram: matrix, dimension: masks ? active.count(example) : dimension };
       };
-      aggregateExamples(options.aggregator, derivatives, gramOf, coefficients, context);
+      const shared = gramCount === 1 && options.aggregator.usesGram ? ofExample(0) : undefined;
+      aggregateExamples(
+        options.aggregator,
+        derivatives,
+        (example) => shared ?? ofExample(example),
+        coefficients,
+        context,
+      );
       await localSession.run(
         { ...feeds, ...tangentFeeds, ...residualTensors, coefficients },
         gradientTensors,

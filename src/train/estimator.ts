@@ -61,27 +61,44 @@ export interface Estimator {
   release(): Promise<void>;
 }
 
+/** What is known of one example's tangents besides d. */
+export interface ExampleTangents {
+  readonly gram: Float64Array;
+  /** Dimension of the space that they live in: the numbers that are perturbed at all sites. */
+  readonly dimension: number;
+}
+
 /**
  * Gives each example its own coefficients.
  *
+ * A projection on k tangents keeps about k/m of a gradient in m dimensions, and m is an example's own where a ReLU leaves
+ * some of n numbers. Its coefficients are brought to the gain of n dimensions, so that examples weigh the same, and
+ * as much as what is known exactly: E ĝ is one multiple of ∇f.
+ *
  * @param derivatives d of each example's own loss, [k, batch]
- * @param gramOf the Gram matrix of an example's tangents, asked for in the order of the examples where it is used
+ * @param tangentsOf asked for in the order of the examples, where the aggregator reads G
  * @param coefficients written, [k, batch]
+ * @param context of all numbers at the sites, n
  */
 export function aggregateExamples(
   aggregator: Aggregator,
   derivatives: Float64Array,
-  gramOf: (example: number) => Float64Array | undefined,
+  tangentsOf: (example: number) => ExampleTangents,
   coefficients: Tensor,
-  context: AggregationContext,
+  context: AggregationContext & { readonly dimension: number },
 ): void {
   const [k = 0, batch = 0] = coefficients.shape;
+  const gain = aggregator.expectedGain(context.dimension, k);
   const own = { derivatives: new Float64Array(k), coefficients: new Float64Array(k) };
   for (let example = 0; example < batch; example++) {
     for (let i = 0; i < k; i++) own.derivatives[i] = derivatives[i * batch + example] as number;
-    const gram = aggregator.usesGram ? gramOf(example) : undefined;
-    aggregator.aggregate(own.derivatives, gram, own.coefficients, context);
-    for (let i = 0; i < k; i++) coefficients.data[i * batch + example] = own.coefficients[i] as number;
+    const tangents = aggregator.usesGram ? tangentsOf(example) : undefined;
+    // Without active numbers all derivatives are 0, and so is the estimate at any scale.
+    const dimension = Math.max(1, tangents?.dimension ?? context.dimension);
+    aggregator.aggregate(own.derivatives, tangents?.gram, own.coefficients, { ...context, dimension });
+    const scale = gain / aggregator.expectedGain(dimension, k);
+    for (let i = 0; i < k; i++)
+      coefficients.data[i * batch + example] = scale * (own.coefficients[i] as number);
   }
 }
 

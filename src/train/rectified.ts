@@ -26,6 +26,8 @@ export interface ActiveNumbers {
   read(values: Tensors): void;
   /** Sets one example's inactive numbers to zero in rows [rows, size] of a site, in place. */
   mask(site: number, example: number, rows: Float32Array): void;
+  /** How many of one example's numbers are active, at all sites. */
+  count(example: number): number;
 }
 
 export function activeNumbers(sites: readonly PlacedSite[], batch: number): ActiveNumbers {
@@ -41,6 +43,13 @@ export function activeNumbers(sites: readonly PlacedSite[], batch: number): Acti
       if (!rectified) return;
       const own = (room[site] as Float32Array).subarray(example * size, (example + 1) * size);
       for (let place = 0; place < rows.length; place++) if (own[place % size] === 0) rows[place] = 0;
+    },
+    count(example) {
+      return sites.reduce((sum, { rectified, size }, site) => {
+        if (!rectified) return sum + size;
+        const own = (room[site] as Float32Array).subarray(example * size, (example + 1) * size);
+        return sum + own.reduce((active, value) => active + (value === 0 ? 0 : 1), 0);
+      }, 0);
     },
   };
 }

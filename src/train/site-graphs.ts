@@ -133,7 +133,7 @@ export function localGraph(
 
 /**
  * Output `gram` [examples, k, k], summed over the sites; [batch, k, k] where rectified sites give each example's tangents
- * zeros of their own.
+ * zeros of their own, and then also output `active` [batch], the numbers of each example that are perturbed.
  *
  * @param residuals whether the values of rectified sites are inputs, or computed in the same graph
  */
@@ -144,6 +144,7 @@ export function gramGraph(
   residuals: "inputs" | "computed" = "inputs",
 ): Graph {
   const g = residuals === "inputs" ? new GraphBuilder("gram") : new GraphBuilder(`${graph.name}/gram`, graph);
+  const counts: Value[] = [];
   const terms = sites.map(({ value, size, layout, rectified }) => {
     const tangents = g.input(`tangent/${value}`, "float32", [count, examples, size]);
     if (!rectified) return emitExampleGram(g, tangents);
@@ -151,10 +152,16 @@ export function gramGraph(
     const known = residuals === "inputs" ? g.input(value, dtype, shape) : getValue(graph, value);
     const { outer, inner } = layout;
     const byExample = transpose(g, reshape(g, activeNumbers(g, known), [outer, batch, inner]), [1, 0, 2]);
-    return emitExampleGram(g, g.mul(tangents, reshape(g, byExample, [1, batch, size])));
+    const mask = reshape(g, byExample, [1, batch, size]);
+    counts.push(reshape(g, g.reduceSum(mask, [2], { keepdims: 0 }), [batch]));
+    return emitExampleGram(g, g.mul(tangents, mask));
   });
-  const total = terms.reduce((sum, term) => g.add(sum, term));
-  return keepUsedInputs(g.build({ gram: total }), new Set());
+  const add = (sum: Value, term: Value) => g.add(sum, term);
+  const outputs = { gram: terms.reduce(add) };
+  if (counts.length === 0) return keepUsedInputs(g.build(outputs), new Set());
+  const others = sites.reduce((sum, { size, rectified }) => sum + (rectified ? 0 : size), 0);
+  const active = g.add(counts.reduce(add), others);
+  return keepUsedInputs(g.build({ ...outputs, active }), new Set());
 }
 
 /**
