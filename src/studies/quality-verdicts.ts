@@ -2,8 +2,9 @@ import { expectedQuality } from "./expected-quality.ts";
 import type { QualitySettings } from "./quality-batch.ts";
 import { momentsIn } from "./quality-batch.ts";
 import { distanceInErrors, qualityReference } from "./reference.ts";
-import { numberIn } from "./statistics.ts";
+import { type Moments, numberIn } from "./statistics.ts";
 import type { Results, Row, Verdict } from "./study.ts";
+import { firstNames } from "./wording.ts";
 
 type Summary = Results<QualitySettings>;
 
@@ -101,16 +102,44 @@ function round(value: number): string {
   return Number(value.toPrecision(3)).toLocaleString("en");
 }
 
+/** How far a value is from what it should be, in standard errors, and whose draws it comes from. */
+interface Distance {
+  readonly errors: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/** The values of a row, by how far they are from others. */
+function distancesOf(row: Row, cosine: Moments, normRatio: Moments): readonly Distance[] {
+  const place = { n: numberIn(row, "n"), k: numberIn(row, "k") };
+  return [
+    { ...place, errors: distanceInErrors(momentsIn(row, "cosine"), cosine) },
+    { ...place, errors: distanceInErrors(momentsIn(row, "norm_ratio"), normRatio) },
+  ];
+}
+
 /** How many of these distances are too large, in words. */
-function describeDistances(distances: readonly number[], what: string): { holds: boolean; evidence: string } {
-  const outside = distances.filter((distance) => distance > outsideAt).length;
-  const worst = Math.max(...distances);
-  const share = ((100 * outside) / distances.length).toFixed(1);
+function describeDistances(
+  distances: readonly Distance[],
+  what: string,
+): { holds: boolean; evidence: string } {
+  const outside = distances.filter(({ errors }) => errors > outsideAt);
+  const worst = Math.max(...distances.map(({ errors }) => errors));
+  const share = ((100 * outside.length) / distances.length).toFixed(1);
+  const pairs = new Set(distances.map(({ n, k }) => `${n}/${k}`)).size;
+  const byDimension = [...new Set(outside.map(({ n }) => n))].map((dimension) => {
+    const counts = new Set(outside.filter(({ n }) => n === dimension).map(({ k }) => k));
+    return `n = ${dimension}, k = ${[...counts].sort((a, b) => a - b).join(", ")}`;
+  });
+  const places =
+    outside.length === 0
+      ? ""
+      : ` They belong to ${firstNames(byDimension)}; values of one of the ${pairs} pairs share their draws.`;
   return {
-    holds: outside <= 0.03 * distances.length && worst < 5,
+    holds: outside.length <= 0.03 * distances.length && worst < 5,
     evidence:
-      `${outside} of ${distances.length} values (${share} %) are outside the 99 % interval ${what}, where chance gives ` +
-      `1 % and 3 % are allowed; the farthest is ${worst.toFixed(1)} standard errors away (5 are allowed).`,
+      `${outside.length} of ${distances.length} values (${share} %) are outside the 99 % interval ${what}, where chance gives ` +
+      `1 % and 3 % are allowed; the farthest is ${worst.toFixed(1)} standard errors away (5 are allowed).${places}`,
   };
 }
 
@@ -120,10 +149,8 @@ function closedForms({ summary }: Summary): Verdict {
     const aggregation = row.aggregation as "mean" | "sum" | "projection";
     const expected = expectedQuality(numberIn(row, "n"), numberIn(row, "k"), { aggregation, lengths });
     if (!expected.isExact) return [];
-    return [
-      distanceInErrors(momentsIn(row, "cosine"), { count: 1, mean: expected.cosine, deviation: 0 }),
-      distanceInErrors(momentsIn(row, "norm_ratio"), { count: 1, mean: expected.normRatio, deviation: 0 }),
-    ];
+    const exactly = (mean: number) => ({ count: 1, mean, deviation: 0 });
+    return distancesOf(row, exactly(expected.cosine), exactly(expected.normRatio));
   });
   return {
     statement: "The closed forms are right",
@@ -143,10 +170,7 @@ function reference({ summary }: Summary): Verdict {
     if (there.aggregation === "projection" && there.k >= there.n) return [];
     const row = cells.get(`${there.n}/${there.k}/${there.aggregation}/${there.tangents}`);
     if (!row) return [];
-    return [
-      distanceInErrors(momentsIn(row, "cosine"), there.cosine),
-      distanceInErrors(momentsIn(row, "norm_ratio"), there.normRatio),
-    ];
+    return distancesOf(row, there.cosine, there.normRatio);
   });
   if (distances.length === 0)
     return { statement, holds: undefined, evidence: "no cell of this run has a reference." };

@@ -65,7 +65,7 @@ export const quality: Study<QualitySettings> = {
     largeFrom: 2 ** 15,
     largeSamples: 100,
     ...referenceRange,
-    moreSamples: 10_000,
+    moreSamples: 40_000,
     batch: 50,
     seed: 0,
   },

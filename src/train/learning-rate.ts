@@ -24,7 +24,7 @@ export interface LearningRateRule {
 const exactRate = 0.2;
 
 /** The constant c of the rule below, by site; on MNIST, 1.5 to 2 times as much began to be worse. */
-const siteRate = { activations: 0.4, blocks: 0.3, weights: 0.65 } as const;
+const siteRate = { activations: 0.65, blocks: 0.3, weights: 0.65 } as const;
 
 /** Adam's rate for exact and forward gradients alike (bench/README.md), three times Adam's own default. */
 const adaptiveRate = 0.003;
@@ -33,9 +33,8 @@ const adaptiveRate = 0.003;
  * The default learning rate.
  *
  * **SGD.** A step must not be longer than the noise allows: rate·√E‖ĝ‖² = c·‖∇f‖. The mean of k tangents estimates ∇f
- * without bias, with E‖ĝ‖² = (1 + n/k)‖∇f‖², so its rate is c/√(1 + n/k), with c = 0.4 for activations, whose noise
- * differs from example to example, and 0.65 for weights. The form and the constants fit runs on MNIST with k from 1 to 64
- * (bench/README.md). Summed over all positions, n holds for convolutions too: LeNet-5 is best at this rate and worse at
+ * without bias, with E‖ĝ‖² = (1 + n/k)‖∇f‖², so its rate is c/√(1 + n/k), with c = 0.65 for activations and for weights,
+ * and 0.3 for blocks. The form and the constants fit runs on MNIST with k from 1 to 64 (bench/README.md). Summed over all positions, n holds for convolutions too: LeNet-5 is best at this rate and worse at
  * 1.5 times it, a wider network of convolutions still better there, and the activations of small transformers, mixers and
  * ResNets with groups learn at it.
  * The rule knows n and k and not the network's curvature: a ResNet with the frozen statistics of no data, for which exact
