@@ -33,8 +33,8 @@ const degrees = 45;
 const runtime = nodeRuntime({ threads: flags.threads && Number(flags.threads) });
 const optimizer = { optimizer: "adam", schedule: "cosine" };
 const activations = { perturb: "activations", tangents: 16, sampler: "rademacher", aggregate: "mean" };
-const projection = { perturb: "activations", tangents: 16 };
-const weights = { perturb: "weights", tangents: 16 };
+const projection = { perturb: "activations", tangents: 16, sampler: "gaussian" };
+const weights = { perturb: "weights", tangents: 16, sampler: "gaussian" };
 const exact = { gradient: "exact" };
 
 /** What is trained, how its gradient is estimated, and the learning rates that are tried. */

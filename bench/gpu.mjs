@@ -43,9 +43,9 @@ const runtime = nodeRuntime({
 });
 const tangentChunk = flags.chunk === undefined ? undefined : Number(flags.chunk);
 const estimators = {
-  "weights, dense": { perturb: "weights", tangentChunk },
+  "weights, dense": { perturb: "weights", sampler: "gaussian", tangentChunk },
   "weights, low-rank": { perturb: "weights", sampler: "low-rank" },
-  activations: { perturb: "activations" },
+  activations: { perturb: "activations", sampler: "gaussian" },
   "exact gradient": { gradient: "exact" },
 };
 const rows = [];

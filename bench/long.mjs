@@ -11,7 +11,7 @@ const hidden = [32, 32];
 const [batch, k] = [16, 4];
 const cases = {
   activations: { perturb: "activations" },
-  "gaussian weights": { perturb: "weights" },
+  "gaussian weights": { perturb: "weights", sampler: "gaussian" },
   "low-rank weights": { perturb: "weights", sampler: "low-rank" },
   "exact gradient": { gradient: "exact" },
   "train() by activations": { perturb: "activations", whole: true },

@@ -15,7 +15,7 @@ const node = (file) => () => [process.execPath, [join(folder, file)]];
 const peers = {
   forwardgrad: {
     command: node("forwardgrad.mjs"),
-    estimators: ["dense", "rademacher", "low-rank", "activations", "exact"],
+    estimators: ["dense", "dense, signs", "low-rank", "activations", "activations, signs", "exact"],
   },
   frog: {
     command: python("frog.py"),
@@ -36,7 +36,7 @@ const peers = {
         : "no folder with its node_modules given (--jax-js DIR or JAX_JS_DIR)",
   },
 };
-/** What each estimator of ours stands next to: Rademacher tangents next to the others' Gaussian ones, too. */
+/** What each estimator of ours stands next to: tangents of signs next to the others' normal numbers, too. */
 const comparisons = ["dense", "low-rank", "activations", "exact"];
 
 /** The processes that were started and have not ended. */
@@ -107,8 +107,7 @@ export async function* rows(options) {
       try {
         for (const [name, { estimators, missing }] of Object.entries(peers)) {
           await breathe(signal);
-          const own =
-            comparison === "dense" && name === "forwardgrad" ? ["dense", "rademacher"] : [comparison];
+          const own = [comparison, `${comparison}, signs`];
           for (const estimator of own.filter((one) => estimators.includes(one))) {
             try {
               const reason = missing?.(options);

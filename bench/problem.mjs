@@ -5,6 +5,7 @@ import {
   createEstimator,
   createTangentSet,
   crossEntropy,
+  defaultSampler,
   drawTangents,
   fillUniform,
   fold,
@@ -111,8 +112,8 @@ export function timingRuntime(runtime) {
  */
 export function drawing({ objective, estimator, batch, settings }) {
   if (settings.gradient === "exact") return undefined;
-  const { tangents: k = 16, sampler = "gaussian", rank } = settings;
-  const chosen = samplers[sampler]({ rank });
+  const { tangents: k = 16, sampler, rank } = settings;
+  const chosen = sampler ? samplers[sampler]({ rank }) : defaultSampler(k, estimator.dimension);
   const key = keyFromSeed(2);
   const drawer = createDrawer(objective.runtime);
   if (settings.perturb === "weights") {

@@ -7,10 +7,19 @@ import { inTurns, median, medianRatio, short, table } from "./measure.mjs";
 import { drawing, timingRuntime, trainingStep } from "./problem.mjs";
 
 const estimators = [
-  { name: "weights, gaussian", kind: "dense", settings: { perturb: "weights" } },
+  { name: "weights, gaussian", kind: "dense", settings: { perturb: "weights", sampler: "gaussian" } },
   { name: "weights, rademacher", kind: "dense", settings: { perturb: "weights", sampler: "rademacher" } },
   { name: "weights, low-rank", kind: "low-rank", settings: { perturb: "weights", sampler: "low-rank" } },
-  { name: "activations", kind: "activations", settings: { perturb: "activations" } },
+  {
+    name: "activations, gaussian",
+    kind: "activations",
+    settings: { perturb: "activations", sampler: "gaussian" },
+  },
+  {
+    name: "activations, rademacher",
+    kind: "activations",
+    settings: { perturb: "activations", sampler: "rademacher" },
+  },
   { name: "exact gradient", kind: "exact", settings: { gradient: "exact" } },
 ];
 

@@ -7,7 +7,7 @@ import { timingRuntime, trainingStep } from "./problem.mjs";
 
 const counts = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 const estimators = [
-  { name: "weights, gaussian", kind: "dense", settings: { perturb: "weights" } },
+  { name: "weights, gaussian", kind: "dense", settings: { perturb: "weights", sampler: "gaussian" } },
   { name: "weights, low-rank", kind: "low-rank", settings: { perturb: "weights", sampler: "low-rank" } },
 ];
 

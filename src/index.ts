@@ -175,7 +175,7 @@ export { type LowRankOptions, lowRank } from "./tangents/low-rank.ts";
 export { orthonormal } from "./tangents/orthonormal.ts";
 export { rademacher } from "./tangents/rademacher.ts";
 export type { Pieces, Sampler, SamplerOptions } from "./tangents/sampler.ts";
-export { type SamplerName, samplers } from "./tangents/samplers.ts";
+export { defaultSampler, type SamplerName, samplers } from "./tangents/samplers.ts";
 export { type SphereOptions, sphere } from "./tangents/sphere.ts";
 export { type StandardBasisOptions, standardBasis } from "./tangents/standard-basis.ts";
 export {

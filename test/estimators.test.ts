@@ -200,7 +200,7 @@ describe("tangents that cover the space", () => {
     const wrong: [EstimatorSettings, string][] = [
       [
         { angle: 30 },
-        "angle (--angle 30) has no effect with sampler gaussian; leave it out, or choose sampler fixed-angle",
+        "angle (--angle 30) has no effect with sampler default; leave it out, or choose sampler fixed-angle",
       ],
       [{ rank: 2, perturb: "weights" }, "choose sampler low-rank"],
       [{ within: 0.1 }, "within (--within 0.1) has no effect with aggregate projection"],

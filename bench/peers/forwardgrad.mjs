@@ -12,10 +12,11 @@ const { step } = await trainingStep({
   batch,
   runtime,
   settings: {
-    dense: { perturb: "weights", tangents },
-    rademacher: { perturb: "weights", sampler: "rademacher", tangents },
+    dense: { perturb: "weights", sampler: "gaussian", tangents },
+    "dense, signs": { perturb: "weights", sampler: "rademacher", tangents },
     "low-rank": { perturb: "weights", sampler: "low-rank", tangents },
-    activations: { perturb: "activations", tangents },
+    activations: { perturb: "activations", sampler: "gaussian", tangents },
+    "activations, signs": { perturb: "activations", sampler: "rademacher", tangents },
     exact: { gradient: "exact" },
   }[estimator],
 });

@@ -9,7 +9,6 @@ const settings: Omit<TrainFlags, "out"> = {
   data: "glyphs",
   gradient: "forward",
   perturb: "activations",
-  sampler: "gaussian",
   tangents: 16,
   shareTangents: false,
   lowMemory: false,

@@ -11,7 +11,7 @@ export interface EstimatorFlags {
   readonly gradient: "forward" | "simulated" | "exact";
   readonly perturb: "activations" | "weights" | "blocks";
   readonly blocks?: RegExp;
-  readonly sampler: SamplerName;
+  readonly sampler?: SamplerName;
   readonly adapter?: "lora";
   readonly rank?: number;
   readonly tangentRank?: number;
@@ -56,7 +56,11 @@ export function addEstimatorOptions(command: Command): Command {
     )
     .option("--blocks <regex>", "finds a block in a node's name (default: its first segment)", pattern)
     .addOption(
-      choice("--sampler <name>", "where tangents come from", Object.keys(samplers)).default("gaussian"),
+      choice(
+        "--sampler <name>",
+        "where tangents come from; default: signs, or normal numbers for k above n/8",
+        Object.keys(samplers),
+      ),
     )
     .option("--tangent-rank <r>", "rank of low-rank tangents beside adapters (default: 1)", wholeNumber(1))
     .option(

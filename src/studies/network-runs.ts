@@ -212,7 +212,9 @@ export function rowOf({ path, network, dataset, method }: Omit<NetworkRun, "seed
 export function settingsOf({ path, network, dataset, method }: Omit<NetworkRun, "seed">): TrainSettings {
   const { gradient, k } = method;
   const estimator: TrainSettings =
-    gradient === "exact" ? { gradient } : { gradient: "forward", aggregate: gradient, tangents: k };
+    gradient === "exact"
+      ? { gradient }
+      : { gradient: "forward", aggregate: gradient, tangents: k, sampler: "gaussian" };
   if (path === "ours") return estimator;
   const sites: TrainSettings = gradient === "exact" ? {} : { perturb: "blocks", shareTangents: true };
   const learningRate = networkLearningRate(network, dataset, method);

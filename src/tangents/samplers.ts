@@ -23,3 +23,12 @@ export type SamplerName = keyof typeof list;
 
 /** The samplers by name. */
 export const samplers: Readonly<Record<SamplerName, (options?: SamplerOptions) => Sampler>> = list;
+
+/**
+ * The sampler of k tangents in n dimensions where none is chosen: signs, which have the least variance of all independent
+ * numbers (E‖ĝ‖² = (1 + (n − 1)/k)‖∇f‖² of the mean, n + 1 for normal numbers) and cost a fifth of normal ones; where k
+ * is more than n/8, normal numbers, because n tangents of signs need not span n dimensions.
+ */
+export function defaultSampler(k: number, n: number): Sampler {
+  return k > n / 8 ? gaussian() : rademacher();
+}

@@ -5,6 +5,7 @@ import { createDrawer } from "../random/drawer.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 import { addGram, maskedRows } from "../tangents/gram.ts";
+import { defaultSampler } from "../tangents/samplers.ts";
 import type { ActivationsOptions } from "./activations.ts";
 import {
   aggregateExamples,
@@ -35,10 +36,11 @@ export async function lowMemoryActivationsEstimator(
   options: ActivationsOptions,
 ): Promise<Estimator> {
   const { runtime, graph, batch } = objective;
-  const { tangents: k, sampler, aggregator } = options;
-  requireStream(sampler);
+  const { tangents: k, aggregator } = options;
   const placed = await placeSites(objective, options);
   const { sites, dimension } = placed;
+  const sampler = options.sampler ?? defaultSampler(k, dimension);
+  requireStream(sampler);
   const examples = options.shareTangents ? 1 : batch;
   const chunk = Math.min(options.tangentChunk ?? 1, k);
   const isExact = needsExactGram(k, dimension, sampler);

@@ -5,6 +5,7 @@ import type { Key } from "../random/threefry.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Session, Tensors } from "../runtime/runtime.ts";
 import { exampleGram } from "../tangents/gram.ts";
+import { defaultSampler } from "../tangents/samplers.ts";
 import { createSiteTangents, drawSiteTangents, type SiteTangents } from "../tangents/site-tangents.ts";
 import {
   aggregateExamples,
@@ -44,12 +45,13 @@ export async function activationsEstimator(
   const { sites, dimension } = placed;
   const examples = options.shareTangents ? 1 : batch;
   const rectified = sites.filter((site) => site.rectified).map(({ value }) => value);
-  const tangents = createSiteTangents(sites, k, examples, options.sampler);
+  const sampler = options.sampler ?? defaultSampler(k, dimension);
+  const tangents = createSiteTangents(sites, k, examples, sampler);
   const drawer = createDrawer(runtime);
   const usesGram = options.aggregator.usesGram;
-  const exactGram = needsExactGram(k, dimension, options.sampler);
+  const exactGram = needsExactGram(k, dimension, sampler);
 
-  const gain = expectedGain(options.aggregator, options.sampler, dimension, k);
+  const gain = expectedGain(options.aggregator, sampler, dimension, k);
   const local = localGraph(objective, placed, tangents, gain);
   const residuals = local.inputs.map((input) => input.name).filter((name) => !isOwnInput(graph, name));
   const read = residuals.filter((name) => graph.values.has(name));

@@ -2,7 +2,7 @@ import { formatAugmentation } from "../data/augment.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import type { Objective } from "./objective.ts";
 import type { RunOptions } from "./options.ts";
-import type { TrainSettings } from "./prepare.ts";
+import { samplerName, type TrainSettings } from "./prepare.ts";
 import { fingerprint, type RunConfig } from "./run-config.ts";
 
 /** What decides what a run computes, as plain data for config.json. */
@@ -28,7 +28,7 @@ function describeSettings(
   learningRate: number,
   totalSteps: number,
 ): RunConfig {
-  const { sampler = "gaussian", tangents = 16 } = settings;
+  const { tangents = 16 } = settings;
   const augment = formatAugmentation(settings.augment ?? {});
   return {
     parameters: Object.keys(objective.parameters).join(" "),
@@ -36,7 +36,7 @@ function describeSettings(
     gradient: settings.gradient ?? "forward",
     perturb: settings.perturb ?? "activations",
     blocks: settings.blocks?.source ?? null,
-    sampler: typeof sampler === "string" ? sampler : sampler.name,
+    sampler: samplerName(settings),
     rank: settings.rank ?? 1,
     angle: settings.angle ?? null,
     tangents,

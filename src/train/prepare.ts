@@ -43,7 +43,7 @@ export interface EstimatorSettings extends AggregatorOptions {
   readonly tangents?: number;
   /** Tangents processed at once. Default: all. */
   readonly tangentChunk?: number;
-  /** Default gaussian. */
+  /** Default: rademacher, or gaussian where k is more than an eighth of the dimension (`defaultSampler`). */
   readonly sampler?: SamplerName | Sampler;
   /** Rank of low-rank tangents. Default 1. */
   readonly rank?: number;
@@ -128,15 +128,14 @@ export async function createEstimator(
   if (settings.gradient === "exact") return exactGradient(objective);
   const {
     tangents = 16,
-    sampler = "gaussian",
+    sampler,
     aggregate = "projection",
     rank,
     angle,
     tangentChunk,
     shareTangents,
   } = settings;
-  const samplerName = typeof sampler === "string" ? sampler : sampler.name;
-  refuseStrayOptions({ sampler: samplerName, aggregate }, { ...settings });
+  refuseStrayOptions({ sampler: samplerName(settings), aggregate }, { ...settings });
   if (!Number.isInteger(tangents) || tangents < 1) {
     throw new Error(`tangents must be a whole number from 1, received ${tangents}.`);
   }
@@ -159,6 +158,11 @@ export async function createEstimator(
   return lowMemory
     ? lowMemoryActivationsEstimator(objective, siteOptions)
     : activationsEstimator(objective, siteOptions);
+}
+
+/** The sampler's name; "default" where it follows from k and the dimension. */
+export function samplerName({ sampler }: Pick<EstimatorSettings, "sampler">): string {
+  return (typeof sampler === "object" ? sampler.name : sampler) ?? "default";
 }
 
 /** The optimizer that the settings describe. */

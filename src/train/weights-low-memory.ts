@@ -9,6 +9,7 @@ import type { Tensors } from "../runtime/runtime.ts";
 import { emitCombine } from "../tangents/combine.ts";
 import { addGram, emitGram } from "../tangents/gram.ts";
 import type { Sampler } from "../tangents/sampler.ts";
+import { defaultSampler } from "../tangents/samplers.ts";
 import { type Estimate, type Estimator, gramPrecision, needsExactGram, statisticsRoom } from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
 import { compileSegments } from "./segmented.ts";
@@ -30,11 +31,12 @@ export async function lowMemoryWeightsEstimator(
   options: EstimatorOptions,
 ): Promise<Estimator> {
   const { runtime, graph } = objective;
-  const { tangents: k, sampler, aggregator } = options;
-  requireStream(sampler);
+  const { tangents: k, aggregator } = options;
   const chunk = Math.min(options.tangentChunk ?? 1, k);
   const parameters = layOut(objective);
   const dimension = parameters.reduce((total, { size }) => total + size, 0);
+  const sampler = options.sampler ?? defaultSampler(k, dimension);
+  requireStream(sampler);
   const session = await compileSegments(
     runtime,
     derivativesOnly(objective, chunk),

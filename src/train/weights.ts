@@ -2,7 +2,7 @@ import { derivativeGraph, type TangentForm, tangentInput } from "../ad/derivativ
 import { keepUsedInputs } from "../ad/gradient.ts";
 import type { Aggregator } from "../aggregate/aggregator.ts";
 import { type Graph, getValue, prune } from "../onnx/graph.ts";
-import { type Tensor, zeros } from "../onnx/tensor.ts";
+import { elementCount, type Tensor, zeros } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { createDrawer } from "../random/drawer.ts";
 import type { Key } from "../random/threefry.ts";
@@ -11,6 +11,7 @@ import type { Session, Tensors } from "../runtime/runtime.ts";
 import { emitCombine } from "../tangents/combine.ts";
 import { emitGram, gram } from "../tangents/gram.ts";
 import type { Sampler } from "../tangents/sampler.ts";
+import { defaultSampler } from "../tangents/samplers.ts";
 import {
   createTangentSet,
   drawTangents,
@@ -34,7 +35,8 @@ import { simulateWeights } from "./simulated.ts";
 export interface EstimatorOptions {
   /** k */
   readonly tangents: number;
-  readonly sampler: Sampler;
+  /** Default: that of `defaultSampler`. */
+  readonly sampler?: Sampler;
   readonly aggregator: Aggregator;
   /** Tangents processed at once; default: all. */
   readonly tangentChunk?: number;
@@ -54,7 +56,9 @@ export async function weightsEstimator(
 ): Promise<Estimator> {
   const { runtime, graph } = objective;
   const shapes = Object.entries(objective.parameters).map(([name, { shape }]) => ({ name, shape }));
-  const set = createTangentSet(shapes, options.tangents, options.sampler);
+  const dimension = shapes.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const sampler = options.sampler ?? defaultSampler(options.tangents, dimension);
+  const set = createTangentSet(shapes, options.tangents, sampler);
   const forms = formsOf(set);
   const drawer = createDrawer(runtime);
   const simulated = options.simulated ? await simulateWeights(objective, set) : undefined;
