@@ -222,12 +222,13 @@ function logAxis(axis: ChartAxis, base: 2 | 10, low: number, high: number, lengt
   const [first, last] = [Math.floor(power(low) + 1e-9), Math.ceil(power(high) - 1e-9)];
   const margin = 0.03 * Math.max(power(high) - power(low), 0.5);
   const domain = [base ** (power(low) - margin), base ** (power(high) + margin)] as const;
-  // Where powers of 10 would be too few, 2 and 5 are named too.
+  // Where powers of 10 would be too few, 2 and 5 are named too, or 3 where labels of 28 pixels would meet.
   const isFine = base === 10 && last - first <= 3;
+  const fine = length / Math.max(1, last - first) >= 3 * 28 ? [1, 2, 5] : [1, 3];
   const step = Math.max(1, Math.ceil((last - first) / Math.max(2, Math.floor(length / 30))));
   const ticks = Array.from({ length: last - first + 1 }, (_, i) => first + i)
     .filter((exponent) => isFine || (exponent - first) % step === 0)
-    .flatMap((exponent) => (isFine ? [1, 2, 5] : [1]).map((digit) => digit * base ** exponent))
+    .flatMap((exponent) => (isFine ? fine : [1]).map((digit) => digit * base ** exponent))
     .filter((tick) => tick >= domain[0] && tick <= domain[1]);
   const labels = isFine ? { format: "~g" } : { labelExpr: powerLabel(base) };
   return {

@@ -1,6 +1,7 @@
-/** "−0.3" or "+1.2" */
+/** "−0.3", "+1.2" or "0.0" */
 export function signed(value: number): string {
-  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
+  const size = Math.abs(value).toFixed(1);
+  return size === "0.0" ? size : `${value < 0 ? "−" : "+"}${size}`;
 }
 
 /** "−2507": a whole number with a minus sign, not a hyphen. */
