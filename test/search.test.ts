@@ -11,6 +11,7 @@ const settings: LearningRateSearchOptions = {
   batch: 32,
   steps: 90,
   perturb: "weights",
+  sampler: "gaussian",
   tangents: 4,
   // Too much for the highest of the rates.
   divergenceFactor: 3,

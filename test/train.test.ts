@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { binaryCrossEntropy } from "../src/losses/binary-cross-entropy.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
+import { mlp } from "../src/models/mlp.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import type { TrainOptions } from "../src/train/options.ts";
 import { train } from "../src/train/train.ts";
@@ -137,4 +138,18 @@ describe("a diverging run", () => {
     for (const tensor of kept.initializers.values())
       expect([...(tensor.data as Float32Array)].every(Number.isFinite)).toBe(true);
   });
+
+  it.each(["activations", "weights"] as const)(
+    "is a divergence where %s' derivatives are no numbers",
+    async (perturb) => {
+      const store = memory();
+      const relu = mlp({ input: [2], hidden: [12], outputs: 2, seed: 1 });
+      const overflowing = { model: relu, store, perturb, learningRate: 1e38, checkpointSeconds: 1e-9 };
+      await expect(finish(overflowing)).rejects.toMatchObject({
+        name: "DivergenceError",
+        message: expect.stringMatching(/derivative of step \d+ is not a number.*--lr/s),
+      });
+      expect(store.files.has("model.onnx")).toBe(true);
+    },
+  );
 });

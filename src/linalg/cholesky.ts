@@ -128,6 +128,11 @@ function solveTriangular(
   }
 }
 
+/** Thrown where numbers that must be finite are not. */
+export class NotFiniteError extends Error {
+  override readonly name = "NotFiniteError";
+}
+
 /** Throws when an entry is infinite or not a number, naming the first. */
 function requireFinite(gram: Float64Array, right: Float64Array): void {
   // A number times 0 is 0 when it is finite and NaN otherwise, so one sum tells about all entries.
@@ -143,7 +148,7 @@ function requireFinite(gram: Float64Array, right: Float64Array): void {
     entry >= 0
       ? `G[${Math.floor(entry / size)}, ${entry % size}] = ${gram[entry]}`
       : `d[${place}] = ${right[place]}`;
-  throw new Error(
+  throw new NotFiniteError(
     `Solving G c = d needs finite numbers, received ${received}. A derivative that is not finite usually means that ` +
       "the loss diverged: lower the learning rate, or look for an overflow in the model.",
   );

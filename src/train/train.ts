@@ -1,3 +1,4 @@
+import { NotFiniteError } from "../linalg/cholesky.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
 import type { Loss } from "../losses/loss.ts";
 import type { Tensor } from "../onnx/tensor.ts";
@@ -5,6 +6,7 @@ import { clipGlobalNorm } from "../optim/clip.ts";
 import type { Arrays, Optimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import { fold, type Key, keyFromSeed } from "../random/threefry.ts";
+import type { Tensors } from "../runtime/runtime.ts";
 import { adaptModel } from "./adapter.ts";
 import { afterMeasurement, isMeasured, type StepProbe, stepProbe } from "./auto-step.ts";
 import { type BatchReader, createBatchReader } from "./batch-reader.ts";
@@ -12,7 +14,7 @@ import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts
 import { describeRun } from "./describe-run.ts";
 import { guardDivergence } from "./divergence.ts";
 import { withoutDropout } from "./dropout.ts";
-import type { Estimator } from "./estimator.ts";
+import type { Estimate, Estimator } from "./estimator.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
 import { exactGradient } from "./exact.ts";
 import { examplesFor } from "./example-arrays.ts";
@@ -233,7 +235,7 @@ class TrainingRun {
     const epoch = Math.floor(step / stepsPerEpoch) + 1;
     this.#batches.read(step);
     const key = fold(fold(keyFromSeed(seed), streams.tangents), step);
-    const { loss, gradients, statistics } = await this.#estimator.estimate(feeds, key);
+    const { loss, gradients, statistics } = await this.#estimate(feeds, key);
     if (step === 0) this.#progress = { ...this.#progress, firstLoss: loss };
     await this.#guard(loss, "the loss");
     const measuring = performance.now();
@@ -292,6 +294,18 @@ class TrainingRun {
     const quality = await compareWithExact(this.#exact, this.#batches.feeds, key, gradients);
     await this.#log({ kind: "quality", step, ...quality });
     return quality;
+  }
+
+  /** The estimate of this step; a run whose derivatives are no numbers any more has diverged. */
+  async #estimate(feeds: Tensors, key: Key): Promise<Estimate> {
+    try {
+      return await this.#estimator.estimate(feeds, key);
+    } catch (error) {
+      // In the first step, it is the model that overflows.
+      if (error instanceof NotFiniteError && this.#progress.step > 0)
+        await this.#guard(Number.NaN, "a derivative");
+      throw error;
+    }
   }
 
   /** Stops a diverged run, with the model of the last checkpoint left behind. */
