@@ -74,8 +74,8 @@ describe("a search for a learning rate", () => {
   it("judges by what a training run with that rate measures", async () => {
     const { learningRate, validationLoss, steps } = resultOf(await collect({ highest: 10 }));
     expect(steps).toBe(90);
-    const { perturb, tangents } = settings;
-    const trained = await finish({ steps, perturb, tangents, learningRate });
+    const { perturb, sampler, tangents } = settings;
+    const trained = await finish({ steps, perturb, sampler, tangents, learningRate });
     expect(trained.validationLoss).toBe(validationLoss);
   });
 

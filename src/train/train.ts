@@ -6,7 +6,6 @@ import { clipGlobalNorm } from "../optim/clip.ts";
 import type { Arrays, Optimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import { fold, type Key, keyFromSeed } from "../random/threefry.ts";
-import type { Tensors } from "../runtime/runtime.ts";
 import { adaptModel } from "./adapter.ts";
 import { afterMeasurement, isMeasured, type StepProbe, stepProbe } from "./auto-step.ts";
 import { type BatchReader, createBatchReader } from "./batch-reader.ts";
@@ -14,7 +13,7 @@ import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts
 import { describeRun } from "./describe-run.ts";
 import { guardDivergence } from "./divergence.ts";
 import { withoutDropout } from "./dropout.ts";
-import type { Estimate, Estimator } from "./estimator.ts";
+import type { Estimator } from "./estimator.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
 import { exactGradient } from "./exact.ts";
 import { examplesFor } from "./example-arrays.ts";
@@ -235,7 +234,12 @@ class TrainingRun {
     const epoch = Math.floor(step / stepsPerEpoch) + 1;
     this.#batches.read(step);
     const key = fold(fold(keyFromSeed(seed), streams.tangents), step);
-    const { loss, gradients, statistics } = await this.#estimate(feeds, key);
+    const estimate = this.#estimator.estimate(feeds, key);
+    const { loss, gradients, statistics } = await estimate.catch(async (error) => {
+      // In the first step, it is the model that overflows.
+      if (error instanceof NotFiniteError && step > 0) await this.#guard(Number.NaN, "a derivative");
+      throw error;
+    });
     if (step === 0) this.#progress = { ...this.#progress, firstLoss: loss };
     await this.#guard(loss, "the loss");
     const measuring = performance.now();
@@ -247,8 +251,7 @@ class TrainingRun {
     const stored = arraysOf(this.#stored);
     for (const [name, values] of Object.entries(statistics)) stored[name]?.set(values);
     const seconds = (performance.now() - started - measured) / 1000;
-    const isTimed = ++this.#stepsHere > untimedSteps;
-    this.#progress = afterStep(this.#progress, loss, isTimed ? seconds : undefined);
+    this.#progress = afterStep(this.#progress, loss, ++this.#stepsHere > untimedSteps ? seconds : undefined);
     const { windowSteps, windowLoss, timedSeconds } = this.#progress;
     if (windowSteps === stepsPerLine) {
       const mean = windowLoss / stepsPerLine;
@@ -296,27 +299,13 @@ class TrainingRun {
     return quality;
   }
 
-  /** The estimate of this step; a run whose derivatives are no numbers any more has diverged. */
-  async #estimate(feeds: Tensors, key: Key): Promise<Estimate> {
-    try {
-      return await this.#estimator.estimate(feeds, key);
-    } catch (error) {
-      // In the first step, it is the model that overflows.
-      if (error instanceof NotFiniteError && this.#progress.step > 0)
-        await this.#guard(Number.NaN, "a derivative");
-      throw error;
-    }
-  }
-
   /** Stops a diverged run, with the model of the last checkpoint left behind. */
   async #guard(loss: number, what: string): Promise<void> {
     const { divergenceFactor = 100, momentum = 0 } = this.#options;
     const { step, firstLoss } = this.#progress;
+    const settings = { learningRate: this.#currentRate(), momentum };
     try {
-      guardDivergence(loss, firstLoss, divergenceFactor, `${what} of step ${step + 1}`, {
-        learningRate: this.#currentRate(),
-        momentum,
-      });
+      guardDivergence(loss, firstLoss, divergenceFactor, `${what} of step ${step + 1}`, settings);
     } catch (error) {
       await this.#keepLastGood();
       throw error;
