@@ -36,7 +36,7 @@ export function networkCurves(rows: readonly Row[]): readonly Chart[] {
             series: { title: "tangents", values: countSeriesOf(own) },
             styles: { title: "combined by", values: styles },
             panels: panelsOf(own, pathPanel),
-            kinds: { expected: "mean over the seeds" },
+            kinds: false,
           },
           width,
         ),

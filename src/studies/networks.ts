@@ -58,7 +58,7 @@ export const networks: Study<NetworksSettings> = {
     "forward mode. Paper: tangents at the outputs of blocks, shared across the batch, plain SGD with the constant learning rates that " +
     `the authors' search found, and a stop after ${patience} epochs without a lower validation loss. Ours: the library's ` +
     "defaults, with tangents at the activations, other ones for each example, and a learning rate that follows from n and k and falls along " +
-    "a cosine. Both: batches of 64 (MNIST) or 128 (CIFAR-10), 10,000 training images set aside for validation (a fifth of " +
+    "a cosine. Both: Gaussian tangents, batches of 64 (MNIST) or 128 (CIFAR-10), 10,000 training images set aside for validation (a fifth of " +
     "smaller sets). A run counts with its test accuracy after the epoch with the lowest validation loss.",
   settings: {
     networks: z
