@@ -50,11 +50,14 @@ export function networkAccuracies(summary: readonly Row[]): readonly Chart[] {
     const dataset = String(rows[0]?.dataset);
     const panel = (row: Row) => `${row.network}: ${pathPanel(row)}`;
     const counts = [...new Set(rows.map((row) => numberIn(row, "k")))].filter((k) => k > 0);
+    // A line takes two points.
+    const [only] = counts;
+    const across = counts.length === 1 && only ? [only / 2, only, 2 * only] : counts;
     const accuracy = (row: Row) => 100 * numberIn(row, "test_accuracy_mean");
     const points = rows.flatMap((row): readonly Point[] => {
       const common = { series: String(row.gradient), panel: panel(row), y: accuracy(row) };
       // The exact gradient is the same for every k: a line across the panel.
-      if (row.gradient === "exact") return counts.map((k) => ({ ...common, x: k, kind: "expected" }));
+      if (row.gradient === "exact") return across.map((k) => ({ ...common, x: k, kind: "expected" }));
       const half = row.test_accuracy_ci95;
       const ends =
         typeof half === "number"
