@@ -23,7 +23,7 @@ export interface LearningRateRule {
 /** What works for exact gradients of the models here, with the cosine schedule; no estimate gets a larger one. */
 const exactRate = 0.2;
 
-/** The constant c of the rule below, by site; on MNIST, 1.5 to 2 times as much began to be worse. */
+/** The constant c of the rule below, by site. */
 const siteRate = { activations: 0.65, blocks: 0.3, weights: 0.65 } as const;
 
 /** Adam's rate for exact and forward gradients alike (bench/README.md), three times Adam's own default. */
@@ -34,9 +34,9 @@ const adaptiveRate = 0.003;
  *
  * **SGD.** A step must not be longer than the noise allows: rate·√E‖ĝ‖² = c·‖∇f‖. The mean of k tangents estimates ∇f
  * without bias, with E‖ĝ‖² = (1 + n/k)‖∇f‖², so its rate is c/√(1 + n/k), with c = 0.65 for activations and for weights,
- * and 0.3 for blocks. The form and the constants fit runs on MNIST with k from 1 to 64 (bench/README.md). Summed over all positions, n holds for convolutions too: LeNet-5 is best at this rate and worse at
- * 1.5 times it, a wider network of convolutions still better there, and the activations of small transformers, mixers and
- * ResNets with groups learn at it.
+ * and 0.3 for blocks. The form and the constants fit runs on MNIST with k from 1 to 64 (bench/README.md). Summed over all
+ * positions, n holds for convolutions too: LeNet-5 is about best at this rate, and ResNets with groups learn at it. It is
+ * several times too large for transformers.
  * The rule knows n and k and not the network's curvature: a ResNet with the frozen statistics of no data, for which exact
  * gradients diverge at their default too, or with batch statistics and weights, needs a rate 20 to 100 times smaller.
  * The other aggregators are the mean in another scale, or of another number of tangents:
