@@ -135,15 +135,21 @@ describe("a projection on k tangents", () => {
       ])
         it(`${activation}, k = ${tangents}, ${JSON.stringify(settings)}: is k/n of the exact gradient in expectation, in all layers`, async () => {
           const setting = { ...settings, aggregate: "projection" as const, tangents };
-          await expectMultiple(await smallObjective([5, 4], activation), setting, tangents / 9);
+          // The last layer is known up to its rounding to float32, which k/n times it is rounded to once more.
+          await expectMultiple(await smallObjective([5, 4], activation), setting, tangents / 9, 1e-7);
         });
 });
 
-/** Expects the mean of many estimates to be this multiple of the exact gradient, within its standard errors. */
+/**
+ * Expects the mean of many estimates to be this multiple of the exact gradient, within its standard errors.
+ *
+ * @param rounding added to the standard errors, which are 0 where the gradient is known
+ */
 async function expectMultiple(
   { objective, feeds }: Awaited<ReturnType<typeof smallObjective>>,
   settings: EstimatorSettings,
   multiple: number,
+  rounding = 1e-9,
 ): Promise<void> {
   const estimator = await createEstimator(objective, settings);
   const exact = await exactGradient(objective);
@@ -162,7 +168,7 @@ async function expectMultiple(
   target.forEach((value, place) => {
     const mean = (sum[place] as number) / draws;
     const variance = (squares[place] as number) / draws - mean * mean;
-    const z = (mean - value) / Math.sqrt(variance / draws + 1e-14);
+    const z = (mean - value) / Math.sqrt(variance / draws + rounding ** 2);
     largest = Math.max(largest, Math.abs(z));
     total += z * z;
   });

@@ -213,11 +213,11 @@ function dominates({ summary }: Frontier, { statement, better, worse, cost }: Do
   const where = [...new Set(lost.map(({ row }) => `${row.model}, ${row.point}`))].slice(0, 3).join("; ");
   return {
     statement,
-    holds: lost.length <= allowedLower * compared.length,
+    holds: lost.length === 0,
     evidence:
       `of ${all} cells, ${compared.length} have a rival that costs no more; its cosine is ${median(ratios).toFixed(2)} times ` +
       `theirs in the middle (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}), and lower beyond the 95 % intervals in ` +
-      `${lost.length}${where ? ` (${where})` : ""}, where ${Math.floor(allowedLower * compared.length)} are allowed for chance.`,
+      `${lost.length}${where ? ` (${where})` : ""}.`,
   };
 }
 

@@ -103,8 +103,7 @@ describe("the automatic rate", () => {
   });
 
   it("stays positive and finite and within its limits for any measurements", () => {
-    // Measured in float32, so that no rate is near the smallest number of float64.
-    const number = fc.float({ min: -1e6, max: 1e6, noNaN: true });
+    const number = fc.double({ min: -1e6, max: 1e6, noNaN: true });
     const measurements = fc.array(fc.record({ slope: number, curvature: number }), { minLength: 1 });
     fc.assert(
       fc.property(measurements, (list) => {
@@ -120,6 +119,29 @@ describe("the automatic rate", () => {
           state = after;
         }
       }),
+      // Rates near the smallest number, of which a quarter is 0.
+      {
+        examples: [
+          [
+            [
+              { slope: 1.5e-323, curvature: 1.5e-8 },
+              { slope: 0, curvature: 0 },
+            ],
+          ],
+          [
+            [
+              { slope: 5e-324, curvature: 1 },
+              { slope: 5e-324, curvature: 1e6 },
+            ],
+          ],
+          [
+            [
+              { slope: 2e-323, curvature: 1 },
+              { slope: 0, curvature: 1e6 },
+            ],
+          ],
+        ],
+      },
     );
   });
 

@@ -78,7 +78,8 @@ export function afterMeasurement(
         : ((isFirst ? start : 1) * multiple * mean.slope) / mean.curvature;
   const rate = Math.min(Math.max(best, lowest), highest);
   const isUsable = rate > 0 && Number.isFinite(rate);
-  return { along: mean, rate: isUsable ? rate : Math.min(1, most), count: before.count + 1 };
+  const otherwise = isFirst ? Math.min(1, most) : before.rate;
+  return { along: mean, rate: isUsable ? rate : otherwise, count: before.count + 1 };
 }
 
 /** Measures the loss along what an optimizer would do. */

@@ -4,6 +4,7 @@ import { compileGraph } from "../runtime/evaluate.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 import { type Estimate, type Estimator, gradientRoom, statisticsRoom } from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
+import { countParameters } from "./parameters.ts";
 
 /** The exact gradient by reverse mode: the baseline, and the measure of a forward gradient's quality. */
 export async function exactGradient(objective: Differentiable): Promise<Estimator> {
@@ -17,7 +18,7 @@ export async function exactGradient(objective: Differentiable): Promise<Estimato
   const { tensors: gradientTensors, gradients } = gradientRoom(objective);
   return {
     name: "exact",
-    dimension: Object.values(objective.parameters).reduce((total, { data }) => total + data.length, 0),
+    dimension: countParameters(objective.parameters),
     async estimate(feeds: Tensors): Promise<Estimate> {
       await session.run(feeds, { loss, ...gradientTensors, ...room.tensors });
       return {

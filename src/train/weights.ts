@@ -2,7 +2,7 @@ import { derivativeGraph, type TangentForm, tangentInput } from "../ad/derivativ
 import { keepUsedInputs } from "../ad/gradient.ts";
 import type { Aggregator } from "../aggregate/aggregator.ts";
 import { type Graph, getValue, prune } from "../onnx/graph.ts";
-import { elementCount, type Tensor, zeros } from "../onnx/tensor.ts";
+import { type Tensor, zeros } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { createDrawer } from "../random/drawer.ts";
 import type { Key } from "../random/threefry.ts";
@@ -30,6 +30,7 @@ import {
   statisticsRoom,
 } from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
+import { countParameters } from "./parameters.ts";
 import { simulateWeights } from "./simulated.ts";
 
 export interface EstimatorOptions {
@@ -56,8 +57,7 @@ export async function weightsEstimator(
 ): Promise<Estimator> {
   const { runtime, graph } = objective;
   const shapes = Object.entries(objective.parameters).map(([name, { shape }]) => ({ name, shape }));
-  const dimension = shapes.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  const sampler = options.sampler ?? defaultSampler(options.tangents, dimension);
+  const sampler = options.sampler ?? defaultSampler(options.tangents, countParameters(objective.parameters));
   const set = createTangentSet(shapes, options.tangents, sampler);
   const forms = formsOf(set);
   const drawer = createDrawer(runtime);
