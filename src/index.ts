@@ -43,6 +43,8 @@ export {
   type Minimum,
   type TestFunction,
 } from "./functions/test-function.ts";
+// limits: what a file may ask for
+export { defaultLimits, type Limits } from "./limits/limits.ts";
 // linalg
 export { logGamma } from "./linalg/log-gamma.ts";
 // losses
@@ -87,6 +89,7 @@ export {
 } from "./onnx/graph.ts";
 export { metadataOf, withMetadata } from "./onnx/metadata.ts";
 export { printModel } from "./onnx/print.ts";
+export { printable } from "./onnx/printable.ts";
 export {
   type DType,
   float32,

@@ -8,6 +8,7 @@ import { npzDataset } from "../data/npz.ts";
 import type { SourceFile } from "../data/store.ts";
 import type { LossName } from "../losses/losses.ts";
 import type { KnownData } from "./model-data.ts";
+import { say } from "./output.ts";
 
 /** The flags that choose data; see `addDataOptions`. */
 export interface DatasetChoice {
@@ -97,7 +98,7 @@ async function openNamed(choice: DatasetChoice): Promise<Dataset> {
     files: entry.files,
     cache: folderCache(`${cacheDirectory()}/${entry.name}`),
     fetch,
-    report: (line: string) => console.error(line),
+    report: (line: string) => say(line),
   };
   const store = choice.dataDir ? folderStore(choice.dataDir) : cached && downloadStore(cached);
   // Embedded data has a fixed seed: runs with different seeds must be comparable, and `eval` must see the same test set.
@@ -133,7 +134,7 @@ function announced(dataset: Dataset): Dataset {
   const count = (value: number) => value.toLocaleString("en");
   const list = classNames && classNames.length <= 12 ? `: ${classNames.join(", ")}` : "";
   const learned = classes > 0 ? `${classes} classes${list}` : `${targetSize(dataset)} target values`;
-  console.error(
+  say(
     `${dataset.name}: ${count(train.count)} examples to train on, ${count(test.count)} to test on; inputs ` +
       `[${train.shape.join(", ")}], ${learned}`,
   );

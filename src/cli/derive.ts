@@ -7,6 +7,7 @@ import { deriveFile } from "../train/derive.ts";
 import { compileObjective } from "../train/objective.ts";
 import { loadModel } from "./load-model.ts";
 import { choice, dimension, pattern, wholeNumber } from "./options.ts";
+import { say } from "./output.ts";
 import { runFolder } from "./run-folder.ts";
 
 interface DeriveFlags {
@@ -69,7 +70,7 @@ Examples:
       const bytes = deriveFile(objective, flags);
       await runFolder(dirname(flags.output)).write(basename(flags.output), bytes);
       const names = Object.keys(objective.parameters);
-      console.error(
+      say(
         `${flags.output}: derivatives along ${flags.tangents} tangents of ${names.length} parameters (${names.join(", ")})`,
       );
     });

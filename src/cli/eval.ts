@@ -7,6 +7,7 @@ import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
 import { loadModel } from "./load-model.ts";
 import { knownData, lossNamed } from "./model-data.ts";
 import { addDataOptions, addRuntimeOptions, assignment, choice } from "./options.ts";
+import { print, printJson } from "./output.ts";
 
 interface EvalFlags extends DatasetChoice {
   readonly loss: LossName;
@@ -52,13 +53,10 @@ Examples:
         output: flags.output ?? floatOutput(model),
         runtime: nodeRuntime({ device: flags.device, threads: flags.threads }),
       });
-      if (flags.json)
-        process.stdout.write(
-          `${JSON.stringify({ testAccuracy: accuracy, testLoss: loss, examples: test.count })}\n`,
-        );
+      if (flags.json) printJson({ testAccuracy: accuracy, testLoss: loss, examples: test.count });
       else {
         const percent = accuracy === undefined ? "" : `test accuracy ${(100 * accuracy).toFixed(2)} %, `;
-        console.log(`${percent}test loss ${loss.toFixed(4)} on ${test.count.toLocaleString("en")} examples`);
+        print(`${percent}test loss ${loss.toFixed(4)} on ${test.count.toLocaleString("en")} examples`);
       }
     });
 }

@@ -6,6 +6,7 @@ import { nodeRuntime } from "../runtime/node.ts";
 import { probe } from "../runtime/probe.ts";
 import { importWarnings } from "../train/import-warnings.ts";
 import { loadModel } from "./load-model.ts";
+import { print, printJson, say } from "./output.ts";
 
 export function addInspectCommand(program: Command): void {
   program
@@ -17,10 +18,9 @@ export function addInspectCommand(program: Command): void {
     .action(async (path: string, flags: { readonly json: boolean }) => {
       const model = loadModel(path);
       const types = await shownTypes(model);
-      process.stdout.write(
-        flags.json ? `${JSON.stringify(asData(model, types))}\n` : printModel(model, types),
-      );
-      for (const warning of importWarnings(model)) console.error(`warning: ${warning}`);
+      if (flags.json) printJson(asData(model, types));
+      else print(...printModel(model, types).trimEnd().split("\n"));
+      for (const warning of importWarnings(model)) say(`warning: ${warning}`);
     });
 }
 

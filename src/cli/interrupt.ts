@@ -1,3 +1,5 @@
+import { say } from "./output.ts";
+
 /** Thrown when the user pressed Ctrl-C; the work done so far is saved. */
 export class InterruptedError extends Error {
   override readonly name = "InterruptedError";
@@ -13,7 +15,7 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T 
   const stop = () => {
     if (controller.signal.aborted) process.exit(130);
     controller.abort();
-    console.error("\nStopping after this step; press Ctrl-C again to stop at once.");
+    say("", "Stopping after this step; press Ctrl-C again to stop at once.");
   };
   process.on("SIGINT", stop).on("SIGTERM", stop);
   try {

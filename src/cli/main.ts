@@ -5,6 +5,7 @@ import { addDeriveCommand } from "./derive.ts";
 import { addEvalCommand } from "./eval.ts";
 import { addInspectCommand } from "./inspect.ts";
 import { InterruptedError } from "./interrupt.ts";
+import { say, watchStreams } from "./output.ts";
 import { addSearchCommand } from "./search.ts";
 import { addStartCommand } from "./start.ts";
 import { addStudyCommand } from "./study.ts";
@@ -26,11 +27,7 @@ addStudyCommand(program);
 addStartCommand(program);
 for (const command of program.commands) command.exitOverride();
 
-// A reader that has seen enough, such as `head`, is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0);
-});
+watchStreams();
 
 try {
   await program.parseAsync();
@@ -43,6 +40,7 @@ function exitCode(error: unknown): number {
   // Commander has printed its own message; help and version end with 0.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const isDebug = program.opts().debug === true || process.argv.includes("--debug");
-  console.error(isDebug && error instanceof Error ? error.stack : `forwardgrad: ${(error as Error).message}`);
+  const stack = isDebug && error instanceof Error ? error.stack : undefined;
+  say(...(stack?.split("\n") ?? [`forwardgrad: ${(error as Error).message}`]));
   return error instanceof InterruptedError ? 130 : 1;
 }

@@ -1,7 +1,9 @@
 import { MultiBar, type SingleBar } from "cli-progress";
 import type { Model } from "../onnx/decode.ts";
+import { printable } from "../onnx/printable.ts";
 import type { TrainEvent, TrainResult } from "../train/events.ts";
 import { importWarnings } from "../train/import-warnings.ts";
+import { progressStream, say } from "./output.ts";
 
 /**
  * Shows a training run on stderr: a bar with the time left on a terminal, lines elsewhere.
@@ -14,19 +16,19 @@ export async function reportProgress(
   folder: string,
   imported?: Model,
 ): Promise<TrainResult | undefined> {
-  const isTerminal = process.stderr.isTTY === true;
+  const isTerminal = progressStream.isTTY === true;
   // One bar; the kind for several, because it can write lines above itself.
   const bars = new MultiBar({
     format: "{bar} {percentage} % · step {value}/{total} · loss {loss}{quality} · {eta_formatted} left",
-    stream: process.stderr,
+    stream: progressStream,
     hideCursor: true,
     clearOnComplete: true,
     etaBuffer: 100,
     gracefulExit: false,
   });
-  const say = (line: string) => {
-    if (!bar) return console.error(line);
-    bars.log(`${line}\n`);
+  const tell = (line: string) => {
+    if (!bar) return say(line);
+    bars.log(`${printable(line)}\n`);
     bars.update();
   };
   let bar: SingleBar | undefined;
@@ -37,12 +39,11 @@ export async function reportProgress(
     for await (const event of events) {
       switch (event.kind) {
         case "start":
-          console.error(describeStart(event, folder));
-          if (imported) console.error(describeImport(event));
+          say(describeStart(event, folder));
+          if (imported) say(describeImport(event));
           // A resumed run has said it before.
           if (imported && event.step === 0)
-            for (const warning of importWarnings(imported, event.trained))
-              console.error(`warning: ${warning}`);
+            for (const warning of importWarnings(imported, event.trained)) say(`warning: ${warning}`);
           if (isTerminal) bar = bars.create(event.steps, event.step, { loss: "–", quality });
           break;
         case "step":
@@ -51,14 +52,14 @@ export async function reportProgress(
           bar?.update(event.step, { loss: average.toFixed(3), quality });
           break;
         case "epoch":
-          say(describeEpoch(event) + quality);
+          tell(describeEpoch(event) + quality);
           break;
         case "interrupted":
-          say(`Saved at step ${event.step} of ${event.steps} in ${folder}.`);
+          tell(`Saved at step ${event.step} of ${event.steps} in ${folder}.`);
           break;
         case "done":
           result = event.result;
-          if (event.resumedComplete) say(`${folder} holds the complete run already.`);
+          if (event.resumedComplete) tell(`${folder} holds the complete run already.`);
           break;
       }
     }

@@ -1,10 +1,12 @@
 import { MultiBar, type SingleBar } from "cli-progress";
 import type { Command } from "commander";
+import { printable } from "../onnx/printable.ts";
 import { type LearningRateSearchOptions, searchLearningRate } from "../train/search.ts";
 import type { SearchEvent, SearchResult, Trial } from "../train/search-events.ts";
 import { trainCommandLine } from "./command-line.ts";
 import { interruptible } from "./interrupt.ts";
 import { choice, positiveNumber, wholeNumber } from "./options.ts";
+import { print, printJson, progressStream, say } from "./output.ts";
 import { runFolder } from "./run-folder.ts";
 import { drawTrials, tableOfTrials, trialsAsCsv } from "./search-report.ts";
 import { addTrainingOptions, openTraining, type TrainFlags } from "./training-command.ts";
@@ -58,8 +60,8 @@ Examples:
       const options = { flags: command.options.filter(({ required }) => required), leftOut };
       const found = result.learningRate;
       const train = found === undefined ? undefined : trainCommandLine(process.argv.slice(2), options, found);
-      if (flags.json) process.stdout.write(`${JSON.stringify({ ...result, train })}\n`);
-      else console.log(summary(result, flags.out, train));
+      if (flags.json) printJson({ ...result, train });
+      else print(...summary(result, flags.out, train));
     });
 }
 
@@ -96,16 +98,16 @@ async function reportSearch(
 ): Promise<SearchResult | undefined> {
   const bars = new MultiBar({
     format: "{bar} {percentage} % · run {trial}/{trials} · rate {rate} · loss {loss} · {eta_formatted} left",
-    stream: process.stderr,
+    stream: progressStream,
     hideCursor: true,
     clearOnComplete: true,
     etaBuffer: 100,
     gracefulExit: false,
   });
   let bar: SingleBar | undefined;
-  const say = (line: string) => {
-    if (!bar) return console.error(line);
-    bars.log(`${line}\n`);
+  const tell = (line: string) => {
+    if (!bar) return say(line);
+    bars.log(`${printable(line)}\n`);
     bars.update();
   };
   let result: SearchResult | undefined;
@@ -114,8 +116,8 @@ async function reportSearch(
     for await (const event of events) {
       switch (event.kind) {
         case "start":
-          console.error(describeStart(event, folder));
-          if (process.stderr.isTTY)
+          say(describeStart(event, folder));
+          if (progressStream.isTTY)
             bar = bars.create(event.steps, 0, {
               trial: event.done,
               trials: event.trials,
@@ -132,10 +134,10 @@ async function reportSearch(
           break;
         }
         case "trial":
-          say(`${event.done}/${event.trials}: ${describeTrial(event.trial)}`);
+          tell(`${event.done}/${event.trials}: ${describeTrial(event.trial)}`);
           break;
         case "interrupted":
-          say(`Saved after ${event.done} of ${event.trials} runs in ${folder}.`);
+          tell(`Saved after ${event.done} of ${event.trials} runs in ${folder}.`);
           break;
         case "done":
           result = event.result;
@@ -167,7 +169,7 @@ function describeTrial({ learningRate, steps, diverged, validationLoss, validati
   return `rate ${learningRate.toPrecision(3)}, ${steps} steps: ${outcome}`;
 }
 
-function summary(result: SearchResult, folder: string, train: string | undefined): string {
+function summary(result: SearchResult, folder: string, train: string | undefined): string[] {
   const { edge } = result;
   const advice =
     result.learningRate === undefined
@@ -176,9 +178,9 @@ function summary(result: SearchResult, folder: string, train: string | undefined
         ? `The best rate is the ${edge} that was tried: better ones may lie beyond (--${edge}).`
         : undefined;
   return [
-    tableOfTrials(result.trials),
+    ...tableOfTrials(result.trials).split("\n"),
     `rows: ${folder}/trials.csv, chart: ${folder}/trials.svg`,
     ...(advice ? [advice] : []),
-    ...(train ? [`Train with the rate that was found:\n  ${train}`] : []),
-  ].join("\n");
+    ...(train ? ["Train with the rate that was found:", `  ${train}`] : []),
+  ];
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { expectedProjectionCosine } from "../aggregate/expected-cosine.ts";
+import { print, say } from "./output.ts";
 import { runTraining, type TrainOutcome } from "./train.ts";
 import type { TrainFlags } from "./training-command.ts";
 
@@ -32,10 +33,10 @@ export function addStartCommand(program: Command): void {
     .description("a first run: train on the embedded glyphs and explain what happened")
     .action(async () => {
       const out = `runs/start-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}`;
-      console.error("Training a network to read drawn digits, without a backward pass.\n");
+      say("Training a network to read drawn digits, without a backward pass.", "");
       const started = performance.now();
       const outcome = await runTraining({ ...settings, out });
-      console.log(explain(outcome, out, (performance.now() - started) / 1000));
+      print(...explain(outcome, out, (performance.now() - started) / 1000).split("\n"));
     });
 }
 

@@ -13,6 +13,7 @@ import type { RunStore } from "../train/run-store.ts";
 import { openDataset } from "./datasets.ts";
 import { interruptible } from "./interrupt.ts";
 import { nearest, wholeNumber } from "./options.ts";
+import { printJson, progressStream, say } from "./output.ts";
 import { runFolder } from "./run-folder.ts";
 
 interface StudyFlags {
@@ -63,8 +64,8 @@ Examples:
     )
     .action(async (study: Study, flags: StudyFlags) => {
       const outcome = await measureAndReport(study, flags);
-      if (flags.json) process.stdout.write(`${JSON.stringify(outcome)}\n`);
-      else console.error(summary(outcome));
+      if (flags.json) printJson(outcome);
+      else say(...summary(outcome));
     });
 }
 
@@ -163,10 +164,10 @@ interface StudyBar {
 
 /** A bar with the time left on a terminal; elsewhere a line a minute. */
 function progressBar(name: string): StudyBar {
-  const isTerminal = process.stderr.isTTY === true;
+  const isTerminal = progressStream.isTTY === true;
   const bar = new SingleBar({
     format: `{bar} {percentage} % · ${name} {key} · {left} left`,
-    stream: process.stderr,
+    stream: progressStream,
     hideCursor: true,
     clearOnComplete: true,
     gracefulExit: false,
@@ -187,7 +188,7 @@ function progressBar(name: string): StudyBar {
       if (isTerminal) return bar.update(Math.floor(1000 * share), { key, left: left(share) });
       if (performance.now() - spoken < 60_000) return;
       spoken = performance.now();
-      console.error(`${(100 * share).toFixed(1)} %, ${key}, ${left(share)} left`);
+      say(`${(100 * share).toFixed(1)} %, ${key}, ${left(share)} left`);
     },
     stop: () => bar.stop(),
   };
@@ -202,7 +203,7 @@ async function follow(
     switch (event.kind) {
       case "start": {
         const resumed = event.finished > 0 ? `, ${event.finished} of them done` : "";
-        console.error(`${event.units} units of work${resumed} → ${out}`);
+        say(`${event.units} units of work${resumed} → ${out}`);
         bar.start(event.share);
         break;
       }
@@ -211,7 +212,7 @@ async function follow(
         break;
       case "interrupted":
         bar.stop();
-        console.error(`Saved ${event.finished} finished units in ${out}.`);
+        say(`Saved ${event.finished} finished units in ${out}.`);
         return undefined;
       case "done":
         return { results: event.results, seconds: event.seconds };
@@ -220,10 +221,10 @@ async function follow(
   return undefined;
 }
 
-function summary({ verdicts, report, seconds, rows }: StudyOutcome): string {
+function summary({ verdicts, report, seconds, rows }: StudyOutcome): string[] {
   const mark = ({ holds }: Verdict) => (holds === undefined ? "–" : holds ? "✔" : "✘");
   return [
     ...verdicts.map((verdict) => `${mark(verdict)} ${verdict.statement}: ${verdict.evidence}`),
     `${rows.toLocaleString("en")} rows in ${formatDuration(seconds)}; report: ${report}`,
-  ].join("\n");
+  ];
 }

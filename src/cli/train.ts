@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { TrainResult } from "../train/events.ts";
 import { train } from "../train/train.ts";
 import { interruptible } from "./interrupt.ts";
+import { printJson, say } from "./output.ts";
 import { reportProgress } from "./progress.ts";
 import { addTrainingOptions, openTraining, type TrainFlags } from "./training-command.ts";
 
@@ -34,8 +35,8 @@ Examples:
     )
     .action(async (flags: TrainFlags) => {
       const outcome = await runTraining(flags);
-      if (flags.json) process.stdout.write(`${JSON.stringify(outcome)}\n`);
-      else console.error(summary(outcome));
+      if (flags.json) printJson(outcome);
+      else say(...summary(outcome));
     });
 }
 
@@ -50,7 +51,7 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
   });
 }
 
-function summary(outcome: TrainOutcome): string {
+function summary(outcome: TrainOutcome): string[] {
   const percent = (value: number | undefined) =>
     value === undefined ? "–" : `${(100 * value).toFixed(2)} %`;
   return [
@@ -60,5 +61,5 @@ function summary(outcome: TrainOutcome): string {
       ? []
       : [`kept: the parameters of step ${outcome.bestStep}, the best validation loss`]),
     `model: ${outcome.model}`,
-  ].join("\n");
+  ];
 }

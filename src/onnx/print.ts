@@ -1,12 +1,14 @@
 import type { Model, ModelValue } from "./decode.ts";
 import { type Attribute, formatShape, type Node } from "./graph.ts";
+import { printable } from "./printable.ts";
 import { elementCount, type Tensor } from "./tensor.ts";
 
 /** Types of values by name, with dimensions as they should be shown. */
 export type ShownTypes = ReadonlyMap<string, string>;
 
 /**
- * A model as readable text: inputs, stored tensors, one line for each node, outputs.
+ * A model as readable text: inputs, stored tensors, one line for each node, outputs. Names are shown as `printable` has
+ * them.
  *
  * @param types what to show as the type of computed values; default: nothing
  */
@@ -27,7 +29,9 @@ export function printModel(model: Model, types: ShownTypes = new Map()): string 
     "",
     ...model.outputs.map((output) => `output  ${printValue(output)}`),
     "",
-  ].join("\n");
+  ]
+    .map(printable)
+    .join("\n");
 }
 
 function shownOutputs(node: Node, named: (name: string) => string): string {

@@ -19,12 +19,15 @@ export interface NodeRuntimeOptions {
 }
 
 /**
- * ONNX Runtime's native build for Node. Inputs and outputs lie in the CPU's memory, whatever the device.
+ * ONNX Runtime's native build for Node. Inputs and outputs lie in the CPU's memory, whatever the device. Its telemetry is
+ * off unless the environment says otherwise (ORT_DISABLE_TELEMETRY=0).
  *
  * @throws DeviceError from the first `createSession` when the device is not there
  */
 export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
   const { device = "cpu" } = options;
+  // The engine reads it when it makes the first session.
+  process.env.ORT_DISABLE_TELEMETRY ??= "1";
   if (!nodeDevices.includes(device)) {
     throw new Error(`device must be one of ${nodeDevices.join(", ")}, received ${device}.`);
   }
