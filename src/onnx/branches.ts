@@ -9,6 +9,7 @@ import {
 } from "onnx-buf";
 import { decodeNode, type Model } from "./decode.ts";
 import type { Node } from "./graph.ts";
+import { withFields } from "./message.ts";
 
 /** Ops with graphs inside, which read values of the graph around them without naming them as inputs. */
 export const controlFlowOps: ReadonlySet<string> = new Set(["If", "Loop", "Scan", "SequenceMap"]);
@@ -42,7 +43,8 @@ export function takeBranches(model: Model, conditions: ReadonlyMap<string, boole
     (each) => taken.get(each.outputs.join())?.map((stored) => decodeNode(stored, model.source)) ?? each,
   );
   // What the file says of the shapes between was written for both branches at once.
-  return { ...model, proto: { ...model.proto, graph: { ...graph, node, valueInfo: [] } }, nodes };
+  const proto = withFields(model.proto, { graph: withFields(graph, { node, valueInfo: [] }) });
+  return { ...model, proto, nodes };
 }
 
 function isIf({ op, domain }: Node): boolean {
@@ -71,7 +73,7 @@ function branchNodes({ name, output }: NodeProto, branch: GraphProto): NodeProto
   );
   const moved = inner.map((node) => {
     const own = node.name === "" ? "" : `${place}/${node.name}`;
-    return { ...renamed(node, names), name: own };
+    return withFields(renamed(node, names), { name: own });
   });
   return [...moved, ...copies];
 }
@@ -86,22 +88,13 @@ function renamed(node: NodeProto, names: ReadonlyMap<string, string>): NodeProto
   const rename = (name: string) => names.get(name) ?? name;
   const attribute = node.attribute.map((each) =>
     each.g
-      ? {
-          ...each,
-          g: {
-            ...each.g,
+      ? withFields(each, {
+          g: withFields(each.g, {
             node: each.g.node.map((inside) => renamed(inside, names)),
-            output: each.g.output.map((result) => ({ ...result, name: rename(result.name) })),
-          },
-        }
+            output: each.g.output.map((result) => withFields(result, { name: rename(result.name) })),
+          }),
+        })
       : each,
   );
-  return create(NodeProtoSchema, {
-    name: node.name,
-    opType: node.opType,
-    domain: node.domain,
-    input: node.input.map(rename),
-    output: node.output.map(rename),
-    attribute,
-  });
+  return withFields(node, { input: node.input.map(rename), output: node.output.map(rename), attribute });
 }

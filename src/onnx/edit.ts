@@ -1,6 +1,7 @@
 import { type Model, readModel } from "./decode.ts";
 import { embedExternalData, encodeNode, encodeTensor } from "./encode.ts";
 import type { Node } from "./graph.ts";
+import { withFields } from "./message.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Something between a model's stored tensors and the nodes that read them. */
@@ -22,10 +23,10 @@ export function insertIntoModel(model: Model, insertion: Insertion): Model {
   if (!graph) return model;
   const added = [...insertion.initializers].map(([name, tensor]) => encodeTensor(name, tensor));
   const initializer = [...embedExternalData(model), ...added];
-  const kept = graph.node.map((node) => ({
-    ...node,
-    input: node.input.map((name) => insertion.replaced.get(name) ?? name),
-  }));
+  const kept = graph.node.map((node) =>
+    withFields(node, { input: node.input.map((name) => insertion.replaced.get(name) ?? name) }),
+  );
   const node = [...insertion.nodes.map(encodeNode), ...kept];
-  return readModel({ ...model.proto, graph: { ...graph, initializer, node } }, model.source);
+  const proto = withFields(model.proto, { graph: withFields(graph, { initializer, node }) });
+  return readModel(proto, model.source);
 }

@@ -21,6 +21,7 @@ import {
 } from "onnx-buf";
 import type { Model } from "./decode.ts";
 import { type Attribute, formatShape, type Graph, getValue, type Node, type Value } from "./graph.ts";
+import { withFields } from "./message.ts";
 import { serializeModel } from "./serialize.ts";
 import { bytesOf, dtypeNumbers, type Tensor } from "./tensor.ts";
 
@@ -116,7 +117,7 @@ export function encodeModel(model: Model, replaced: ReadonlyMap<string, Tensor>)
     const tensor = replaced.get(stored.name);
     return tensor ? withData(stored, tensor) : stored;
   });
-  return serializeModel({ ...model.proto, graph: graph && { ...graph, initializer } });
+  return serializeModel(withFields(model.proto, { graph: graph && withFields(graph, { initializer }) }));
 }
 
 /** The stored tensors with data that is kept in other files in the messages: the saved file stands somewhere else. */
@@ -131,8 +132,7 @@ export function embedExternalData(model: Model): TensorProto[] {
 
 /** The message with the tensor's numbers, which it shares. */
 function withData(stored: TensorProto, { data }: Tensor): TensorProto {
-  return {
-    ...stored,
+  return withFields(stored, {
     rawData: bytesOf(data),
     dataLocation: TensorProto_DataLocation.DEFAULT,
     externalData: [],
@@ -141,7 +141,7 @@ function withData(stored: TensorProto, { data }: Tensor): TensorProto {
     int32Data: [],
     int64Data: [],
     uint64Data: [],
-  };
+  });
 }
 
 /** @internal for the other files of this folder */

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { StringStringEntryProtoSchema } from "onnx-buf";
 import type { Model } from "./decode.ts";
+import { withFields } from "./message.ts";
 
 /** The texts that a model file carries beside its graph (metadata_props), by key. */
 export function metadataOf(model: Model): Readonly<Record<string, string>> {
@@ -13,5 +14,5 @@ export function withMetadata(model: Model, texts: Readonly<Record<string, string
   const metadataProps = Object.entries({ ...metadataOf(model), ...texts }).map(([key, value]) =>
     create(StringStringEntryProtoSchema, { key, value }),
   );
-  return { ...model, proto: { ...model.proto, metadataProps } };
+  return { ...model, proto: withFields(model.proto, { metadataProps }) };
 }

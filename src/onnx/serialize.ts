@@ -6,6 +6,7 @@ import {
   type TensorProto,
   TensorProtoSchema,
 } from "onnx-buf";
+import { withFields } from "./message.ts";
 
 /** Fields of ONNX messages that hold bytes or a message, by number; the graph's are those of its initializers. */
 const fields = { graph: 7, initializer: 5, rawData: 9 } as const;
@@ -18,9 +19,9 @@ export function serializeModel(proto: ModelProto): Uint8Array<ArrayBuffer> {
   const { graph } = proto;
   if (!graph) return toBinary(ModelProtoSchema, proto) as Uint8Array<ArrayBuffer>;
   const tensors = graph.initializer.flatMap((tensor) => delimited(fields.initializer, tensorParts(tensor)));
-  const rest = toBinary(GraphProtoSchema, { ...graph, initializer: [] });
+  const rest = toBinary(GraphProtoSchema, withFields(graph, { initializer: [] }));
   return joined([
-    toBinary(ModelProtoSchema, { ...proto, graph: undefined }),
+    toBinary(ModelProtoSchema, withFields(proto, { graph: undefined })),
     ...delimited(fields.graph, [rest, ...tensors]),
   ]);
 }
@@ -29,7 +30,7 @@ function tensorParts(tensor: TensorProto): Uint8Array[] {
   const { rawData } = tensor;
   if (rawData.length === 0) return [toBinary(TensorProtoSchema, tensor)];
   return [
-    toBinary(TensorProtoSchema, { ...tensor, rawData: new Uint8Array() }),
+    toBinary(TensorProtoSchema, withFields(tensor, { rawData: new Uint8Array() })),
     ...delimited(fields.rawData, [rawData]),
   ];
 }

@@ -14,6 +14,7 @@ import { type Binding, bindInputs } from "../onnx/bind.ts";
 import { conditionsOf, controlFlowOps, takeBranches } from "../onnx/branches.ts";
 import type { Model } from "../onnx/decode.ts";
 import { describeNode, type Graph, type Node, prune, totalBytes, type Value } from "../onnx/graph.ts";
+import { withFields } from "../onnx/message.ts";
 import {
   bytesOf,
   dtypeNumbers,
@@ -169,7 +170,7 @@ const weightElements = 1024;
 
 /** The model with its weights made when it runs, all the same number, instead of stored: shapes need no more. */
 function withoutWeights(model: Model): ModelProto {
-  const { graph, ...rest } = model.proto;
+  const { graph } = model.proto;
   if (!graph) return model.proto;
   const isWeight = ({ name }: TensorProto) => {
     const tensor = model.initializers.get(name);
@@ -194,10 +195,8 @@ function withoutWeights(model: Model): ModelProto {
     };
   });
   const removed = new Set(made.flatMap(({ node }) => node.output));
-  return create(ModelProtoSchema, {
-    ...rest,
-    graph: {
-      ...graph,
+  return withFields(model.proto, {
+    graph: withFields(graph, {
       input: graph.input.filter(({ name }) => !removed.has(name)),
       initializer: [
         ...graph.initializer
@@ -206,7 +205,7 @@ function withoutWeights(model: Model): ModelProto {
         ...made.map(({ shape }) => shape),
       ],
       node: [...made.map(({ node }) => node), ...graph.node],
-    },
+    }),
   });
 }
 
@@ -226,7 +225,7 @@ function smallNumber(dataType: number): {
 function embedded(initializer: TensorProto, model: Model): TensorProto {
   const tensor = initializer.externalData.length > 0 ? model.initializers.get(initializer.name) : undefined;
   return tensor
-    ? { ...initializer, rawData: bytesOf(tensor.data), externalData: [], dataLocation: 0 }
+    ? withFields(initializer, { rawData: bytesOf(tensor.data), externalData: [], dataLocation: 0 })
     : initializer;
 }
 

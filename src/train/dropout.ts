@@ -1,5 +1,6 @@
 import type { Model } from "../onnx/decode.ts";
 import { consumers, describeNode, type Graph, getValue, type Node, type Value } from "../onnx/graph.ts";
+import { withFields } from "../onnx/message.ts";
 import { elementCount, type Tensor, toNumbers } from "../onnx/tensor.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import { fillUniform } from "../random/uniform.ts";
@@ -57,10 +58,11 @@ export function withoutDropout(model: Model): Model {
   const { graph } = model.proto;
   const node = (graph?.node ?? []).map((stored) =>
     stored.opType === "Dropout" && stored.domain === ""
-      ? { ...stored, input: stored.input.slice(0, 2) }
+      ? withFields(stored, { input: stored.input.slice(0, 2) })
       : stored,
   );
-  return { ...model, proto: { ...model.proto, graph: graph && { ...graph, node } }, nodes };
+  const proto = withFields(model.proto, { graph: graph && withFields(graph, { node }) });
+  return { ...model, proto, nodes };
 }
 
 /** Room for the masks, by input name. */
