@@ -1,21 +1,86 @@
-import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
+import { howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
 import { decodeModel, type Model } from "../onnx/decode.ts";
 
-/** Reads an ONNX file, with the data files beside it. */
-export function loadModel(path: string): Model {
-  return decodeModel(readModelFile(path), {
+/**
+ * Reads an ONNX file, with the data files beside it.
+ *
+ * @param changed limits on what the file may ask for, where they are other than the defaults
+ * @throws when a file cannot be read, is no regular file, lies outside of the model's folder (links are followed first), or
+ * is larger than the limits allow; and as `decodeModel`
+ */
+export function loadModel(path: string, changed?: Partial<Limits>): Model {
+  const limits = limitsWith(changed);
+  const file = resolved(path);
+  // A file that is a link has its data beside the link, or beside what it links to.
+  const folders = [realpathSync(dirname(path)), dirname(file)];
+  return decodeModel(readRegularFile(file, path, limits), {
     source: path,
-    external: (location) => readModelFile(join(dirname(path), location)),
+    limits: changed,
+    external(location) {
+      const named = join(dirname(path), location);
+      const real = resolved(named);
+      if (!folders.some((folder) => isInside(folder, real))) {
+        throw new Error(
+          `${path} keeps data in '${location}', which leads to '${real}', outside of the model's folder; copy that file ` +
+            "beside the model, if the model is to be trusted with it.",
+        );
+      }
+      return readRegularFile(real, named, limits);
+    },
   });
 }
 
-function readModelFile(path: string): Uint8Array {
+function isInside(folder: string, file: string): boolean {
+  const path = relative(folder, file);
+  return path !== "" && path !== ".." && !path.startsWith(`..${sep}`) && join(folder, path) === file;
+}
+
+/** The path of the file itself, behind all links. */
+function resolved(path: string): string {
   try {
-    return new Uint8Array(readFileSync(path));
+    return realpathSync(path);
   } catch (cause) {
-    throw new Error(`The file '${path}' cannot be read (${(cause as Error).message}); check the path.`, {
-      cause,
-    });
+    throw unreadable(path, (cause as Error).message, cause);
   }
+}
+
+function readRegularFile(path: string, shown: string, limits: Limits): Uint8Array {
+  // Opening a pipe would wait for a writer. What the path was resolved to may have become a link since.
+  const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = constants;
+  let file: number | undefined;
+  try {
+    file = openSync(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+    const state = fstatSync(file);
+    if (!state.isFile()) throw unreadable(shown, "it is no regular file");
+    if (state.size > limits.modelBytes)
+      throw unreadable(
+        shown,
+        `it has ${state.size.toLocaleString("en")} bytes; ${howToRaise("modelBytes", limits)}`,
+      );
+    return readAll(file, state.size, shown);
+  } catch (cause) {
+    if (cause instanceof UnreadableError) throw cause;
+    throw unreadable(shown, (cause as Error).message, cause);
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+function readAll(file: number, size: number, shown: string): Uint8Array {
+  const bytes = new Uint8Array(size);
+  // One call reads no more than 2 GiB.
+  for (let place = 0; place < size; ) {
+    const read = readSync(file, bytes, place, Math.min(size - place, 2 ** 30), place);
+    if (read === 0) throw unreadable(shown, `it ends after ${place} of ${size} bytes`);
+    place += read;
+  }
+  return bytes;
+}
+
+class UnreadableError extends Error {}
+
+function unreadable(path: string, why: string, cause?: unknown): UnreadableError {
+  return new UnreadableError(`The file '${path}' cannot be read (${why}); check the path.`, { cause });
 }

@@ -40,7 +40,8 @@ export function takeBranches(model: Model, conditions: ReadonlyMap<string, boole
   if (!graph || taken.size === 0) return model;
   const node = graph.node.flatMap((stored) => taken.get(stored.output.join()) ?? stored);
   const nodes = model.nodes.flatMap(
-    (each) => taken.get(each.outputs.join())?.map((stored) => decodeNode(stored, model.source)) ?? each,
+    (each) =>
+      taken.get(each.outputs.join())?.map((stored) => decodeNode(stored, model.source, model.limits)) ?? each,
   );
   // What the file says of the shapes between was written for both branches at once.
   const proto = withFields(model.proto, { graph: withFields(graph, { node, valueInfo: [] }) });

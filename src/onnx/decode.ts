@@ -7,10 +7,12 @@ import {
   ModelProtoSchema,
   type NodeProto,
   type TensorProto,
-  TensorProto_DataLocation,
   type ValueInfoProto,
 } from "onnx-buf";
+import { defaultLimits, howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
+import { embedExternalData, type ReadExternal } from "./external-data.ts";
 import { type Attribute, describeNode, formatShape, type Node } from "./graph.ts";
+import { checkScan, scanModel } from "./scan.ts";
 import {
   bytesPerElement,
   type DType,
@@ -20,6 +22,7 @@ import {
   type Tensor,
   tensorOf,
 } from "./tensor.ts";
+import { refusedSize } from "./value-size.ts";
 
 /** An input or output of a model file; a dimension is a number, a symbol's name, or unknown. */
 export interface ModelValue {
@@ -43,13 +46,17 @@ export interface Model {
   readonly buffers: ReadonlySet<string>;
   /** Initializers that the file declares to be parameters; empty where it tells nothing of the kind. */
   readonly declared: ReadonlySet<string>;
+  /** What the file may ask for. */
+  readonly limits: Limits;
 }
 
 export interface DecodeOptions {
   /** The file's name, for messages. */
   readonly source?: string;
   /** Reads a file of external tensor data, by its location relative to the model file. */
-  readonly external?: (location: string) => Uint8Array;
+  readonly external?: ReadExternal;
+  /** What the file may ask for, where it is other than `defaultLimits`. */
+  readonly limits?: Partial<Limits>;
 }
 
 /** Opset versions of the default domain that are read. */
@@ -63,7 +70,8 @@ export const supportedOpsets = { oldest: 13, newest: 24 } as const;
  */
 export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {
   const source = options.source ?? "the model";
-  const proto = parseProto(bytes, source);
+  const limits = limitsWith(options.limits);
+  const proto = parseProto(bytes, source, limits);
   const { graph } = proto;
   if (!graph || proto.irVersion <= 0n || graph.node.length === 0) {
     throw new Error(
@@ -72,7 +80,8 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Mod
     );
   }
   copyBytes(proto);
-  return readModel(proto, source, options.external && readOnce(options.external));
+  embedExternalData(proto, source, limits, options.external);
+  return readModel(proto, source, limits);
 }
 
 /** Gives a message copies of its bytes: a single view of the file's would keep all of them in memory. */
@@ -90,30 +99,16 @@ function isNumber(value: unknown): boolean {
   return typeof value === "number" || typeof value === "bigint";
 }
 
-/** One file holds many tensors. */
-function readOnce(external: (location: string) => Uint8Array): (location: string) => Uint8Array {
-  const files = new Map<string, Uint8Array>();
-  return (location) => {
-    const file = files.get(location) ?? external(location);
-    files.set(location, file);
-    return file;
-  };
-}
-
 /**
  * A model from its message, with which it shares the numbers of stored tensors.
  *
  * @throws as `decodeModel`
  */
-export function readModel(
-  proto: ModelProto,
-  source: string,
-  external?: (location: string) => Uint8Array,
-): Model {
+export function readModel(proto: ModelProto, source: string, limits: Limits = defaultLimits): Model {
   const graph = proto.graph ?? create(GraphProtoSchema);
   const opset = opsetOf(proto, source);
   const initializers = new Map(
-    graph.initializer.map((initializer) => [initializer.name, decodeTensor(initializer, source, external)]),
+    graph.initializer.map((initializer) => [initializer.name, decodeTensor(initializer, source, limits)]),
   );
   if (graph.sparseInitializer.length > 0) {
     throw new Error(
@@ -126,7 +121,7 @@ export function readModel(
     .map((input) => decodeValue(input, source));
   const outputs = graph.output.map((output) => decodeValue(output, source));
   const nodes = sortNodes(
-    graph.node.map((node) => decodeNode(node, source)),
+    graph.node.map((node) => decodeNode(node, source, limits)),
     new Set([...inputs.map((input) => input.name), ...initializers.keys()]),
     source,
   );
@@ -154,6 +149,7 @@ export function readModel(
     initializers,
     buffers: named(false),
     declared: named(true),
+    limits,
   };
 }
 
@@ -163,16 +159,26 @@ function kindOf({ metadataProps }: ValueInfoProto): string | undefined {
   return metadataProps.find((entry) => entry.key === key)?.value;
 }
 
-function parseProto(bytes: Uint8Array, source: string): ModelProto {
-  try {
-    return fromBinary(ModelProtoSchema, bytes);
-  } catch (cause) {
+function parseProto(bytes: Uint8Array, source: string, limits: Limits): ModelProto {
+  if (bytes.length > limits.modelBytes) {
     throw new Error(
-      `${source} is not a complete ONNX file: expected a protobuf ModelProto, received ${bytes.length} bytes that ` +
-        `stop making sense (${(cause as Error).message}); check that the file was copied whole.`,
-      { cause },
+      `${source} has ${bytes.length.toLocaleString("en")} bytes; ${howToRaise("modelBytes", limits)}`,
     );
   }
+  const understood = <Result>(read: () => Result): Result => {
+    try {
+      return read();
+    } catch (cause) {
+      throw new Error(
+        `${source} is not a complete ONNX file: expected a protobuf ModelProto, received ${bytes.length} bytes that ` +
+          `stop making sense (${(cause as Error).message}); check that the file was copied whole.`,
+        { cause },
+      );
+    }
+  };
+  const scan = understood(() => scanModel(bytes));
+  checkScan(scan, source, limits);
+  return understood(() => fromBinary(ModelProtoSchema, bytes));
 }
 
 function opsetOf(proto: ModelProto, source: string): number {
@@ -211,12 +217,8 @@ function decodeValue(info: ValueInfoProto, source: string): ModelValue {
   return { name: info.name, dtype, dimensions };
 }
 
-/** Decodes a tensor; external data is read through `external`. */
-export function decodeTensor(
-  proto: TensorProto,
-  source: string,
-  external?: (location: string) => Uint8Array,
-): Tensor {
+/** Decodes a tensor that is held in its message. */
+export function decodeTensor(proto: TensorProto, source: string, limits: Limits = defaultLimits): Tensor {
   const dtype = dtypeFromNumber(proto.dataType);
   if (!dtype) {
     throw new Error(
@@ -224,10 +226,13 @@ export function decodeTensor(
     );
   }
   const shape = proto.dims.map(Number);
+  const size = refusedSize({ dtype, shape }, limits);
+  if (size !== undefined) {
+    throw new Error(`${source}: tensor '${proto.name}' of ${dtype} ${formatShape(shape)} ${size}`);
+  }
   const count = elementCount(shape);
-  const isExternal = proto.dataLocation === TensorProto_DataLocation.EXTERNAL;
-  const bytes = isExternal ? externalBytes(proto, source, external) : proto.rawData;
-  if (isExternal || bytes.length > 0) {
+  const bytes = proto.rawData;
+  if (bytes.length > 0) {
     const expected = count * bytesPerElement(dtype);
     if (bytes.length !== expected) {
       throw new Error(
@@ -256,43 +261,14 @@ export function decodeTensor(
   return tensorOf(dtype, listed as readonly number[], shape);
 }
 
-function externalBytes(
-  proto: TensorProto,
-  source: string,
-  external?: (location: string) => Uint8Array,
-): Uint8Array {
-  const entries = new Map(proto.externalData.map((entry) => [entry.key, entry.value]));
-  const location = entries.get("location") ?? "";
-  // The location must stay inside the model's folder, or a model file could read any file of the machine.
-  if (location === "" || /^([/\\]|[A-Za-z]:)/.test(location) || location.split(/[/\\]/).includes("..")) {
-    throw new Error(
-      `${source}: tensor '${proto.name}' keeps its data at '${location}'; expected a file beside the model.`,
-    );
-  }
-  if (!external) {
-    throw new Error(
-      `${source}: tensor '${proto.name}' keeps its data in '${location}'; pass \`external\` to read that file.`,
-    );
-  }
-  const file = external(location);
-  const offset = Number(entries.get("offset") ?? 0);
-  const length = entries.has("length") ? Number(entries.get("length")) : file.length - offset;
-  if (!(offset >= 0 && length >= 0 && offset + length <= file.length)) {
-    throw new Error(
-      `${source}: tensor '${proto.name}' needs bytes ${offset} to ${offset + length} of '${location}', which has ` +
-        `${file.length}; the data file is damaged or belongs to another model.`,
-    );
-  }
-  return new Uint8Array(file.subarray(offset, offset + length));
-}
-
 /** @internal for the other files of this folder */
-export function decodeNode(proto: NodeProto, source: string): Node {
-  const attributes: Record<string, Attribute> = {};
-  for (const attribute of proto.attribute) {
-    const decoded = decodeAttribute(attribute, source);
-    if (decoded) attributes[attribute.name] = decoded;
-  }
+export function decodeNode(proto: NodeProto, source: string, limits: Limits): Node {
+  const attributes = Object.fromEntries(
+    proto.attribute.flatMap((attribute) => {
+      const decoded = decodeAttribute(attribute, source, limits);
+      return decoded ? [[attribute.name, decoded] as const] : [];
+    }),
+  );
   return {
     name: proto.name,
     op: proto.opType,
@@ -303,7 +279,7 @@ export function decodeNode(proto: NodeProto, source: string): Node {
   };
 }
 
-function decodeAttribute(proto: AttributeProto, source: string): Attribute | undefined {
+function decodeAttribute(proto: AttributeProto, source: string, limits: Limits): Attribute | undefined {
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   switch (proto.type) {
     case AttributeType.INT:
@@ -319,7 +295,7 @@ function decodeAttribute(proto: AttributeProto, source: string): Attribute | und
     case AttributeType.STRINGS:
       return { type: "strings", value: proto.strings.map(text) };
     case AttributeType.TENSOR:
-      return proto.t ? { type: "tensor", value: decodeTensor(proto.t, source) } : undefined;
+      return proto.t ? { type: "tensor", value: decodeTensor(proto.t, source, limits) } : undefined;
     default:
       // Subgraphs and the rest occur only on ops that the catalogue refuses by name.
       return undefined;

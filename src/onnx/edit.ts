@@ -1,5 +1,5 @@
 import { type Model, readModel } from "./decode.ts";
-import { embedExternalData, encodeNode, encodeTensor } from "./encode.ts";
+import { encodeNode, encodeTensor } from "./encode.ts";
 import type { Node } from "./graph.ts";
 import { withFields } from "./message.ts";
 import type { Tensor } from "./tensor.ts";
@@ -22,11 +22,11 @@ export function insertIntoModel(model: Model, insertion: Insertion): Model {
   const { graph } = model.proto;
   if (!graph) return model;
   const added = [...insertion.initializers].map(([name, tensor]) => encodeTensor(name, tensor));
-  const initializer = [...embedExternalData(model), ...added];
+  const initializer = [...graph.initializer, ...added];
   const kept = graph.node.map((node) =>
     withFields(node, { input: node.input.map((name) => insertion.replaced.get(name) ?? name) }),
   );
   const node = [...insertion.nodes.map(encodeNode), ...kept];
   const proto = withFields(model.proto, { graph: withFields(graph, { initializer, node }) });
-  return readModel(proto, model.source);
+  return readModel(proto, model.source, model.limits);
 }

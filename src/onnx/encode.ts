@@ -10,7 +10,6 @@ import {
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
   type TensorProto,
-  TensorProto_DataLocation,
   TensorProtoSchema,
   TensorShapeProto_DimensionSchema,
   TensorShapeProtoSchema,
@@ -113,29 +112,17 @@ export function encodeModel(model: Model, replaced: ReadonlyMap<string, Tensor>)
       );
     }
   }
-  const initializer = embedExternalData(model).map((stored) => {
+  const initializer = initializers.map((stored) => {
     const tensor = replaced.get(stored.name);
     return tensor ? withData(stored, tensor) : stored;
   });
   return serializeModel(withFields(model.proto, { graph: graph && withFields(graph, { initializer }) }));
 }
 
-/** The stored tensors with data that is kept in other files in the messages: the saved file stands somewhere else. */
-export function embedExternalData(model: Model): TensorProto[] {
-  return (model.proto.graph?.initializer ?? []).map((stored) => {
-    const tensor = model.initializers.get(stored.name);
-    return tensor && stored.dataLocation === TensorProto_DataLocation.EXTERNAL
-      ? withData(stored, tensor)
-      : stored;
-  });
-}
-
 /** The message with the tensor's numbers, which it shares. */
 function withData(stored: TensorProto, { data }: Tensor): TensorProto {
   return withFields(stored, {
     rawData: bytesOf(data),
-    dataLocation: TensorProto_DataLocation.DEFAULT,
-    externalData: [],
     floatData: [],
     doubleData: [],
     int32Data: [],

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { Worker } from "node:worker_threads";
 import * as ort from "onnxruntime-node";
+import { refuseExternalData } from "../onnx/external-data.ts";
 import { formatShape } from "../onnx/graph.ts";
 import type { DType, Tensor, TensorData } from "../onnx/tensor.ts";
 import { DeviceError, type Runtime, type Session, type Tensors } from "./runtime.ts";
@@ -42,6 +43,7 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
     memory: totalmem(),
     ...(threads > 1 && { startThread }),
     async createSession(model, { optimize = true, arena = true } = {}) {
+      refuseExternalData(model);
       const gaps = device === "webgpu" ? findWebgpuGaps(model) : undefined;
       const created = ort.InferenceSession.create(gaps?.model ?? model, {
         // An empty list of names is refused.

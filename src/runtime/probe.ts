@@ -16,7 +16,6 @@ import type { Model } from "../onnx/decode.ts";
 import { describeNode, type Graph, type Node, prune, totalBytes, type Value } from "../onnx/graph.ts";
 import { withFields } from "../onnx/message.ts";
 import {
-  bytesOf,
   dtypeNumbers,
   elementCount,
   isFloat,
@@ -199,9 +198,7 @@ function withoutWeights(model: Model): ModelProto {
     graph: withFields(graph, {
       input: graph.input.filter(({ name }) => !removed.has(name)),
       initializer: [
-        ...graph.initializer
-          .filter((initializer) => !isWeight(initializer))
-          .map((kept) => embedded(kept, model)),
+        ...graph.initializer.filter((initializer) => !isWeight(initializer)),
         ...made.map(({ shape }) => shape),
       ],
       node: [...made.map(({ node }) => node), ...graph.node],
@@ -219,14 +216,6 @@ function smallNumber(dataType: number): {
   if (dataType === dtypeNumbers.float64) return { doubleData: [0.01] };
   // The bits of 0.01 in half precision, or in bfloat16.
   return { int32Data: [dataType === dtypeNumbers.float16 ? 0x211f : 0x3c24] };
-}
-
-/** A stored tensor with its data in the message, where it was kept in another file. */
-function embedded(initializer: TensorProto, model: Model): TensorProto {
-  const tensor = initializer.externalData.length > 0 ? model.initializers.get(initializer.name) : undefined;
-  return tensor
-    ? withFields(initializer, { rawData: bytesOf(tensor.data), externalData: [], dataLocation: 0 })
-    : initializer;
 }
 
 /** Numbers that every op accepts: small positive floats, zeros and ones for integers. */
