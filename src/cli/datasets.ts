@@ -130,13 +130,14 @@ async function readFlagged(path: string, flag: string): Promise<SourceFile> {
 
 /** Says how data of one's own was understood. */
 function announced(dataset: Dataset): Dataset {
-  const { train, test, classNames, classes } = dataset;
+  const { train, test, classNames, classes, warnings = [] } = dataset;
   const count = (value: number) => value.toLocaleString("en");
   const list = classNames && classNames.length <= 12 ? `: ${classNames.join(", ")}` : "";
   const learned = classes > 0 ? `${classes} classes${list}` : `${targetSize(dataset)} target values`;
   say(
     `${dataset.name}: ${count(train.count)} examples to train on, ${count(test.count)} to test on; inputs ` +
       `[${train.shape.join(", ")}], ${learned}`,
+    ...warnings.map((warning) => `warning: ${warning}`),
   );
   return dataset;
 }

@@ -38,6 +38,8 @@ export interface Dataset {
   readonly targetNormalization?: Normalization;
   readonly train: Examples;
   readonly test: Examples;
+  /** What is read but may not be what was meant, in sentences that name the file and what to do. */
+  readonly warnings?: readonly string[];
 }
 
 /** A dataset that can be asked for by name. */

@@ -1,6 +1,9 @@
+import type { FileEntry } from "@zip.js/zip.js";
+import { defaultLimits, howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
 import { checkExamples, type Dataset, type Examples, IGNORED_LABEL } from "./dataset.ts";
+import { equalAsFloat32, hasLargeNumbers } from "./float32.ts";
 import { measureNormalization, measureTargets } from "./normalization.ts";
-import { type NpyArray, parseNpy } from "./npy.ts";
+import { describeNpy, isNpy, type NpyArray, parseNpy } from "./npy.ts";
 import { defaultTestFraction, splitTest } from "./split.ts";
 import type { SourceFile } from "./store.ts";
 
@@ -11,6 +14,8 @@ export interface NpzOptions {
   readonly arrays?: readonly string[];
   /** Share set aside for testing where there are no arrays for it. Default 0.2; 1 takes all. */
   readonly testFraction?: number;
+  /** What the file may ask for. */
+  readonly limits?: Partial<Limits>;
 }
 
 /** Names under which arrays are looked for. */
@@ -21,32 +26,50 @@ const usualArrays: readonly (readonly string[])[] = [
 ];
 
 /**
- * Reads arrays from a .npz file. Inputs are [count, …shape of an example]; bytes stand for value / 255, other numbers
- * for themselves. Labels are [count] or [count, 1] class numbers, or [count, …] target values.
+ * Reads arrays from a .npz file, and only those that are asked for. Inputs are [count, …shape of an example]; bytes stand
+ * for value / 255, other numbers for themselves. Labels are [count] or [count, 1] class numbers, or [count, …] target
+ * values.
  * @throws when the file is damaged, an array is missing, or arrays do not fit; the message names file and array.
  */
 export async function npzDataset(file: SourceFile, options: NpzOptions): Promise<Dataset> {
-  const arrays = await readNpz(file);
-  const names = options.arrays ?? usualArrays.find((list) => list.every((name) => arrays.has(name)));
-  if (names === undefined || (names.length !== 2 && names.length !== 4)) {
-    throw new Error(
-      `${file.name}: has the arrays ${describe(arrays)}, expected ${usualArrays.map((list) => list.join(", ")).join("; or ")}; ` +
-        "name them: --arrays inputs,labels or --arrays inputs,labels,test-inputs,test-labels",
-    );
-  }
+  const limits = limitsWith(options.limits);
+  return withArchive(file, limits, async (archive) => {
+    const names = options.arrays ?? usualArrays.find((list) => list.every((name) => archive.has(name)));
+    if (names === undefined || (names.length !== 2 && names.length !== 4)) {
+      throw new Error(
+        `${file.name}: has the arrays ${await describe(archive)}, expected ` +
+          `${usualArrays.map((list) => list.join(", ")).join("; or ")}; name them: --arrays inputs,labels or ` +
+          "--arrays inputs,labels,test-inputs,test-labels",
+      );
+    }
+    const arrays = new Map<string, NpyArray>();
+    for (const name of new Set(names)) arrays.set(name, await readArray(archive, name));
+    return asDataset(file.name, arrays, names, options, limits);
+  });
+}
+
+function asDataset(
+  source: string,
+  arrays: ReadonlyMap<string, NpyArray>,
+  names: readonly string[],
+  options: NpzOptions,
+  limits: Limits,
+): Dataset {
   const [inputs = "", labels = "", testInputs = "", testLabels = ""] = names;
-  const all = asExamples(file.name, arrays, inputs, labels, options);
-  const own = names.length === 4 ? asExamples(file.name, arrays, testInputs, testLabels, options) : undefined;
+  const all = asExamples(source, arrays, inputs, labels, options, limits);
+  const own =
+    names.length === 4 ? asExamples(source, arrays, testInputs, testLabels, options, limits) : undefined;
   if (own && own.shape.join() !== all.shape.join()) {
     throw new Error(
-      `${file.name}: examples of '${inputs}' have the shape [${all.shape}] and those of '${testInputs}' [${own.shape}], ` +
+      `${source}: examples of '${inputs}' have the shape [${all.shape}] and those of '${testInputs}' [${own.shape}], ` +
         "expected the same; save arrays that belong together",
     );
   }
   const classes = options.targets === "classes" ? countClasses([all, ...(own ? [own] : [])]) : 0;
   const { train, test } = own
     ? { train: all, test: own }
-    : splitTest(all, options.testFraction ?? defaultTestFraction, file.name);
+    : splitTest(all, options.testFraction ?? defaultTestFraction, source);
+  const rounded = options.targets === "classes" ? [inputs, testInputs] : names;
   return {
     name: "npz",
     classes,
@@ -54,41 +77,126 @@ export async function npzDataset(file: SourceFile, options: NpzOptions): Promise
     targetNormalization: options.targets === "values" ? measureTargets(train) : undefined,
     train,
     test,
+    warnings: rounded.flatMap((name) => roundingWarning(source, name, arrays.get(name))),
   };
 }
 
 /**
- * Reads the arrays of a .npz file; CRC-32 and lengths are checked on the way.
- * @throws when the file is no ZIP archive, is truncated or damaged, or holds anything but arrays of numbers.
+ * Reads the arrays of a .npz file; CRC-32 and lengths are checked on the way. Files of other kinds are passed over.
+ * @param names the arrays to read. Default: all of them.
+ * @throws when the file is no ZIP archive, is truncated or damaged, or an array that is read holds anything but numbers.
  */
-export async function readNpz({ name, bytes }: SourceFile): Promise<Map<string, NpyArray>> {
-  const arrays = new Map<string, NpyArray>();
-  for (const [path, content] of await unzip(name, bytes))
-    arrays.set(path.replace(/\.npy$/, ""), parseNpy(content, `${name}: '${path}'`));
-  return arrays;
+export async function readNpz(
+  file: SourceFile,
+  names?: readonly string[],
+  limits: Limits = defaultLimits,
+): Promise<Map<string, NpyArray>> {
+  return withArchive(file, limits, async (archive) => {
+    const arrays = new Map<string, NpyArray>();
+    for (const name of names ?? archive.names) arrays.set(name, await readArray(archive, name));
+    return arrays;
+  });
 }
 
-async function unzip(name: string, bytes: Uint8Array): Promise<[string, Uint8Array][]> {
+/** The arrays inside a .npz file, none of them read yet. */
+interface Archive {
+  readonly source: string;
+  readonly names: readonly string[];
+  has(name: string): boolean;
+  /** The bytes of `<name>.npy`. */
+  read(name: string): Promise<Uint8Array>;
+}
+
+async function withArchive<Result>(
+  { name: source, bytes }: SourceFile,
+  limits: Limits,
+  use: (archive: Archive) => Promise<Result>,
+): Promise<Result> {
+  if (isNpy(bytes)) {
+    throw new Error(
+      `${source}: one .npy array, ${describeNpy(bytes)}, expected a .npz archive of inputs and labels; put them into one ` +
+        `(numpy.savez("data.npz", x=numpy.load("${source}"), y=…))`,
+    );
+  }
   // Loaded only here: it takes a while to start.
   const zip = await import("@zip.js/zip.js");
+  const damaged = (cause: unknown) =>
+    new Error(
+      `${source}: truncated or damaged .npz archive, ${bytes.length} bytes (${(cause as Error).message}); save it again`,
+      { cause },
+    );
   const reader = new zip.ZipReader(new zip.Uint8ArrayReader(bytes), {
     useWebWorkers: false,
     checkSignature: true,
     checkOverlappingEntry: true,
   });
   try {
-    const files: [string, Uint8Array][] = [];
-    for (const entry of await reader.getEntries())
-      if (!entry.directory) files.push([entry.filename, await entry.getData(new zip.Uint8ArrayWriter())]);
-    return files;
-  } catch (cause) {
-    throw new Error(
-      `${name}: truncated or damaged .npz archive, ${bytes.length} bytes (${(cause as Error).message}); save it again`,
-      { cause },
-    );
+    const entries = new Map<string, FileEntry>();
+    for (const entry of await reader.getEntries().catch((cause: unknown) => Promise.reject(damaged(cause))))
+      if (!entry.directory && isArray(entry.filename)) entries.set(entry.filename.slice(0, -4), entry);
+    return await use({
+      source,
+      names: [...entries.keys()],
+      has: (name) => entries.has(name),
+      async read(name) {
+        const entry = entries.get(name);
+        if (entry === undefined) throw new Error(`${source}: no array '${name}'`);
+        if (entry.uncompressedSize > limits.unpackedBytes) {
+          throw new Error(
+            `${source}: '${name}' unpacks to ${entry.uncompressedSize.toLocaleString("en")} bytes; ` +
+              howToRaise("unpackedBytes", limits),
+          );
+        }
+        return entry
+          .getData(new zip.Uint8ArrayWriter())
+          .catch((cause: unknown) => Promise.reject(damaged(cause)));
+      },
+    });
   } finally {
     await reader.close();
   }
+}
+
+/** macOS puts files of its own beside those that it packs. */
+function isArray(path: string): boolean {
+  return (
+    path.endsWith(".npy") && !path.split("/").some((part) => part === "__MACOSX" || part.startsWith("._"))
+  );
+}
+
+async function readArray(archive: Archive, name: string): Promise<NpyArray> {
+  if (!archive.has(name)) {
+    throw new Error(
+      `${archive.source}: no array '${name}', received ${await describe(archive)}; correct --arrays`,
+    );
+  }
+  return parseNpy(await archive.read(name), `${archive.source}: '${name}.npy'`);
+}
+
+async function describe(archive: Archive): Promise<string> {
+  const list: string[] = [];
+  for (const name of archive.names) {
+    const what = await archive.read(name).then(describeNpy, () => "(cannot be read)");
+    list.push(`'${name}' ${what}`);
+  }
+  return list.length > 0 ? list.join(", ") : "none";
+}
+
+/** Whole numbers that inputs, as 32-bit floats, do not tell apart. */
+function roundingWarning(source: string, name: string, array: NpyArray | undefined): string[] {
+  if (array === undefined || array.data.length === 0 || array.data instanceof Float32Array) return [];
+  const remedy = `Subtract a number near them, or divide: ${name} - ${name}.min()`;
+  const start = `${source}: '${name}' (${array.type}) holds whole numbers that 32-bit floats cannot tell apart`;
+  if (hasLargeNumbers(array.data)) {
+    const size = array.data.length / (array.shape[0] ?? 1);
+    for (let place = 0; place < size; place++) {
+      const pair = equalAsFloat32(array.data, place, size);
+      if (pair === undefined) continue;
+      const [first, second] = pair.map((example) => array.data[example * size + place]);
+      return [`${start}, such as ${first} and ${second} (examples ${pair.join(" and ")}). ${remedy}`];
+    }
+  }
+  return array.isRounded ? [`${start}: beyond 2^53. ${remedy}`] : [];
 }
 
 function asExamples(
@@ -97,8 +205,12 @@ function asExamples(
   inputName: string,
   labelName: string,
   { targets }: NpzOptions,
+  limits: Limits,
 ): Examples {
-  const [inputs, labels] = [arrayOf(source, arrays, inputName), arrayOf(source, arrays, labelName)];
+  const [inputs, labels] = [arrays.get(inputName), arrays.get(labelName)];
+  if (inputs === undefined || labels === undefined) throw new Error(`${source}: an array is missing`);
+  checkHoldsNumbers(source, inputName, inputs);
+  checkHoldsNumbers(source, labelName, labels);
   const [count = 0, ...shape] = inputs.shape;
   if (inputs.shape.length < 2 || count === 0) {
     throw new Error(
@@ -115,13 +227,27 @@ function asExamples(
     count,
     shape,
     inputs: inputs.data instanceof Uint8Array ? inputs.data : Float32Array.from(inputs.data),
-    labels: targets === "values" ? Float32Array.from(labels.data) : classNumbers(source, labelName, labels),
+    labels:
+      targets === "values" ? Float32Array.from(labels.data) : classNumbers(source, labelName, labels, limits),
   };
   checkExamples(examples, `${source}: '${inputName}' with '${labelName}'`, Number.POSITIVE_INFINITY);
   return examples;
 }
 
-function classNumbers(source: string, name: string, { shape, data }: NpyArray): Int32Array {
+/** Every axis has a size, and there is at least one. */
+function checkHoldsNumbers(source: string, name: string, { shape, type }: NpyArray): void {
+  const empty = shape.indexOf(0);
+  if (shape.length > 0 && empty === -1) return;
+  const problem =
+    shape.length === 0
+      ? "is a single number, without axes"
+      : empty === 0
+        ? `has the shape [${shape}]: it holds no examples`
+        : `has the shape [${shape}]: axis ${empty} has the size 0, so its examples hold no numbers`;
+  throw new Error(`${source}: '${name}' (${type}) ${problem}, expected [examples, …]; save the whole array`);
+}
+
+function classNumbers(source: string, name: string, { shape, data }: NpyArray, limits: Limits): Int32Array {
   const perExample = shape.slice(1).reduce((product, size) => product * size, 1);
   if (perExample !== 1) {
     throw new Error(
@@ -138,6 +264,14 @@ function classNumbers(source: string, name: string, { shape, data }: NpyArray): 
         "ignore the example); for target values use --loss mean-squared-error",
     );
   }
+  const large = data.findIndex((value) => value >= limits.classes);
+  if (large !== -1) {
+    throw new Error(
+      `${source}: '${name}' holds the class number ${data[large]} for example ${large}, which asks for ` +
+        `${((data[large] as number) + 1).toLocaleString("en")} classes; ${howToRaise("classes", limits)} Otherwise number ` +
+        `the classes from 0 (numpy.unique(${name}, return_inverse=True)[1])`,
+    );
+  }
   return Int32Array.from(data);
 }
 
@@ -146,15 +280,4 @@ function countClasses(parts: readonly Examples[]): number {
   let largest = 1;
   for (const { labels } of parts) for (const label of labels) largest = Math.max(largest, label);
   return largest + 1;
-}
-
-function arrayOf(source: string, arrays: ReadonlyMap<string, NpyArray>, name: string): NpyArray {
-  const array = arrays.get(name);
-  if (array !== undefined) return array;
-  throw new Error(`${source}: no array '${name}', received ${describe(arrays)}; correct --arrays`);
-}
-
-function describe(arrays: ReadonlyMap<string, NpyArray>): string {
-  const list = [...arrays].map(([name, { shape, type }]) => `'${name}' ${type} [${shape}]`);
-  return list.length > 0 ? list.join(", ") : "none";
 }

@@ -21,6 +21,8 @@ export interface Limits {
   readonly pixels: number;
   /** Bytes that one compressed file may unpack to. */
   readonly unpackedBytes: number;
+  /** Fields of a table: rows × columns. */
+  readonly cells: number;
   /** Bytes of one download. */
   readonly downloadBytes: number;
   /** Seconds that `inspect` lets a model run in a process of its own, for shapes that its rules do not tell. */
@@ -42,7 +44,9 @@ export const defaultLimits: Limits = {
   loopTurns: 1_000_000,
   classes: 1_000_000,
   pixels: 100 * mebibyte,
-  unpackedBytes: 16 * gibibyte,
+  // No array of JavaScript is longer.
+  unpackedBytes: 4 * gibibyte,
+  cells: 200_000_000,
   downloadBytes: 4 * gibibyte,
   inspectSeconds: 20,
   inspectBytes: 4 * gibibyte,

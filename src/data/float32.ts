@@ -1,0 +1,30 @@
+/** From here on, 32-bit floats leave whole numbers out. */
+const exactBelow = 2 ** 24;
+
+/**
+ * Two whole numbers of a list that differ but become the same 32-bit float.
+ * @param start where the list begins in `values`, and `step` how far its numbers lie apart.
+ * @returns their places in the list, or undefined where there are none.
+ */
+export function equalAsFloat32(
+  values: ArrayLike<number>,
+  start = 0,
+  step = 1,
+): readonly [number, number] | undefined {
+  const seen = new Map<number, number>();
+  for (let place = 0, at = start; at < values.length; place++, at += step) {
+    const value = values[at] as number;
+    if (Math.abs(value) < exactBelow || !Number.isInteger(value)) continue;
+    const rounded = Math.fround(value);
+    const other = seen.get(rounded);
+    if (other === undefined) seen.set(rounded, place);
+    else if (values[start + other * step] !== value) return [other, place];
+  }
+  return undefined;
+}
+
+/** Whether there is a number at all that 32-bit floats may not hold. */
+export function hasLargeNumbers(values: ArrayLike<number>): boolean {
+  for (let at = 0; at < values.length; at++) if (Math.abs(values[at] as number) >= exactBelow) return true;
+  return false;
+}
