@@ -112,7 +112,6 @@ describe("bad data is refused before the first step", () => {
       { labels: new Float32Array(count), loss: meanSquaredError() },
       /must have the shape of the output/,
     ],
-    ["a batch larger than the data", { batch: 10_000 }, /smaller batch/],
     ["no data", { inputs: undefined }, /received neither/],
     ["an unknown output", { output: "logit" }, /no output 'logit'.*'logits'/],
     ["nothing trainable", { trainable: () => false }, /nothing to train/],

@@ -40,6 +40,7 @@ export async function reportProgress(
       switch (event.kind) {
         case "start":
           say(describeStart(event, folder));
+          for (const note of event.notes) say(`note: ${note}`);
           if (imported) say(describeImport(event));
           // A resumed run has said it before.
           if (imported && event.step === 0)

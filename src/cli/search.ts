@@ -117,6 +117,7 @@ async function reportSearch(
       switch (event.kind) {
         case "start":
           say(describeStart(event, folder));
+          for (const note of event.notes) say(`note: ${note}`);
           if (progressStream.isTTY)
             bar = bars.create(event.steps, 0, {
               trial: event.done,

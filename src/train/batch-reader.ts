@@ -1,12 +1,15 @@
 import type { Augmentation } from "../data/augment.ts";
 import { epochOrder, readBatch, splitValidation } from "../data/batches.ts";
 import type { Examples } from "../data/dataset.ts";
-import { fold, type Key } from "../random/threefry.ts";
+import { fold, type Key, keyFromSeed } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
+import { validationCount } from "./batch-size.ts";
 import { drawMasks, maskTensors } from "./dropout.ts";
 import { labelsFor } from "./evaluate-model.ts";
 import { batchInputs, exampleInput, type InputChoice } from "./model-inputs.ts";
 import type { Objective } from "./objective.ts";
+import type { RunOptions } from "./options.ts";
+import { streams } from "./streams.ts";
 
 /** The batches of a run, in an order that follows from its keys alone. */
 export interface BatchReader {
@@ -33,17 +36,31 @@ export interface BatchReaderOptions extends InputChoice {
   readonly dropoutKey: Key;
 }
 
+/** The batches of a training run, which follow from its seed. @throws as `createBatchReader` */
+export function batchesOf(objective: Objective, options: RunOptions): BatchReader {
+  const { examples, validation, augment, input, fill, seed = 0 } = options;
+  const root = keyFromSeed(seed);
+  return createBatchReader(objective, {
+    ...{ examples, validation, augment, input, fill },
+    splitKey: fold(root, streams.split),
+    orderKey: fold(root, streams.order),
+    augmentationKey: fold(root, streams.augmentation),
+    dropoutKey: fold(root, streams.dropout),
+  });
+}
+
 /** @throws when not even one batch is left to train on */
 export function createBatchReader(objective: Objective, options: BatchReaderOptions): BatchReader {
   const { examples, splitKey, orderKey, augment, augmentationKey } = options;
   const { batch } = objective;
-  const validation = options.validation ?? Math.min(5000, Math.floor(examples.count / 10));
+  const validation = validationCount(examples, options.validation);
   const split = splitValidation(examples.count, validation, splitKey);
   const stepsPerEpoch = Math.floor(split.train.length / batch);
   if (stepsPerEpoch === 0) {
     throw new Error(
       `The training set has ${split.train.length} examples after ${validation} were split off for validation, fewer ` +
-        `than one batch of ${batch}; use a smaller batch, a smaller validation part, or more data.`,
+        `than one batch of ${batch}; use a smaller batch (where the model's file fixes it, export the model with an open ` +
+        "batch axis), a smaller validation part, or more data.",
     );
   }
   const input = exampleInput(objective.model, examples, options);

@@ -41,6 +41,8 @@ export type TrainEvent =
       readonly tangents: number;
       readonly learningRate: number | "auto";
       readonly batch: number;
+      /** What is done otherwise than asked for, and why: sentences for the user. */
+      readonly notes: readonly string[];
       readonly steps: number;
       /** Steps done already: more than 0 when the run was resumed. */
       readonly step: number;

@@ -42,6 +42,8 @@ export type SearchEvent =
       /** Trials done already: more than 0 when the search was resumed. */
       readonly done: number;
       readonly steps: number;
+      /** What the runs do otherwise than asked for, and why. */
+      readonly notes: readonly string[];
     }
   | {
       readonly kind: "step";

@@ -59,7 +59,8 @@ export async function* searchLearningRate(
   const uniform = uniform64(fold(keyFromSeed(seed), rateStream), rungs[0]?.candidates ?? 0);
   const rates = logUniform(lowest, highest, uniform);
   const count = rungs.reduce((sum, { candidates }) => sum + candidates * seeds, 0);
-  yield { kind: "start", rates, rungs, trials: count, done: trials.length, steps: stepsOf(rungs) * seeds };
+  const steps = stepsOf(rungs) * seeds;
+  yield { kind: "start", rates, rungs, trials: count, done: trials.length, steps, notes: run.notes };
 
   let contenders = rates;
   let done = 0;
@@ -166,8 +167,8 @@ async function previewRun(options: LearningRateSearchOptions) {
   };
   for await (const event of train({ ...options, store, resume: false })) {
     if (event.kind !== "start" || event.learningRate === "auto") break;
-    const { learningRate, steps } = event;
-    return { learningRate, steps, config: { ...config, learningRate: null } };
+    const { learningRate, steps, notes } = event;
+    return { learningRate, steps, notes, config: { ...config, learningRate: null } };
   }
   throw new Error("A run that is about to be searched for has to start.");
 }

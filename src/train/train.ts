@@ -8,7 +8,8 @@ import type { Schedule } from "../optim/schedules.ts";
 import { fold, type Key, keyFromSeed } from "../random/threefry.ts";
 import { adaptModel } from "./adapter.ts";
 import { afterMeasurement, isMeasured, type StepProbe, stepProbe } from "./auto-step.ts";
-import { type BatchReader, createBatchReader } from "./batch-reader.ts";
+import { type BatchReader, batchesOf } from "./batch-reader.ts";
+import { batchNotes, batchSize } from "./batch-size.ts";
 import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { describeRun } from "./describe-run.ts";
 import { guardDivergence } from "./divergence.ts";
@@ -36,9 +37,8 @@ import { afterEpoch, afterLine, afterStep, startOfRun } from "./progress.ts";
 import { compareWithExact, measureQuality, type Quality } from "./quality.ts";
 import { claimStore } from "./run-config.ts";
 import { type SavedModel, savedModel } from "./saved-model.ts";
+import { streams } from "./streams.ts";
 
-// What each stream of the seed is for; stream 1 initializes models, 7 adapters.
-const streams = { split: 2, order: 3, tangents: 4, quality: 5, augmentation: 6, dropout: 8 } as const;
 const stepsPerLine = 50;
 const untimedSteps = 10;
 
@@ -99,7 +99,7 @@ class TrainingRun {
   #lastCheckpoint = performance.now();
 
   private constructor(options: RunOptions, objective: Objective, estimator: Estimator, loss: Loss) {
-    const { examples, seed = 0, epochs, steps, validation } = options;
+    const { epochs, steps } = options;
     this.#options = options;
     this.#objective = objective;
     this.#estimator = estimator;
@@ -110,18 +110,7 @@ class TrainingRun {
     this.#stored = { ...objective.parameters, ...objective.statistics };
     this.#saved = savedModel(options, objective, loss, this.#stored);
     this.#optimizerState = this.#optimizer.init(this.#arrays);
-    const root = keyFromSeed(seed);
-    this.#batches = createBatchReader(objective, {
-      examples,
-      validation,
-      augment: options.augment,
-      input: options.input,
-      fill: options.fill,
-      splitKey: fold(root, streams.split),
-      orderKey: fold(root, streams.order),
-      augmentationKey: fold(root, streams.augmentation),
-      dropoutKey: fold(root, streams.dropout),
-    });
+    this.#batches = batchesOf(objective, options);
     requireValidation(options, this.#batches.split.validation.length);
     const { stepsPerEpoch } = this.#batches;
     const wanted = (epochs ?? (steps === undefined ? 1 : Number.POSITIVE_INFINITY)) * stepsPerEpoch;
@@ -130,8 +119,9 @@ class TrainingRun {
 
   static async open(options: RunOptions): Promise<TrainingRun> {
     const loss = options.loss ?? crossEntropy();
-    const { model, runtime, batch = 64, output, trainable, frozen, inPlace, batchNorm } = options;
+    const { model, runtime, output, trainable, frozen, inPlace, batchNorm } = options;
     checkSettings(options, options.examples);
+    const batch = batchSize(options.examples, options);
     const objective = await compileObjective({
       model,
       loss,
@@ -177,6 +167,7 @@ class TrainingRun {
       tangents: options.gradient === "exact" ? 0 : (options.tangents ?? 16),
       learningRate: options.learningRate === "auto" ? "auto" : this.#learningRate,
       batch: objective.batch,
+      notes: batchNotes(options.examples, options, objective.batch),
       steps: this.#totalSteps,
       step: this.#progress.step,
     };

@@ -1,0 +1,31 @@
+import type { Examples } from "../data/dataset.ts";
+
+/** How many examples a run sets aside for validation. Default 5,000, at most a tenth. */
+export function validationCount(examples: Examples, asked?: number): number {
+  return asked ?? Math.min(5000, Math.floor(examples.count / 10));
+}
+
+/** The batch size of a run: the one asked for, or all examples that are left to train on where they are fewer. */
+export function batchSize(
+  examples: Examples,
+  asked: { readonly batch?: number; readonly validation?: number },
+): number {
+  const { batch = 64, validation } = asked;
+  return Math.max(1, Math.min(batch, examples.count - validationCount(examples, validation)));
+}
+
+/** What to say of a run whose steps do not read as many examples as were asked for. */
+export function batchNotes(
+  examples: Examples,
+  asked: { readonly batch?: number; readonly validation?: number },
+  batch: number,
+): string[] {
+  const { batch: wanted = 64, validation } = asked;
+  const left = examples.count - validationCount(examples, validation);
+  if (wanted <= left || batch !== left) return [];
+  const rest = left < examples.count ? `, after ${examples.count - left} were set aside for validation` : "";
+  return [
+    `${left} ${left === 1 ? "example is" : "examples are"} left to train on${rest}, fewer than a batch of ${wanted}: each ` +
+      "step reads all of them.",
+  ];
+}
