@@ -113,6 +113,9 @@ describe("the package", () => {
         "LICENSE",
         "README.md",
         "CHANGELOG.md",
+        "docs/library.md",
+        "docs/environments.md",
+        "examples/train-mlp.mjs",
       ]),
     );
     expect(packed?.files.some(({ path }) => path.startsWith("src/") || path.startsWith("test/"))).toBe(false);

@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import type { Dataset } from "../data/dataset.ts";
 import { downloadStore } from "../data/download.ts";
 import { datasetNamed, datasets } from "../data/list.ts";
+import { nodeFetch } from "../data/node-fetch.ts";
 import { readIfPresent } from "../data/node-files.ts";
 import { cacheDirectory, folderCache, folderStore } from "../data/node-store.ts";
 import { npzDataset } from "../data/npz.ts";
@@ -97,7 +98,7 @@ async function openNamed(choice: DatasetChoice): Promise<Dataset> {
   const cached = entry.files && {
     files: entry.files,
     cache: folderCache(`${cacheDirectory()}/${entry.name}`),
-    fetch,
+    fetch: await nodeFetch(),
     report: (line: string) => say(line),
   };
   const store = choice.dataDir ? folderStore(choice.dataDir) : cached && downloadStore(cached);

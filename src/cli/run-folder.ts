@@ -1,6 +1,6 @@
 import { open, truncate } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { isMissing, makeFolder, readIfPresent, writeAtomically } from "../data/node-files.ts";
+import { codeOf, isMissing, makeFolder, readIfPresent, writeAtomically } from "../data/node-files.ts";
 import type { RunStore } from "../train/run-store.ts";
 
 /**
@@ -60,7 +60,7 @@ export function runFolder(directory: string): RunStore {
 }
 
 function failed(directory: string, name: string, what: string, cause: unknown): Error {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  const code = codeOf(cause);
   const remedy =
     code === "ENOSPC"
       ? "The disk is full: free some space, then go on with --resume."

@@ -1,3 +1,4 @@
+import { isArrayOf } from "../arrays/kind.ts";
 import { permutation } from "../random/permutation.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import { type Augmentation, augment } from "./augment.ts";
@@ -53,7 +54,7 @@ export function readBatch(
   }
   const inputSize = exampleSize(examples);
   checkBatchLength("inputs", inputs.length, size, inputSize);
-  const scale = examples.inputs instanceof Uint8Array ? 255 : 1;
+  const scale = isArrayOf("Uint8Array", examples.inputs) ? 255 : 1;
   const labelSize = examples.labels.length / examples.count;
   checkLabelType(examples, labels);
   checkBatchLength("labels", labels.length, size, labelSize);
@@ -75,7 +76,7 @@ export function readBatch(
     }
     for (let i = 0; i < labelSize; i++) {
       const label = examples.labels[example * labelSize + i] as number;
-      if (labels instanceof BigInt64Array) labels[row * labelSize + i] = BigInt(label);
+      if (isArrayOf("BigInt64Array", labels)) labels[row * labelSize + i] = BigInt(label);
       else labels[row * labelSize + i] = label;
     }
   }
@@ -90,8 +91,8 @@ function checkBatchLength(what: string, received: number, size: number, each: nu
 }
 
 function checkLabelType(examples: Examples, labels: BigInt64Array | Float32Array): void {
-  const classes = examples.labels instanceof Int32Array;
-  if (classes === labels instanceof BigInt64Array) return;
+  const classes = isArrayOf("Int32Array", examples.labels);
+  if (classes === isArrayOf("BigInt64Array", labels)) return;
   throw new Error(
     classes
       ? "readBatch: the examples have class labels, received a Float32Array for them; pass a BigInt64Array"

@@ -1,3 +1,4 @@
+import { isArrayOf } from "../arrays/kind.ts";
 import type { Column } from "./columns.ts";
 import type { FileStore, RemoteFiles } from "./store.ts";
 
@@ -65,8 +66,10 @@ export function exampleSize(examples: Examples): number {
  */
 export function checkExamples(examples: Examples, name: string, classes: number): void {
   checkLengths(examples, name);
-  if (examples.inputs instanceof Float32Array) checkFinite(examples.inputs, examples.count, name, "inputs");
-  if (examples.labels instanceof Float32Array) checkFinite(examples.labels, examples.count, name, "targets");
+  if (isArrayOf("Float32Array", examples.inputs))
+    checkFinite(examples.inputs, examples.count, name, "inputs");
+  if (isArrayOf("Float32Array", examples.labels))
+    checkFinite(examples.labels, examples.count, name, "targets");
   else checkClasses(examples.labels, name, classes);
 }
 
@@ -89,13 +92,13 @@ function checkLengths({ count, shape, inputs, labels }: Examples, name: string):
         "correct count or shape, or drop incomplete examples",
     );
   }
-  if (labels instanceof Int32Array && labels.length !== count) {
+  if (isArrayOf("Int32Array", labels) && labels.length !== count) {
     throw new Error(
       `${name}: ${labels.length} labels for ${count} examples, expected one class index an example; ` +
         "check that inputs and labels come from the same split",
     );
   }
-  if (labels instanceof Float32Array && (labels.length === 0 || labels.length % count !== 0)) {
+  if (isArrayOf("Float32Array", labels) && (labels.length === 0 || labels.length % count !== 0)) {
     throw new Error(
       `${name}: targets hold ${labels.length} numbers, expected a multiple of the ${count} examples; ` +
         "give every example as many target values",

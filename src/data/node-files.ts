@@ -63,5 +63,11 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 export function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+  return codeOf(error) === "ENOENT";
+}
+
+/** The system's code of an error, such as ENOSPC; the file system's errors may be of another realm, as in Jest. */
+export function codeOf(error: unknown): string | undefined {
+  const isObject = typeof error === "object" && error !== null;
+  return isObject && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

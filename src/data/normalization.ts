@@ -1,3 +1,4 @@
+import { isArrayOf } from "../arrays/kind.ts";
 import { type Examples, exampleSize, type Normalization } from "./dataset.ts";
 
 /** Changes nothing: for data that is normalized already, or too little to measure. */
@@ -13,7 +14,7 @@ export function measureNormalization(examples: Examples): Normalization {
   if (count === 0) return noNormalization;
   const places = normalizedPlaces(examples);
   const size = exampleSize(examples) / places;
-  const scale = inputs instanceof Uint8Array ? 255 : 1;
+  const scale = isArrayOf("Uint8Array", inputs) ? 255 : 1;
   const totals = new Float64Array(places);
   eachRun(count, places, size, (place, start) => {
     let total = 0;
@@ -36,7 +37,7 @@ export function measureNormalization(examples: Examples): Normalization {
 
 /** Mean and standard deviation of each target value. */
 export function measureTargets({ count, labels }: Examples): Normalization {
-  if (count === 0 || labels instanceof Int32Array) return noNormalization;
+  if (count === 0 || isArrayOf("Int32Array", labels)) return noNormalization;
   return measureNormalization({ count, shape: [labels.length / count], inputs: labels, labels });
 }
 
@@ -54,5 +55,5 @@ function eachRun(
 function normalizedPlaces({ inputs, shape }: Examples): number {
   const [first = 1, height = 0, width = 0] = shape;
   if (shape.length === 3) return first <= height && first <= width ? first : 1;
-  return shape.length === 1 && inputs instanceof Float32Array ? first : 1;
+  return shape.length === 1 && isArrayOf("Float32Array", inputs) ? first : 1;
 }

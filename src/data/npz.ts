@@ -1,4 +1,5 @@
 import type { FileEntry } from "@zip.js/zip.js";
+import { isArrayOf } from "../arrays/kind.ts";
 import { defaultLimits, howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
 import { checkExamples, type Dataset, type Examples, IGNORED_LABEL } from "./dataset.ts";
 import { equalAsFloat32, hasLargeNumbers } from "./float32.ts";
@@ -184,7 +185,7 @@ async function describe(archive: Archive): Promise<string> {
 
 /** Whole numbers that inputs, as 32-bit floats, do not tell apart. */
 function roundingWarning(source: string, name: string, array: NpyArray | undefined): string[] {
-  if (array === undefined || array.data.length === 0 || array.data instanceof Float32Array) return [];
+  if (array === undefined || array.data.length === 0 || isArrayOf("Float32Array", array.data)) return [];
   const remedy = `Subtract a number near them, or divide: ${name} - ${name}.min()`;
   const start = `${source}: '${name}' (${array.type}) holds whole numbers that 32-bit floats cannot tell apart`;
   if (hasLargeNumbers(array.data)) {
@@ -226,7 +227,7 @@ function asExamples(
   const examples = {
     count,
     shape,
-    inputs: inputs.data instanceof Uint8Array ? inputs.data : Float32Array.from(inputs.data),
+    inputs: isArrayOf("Uint8Array", inputs.data) ? inputs.data : Float32Array.from(inputs.data),
     labels:
       targets === "values" ? Float32Array.from(labels.data) : classNumbers(source, labelName, labels, limits),
   };

@@ -1,3 +1,4 @@
+import { isArrayOf } from "../arrays/kind.ts";
 import { permutation } from "../random/permutation.ts";
 import { keyFromSeed } from "../random/threefry.ts";
 import { type Examples, exampleSize } from "./dataset.ts";
@@ -36,14 +37,12 @@ export function splitTest(
 export function takeExamples(examples: Examples, indices: Uint32Array): Examples {
   const size = exampleSize(examples);
   const labelSize = examples.count === 0 ? 1 : examples.labels.length / examples.count;
-  const inputs =
-    examples.inputs instanceof Uint8Array
-      ? new Uint8Array(indices.length * size)
-      : new Float32Array(indices.length * size);
-  const labels =
-    examples.labels instanceof Int32Array
-      ? new Int32Array(indices.length * labelSize)
-      : new Float32Array(indices.length * labelSize);
+  const inputs = isArrayOf("Uint8Array", examples.inputs)
+    ? new Uint8Array(indices.length * size)
+    : new Float32Array(indices.length * size);
+  const labels = isArrayOf("Int32Array", examples.labels)
+    ? new Int32Array(indices.length * labelSize)
+    : new Float32Array(indices.length * labelSize);
   indices.forEach((index, place) => {
     inputs.set(examples.inputs.subarray(index * size, (index + 1) * size), place * size);
     labels.set(examples.labels.subarray(index * labelSize, (index + 1) * labelSize), place * labelSize);

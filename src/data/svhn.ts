@@ -1,3 +1,4 @@
+import { isArrayOf } from "../arrays/kind.ts";
 import { checkExamples, type Dataset, type DatasetEntry, type Examples } from "./dataset.ts";
 import { parseMat } from "./mat.ts";
 import { measureNormalization } from "./normalization.ts";
@@ -63,7 +64,7 @@ async function readSplit(store: FileStore, name: string): Promise<Examples> {
     );
   }
   const [height, width, channels, count = 1] = images.shape;
-  const isBytes = images.data instanceof Uint8Array;
+  const isBytes = isArrayOf("Uint8Array", images.data);
   if (height !== SIDE || width !== SIDE || channels !== CHANNELS || images.shape.length > 4 || !isBytes) {
     throw new Error(
       `${source}: X has shape [${images.shape}]${isBytes ? "" : " and no bytes"}, expected bytes of shape ` +

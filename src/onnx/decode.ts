@@ -9,6 +9,7 @@ import {
   type TensorProto,
   type ValueInfoProto,
 } from "onnx-buf";
+import { isArrayOf } from "../arrays/kind.ts";
 import { defaultLimits, howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
 import { embedExternalData, type ReadExternal } from "./external-data.ts";
 import { type Attribute, describeNode, formatShape, type Node } from "./graph.ts";
@@ -88,7 +89,7 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Mod
 function copyBytes(message: object): void {
   const fields = message as Record<string, unknown>;
   for (const [name, value] of Object.entries(fields)) {
-    if (value instanceof Uint8Array) fields[name] = new Uint8Array(value);
+    if (isArrayOf("Uint8Array", value)) fields[name] = new Uint8Array(value);
     // Lists of numbers can be long, and are no views.
     else if (typeof value === "object" && value !== null && !(Array.isArray(value) && isNumber(value[0])))
       copyBytes(value);

@@ -1,3 +1,4 @@
+import { isArrayOf } from "../arrays/kind.ts";
 /** Element types of ONNX tensors that forwardgrad reads and writes, by ONNX's own enumeration number. */
 export const dtypeNumbers = {
   float32: 1,
@@ -91,12 +92,12 @@ export function bytesOf(data: TensorData): Uint8Array<ArrayBuffer> {
 }
 
 export function float32(values: Iterable<number>, shape?: readonly number[]): Tensor {
-  const data = values instanceof Float32Array ? values : Float32Array.from(values);
+  const data = isArrayOf("Float32Array", values) ? values : Float32Array.from(values);
   return tensor("float32", data, shape ?? [data.length]);
 }
 
 export function float64(values: Iterable<number>, shape?: readonly number[]): Tensor {
-  const data = values instanceof Float64Array ? values : Float64Array.from(values);
+  const data = isArrayOf("Float64Array", values) ? values : Float64Array.from(values);
   return tensor("float64", data, shape ?? [data.length]);
 }
 

@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { Worker } from "node:worker_threads";
-import * as ort from "onnxruntime-node";
+import type { Tensor as EngineTensor, InferenceSession } from "onnxruntime-node";
 import { refuseExternalData } from "../onnx/external-data.ts";
 import { formatShape } from "../onnx/graph.ts";
 import type { DType, Tensor, TensorData } from "../onnx/tensor.ts";
+import { forEngine, fromEngine, ort, processEnvironment } from "./node-realm.ts";
 import { DeviceError, type Runtime, type Session, type Tensors } from "./runtime.ts";
 import { findWebgpuGaps } from "./webgpu-gaps.ts";
 
@@ -28,7 +29,7 @@ export interface NodeRuntimeOptions {
 export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
   const { device = "cpu" } = options;
   // The engine reads it when it makes the first session.
-  process.env.ORT_DISABLE_TELEMETRY ??= "1";
+  processEnvironment.ORT_DISABLE_TELEMETRY ??= "1";
   if (!nodeDevices.includes(device)) {
     throw new Error(`device must be one of ${nodeDevices.join(", ")}, received ${device}.`);
   }
@@ -138,11 +139,11 @@ function cudaRemedy(): [string, string] {
 
 class NodeSession implements Session {
   readonly outputTypes: Readonly<Record<string, DType>>;
-  readonly #session: ort.InferenceSession;
+  readonly #session: InferenceSession;
   // Wrapping costs more than a tiny graph takes to run, and training feeds the same buffers again and again.
-  readonly #wrapped = new WeakMap<Tensor, ort.Tensor>();
+  readonly #wrapped = new WeakMap<Tensor, EngineTensor>();
 
-  constructor(session: ort.InferenceSession) {
+  constructor(session: InferenceSession) {
     this.#session = session;
     this.outputTypes = Object.fromEntries(
       session.outputMetadata.flatMap((output) =>
@@ -152,7 +153,7 @@ class NodeSession implements Session {
   }
 
   async run(feeds: Tensors, fetches?: readonly string[] | Tensors): Promise<Record<string, Tensor>> {
-    const inputs: Record<string, ort.Tensor> = {};
+    const inputs: Record<string, EngineTensor> = {};
     for (const name of this.#session.inputNames) {
       const tensor = feeds[name];
       if (!tensor)
@@ -162,7 +163,7 @@ class NodeSession implements Session {
       inputs[name] = this.#wrap(tensor);
     }
     if (fetches && !isNames(fetches)) {
-      const outputs: Record<string, ort.Tensor> = {};
+      const outputs: Record<string, EngineTensor> = {};
       for (const [name, tensor] of Object.entries(fetches)) outputs[name] = this.#wrap(tensor);
       await this.#session.run(inputs, outputs);
       return { ...fetches };
@@ -175,10 +176,14 @@ class NodeSession implements Session {
     await this.#session.release();
   }
 
-  #wrap(tensor: Tensor): ort.Tensor {
+  #wrap(tensor: Tensor): EngineTensor {
     const found = this.#wrapped.get(tensor);
     if (found) return found;
-    const wrapped = new ort.Tensor(tensor.dtype as "float32", tensor.data as Float32Array, tensor.shape);
+    const wrapped = new ort.Tensor(
+      tensor.dtype as "float32",
+      forEngine(tensor.data) as Float32Array,
+      tensor.shape,
+    );
     this.#wrapped.set(tensor, wrapped);
     return wrapped;
   }
@@ -188,11 +193,11 @@ function isNames(fetches: readonly string[] | Tensors): fetches is readonly stri
   return Array.isArray(fetches);
 }
 
-function unwrap(name: string, result: ort.Tensor): Tensor {
+function unwrap(name: string, result: EngineTensor): Tensor {
   if (result.type === "string") {
     throw new Error(
       `The output '${name}' ${formatShape(result.dims)} holds strings; only numbers are supported.`,
     );
   }
-  return { dtype: result.type as DType, shape: result.dims, data: result.data as TensorData };
+  return { dtype: result.type as DType, shape: result.dims, data: fromEngine(result.data as TensorData) };
 }

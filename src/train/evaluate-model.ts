@@ -1,3 +1,4 @@
+import { isArrayOf } from "../arrays/kind.ts";
 import { readBatch } from "../data/batches.ts";
 import type { Examples } from "../data/dataset.ts";
 import { attachLoss, type Loss } from "../losses/loss.ts";
@@ -63,7 +64,7 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
       lossSession ??= await compileGraph(runtime, lossGraph(options.loss, prediction));
       const { losses } = await lossSession.run({ prediction, labels, target: labels });
       for (let place = 0; place < count; place++) total += Number(losses?.data[place]);
-      if (labels.data instanceof BigInt64Array) {
+      if (isArrayOf("BigInt64Array", labels.data)) {
         const tally = countCorrect(prediction, labels.data, count);
         correct += tally.correct;
         counted += tally.counted;
@@ -82,7 +83,7 @@ export function labelsFor(
   examples: Examples,
   batch: number,
 ): Tensor & { readonly data: BigInt64Array | Float32Array } {
-  if (examples.labels instanceof Int32Array) {
+  if (isArrayOf("Int32Array", examples.labels)) {
     const perExample = examples.labels.length / examples.count;
     const shape = perExample === 1 ? [batch] : [batch, perExample];
     return { dtype: "int64", shape, data: new BigInt64Array(batch * perExample) };

@@ -1,3 +1,4 @@
+import { isArrayOf } from "../arrays/kind.ts";
 import type { Examples } from "../data/dataset.ts";
 import type { Model } from "../onnx/decode.ts";
 import { elementCount } from "../onnx/tensor.ts";
@@ -38,10 +39,11 @@ export function examplesFor(
     count,
     shape,
     inputs: isTyped(inputs) ? inputs : Float32Array.from(inputs),
-    labels: labels instanceof Int32Array || labels instanceof Float32Array ? labels : Int32Array.from(labels),
+    labels:
+      isArrayOf("Int32Array", labels) || isArrayOf("Float32Array", labels) ? labels : Int32Array.from(labels),
   };
 }
 
 function isTyped(inputs: Float32Array | Uint8Array | readonly number[]): inputs is Float32Array | Uint8Array {
-  return inputs instanceof Float32Array || inputs instanceof Uint8Array;
+  return isArrayOf("Float32Array", inputs) || isArrayOf("Uint8Array", inputs);
 }

@@ -1,3 +1,4 @@
+import { isArrayOf } from "../arrays/kind.ts";
 import { type Examples, exampleSize } from "../data/dataset.ts";
 import { bindInputs } from "../onnx/bind.ts";
 import type { Model, ModelValue } from "../onnx/decode.ts";
@@ -137,7 +138,7 @@ export function batchInputs(
               "token or category numbers, not scaled ones.",
           );
         }
-        if (fed.data instanceof BigInt64Array) fed.data[place] = BigInt(value);
+        if (isArrayOf("BigInt64Array", fed.data)) fed.data[place] = BigInt(value);
         else fed.data[place] = value;
       }
     },

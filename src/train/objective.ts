@@ -1,3 +1,4 @@
+import { isArrayOf } from "../arrays/kind.ts";
 import { attachLoss, type Loss } from "../losses/loss.ts";
 import type { Binding } from "../onnx/bind.ts";
 import { decodeModel, type Model, readModel } from "../onnx/decode.ts";
@@ -89,7 +90,7 @@ export function graphObjective(given: Graph, runtime: Runtime): Differentiable {
 
 /** Turns any way to give a model into a decoded ONNX file; a graph and its model share the numbers of stored tensors. */
 export function modelFrom(model: Uint8Array | Model | Graph): Model {
-  if (model instanceof Uint8Array) return decodeModel(model);
+  if (isArrayOf("Uint8Array", model)) return decodeModel(model);
   if ("proto" in model) return model;
   return readModel(modelMessage(storedGraph(model), fileOptions), `model '${model.name}'`);
 }
@@ -146,7 +147,7 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
   const { graph: kept, names: statistics } =
     options.batchNorm === "batch" ? useBatchStatistics(free) : { graph: free, names: [] };
   const withLoss = attachLoss({ ...kept, parameters }, options.loss, output);
-  const { inPlace = options.model instanceof Uint8Array } = options;
+  const { inPlace = isArrayOf("Uint8Array", options.model) } = options;
   const own = inPlace ? stored : ownCopy;
   const values = (names: readonly string[]) =>
     Object.fromEntries(names.map((name) => [name, own(model.source, graph, name)]));
@@ -277,7 +278,7 @@ function ownCopy(source: string, graph: Graph, name: string): Parameter {
 
 function stored(source: string, graph: Graph, name: string): Parameter {
   const tensor = graph.initializers.get(name);
-  if (!tensor || !(tensor.data instanceof Float32Array)) {
+  if (!tensor || !isArrayOf("Float32Array", tensor.data)) {
     throw new Error(`${source}: parameter '${name}' must be a float32 initializer.`);
   }
   return { ...tensor, data: tensor.data };

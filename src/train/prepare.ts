@@ -1,6 +1,7 @@
 import type { AggregatorOptions } from "../aggregate/aggregator.ts";
 import type { AggregatorName } from "../aggregate/aggregators.ts";
 import { aggregators } from "../aggregate/aggregators.ts";
+import { isArrayOf } from "../arrays/kind.ts";
 import { type Augmentation, checkAugmentation } from "../data/augment.ts";
 import { checkExamples, type Examples } from "../data/dataset.ts";
 import type { Loss } from "../losses/loss.ts";
@@ -254,7 +255,7 @@ export function requireValidation(settings: TrainSettings, examples: number): vo
 /** @throws when the examples' labels do not fit the loss and the model's output. */
 export function checkTargets(objective: Objective, examples: Examples, name: string): void {
   const target = getValue(objective.graph, objective.target);
-  const isClasses = examples.labels instanceof Int32Array;
+  const isClasses = isArrayOf("Int32Array", examples.labels);
   if (isClasses !== (target.dtype === "int64")) {
     throw new Error(
       `The loss reads ${target.dtype} targets of shape [${target.shape.join(", ")}], and the data has ` +

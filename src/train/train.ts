@@ -1,3 +1,4 @@
+import { isArrayOf } from "../arrays/kind.ts";
 import { NotFiniteError } from "../linalg/cholesky.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
 import type { Loss } from "../losses/loss.ts";
@@ -59,7 +60,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
     ...options,
     model: adapted?.model ?? base,
     // An adapted model shares its numbers with the base that its adapters are merged into.
-    inPlace: !adapted && (options.inPlace ?? options.model instanceof Uint8Array),
+    inPlace: !adapted && (options.inPlace ?? isArrayOf("Uint8Array", options.model)),
     trainable: adapted ? (name) => adapted.parameters.includes(name) : options.trainable,
     examples: examplesFor(base, options),
     merge:

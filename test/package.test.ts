@@ -1,0 +1,64 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "..");
+const readJson = (path: string) => JSON.parse(readFileSync(join(root, path), "utf8"));
+const packageJson = readJson("package.json") as {
+  readonly repository: { readonly url: string };
+  readonly homepage: string;
+  readonly bugs: string;
+  readonly files: readonly string[];
+  readonly dependencies: Readonly<Record<string, string>>;
+};
+
+describe("the lock file", () => {
+  const { packages } = readJson("package-lock.json") as {
+    packages: Record<string, { integrity?: string; resolved?: string; engines?: { node?: string } }>;
+  };
+  const entries = Object.entries(packages).filter(([path]) => path !== "");
+
+  it("says of every package what it must hold, and of none where it is fetched from", () => {
+    expect(entries.length).toBeGreaterThan(200);
+    const wrong = entries.filter(
+      ([, { integrity, resolved }]) => !integrity?.startsWith("sha512-") || resolved !== undefined,
+    );
+    expect(wrong.map(([path]) => path)).toEqual([]);
+  });
+});
+
+/** Targets of the links of a page, in text and in pictures. */
+const linksOf = (path: string) =>
+  [...readFileSync(join(root, path), "utf8").matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] as string);
+
+describe("links", () => {
+  const repository = packageJson.repository.url.replace(/^git\+|\.git$/g, "");
+  const files = `${repository}/blob/main/`;
+
+  it("name one public home", () => {
+    expect(packageJson.homepage).toBe(`${repository}#readme`);
+    expect(packageJson.bugs).toBe(`${repository}/issues`);
+  });
+
+  it("of README work from any page that shows it, and lead to files that exist", () => {
+    const links = linksOf("README.md").filter((link) => !link.startsWith("#"));
+    expect(links.filter((link) => link.startsWith(files)).length).toBeGreaterThan(5);
+    expect(links.filter((link) => !/^https:/.test(link))).toEqual([]);
+    const own = links.filter((link) => link.startsWith(repository)).map((link) => link.slice(files.length));
+    expect(own.filter((path) => !existsSync(join(root, path.replace(/#.*/, ""))))).toEqual([]);
+  });
+
+  it("of the docs lead to files that exist", () => {
+    const pages = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => join("docs", name))
+      .concat("CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md");
+    const broken = pages.flatMap((page) =>
+      linksOf(page)
+        .filter((link) => !/^([a-z]+:|#)/.test(link))
+        .filter((link) => !existsSync(resolve(root, dirname(page), link.replace(/#.*/, ""))))
+        .map((link) => `${page}: ${link}`),
+    );
+    expect(broken).toEqual([]);
+  });
+});
