@@ -4,6 +4,7 @@ import { printable } from "../onnx/printable.ts";
 import { type LearningRateSearchOptions, searchLearningRate } from "../train/search.ts";
 import type { SearchEvent, SearchResult, Trial } from "../train/search-events.ts";
 import { trainCommandLine } from "./command-line.ts";
+import { hasFile, inFolder } from "./default-folder.ts";
 import { interruptible } from "./interrupt.ts";
 import { choice, positiveNumber, wholeNumber } from "./options.ts";
 import { print, printJson, progressStream, say } from "./output.ts";
@@ -22,13 +23,15 @@ export interface SearchFlags extends TrainFlags, Searched {
 const ownFlags = ["--evaluations", "--rungs", "--reduction", "--lowest", "--highest", "--judge", "--seeds"];
 const leftOut = [...ownFlags, "--out", "--resume", "--allow-changes", "--json"];
 
+const latestSearch = "runs/search";
+
 export function addSearchCommand(program: Command): void {
   const command = program
     .command("search")
     .description(
       "find a learning rate for a training command: short runs of many rates, longer ones of the best",
     );
-  addTrainingOptions(command, { folder: "runs/search", holds: "the trials, their table and chart" })
+  addTrainingOptions(command, { folder: latestSearch, holds: "the trials, their table and chart" })
     .optionsGroup("Search:")
     .option("--evaluations <n>", "training runs, with each seed", wholeNumber(2), 24)
     .option(
@@ -55,13 +58,18 @@ Examples:
   forwardgrad search --model vit --perturb weights --lowest 1e-4 --highest 10 --out runs/vit-rates
   forwardgrad search --out runs/vit-rates --resume         with the flags of the search that stopped`,
     )
-    .action(async (flags: SearchFlags) => {
-      const result = await runSearch(flags);
-      const options = { flags: command.options.filter(({ required }) => required), leftOut };
-      const found = result.learningRate;
-      const train = found === undefined ? undefined : trainCommandLine(process.argv.slice(2), options, found);
-      if (flags.json) printJson({ ...result, train });
-      else print(...summary(result, flags.out, train));
+    .action((given: Omit<SearchFlags, "out"> & { readonly out?: string }) => {
+      const own = { name: latestSearch, resume: given.resume, isComplete: hasFile("trials.csv") };
+      return inFolder(given.out, own, async (out) => {
+        const flags = { ...given, out };
+        const result = await runSearch(flags);
+        const options = { flags: command.options.filter(({ required }) => required), leftOut };
+        const found = result.learningRate;
+        const train =
+          found === undefined ? undefined : trainCommandLine(process.argv.slice(2), options, found);
+        if (flags.json) printJson({ ...result, train });
+        else print(...summary(result, out, train));
+      });
     });
 }
 

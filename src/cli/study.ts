@@ -11,6 +11,7 @@ import { studies } from "../studies/studies.ts";
 import type { Results, Study, Verdict } from "../studies/study.ts";
 import type { RunStore } from "../train/run-store.ts";
 import { openDataset } from "./datasets.ts";
+import { hasFile, inFolder } from "./default-folder.ts";
 import { interruptible } from "./interrupt.ts";
 import { nearest, wholeNumber } from "./options.ts";
 import { printJson, progressStream, say } from "./output.ts";
@@ -47,9 +48,16 @@ export function addStudyCommand(program: Command): void {
     .option("--quick", "smaller settings, done within 3 minutes on 2 cores", false)
     .addOption(new Option("--tiny", "the smallest settings, to try the command").default(false).hideHelp())
     .option("--set <name=value>", "change a setting; may be given several times, lists are 1,2,4", setting)
-    .option("--out <folder>", "folder for results and report (default: runs/<name>, or runs/<name>-quick)")
+    .option(
+      "--out <folder>",
+      "folder for results and report (default: runs/<name> or runs/<name>-quick, with a number where that exists)",
+    )
     .option("--data-dir <folder>", "folder with the dataset's files, for studies that read one")
-    .option("--resume", "go on with the study in --out, or start it", false)
+    .option(
+      "--resume",
+      "go on with the study in --out, or start it; without --out, with the newest one that is not complete",
+      false,
+    )
     .option("--threads <n>", "threads (default: all cores)", wholeNumber(1))
     .option("--json", "print one JSON object on the last line of stdout", false)
     .addHelpText(
@@ -84,10 +92,15 @@ function setting(given: string, before: Readonly<Record<string, string>> = {}): 
   return { ...before, [given.slice(0, split)]: given.slice(split + 1) };
 }
 
-async function measureAndReport(study: Study, flags: StudyFlags): Promise<StudyOutcome> {
+function measureAndReport(study: Study, flags: StudyFlags): Promise<StudyOutcome> {
   const scale: Scale = flags.tiny ? "tiny" : flags.quick ? "quick" : "full";
+  const name = `runs/${study.name}${scale === "full" ? "" : `-${scale}`}`;
+  const own = { name, resume: flags.resume, isComplete: hasFile("report.html") };
+  return inFolder(flags.out, own, (out) => measureIn(out, study, scale, flags));
+}
+
+async function measureIn(out: string, study: Study, scale: Scale, flags: StudyFlags): Promise<StudyOutcome> {
   const settings = resolveSettings(study, scale, flags.set);
-  const out = flags.out ?? `runs/${study.name}${scale === "full" ? "" : `-${scale}`}`;
   const runtime = nodeRuntime({ threads: flags.threads });
   const store = runFolder(out);
   const { results, seconds } = await interruptible(async (signal) => {

@@ -2,10 +2,16 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { TrainResult } from "../train/events.ts";
 import { train } from "../train/train.ts";
+import { inFolder, isCompleteTraining } from "./default-folder.ts";
 import { interruptible } from "./interrupt.ts";
 import { printJson, say } from "./output.ts";
 import { reportProgress } from "./progress.ts";
-import { addTrainingOptions, openTraining, type TrainFlags } from "./training-command.ts";
+import {
+  addTrainingOptions,
+  type GivenTrainFlags,
+  openTraining,
+  type TrainFlags,
+} from "./training-command.ts";
 
 /** What a finished training run printed and left behind. */
 export interface TrainOutcome extends TrainResult {
@@ -13,11 +19,13 @@ export interface TrainOutcome extends TrainResult {
   readonly model: string;
 }
 
+const latestRun = "runs/latest";
+
 export function addTrainCommand(program: Command): void {
   const command = program
     .command("train")
     .description("train a network with forward passes only and save it as an ONNX file");
-  addTrainingOptions(command, { folder: "runs/latest", holds: "the model, metrics and checkpoints" })
+  addTrainingOptions(command, { folder: latestRun, holds: "the model, metrics and checkpoints" })
     .addHelpText(
       "after",
       `
@@ -33,8 +41,10 @@ Examples:
   forwardgrad train --device webgpu --hidden 1024,1024 --data mnist --out runs/wide
   forwardgrad train --out runs/mnist --data mnist --epochs 5 --momentum 0.9 --resume`,
     )
-    .action(async (flags: TrainFlags) => {
-      const outcome = await runTraining(flags);
+    .action(async (flags: GivenTrainFlags) => {
+      const { resume } = flags;
+      const own = { name: latestRun, resume, isComplete: isCompleteTraining };
+      const outcome = await inFolder(flags.out, own, (out) => runTraining({ ...flags, out }));
       if (flags.json) printJson(outcome);
       else say(...summary(outcome));
     });

@@ -42,6 +42,9 @@ export interface TrainFlags extends ModelFlags, DatasetChoice, ImportFlags, Esti
   readonly json: boolean;
 }
 
+/** The flags as they were given: a command chooses a folder of its own where --out names none. */
+export type GivenTrainFlags = Omit<TrainFlags, "out"> & { readonly out?: string };
+
 /** @param out the default folder, and what is kept there */
 export function addTrainingOptions(
   command: Command,
@@ -67,8 +70,15 @@ export function addTrainingOptions(
     )
     .option("--steps <n>", "end after so many steps", wholeNumber(1))
     .option("--seed <n>", "decides initialization, order and tangents", wholeNumber(0), 0)
-    .option("--out <folder>", `folder for ${out.holds}`, out.folder)
-    .option("--resume", "go on with the run in --out, or start it", false)
+    .option(
+      "--out <folder>",
+      `folder for ${out.holds} (default: ${out.folder}, or ${out.folder}-2 and so on where that exists)`,
+    )
+    .option(
+      "--resume",
+      "go on with the run in --out, or start it; without --out, with the newest one that is not complete",
+      false,
+    )
     .option("--allow-changes", "let --resume change device, threads, chunk and runtime version", false)
     .addOption(
       new Option("--checkpoint-seconds <x>", "time between checkpoints")
