@@ -1,8 +1,88 @@
-import { describe, it } from "vitest";
+import { create } from "@bufbuild/protobuf";
+import { FunctionProtoSchema, GraphProtoSchema, ModelProtoSchema, NodeProtoSchema } from "onnx-buf";
+import { describe, expect, it } from "vitest";
+import { limitsWith } from "../src/limits/limits.ts";
+import { crossEntropy } from "../src/losses/cross-entropy.ts";
+import { readModel } from "../src/onnx/decode.ts";
+import { modelMessage } from "../src/onnx/encode.ts";
+import { inlineFunctions } from "../src/onnx/functions.ts";
+import { withFields } from "../src/onnx/message.ts";
+import { float32 } from "../src/onnx/tensor.ts";
+import { GraphBuilder } from "../src/ops/builder.ts";
+import { nodeRuntime } from "../src/runtime/node.ts";
+import { compileObjective } from "../src/train/objective.ts";
 import { casesOf, useEverywhere } from "./cases.ts";
 
 describe("files that leave every optional field unset", () => {
   it.each(casesOf("unset-fields"))("%s is trained, adapted, measured and derived", (name) =>
     useEverywhere("unset-fields", name),
   );
+});
+
+describe("functions that a file defines itself", () => {
+  it.each(casesOf("local-functions"))("%s: they are inlined", (name) =>
+    useEverywhere("local-functions", name),
+  );
+
+  /** A model whose functions f0, f1, … call each other as said. */
+  const calling = (calls: readonly (readonly number[])[]) => {
+    const node = (name: string, opType: string) =>
+      create(NodeProtoSchema, { domain: "own", opType, input: ["x"], output: [name] });
+    const functions = calls.map((called, index) =>
+      create(FunctionProtoSchema, {
+        name: `f${index}`,
+        domain: "own",
+        input: ["x"],
+        output: ["y0"],
+        node: called.map((other, place) => node(`y${place}`, `f${other}`)),
+      }),
+    );
+    const graph = create(GraphProtoSchema, { name: "g", node: [node("y", "f0")] });
+    return create(ModelProtoSchema, { irVersion: 10n, graph, functions });
+  };
+
+  it("are refused where they call themselves, or unfold without end", () => {
+    expect(() => inlineFunctions(calling([[1], [0]]), "f.onnx", limitsWith({ nodes: 1000 }))).toThrow(
+      "f.onnx: the function 'f0' (domain 'own') calls itself: 'f0', which calls 'f1', which calls 'f0'",
+    );
+    const doubling = Array.from({ length: 60 }, (_, index) => [index + 1, index + 1]);
+    expect(() => inlineFunctions(calling([...doubling, []]), "f.onnx", limitsWith({ nodes: 1000 }))).toThrow(
+      /unfold into more than 1,000 nodes/,
+    );
+  });
+});
+
+describe("weights in Constant nodes", () => {
+  it.each(casesOf("constant-weights"))("%s: they are trained and saved where they were", async (name) => {
+    await useEverywhere("constant-weights", name);
+  });
+
+  const withConstant = (producerName: string) => {
+    const g = new GraphBuilder("constants");
+    const x = g.input("x", "float32", [2, 3]);
+    const w = g.parameter("w", float32([1, 2, 3, 4, 5, 6], [3, 2]));
+    const basis = g.constant(float32([1, 3, 5, 2], [2, 2]));
+    const graph = g.build({ y: g.matMul(g.matMul(x, w), basis) });
+    const proto = modelMessage(graph, { openBatch: true, constantNodes: true });
+    return { model: readModel(withFields(proto, { producerName }), "f.onnx"), basis: basis.name };
+  };
+
+  it("are told from constants by files that keep weights elsewhere", async () => {
+    const trainedOf = async (producer: string, trainable?: (name: string) => boolean) => {
+      const { model } = withConstant(producer);
+      const options = {
+        model,
+        loss: crossEntropy(),
+        runtime: nodeRuntime({ threads: 1 }),
+        batch: 2,
+        trainable,
+      };
+      return Object.keys((await compileObjective(options)).parameters);
+    };
+    const { basis } = withConstant("pytorch");
+    expect(await trainedOf("forwardgrad")).toEqual(["w"]);
+    expect(await trainedOf("pytorch")).toEqual(["w"]);
+    expect(await trainedOf("jax2onnx")).toEqual(["w", basis]);
+    expect(await trainedOf("pytorch", () => true)).toEqual(["w", basis]);
+  });
 });

@@ -10,6 +10,7 @@ import {
 import { decodeNode, type Model } from "./decode.ts";
 import type { Node } from "./graph.ts";
 import { withFields } from "./message.ts";
+import { renamedNode } from "./rename.ts";
 
 /** Ops with graphs inside, which read values of the graph around them without naming them as inputs. */
 export const controlFlowOps: ReadonlySet<string> = new Set(["If", "Loop", "Scan", "SequenceMap"]);
@@ -74,7 +75,7 @@ function branchNodes({ name, output }: NodeProto, branch: GraphProto): NodeProto
   );
   const moved = inner.map((node) => {
     const own = node.name === "" ? "" : `${place}/${node.name}`;
-    return withFields(renamed(node, names), { name: own });
+    return withFields(renamedNode(node, names), { name: own });
   });
   return [...moved, ...copies];
 }
@@ -82,20 +83,4 @@ function branchNodes({ name, output }: NodeProto, branch: GraphProto): NodeProto
 function constant(name: string, t: AttributeProto["t"]): NodeProto {
   const attribute = [create(AttributeProtoSchema, { name: "value", type: AttributeType.TENSOR, t })];
   return create(NodeProtoSchema, { opType: "Constant", output: [name], attribute });
-}
-
-/** The node with other names for some values, in graphs inside it too: names are unique across them. */
-function renamed(node: NodeProto, names: ReadonlyMap<string, string>): NodeProto {
-  const rename = (name: string) => names.get(name) ?? name;
-  const attribute = node.attribute.map((each) =>
-    each.g
-      ? withFields(each, {
-          g: withFields(each.g, {
-            node: each.g.node.map((inside) => renamed(inside, names)),
-            output: each.g.output.map((result) => withFields(result, { name: rename(result.name) })),
-          }),
-        })
-      : each,
-  );
-  return withFields(node, { input: node.input.map(rename), output: node.output.map(rename), attribute });
 }

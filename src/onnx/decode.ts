@@ -11,7 +11,9 @@ import {
 } from "onnx-buf";
 import { isArrayOf } from "../arrays/kind.ts";
 import { defaultLimits, howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
+import { storeConstants } from "./constants.ts";
 import { embedExternalData, type ReadExternal } from "./external-data.ts";
+import { inlineFunctions } from "./functions.ts";
 import { type Attribute, describeNode, formatShape, type Node } from "./graph.ts";
 import { checkScan, scanModel } from "./scan.ts";
 import {
@@ -42,6 +44,7 @@ export interface Model {
   readonly inputs: readonly ModelValue[];
   readonly outputs: readonly ModelValue[];
   readonly nodes: readonly Node[];
+  /** Stored tensors: the file's initializers, and weights that it keeps in Constant nodes (`constants.ts`). */
   readonly initializers: ReadonlyMap<string, Tensor>;
   /** Initializers that the file declares to be no parameters, as PyTorch's exporter does for a module's buffers. */
   readonly buffers: ReadonlySet<string>;
@@ -82,7 +85,7 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Mod
   }
   copyBytes(proto);
   embedExternalData(proto, source, limits, options.external);
-  return readModel(proto, source, limits);
+  return readModel(inlineFunctions(proto, source, limits), source, limits);
 }
 
 /** Gives a message copies of its bytes: a single view of the file's would keep all of them in memory. */
@@ -139,7 +142,7 @@ export function readModel(proto: ModelProto, source: string, limits: Limits = de
   });
   const named = (isParameter: boolean) =>
     new Set(kinds.flatMap(([name, kind]) => ((kind === "PARAMETER") === isParameter ? [name] : [])));
-  return {
+  return storeConstants({
     source,
     proto,
     name: graph.name,
@@ -151,7 +154,7 @@ export function readModel(proto: ModelProto, source: string, limits: Limits = de
     buffers: named(false),
     declared: named(true),
     limits,
-  };
+  });
 }
 
 /** What PyTorch's exporter says a stored tensor is; undefined where the file does not say it. */

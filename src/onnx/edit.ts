@@ -1,3 +1,5 @@
+import type { NodeProto } from "onnx-buf";
+import { isConstantOf } from "./constants.ts";
 import { type Model, readModel } from "./decode.ts";
 import { encodeNode, encodeTensor } from "./encode.ts";
 import type { Node } from "./graph.ts";
@@ -26,7 +28,13 @@ export function insertIntoModel(model: Model, insertion: Insertion): Model {
   const kept = graph.node.map((node) =>
     withFields(node, { input: node.input.map((name) => insertion.replaced.get(name) ?? name) }),
   );
-  const node = [...insertion.nodes.map(encodeNode), ...kept];
+  // Weights may lie in Constant nodes.
+  const isStored = (each: NodeProto) => isConstantOf(each, model.initializers);
+  const node = [
+    ...kept.filter(isStored),
+    ...insertion.nodes.map(encodeNode),
+    ...kept.filter((each) => !isStored(each)),
+  ];
   const proto = withFields(model.proto, { graph: withFields(graph, { initializer, node }) });
   return readModel(proto, model.source, model.limits);
 }

@@ -18,6 +18,7 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from "onnx-buf";
+import { isConstantOf } from "./constants.ts";
 import type { Model } from "./decode.ts";
 import { type Attribute, formatShape, type Graph, getValue, type Node, type Value } from "./graph.ts";
 import { withFields } from "./message.ts";
@@ -97,26 +98,36 @@ export function encodeNode(node: Node): NodeProto {
  */
 export function encodeModel(model: Model, replaced: ReadonlyMap<string, Tensor>): Uint8Array<ArrayBuffer> {
   const { graph } = model.proto;
-  const initializers = graph?.initializer ?? [];
   for (const [name, tensor] of replaced) {
-    const target = initializers.find((initializer) => initializer.name === name);
-    const shape = target?.dims.map(Number) ?? [];
-    if (
-      !target ||
-      target.dataType !== dtypeNumbers[tensor.dtype] ||
-      formatShape(shape) !== formatShape(tensor.shape)
-    ) {
+    const target = model.initializers.get(name);
+    if (target?.dtype !== tensor.dtype || formatShape(target.shape) !== formatShape(tensor.shape)) {
       throw new Error(
         `${model.source}: cannot replace initializer '${name}' by a ${tensor.dtype} tensor ` +
-          `${formatShape(tensor.shape)}; the file has ${target ? `shape ${formatShape(shape)}` : "no such initializer"}.`,
+          `${formatShape(tensor.shape)}; the file has ${target ? `shape ${formatShape(target.shape)}` : "no such initializer"}.`,
       );
     }
   }
-  const initializer = initializers.map((stored) => {
+  const initializer = (graph?.initializer ?? []).map((stored) => {
     const tensor = replaced.get(stored.name);
     return tensor ? withData(stored, tensor) : stored;
   });
-  return serializeModel(withFields(model.proto, { graph: graph && withFields(graph, { initializer }) }));
+  const node = (graph?.node ?? []).map((stored) => {
+    const tensor = isConstantOf(stored, replaced) ? replaced.get(stored.output[0] ?? "") : undefined;
+    return tensor ? withNumbers(stored, tensor) : stored;
+  });
+  return serializeModel(
+    withFields(model.proto, { graph: graph && withFields(graph, { initializer, node }) }),
+  );
+}
+
+/** A Constant node with other numbers. */
+function withNumbers(node: NodeProto, tensor: Tensor): NodeProto {
+  const attribute = node.attribute.map((each) =>
+    each.t
+      ? withFields(each, { t: withData(each.t, tensor) })
+      : withFields(each, { floats: Array.from(tensor.data as Float32Array) }),
+  );
+  return withFields(node, { attribute });
 }
 
 /** The message with the tensor's numbers, which it shares. */

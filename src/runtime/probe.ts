@@ -6,12 +6,12 @@ import {
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
-  type TensorProto,
   TensorProtoSchema,
   ValueInfoProtoSchema,
 } from "onnx-buf";
 import { type Binding, bindInputs } from "../onnx/bind.ts";
 import { conditionsOf, controlFlowOps, takeBranches } from "../onnx/branches.ts";
+import { isConstantOf } from "../onnx/constants.ts";
 import type { Model } from "../onnx/decode.ts";
 import { describeNode, type Graph, type Node, prune, totalBytes, type Value } from "../onnx/graph.ts";
 import { withFields } from "../onnx/message.ts";
@@ -171,19 +171,19 @@ const weightElements = 1024;
 function withoutWeights(model: Model): ModelProto {
   const { graph } = model.proto;
   if (!graph) return model.proto;
-  const isWeight = ({ name }: TensorProto) => {
-    const tensor = model.initializers.get(name);
-    return tensor !== undefined && isFloat(tensor.dtype) && tensor.data.length >= weightElements;
-  };
-  const made = graph.initializer.filter(isWeight).flatMap(({ name, dims, dataType }) => {
+  const weights = new Map(
+    [...model.initializers].filter(([, { dtype, data }]) => isFloat(dtype) && data.length >= weightElements),
+  );
+  const made = [...weights].map(([name, tensor]) => {
+    const dataType = dtypeNumbers[tensor.dtype];
     const shape = `${name}/shape of the weight`;
     const value = create(TensorProtoSchema, { dataType, dims: [1n], ...smallNumber(dataType) });
     return {
       shape: create(TensorProtoSchema, {
         name: shape,
         dataType: dtypeNumbers.int64,
-        dims: [BigInt(dims.length)],
-        int64Data: [...dims],
+        dims: [BigInt(tensor.shape.length)],
+        int64Data: tensor.shape.map(BigInt),
       }),
       node: create(NodeProtoSchema, {
         opType: "ConstantOfShape",
@@ -193,15 +193,14 @@ function withoutWeights(model: Model): ModelProto {
       }),
     };
   });
-  const removed = new Set(made.flatMap(({ node }) => node.output));
   return withFields(model.proto, {
     graph: withFields(graph, {
-      input: graph.input.filter(({ name }) => !removed.has(name)),
+      input: graph.input.filter(({ name }) => !weights.has(name)),
       initializer: [
-        ...graph.initializer.filter((initializer) => !isWeight(initializer)),
+        ...graph.initializer.filter(({ name }) => !weights.has(name)),
         ...made.map(({ shape }) => shape),
       ],
-      node: [...made.map(({ node }) => node), ...graph.node],
+      node: [...made.map(({ node }) => node), ...graph.node.filter((node) => !isConstantOf(node, weights))],
     }),
   });
 }

@@ -1,6 +1,7 @@
 import { isArrayOf } from "../arrays/kind.ts";
 import { attachLoss, type Loss } from "../losses/loss.ts";
 import type { Binding } from "../onnx/bind.ts";
+import { storeConstants } from "../onnx/constants.ts";
 import { decodeModel, type Model, readModel } from "../onnx/decode.ts";
 import { encodeGraph, modelMessage } from "../onnx/encode.ts";
 import { consumers, type Graph, getValue, initializersToInputs, type Node, prune } from "../onnx/graph.ts";
@@ -123,7 +124,7 @@ export function runningStatistics(graph: Pick<Graph, "nodes">): Set<string> {
  * @throws when an op is not supported, nothing can be trained, or the loss does not fit the output.
  */
 export async function compileObjective(options: ObjectiveOptions): Promise<Objective> {
-  const model = modelFrom(options.model);
+  const model = storeConstants(modelFrom(options.model), options.trainable);
   refuseHalfPrecision(model);
   const { graph: masked, masks } = useDropoutMasks(await probeModel(model, options));
   const graph = upgradeGraph(masked);
