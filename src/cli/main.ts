@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
+import { addBoundedProbeCommand } from "./bounded-probe.ts";
 import { addDeriveCommand } from "./derive.ts";
 import { addEvalCommand } from "./eval.ts";
 import { addInspectCommand } from "./inspect.ts";
@@ -25,6 +26,7 @@ addInspectCommand(program);
 addDeriveCommand(program);
 addStudyCommand(program);
 addStartCommand(program);
+addBoundedProbeCommand(program);
 for (const command of program.commands) command.exitOverride();
 
 watchStreams();

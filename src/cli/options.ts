@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Augmentation, parseAugmentation } from "../data/augment.ts";
+import { defaultLimits, type Limits } from "../limits/limits.ts";
 import { nodeDevices } from "../runtime/node.ts";
 
 /** A flag whose value is one of a list; a wrong one is answered with the nearest. */
@@ -160,6 +161,26 @@ export function addDataOptions(command: Command, dataNames: readonly string[]): 
       "images, csv, npz: share set aside for testing where there is no test part (default: 0.2)",
       share,
     );
+}
+
+/** The flag that says what files may ask for. */
+export function addLimitOption(command: Command): Command {
+  const list = Object.entries(defaultLimits).map(([name, value]) => `${name}=${value}`);
+  return command.option(
+    "--limit <name=n>",
+    `what files may ask for before they are refused; may be given several times (default: ${list.join(", ")})`,
+    limit,
+  );
+}
+
+/** NAME=N of a limit, collected. */
+function limit(given: string, before: Partial<Limits> = {}): Partial<Limits> {
+  const [name = "", value = ""] = given.split("=");
+  if (Object.hasOwn(defaultLimits, name)) return { ...before, [name]: wholeNumber(1)(value) };
+  const near = nearest(name, Object.keys(defaultLimits));
+  throw new InvalidArgumentError(
+    `${near ? `Did you mean ${near}? ` : ""}Limits: ${Object.keys(defaultLimits).join(", ")}.`,
+  );
 }
 
 /** The flags that choose where graphs run. */

@@ -12,5 +12,5 @@ export function refusedSize(
   const bytes = elementCount(shape) * bytesPerElement(dtype);
   return bytes <= limits.valueBytes
     ? undefined
-    : `takes ${bytes.toLocaleString("en")} bytes; ${howToRaise("valueBytes", limits)}`;
+    : `takes ${(bytes / 2 ** 30).toPrecision(3)} GiB. Use a smaller batch or smaller dimensions: ${howToRaise("valueBytes", limits)}`;
 }

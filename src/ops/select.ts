@@ -2,7 +2,7 @@ import { int, type Value } from "../onnx/graph.ts";
 import { elementCount, int64 } from "../onnx/tensor.ts";
 import { type ComputedNode, type Emitter, intAttribute, isFactored, type NodeView, type Op } from "./op.ts";
 import { only, outerProduct, output, reshape, transpose, zerosLike } from "./rules.ts";
-import { axisOf, normalizeAxis, required, requiredConstant, sameShape } from "./shapes.ts";
+import { axisOf, required, requiredConstant, sameShape, sliceRanges } from "./shapes.ts";
 
 /** d split(x) = split(dx) */
 export const Split: Op = {
@@ -36,13 +36,6 @@ function splitSizes(node: NodeView): number[] {
   const count = intAttribute(node.node, "num_outputs", node.node.outputs.length);
   const size = Math.ceil(total / count);
   return Array.from({ length: count }, (_, index) => Math.max(0, Math.min(size, total - index * size)));
-}
-
-interface Range {
-  readonly axis: number;
-  readonly start: number;
-  readonly step: number;
-  readonly count: number;
 }
 
 /** d slice(x) = slice(dx) */
@@ -90,24 +83,6 @@ export const Slice: Op = {
     return cotangent;
   },
 };
-
-function sliceRanges(node: NodeView): Range[] {
-  const { shape } = required(node, 0);
-  const starts = requiredConstant(node, 1, "starts");
-  const ends = requiredConstant(node, 2, "ends");
-  const axes = node.inputs[3] ? requiredConstant(node, 3, "axes") : starts.map((_, index) => index);
-  const steps = node.inputs[4] ? requiredConstant(node, 4, "steps") : starts.map(() => 1);
-  return axes.map((listed, index) => {
-    const axis = normalizeAxis(listed, shape.length, node);
-    const size = shape[axis] as number;
-    const step = steps[index] ?? 1;
-    const clamp = (place: number, low: number, high: number) => Math.min(Math.max(place, low), high);
-    const absolute = (place: number) => (place < 0 ? place + size : place);
-    const start = clamp(absolute(starts[index] ?? 0), 0, step > 0 ? size : size - 1);
-    const end = clamp(absolute(ends[index] ?? size), step > 0 ? 0 : -1, size);
-    return { axis, start, step, count: Math.max(0, Math.ceil((end - start) / step)) };
-  });
-}
 
 /** d gather(x, i) = gather(dx, i) */
 export const Gather: Op = {

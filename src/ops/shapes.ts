@@ -116,3 +116,30 @@ export function reductionShape(node: NodeView): ValueType[] {
   if (intAttribute(node.node, "keepdims", 1) === 1) return [{ dtype, shape: kept }];
   return [{ dtype, shape: shape.filter((_, axis) => !axes.includes(axis)) }];
 }
+
+/** The places that a Slice takes along an axis. */
+export interface SliceRange {
+  readonly axis: number;
+  readonly start: number;
+  readonly step: number;
+  readonly count: number;
+}
+
+/** What a Slice takes, axis by axis. */
+export function sliceRanges(node: NodeView): SliceRange[] {
+  const { shape } = required(node, 0);
+  const starts = requiredConstant(node, 1, "starts");
+  const ends = requiredConstant(node, 2, "ends");
+  const axes = node.inputs[3] ? requiredConstant(node, 3, "axes") : starts.map((_, index) => index);
+  const steps = node.inputs[4] ? requiredConstant(node, 4, "steps") : starts.map(() => 1);
+  return axes.map((listed, index) => {
+    const axis = normalizeAxis(listed, shape.length, node);
+    const size = shape[axis] as number;
+    const step = steps[index] ?? 1;
+    const clamp = (place: number, low: number, high: number) => Math.min(Math.max(place, low), high);
+    const absolute = (place: number) => (place < 0 ? place + size : place);
+    const start = clamp(absolute(starts[index] ?? 0), 0, step > 0 ? size : size - 1);
+    const end = clamp(absolute(ends[index] ?? size), step > 0 ? 0 : -1, size);
+    return { axis, start, step, count: Math.max(0, Math.ceil((end - start) / step)) };
+  });
+}

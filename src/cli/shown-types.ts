@@ -1,0 +1,55 @@
+import { conditionsOf, takeBranches } from "../onnx/branches.ts";
+import type { Model } from "../onnx/decode.ts";
+import type { Value } from "../onnx/graph.ts";
+import { type InferredTypes, inferTypes } from "../ops/infer.ts";
+import { assignmentsOf, type SymbolicType, symbolicTypes } from "../ops/symbolic-types.ts";
+import { observeApart, type Types } from "./bounded-probe.ts";
+
+/** The types of a model's values, as far as they can be found, and why some cannot. */
+export interface ShownTypes {
+  readonly types: ReadonlyMap<string, SymbolicType>;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Finds the types of all values of a model file that is not trusted: by the shape rules, which run nothing, and what they
+ * leave open by a run in a process of its own, which is bounded.
+ */
+export async function findTypes(model: Model): Promise<ShownTypes> {
+  const assignments = assignmentsOf(model);
+  const found = assignments.map(({ inputs }) => inferred(model, inputs));
+  let known = found.map(({ types }): Types => types);
+  const computed = model.nodes.flatMap((node) => node.outputs.filter((name) => name !== ""));
+  const openOf = (types: Types | undefined) => computed.filter((name) => !types?.has(name));
+  if (openOf(known[0]).length === 0) return { types: symbolicTypes(assignments, known), warnings: [] };
+  // What asks for more than the limits allow is not run, nor what a rule refuses under these sizes.
+  const [reason] = found.flatMap(({ excess, refusals }) => [...excess, ...refusals]);
+  const observed = reason ? { failure: reason.message } : await observeApart(model);
+  if ("types" in observed)
+    known = known.map((types, index) => new Map([...(observed.types[index] ?? []), ...types]));
+  const unknown = openOf(known[0]);
+  const why = "failure" in observed ? observed.failure : `${model.source} does not tell them when it is run.`;
+  const shapes =
+    unknown.length === 1 ? `shape of '${unknown[0]}' is` : `shapes of ${unknown.length} values are`;
+  return {
+    types: symbolicTypes(assignments, known),
+    warnings: unknown.length === 0 ? [] : [`the ${shapes} unknown: ${why}`],
+  };
+}
+
+/** By the shape rules; branches that shapes and constants choose are followed. */
+function inferred(
+  model: Model,
+  inputs: readonly Value[],
+): { readonly types: Types } & Pick<InferredTypes, "excess" | "refusals"> {
+  const { values, constants, excess, refusals } = inferTypes(model, inputs);
+  const chosen = new Map(
+    conditionsOf(model).flatMap((name) => {
+      const condition = constants.get(name);
+      return condition ? [[name, Number(condition.data[0]) !== 0] as const] : [];
+    }),
+  );
+  return chosen.size === 0
+    ? { types: values, excess, refusals }
+    : inferred(takeBranches(model, chosen), inputs);
+}
