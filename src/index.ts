@@ -191,11 +191,11 @@ export {
 } from "./tangents/tangent-set.ts";
 export { varyingLength } from "./tangents/varying-length.ts";
 // train
-export { activationsEstimator } from "./train/activations.ts";
 export { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./train/checkpoint.ts";
 export { type DeriveOptions, deriveFile } from "./train/derive.ts";
 export { DivergenceError } from "./train/divergence.ts";
 export type { Estimate, Estimator } from "./train/estimator.ts";
+export { activationsEstimator, weightsEstimator } from "./train/estimators.ts";
 export { type EvaluateOptions, type Evaluation, evaluateModel } from "./train/evaluate-model.ts";
 export type { TrainEvent, TrainResult } from "./train/events.ts";
 export { cosine, exactGradient } from "./train/exact.ts";
@@ -212,6 +212,7 @@ export {
   type Parameter,
 } from "./train/objective.ts";
 export type { TrainOptions } from "./train/options.ts";
+export type { EstimatorOptions } from "./train/passes.ts";
 export { createEstimator, type EstimatorSettings, type TrainSettings } from "./train/prepare.ts";
 export type { RunStore } from "./train/run-store.ts";
 export { decodeSafetensors, encodeSafetensors } from "./train/safetensors.ts";
@@ -219,4 +220,3 @@ export { type LearningRateSearchOptions, searchLearningRate } from "./train/sear
 export type { SearchEvent, SearchResult, Trial } from "./train/search-events.ts";
 export type { Rung } from "./train/successive-halving.ts";
 export { train } from "./train/train.ts";
-export { type EstimatorOptions, weightsEstimator } from "./train/weights.ts";

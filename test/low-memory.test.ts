@@ -14,13 +14,15 @@ import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { Runtime } from "../src/runtime/runtime.ts";
 import { samplers } from "../src/tangents/samplers.ts";
-import { activationsEstimator } from "../src/train/activations.ts";
-import { lowMemoryActivationsEstimator } from "../src/train/activations-low-memory.ts";
+import {
+  activationsEstimator,
+  lowMemoryActivationsEstimator,
+  lowMemoryWeightsEstimator,
+  weightsEstimator,
+} from "../src/train/estimators.ts";
 import { compileObjective } from "../src/train/objective.ts";
 import { compileSegments } from "../src/train/segmented.ts";
 import { localGraph, placeSites } from "../src/train/site-graphs.ts";
-import { weightsEstimator } from "../src/train/weights.ts";
-import { lowMemoryWeightsEstimator } from "../src/train/weights-low-memory.ts";
 import { relativeError } from "./golden.ts";
 
 const runtime = nodeRuntime({ threads: 1 });

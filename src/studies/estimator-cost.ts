@@ -10,7 +10,7 @@ import type { Differentiable } from "../train/objective.ts";
 import { countParameters } from "../train/parameters.ts";
 import type { EstimatorSettings } from "../train/prepare.ts";
 import { dualGraph, gramGraph, localGraph, placeSites } from "../train/site-graphs.ts";
-import { weightsCombineGraph, weightsGramGraph, withoutModelOutputs } from "../train/weights.ts";
+import { weightsCombineGraph, weightsGramGraph, withoutModelOutputs } from "../train/weights-kept.ts";
 
 /** What one estimate of the gradient costs, as far as it follows from the rules: nothing is timed. */
 export interface EstimatorCost {

@@ -54,31 +54,40 @@ export function createSiteTangents(
 }
 
 /**
- * Draws all tangents of one step: tangent i at site s reads the stream fold(fold(key, i), s), example after example, so
+ * Draws tangents first … first + count − 1 of one step, by default all: tangent i at site s reads the stream fold(fold(key, i), s), example after example, so
  * an example's numbers do not depend on how many others there are. Each example's tangents are a set of their own, with
  * their own lengths and arrangement.
  *
  * @param drawer what draws them; default: the calling thread
  */
-export function drawSiteTangents(tangents: SiteTangents, key: Key, drawer: Drawer = callingThread): void {
-  const { count, examples, sampler, sites } = tangents;
-  const streams = Array.from({ length: count }, (_, tangent) => fold(key, tangent));
+export function drawSiteTangents(
+  tangents: SiteTangents,
+  key: Key,
+  drawer: Drawer = callingThread,
+  first = 0,
+  count = tangents.count - first,
+): void {
+  const { examples, sampler, sites } = tangents;
+  // Where tangents depend on those before them, these are drawn as well.
+  const start = sampler.arrange ? 0 : first;
+  const drawn = Array.from({ length: first + count - start }, (_, place) => start + place);
   drawer.draw(
-    streams.flatMap((stream, tangent) =>
-      sites.map(({ tensor }, site) => ({
+    drawn.flatMap((tangent) => {
+      const stream = fold(key, tangent);
+      return sites.map(({ tensor }, site) => ({
         fill: sampler.fill,
         key: fold(stream, site),
         start: 0,
         out: rowOf(tensor, tangent),
-      })),
-    ),
+      }));
+    }),
   );
   const { radius, arrange } = sampler;
   if (!radius && !arrange) return;
   const dimension = sites.reduce((total, { size }) => total + size, 0);
   const arrangement = fold(key, arrangementStream);
   for (let example = 0; example < examples; example++) {
-    const set = Array.from({ length: count }, (_, tangent) => exampleTangent(tangents, tangent, example));
+    const set = drawn.map((tangent) => exampleTangent(tangents, tangent, example));
     if (radius) for (const pieces of set) rescale(pieces, radius(dimension));
     arrange?.(set, fold(arrangement, example));
   }

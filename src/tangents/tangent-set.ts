@@ -69,18 +69,27 @@ export function tangentFeeds(set: TangentSet): Record<string, Tensor> {
 export const arrangementStream = 2 ** 52;
 
 /**
- * Draws all tangents of one step. Tangent i reads the stream `fold(key, i)`, in the order of the parts.
+ * Draws tangents first … first + count − 1 of one step into their places; by default all. Tangent i reads the stream
+ * `fold(key, i)`, in the order of the parts.
  *
  * @param drawer what draws them; default: the calling thread
  */
-export function drawTangents(set: TangentSet, key: Key, drawer: Drawer = callingThread): void {
-  const { sampler, count, parts, dimension } = set;
-  const tangents = Array.from({ length: count }, (_, tangent) =>
-    parts.map((part) => rowOf(part.tensor, tangent)),
+export function drawTangents(
+  set: TangentSet,
+  key: Key,
+  drawer: Drawer = callingThread,
+  first = 0,
+  count = set.count - first,
+): void {
+  const { sampler, parts, dimension } = set;
+  // Where tangents depend on those before them, these are drawn as well.
+  const start = sampler.arrange ? 0 : first;
+  const tangents = Array.from({ length: first + count - start }, (_, place) =>
+    parts.map((part) => rowOf(part.tensor, start + place)),
   );
   drawer.draw(
-    tangents.flatMap((rows, tangent) => {
-      const stream = fold(key, tangent);
+    tangents.flatMap((rows, place) => {
+      const stream = fold(key, start + place);
       return parts.map(({ role, offset }, index) => {
         // 1/√r goes into the left factor.
         const scale = role === "left" ? 1 / Math.sqrt(sampler.rank ?? 1) : 1;

@@ -18,16 +18,18 @@ import {
 } from "../optim/schedules.ts";
 import type { Sampler } from "../tangents/sampler.ts";
 import { type SamplerName, samplers } from "../tangents/samplers.ts";
-import { activationsEstimator } from "./activations.ts";
-import { lowMemoryActivationsEstimator } from "./activations-low-memory.ts";
 import type { AdapterOptions } from "./adapter.ts";
 import type { Estimator } from "./estimator.ts";
+import {
+  activationsEstimator,
+  lowMemoryActivationsEstimator,
+  lowMemoryWeightsEstimator,
+  weightsEstimator,
+} from "./estimators.ts";
 import { exactGradient } from "./exact.ts";
 import { defaultLearningRate } from "./learning-rate.ts";
 import type { Differentiable, Objective } from "./objective.ts";
 import { refuseStrayOptions } from "./stray-options.ts";
-import { weightsEstimator } from "./weights.ts";
-import { lowMemoryWeightsEstimator } from "./weights-low-memory.ts";
 
 /** How the gradient is estimated. */
 export interface EstimatorSettings extends AggregatorOptions {

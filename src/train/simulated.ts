@@ -2,42 +2,31 @@ import { gradientGraph } from "../ad/gradient.ts";
 import { getValue } from "../onnx/graph.ts";
 import { zeros } from "../onnx/tensor.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
-import type { Tensors } from "../runtime/runtime.ts";
 import { derivativesAlong, exampleDerivativesAlong } from "../tangents/along.ts";
 import type { SiteTangents } from "../tangents/site-tangents.ts";
 import type { TangentSet } from "../tangents/tangent-set.ts";
 import { statisticsOutput } from "./batch-norm.ts";
+import type { DualPasses } from "./dual-passes.ts";
 import { exactGradient } from "./exact.ts";
 import type { Differentiable } from "./objective.ts";
 import { activeNumbers, gatherExamples } from "./rectified.ts";
 import type { PlacedSites } from "./site-graphs.ts";
 
 /**
- * Directional derivatives out of the exact gradient instead of dual passes: the same numbers up to rounding, at the cost of
- * one reverse pass whatever k is. For studies of many tangents; it is no training with forward passes.
+ * d_i = ⟨v_i, ∇f⟩ along tangents of the parameters, out of the exact gradient instead of dual passes: the same numbers up to
+ * rounding, at the cost of one reverse pass whatever k is. For studies of many tangents; it is no training with forward
+ * passes.
  */
-export interface SimulatedDerivatives {
-  /**
-   * Writes d = Vᵀ∇f for the current tangents and returns the loss.
-   *
-   * @param outputs tensors that receive other values of the same pass, by name
-   */
-  run(feeds: Tensors, derivatives: Float64Array, outputs?: Tensors): Promise<number>;
-  release(): Promise<void>;
-}
-
-/** d_i = ⟨v_i, ∇f⟩ along tangents of the parameters, [k]. */
-export async function simulateWeights(
-  objective: Differentiable,
-  set: TangentSet,
-): Promise<SimulatedDerivatives> {
+export async function simulateWeights(objective: Differentiable, set: TangentSet): Promise<DualPasses> {
   const exact = await exactGradient(objective);
+  const all = new Float64Array(set.count);
   return {
-    async run(feeds, derivatives, outputs = {}) {
+    async run(feeds, first, count, derivatives, once) {
       const { loss, gradients, statistics } = await exact.estimate(feeds, [0, 0]);
       for (const [name, values] of Object.entries(statistics))
-        (outputs[statisticsOutput(name)]?.data as Float32Array | undefined)?.set(values);
-      derivativesAlong(set, gradients, derivatives);
+        (once[statisticsOutput(name)]?.data as Float32Array | undefined)?.set(values);
+      derivativesAlong(set, gradients, all);
+      derivatives.set(all.subarray(first, first + count));
       return loss;
     },
     release: () => exact.release(),
@@ -46,16 +35,16 @@ export async function simulateWeights(
 
 /**
  * d_i,b = ⟨v_i,b, ∂ℓ_b/∂s_b⟩ along tangents at the sites, [k, batch]. The gradient of Σ ℓ_b at a site holds each example's
- * own, because examples do not influence each other.
+ * own, because examples do not influence each other. As `simulateWeights`.
  *
- * @param kept values of the forward pass that `outputs` may ask for; `outputs` must have those of rectified sites
+ * @param kept values of the forward pass that `once` may ask for; it must have those of rectified sites
  */
 export async function simulateSites(
   objective: Differentiable,
   placed: PlacedSites,
   tangents: SiteTangents,
   kept: readonly string[],
-): Promise<SimulatedDerivatives> {
+): Promise<DualPasses> {
   const { graph, runtime, batch } = objective;
   const sites = placed.sites.map(({ value }) => value);
   const session = await compileGraph(runtime, gradientGraph(graph, sites, "losses", ["loss", ...kept]));
@@ -67,10 +56,11 @@ export async function simulateSites(
     placed.sites.map(({ value, size }) => [value, new Float32Array(batch * size)]),
   );
   const active = activeNumbers(placed.sites, batch);
+  const all = new Float64Array(tangents.count * batch);
   return {
-    async run(feeds, derivatives, outputs = {}) {
-      await session.run(feeds, { loss, ...tensors, ...outputs });
-      active.read(outputs);
+    async run(feeds, first, count, derivatives, once) {
+      await session.run(feeds, { loss, ...tensors, ...once });
+      active.read(once);
       for (const [site, { value, layout, size }] of placed.sites.entries()) {
         const gradient = gradients[value] as Float32Array;
         gatherExamples(tensors[`gradient/${value}`]?.data as Float32Array, layout, gradient);
@@ -78,7 +68,8 @@ export async function simulateSites(
         for (let example = 0; example < batch; example++)
           active.mask(site, example, gradient.subarray(example * size, (example + 1) * size));
       }
-      exampleDerivativesAlong(tangents, gradients, derivatives);
+      exampleDerivativesAlong(tangents, gradients, all);
+      derivatives.set(all.subarray(first * batch, (first + count) * batch));
       return Number(loss.data[0]);
     },
     release: () => session.release(),

@@ -5,38 +5,35 @@ import { GraphBuilder } from "../ops/builder.ts";
 import { createDrawer, type Drawer } from "../random/drawer.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
-import type { Tensors } from "../runtime/runtime.ts";
 import { emitCombine } from "../tangents/combine.ts";
 import { addGram, emitGram } from "../tangents/gram.ts";
 import type { Sampler } from "../tangents/sampler.ts";
-import { defaultSampler } from "../tangents/samplers.ts";
-import { type Estimate, type Estimator, gramPrecision, needsExactGram, statisticsRoom } from "./estimator.ts";
+import { statisticsRoom } from "./estimator.ts";
 import type { Differentiable } from "./objective.ts";
+import { countParameters } from "./parameters.ts";
+import { type EstimatorOptions, methodIn, type Passes } from "./passes.ts";
 import { compileSegments } from "./segmented.ts";
-import { type EstimatorOptions, withoutModelOutputs } from "./weights.ts";
+import { withoutModelOutputs } from "./weights-kept.ts";
 
 /** Numbers of each tangent that are drawn at once for the Gram matrix and the combination. */
 const sliceSize = 2 ** 16;
 
 /**
- * Weight perturbation that keeps no tangents: they are drawn again wherever they are needed, and the derivative graph
+ * Tangents of all parameters that are not kept but drawn again wherever they are needed, with a derivative graph that
  * runs layer by layer. Memory beyond parameters and gradients is one chunk of one layer's tangents and dual values, and
- * k slices of the stream of all parameters. The estimate is that of `weightsEstimator` to rounding, for about twice its
+ * k slices of the stream of all parameters. The estimate is that of `keptWeights` to rounding, for about twice its
  * random numbers.
  *
  * @throws for samplers whose tangents are factored or depend on each other, which have to be kept
  */
-export async function lowMemoryWeightsEstimator(
-  objective: Differentiable,
-  options: EstimatorOptions,
-): Promise<Estimator> {
+export async function redrawnWeights(objective: Differentiable, options: EstimatorOptions): Promise<Passes> {
   const { runtime, graph } = objective;
-  const { tangents: k, aggregator } = options;
+  const k = options.tangents;
   const chunk = Math.min(options.tangentChunk ?? 1, k);
-  const parameters = layOut(objective);
-  const dimension = parameters.reduce((total, { size }) => total + size, 0);
-  const sampler = options.sampler ?? defaultSampler(k, dimension);
+  const method = methodIn(countParameters(objective.parameters), options);
+  const { dimension, sampler } = method;
   requireStream(sampler);
+  const parameters = layOut(objective);
   const session = await compileSegments(
     runtime,
     derivativesOnly(objective, chunk),
@@ -44,10 +41,11 @@ export async function lowMemoryWeightsEstimator(
     options.pieceBytes,
   );
   const drawer = createDrawer(runtime);
-  const isExact = needsExactGram(k, dimension, sampler);
   const slice = Math.min(sliceSize, dimension);
   const gramSession =
-    aggregator.usesGram && !isExact ? await compileGraph(runtime, gramGraph(k, slice)) : undefined;
+    method.aggregator.usesGram && !method.exactGram
+      ? await compileGraph(runtime, gramGraph(k, slice))
+      : undefined;
   const combineSession = await compileGraph(runtime, combineGraph(k, slice));
 
   const rowData = new Float32Array(k * slice);
@@ -57,21 +55,19 @@ export async function lowMemoryWeightsEstimator(
   const gradients = Object.fromEntries(
     parameters.map(({ name, start, size }) => [name, flat.subarray(start, start + size)]),
   );
-  const room = statisticsRoom(objective);
-  const results = { loss: zeros("float32", []), derivatives: zeros("float32", [chunk]), ...room.tensors };
-  const derivatives = new Float64Array(k);
-  const coefficients = new Float64Array(k);
-  const coefficientTensor = zeros("float32", [k]);
+  const { tensors, statistics } = statisticsRoom(objective);
+  const results = { loss: zeros("float32", []), derivatives: zeros("float32", [chunk]), ...tensors };
   const scales = new Float64Array(k);
+  let stepKey: Key = [0, 0];
 
   /** Numbers [start, start + count) of all k tangents; columns beyond the last parameter are zero. */
-  const drawSlice = (key: Key, start: number) => {
+  const drawSlice = (start: number) => {
     const count = Math.min(slice, dimension - start);
     if (count < slice) rowData.fill(0);
     drawer.draw(
       Array.from({ length: k }, (_, i) => ({
         fill: sampler.fill,
-        key: fold(key, i),
+        key: fold(stepKey, i),
         start,
         out: rowData.subarray(i * slice, i * slice + count),
         scale: scales[i],
@@ -79,50 +75,56 @@ export async function lowMemoryWeightsEstimator(
     );
     return count;
   };
+  /** Tangents from `first` on of one parameter, as many as `into` holds. */
+  const drawParameter = (input: string, first: number, into: Float32Array) => {
+    const parameter = parameters.find(({ name }) => `tangent/${name}` === input);
+    if (!parameter) throw new Error(`The graph's input '${input}' was not fed.`);
+    const { start, size } = parameter;
+    drawer.draw(
+      Array.from({ length: chunk }, (_, i) => ({
+        fill: sampler.fill,
+        key: fold(stepKey, first + i),
+        start,
+        out: into.subarray(i * size, (i + 1) * size),
+        scale: scales[first + i],
+      })),
+    );
+  };
 
   return {
     name: "weights",
-    dimension,
-    async estimate(feeds: Tensors, key: Key): Promise<Estimate> {
-      for (let i = 0; i < k; i++) scales[i] = lengthScale(drawer, sampler, fold(key, i), dimension, rowData);
-      for (let first = 0; first < k; first += chunk) {
-        await session.run(feeds, results, (input, into) => {
-          const parameter = parameters.find(({ name }) => `tangent/${name}` === input);
-          if (!parameter) throw new Error(`The graph's input '${input}' was not fed.`);
-          const { start, size } = parameter;
-          drawer.draw(
-            Array.from({ length: chunk }, (_, i) => ({
-              fill: sampler.fill,
-              key: fold(key, first + i),
-              start,
-              out: into.subarray(i * size, (i + 1) * size),
-              scale: scales[first + i],
-            })),
-          );
-        });
-        for (let i = 0; i < chunk && first + i < k; i++)
-          derivatives[first + i] = results.derivatives.data[i] as number;
+    method,
+    examples: 1,
+    draw(key, first, count) {
+      stepKey = key;
+      for (let i = first; i < first + count; i++)
+        scales[i] = lengthScale(drawer, sampler, fold(key, i), dimension, rowData);
+    },
+    async derivatives(feeds, first, count, derivatives) {
+      for (let start = 0; start < count; start += chunk) {
+        await session.run(feeds, results, (input, into) => drawParameter(input, first + start, into));
+        for (let i = 0; i < chunk && start + i < count; i++)
+          derivatives[start + i] = results.derivatives.data[i] as number;
       }
-      let gram: Float64Array | undefined;
-      if (aggregator.usesGram) {
-        gram = new Float64Array(k * k);
-        for (let start = 0; start < dimension; start += slice) {
-          drawSlice(key, start);
-          if (gramSession) addTo(gram, (await gramSession.run({ rows })).gram?.data as Float32Array);
-          else addGram(gram, rowData, k, slice);
-        }
-      }
-      aggregator.aggregate(derivatives, gram, coefficients, {
-        dimension,
-        gramPrecision: gramPrecision(isExact),
-      });
-      (coefficientTensor.data as Float32Array).set(coefficients);
+      return { loss: Number(results.loss.data[0]), statistics };
+    },
+    async gram() {
+      const gram = new Float64Array(k * k);
       for (let start = 0; start < dimension; start += slice) {
-        const count = drawSlice(key, start);
-        await combineSession.run({ rows, coefficients: coefficientTensor }, { combined });
+        drawSlice(start);
+        if (gramSession) addTo(gram, (await gramSession.run({ rows })).gram?.data as Float32Array);
+        else addGram(gram, rowData, k, slice);
+      }
+      return () => ({ gram, dimension });
+    },
+    async combine(_feeds, { data }) {
+      const coefficients = { dtype: "float32", shape: [k], data } as const;
+      for (let start = 0; start < dimension; start += slice) {
+        const count = drawSlice(start);
+        await combineSession.run({ rows, coefficients }, { combined });
         flat.set((combined.data as Float32Array).subarray(0, count), start);
       }
-      return { loss: Number(results.loss.data[0]), derivatives, gradients, statistics: room.statistics };
+      return gradients;
     },
     async release() {
       await Promise.all([session, gramSession, combineSession, drawer].map((each) => each?.release()));
@@ -133,7 +135,6 @@ export async function lowMemoryWeightsEstimator(
 /** Where each parameter's numbers stand in the stream of all. */
 interface Placed {
   readonly name: string;
-  readonly shape: readonly number[];
   readonly start: number;
   readonly size: number;
 }
@@ -143,7 +144,7 @@ function layOut({ parameters }: Differentiable): Placed[] {
   return Object.entries(parameters).map(([name, { shape }]) => {
     const size = elementCount(shape);
     start += size;
-    return { name, shape, start: start - size, size };
+    return { name, start: start - size, size };
   });
 }
 

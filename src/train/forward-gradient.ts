@@ -1,0 +1,62 @@
+import { type Tensor, zeros } from "../onnx/tensor.ts";
+import type { Estimate, Estimator } from "./estimator.ts";
+import type { ExampleTangents, Method, Passes } from "./passes.ts";
+
+/**
+ * The method, once for every kind of tangents: draw them, push them forward for the directional derivatives, take their
+ * Gram matrix, solve for the coefficients, and combine (Flügel et al., arXiv 2410.17764, sections 3.1 and 3.2).
+ */
+export function forwardGradient(passes: Passes): Estimator {
+  const { method, examples } = passes;
+  const k = method.tangents;
+  const derivatives = new Float64Array(k * examples);
+  const coefficients = zeros("float32", [k, examples]);
+  return {
+    name: passes.name,
+    dimension: method.dimension,
+    async estimate(feeds, key): Promise<Estimate> {
+      passes.draw(key, 0, k);
+      const { loss, statistics } = await passes.derivatives(feeds, 0, k, derivatives);
+      const tangentsOf = method.aggregator.usesGram ? await passes.gram(feeds) : undefined;
+      aggregate(method, derivatives, tangentsOf, coefficients);
+      const gradients = await passes.combine(feeds, coefficients);
+      return { loss, derivatives, gradients, statistics };
+    },
+    release: () => passes.release(),
+  };
+}
+
+/**
+ * The coefficients c = a(d, G), for each example its own.
+ *
+ * A projection on k tangents keeps about k/m of a gradient in m dimensions, and m is an example's own where a ReLU leaves
+ * some of n numbers. Its coefficients are brought to the gain of n dimensions, so that examples weigh the same, and
+ * as much as what is known exactly: E ĝ is one multiple of ∇f.
+ *
+ * @param derivatives d of each example's own loss, [k, examples]
+ * @param tangentsOf asked for in the order of the examples; undefined where the aggregator reads no G
+ * @param coefficients written, [k, examples]
+ */
+export function aggregate(
+  method: Method,
+  derivatives: Float64Array,
+  tangentsOf: ((example: number) => ExampleTangents) | undefined,
+  coefficients: Tensor,
+): void {
+  const { aggregator, dimension: n, exactGram } = method;
+  const [k = 0, examples = 0] = coefficients.shape;
+  const gain = aggregator.expectedGain(n, k);
+  // Relative error of a Gram matrix's entries.
+  const gramPrecision = exactGram ? 2 ** -52 : 2 ** -23;
+  const own = { derivatives: new Float64Array(k), coefficients: new Float64Array(k) };
+  for (let example = 0; example < examples; example++) {
+    for (let i = 0; i < k; i++) own.derivatives[i] = derivatives[i * examples + example] as number;
+    const tangents = tangentsOf?.(example);
+    // Without active numbers all derivatives are 0, and so is the estimate at any scale.
+    const dimension = Math.max(1, tangents?.dimension ?? n);
+    aggregator.aggregate(own.derivatives, tangents?.gram, own.coefficients, { dimension, gramPrecision });
+    const scale = gain / aggregator.expectedGain(dimension, k);
+    for (let i = 0; i < k; i++)
+      coefficients.data[i * examples + example] = scale * (own.coefficients[i] as number);
+  }
+}

@@ -1,0 +1,108 @@
+import type { Aggregator } from "../aggregate/aggregator.ts";
+import type { Tensor } from "../onnx/tensor.ts";
+import type { Key } from "../random/threefry.ts";
+import type { Tensors } from "../runtime/runtime.ts";
+import type { Sampler } from "../tangents/sampler.ts";
+import { defaultSampler } from "../tangents/samplers.ts";
+
+/** What every forward gradient is asked for. */
+export interface EstimatorOptions {
+  /** k */
+  readonly tangents: number;
+  /** Default: that of `defaultSampler`. */
+  readonly sampler?: Sampler;
+  readonly aggregator: Aggregator;
+  /** Tangents processed at once; default: all that are kept, one that is drawn again. */
+  readonly tangentChunk?: number;
+  /** Bytes of the values that one piece of a low-memory run computes. Default 32 MiB. */
+  readonly pieceBytes?: number;
+  /** True: d comes from the exact gradient instead of dual passes. Default false. */
+  readonly simulated?: boolean;
+}
+
+/** What is decided once the dimension of the tangents' space is known, the same for all passes. */
+export interface Method {
+  /** k */
+  readonly tangents: number;
+  /** n, the dimension of the space that tangents live in: of one example's sites, or of all parameters. */
+  readonly dimension: number;
+  readonly sampler: Sampler;
+  readonly aggregator: Aggregator;
+  /** Whether Gram matrices are computed in float64. */
+  readonly exactGram: boolean;
+  /**
+   * How many times ∇f an estimate is, about, in expectation. What is known exactly is multiplied by it, so that one
+   * learning rate suits all parameters.
+   */
+  readonly gain: number;
+}
+
+export function methodIn(dimension: number, options: EstimatorOptions): Method {
+  const { tangents, aggregator } = options;
+  const sampler = options.sampler ?? defaultSampler(tangents, dimension);
+  // Float32 Gram matrices are trusted while tangents are independent and few for their dimension.
+  const exactGram = tangents > dimension / 8 || sampler.exactGram === true;
+  // Aggregators that read G divide by the tangents' lengths.
+  const square = aggregator.usesGram || !sampler.radius ? dimension : sampler.radius(dimension) ** 2;
+  const gain = (aggregator.expectedGain(dimension, tangents) * square) / dimension;
+  return { tangents, dimension, sampler, aggregator, exactGram, gain };
+}
+
+/**
+ * The passes that a forward gradient is made of, for tangents of the parameters or of the values at sites, each kept in
+ * memory or drawn again where it is needed. Weights are the case of one example. What combines them does not ask where
+ * derivatives come from: others may have computed some of them.
+ */
+export interface Passes {
+  /** "weights", "activations" or "blocks". */
+  readonly name: string;
+  readonly method: Method;
+  /** Examples with derivatives and coefficients of their own: the batch, or 1 for weights. */
+  readonly examples: number;
+  /** Chooses tangents first … first + count − 1 of a step; they are a pure function of its key. */
+  draw(key: Key, first: number, count: number): void;
+  /**
+   * The dual passes: d of tangents first … first + count − 1, which were drawn.
+   *
+   * @param derivatives written, [count, examples]
+   */
+  derivatives(feeds: Tensors, first: number, count: number, derivatives: Float64Array): Promise<Primal>;
+  /**
+   * G of all k tangents, which were drawn, by example. For weights it does not depend on the feeds; at sites, a ReLU gives
+   * each example zeros of its own.
+   */
+  gram(feeds: Tensors): Promise<(example: number) => ExampleTangents>;
+  /**
+   * ĝ = V c, and from there the parameters' gradients.
+   *
+   * @param coefficients float32, [k, examples]
+   * @returns by parameter; the arrays are written anew by the next step
+   */
+  combine(feeds: Tensors, coefficients: Tensor): Promise<Readonly<Record<string, Float32Array>>>;
+  release(): Promise<void>;
+}
+
+/** What a dual pass says besides derivatives. */
+export interface Primal {
+  /** f = mean ℓ_b over the batch. */
+  readonly loss: number;
+  /** Running statistics after this batch, by name; the arrays are written anew by the next pass. */
+  readonly statistics: Readonly<Record<string, Float32Array>>;
+}
+
+/** What is known of one example's tangents besides d. */
+export interface ExampleTangents {
+  /** [k, k]; may be written anew when the next example's is asked for. */
+  readonly gram: Float64Array;
+  /** Dimension of the space that they live in: the numbers that are perturbed at all sites. */
+  readonly dimension: number;
+}
+
+/** Sizes of the chunks in which tangents are processed: full ones first, then the rest. */
+export function chunkSizes(count: number, chunk: number | undefined): number[] {
+  const size = chunk ?? count;
+  if (!Number.isInteger(size) || size < 1) {
+    throw new Error(`tangentChunk must be a whole number from 1, received ${chunk}.`);
+  }
+  return Array.from({ length: Math.ceil(count / size) }, (_, index) => Math.min(size, count - index * size));
+}
