@@ -1,17 +1,16 @@
 import { basename, dirname } from "node:path";
 import type { Command } from "commander";
-import { type LossName, losses } from "../losses/losses.ts";
 import { hasOpenBatch } from "../onnx/bind.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import { deriveFile } from "../train/derive.ts";
 import { compileObjective } from "../train/objective.ts";
 import { loadModel } from "./load-model.ts";
+import { addLossOptions, chosenLoss, type LossFlags } from "./loss-options.ts";
 import { choice, dimension, pattern, wholeNumber } from "./options.ts";
 import { say } from "./output.ts";
 import { runFolder } from "./run-folder.ts";
 
-interface DeriveFlags {
-  readonly loss: LossName;
+interface DeriveFlags extends LossFlags {
   readonly tangents: number;
   readonly batch?: number;
   readonly dim?: Record<string, number>;
@@ -24,12 +23,12 @@ interface DeriveFlags {
 }
 
 export function addDeriveCommand(program: Command): void {
-  program
+  const command = program
     .command("derive")
     .description("write the derivative graph of a model and a loss as an ONNX file")
     .argument("<model.onnx>", "the model")
-    .requiredOption("-o, --output <file>", "the ONNX file to write")
-    .addOption(choice("--loss <name>", "loss", Object.keys(losses)).default("cross-entropy"))
+    .requiredOption("-o, --output <file>", "the ONNX file to write");
+  addLossOptions(command)
     .option("--tangents <k>", "directions", wholeNumber(1), 16)
     .option("--batch <n>", "size of the batch axis, where the model leaves it open", wholeNumber(1))
     .option("--dim <name=n>", "size of another symbolic dimension; may be given several times", dimension)
@@ -59,7 +58,7 @@ Examples:
       const { trainable } = flags;
       const objective = await compileObjective({
         model,
-        loss: losses[flags.loss](),
+        loss: chosenLoss(flags),
         runtime: nodeRuntime(),
         batch: flags.batch ?? 1,
         dimensions: flags.dim,

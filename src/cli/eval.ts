@@ -1,16 +1,17 @@
 import type { Command } from "commander";
-import { type LossName, losses } from "../losses/losses.ts";
+import { isArrayOf } from "../arrays/kind.ts";
+import type { Examples } from "../data/dataset.ts";
 import { type NodeDevice, nodeRuntime } from "../runtime/node.ts";
 import { evaluateModel } from "../train/evaluate-model.ts";
 import { floatOutput } from "../train/objective.ts";
 import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
 import { loadModel } from "./load-model.ts";
-import { knownData, lossNamed } from "./model-data.ts";
-import { addDataOptions, addRuntimeOptions, assignment, choice } from "./options.ts";
+import { addLossOptions, chosenLoss, type LossFlags } from "./loss-options.ts";
+import { knownData } from "./model-data.ts";
+import { addDataOptions, addRuntimeOptions, assignment } from "./options.ts";
 import { print, printJson } from "./output.ts";
 
-interface EvalFlags extends DatasetChoice {
-  readonly loss: LossName;
+interface EvalFlags extends DatasetChoice, LossFlags {
   readonly input?: string;
   readonly fill?: Record<string, number>;
   readonly output?: string;
@@ -24,8 +25,7 @@ export function addEvalCommand(program: Command): void {
     .command("eval")
     .description("measure an ONNX model on a dataset's test examples")
     .argument("<model.onnx>", "the model");
-  addRuntimeOptions(addDataOptions(command, dataNames).optionsGroup("Model:"))
-    .addOption(choice("--loss <name>", "loss", Object.keys(losses)).default("cross-entropy"))
+  addLossOptions(addRuntimeOptions(addDataOptions(command, dataNames).optionsGroup("Model:")))
     .option("--input <name>", "input that the examples feed (default: the only one, or the first float one)")
     .option("--fill <name=x>", "number that fills another input; may be given several times", assignment)
     .option("--output <name>", "output that the loss reads (default: the first float one)")
@@ -43,20 +43,27 @@ Examples:
       const model = loadModel(path);
       const known = knownData(model);
       const { test } = await openDataset(flags, known);
-      const { loss, accuracy } = await evaluateModel({
+      const { loss, accuracy, counted } = await evaluateModel({
         model,
         parameters: {},
         examples: test,
-        loss: lossNamed(flags.loss, known),
+        loss: chosenLoss(flags, known),
         input: flags.input,
         fill: flags.fill,
         output: flags.output ?? floatOutput(model),
         runtime: nodeRuntime({ device: flags.device, threads: flags.threads }),
       });
-      if (flags.json) printJson({ testAccuracy: accuracy, testLoss: loss, examples: test.count });
+      if (flags.json) printJson({ testAccuracy: accuracy, testLoss: loss, examples: test.count, counted });
       else {
         const percent = accuracy === undefined ? "" : `test accuracy ${(100 * accuracy).toFixed(2)} %, `;
-        print(`${percent}test loss ${loss.toFixed(4)} on ${test.count.toLocaleString("en")} examples`);
+        print(`${percent}test loss ${loss.toFixed(4)} on ${describeCount(test, counted)}`);
       }
     });
+}
+
+/** "200 examples", and how many of their labels count where it is not one each. */
+function describeCount({ count, labels }: Examples, counted: number): string {
+  const examples = `${count.toLocaleString("en")} examples`;
+  if (counted === count && (isArrayOf("Float32Array", labels) || labels.length === count)) return examples;
+  return `${examples}, of whose ${labels.length.toLocaleString("en")} labels ${counted.toLocaleString("en")} count`;
 }

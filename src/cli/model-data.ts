@@ -1,8 +1,5 @@
 import type { Column } from "../data/columns.ts";
 import type { Dataset, Normalization } from "../data/dataset.ts";
-import type { Loss } from "../losses/loss.ts";
-import { type LossName, losses } from "../losses/losses.ts";
-import { meanSquaredError } from "../losses/mean-squared-error.ts";
 import type { Model } from "../onnx/decode.ts";
 import { metadataOf, withMetadata } from "../onnx/metadata.ts";
 
@@ -50,13 +47,6 @@ export function knownData(model: Model): KnownData {
     classNames: read(entries.classNames),
     targetNormalization: read(entries.targetNormalization),
   };
-}
-
-/** The loss of that name; mean squared error counts in units of the variance of the targets that the model knows. */
-export function lossNamed(name: LossName, { targetNormalization }: KnownData): Loss {
-  return name === "mean-squared-error"
-    ? meanSquaredError({ scale: targetNormalization?.standardDeviation })
-    : losses[name]();
 }
 
 /** Undefined where the text is no JSON. */

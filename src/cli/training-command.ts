@@ -1,7 +1,6 @@
 import { type Command, Option } from "commander";
 import type { Augmentation } from "../data/augment.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { losses } from "../losses/losses.ts";
 import type { Model } from "../onnx/decode.ts";
 import { type NodeDevice, nodeRuntime } from "../runtime/node.ts";
 import type { TrainOptions } from "../train/options.ts";
@@ -9,15 +8,9 @@ import { addModelOptions, buildModel, type ModelFlags, refuseShapeFlags } from "
 import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
 import { addImportOptions, type ImportFlags, importSettings } from "./import-options.ts";
 import { loadModel } from "./load-model.ts";
-import { knownData, lossNamed, namesOf, rememberData } from "./model-data.ts";
-import {
-  addDataOptions,
-  addRuntimeOptions,
-  augmentation,
-  choice,
-  positiveNumber,
-  wholeNumber,
-} from "./options.ts";
+import { addLossOptions, chosenLoss, type LossFlags } from "./loss-options.ts";
+import { knownData, namesOf, rememberData } from "./model-data.ts";
+import { addDataOptions, addRuntimeOptions, augmentation, positiveNumber, wholeNumber } from "./options.ts";
 import { runFolder } from "./run-folder.ts";
 import {
   addEstimatorOptions,
@@ -28,7 +21,13 @@ import {
 } from "./training-options.ts";
 
 /** What is trained, how, and where it is kept: the flags of train and search. */
-export interface TrainFlags extends ModelFlags, DatasetChoice, ImportFlags, EstimatorFlags, OptimizerFlags {
+export interface TrainFlags
+  extends ModelFlags,
+    DatasetChoice,
+    LossFlags,
+    ImportFlags,
+    EstimatorFlags,
+    OptimizerFlags {
   readonly augment?: Augmentation;
   readonly batch: number;
   readonly epochs?: number;
@@ -57,9 +56,7 @@ export function addTrainingOptions(
     augmentation,
   );
   addImportOptions(command);
-  addEstimatorOptions(command).addOption(
-    choice("--loss <name>", "loss", Object.keys(losses)).default("cross-entropy"),
-  );
+  addLossOptions(addEstimatorOptions(command));
   addOptimizerOptions(command).optionsGroup("Run:");
   return addRuntimeOptions(command)
     .option("--batch <n>", "examples a step", wholeNumber(1), 64)
@@ -108,7 +105,7 @@ export async function openTraining(flags: TrainFlags): Promise<{
     store: runFolder(flags.out),
     ...trainingSettings(flags),
     ...importSettings(flags, flags.seed),
-    loss: lossNamed(flags.loss, knownData(model)),
+    loss: chosenLoss(flags, knownData(model)),
     augment: flags.augment,
     batch: flags.batch,
     epochs: flags.epochs,

@@ -12,8 +12,10 @@ export interface Examples {
   readonly shape: readonly number[];
   /** count × shape, row-major. Bytes are pixels and stand for value / 255. */
   readonly inputs: Uint8Array | Float32Array;
-  /** One class index an example (Int32Array), or target values (Float32Array, count × targetShape). */
+  /** Class numbers (Int32Array), or target values (Float32Array): count × targetShape, row-major. */
   readonly labels: Int32Array | Float32Array;
+  /** Shape of one example's labels or targets. Default: one number, or as many as there are in a row. */
+  readonly targetShape?: readonly number[];
 }
 
 /**
@@ -59,6 +61,15 @@ export function exampleSize(examples: Examples): number {
   return examples.shape.reduce((product, size) => product * size, 1);
 }
 
+/** Shape of one example's labels or targets. */
+export function targetShapeOf({
+  count,
+  labels,
+  targetShape,
+}: Pick<Examples, "count" | "labels" | "targetShape">): readonly number[] {
+  return targetShape ?? (labels.length === count ? [] : [labels.length / count]);
+}
+
 /**
  * Checks that examples can be trained on: lengths agree, numbers are finite, and class labels lie in
  * [0, classes) or are −100 (ignored).
@@ -70,10 +81,20 @@ export function checkExamples(examples: Examples, name: string, classes: number)
     checkFinite(examples.inputs, examples.count, name, "inputs");
   if (isArrayOf("Float32Array", examples.labels))
     checkFinite(examples.labels, examples.count, name, "targets");
-  else checkClasses(examples.labels, name, classes);
+  else checkClasses(examples, name, classes);
 }
 
-function checkLengths({ count, shape, inputs, labels }: Examples, name: string): void {
+/** "example 3", and where an example has several labels, which one of them. */
+export function describePlace(
+  { count, labels }: { readonly count: number; readonly labels: ArrayLike<unknown> },
+  place: number,
+): string {
+  const each = labels.length / count;
+  const example = `example ${Math.floor(place / each)}`;
+  return each === 1 ? example : `position ${place % each} of ${example}`;
+}
+
+function checkLengths({ count, shape, inputs, labels, targetShape }: Examples, name: string): void {
   if (!Number.isInteger(count) || count < 1) {
     throw new Error(
       `${name}: count is ${count}, expected a whole number of at least 1; give at least one example`,
@@ -92,16 +113,20 @@ function checkLengths({ count, shape, inputs, labels }: Examples, name: string):
         "correct count or shape, or drop incomplete examples",
     );
   }
-  if (isArrayOf("Int32Array", labels) && labels.length !== count) {
+  if (labels.length === 0 || labels.length % count !== 0) {
     throw new Error(
-      `${name}: ${labels.length} labels for ${count} examples, expected one class index an example; ` +
-        "check that inputs and labels come from the same split",
+      isArrayOf("Int32Array", labels)
+        ? `${name}: ${labels.length} labels for ${count} examples, expected one class index an example, or as many for ` +
+            "each; check that inputs and labels come from the same split"
+        : `${name}: targets hold ${labels.length} numbers, expected a multiple of the ${count} examples; ` +
+            "give every example as many target values",
     );
   }
-  if (isArrayOf("Float32Array", labels) && (labels.length === 0 || labels.length % count !== 0)) {
+  const each = targetShapeOf({ count, labels, targetShape }).reduce((product, size) => product * size, 1);
+  if (each * count !== labels.length) {
     throw new Error(
-      `${name}: targets hold ${labels.length} numbers, expected a multiple of the ${count} examples; ` +
-        "give every example as many target values",
+      `${name}: targetShape [${targetShape}] holds ${each} numbers, and each of the ${count} examples has ` +
+        `${labels.length / count}; correct targetShape`,
     );
   }
 }
@@ -116,11 +141,12 @@ function checkFinite(values: Float32Array, count: number, name: string, what: st
   );
 }
 
-function checkClasses(labels: Int32Array, name: string, classes: number): void {
-  const example = labels.findIndex((label) => label !== IGNORED_LABEL && (label < 0 || label >= classes));
-  if (example === -1) return;
+function checkClasses(examples: Examples, name: string, classes: number): void {
+  const { labels } = examples;
+  const place = labels.findIndex((label) => label !== IGNORED_LABEL && (label < 0 || label >= classes));
+  if (place === -1) return;
   throw new Error(
-    `${name}: example ${example} has label ${labels[example]}, expected 0 to ${classes - 1} ` +
+    `${name}: ${describePlace(examples, place)} has label ${labels[place]}, expected 0 to ${classes - 1} ` +
       `(or ${IGNORED_LABEL} to ignore it); correct the label or the number of classes`,
   );
 }

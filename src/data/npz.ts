@@ -1,7 +1,7 @@
 import type { FileEntry } from "@zip.js/zip.js";
 import { isArrayOf } from "../arrays/kind.ts";
 import { defaultLimits, howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
-import { checkExamples, type Dataset, type Examples, IGNORED_LABEL } from "./dataset.ts";
+import { checkExamples, type Dataset, describePlace, type Examples, IGNORED_LABEL } from "./dataset.ts";
 import { equalAsFloat32, hasLargeNumbers } from "./float32.ts";
 import { measureNormalization, measureTargets } from "./normalization.ts";
 import { describeNpy, isNpy, type NpyArray, parseNpy } from "./npy.ts";
@@ -28,8 +28,8 @@ const usualArrays: readonly (readonly string[])[] = [
 
 /**
  * Reads arrays from a .npz file, and only those that are asked for. Inputs are [count, …shape of an example]; bytes stand
- * for value / 255, other numbers for themselves. Labels are [count] or [count, 1] class numbers, or [count, …] target
- * values.
+ * for value / 255, other numbers for themselves. Labels are [count] class numbers, or [count, …], one for each position;
+ * or [count, …] target values.
  * @throws when the file is damaged, an array is missing, or arrays do not fit; the message names file and array.
  */
 export async function npzDataset(file: SourceFile, options: NpzOptions): Promise<Dataset> {
@@ -230,6 +230,7 @@ function asExamples(
     inputs: isArrayOf("Uint8Array", inputs.data) ? inputs.data : Float32Array.from(inputs.data),
     labels:
       targets === "values" ? Float32Array.from(labels.data) : classNumbers(source, labelName, labels, limits),
+    ...(labels.shape.length > 1 && { targetShape: labels.shape.slice(1) }),
   };
   checkExamples(examples, `${source}: '${inputName}' with '${labelName}'`, Number.POSITIVE_INFINITY);
   return examples;
@@ -248,32 +249,49 @@ function checkHoldsNumbers(source: string, name: string, { shape, type }: NpyArr
   throw new Error(`${source}: '${name}' (${type}) ${problem}, expected [examples, …]; save the whole array`);
 }
 
-function classNumbers(source: string, name: string, { shape, data }: NpyArray, limits: Limits): Int32Array {
-  const perExample = shape.slice(1).reduce((product, size) => product * size, 1);
-  if (perExample !== 1) {
+/** Class numbers, one an example or one for each of its positions. */
+function classNumbers(source: string, name: string, array: NpyArray, limits: Limits): Int32Array {
+  const { type, shape, data } = array;
+  if (isOneHot(type, shape, data)) {
     throw new Error(
-      `${source}: '${name}' has the shape [${shape}], expected one class number an example; take the argmax of one-hot ` +
-        "rows, or use --loss mean-squared-error for target values",
+      `${source}: '${name}' has the shape [${shape}] and one-hot rows, expected class numbers; take the argmax of each row, ` +
+        "or use --loss mean-squared-error for target values",
     );
   }
+  const place = (at: number) => describePlace({ count: shape[0] ?? 1, labels: data }, at);
   const wrong = data.findIndex(
-    (value) => !(Number.isInteger(value) && (value >= 0 || value === IGNORED_LABEL)),
+    (value) => !(Number.isInteger(value) && ((value >= 0 && value < 2 ** 31) || value === IGNORED_LABEL)),
   );
   if (wrong !== -1) {
     throw new Error(
-      `${source}: '${name}' holds ${data[wrong]} for example ${wrong}, expected class numbers from 0 (or ${IGNORED_LABEL} to ` +
-        "ignore the example); for target values use --loss mean-squared-error",
+      `${source}: '${name}' holds ${data[wrong]} for ${place(wrong)}, expected class numbers from 0 (or ${IGNORED_LABEL} to ` +
+        "ignore it); for target values use --loss mean-squared-error",
     );
   }
   const large = data.findIndex((value) => value >= limits.classes);
   if (large !== -1) {
     throw new Error(
-      `${source}: '${name}' holds the class number ${data[large]} for example ${large}, which asks for ` +
+      `${source}: '${name}' holds the class number ${data[large]} for ${place(large)}, which asks for ` +
         `${((data[large] as number) + 1).toLocaleString("en")} classes; ${howToRaise("classes", limits)} Otherwise number ` +
         `the classes from 0 (numpy.unique(${name}, return_inverse=True)[1])`,
     );
   }
   return Int32Array.from(data);
+}
+
+/** Whether each row of a matrix of floats holds a 1 and otherwise 0: no class numbers, which are whole numbers by type. */
+function isOneHot(
+  type: string,
+  [rows = 0, columns = 0, ...more]: readonly number[],
+  data: NpyArray["data"],
+): boolean {
+  if (!type.startsWith("float") || columns < 2 || more.length > 0) return false;
+  for (let row = 0; row < rows; row++) {
+    const values = Array.from(data.subarray(row * columns, (row + 1) * columns));
+    if (values.filter((value) => value === 1).length !== 1) return false;
+    if (values.filter((value) => value === 0).length !== columns - 1) return false;
+  }
+  return true;
 }
 
 /** At least two. */

@@ -1,11 +1,17 @@
-import { int64 } from "../onnx/tensor.ts";
+import type { Value } from "../onnx/graph.ts";
+import { formatShape } from "../onnx/graph.ts";
+import { holdsSameOrder, int64 } from "../onnx/tensor.ts";
+import type { GraphBuilder } from "../ops/builder.ts";
 import { cast, reshape } from "../ops/rules.ts";
 import type { Loss } from "./loss.ts";
 
 export interface CrossEntropyOptions {
   /** Share of the target spread evenly over all classes, from 0 to 1 (Szegedy et al., arXiv 1512.00567). Default 0. */
   readonly smoothing?: number;
-  /** Axis of the classes. Default: the last. */
+  /**
+   * Axis of the classes. Default: the last one, or axis 1 as in PyTorch, whichever leaves the shape of the data's labels;
+   * the last where that is not known.
+   */
   readonly classAxis?: number;
 }
 
@@ -13,30 +19,55 @@ export interface CrossEntropyOptions {
 export const ignoredLabel = -100;
 
 /**
- * Cross-entropy of logits and class numbers: ℓ_b = −Σ_c t_c log softmax(z)_c, averaged over an example's positions that
- * are not ignored. Target: `labels`, int64 of the logits' shape without the class axis.
+ * Cross-entropy of logits and class numbers: −Σ_c t_c log softmax(z)_c, and f is the mean over all positions of a batch
+ * that are not ignored. Target: `labels`, int64 of the logits' shape without the class axis.
  */
 export function crossEntropy(options: CrossEntropyOptions = {}): Loss {
   const smoothing = options.smoothing ?? 0;
   if (!(smoothing >= 0 && smoothing < 1)) {
     throw new Error(`Label smoothing must be from 0 to below 1, received ${smoothing}.`);
   }
-  const axisIn = (rank: number) => {
-    const axis = options.classAxis ?? -1;
-    return axis < 0 ? axis + rank : axis;
+  const axesIn = (rank: number): number[] => {
+    const { classAxis } = options;
+    if (classAxis === undefined) return rank === 2 ? [1] : [rank - 1, 1];
+    return [classAxis < 0 ? classAxis + rank : classAxis];
+  };
+  const classAxis = (logits: readonly number[], labels: readonly number[]) => {
+    const axes = axesIn(logits.length);
+    return axes.find((axis) => logits.toSpliced(axis, 1).join() === labels.join()) ?? (axes[0] as number);
   };
   return {
     name: "cross-entropy",
-    target: ({ name, shape }) => {
+    classAxis,
+    target: ({ name, shape }, given) => {
       if (shape.length < 2) {
         throw new Error(
-          `Cross-entropy reads '${name}' of shape [${shape.join(", ")}], expected [batch, classes].`,
+          `Cross-entropy reads '${name}' of shape ${formatShape(shape)}, expected [batch, classes]; for one number an ` +
+            "example use binary-cross-entropy or mean-squared-error.",
         );
       }
-      return { name: "labels", dtype: "int64", shape: shape.toSpliced(axisIn(shape.length), 1) };
+      const axes = axesIn(shape.length);
+      if (axes.some((axis) => !(axis >= 1 && axis < shape.length))) {
+        throw new Error(
+          `Cross-entropy reads '${name}' of shape ${formatShape(shape)}, and its class axis is ${options.classAxis}; expected ` +
+            `an axis from 1 to ${shape.length - 1}.`,
+        );
+      }
+      const fitting = axes.filter(
+        (axis) => given && holdsSameOrder(shape.slice(1).toSpliced(axis - 1, 1), given),
+      );
+      if (fitting.length > 1) {
+        throw new Error(
+          `Cross-entropy reads '${name}' of shape ${formatShape(shape)}, and labels of shape ` +
+            `${formatShape([shape[0], ...(given ?? [])])} fit classes on axis ${fitting.join(" and on axis ")}; say which one ` +
+            "it is (classAxis; --class-axis N).",
+        );
+      }
+      const axis = fitting[0] ?? (axes[0] as number);
+      return { name: "labels", dtype: "int64", shape: shape.toSpliced(axis, 1) };
     },
     perExample: (g, logits, labels) => {
-      const axis = axisIn(logits.shape.length);
+      const axis = classAxis(logits.shape, labels.shape);
       const classes = logits.shape[axis] as number;
       const numbers = g.constant(
         int64(
@@ -49,13 +80,20 @@ export function crossEntropy(options: CrossEntropyOptions = {}): Loss {
       const losses = g.neg(
         g.reduceSum(g.mul(g.logSoftmax(logits, { axis }), weights), [axis], { keepdims: 0 }),
       );
-      const counts = cast(g, g.not(g.equal(labels, ignoredLabel)), logits.dtype);
-      const counted = g.mul(losses, counts);
-      if (labels.shape.length === 1) return counted;
-      const axes = labels.shape.slice(1).map((_, place) => place + 1);
-      const total = g.reduceSum(counted, axes, { keepdims: 0 });
-      const positions = g.max(g.reduceSum(counts, axes, { keepdims: 0 }), 1);
-      return reshape(g, g.div(total, positions), [labels.shape[0] as number]);
+      return sumPerExample(g, g.mul(losses, countedPlaces(g, logits, labels)));
     },
+    counts: (g, logits, labels) => sumPerExample(g, countedPlaces(g, logits, labels)),
   };
+}
+
+/** 1 where a label counts, 0 where it is ignored. */
+function countedPlaces(g: GraphBuilder, logits: Value, labels: Value): Value {
+  return cast(g, g.not(g.equal(labels, ignoredLabel)), logits.dtype);
+}
+
+/** The sum over everything but the first axis: [batch, …] → [batch]. */
+function sumPerExample(g: GraphBuilder, values: Value): Value {
+  const axes = values.shape.slice(1).map((_, place) => place + 1);
+  if (axes.length === 0) return values;
+  return reshape(g, g.reduceSum(values, axes, { keepdims: 0 }), [values.shape[0] as number]);
 }

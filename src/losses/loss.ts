@@ -3,26 +3,45 @@ import type { DType } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { reshape } from "../ops/rules.ts";
 
-/** A loss of predictions and targets, computed for each example of the batch first. */
+/** A loss of predictions and targets: the mean of what counts, computed for each example of the batch first. */
 export interface Loss {
   readonly name: string;
-  /** Name and type of the target input for predictions of this type. */
-  target(prediction: Value): {
+  /**
+   * Name and type of the target input for predictions of this type.
+   *
+   * @param given shape of one example's targets in the data, where it is known and may decide
+   */
+  target(
+    prediction: Value,
+    given?: readonly number[],
+  ): {
     readonly name: string;
     readonly dtype: DType;
     readonly shape: readonly number[];
   };
-  /** Emits ℓ_b for each example b: [batch]. */
+  /** Emits for each example b the sum of its losses that count: [batch]. */
   perExample(g: GraphBuilder, prediction: Value, target: Value): Value;
+  /**
+   * Emits how many losses of each example count, from the targets alone: [batch], of the prediction's type. Default: one
+   * each.
+   */
+  counts?(g: GraphBuilder, prediction: Value, target: Value): Value;
+  /** The axis of the prediction along which the classes lie, for losses of class numbers. */
+  classAxis?(prediction: readonly number[], target: readonly number[]): number;
+  /** The values that targets may have, ends included. Default: any. */
+  readonly range?: readonly [least: number, most: number];
 }
 
 /**
- * The graph with a loss on top: a target input, and the outputs `losses` [batch] (ℓ_b) and `loss` (their mean).
+ * The graph with a loss on top: a target input, and the outputs `losses` [batch] and `loss`, their mean. With s_b the sum
+ * of what counts of example b and n_b how many that are, ℓ_b = s_b · batch / Σ n, so that f = mean ℓ_b = Σ s / Σ n. Where
+ * nothing counts, f = 0.
  *
  * @param output the graph output that the loss reads; its first axis is the batch
+ * @param given shape of one example's targets in the data, where it is known
  * @throws when the graph has no such output or it is not float.
  */
-export function attachLoss(graph: Graph, loss: Loss, output: string): Graph {
+export function attachLoss(graph: Graph, loss: Loss, output: string, given?: readonly number[]): Graph {
   const prediction = getValue(graph, output);
   if (prediction.dtype !== "float32" && prediction.dtype !== "float64") {
     throw new Error(`The loss reads '${output}', which is ${prediction.dtype}; expected a float output.`);
@@ -33,11 +52,20 @@ export function attachLoss(graph: Graph, loss: Loss, output: string): Graph {
     );
   }
   const g = new GraphBuilder(graph.name, graph);
-  const { name, dtype, shape } = loss.target(prediction);
-  const losses = loss.perExample(g, prediction, g.input(name, dtype, shape));
+  const { name, dtype, shape } = loss.target(prediction, given);
+  const target = g.input(name, dtype, shape);
+  const sums = loss.perExample(g, prediction, target);
+  const counts = loss.counts?.(g, prediction, target);
+  const losses = counts ? g.div(sums, meanCount(g, counts)) : sums;
   const mean = g.reduceMean(losses, { keepdims: 0 });
   const outputs = graph.outputs.map((value) => [value.name, value] as const);
   return g.build({ loss: mean, losses, ...Object.fromEntries(outputs) });
+}
+
+/** How many losses count on average; where none does, a number below any such mean. */
+function meanCount(g: GraphBuilder, counts: Value): Value {
+  const [batch = 1] = counts.shape;
+  return g.max(g.reduceMean(counts, { keepdims: 0 }), 0.5 / batch);
 }
 
 /** The mean over everything but the first axis: [batch, …] → [batch]. */

@@ -72,6 +72,16 @@ export function elementCount(shape: readonly number[]): number {
   return count;
 }
 
+/**
+ * Whether arrays of these shapes hold equally many elements in the same order. Axes of size 1 do not matter, and a vector
+ * stands for any shape; other axes must agree one by one, because [32, 32, 3] is no [3, 32, 32].
+ */
+export function holdsSameOrder(a: readonly number[], b: readonly number[]): boolean {
+  const [first, second] = [a, b].map((shape) => shape.filter((size) => size !== 1)) as [number[], number[]];
+  const isFlat = first.length <= 1 || second.length <= 1;
+  return isFlat ? elementCount(a) === elementCount(b) : first.join() === second.join();
+}
+
 /** A tensor of zeros. */
 export function zeros(dtype: DType, shape: readonly number[]): Tensor {
   return { dtype, shape, data: new arrayTypes[dtype](elementCount(shape)) };

@@ -1,15 +1,16 @@
 import type { Augmentation } from "../data/augment.ts";
 import { epochOrder, readBatch, splitValidation } from "../data/batches.ts";
 import type { Examples } from "../data/dataset.ts";
+import { getValue } from "../onnx/graph.ts";
 import { fold, type Key, keyFromSeed } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 import { validationCount } from "./batch-size.ts";
 import { drawMasks, maskTensors } from "./dropout.ts";
-import { labelsFor } from "./evaluate-model.ts";
 import { batchInputs, exampleInput, type InputChoice } from "./model-inputs.ts";
 import type { Objective } from "./objective.ts";
 import type { RunOptions } from "./options.ts";
 import { streams } from "./streams.ts";
+import { targetRoom } from "./targets.ts";
 
 /** The batches of a run, in an order that follows from its keys alone. */
 export interface BatchReader {
@@ -65,7 +66,7 @@ export function createBatchReader(objective: Objective, options: BatchReaderOpti
   }
   const input = exampleInput(objective.model, examples, options);
   const inputs = batchInputs(objective.model, input, batch, options.fill);
-  const labels = labelsFor(examples, batch);
+  const labels = targetRoom(getValue(objective.graph, objective.target));
   const { masks = [] } = objective;
   const maskFeeds = maskTensors(masks);
   let order: { readonly epoch: number; readonly indices: Uint32Array } | undefined;

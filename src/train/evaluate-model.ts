@@ -1,20 +1,23 @@
 import { isArrayOf } from "../arrays/kind.ts";
 import { readBatch } from "../data/batches.ts";
-import type { Examples } from "../data/dataset.ts";
-import { attachLoss, type Loss } from "../losses/loss.ts";
+import { type Examples, targetShapeOf } from "../data/dataset.ts";
+import type { Loss } from "../losses/loss.ts";
 import type { Model } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
-import type { Tensor } from "../onnx/tensor.ts";
+import { elementCount, type Tensor, toNumbers } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
-import type { Runtime, Session } from "../runtime/runtime.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import { batchInputs, exampleInput, type InputChoice } from "./model-inputs.ts";
+import { checkTargets, describeOtherBatch } from "./targets.ts";
 
 export interface Evaluation {
-  /** Mean of ℓ_b over all examples. */
+  /** Mean over all that counts. */
   readonly loss: number;
-  /** Share of examples whose largest logit is the label's; undefined for float targets. */
+  /** Share of what counts whose largest logit is the label's; undefined for float targets. */
   readonly accuracy: number | undefined;
+  /** How many labels count; of float targets, how many examples. */
+  readonly counted: number;
 }
 
 export interface EvaluateOptions extends InputChoice {
@@ -27,6 +30,8 @@ export interface EvaluateOptions extends InputChoice {
   readonly loss: Loss;
   readonly output: string;
   readonly runtime: Runtime;
+  /** True: the examples are known to fit. Default: they are checked first. */
+  readonly isChecked?: boolean;
   /** Called between batches with the examples done so far. */
   readonly onProgress?: (done: number) => void;
 }
@@ -35,6 +40,8 @@ const openBatchSize = 500;
 
 /**
  * Measures a model on examples, by running the very file that would be saved, in a bare session.
+ *
+ * @throws when the examples do not fit the model or the loss
  */
 export async function evaluateModel(options: EvaluateOptions): Promise<Evaluation> {
   const { model, examples, runtime } = options;
@@ -46,7 +53,8 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
   const session = await runtime.createSession(
     encodeModel(model, new Map(Object.entries(options.parameters))),
   );
-  let lossSession: Session | undefined;
+  const labels = labelRoom(examples, batch);
+  let measure: Measure | undefined;
   try {
     let [total, correct, counted] = [0, 0, 0];
     for (let start = 0; start < indices.length; start += batch) {
@@ -56,63 +64,94 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
         { length: batch },
         (_, place) => indices[start + (place < count ? place : 0)] as number,
       );
-      const labels = labelsFor(examples, batch);
-      readBatch(examples, chosen, 0, batch, inputs.values, labels.data);
+      readBatch(examples, chosen, 0, batch, inputs.values, labels);
       inputs.written();
       const result = await session.run(inputs.tensors, [options.output]);
       const prediction = result[options.output] as Tensor;
-      lossSession ??= await compileGraph(runtime, lossGraph(options.loss, prediction));
-      const { losses } = await lossSession.run({ prediction, labels, target: labels });
-      for (let place = 0; place < count; place++) total += Number(losses?.data[place]);
-      if (isArrayOf("BigInt64Array", labels.data)) {
-        const tally = countCorrect(prediction, labels.data, count);
-        correct += tally.correct;
-        counted += tally.counted;
-      }
+      measure ??= await createMeasure(options, prediction, batch);
+      const tally = await measure.run(prediction, labels, count);
+      total += tally.loss;
+      correct += tally.correct;
+      counted += tally.counted;
       options.onProgress?.(start + count);
     }
-    return { loss: total / indices.length, accuracy: counted > 0 ? correct / counted : undefined };
+    const hasClasses = isArrayOf("BigInt64Array", labels);
+    return { loss: total / counted, accuracy: hasClasses ? correct / counted : undefined, counted };
   } finally {
     await session.release();
-    await lossSession?.release();
+    await measure?.release();
   }
 }
 
-/** A batch of targets: class numbers, or float targets. */
-export function labelsFor(
-  examples: Examples,
+/** Room for the labels or targets of a batch. */
+function labelRoom({ labels, count }: Examples, batch: number): BigInt64Array | Float32Array {
+  const size = (labels.length / count) * batch;
+  return isArrayOf("Int32Array", labels) ? new BigInt64Array(size) : new Float32Array(size);
+}
+
+/** What the first `count` examples of a batch add: the sum of their losses, how many of them count, and how many are right. */
+interface Measure {
+  run(
+    prediction: Tensor,
+    labels: BigInt64Array | Float32Array,
+    count: number,
+  ): Promise<{ readonly loss: number; readonly counted: number; readonly correct: number }>;
+  release(): Promise<void>;
+}
+
+/** @throws when the examples do not fit the loss of such predictions */
+async function createMeasure(
+  { loss, examples, runtime, output, isChecked = false }: EvaluateOptions,
+  { dtype, shape }: Tensor,
   batch: number,
-): Tensor & { readonly data: BigInt64Array | Float32Array } {
-  if (isArrayOf("Int32Array", examples.labels)) {
-    const perExample = examples.labels.length / examples.count;
-    const shape = perExample === 1 ? [batch] : [batch, perExample];
-    return { dtype: "int64", shape, data: new BigInt64Array(batch * perExample) };
-  }
-  const size = examples.labels.length / examples.count;
-  return { dtype: "float32", shape: [batch, size], data: new Float32Array(batch * size) };
-}
-
-function lossGraph(loss: Loss, prediction: Tensor) {
+): Promise<Measure> {
+  const prediction = { name: output, dtype, shape };
+  if (shape[0] !== batch) throw new Error(describeOtherBatch(prediction, batch));
+  const target = loss.target(prediction, targetShapeOf(examples));
+  if (!isChecked) checkTargets({ loss, prediction, target }, examples, "the data");
   const g = new GraphBuilder("loss");
-  const value = g.input("prediction", "float32", prediction.shape);
-  const graph = { ...g.snapshot(), outputs: [value] };
-  const attached = attachLoss(graph, loss, "prediction");
-  return { ...attached, outputs: attached.outputs.filter((output) => output.name === "losses") };
+  const inputs = [
+    g.input("prediction", dtype, shape),
+    g.input("target", target.dtype, target.shape),
+  ] as const;
+  const sums = loss.perExample(g, ...inputs);
+  const counts = loss.counts?.(g, ...inputs);
+  const session = await compileGraph(runtime, g.build(counts ? { sums, counts } : { sums }));
+  return {
+    async run(values, labels, count) {
+      const results = await session.run({ prediction: values, target: { ...target, data: labels } });
+      const sum = (tensor: Tensor | undefined) =>
+        tensor
+          ? toNumbers(tensor)
+              .slice(0, count)
+              .reduce((total, value) => total + value, 0)
+          : count;
+      const counted = sum(results.counts);
+      const axis = loss.classAxis?.(shape, target.shape);
+      const correct =
+        axis !== undefined && isArrayOf("BigInt64Array", labels)
+          ? countCorrect(values, axis, labels, count)
+          : 0;
+      return { loss: sum(results.sums), counted, correct };
+    },
+    release: () => session.release(),
+  };
 }
 
-function countCorrect(prediction: Tensor, labels: BigInt64Array, count: number) {
-  const classes = prediction.shape.at(-1) as number;
-  const positions = labels.length / (prediction.shape[0] as number);
+/** Of the first `count` examples, how many labels are the class with the largest logit. */
+function countCorrect(prediction: Tensor, axis: number, labels: BigInt64Array, count: number): number {
+  const { shape } = prediction;
   const logits = prediction.data as Float32Array;
-  let [correct, counted] = [0, 0];
-  for (let row = 0; row < count * positions; row++) {
-    const label = Number(labels[row]);
-    if (label < 0) continue;
+  const [batch = 1, classes = 1] = [shape[0], shape[axis]];
+  const inner = elementCount(shape.slice(axis + 1));
+  let correct = 0;
+  for (let place = 0; place < count * (labels.length / batch); place++) {
+    // Labels are [outer, inner], logits [outer, classes, inner].
+    const first = Math.floor(place / inner) * classes * inner + (place % inner);
     let best = 0;
-    for (let place = 1; place < classes; place++)
-      if ((logits[row * classes + place] as number) > (logits[row * classes + best] as number)) best = place;
-    counted++;
-    if (best === label) correct++;
+    for (let index = 1; index < classes; index++)
+      if ((logits[first + index * inner] as number) > (logits[first + best * inner] as number)) best = index;
+    if (best === Number(labels[place])) correct++;
   }
-  return { correct, counted };
+  return correct;
 }

@@ -1,8 +1,8 @@
 import { isArrayOf } from "../arrays/kind.ts";
-import { type Examples, exampleSize } from "../data/dataset.ts";
+import type { Examples } from "../data/dataset.ts";
 import { bindInputs } from "../onnx/bind.ts";
 import type { Model, ModelValue } from "../onnx/decode.ts";
-import { elementCount, isFloat, type Tensor, tensorOf, zeros } from "../onnx/tensor.ts";
+import { elementCount, holdsSameOrder, isFloat, type Tensor, tensorOf, zeros } from "../onnx/tensor.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 
 /** Which of a model's inputs get what. */
@@ -78,11 +78,7 @@ function takenShape(model: Model, input: ModelValue, examples: Examples): number
   const shape = dimensions.map((size, axis) =>
     typeof size === "number" ? size : (examples.shape[axis] ?? 1),
   );
-  // Vectors and images without or with axes of size 1 stand for each other; other axes must agree one by one, because
-  // [32, 32, 3] in place of [3, 32, 32] would train on scrambled pixels.
-  const [taken, given] = [shape, examples.shape].map((sizes) => sizes.filter((size) => size !== 1));
-  const isFlat = (taken?.length ?? 0) <= 1 || (given?.length ?? 0) <= 1;
-  if (elementCount(shape) !== exampleSize(examples) || !(isFlat || taken?.join() === given?.join())) {
+  if (!holdsSameOrder(shape, examples.shape)) {
     throw new Error(
       `${model.source}: input '${input.name}' takes examples of shape [${shape.join(", ")}], and the data's have ` +
         `the shape [${examples.shape.join(", ")}]; use data of that shape, or another model.`,

@@ -22,6 +22,8 @@ export interface ObjectiveOptions extends Binding {
   readonly runtime: Runtime;
   /** Examples in one batch. A model file with a fixed batch keeps its own. */
   readonly batch: number;
+  /** Shape of one example's labels or targets, where it is known: cross-entropy finds the axis of the classes by it. */
+  readonly targetShape?: readonly number[];
   /** The output that the loss reads. Default: the model's first float output. */
   readonly output?: string;
   /** Keeps all outputs of the model; default: only what the loss needs is computed. */
@@ -61,6 +63,7 @@ export type Parameter = Tensor & { readonly data: Float32Array };
 /** A model with a loss. */
 export interface Objective extends Differentiable {
   readonly model: Model;
+  readonly loss: Loss;
   /** Name of the output that the loss reads. */
   readonly output: string;
   /** Name of the target input. */
@@ -147,7 +150,7 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
   const free = freeReservedNames(options.keepOutputs ? graph : chosen, model.source);
   const { graph: kept, names: statistics } =
     options.batchNorm === "batch" ? useBatchStatistics(free) : { graph: free, names: [] };
-  const withLoss = attachLoss({ ...kept, parameters }, options.loss, output);
+  const withLoss = attachLoss({ ...kept, parameters }, options.loss, output, options.targetShape);
   const { inPlace = isArrayOf("Uint8Array", options.model) } = options;
   const own = inPlace ? stored : ownCopy;
   const values = (names: readonly string[]) =>
@@ -158,8 +161,9 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
     masks,
     graph: initializersToInputs(withLoss, [...parameters, ...statistics]),
     batch,
+    loss: options.loss,
     output,
-    target: options.loss.target(getValue(chosen, output)).name,
+    target: options.loss.target(getValue(chosen, output), options.targetShape).name,
     parameters: values(parameters),
     statistics: values(statistics),
     runtime: options.runtime,

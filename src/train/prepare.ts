@@ -1,12 +1,9 @@
 import type { AggregatorOptions } from "../aggregate/aggregator.ts";
 import type { AggregatorName } from "../aggregate/aggregators.ts";
 import { aggregators } from "../aggregate/aggregators.ts";
-import { isArrayOf } from "../arrays/kind.ts";
 import { type Augmentation, checkAugmentation } from "../data/augment.ts";
-import { checkExamples, type Examples } from "../data/dataset.ts";
+import type { Examples } from "../data/dataset.ts";
 import type { Loss } from "../losses/loss.ts";
-import { getValue } from "../onnx/graph.ts";
-import { elementCount } from "../onnx/tensor.ts";
 import type { Optimizer, OptimizerOptions } from "../optim/optimizer.ts";
 import { type OptimizerName, optimizers } from "../optim/optimizers.ts";
 import {
@@ -28,7 +25,7 @@ import {
 } from "./estimators.ts";
 import { exactGradient } from "./exact.ts";
 import { defaultLearningRate } from "./learning-rate.ts";
-import type { Differentiable, Objective } from "./objective.ts";
+import type { Differentiable } from "./objective.ts";
 import { refuseStrayOptions } from "./stray-options.ts";
 
 /** How the gradient is estimated. */
@@ -252,26 +249,4 @@ export function requireValidation(settings: TrainSettings, examples: number): vo
     `${follower} follows the validation loss, and no examples are set aside for validation; set validation above 0, ` +
       "or give more data.",
   );
-}
-
-/** @throws when the examples' labels do not fit the loss and the model's output. */
-export function checkTargets(objective: Objective, examples: Examples, name: string): void {
-  const target = getValue(objective.graph, objective.target);
-  const isClasses = isArrayOf("Int32Array", examples.labels);
-  if (isClasses !== (target.dtype === "int64")) {
-    throw new Error(
-      `The loss reads ${target.dtype} targets of shape [${target.shape.join(", ")}], and the data has ` +
-        `${isClasses ? "class numbers (Int32Array)" : "float targets (Float32Array)"}; choose the loss that fits the data ` +
-        "(--loss): cross-entropy for class numbers, mean-squared-error or binary-cross-entropy for float targets.",
-    );
-  }
-  const perExample = elementCount(target.shape) / objective.batch;
-  if (examples.labels.length !== perExample * examples.count) {
-    throw new Error(
-      `The loss reads ${perExample} target values for each example, and the data has ` +
-        `${examples.labels.length / examples.count}; the targets must have the shape of the output '${objective.output}'.`,
-    );
-  }
-  const classes = isClasses ? (getValue(objective.graph, objective.output).shape.at(-1) as number) : 0;
-  checkExamples(examples, name, classes);
 }

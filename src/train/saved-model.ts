@@ -6,12 +6,13 @@ import type { Tensor } from "../onnx/tensor.ts";
 import { type Evaluation, evaluateModel } from "./evaluate-model.ts";
 import type { Objective } from "./objective.ts";
 import type { RunOptions } from "./options.ts";
+import { countTargets } from "./targets.ts";
 
 /** The model that a run saves: what is measured is what is saved. */
 export interface SavedModel {
   /** The ONNX file with the current values. */
   bytes(): Uint8Array<ArrayBuffer>;
-  /** On all examples or those of the indices; undefined where there are none. */
+  /** On all examples or those of the indices; undefined where nothing counts. */
   evaluate(examples: Examples, indices?: Uint32Array): Promise<Evaluation | undefined>;
 }
 
@@ -29,9 +30,10 @@ export function savedModel(
   return {
     bytes: () => encodeModel(model, values()),
     async evaluate(examples, indices) {
-      if (indices?.length === 0) return undefined;
+      if (indices && countTargets(examples, indices) === 0) return undefined;
       const parameters = Object.fromEntries(values());
-      return evaluateModel({ model, parameters, examples, input, fill, indices, loss, output, runtime });
+      const own = { model, parameters, examples, input, fill, indices, loss, output, runtime };
+      return evaluateModel({ ...own, isChecked: true });
     },
   };
 }

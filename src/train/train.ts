@@ -1,4 +1,5 @@
 import { isArrayOf } from "../arrays/kind.ts";
+import { targetShapeOf } from "../data/dataset.ts";
 import { NotFiniteError } from "../linalg/cholesky.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
 import type { Loss } from "../losses/loss.ts";
@@ -27,7 +28,6 @@ import { arraysOf, copyTensors, countParameters, setParameters } from "./paramet
 import { refuseHalfPrecision } from "./precision.ts";
 import {
   checkSettings,
-  checkTargets,
   createEstimator,
   createOptimizer,
   createSchedule,
@@ -39,6 +39,7 @@ import { compareWithExact, measureQuality, type Quality } from "./quality.ts";
 import { claimStore } from "./run-config.ts";
 import { type SavedModel, savedModel } from "./saved-model.ts";
 import { streams } from "./streams.ts";
+import { checkTargets, lossInputs } from "./targets.ts";
 
 const stepsPerLine = 50;
 const untimedSteps = 10;
@@ -120,23 +121,17 @@ class TrainingRun {
 
   static async open(options: RunOptions): Promise<TrainingRun> {
     const loss = options.loss ?? crossEntropy();
-    const { model, runtime, output, trainable, frozen, inPlace, batchNorm } = options;
     checkSettings(options, options.examples);
     const batch = batchSize(options.examples, options);
     const objective = await compileObjective({
-      model,
+      ...options,
       loss,
-      runtime,
       batch,
-      output,
-      trainable,
-      frozen,
-      inPlace,
-      batchNorm,
-      dimensions: exampleInput(model, options.examples, options).dimensions,
+      targetShape: targetShapeOf(options.examples),
+      dimensions: exampleInput(options.model, options.examples, options).dimensions,
     });
-    checkTargets(objective, options.examples, "the training data");
-    if (options.test) checkTargets(objective, options.test, "the test data");
+    checkTargets(lossInputs(objective), options.examples, "the training data");
+    if (options.test) checkTargets(lossInputs(objective), options.test, "the test data");
     const estimator = await createEstimator(objective, options);
     try {
       const run = new TrainingRun(options, objective, estimator, loss);
@@ -232,7 +227,8 @@ class TrainingRun {
       if (error instanceof NotFiniteError && step > 0) await this.#guard(Number.NaN, "a derivative");
       throw error;
     });
-    if (step === 0) this.#progress = { ...this.#progress, firstLoss: loss };
+    // A batch in which no label counts has the loss 0, which says nothing.
+    if (this.#progress.firstLoss === 0) this.#progress = { ...this.#progress, firstLoss: loss };
     await this.#guard(loss, "the loss");
     const measuring = performance.now();
     const quality = await this.#trackQuality(key, gradients);

@@ -3,7 +3,7 @@
     python test/goldens/mlp.py
 
 Linear, activation, Linear, activation, Linear on a batch of 4 with k = 3 tangents. ℓ_b is example b's own loss and the
-loss is the mean of all ℓ_b; derivatives per example are those of ℓ_b, unscaled. The activation tangents are added to
+loss is the mean of all ℓ_b; derivatives per example are those of ℓ_b. The activation tangents are added to
 the outputs of the Linears, all at once: the tangent there is what arrives from earlier sites plus the injected one.
 """
 
@@ -29,8 +29,11 @@ ACTIVATIONS = {
 
 
 def cross_entropy(logits, labels, smoothing=0.0):
-    """ℓ_b; 0 for an example labelled -100."""
-    return F.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
+    """ℓ_b, weighted so that their mean is PyTorch's over the examples that are not labelled -100."""
+    each = F.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
+    losses = each * len(labels) / (labels != -100).sum()
+    torch.testing.assert_close(losses.mean(), F.cross_entropy(logits, labels, label_smoothing=smoothing))
+    return losses
 
 
 def mean_squared_error(prediction, target):

@@ -1,0 +1,103 @@
+import { isArrayOf } from "../arrays/kind.ts";
+import {
+  checkExamples,
+  describePlace,
+  type Examples,
+  IGNORED_LABEL,
+  targetShapeOf,
+} from "../data/dataset.ts";
+import type { Loss } from "../losses/loss.ts";
+import { formatShape, getValue, type Value } from "../onnx/graph.ts";
+import { elementCount, holdsSameOrder, type Tensor } from "../onnx/tensor.ts";
+import type { Objective } from "./objective.ts";
+
+/** A loss, what it reads of the model, and its target input. */
+export interface LossInputs {
+  readonly loss: Loss;
+  readonly prediction: Value;
+  readonly target: Pick<Value, "dtype" | "shape">;
+}
+
+/** What the loss of an objective reads. */
+export function lossInputs({ graph, loss, output, target }: Objective): LossInputs {
+  return { loss, prediction: getValue(graph, output), target: getValue(graph, target) };
+}
+
+/** Room for a batch of targets: class numbers, or float targets. */
+export function targetRoom({
+  dtype,
+  shape,
+}: Pick<Value, "dtype" | "shape">): Tensor & { readonly data: BigInt64Array | Float32Array } {
+  const count = elementCount(shape);
+  return dtype === "int64"
+    ? { dtype: "int64", shape, data: new BigInt64Array(count) }
+    : { dtype: "float32", shape, data: new Float32Array(count) };
+}
+
+/** In words: the loss reads an output whose first axis is not the batch. */
+export function describeOtherBatch({ name, shape }: Pick<Value, "name" | "shape">, batch: number): string {
+  return (
+    `The loss reads '${name}' of shape ${formatShape(shape)} for a batch of ${batch} examples; expected the examples on ` +
+    "the first axis. Choose another output (--output)."
+  );
+}
+
+/** @throws when the examples' labels do not fit the loss and the model's output, or none of them counts */
+export function checkTargets(
+  { loss, prediction, target }: LossInputs,
+  examples: Examples,
+  name: string,
+): void {
+  const isClasses = isArrayOf("Int32Array", examples.labels);
+  const [batch = 1, ...shape] = target.shape;
+  if (isClasses !== (target.dtype === "int64")) {
+    throw new Error(
+      `The loss reads ${target.dtype} targets of shape ${formatShape(target.shape)}, and the data has ` +
+        `${isClasses ? "class numbers (Int32Array)" : "float targets (Float32Array)"}; choose the loss that fits the data ` +
+        "(--loss): cross-entropy for class numbers, mean-squared-error or binary-cross-entropy for float targets.",
+    );
+  }
+  const given = targetShapeOf(examples);
+  if (!holdsSameOrder(shape, given)) {
+    throw new Error(
+      `${name}: ${loss.name} reads '${prediction.name}' of shape ${formatShape(prediction.shape)} and takes ` +
+        `${isClasses ? "labels" : "targets"} of shape ${formatShape([batch, ...shape])}, and those of the data have the shape ` +
+        `${formatShape([batch, ...given])} for ${batch} examples; ` +
+        (isClasses
+          ? "give one class number for each position (the argmax of one-hot rows), or choose another output (--output)."
+          : `the targets must have the shape of the output, or equally many numbers in the same order.`),
+    );
+  }
+  const classAxis = loss.classAxis?.(prediction.shape, target.shape);
+  checkExamples(examples, name, classAxis === undefined ? 0 : (prediction.shape[classAxis] as number));
+  checkRange(loss, examples, name);
+  if (isClasses && examples.labels.every((label) => label === IGNORED_LABEL)) {
+    throw new Error(
+      `${name}: all ${examples.labels.length.toLocaleString("en")} labels are ${IGNORED_LABEL}, which do not count; ` +
+        "give class numbers.",
+    );
+  }
+}
+
+/** @throws for the first target outside the loss's range */
+function checkRange({ name: loss, range }: Loss, examples: Examples, name: string): void {
+  if (!range) return;
+  const [least, most] = range;
+  const place = (examples.labels as Float32Array).findIndex((value) => !(value >= least && value <= most));
+  if (place === -1) return;
+  throw new Error(
+    `${name}: ${describePlace(examples, place)} has the target ${examples.labels[place]}, and ${loss} takes targets from ` +
+      `${least} to ${most}; scale them (classes −1 and 1: to 0 and 1), or use --loss mean-squared-error.`,
+  );
+}
+
+/** Of the examples at these indices, how many labels count; for targets that are values, how many examples. */
+export function countTargets(examples: Examples, indices: Uint32Array): number {
+  if (!isArrayOf("Int32Array", examples.labels)) return indices.length;
+  const each = examples.labels.length / examples.count;
+  let counted = 0;
+  for (const index of indices)
+    for (let place = index * each; place < (index + 1) * each; place++)
+      if (examples.labels[place] !== IGNORED_LABEL) counted++;
+  return counted;
+}
