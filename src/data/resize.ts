@@ -1,4 +1,4 @@
-import type { Picture } from "./image.ts";
+import type { Picture } from "./picture.ts";
 
 /**
  * Resizes a picture, each axis by itself: bilinear interpolation where it grows, and where it shrinks the same triangle
