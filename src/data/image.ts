@@ -7,7 +7,7 @@ import { decodePng } from "./png.ts";
 
 export type { Picture } from "./picture.ts";
 
-export interface DecodeOptions {
+export interface DecodeImageOptions {
   /** Leaves pictures as they are stored, whatever EXIF says about how the camera was held. */
   readonly ignoreOrientation?: boolean;
   /** What the file may ask for. */
@@ -20,7 +20,7 @@ export interface DecodeOptions {
  * @param source the file's name, for messages.
  * @throws when the file is of another kind, damaged, transparent, or has more pixels than the limit.
  */
-export function decodeImage(bytes: Uint8Array, source: string, options: DecodeOptions = {}): Picture {
+export function decodeImage(bytes: Uint8Array, source: string, options: DecodeImageOptions = {}): Picture {
   const limits = options.limits ? limitsWith(options.limits) : defaultLimits;
   const kind = kindOfFile(bytes);
   if (kind !== "PNG" && kind !== "JPEG") {
