@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { lastJson, run, runUntil, temporaryFolder } from "./cli.ts";
@@ -46,6 +46,25 @@ describe("forwardgrad search", () => {
     expect(complete.status, complete.stderr).toBe(0);
     expect(complete.stdout).toContain(`Train with the rate that was found:\n  ${found.train}`);
     expect(complete.stderr).not.toContain("6/6");
+
+    // Its files tell what they are, one by one.
+    const trials = readFileSync(join(out, "trials.json"), "utf8");
+    const damages: [string, string | undefined, string][] = [
+      ["trials.json", trials.replace(/"validationLoss": (\d)/, '"validationLoss": 1$1'), "own checksum"],
+      ["trials.json", trials.slice(0, -20), "trials.json is damaged"],
+      ["trials.json", undefined, "trials.json is missing"],
+      ["config.json", undefined, "holds a trials.json, trials.csv, trials.svg"],
+      ["config.json", "{}", "was not written by this program"],
+    ];
+    for (const [name, content, message] of damages) {
+      const whole = readFileSync(join(out, name));
+      if (content === undefined) rmSync(join(out, name));
+      else writeFileSync(join(out, name), content);
+      const { status, stderr } = run([...few, "--out", out, "--resume"]);
+      expect([status, stderr], message).toEqual([1, expect.stringContaining(message)]);
+      writeFileSync(join(out, name), whole);
+    }
+    expect(run([...few, "--out", out, "--resume"]).status).toBe(0);
   });
 
   it("goes on after kills and Ctrl-C, to the same trials", async () => {

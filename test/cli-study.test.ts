@@ -54,7 +54,9 @@ describe("forwardgrad study", () => {
       expect(finished).toBeLessThan(300);
       const resumed = run([...args, "--out", out, "--resume"]);
       expect(resumed.status, resumed.stderr).toBe(0);
-      expect(resumed.stderr).toContain(`300 units of work, ${finished} of them done`);
+      // On a busy machine none may have ended.
+      const done = finished === 0 ? "" : `, ${finished} of them done`;
+      expect(resumed.stderr).toContain(`300 units of work${done} →`);
       const whole = join(folder, "whole");
       if (!existsSync(whole)) expect(run([...args, "--out", whole]).status).toBe(0);
       expect(read(out, "results.csv")).toBe(read(whole, "results.csv"));

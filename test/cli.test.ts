@@ -308,17 +308,37 @@ describe("folders", () => {
     expect(readFileSync(model).equals(before)).toBe(true);
   });
 
-  it("with a damaged checkpoint say so", () => {
+  it("with a damaged checkpoint go on from the one before, and say so where none is left", () => {
     const out = join(folder, "damaged");
     expect(run([...quick, "--out", out]).status).toBe(0);
-    const path = join(out, "checkpoint", "state.safetensors");
-    const content = readFileSync(path);
-    const at = Math.floor(content.length / 2);
-    content[at] = (content[at] as number) ^ 1;
-    writeFileSync(path, content);
-    fails([...quick, "--out", out, "--resume"], 1, "state.safetensors", "checksum");
-    writeFileSync(path, content.subarray(0, 100));
-    fails([...quick, "--out", out, "--resume"], 1, "state.safetensors");
+    const before = readFileSync(join(out, "model.onnx"));
+    const paths = ["state.safetensors", "state-2.safetensors"].map((name) => join(out, "checkpoint", name));
+    const flip = (path: string) => {
+      const content = readFileSync(path);
+      const at = Math.floor(content.length / 2);
+      content[at] = (content[at] as number) ^ 1;
+      writeFileSync(path, content);
+      return content;
+    };
+    for (const path of paths) {
+      const whole = readFileSync(path);
+      flip(path);
+      const { status, stderr } = run([...quick, "--out", out, "--resume"]);
+      expect(status, stderr).toBe(0);
+      expect(stderr).toContain(`${path} does not match its own checksum`);
+      expect(readFileSync(join(out, "model.onnx")).equals(before)).toBe(true);
+      writeFileSync(path, whole);
+    }
+    const contents = paths.map(flip);
+    fails([...quick, "--out", out, "--resume"], 1, "state.safetensors", "state-2.safetensors", "checksum");
+    for (const [index, path] of paths.entries())
+      writeFileSync(path, (contents[index] as Buffer).subarray(0, 100));
+    fails(
+      [...quick, "--out", out, "--resume"],
+      1,
+      "state.safetensors",
+      "model.onnx is the model as it was saved",
+    );
     expect(existsSync(join(out, "model.onnx"))).toBe(true);
   });
 

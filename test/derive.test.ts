@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { linkSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -164,5 +164,44 @@ describe("derived files in a bare session", () => {
     const open = run(["derive", path, "-o", join(folder, "open.onnx")]);
     expect(open.status).toBe(1);
     expect(open.stderr).toContain("--batch N");
+  });
+});
+
+describe("the output file", () => {
+  const derive = (input: string, output: string, ...more: string[]) =>
+    run(["derive", input, "--batch", "2", "--tangents", "2", "-o", output, ...more]);
+
+  it("is never the input, nor a file of somebody else's, unless told so", () => {
+    const here = temporaryFolder();
+    const input = join(here, "input.onnx");
+    const [hard, soft] = [join(here, "hard.onnx"), join(here, "soft.onnx")];
+    writeFileSync(input, bytes);
+    linkSync(input, hard);
+    symlinkSync(input, soft);
+    const other = join(here, "other.onnx");
+    writeFileSync(other, "mine");
+    const refused: [string, string][] = [
+      [input, "is the input itself"],
+      [hard, "is the same file as the input"],
+      [soft, "is the same file as the input"],
+      [other, "was not written by this command"],
+      [here, "is no regular file"],
+    ];
+    for (const [output, message] of refused) {
+      const { status, stderr } = derive(input, output);
+      expect([status, stderr], output).toEqual([1, expect.stringContaining(message)]);
+    }
+    expect(readFileSync(input).equals(bytes)).toBe(true);
+    expect(readFileSync(other, "utf8")).toBe("mine");
+
+    const output = join(here, "derivative.onnx");
+    expect(derive(input, output).status).toBe(0);
+    const first = readFileSync(output);
+    // Its own file may be written again, but not where it is the input.
+    expect(derive(input, output, "--per-example").status).toBe(0);
+    expect(readFileSync(output).equals(first)).toBe(false);
+    expect(derive(output, output).stderr).toContain("is the input itself");
+    expect(derive(input, other, "--overwrite").status).toBe(0);
+    expect(readFileSync(other).equals(first)).toBe(true);
   });
 });

@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { lastJson, run, runUntil, temporaryFolder } from "./cli.ts";
+import { cli, lastJson, run, runUntil, temporaryFolder } from "./cli.ts";
 
 // Small enough that a whole run takes a second or two, long enough to be hit anywhere.
 const settings = [
@@ -62,6 +63,46 @@ describe("a killed run", () => {
     expect(again.status).toBe(0);
     expect(again.stderr).toContain("holds the complete run already");
     expect(lastJson(again.stdout)).toEqual(lastJson(resumed.stdout));
+  });
+
+  it("stopped, it keeps others out, and goes on to the same bytes", async () => {
+    const folder = join(temporaryFolder(), "run");
+    const child = spawn(process.execPath, [cli, ...settings, "--out", folder], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    const ended = new Promise((done) => child.on("exit", done));
+    await new Promise((done) => child.stderr.once("data", done));
+    child.kill("SIGSTOP");
+    for (const flags of [["--resume"], [], ["--overwrite"]]) {
+      const { status, stderr } = run([...settings, "--out", folder, ...flags]);
+      expect(status).toBe(1);
+      expect(stderr).toContain(`${folder} is in use: process ${child.pid} on`);
+    }
+    const wrong = run(["search", "--out", folder, "--overwrite"]);
+    expect(wrong.stderr).toContain("is in use");
+    child.kill("SIGCONT");
+    expect(await ended).toBe(0);
+    const calm = join(temporaryFolder(), "run");
+    expect(run([...settings, "--out", calm]).status).toBe(0);
+    expect(readFileSync(join(folder, "model.onnx")).equals(readFileSync(join(calm, "model.onnx")))).toBe(
+      true,
+    );
+    expect(metricsOf(folder)).toEqual(metricsOf(calm));
+  });
+
+  it("resumed twice at once, goes on once", async () => {
+    const folder = join(temporaryFolder(), "run");
+    await runUntil([...settings, "--out", folder], "SIGKILL", { milliseconds: 300, afterStart: true });
+    const resumed = await Promise.all(
+      [0, 1, 2].map(() =>
+        runUntil([...settings, "--out", folder, "--resume"], "SIGKILL", { milliseconds: 60_000 }),
+      ),
+    );
+    expect(resumed.filter(({ stderr }) => stderr.includes("going on from step"))).toHaveLength(1);
+    // One that starts when all is done finds the complete run.
+    for (const { status, stderr } of resumed)
+      expect(stderr).toMatch(status === 1 ? /is in use: process/ : /going on from|holds the complete run/);
+    expect(existsSync(join(folder, "lock.json"))).toBe(false);
   });
 
   it("stops at Ctrl-C with a checkpoint, exits 130, and goes on", async () => {

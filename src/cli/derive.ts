@@ -8,6 +8,7 @@ import { loadModel } from "./load-model.ts";
 import { addLossOptions, chosenLoss, type LossFlags } from "./loss-options.ts";
 import { choice, dimension, pattern, wholeNumber } from "./options.ts";
 import { say } from "./output.ts";
+import { requireFree } from "./output-file.ts";
 import { runFolder } from "./run-folder.ts";
 
 interface DeriveFlags extends LossFlags {
@@ -20,6 +21,7 @@ interface DeriveFlags extends LossFlags {
   readonly trainable?: RegExp;
   readonly prediction?: string;
   readonly output: string;
+  readonly overwrite: boolean;
 }
 
 export function addDeriveCommand(program: Command): void {
@@ -41,6 +43,7 @@ export function addDeriveCommand(program: Command): void {
     )
     .option("--trainable <regex>", "which stored tensors get tangents (default: all float ones)", pattern)
     .option("--prediction <name>", "output that the loss reads (default: the first float one)")
+    .option("--overwrite", "replace the output file, whatever it is", false)
     .addHelpText(
       "after",
       `
@@ -49,6 +52,8 @@ Examples:
   forwardgrad derive model.onnx --tangents 32 --batch 8 --low-rank 1 --per-example -o derivative.onnx`,
     )
     .action(async (path: string, flags: DeriveFlags) => {
+      const { output, overwrite } = flags;
+      requireFree({ path: output, inputs: [path], isOwn: isDerivative, overwrite });
       const model = loadModel(path);
       if (hasOpenBatch(model) && flags.batch === undefined) {
         throw new Error(
@@ -73,4 +78,10 @@ Examples:
         `${flags.output}: derivatives along ${flags.tangents} tangents of ${names.length} parameters (${names.join(", ")})`,
       );
     });
+}
+
+/** Whether a file is a derivative graph of this command: only it writes inputs `tangent/<parameter>`. */
+function isDerivative(bytes: Uint8Array): boolean {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return file.subarray(0, 64).includes("forwardgrad") && file.includes("tangent/");
 }

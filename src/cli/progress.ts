@@ -47,6 +47,9 @@ export async function reportProgress(
             for (const warning of importWarnings(imported, event.trained)) say(`warning: ${warning}`);
           if (isTerminal) bar = bars.create(event.steps, event.step, { loss: "–", quality });
           break;
+        case "warning":
+          say(`warning: ${event.message}`);
+          break;
         case "step":
           average = average === undefined ? event.loss : 0.98 * average + 0.02 * event.loss;
           if (event.quality) quality = `, cosine ${event.quality.cosine.toFixed(3)}`;

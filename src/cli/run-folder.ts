@@ -1,10 +1,21 @@
-import { open, truncate } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
-import { codeOf, isMissing, makeFolder, readIfPresent, writeAtomically } from "../data/node-files.ts";
+import { constants, existsSync } from "node:fs";
+import { type FileHandle, lstat, open, readdir, rm, rmdir } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import {
+  codeOf,
+  isMissing,
+  makeFolder,
+  readIfPresent,
+  removeLeftovers,
+  writeAtomically,
+} from "../data/node-files.ts";
+import { ownFiles, unitFiles } from "../train/own-files.ts";
 import type { RunStore } from "../train/run-store.ts";
+import { type FolderLock, lockFile, lockFolder } from "./folder-lock.ts";
 
 /**
- * A run's files in a folder. Files are replaced atomically: temporary file, fsync, rename, fsync of the folder.
+ * A run's files in a folder. Files are replaced atomically: temporary file, fsync, rename, fsync of the folder. Nothing is
+ * written through a link below the folder.
  *
  * @throws when the folder cannot be made
  */
@@ -17,56 +28,148 @@ export function runFolder(directory: string): RunStore {
       { cause },
     );
   }
+  let lock: FolderLock | undefined;
+  let holders = 0;
+  /** A change of a file, unless the folder was taken over. */
+  const change = async (name: string, what: string, act: (path: string) => Promise<void>) => {
+    await lock?.check();
+    try {
+      await act(resolve(directory, name));
+    } catch (error) {
+      throw failed(directory, name, what, error);
+    }
+  };
   return {
     describe: directory,
-    read: (name) => readIfPresent(join(directory, name)),
-    async write(name, bytes) {
-      const path = resolve(directory, name);
-      try {
+    async read(name) {
+      const path = join(directory, name);
+      const entry = await lstat(path).catch(() => undefined);
+      if (entry && !entry.isFile() && !entry.isSymbolicLink())
+        throw new Error(`${path} is no regular file; move it away, or choose another folder (--out).`);
+      const bytes = await readIfPresent(path);
+      if (bytes || !entry) return bytes;
+      throw new Error(
+        `${path} is a link to a file that is missing; restore it, or choose another folder (--out).`,
+      );
+    },
+    write: (name, bytes) =>
+      change(name, "written", async (path) => {
         makeFolder(dirname(path));
         await writeAtomically(path, bytes);
-      } catch (error) {
-        throw failed(directory, name, "written", error);
-      }
-    },
-    async append(name, text) {
-      try {
-        const file = await open(join(directory, name), "a");
-        try {
+      }),
+    append: (name, text) =>
+      change(name, "written", async (path) => {
+        await withFile(path, constants.O_APPEND | constants.O_CREAT, async (file) => {
           await file.writeFile(text);
           await file.sync();
-        } finally {
-          await file.close();
+        });
+      }),
+    truncate: (name, bytes) =>
+      change(name, "cut back", async (path) => {
+        try {
+          await cutBack(path, bytes);
+        } catch (error) {
+          if (!isMissing(error) || bytes > 0) throw error;
         }
-      } catch (error) {
-        throw failed(directory, name, "written", error);
+      }),
+    async lock() {
+      if (holders === 0) {
+        lock = await lockFolder(directory);
+        await removeAllLeftovers(directory);
       }
+      holders++;
+      let isReleased = false;
+      return async () => {
+        if (isReleased) return;
+        isReleased = true;
+        holders--;
+        if (holders > 0) return;
+        await lock?.release();
+        lock = undefined;
+      };
     },
-    async truncate(name, bytes) {
-      try {
-        await truncate(join(directory, name), bytes);
-      } catch (error) {
-        if (!isMissing(error)) throw failed(directory, name, "cut back", error);
-        if (bytes > 0) {
-          throw new Error(
-            `${directory}/${name} is missing, and the checkpoint counts on its first ${bytes} bytes; restore it, or ` +
-              "start again in another folder (--out).",
-            { cause: error },
-          );
-        }
-      }
-    },
+    remove: (name) => change(name, "removed", removeOwn),
   };
+}
+
+/** Does work in a run folder that nobody else writes to meanwhile. */
+export async function inRunFolder<T>(directory: string, work: (store: RunStore) => Promise<T>): Promise<T> {
+  const isNew = !existsSync(directory);
+  const store = runFolder(directory);
+  const release = await store.lock?.();
+  try {
+    return await work(store);
+  } finally {
+    await release?.();
+    // A command that was refused before it wrote anything leaves nothing behind; a folder with files stays.
+    if (isNew) await rmdir(directory).catch(() => undefined);
+  }
+}
+
+/** Opens a regular file to write, not through a link. */
+async function withFile(
+  path: string,
+  flags: number,
+  act: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  const { O_WRONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+  const file = await open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | flags);
+  try {
+    if (!(await file.stat()).isFile()) throw new Error("it is no regular file");
+    await act(file);
+  } finally {
+    await file.close();
+  }
+}
+
+async function cutBack(path: string, bytes: number): Promise<void> {
+  const { nlink, size } = await lstat(path);
+  // A copy of the folder made of hard links, as backups are, keeps what it has.
+  if (nlink > 1) {
+    const content = await readIfPresent(path);
+    return writeAtomically(path, content?.subarray(0, bytes) ?? new Uint8Array());
+  }
+  if (size > bytes) await withFile(path, 0, (file) => file.truncate(bytes));
+}
+
+/** Folders in which runs and searches replace files, and the names of these files. */
+async function removeAllLeftovers(directory: string): Promise<void> {
+  const names = Object.values(ownFiles).flat();
+  for (const folder of new Set(names.map(dirname)))
+    await removeLeftovers(
+      join(directory, folder),
+      names.filter((name) => dirname(name) === folder).map((name) => basename(name)),
+      0,
+    );
+}
+
+/** Removes a file, or of a folder what runs write, and the folders that are then empty. Links are removed, not followed. */
+async function removeOwn(path: string): Promise<void> {
+  const entry = await lstat(path).catch(() => undefined);
+  if (!entry) return;
+  if (!entry.isDirectory()) return rm(path);
+  const files = [...Object.values(ownFiles).flat(), ...Object.values(unitFiles), lockFile];
+  const names = new Set(files.map((name) => basename(name)));
+  for (const inside of await readdir(path, { withFileTypes: true }))
+    if (inside.isDirectory() || names.has(inside.name) || isChart(path, inside.name))
+      await removeOwn(join(path, inside.name));
+  await rmdir(path).catch(() => undefined);
+}
+
+function isChart(folder: string, name: string): boolean {
+  return basename(folder) === "charts" && /\.(svg|vl\.json)$/.test(name);
 }
 
 function failed(directory: string, name: string, what: string, cause: unknown): Error {
   const code = codeOf(cause);
   const remedy =
-    code === "ENOSPC"
+    code === "ENOSPC" || code === "EDQUOT"
       ? "The disk is full: free some space, then go on with --resume."
       : code === "EROFS" || code === "EACCES" || code === "EPERM"
         ? "The folder cannot be written to: change its permissions or choose another one (--out)."
-        : "Check the folder, then go on with --resume.";
+        : code === "ELOOP"
+          ? "It is a link, and nothing is written through links: put the file itself there, or choose another folder (--out)."
+          : "Check the folder, then go on with --resume.";
   return new Error(`${directory}/${name} could not be ${what} (${(cause as Error).message}). ${remedy}`, {
     cause,
   });

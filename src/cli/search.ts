@@ -8,7 +8,7 @@ import { hasFile, inFolder } from "./default-folder.ts";
 import { interruptible } from "./interrupt.ts";
 import { choice, positiveNumber, wholeNumber } from "./options.ts";
 import { print, printJson, progressStream, say } from "./output.ts";
-import { runFolder } from "./run-folder.ts";
+import { inRunFolder } from "./run-folder.ts";
 import { drawTrials, tableOfTrials, trialsAsCsv } from "./search-report.ts";
 import { addTrainingOptions, openTraining, type TrainFlags } from "./training-command.ts";
 
@@ -21,7 +21,7 @@ export interface SearchFlags extends TrainFlags, Searched {
 
 /** Flags of search that train does not know; --out, --resume and --json mean something else there. */
 const ownFlags = ["--evaluations", "--rungs", "--reduction", "--lowest", "--highest", "--judge", "--seeds"];
-const leftOut = [...ownFlags, "--out", "--resume", "--allow-changes", "--json"];
+const leftOut = [...ownFlags, "--out", "--resume", "--overwrite", "--allow-changes", "--json"];
 
 const latestSearch = "runs/search";
 
@@ -81,22 +81,23 @@ async function runSearch(flags: SearchFlags): Promise<SearchResult> {
         "to search (--lowest, --highest).",
     );
   }
-  const { options } = await openTraining(flags);
-  const { evaluations, rungs, reduction, lowest, highest, judge, seeds } = flags;
-  const result = await interruptible((signal) =>
-    reportSearch(
-      searchLearningRate({
-        ...{ ...options, learningRate: undefined },
-        ...{ signal, evaluations, rungs, reduction, lowest, highest, judge, seeds },
-      }),
-      flags.out,
-    ),
-  );
-  const folder = runFolder(flags.out);
-  const encoder = new TextEncoder();
-  await folder.write("trials.csv", encoder.encode(trialsAsCsv(result.trials)));
-  await folder.write("trials.svg", encoder.encode(await drawTrials(result.trials, judge ?? "loss")));
-  return result;
+  return inRunFolder(flags.out, async (store) => {
+    const { options } = await openTraining(flags, store);
+    const { evaluations, rungs, reduction, lowest, highest, judge, seeds } = flags;
+    const result = await interruptible((signal) =>
+      reportSearch(
+        searchLearningRate({
+          ...{ ...options, learningRate: undefined },
+          ...{ signal, evaluations, rungs, reduction, lowest, highest, judge, seeds },
+        }),
+        flags.out,
+      ),
+    );
+    const encoder = new TextEncoder();
+    await store.write("trials.csv", encoder.encode(trialsAsCsv(result.trials)));
+    await store.write("trials.svg", encoder.encode(await drawTrials(result.trials, judge ?? "loss")));
+    return result;
+  });
 }
 
 /** Shows a search on stderr: a bar with the time left on a terminal, a line for each trial. */

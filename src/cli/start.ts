@@ -22,6 +22,7 @@ const settings: Omit<TrainFlags, "out"> = {
   epochs: 5,
   seed: 0,
   resume: false,
+  overwrite: false,
   allowChanges: false,
   json: false,
 };

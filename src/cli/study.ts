@@ -15,7 +15,7 @@ import { hasFile, inFolder } from "./default-folder.ts";
 import { interruptible } from "./interrupt.ts";
 import { nearest, wholeNumber } from "./options.ts";
 import { printJson, progressStream, say } from "./output.ts";
-import { runFolder } from "./run-folder.ts";
+import { inRunFolder, runFolder } from "./run-folder.ts";
 
 interface StudyFlags {
   readonly quick: boolean;
@@ -24,6 +24,7 @@ interface StudyFlags {
   readonly out?: string;
   readonly dataDir?: string;
   readonly resume: boolean;
+  readonly overwrite: boolean;
   readonly threads?: number;
   readonly json: boolean;
 }
@@ -58,6 +59,7 @@ export function addStudyCommand(program: Command): void {
       "go on with the study in --out, or start it; without --out, with the newest one that is not complete",
       false,
     )
+    .option("--overwrite", "start anew in --out, and remove the study that it holds", false)
     .option("--threads <n>", "threads (default: all cores)", wholeNumber(1))
     .option("--json", "print one JSON object on the last line of stdout", false)
     .addHelpText(
@@ -102,35 +104,37 @@ function measureAndReport(study: Study, flags: StudyFlags): Promise<StudyOutcome
 async function measureIn(out: string, study: Study, scale: Scale, flags: StudyFlags): Promise<StudyOutcome> {
   const settings = resolveSettings(study, scale, flags.set);
   const runtime = nodeRuntime({ threads: flags.threads });
-  const store = runFolder(out);
-  const { results, seconds } = await interruptible(async (signal) => {
-    const bar = progressBar(study.name);
-    const environment = { runtime, signal, dataset: datasetLoader(flags), scratch: scratchIn(out) };
-    const events = runStudy({
-      study,
-      settings,
-      store,
-      environment,
-      resume: flags.resume,
-      onAdvance: bar.advance,
+  return inRunFolder(out, async (store) => {
+    const { results, seconds } = await interruptible(async (signal) => {
+      const bar = progressBar(study.name);
+      const environment = { runtime, signal, dataset: datasetLoader(flags), scratch: scratchIn(out) };
+      const events = runStudy({
+        study,
+        settings,
+        store,
+        environment,
+        resume: flags.resume,
+        overwrite: flags.overwrite,
+        onAdvance: bar.advance,
+      });
+      try {
+        return await follow(events, bar, out);
+      } finally {
+        bar.stop();
+      }
     });
-    try {
-      return await follow(events, bar, out);
-    } finally {
-      bar.stop();
-    }
+    const software = `forwardgrad ${packageJson.version} and ${runtime.name} (${runtime.threads} ${runtime.threads === 1 ? "thread" : "threads"})`;
+    await writeReport(store, { study, scale, results, seconds, software });
+    const verdicts = study.verdicts(results);
+    return {
+      study: study.name,
+      settings,
+      rows: results.rows.length,
+      seconds,
+      verdicts,
+      report: join(out, "report.html"),
+    };
   });
-  const software = `forwardgrad ${packageJson.version} and ${runtime.name} (${runtime.threads} ${runtime.threads === 1 ? "thread" : "threads"})`;
-  await writeReport(store, { study, scale, results, seconds, software });
-  const verdicts = study.verdicts(results);
-  return {
-    study: study.name,
-    settings,
-    rows: results.rows.length,
-    seconds,
-    verdicts,
-    report: join(out, "report.html"),
-  };
 }
 
 /** Vega takes a while to load, so only a finished study loads it. */

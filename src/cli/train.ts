@@ -6,6 +6,7 @@ import { inFolder, isCompleteTraining } from "./default-folder.ts";
 import { interruptible } from "./interrupt.ts";
 import { printJson, say } from "./output.ts";
 import { reportProgress } from "./progress.ts";
+import { inRunFolder } from "./run-folder.ts";
 import {
   addTrainingOptions,
   type GivenTrainFlags,
@@ -52,12 +53,14 @@ Examples:
 
 /** Trains as the flags say, with progress on stderr. */
 export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
-  const { dataset, options, imported } = await openTraining(flags);
-  return interruptible(async (signal) => {
-    const qualityDraws = flags.gradient === "exact" ? 0 : 4;
-    const events = train({ ...options, inPlace: true, test: dataset.test, signal, qualityDraws });
-    const result = await reportProgress(events, flags.out, imported);
-    return result && { ...result, model: join(flags.out, "model.onnx") };
+  return inRunFolder(flags.out, async (store) => {
+    const { dataset, options, imported } = await openTraining(flags, store);
+    return interruptible(async (signal) => {
+      const qualityDraws = flags.gradient === "exact" ? 0 : 4;
+      const events = train({ ...options, inPlace: true, test: dataset.test, signal, qualityDraws });
+      const result = await reportProgress(events, flags.out, imported);
+      return result && { ...result, model: join(flags.out, "model.onnx") };
+    });
   });
 }
 

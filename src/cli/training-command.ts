@@ -4,6 +4,7 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Model } from "../onnx/decode.ts";
 import { type NodeDevice, nodeRuntime } from "../runtime/node.ts";
 import type { TrainOptions } from "../train/options.ts";
+import type { RunStore } from "../train/run-store.ts";
 import { addModelOptions, buildModel, type ModelFlags, refuseShapeFlags } from "./build-model.ts";
 import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
 import { addImportOptions, type ImportFlags, importSettings } from "./import-options.ts";
@@ -11,7 +12,6 @@ import { loadModel } from "./load-model.ts";
 import { addLossOptions, chosenLoss, type LossFlags } from "./loss-options.ts";
 import { knownData, namesOf, rememberData } from "./model-data.ts";
 import { addDataOptions, addRuntimeOptions, augmentation, positiveNumber, wholeNumber } from "./options.ts";
-import { runFolder } from "./run-folder.ts";
 import {
   addEstimatorOptions,
   addOptimizerOptions,
@@ -34,6 +34,7 @@ export interface TrainFlags
   readonly steps?: number;
   readonly out: string;
   readonly resume: boolean;
+  readonly overwrite: boolean;
   readonly allowChanges: boolean;
   readonly device?: NodeDevice;
   readonly threads?: number;
@@ -76,7 +77,12 @@ export function addTrainingOptions(
       "go on with the run in --out, or start it; without --out, with the newest one that is not complete",
       false,
     )
-    .option("--allow-changes", "let --resume change device, threads, chunk and runtime version", false)
+    .option("--overwrite", "start anew in --out, and remove the run that it holds", false)
+    .option(
+      "--allow-changes",
+      "let --resume change device, threads, chunk and runtime version, and go on without lost metrics",
+      false,
+    )
     .addOption(
       new Option("--checkpoint-seconds <x>", "time between checkpoints")
         .argParser(positiveNumber)
@@ -85,8 +91,11 @@ export function addTrainingOptions(
     .option("--json", "print one JSON object on the last line of stdout", false);
 }
 
-/** Opens model, data, runtime and folder, and reads the settings. */
-export async function openTraining(flags: TrainFlags): Promise<{
+/** Opens model, data and runtime, and reads the settings. @param store where the run will be kept */
+export async function openTraining(
+  flags: TrainFlags,
+  store: RunStore,
+): Promise<{
   readonly dataset: Dataset;
   readonly options: Omit<TrainOptions, "test">;
   /** The model as it was in the user's file, if it came from one. */
@@ -102,7 +111,7 @@ export async function openTraining(flags: TrainFlags): Promise<{
     model,
     examples: dataset.train,
     runtime,
-    store: runFolder(flags.out),
+    store,
     ...trainingSettings(flags),
     ...importSettings(flags, flags.seed),
     loss: chosenLoss(flags, knownData(model)),
@@ -112,6 +121,7 @@ export async function openTraining(flags: TrainFlags): Promise<{
     steps: flags.steps,
     seed: flags.seed,
     resume: flags.resume,
+    overwrite: flags.overwrite,
     allowChanges: flags.allowChanges,
     checkpointSeconds: flags.checkpointSeconds,
   };

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync } from "node:fs";
-import { open, readFile, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { lstat, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 
 /** Makes a folder and those above it, one by one: Node's recursive mkdir never returns below /proc. */
 export function makeFolder(path: string): void {
@@ -26,17 +26,13 @@ export async function readIfPresent(path: string): Promise<Uint8Array | undefine
 
 /**
  * Replaces a file, so that after a crash at any moment either the old or the new bytes are there, whole: temporary
- * file, fsync, rename, fsync of the folder.
- *
- * @param temporary name of the temporary file; a fixed one is overwritten by the next try after a kill
+ * file, fsync, rename, fsync of the folder. The temporary file has a name that nobody can guess and is opened exclusively,
+ * so that nothing that lies there is written to, through a link or not; a link in the file's own place is replaced.
  */
-export async function writeAtomically(
-  path: string,
-  bytes: Uint8Array,
-  temporary = `${path}.tmp`,
-): Promise<void> {
+export async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
+  const file = await open(temporary, "wx");
   try {
-    const file = await open(temporary, "w");
     try {
       await file.writeFile(bytes);
       await file.sync();
@@ -49,6 +45,40 @@ export async function writeAtomically(
     await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
   }
+}
+
+/** What `writeAtomically` calls its temporary files: the file's name and a random UUID. */
+const temporaryName = /^(.+)\.[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.tmp$/;
+
+/**
+ * Removes the temporary files that killed writers left of these files, and nothing else.
+ *
+ * @param names of files in the folder
+ * @param olderThanSeconds 0 where nobody else can be writing; else longer than any write takes
+ */
+export async function removeLeftovers(
+  folder: string,
+  names: readonly string[],
+  olderThanSeconds: number,
+): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  for (const entry of entries) {
+    const name = temporaryName.exec(entry.name)?.[1];
+    if (!entry.isFile() || name === undefined || !names.includes(name)) continue;
+    const path = join(folder, entry.name);
+    try {
+      const age = (Date.now() - (await lstat(path)).mtimeMs) / 1000;
+      if (age >= olderThanSeconds) await rm(path);
+    } catch {
+      // It only takes up room; the write that comes next says what is wrong with the folder.
+    }
+  }
+}
+
+/** As `writeAtomically`, for a folder that others may write to at the same time: leftovers go once they are an hour old. */
+export async function writeShared(path: string, bytes: Uint8Array): Promise<void> {
+  await removeLeftovers(dirname(path), [basename(path)], 3600);
+  await writeAtomically(path, bytes);
 }
 
 async function syncFolder(path: string): Promise<void> {

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, relative, resolve, sep } from "node:path";
-import { makeFolder, readIfPresent, writeAtomically } from "./node-files.ts";
+import { makeFolder, readIfPresent, writeShared } from "./node-files.ts";
 import type { FileCache, ListedFiles } from "./store.ts";
 
 /**
@@ -35,9 +35,7 @@ export function folderCache(directory: string): FileCache {
     read: (name) => readIfPresent(join(folder, name)),
     async write(name, bytes) {
       makeFolder(folder);
-      const path = join(folder, name);
-      // Two processes may fill the same cache at once.
-      await writeAtomically(path, bytes, `${path}.${process.pid}.${crypto.randomUUID()}.tmp`);
+      await writeShared(join(folder, name), bytes);
     },
   };
 }

@@ -1,14 +1,16 @@
+import { z } from "zod";
 import type { Dataset, Examples } from "../data/dataset.ts";
 import { takeExamples } from "../data/split.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
 import { permutation } from "../random/permutation.ts";
 import { keyFromSeed } from "../random/threefry.ts";
-import { checkpointFile } from "../train/checkpoint.ts";
 import { DivergenceError } from "../train/divergence.ts";
 import { evaluateModel } from "../train/evaluate-model.ts";
 import { floatOutput, modelFrom } from "../train/objective.ts";
+import { checkpointFiles, unitFiles } from "../train/own-files.ts";
 import type { TrainSettings } from "../train/prepare.ts";
 import type { RunStore } from "../train/run-store.ts";
+import { readSealed, writeSealed } from "../train/sealed.ts";
 import { train } from "../train/train.ts";
 import { batchOf, buildNetwork, type NetworkDataset, type NetworkName } from "./network-models.ts";
 import { networkLearningRate } from "./network-reference.ts";
@@ -118,8 +120,19 @@ interface EpochRecord {
   readonly timedSteps: number;
 }
 
-const epochsFile = "epochs.json";
-const rowsFile = "rows.json";
+const rowSchema = z.record(z.string(), z.union([z.number(), z.string()]).optional());
+const measured = z.number().optional();
+const epochSchema = z.object({
+  epoch: z.int().min(0),
+  step: z.int().min(0),
+  testAccuracy: z.number(),
+  testLoss: measured,
+  validationLoss: measured,
+  validationAccuracy: measured,
+  trainLoss: measured,
+  seconds: z.number().min(0),
+  timedSteps: z.int().min(0),
+});
 
 /**
  * Trains a network, with checkpoints in the store.
@@ -133,7 +146,7 @@ export async function measureRun(
   limits: RunLimits,
   store: RunStore,
 ): Promise<readonly Row[] | undefined> {
-  const kept = await readJson<readonly Row[]>(store, rowsFile);
+  const kept = await readSealed(store, unitFiles.rows, z.array(rowSchema));
   if (kept) return kept;
   const { runtime, signal } = environment;
   const data = portionOf(await environment.dataset(run.dataset), limits.subset);
@@ -154,7 +167,7 @@ export async function measureRun(
     const testLoss = Number.isFinite(loss) ? loss : undefined;
     records = [...records, { ...record, testAccuracy, testLoss, ...stopwatch }];
     stopwatch = { seconds: 0, timedSteps: 0 };
-    await writeJson(store, epochsFile, records);
+    await writeSealed(store, unitFiles.epochs, records);
   };
   try {
     const events = train({
@@ -170,7 +183,7 @@ export async function measureRun(
       const seconds = (performance.now() - began) / 1000;
       if (event.kind === "start") {
         [learningRate, done] = [Number(event.learningRate), event.step];
-        const before = (await readJson<readonly EpochRecord[]>(store, epochsFile)) ?? [];
+        const before = (await readSealed(store, unitFiles.epochs, z.array(epochSchema))) ?? [];
         records = before.filter(({ step }) => step <= event.step);
         if (records.length === 0) await add({ epoch: 0, step: 0 });
       }
@@ -197,9 +210,9 @@ export async function measureRun(
     ending = "diverged";
   }
   const rows = rowsOf({ ...rowOf(run), learning_rate: learningRate, seed: run.seed }, records, done, ending);
-  await writeJson(store, rowsFile, rows);
+  await writeSealed(store, unitFiles.rows, rows);
   // The rows say all; parameters of hundreds of runs would fill a disk.
-  for (const name of [checkpointFile, "model.onnx"]) await store.truncate(name, 0);
+  for (const name of [...checkpointFiles, "model.onnx"]) await store.truncate(name, 0);
   return rows;
 }
 
@@ -275,13 +288,4 @@ function rowsOf(common: Row, records: readonly EpochRecord[], steps: number, end
 
 function total(records: readonly EpochRecord[], name: "seconds" | "timedSteps"): number {
   return records.reduce((sum, record) => sum + record[name], 0);
-}
-
-async function readJson<T>(store: RunStore, name: string): Promise<T | undefined> {
-  const bytes = await store.read(name);
-  return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as T);
-}
-
-async function writeJson(store: RunStore, name: string, value: unknown): Promise<void> {
-  await store.write(name, new TextEncoder().encode(`${JSON.stringify(value)}\n`));
 }

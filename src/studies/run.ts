@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { claimStore, fingerprint, type RunConfig } from "../train/run-config.ts";
 import type { RunStore } from "../train/run-store.ts";
 import { decodeRows, encodeHeader, encodeRows } from "./results.ts";
@@ -21,6 +22,8 @@ export interface StudyRun {
   readonly environment: Omit<Environment, "advance">;
   /** Goes on with the run in the store. */
   readonly resume: boolean;
+  /** Starts anew in a store that holds a run, or files of the names of a study's: these are removed first. */
+  readonly overwrite?: boolean;
   /** Called while a unit works, with the part of the whole work that is done. */
   readonly onAdvance?: (share: number) => void;
   /** Seconds between writes of finished units; 0 writes each at once. Default 1. */
@@ -40,6 +43,14 @@ interface Committed {
   readonly seconds: number;
 }
 
+const committedSchema = z.object({
+  finished: z.int().min(0),
+  last: z.string().optional(),
+  bytes: z.int().min(0),
+  sha256: z.string(),
+  seconds: z.number().min(0),
+});
+
 /**
  * Runs a study, unit by unit. Rows go to results.csv; state.json counts what is whole, so that a killed run loses at most
  * the unit it was in and one second, and a resumed one ends with the same rows.
@@ -47,15 +58,22 @@ interface Committed {
  * @throws when the store holds another run, or its files are damaged; nothing in the store is then changed
  */
 export async function* runStudy(run: StudyRun): AsyncGenerator<StudyEvent, void> {
+  const release = await run.store.lock?.();
+  try {
+    yield* measureUnits(run);
+  } finally {
+    await release?.();
+  }
+}
+
+async function* measureUnits(run: StudyRun): AsyncGenerator<StudyEvent, void> {
   const { study, settings, store, environment } = run;
   const units = study.plan(settings);
   requireDistinctKeys(study, units);
-  await requireNoStrayResults(store);
-  const isOld = await claimStore(store, describe(study, settings), {
-    resume: run.resume,
-    allowChanges: false,
-  });
-  const before = isOld ? await readCommitted(run, units) : undefined;
+  const { resume, overwrite } = run;
+  const claim = await claimStore(store, "study", describe(study, settings), { resume, overwrite });
+  const before = claim.isOld ? await readCommitted(run, units) : undefined;
+  await claim.take();
   const file = new ResultsFile(store, study, before);
   await file.open();
   const costs = units.map(({ cost }) => cost);
@@ -114,15 +132,6 @@ function requireDistinctKeys(study: Study, units: readonly Unit[]): void {
   }
 }
 
-/** Throws where results lie without the configuration that says what they are: they would be overwritten. */
-async function requireNoStrayResults(store: RunStore): Promise<void> {
-  if ((await store.read("config.json")) || !(await store.read(resultsFile))) return;
-  throw new Error(
-    `${store.describe} holds a ${resultsFile} but no config.json that tells which study wrote it; restore it, or choose ` +
-      "another folder (--out).",
-  );
-}
-
 interface Before {
   readonly state: Committed;
   readonly text: string;
@@ -144,7 +153,7 @@ async function readCommitted(
   }
   let state: Committed;
   try {
-    state = JSON.parse(new TextDecoder().decode(stateBytes)) as Committed;
+    state = committedSchema.parse(JSON.parse(new TextDecoder().decode(stateBytes)));
   } catch (cause) {
     throw new Error(`${store.describe}/${stateFile} is damaged (${(cause as Error).message}); ${remedy}`, {
       cause,

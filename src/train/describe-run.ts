@@ -1,7 +1,10 @@
 import { formatAugmentation } from "../data/augment.ts";
 import { encodeModel } from "../onnx/encode.ts";
+import type { TrainEvent } from "./events.ts";
+import { exampleInput } from "./model-inputs.ts";
 import type { Objective } from "./objective.ts";
 import type { RunOptions } from "./options.ts";
+import { countParameters } from "./parameters.ts";
 import { samplerName, type TrainSettings } from "./prepare.ts";
 import { fingerprint, type RunConfig } from "./run-config.ts";
 
@@ -72,5 +75,24 @@ function describeSettings(
     ...(augment && { augment }),
     ...(settings.input !== undefined && { input: settings.input }),
     ...(settings.fill && { fill: JSON.stringify(settings.fill) }),
+  };
+}
+
+/** The first event of a run. */
+export function startEvent(
+  options: RunOptions,
+  objective: Objective,
+  run: Pick<TrainEvent & { kind: "start" }, "dimension" | "learningRate" | "notes" | "steps" | "step">,
+): TrainEvent {
+  return {
+    kind: "start",
+    model: objective.model.name,
+    input: exampleInput(objective.model, options.examples, options).name,
+    output: objective.output,
+    trained: Object.keys(objective.parameters),
+    parameters: countParameters(objective.parameters),
+    tangents: options.gradient === "exact" ? 0 : (options.tangents ?? 16),
+    batch: objective.batch,
+    ...run,
   };
 }

@@ -47,6 +47,8 @@ export type TrainEvent =
       /** Steps done already: more than 0 when the run was resumed. */
       readonly step: number;
     }
+  /** Something was found that the user should know; the run goes on. */
+  | { readonly kind: "warning"; readonly message: string }
   | {
       readonly kind: "step";
       readonly step: number;

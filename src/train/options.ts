@@ -19,7 +19,9 @@ export interface TrainOptions extends TrainSettings, ExampleArrays {
   readonly store?: RunStore;
   /** Goes on from the store's checkpoint where there is one. */
   readonly resume?: boolean;
-  /** Lets a resumed run change device, threads, chunk and runtime version. */
+  /** Starts anew in a store that holds a run, or files of the names of a run's: these are removed first. Not with `resume`. */
+  readonly overwrite?: boolean;
+  /** Lets a resumed run change device, threads, chunk and runtime version, and go on without metrics that were lost. */
   readonly allowChanges?: boolean;
   /** Ends the run after the current step, with a checkpoint. */
   readonly signal?: AbortSignal;

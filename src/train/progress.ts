@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { freshPatience, type Patience, watch } from "../optim/patience.ts";
 import { freshPlateau, observe, type Plateau, type PlateauOptions } from "../optim/plateau.ts";
 import { type AutoStep, freshAutoStep } from "./auto-step.ts";
@@ -9,6 +10,8 @@ export interface Progress {
   readonly step: number;
   /** Bytes of metrics.jsonl that belong to these steps. */
   readonly metricsBytes: number;
+  /** CRC-32 of these bytes; absent in checkpoints of version 0.1.0. */
+  readonly metricsSum?: number;
   /** Losses since the last line of the metrics. */
   readonly windowLoss: number;
   readonly windowSteps: number;
@@ -39,6 +42,7 @@ export interface Progress {
 export const startOfRun: Progress = {
   step: 0,
   metricsBytes: 0,
+  metricsSum: 0,
   windowLoss: 0,
   windowSteps: 0,
   epochLoss: 0,
@@ -51,6 +55,70 @@ export const startOfRun: Progress = {
   plateau: freshPlateau,
   patience: freshPatience,
 };
+
+const count = z.int().min(0);
+const seconds = z.number().min(0);
+// JSON has null for numbers that are none, such as the loss of a batch that overflowed.
+const measured = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Number.NaN);
+const best = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Number.POSITIVE_INFINITY);
+const patience = z.looseObject({ best: best.optional(), waited: count });
+const evaluation = z
+  .looseObject({ loss: measured, accuracy: z.number().min(0).max(1).optional() })
+  .transform((value) => ({ ...value, accuracy: value.accuracy }));
+
+/** What a checkpoint's progress must be; fields that a later version adds are kept. */
+const schema = z.looseObject({
+  step: count,
+  metricsBytes: count,
+  metricsSum: count.max(2 ** 32 - 1).optional(),
+  windowLoss: measured,
+  windowSteps: count,
+  epochLoss: measured,
+  epochSteps: count,
+  lastEpochLoss: measured,
+  timedSeconds: seconds,
+  timedSteps: count,
+  firstLoss: measured,
+  autoStep: z.looseObject({
+    along: z.looseObject({ slope: measured, curvature: measured }),
+    rate: z.number().min(0),
+    count,
+  }),
+  plateau: z.looseObject({ factor: z.number().min(0), patience }),
+  patience,
+  bestStep: count.optional(),
+  validation: evaluation.optional(),
+  result: z.looseObject({ steps: count, trainLoss: measured, testLoss: measured.optional() }).optional(),
+});
+
+/**
+ * Reads the progress of a checkpoint.
+ *
+ * @throws when it is none, or its numbers are out of bounds; `source` names the file
+ */
+export function parseProgress(text: string, source: string): Progress {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new Error(`${source} holds no progress that can be read: ${(cause as Error).message}.`, { cause });
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) {
+    const { step, windowSteps, epochSteps, timedSteps, bestStep = 0 } = parsed.data;
+    const most = Math.max(windowSteps, epochSteps, timedSteps, bestStep);
+    if (most <= step) return { ...startOfRun, metricsSum: undefined, ...parsed.data };
+    throw new Error(`${source} counts ${most} steps within a run of ${step}; the file is damaged.`);
+  }
+  const issues = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+  throw new Error(`${source} holds a progress that no run has: ${issues.join("; ")}.`);
+}
 
 /** @param seconds wall time of the step; undefined when it is not to be counted */
 export function afterStep(before: Progress, loss: number, seconds: number | undefined): Progress {

@@ -1,5 +1,7 @@
+import { z } from "zod";
 import { bytesOf } from "../onnx/tensor.ts";
-import type { RunStore } from "./run-store.ts";
+import { ownFiles, type RunKind } from "./own-files.ts";
+import { type RunStore, readFilled, removeFile } from "./run-store.ts";
 
 /** Plain description of a run, kept as config.json; two runs with equal configurations compute the same. */
 export type RunConfig = Readonly<Record<string, string | number | boolean | null>>;
@@ -7,54 +9,153 @@ export type RunConfig = Readonly<Record<string, string | number | boolean | null
 /** Settings that change last bits but not what is computed; a resumed run may change them when told. */
 const reproducibility = new Set(["threads", "tangentChunk", "runtime"]);
 
+/** How to take a store that may hold something already. */
+export interface ClaimOptions {
+  /** Goes on with the run in the store. */
+  readonly resume?: boolean;
+  /** Replaces what is there: the files of the run that the store holds, and files with the names of this run's. */
+  readonly overwrite?: boolean;
+  /** Lets a resumed run differ in what changes no more than last bits. */
+  readonly allowChanges?: boolean;
+  /** The configuration as another file of the run has it, where config.json is lost or damaged. */
+  readonly spare?: RunConfig;
+}
+
+export interface Claim {
+  /** True when the store holds this run already. */
+  readonly isOld: boolean;
+  readonly warnings: readonly string[];
+  /** Makes the store this run's. Until then, nothing in it is changed. */
+  take(): Promise<void>;
+}
+
 /**
- * Compares a run's configuration with the one in its store, and writes it where there is none.
+ * Compares a run's configuration with the one in its store.
  *
- * @returns true when the store holds this run already
- * @throws when the store holds another run, or holds this one and `resume` is not set
+ * @throws when the store holds another run, or holds this one and `resume` is not set, or holds files of a run's names that
+ * nothing accounts for
  */
 export async function claimStore(
   store: RunStore,
+  kind: RunKind,
   config: RunConfig,
-  options: { readonly resume: boolean; readonly allowChanges: boolean },
-): Promise<boolean> {
-  const bytes = await store.read("config.json");
+  options: ClaimOptions,
+): Promise<Claim> {
+  const { resume = false, overwrite = false, allowChanges = false, spare } = options;
   const write = () =>
     store.write("config.json", new TextEncoder().encode(`${JSON.stringify(config, undefined, 2)}\n`));
-  if (!bytes) {
-    await write();
-    return false;
-  }
-  const kept = parseConfig(bytes, store);
-  if (!options.resume) {
+  if (overwrite && resume) {
     throw new Error(
-      `${store.describe} already holds a run. Go on with it (--resume), or choose another folder (--out).`,
+      "overwrite discards what resume goes on with (--overwrite, --resume); choose one of them.",
     );
   }
-  const changed = Object.keys({ ...kept, ...config }).filter((name) => kept[name] !== config[name]);
-  const fatal = changed.filter((name) => !(options.allowChanges && reproducibility.has(name)));
-  if (fatal.length > 0) {
-    const list = fatal
-      .map((name) => `${name} was ${kept[name] ?? "unset"}, now ${config[name] ?? "unset"}`)
-      .join("; ");
-    const remedy = fatal.every((name) => reproducibility.has(name))
-      ? "The result could differ in its last bits: use the same settings, or say --allow-changes."
-      : "Use the same settings, or choose another folder (--out).";
-    throw new Error(`${store.describe} holds a run with other settings: ${list}. ${remedy}`);
+  const { config: kept, problem } = await readConfig(store);
+  if (overwrite) {
+    const names = [...new Set([...(kept ? ownFiles[kindOf(kept)] : []), ...ownFiles[kind]])];
+    return {
+      isOld: false,
+      warnings: [],
+      async take() {
+        // config.json goes last: until then, the next try knows what to remove.
+        for (const name of names.toReversed()) await removeFile(store, name);
+        await write();
+      },
+    };
   }
-  if (changed.length > 0) await write();
-  return true;
+  if (kept && !resume) {
+    throw new Error(
+      `${store.describe} already holds a run. Go on with it (--resume), choose another folder (--out), or discard what it ` +
+        "holds (--overwrite).",
+    );
+  }
+  if (kept) {
+    const hasChanged = requireSame(store, kept, config, allowChanges);
+    return { isOld: true, warnings: [], take: async () => (hasChanged ? write() : undefined) };
+  }
+  const lying = await presentFiles(store, kind);
+  if (!problem && lying.length === 0) return { isOld: false, warnings: [], take: write };
+  if (!spare || !resume) throw unaccounted(store, problem, lying, spare);
+  requireSame(store, spare, config, allowChanges);
+  const fault = problem ?? `${store.describe}/config.json is missing.`;
+  return { isOld: true, warnings: [`${fault} It was written again as the checkpoint has it.`], take: write };
 }
 
-function parseConfig(bytes: Uint8Array, store: RunStore): RunConfig {
+/** @returns whether settings differ that may; @throws where others do */
+function requireSame(store: RunStore, kept: RunConfig, config: RunConfig, allowChanges: boolean): boolean {
+  const changed = Object.keys({ ...kept, ...config }).filter((name) => kept[name] !== config[name]);
+  const fatal = changed.filter((name) => !(allowChanges && reproducibility.has(name)));
+  if (fatal.length === 0) return changed.length > 0;
+  const list = fatal
+    .map((name) => `${name} was ${kept[name] ?? "unset"}, now ${config[name] ?? "unset"}`)
+    .join("; ");
+  const remedy = fatal.every((name) => reproducibility.has(name))
+    ? "The result could differ in its last bits: use the same settings, or say --allow-changes."
+    : "Use the same settings, or choose another folder (--out).";
+  throw new Error(`${store.describe} holds a run with other settings: ${list}. ${remedy}`);
+}
+
+const schema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]));
+
+/** The configuration in a store, or what is wrong with it; neither where there is none. */
+async function readConfig(
+  store: RunStore,
+): Promise<{ readonly config?: RunConfig; readonly problem?: string }> {
+  const bytes = await readFilled(store, "config.json");
+  if (!bytes) return {};
+  const path = `${store.describe}/config.json`;
+  let value: unknown;
   try {
-    return JSON.parse(new TextDecoder().decode(bytes)) as RunConfig;
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new Error(
-      `${store.describe}/config.json is damaged (${(cause as Error).message}); restore it, or choose another folder (--out).`,
-      { cause },
-    );
+    return { problem: `${path} is damaged, or not this program's (${(cause as Error).message}).` };
   }
+  const parsed = schema.safeParse(value);
+  const isOurs =
+    parsed.success &&
+    ("study" in parsed.data || ["model", "data", "runtime"].every((name) => name in parsed.data));
+  return isOurs
+    ? { config: parsed.data }
+    : { problem: `${path} was not written by this program: it does not describe a run.` };
+}
+
+function kindOf(config: RunConfig): RunKind {
+  return "study" in config ? "study" : "search" in config ? "search" : "train";
+}
+
+/** Files in the store that have the names of this kind's. */
+async function presentFiles(store: RunStore, kind: RunKind): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of ownFiles[kind]) {
+    if (name === "config.json") continue;
+    try {
+      if (await readFilled(store, name)) found.push(name);
+    } catch {
+      // A folder, a link that leads nowhere, or what else cannot be read.
+      found.push(name);
+    }
+  }
+  return found;
+}
+
+function unaccounted(
+  store: RunStore,
+  problem: string | undefined,
+  lying: readonly string[],
+  spare: RunConfig | undefined,
+): Error {
+  const rescue = spare
+    ? "The checkpoint has the configuration as well: the same command with --resume goes on."
+    : lying.includes("model.onnx")
+      ? "model.onnx, if it is a run's, can be used as it is."
+      : "";
+  const what =
+    problem ??
+    `${store.describe} holds a ${lying.join(", ")} but no config.json that tells which run wrote it.`;
+  const also = problem && lying.length > 0 ? ` Beside it: ${lying.join(", ")}.` : "";
+  return new Error(
+    `${[`${what}${also}`, rescue].filter(Boolean).join(" ")} Restore it, choose another folder (--out), or replace these ` +
+      "files (--overwrite).",
+  );
 }
 
 /** SHA-256 of some data, in hexadecimal. */

@@ -10,4 +10,25 @@ export interface RunStore {
   append(name: string, text: string): Promise<void>;
   /** Cuts a file back to its first bytes. */
   truncate(name: string, bytes: number): Promise<void>;
+  /**
+   * Keeps all others out until it is released; may be taken several times through the same store. A store without it
+   * belongs to one run alone.
+   *
+   * @throws where somebody else holds the store, naming who
+   */
+  lock?(): Promise<() => Promise<void>>;
+  /** Removes a file, or what runs wrote below a folder. Without it, files are emptied: an empty file is a missing one. */
+  remove?(name: string): Promise<void>;
+}
+
+/** The bytes of a file; undefined where there is none, or an empty one. */
+export async function readFilled(store: RunStore, name: string): Promise<Uint8Array | undefined> {
+  const bytes = await store.read(name);
+  return bytes?.length ? bytes : undefined;
+}
+
+/** Removes a file of the store. */
+export async function removeFile(store: RunStore, name: string): Promise<void> {
+  if (store.remove) await store.remove(name);
+  else if (await readFilled(store, name)) await store.write(name, new Uint8Array());
 }

@@ -1,4 +1,12 @@
-import { bytesOf, type DType, dataFromBytes, elementCount, type Tensor } from "../onnx/tensor.ts";
+import { z } from "zod";
+import {
+  bytesOf,
+  bytesPerElement,
+  type DType,
+  dataFromBytes,
+  elementCount,
+  type Tensor,
+} from "../onnx/tensor.ts";
 
 const names: Partial<Record<DType, string>> = {
   float32: "F32",
@@ -37,36 +45,70 @@ export function encodeSafetensors(
   return bytes;
 }
 
+const tensorEntry = z.strictObject({
+  dtype: z.string(),
+  shape: z.array(z.int().min(0)),
+  data_offsets: z.tuple([z.int().min(0), z.int().min(0)]),
+});
+
+const header = z.record(z.string(), z.union([tensorEntry, z.record(z.string(), z.string())]));
+
 /** @throws when the bytes are no complete safetensors file; `source` names it. */
 export function decodeSafetensors(
   bytes: Uint8Array,
   source: string,
 ): { readonly tensors: Record<string, Tensor>; readonly metadata: Readonly<Record<string, string>> } {
   try {
+    if (bytes.length < 8) throw new Error(`it has ${bytes.length} bytes`);
     const length = Number(
       new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true),
     );
     const start = 8 + length;
-    const { __metadata__: metadata = {}, ...entries } = JSON.parse(
-      new TextDecoder().decode(bytes.subarray(8, start)),
-    );
-    const tensors: Record<string, Tensor> = {};
-    for (const [name, entry] of Object.entries(entries as Record<string, HeaderEntry>)) {
+    if (start > bytes.length) throw new Error(`its header ends at byte ${start} of ${bytes.length}`);
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, start));
+    const parsed = header.safeParse(JSON.parse(text));
+    if (!parsed.success) throw new Error("its header does not list tensors");
+    const { __metadata__: metadata = {}, ...entries } = parsed.data;
+    if (Array.isArray(metadata.shape)) throw new Error("'__metadata__' is a tensor");
+    // Every byte of the data belongs to one tensor, as the format asks.
+    let place = 0;
+    const tensors: [string, Tensor][] = [];
+    for (const [name, entry] of sortedByPlace(entries)) {
+      const { shape } = entry;
+      const [from, to] = entry.data_offsets;
       const dtype = (Object.keys(names) as DType[]).find((key) => names[key] === entry.dtype);
-      const data = bytes.slice(start + entry.data_offsets[0], start + entry.data_offsets[1]);
-      if (!dtype) throw new Error(`unknown type ${entry.dtype} of '${name}'`);
-      const values = dataFromBytes(dtype, data);
-      if (values.length !== elementCount(entry.shape)) throw new Error(`'${name}' is cut off`);
-      tensors[name] = { dtype, shape: entry.shape, data: values };
+      if (!dtype) throw new Error(`unknown type ${JSON.stringify(entry.dtype)} of '${name}'`);
+      const size = elementCount(shape) * bytesPerElement(dtype);
+      if (from !== place || to - from !== size || start + to > bytes.length) {
+        throw new Error(
+          `'${name}' is cut off or out of place: ${dtype} [${shape.join(", ")}] takes ${size} bytes from ${place}, and the ` +
+            `header says ${from} to ${to} of ${bytes.length - start}`,
+        );
+      }
+      tensors.push([
+        name,
+        { dtype, shape, data: dataFromBytes(dtype, bytes.slice(start + from, start + to)) },
+      ]);
+      place = to;
     }
-    return { tensors, metadata };
+    if (start + place !== bytes.length)
+      throw new Error(`${bytes.length - start - place} bytes follow its tensors`);
+    return {
+      tensors: Object.fromEntries(tensors),
+      metadata: metadata as Readonly<Record<string, string>>,
+    };
   } catch (cause) {
     throw new Error(`${source} is no complete safetensors file: ${(cause as Error).message}.`, { cause });
   }
 }
 
-interface HeaderEntry {
-  readonly dtype: string;
-  readonly shape: number[];
-  readonly data_offsets: [number, number];
+type HeaderEntry = z.infer<typeof tensorEntry>;
+
+function sortedByPlace(entries: z.infer<typeof header>): [string, HeaderEntry][] {
+  const tensors = Object.entries(entries).map(([name, entry]): [string, HeaderEntry] => {
+    const parsed = tensorEntry.safeParse(entry);
+    if (!parsed.success) throw new Error(`'${name}' is no tensor`);
+    return [name, parsed.data];
+  });
+  return tensors.sort(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0]);
 }

@@ -1,10 +1,12 @@
+import { z } from "zod";
 import { fold, keyFromSeed } from "../random/threefry.ts";
 import { uniform64 } from "../random/uniform.ts";
 import { DivergenceError } from "./divergence.ts";
 import type { TrainResult } from "./events.ts";
 import type { TrainOptions } from "./options.ts";
-import { claimStore, type RunConfig } from "./run-config.ts";
-import type { RunStore } from "./run-store.ts";
+import { type ClaimOptions, claimStore, type RunConfig } from "./run-config.ts";
+import { type RunStore, readFilled } from "./run-store.ts";
+import { readSealed, writeSealed } from "./sealed.ts";
 import type { SearchEvent, SearchResult, Trial } from "./search-events.ts";
 import { logUniform, planHalving, type Rung, ranked } from "./successive-halving.ts";
 import { train } from "./train.ts";
@@ -44,8 +46,20 @@ const trialsFile = "trials.json";
 export async function* searchLearningRate(
   options: LearningRateSearchOptions,
 ): AsyncGenerator<SearchEvent, void> {
-  const { store, signal, seed = 0, seeds = 1, judge = "loss" } = options;
   const settings = checkedSettings(options);
+  const release = await options.store?.lock?.();
+  try {
+    yield* search(options, settings);
+  } finally {
+    await release?.();
+  }
+}
+
+async function* search(
+  options: LearningRateSearchOptions,
+  settings: ReturnType<typeof checkedSettings>,
+): AsyncGenerator<SearchEvent, void> {
+  const { store, signal, seed = 0, seeds = 1, judge = "loss" } = options;
   const run = await previewRun(options);
   const { lowest = run.learningRate / 300, highest = run.learningRate * 10 } = options;
   if (!(lowest > 0 && lowest < highest && Number.isFinite(highest))) {
@@ -72,17 +86,15 @@ export async function* searchLearningRate(
       for (let repeat = 0; repeat < seeds; repeat++) {
         const plan = { rung, learningRate, seed: seed + repeat, steps };
         let trial = trials[done];
-        if (!trial) {
+        if (trial) requirePlanned(trial, plan, done, `${store?.describe}/${trialsFile}`);
+        else {
           trial = yield* runTrial(options, plan, done, { count, stepsBefore, fullSteps: run.steps });
           if (!trial) {
             yield { kind: "interrupted", trials: count, done };
             return;
           }
           trials.push(trial);
-          await store?.write(
-            trialsFile,
-            new TextEncoder().encode(`${JSON.stringify(trials, undefined, 2)}\n`),
-          );
+          if (store) await writeSealed(store, trialsFile, trials);
           yield { kind: "trial", trial, trials: count, done: done + 1 };
         }
         done++;
@@ -165,7 +177,7 @@ async function previewRun(options: LearningRateSearchOptions) {
     append: async () => undefined,
     truncate: async () => undefined,
   };
-  for await (const event of train({ ...options, store, resume: false })) {
+  for await (const event of train({ ...options, store, resume: false, overwrite: false })) {
     if (event.kind !== "start" || event.learningRate === "auto") break;
     const { learningRate, steps, notes } = event;
     return { learningRate, steps, notes, config: { ...config, learningRate: null } };
@@ -173,29 +185,57 @@ async function previewRun(options: LearningRateSearchOptions) {
   throw new Error("A run that is about to be searched for has to start.");
 }
 
-async function claimTrials(
-  store: RunStore,
-  config: RunConfig,
-  { resume = false, allowChanges = false }: LearningRateSearchOptions,
-): Promise<Trial[]> {
-  await claimStore(store, config, { resume, allowChanges });
-  const bytes = await store.read(trialsFile);
-  if (!bytes) return [];
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes)) as Trial[];
-  } catch (cause) {
+const trialsSchema = z.array(
+  z.object({
+    rung: z.int().min(0),
+    learningRate: z.number().positive(),
+    seed: z.int(),
+    steps: z.int().min(1),
+    diverged: z.boolean(),
+    validationLoss: z.number().optional(),
+    validationAccuracy: z.number().min(0).max(1).optional(),
+    seconds: z.number().min(0),
+  }),
+);
+
+/** The trials that the store's search has done. */
+async function claimTrials(store: RunStore, config: RunConfig, options: ClaimOptions): Promise<Trial[]> {
+  const { resume, overwrite, allowChanges } = options;
+  const claim = await claimStore(store, "search", config, { resume, overwrite, allowChanges });
+  const trials = claim.isOld ? await readSealed(store, trialsFile, trialsSchema) : [];
+  if (!trials && (await hasFinishedTrial(store))) {
     throw new Error(
-      `${store.describe}/${trialsFile} is damaged (${(cause as Error).message}); restore it, or search again in another ` +
-        "folder (--out).",
-      { cause },
+      `${store.describe}/${trialsFile} is missing, and it holds the trials that were done; restore it, search again in ` +
+        "another folder (--out), or discard the search (--overwrite).",
+    );
+  }
+  await claim.take();
+  return trials ?? [];
+}
+
+/** Whether a search that is not its first trial any more, or has ended, left its traces. */
+async function hasFinishedTrial(store: RunStore): Promise<boolean> {
+  const owner = await readFilled(store, "trial/trial.txt");
+  const isLater = owner !== undefined && new TextDecoder().decode(owner) !== "0";
+  return isLater || (await readFilled(store, "trials.csv")) !== undefined;
+}
+
+function requirePlanned(trial: Trial, plan: Plan, index: number, source: string): void {
+  for (const name of ["rung", "learningRate", "seed", "steps"] as const) {
+    if (trial[name] === plan[name]) continue;
+    throw new Error(
+      `${source} is of another search: trial ${index + 1} has ${name} ${trial[name]}, expected ${plan[name]}; restore it, or ` +
+        "search again in another folder (--out).",
     );
   }
 }
 
+type Plan = Pick<Trial, "rung" | "learningRate" | "seed" | "steps">;
+
 /** Trains with one rate; undefined when the signal ended it. */
 async function* runTrial(
   options: LearningRateSearchOptions,
-  plan: Pick<Trial, "rung" | "learningRate" | "seed" | "steps">,
+  plan: Plan,
   index: number,
   place: { readonly count: number; readonly stepsBefore: number; readonly fullSteps: number },
 ): AsyncGenerator<SearchEvent, Trial | undefined> {
@@ -218,6 +258,7 @@ async function* runTrial(
     qualityDraws: 0,
     store: store && (await trialStore(store, `${index}`)),
     resume: true,
+    overwrite: false,
     signal: options.signal,
   });
   let result: TrainResult | undefined;

@@ -12,15 +12,15 @@ import { adaptModel } from "./adapter.ts";
 import { afterMeasurement, isMeasured, type StepProbe, stepProbe } from "./auto-step.ts";
 import { type BatchReader, batchesOf } from "./batch-reader.ts";
 import { batchNotes, batchSize } from "./batch-size.ts";
-import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
-import { describeRun } from "./describe-run.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { describeRun, startEvent } from "./describe-run.ts";
 import { guardDivergence } from "./divergence.ts";
 import { withoutDropout } from "./dropout.ts";
 import type { Estimator } from "./estimator.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
 import { exactGradient } from "./exact.ts";
 import { examplesFor } from "./example-arrays.ts";
-import { encodeLine, type MetricsLine } from "./metrics.ts";
+import type { MetricsLine } from "./metrics.ts";
 import { exampleInput } from "./model-inputs.ts";
 import { compileObjective, modelFrom, type Objective } from "./objective.ts";
 import type { RunOptions, TrainOptions } from "./options.ts";
@@ -36,7 +36,7 @@ import {
 } from "./prepare.ts";
 import { afterEpoch, afterLine, afterStep, startOfRun } from "./progress.ts";
 import { compareWithExact, measureQuality, type Quality } from "./quality.ts";
-import { claimStore } from "./run-config.ts";
+import { RunFiles } from "./run-files.ts";
 import { type SavedModel, savedModel } from "./saved-model.ts";
 import { streams } from "./streams.ts";
 import { checkTargets, lossInputs } from "./targets.ts";
@@ -99,6 +99,8 @@ class TrainingRun {
   #progress = startOfRun;
   #stepsHere = 0;
   #lastCheckpoint = performance.now();
+  /** Where the run is kept, if it is. */
+  #files: RunFiles | undefined;
 
   private constructor(options: RunOptions, objective: Objective, estimator: Estimator, loss: Loss) {
     const { epochs, steps } = options;
@@ -133,12 +135,13 @@ class TrainingRun {
     checkTargets(lossInputs(objective), options.examples, "the training data");
     if (options.test) checkTargets(lossInputs(objective), options.test, "the test data");
     const estimator = await createEstimator(objective, options);
+    let run: TrainingRun | undefined;
     try {
-      const run = new TrainingRun(options, objective, estimator, loss);
-      await run.#claim();
+      run = new TrainingRun(options, objective, estimator, loss);
+      await run.#openFiles();
       return run;
     } catch (error) {
-      await estimator.release();
+      await (run ?? estimator).release();
       throw error;
     }
   }
@@ -147,29 +150,25 @@ class TrainingRun {
     await this.#estimator.release();
     await this.#exact?.release();
     await this.#probe?.release();
+    await this.#files?.release();
   }
 
   async *events(): AsyncGenerator<TrainEvent, void> {
     const options = this.#options;
-    const objective = this.#objective;
-    yield {
-      kind: "start",
-      model: objective.model.name,
-      input: exampleInput(objective.model, options.examples, options).name,
-      output: objective.output,
-      trained: Object.keys(objective.parameters),
-      parameters: countParameters(objective.parameters),
+    yield startEvent(options, this.#objective, {
       dimension: this.#estimator.dimension,
-      tangents: options.gradient === "exact" ? 0 : (options.tangents ?? 16),
       learningRate: options.learningRate === "auto" ? "auto" : this.#learningRate,
-      batch: objective.batch,
-      notes: batchNotes(options.examples, options, objective.batch),
+      notes: batchNotes(options.examples, options, this.#objective.batch),
       steps: this.#totalSteps,
       step: this.#progress.step,
-    };
+    });
+    for (const message of this.#files?.warnings ?? []) yield { kind: "warning", message };
     const finished = this.#progress.result as TrainResult | undefined;
     if (finished) {
-      yield { kind: "done", result: finished, model: this.#saved.bytes(), resumedComplete: true };
+      const model = this.#saved.bytes();
+      const message = await this.#files?.restoreModel(model);
+      if (message !== undefined) yield { kind: "warning", message };
+      yield { kind: "done", result: finished, model, resumedComplete: true };
       return;
     }
     while (!this.#isOver()) {
@@ -196,14 +195,16 @@ class TrainingRun {
     );
   }
 
-  async #claim(): Promise<void> {
-    const { store, resume = false, allowChanges = false } = this.#options;
+  async #openFiles(): Promise<void> {
+    const { store, resume, overwrite, allowChanges } = this.#options;
     if (!store) return;
-    const config = await describeRun(this.#options, this.#objective, this.#learningRate, this.#totalSteps);
-    const isKnown = await claimStore(store, config, { resume, allowChanges });
-    const checkpoint = isKnown ? await loadCheckpoint(store) : undefined;
-    if (checkpoint) this.#restore(checkpoint);
-    await store.truncate("metrics.jsonl", this.#progress.metricsBytes);
+    const steps = this.#totalSteps;
+    const config = await describeRun(this.#options, this.#objective, this.#learningRate, steps);
+    const run = { config, parameters: this.#stored, optimizer: this.#optimizerState, steps };
+    this.#files = await RunFiles.open(store, run, { resume, overwrite, allowChanges });
+    if (this.#files.checkpoint) this.#restore(this.#files.checkpoint);
+    // So that a lost checkpoint can be told from one that was never written.
+    else await this.#save();
   }
 
   #restore(checkpoint: Checkpoint): void {
@@ -323,7 +324,7 @@ class TrainingRun {
   }
 
   async #finish(): Promise<TrainEvent> {
-    const { store, test, qualityDraws = 0, seed = 0 } = this.#options;
+    const { test, qualityDraws = 0, seed = 0 } = this.#options;
     if (this.#best) setParameters(arraysOf(this.#stored), this.#best);
     const measured = test ? await this.#saved.evaluate(test) : undefined;
     const { step, lastEpochLoss, timedSeconds, timedSteps, validation } = this.#progress;
@@ -344,7 +345,7 @@ class TrainingRun {
       bestStep: this.#best && this.#progress.bestStep,
     };
     const model = this.#saved.bytes();
-    await store?.write("model.onnx", model);
+    await this.#files?.writeModel(model);
     await this.#log({ kind: "result", step, ...result });
     this.#progress = { ...this.#progress, result };
     await this.#save();
@@ -358,16 +359,11 @@ class TrainingRun {
   }
 
   async #log(line: MetricsLine): Promise<void> {
-    const text = encodeLine(line);
-    await this.#options.store?.append("metrics.jsonl", text);
-    const bytes = new TextEncoder().encode(text).length;
-    this.#progress = { ...this.#progress, metricsBytes: this.#progress.metricsBytes + bytes };
+    this.#progress = { ...this.#progress, ...(await this.#files?.log(line, this.#progress)) };
   }
 
   async #save(): Promise<void> {
-    const { store } = this.#options;
-    if (!store) return;
-    await saveCheckpoint(store, {
+    await this.#files?.save({
       parameters: this.#stored,
       optimizer: this.#optimizerState,
       best: this.#best,
@@ -378,10 +374,9 @@ class TrainingRun {
 
   /** Leaves the model of the last checkpoint behind. */
   async #keepLastGood(): Promise<void> {
-    const { store } = this.#options;
-    const checkpoint = store && (await loadCheckpoint(store));
+    const checkpoint = await this.#files?.latest();
     if (!checkpoint) return;
     this.#restore(checkpoint);
-    await store.write("model.onnx", this.#saved.bytes());
+    await this.#files?.writeModel(this.#saved.bytes());
   }
 }
