@@ -34,7 +34,7 @@ export interface Progress {
   /** Step of the best validation loss, where early stopping keeps its parameters. */
   readonly bestStep?: number;
   /** What the validation examples said last of the parameters that are kept. */
-  readonly validation?: Evaluation;
+  readonly validation?: Pick<Evaluation, "loss" | "accuracy">;
   /** The run's result, once it is complete. */
   readonly result?: unknown;
 }
