@@ -1,5 +1,6 @@
 import type { Model, ModelValue } from "./decode.ts";
 import type { Value } from "./graph.ts";
+import { own } from "./own.ts";
 
 export interface Binding {
   /** Size of the batch axis: the first axis of the inputs where the file leaves it open. */
@@ -35,7 +36,7 @@ function bindDimension(
   batchSymbol: string | undefined,
 ): number {
   if (typeof size === "number") return size;
-  const named = size === undefined ? undefined : dimensions?.[size];
+  const named = size === undefined ? undefined : own(dimensions, size);
   if (named !== undefined) return named;
   const isBatch = size === undefined ? axis === 0 : size === batchSymbol;
   if (isBatch && batch !== undefined) return batch;

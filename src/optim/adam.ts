@@ -40,7 +40,7 @@ export function adaptive(name: string, options: AdamOptions, l2: number, decoupl
       const size = learningRate / (1 - beta1 ** step);
       const correction = Math.sqrt(1 - beta2 ** step);
       for (const [parameter, values] of Object.entries(parameters)) {
-        const gradient = gradients[parameter];
+        const gradient = Object.hasOwn(gradients, parameter) ? gradients[parameter] : undefined;
         const mean = state[`mean/${parameter}`];
         const square = state[`square/${parameter}`];
         if (!gradient || !mean || !square) continue;

@@ -29,7 +29,7 @@ export function sgd(options: SgdOptions = {}): Optimizer {
     init: (parameters) => (momentum === 0 ? {} : zerosLike(parameters, "velocity")),
     update(parameters, gradients, state, learningRate) {
       for (const [name, values] of Object.entries(parameters)) {
-        const gradient = gradients[name];
+        const gradient = Object.hasOwn(gradients, name) ? gradients[name] : undefined;
         if (!gradient) continue;
         const velocity = state[`velocity/${name}`];
         if (!velocity && weightDecay === 0) {

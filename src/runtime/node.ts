@@ -4,7 +4,9 @@ import { Worker } from "node:worker_threads";
 import type { Tensor as EngineTensor, InferenceSession } from "onnxruntime-node";
 import { refuseExternalData } from "../onnx/external-data.ts";
 import { formatShape } from "../onnx/graph.ts";
+import { own } from "../onnx/own.ts";
 import type { DType, Tensor, TensorData } from "../onnx/tensor.ts";
+import { isInherited, renameOutputs } from "./inherited-names.ts";
 import { forEngine, fromEngine, ort, processEnvironment } from "./node-realm.ts";
 import { DeviceError, type Runtime, type Session, type Tensors } from "./runtime.ts";
 import { findWebgpuGaps } from "./webgpu-gaps.ts";
@@ -46,7 +48,7 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
     async createSession(model, { optimize = true, arena = true } = {}) {
       refuseExternalData(model);
       const gaps = device === "webgpu" ? findWebgpuGaps(model) : undefined;
-      const created = ort.InferenceSession.create(gaps?.model ?? model, {
+      const settings: InferenceSession.SessionOptions = {
         // An empty list of names is refused.
         executionProviders: [gaps?.names.length ? { name: "webgpu", forceCpuNodeNames: gaps.names } : device],
         intraOpNumThreads: threads,
@@ -56,8 +58,17 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
         enableMemPattern: arena,
         logSeverityLevel: 3,
         extra: { session: { intra_op: { allow_spinning: "0" } } },
-      });
-      return new NodeSession(await created.catch((cause) => Promise.reject(explained(device, cause))));
+      };
+      try {
+        const given = gaps?.model ?? model;
+        const session = await ort.InferenceSession.create(given, settings);
+        if (!session.outputNames.some(isInherited)) return new NodeSession(session);
+        await session.release();
+        const renamed = renameOutputs(given);
+        return new NodeSession(await ort.InferenceSession.create(renamed.model, settings), renamed.names);
+      } catch (cause) {
+        throw explained(device, cause);
+      }
     },
   };
 }
@@ -143,33 +154,50 @@ class NodeSession implements Session {
   // Wrapping costs more than a tiny graph takes to run, and training feeds the same buffers again and again.
   readonly #wrapped = new WeakMap<Tensor, EngineTensor>();
 
-  constructor(session: InferenceSession) {
+  /** What the engine calls outputs that have another name there, and the other way round. */
+  readonly #inner: ReadonlyMap<string, string>;
+  readonly #outer: ReadonlyMap<string, string>;
+
+  constructor(session: InferenceSession, renamed: ReadonlyMap<string, string> = new Map()) {
     this.#session = session;
+    this.#inner = renamed;
+    this.#outer = new Map([...renamed].map(([outer, inner]) => [inner, outer]));
     this.outputTypes = Object.fromEntries(
       session.outputMetadata.flatMap((output) =>
-        output.isTensor && output.type !== "string" ? [[output.name, output.type as DType]] : [],
+        output.isTensor && output.type !== "string"
+          ? [[this.#outer.get(output.name) ?? output.name, output.type as DType]]
+          : [],
       ),
     );
   }
 
   async run(feeds: Tensors, fetches?: readonly string[] | Tensors): Promise<Record<string, Tensor>> {
-    const inputs: Record<string, EngineTensor> = {};
-    for (const name of this.#session.inputNames) {
-      const tensor = feeds[name];
-      if (!tensor)
+    const inputs = Object.fromEntries(
+      this.#session.inputNames.map((name) => {
+        const tensor = own(feeds, name);
+        if (tensor) return [name, this.#wrap(tensor)];
         throw new Error(
           `The graph's input '${name}' was not fed; received ${Object.keys(feeds).join(", ")}.`,
         );
-      inputs[name] = this.#wrap(tensor);
-    }
+      }),
+    );
     if (fetches && !isNames(fetches)) {
-      const outputs: Record<string, EngineTensor> = {};
-      for (const [name, tensor] of Object.entries(fetches)) outputs[name] = this.#wrap(tensor);
-      await this.#session.run(inputs, outputs);
+      const outputs = Object.entries(fetches).map(([name, tensor]) => [
+        this.#inner.get(name) ?? name,
+        this.#wrap(tensor),
+      ]);
+      await this.#session.run(inputs, Object.fromEntries(outputs));
       return { ...fetches };
     }
-    const results = await (fetches ? this.#session.run(inputs, [...fetches]) : this.#session.run(inputs));
-    return Object.fromEntries(Object.entries(results).map(([name, result]) => [name, unwrap(name, result)]));
+    const results = await (fetches
+      ? this.#session.run(
+          inputs,
+          fetches.map((name) => this.#inner.get(name) ?? name),
+        )
+      : this.#session.run(inputs));
+    return Object.fromEntries(
+      Object.entries(results).map(([name, result]) => [this.#outer.get(name) ?? name, unwrap(name, result)]),
+    );
   }
 
   async release(): Promise<void> {

@@ -15,6 +15,7 @@ import { isConstantOf } from "../onnx/constants.ts";
 import type { Model } from "../onnx/decode.ts";
 import { describeNode, type Graph, type Node, prune, totalBytes, type Value } from "../onnx/graph.ts";
 import { withFields } from "../onnx/message.ts";
+import { own } from "../onnx/own.ts";
 import {
   dtypeNumbers,
   elementCount,
@@ -53,7 +54,7 @@ export async function probe(file: Model, runtime: Runtime, options: ProbeOptions
 
   const initializers = new Map(model.initializers);
   for (const name of constantNames) {
-    const tensor = first.constants[name];
+    const tensor = own(first.constants, name);
     // Copied, because the runtime owns the memory it returns.
     if (tensor) initializers.set(name, { ...tensor, data: tensor.data.slice() });
   }
@@ -85,7 +86,7 @@ async function withoutKnownBranches(
   const wanted = new Set(names.filter((name) => computable.has(name)));
   const computed = wanted.size > 0 ? (await observe(model, runtime, inputs, wanted, {}, 0)).constants : {};
   const known = names.flatMap((name) => {
-    const tensor = computed[name] ?? model.initializers.get(name);
+    const tensor = own(computed, name) ?? model.initializers.get(name);
     return tensor ? [[name, Number(tensor.data[0]) !== 0] as const] : [];
   });
   // A branch may hold further ones.
@@ -117,7 +118,7 @@ async function observe(
   const computed = model.nodes.flatMap((node) => node.outputs.filter((name) => name !== ""));
   const proto = withoutWeights(model);
   const samples = Object.fromEntries(
-    inputs.map((input) => [input.name, feeds[input.name] ?? sample(input, variant)] as const),
+    inputs.map((input) => [input.name, own(feeds, input.name) ?? sample(input, variant)] as const),
   );
   const sessions: Session[] = [];
   const compile = async (names: readonly string[], nodes: readonly NodeProto[] = []) => {
@@ -146,7 +147,7 @@ async function observe(
     const results = await session.run(samples, [...constants, ...computed.map(shapeOf)]);
     return {
       values: computed.map((name) => {
-        const dtype = outputTypes[name];
+        const dtype = own(outputTypes, name);
         if (!dtype) throw new Error(`the value '${name}' is no tensor of numbers`);
         return { name, dtype, shape: toNumbers(results[shapeOf(name)] as Tensor) };
       }),

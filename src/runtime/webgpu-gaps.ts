@@ -1,5 +1,6 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema, type NodeProto } from "onnx-buf";
+import { own } from "../onnx/own.ts";
 
 /**
  * Nodes that the WebGPU kernels of ONNX Runtime 1.30 refuse, compute wrongly, or end the process on, so that they have to
@@ -34,7 +35,7 @@ export function findWebgpuGaps(model: Uint8Array): {
 } {
   const proto = fromBinary(ModelProtoSchema, model);
   const nodes = proto.graph?.node ?? [];
-  const found = nodes.filter((node) => gaps[node.opType]?.(node));
+  const found = nodes.filter((node) => own(gaps, node.opType)?.(node));
   const uses = new Map<string, number>();
   for (const { name } of nodes) uses.set(name, (uses.get(name) ?? 0) + 1);
   const unnamed = found.filter(({ name }) => name === "" || uses.get(name) !== 1);

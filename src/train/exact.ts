@@ -1,4 +1,5 @@
 import { gradientGraph } from "../ad/gradient.ts";
+import { own } from "../onnx/own.ts";
 import { zeros } from "../onnx/tensor.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Tensors } from "../runtime/runtime.ts";
@@ -39,7 +40,7 @@ export function cosine(
 ): number {
   let [product, squareA, squareB] = [0, 0, 0];
   for (const [name, values] of Object.entries(a)) {
-    const others = b[name];
+    const others = own(b, name);
     if (!others) continue;
     for (let place = 0; place < values.length; place++) {
       const [x, y] = [values[place] as number, others[place] as number];

@@ -2,6 +2,7 @@ import { isArrayOf } from "../arrays/kind.ts";
 import type { Examples } from "../data/dataset.ts";
 import { bindInputs } from "../onnx/bind.ts";
 import type { Model, ModelValue } from "../onnx/decode.ts";
+import { own } from "../onnx/own.ts";
 import { elementCount, holdsSameOrder, isFloat, type Tensor, tensorOf, zeros } from "../onnx/tensor.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 
@@ -32,10 +33,11 @@ export interface ExampleInput {
 export function exampleInput(model: Model, examples: Examples, choice: InputChoice = {}): ExampleInput {
   const input = chooseInput(model, choice);
   const shape = takenShape(model, input, examples);
-  const dimensions: Record<string, number> = {};
-  input.dimensions.slice(1).forEach((size, axis) => {
-    if (typeof size === "string") dimensions[size] = shape[axis] as number;
-  });
+  const dimensions = Object.fromEntries(
+    input.dimensions
+      .slice(1)
+      .flatMap((size, axis) => (typeof size === "string" ? [[size, shape[axis] as number]] : [])),
+  );
   return { name: input.name, dtype: input.dtype, shape, dimensions };
 }
 
@@ -49,7 +51,7 @@ function chooseInput(model: Model, { input: name, fill = {} }: InputChoice): Mod
       `${model.source} has no input '${stray}'; it has the inputs ${list}. Correct --input or --fill.`,
     );
   }
-  const open = model.inputs.filter((input) => !(input.name in fill));
+  const open = model.inputs.filter((input) => !Object.hasOwn(fill, input.name));
   const chosen =
     name === undefined
       ? (open.find(({ dtype }) => dtype === "float32") ?? open[0])
@@ -111,7 +113,7 @@ export function batchInputs(
   const filled = bound
     .filter(({ name }) => name !== input.name)
     .map(({ name, dtype, shape: size }) => {
-      const number = isFloat(dtype) ? (fill[name] ?? 0) : Math.trunc(fill[name] ?? 0);
+      const number = isFloat(dtype) ? (own(fill, name) ?? 0) : Math.trunc(own(fill, name) ?? 0);
       return [
         name,
         tensorOf(

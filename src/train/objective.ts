@@ -5,6 +5,7 @@ import { storeConstants } from "../onnx/constants.ts";
 import { decodeModel, type Model, readModel } from "../onnx/decode.ts";
 import { encodeGraph, modelMessage } from "../onnx/encode.ts";
 import { consumers, type Graph, getValue, initializersToInputs, type Node, prune } from "../onnx/graph.ts";
+import { own } from "../onnx/own.ts";
 import { isFloat, type Tensor } from "../onnx/tensor.ts";
 import { opOf } from "../ops/catalogue.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
@@ -246,7 +247,7 @@ function trainableParameters(
     if (!node.outputs.some((name) => reached.has(name)) || !isDifferentiable(node, graph)) continue;
     for (const name of node.inputs) reached.add(name);
   }
-  const set = graph.nodes.flatMap(({ op, inputs }) => inputs.slice(settings[op] ?? inputs.length));
+  const set = graph.nodes.flatMap(({ op, inputs }) => inputs.slice(own(settings, op) ?? inputs.length));
   const constants = new Set([...buffers, ...set]);
   const readers = consumers(graph);
   const isComputed = (name: string, tensor: Tensor) =>

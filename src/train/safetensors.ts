@@ -25,13 +25,12 @@ export function encodeSafetensors(
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer> {
   let offset = 0;
-  const header: Record<string, unknown> = { __metadata__: metadata };
-  for (const [name, tensor] of Object.entries(tensors)) {
-    const end = offset + tensor.data.byteLength;
-    header[name] = { dtype: names[tensor.dtype], shape: tensor.shape, data_offsets: [offset, end] };
-    offset = end;
-  }
-  const text = JSON.stringify(header);
+  const entries = Object.entries(tensors).map(([name, { dtype, shape, data }]) => {
+    const start = offset;
+    offset += data.byteLength;
+    return [name, { dtype: names[dtype], shape, data_offsets: [start, offset] }] as const;
+  });
+  const text = JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(entries) });
   // Spaces pad the header, so that the data starts on a multiple of 8.
   const head = new TextEncoder().encode(text.padEnd(text.length + ((8 - (text.length % 8)) % 8)));
   const bytes = new Uint8Array(8 + head.length + offset);
@@ -51,7 +50,7 @@ const tensorEntry = z.strictObject({
   data_offsets: z.tuple([z.int().min(0), z.int().min(0)]),
 });
 
-const header = z.record(z.string(), z.union([tensorEntry, z.record(z.string(), z.string())]));
+const texts = z.record(z.string(), z.string());
 
 /** @throws when the bytes are no complete safetensors file; `source` names it. */
 export function decodeSafetensors(
@@ -66,10 +65,13 @@ export function decodeSafetensors(
     const start = 8 + length;
     if (start > bytes.length) throw new Error(`its header ends at byte ${start} of ${bytes.length}`);
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, start));
-    const parsed = header.safeParse(JSON.parse(text));
-    if (!parsed.success) throw new Error("its header does not list tensors");
-    const { __metadata__: metadata = {}, ...entries } = parsed.data;
-    if (Array.isArray(metadata.shape)) throw new Error("'__metadata__' is a tensor");
+    const header: unknown = JSON.parse(text);
+    if (typeof header !== "object" || header === null || Array.isArray(header))
+      throw new Error("its header does not list tensors");
+    // Not parsed as a record: zod leaves out the name "__proto__".
+    const { __metadata__: metadata = {}, ...entries } = header as Readonly<Record<string, unknown>>;
+    const described = texts.safeParse(metadata);
+    if (!described.success) throw new Error("'__metadata__' holds other things than texts");
     // Every byte of the data belongs to one tensor, as the format asks.
     let place = 0;
     const tensors: [string, Tensor][] = [];
@@ -95,7 +97,7 @@ export function decodeSafetensors(
       throw new Error(`${bytes.length - start - place} bytes follow its tensors`);
     return {
       tensors: Object.fromEntries(tensors),
-      metadata: metadata as Readonly<Record<string, string>>,
+      metadata: described.data,
     };
   } catch (cause) {
     throw new Error(`${source} is no complete safetensors file: ${(cause as Error).message}.`, { cause });
@@ -104,7 +106,7 @@ export function decodeSafetensors(
 
 type HeaderEntry = z.infer<typeof tensorEntry>;
 
-function sortedByPlace(entries: z.infer<typeof header>): [string, HeaderEntry][] {
+function sortedByPlace(entries: Readonly<Record<string, unknown>>): [string, HeaderEntry][] {
   const tensors = Object.entries(entries).map(([name, entry]): [string, HeaderEntry] => {
     const parsed = tensorEntry.safeParse(entry);
     if (!parsed.success) throw new Error(`'${name}' is no tensor`);

@@ -72,7 +72,8 @@ export async function compileSegments(
       for (const { session, inputs, outputs, finished } of pieces) {
         const drawn: Tensor[] = [];
         const given = inputs.map(([own, { name, dtype, shape }]) => {
-          const known = alive.get(own) ?? feeds[own] ?? fed.get(own);
+          const known =
+            alive.get(own) ?? (Object.hasOwn(feeds, own) ? feeds[own] : undefined) ?? fed.get(own);
           if (known) return [name, known] as const;
           if (!draw) throw new Error(`The graph's input '${own}' was not fed.`);
           const buffer = pool.take(dtype, shape);
@@ -81,7 +82,7 @@ export async function compileSegments(
           return [name, buffer] as const;
         });
         const wanted = outputs.map(([own, { name, dtype, shape }]) => {
-          const tensor = results[own] ?? pool.take(dtype, shape);
+          const tensor = (Object.hasOwn(results, own) ? results[own] : undefined) ?? pool.take(dtype, shape);
           alive.set(own, tensor);
           return [name, tensor] as const;
         });
@@ -89,7 +90,7 @@ export async function compileSegments(
         for (const buffer of drawn) pool.give(buffer);
         for (const name of finished) {
           const tensor = alive.get(name);
-          if (tensor && !(name in results)) pool.give(tensor);
+          if (tensor && !Object.hasOwn(results, name)) pool.give(tensor);
           alive.delete(name);
         }
       }
