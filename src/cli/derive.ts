@@ -71,6 +71,7 @@ Examples:
         keepOutputs: true,
         trainable: trainable && ((name) => trainable.test(name)),
       });
+      for (const note of objective.notes) say(`note: ${note}`);
       const bytes = deriveFile(objective, flags);
       await runFolder(dirname(flags.output)).write(basename(flags.output), bytes);
       const names = Object.keys(objective.parameters);

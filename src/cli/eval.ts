@@ -3,13 +3,12 @@ import { isArrayOf } from "../arrays/kind.ts";
 import type { Examples } from "../data/dataset.ts";
 import { type NodeDevice, nodeRuntime } from "../runtime/node.ts";
 import { evaluateModel } from "../train/evaluate-model.ts";
-import { floatOutput } from "../train/objective.ts";
 import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
 import { loadModel } from "./load-model.ts";
 import { addLossOptions, chosenLoss, type LossFlags } from "./loss-options.ts";
 import { knownData } from "./model-data.ts";
 import { addDataOptions, addRuntimeOptions, assignment } from "./options.ts";
-import { print, printJson } from "./output.ts";
+import { print, printJson, say } from "./output.ts";
 
 interface EvalFlags extends DatasetChoice, LossFlags {
   readonly input?: string;
@@ -43,16 +42,17 @@ Examples:
       const model = loadModel(path);
       const known = knownData(model);
       const { test } = await openDataset(flags, known);
-      const { loss, accuracy, counted } = await evaluateModel({
+      const { loss, accuracy, counted, notes } = await evaluateModel({
         model,
         parameters: {},
         examples: test,
         loss: chosenLoss(flags, known),
         input: flags.input,
         fill: flags.fill,
-        output: flags.output ?? floatOutput(model),
+        output: flags.output,
         runtime: nodeRuntime({ device: flags.device, threads: flags.threads }),
       });
+      for (const note of notes) say(`note: ${note}`);
       if (flags.json) printJson({ testAccuracy: accuracy, testLoss: loss, examples: test.count, counted });
       else {
         const percent = accuracy === undefined ? "" : `test accuracy ${(100 * accuracy).toFixed(2)} %, `;

@@ -40,8 +40,8 @@ export async function reportProgress(
       switch (event.kind) {
         case "start":
           say(describeStart(event, folder));
-          for (const note of event.notes) say(`note: ${note}`);
           if (imported) say(describeImport(event));
+          for (const note of event.notes) say(`note: ${note}`);
           // A resumed run has said it before.
           if (imported && event.step === 0)
             for (const warning of importWarnings(imported, event.trained)) say(`warning: ${warning}`);

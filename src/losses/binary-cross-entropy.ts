@@ -7,6 +7,7 @@ import { type Loss, meanPerExample } from "./loss.ts";
 export function binaryCrossEntropy(): Loss {
   return {
     name: "binary-cross-entropy",
+    contains: ["Sigmoid"],
     range: [0, 1],
     target: ({ dtype, shape }) => ({ name: "target", dtype, shape }),
     perExample: (g, logits, target) => meanPerExample(g, g.sub(g.softplus(logits), g.mul(logits, target))),

@@ -38,6 +38,7 @@ export function crossEntropy(options: CrossEntropyOptions = {}): Loss {
   };
   return {
     name: "cross-entropy",
+    contains: ["Softmax", "LogSoftmax"],
     classAxis,
     target: ({ name, shape }, given) => {
       if (shape.length < 2) {

@@ -28,6 +28,8 @@ export interface Loss {
   counts?(g: GraphBuilder, prediction: Value, target: Value): Value;
   /** The axis of the prediction along which the classes lie, for losses of class numbers. */
   classAxis?(prediction: readonly number[], target: readonly number[]): number;
+  /** Ops that it contains: of an output that ends in one, it reads the value before. */
+  readonly contains?: readonly string[];
   /** The values that targets may have, ends included. Default: any. */
   readonly range?: readonly [least: number, most: number];
 }

@@ -74,6 +74,7 @@ function describeSettings(
     seed: settings.seed ?? 0,
     ...(augment && { augment }),
     ...(settings.input !== undefined && { input: settings.input }),
+    ...(settings.output !== undefined && { output: settings.output }),
     ...(settings.fill && { fill: JSON.stringify(settings.fill) }),
   };
 }

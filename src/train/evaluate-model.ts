@@ -7,8 +7,16 @@ import { encodeModel } from "../onnx/encode.ts";
 import { elementCount, type Tensor, toNumbers } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { Runtime, Tensors } from "../runtime/runtime.ts";
+import {
+  type FinalActivation,
+  isContained,
+  lossOutput,
+  valueBefore,
+  withLossOutput,
+} from "./final-activation.ts";
 import { batchInputs, exampleInput, type InputChoice } from "./model-inputs.ts";
+import { floatOutput } from "./objective.ts";
 import { checkTargets, describeOtherBatch } from "./targets.ts";
 
 export interface Evaluation {
@@ -18,6 +26,8 @@ export interface Evaluation {
   readonly accuracy: number | undefined;
   /** How many labels count; of float targets, how many examples. */
   readonly counted: number;
+  /** What is worth saying about the value that the loss reads, in sentences. */
+  readonly notes: readonly string[];
 }
 
 export interface EvaluateOptions extends InputChoice {
@@ -28,7 +38,8 @@ export interface EvaluateOptions extends InputChoice {
   /** Which examples; default: all. */
   readonly indices?: Uint32Array;
   readonly loss: Loss;
-  readonly output: string;
+  /** As in `compileObjective`. */
+  readonly output?: string;
   readonly runtime: Runtime;
   /** True: the examples are known to fit. Default: they are checked first. */
   readonly isChecked?: boolean;
@@ -50,9 +61,14 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
   const fixed = model.inputs.find(({ name }) => name === input.name)?.dimensions[0];
   const batch = typeof fixed === "number" ? fixed : Math.min(openBatchSize, indices.length);
   const inputs = batchInputs(model, input, batch, options.fill);
-  const session = await runtime.createSession(
-    encodeModel(model, new Map(Object.entries(options.parameters))),
+  const output = options.output ?? floatOutput(model);
+  const { activation, notes } = lossOutput(model, options.loss, output, options.output !== undefined);
+  const file = encodeModel(
+    withLossOutput(model, output, activation),
+    new Map(Object.entries(options.parameters)),
   );
+  const names = [output, ...(activation?.copies ?? []).flatMap((node) => node.outputs)];
+  const session = await runtime.createSession(file);
   const labels = labelRoom(examples, batch);
   let measure: Measure | undefined;
   try {
@@ -66,9 +82,9 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
       );
       readBatch(examples, chosen, 0, batch, inputs.values, labels);
       inputs.written();
-      const result = await session.run(inputs.tensors, [options.output]);
-      const prediction = result[options.output] as Tensor;
-      measure ??= await createMeasure(options, prediction, batch);
+      const results = await session.run(inputs.tensors, names);
+      measure ??= await createMeasure(options, { output, activation, results }, batch);
+      const prediction = results[measure.read] as Tensor;
       const tally = await measure.run(prediction, labels, count);
       total += tally.loss;
       correct += tally.correct;
@@ -76,7 +92,12 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
       options.onProgress?.(start + count);
     }
     const hasClasses = isArrayOf("BigInt64Array", labels);
-    return { loss: total / counted, accuracy: hasClasses ? correct / counted : undefined, counted };
+    return {
+      loss: total / counted,
+      accuracy: hasClasses ? correct / counted : undefined,
+      counted,
+      notes: activation && measure?.read === output ? [] : notes,
+    };
   } finally {
     await session.release();
     await measure?.release();
@@ -91,6 +112,8 @@ function labelRoom({ labels, count }: Examples, batch: number): BigInt64Array | 
 
 /** What the first `count` examples of a batch add: the sum of their losses, how many of them count, and how many are right. */
 interface Measure {
+  /** The value that the loss reads. */
+  readonly read: string;
   run(
     prediction: Tensor,
     labels: BigInt64Array | Float32Array,
@@ -99,16 +122,27 @@ interface Measure {
   release(): Promise<void>;
 }
 
+/** What the model gave for the first batch. */
+interface FirstResults {
+  readonly output: string;
+  readonly activation: FinalActivation | undefined;
+  readonly results: Tensors;
+}
+
 /** @throws when the examples do not fit the loss of such predictions */
 async function createMeasure(
-  { loss, examples, runtime, output, isChecked = false }: EvaluateOptions,
-  { dtype, shape }: Tensor,
+  { loss, examples, runtime, isChecked = false }: EvaluateOptions,
+  { output, activation, results }: FirstResults,
   batch: number,
 ): Promise<Measure> {
+  const { dtype, shape } = results[output] as Tensor;
   const prediction = { name: output, dtype, shape };
   if (shape[0] !== batch) throw new Error(describeOtherBatch(prediction, batch));
   const target = loss.target(prediction, targetShapeOf(examples));
   if (!isChecked) checkTargets({ loss, prediction, target }, examples, "the data");
+  const axis = loss.classAxis?.(shape, target.shape);
+  const shapeOf = (name: string) => results[name]?.shape ?? [];
+  const read = activation && isContained(activation, shapeOf, axis) ? valueBefore(activation) : output;
   const g = new GraphBuilder("loss");
   const inputs = [
     g.input("prediction", dtype, shape),
@@ -118,6 +152,7 @@ async function createMeasure(
   const counts = loss.counts?.(g, ...inputs);
   const session = await compileGraph(runtime, g.build(counts ? { sums, counts } : { sums }));
   return {
+    read,
     async run(values, labels, count) {
       const results = await session.run({ prediction: values, target: { ...target, data: labels } });
       const sum = (tensor: Tensor | undefined) =>
@@ -127,7 +162,6 @@ async function createMeasure(
               .reduce((total, value) => total + value, 0)
           : count;
       const counted = sum(results.counts);
-      const axis = loss.classAxis?.(shape, target.shape);
       const correct =
         axis !== undefined && isArrayOf("BigInt64Array", labels)
           ? countCorrect(values, axis, labels, count)

@@ -13,6 +13,13 @@ import { type ProbeOptions, probe } from "../runtime/probe.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { useBatchStatistics } from "./batch-norm.ts";
 import { type DropoutMask, useDropoutMasks, withoutDropout } from "./dropout.ts";
+import {
+  type FinalActivation,
+  isContained,
+  lossOutput,
+  valueBefore,
+  withLossOutput,
+} from "./final-activation.ts";
 import { checkMemory } from "./memory.ts";
 import { refuseHalfPrecision, refuseHalfWeights } from "./precision.ts";
 
@@ -25,7 +32,10 @@ export interface ObjectiveOptions extends Binding {
   readonly batch: number;
   /** Shape of one example's labels or targets, where it is known: cross-entropy finds the axis of the classes by it. */
   readonly targetShape?: readonly number[];
-  /** The output that the loss reads. Default: the model's first float output. */
+  /**
+   * The value that the loss reads, as it is. Default: the model's first float output; where that ends in an activation that
+   * the loss contains, such as Softmax, the value before it.
+   */
   readonly output?: string;
   /** Keeps all outputs of the model; default: only what the loss needs is computed. */
   readonly keepOutputs?: boolean;
@@ -65,7 +75,9 @@ export type Parameter = Tensor & { readonly data: Float32Array };
 export interface Objective extends Differentiable {
   readonly model: Model;
   readonly loss: Loss;
-  /** Name of the output that the loss reads. */
+  /** What is worth saying about the value that the loss reads, in sentences. */
+  readonly notes: readonly string[];
+  /** Name of the value that the loss reads. */
   readonly output: string;
   /** Name of the target input. */
   readonly target: string;
@@ -130,14 +142,17 @@ export function runningStatistics(graph: Pick<Graph, "nodes">): Set<string> {
 export async function compileObjective(options: ObjectiveOptions): Promise<Objective> {
   const model = storeConstants(modelFrom(options.model), options.trainable);
   refuseHalfPrecision(model);
-  const { graph: masked, masks } = useDropoutMasks(await probeModel(model, options));
+  const wanted = options.output ?? floatOutput(model);
+  const { activation, notes } = lossOutput(model, options.loss, wanted, options.output !== undefined);
+  const opened = withLossOutput(model, wanted, activation);
+  const { graph: masked, masks } = useDropoutMasks(await probeModel(opened, options));
   const graph = upgradeGraph(masked);
-  const output = options.output ?? graph.outputs.find((value) => isFloat(value.dtype))?.name;
-  if (!output) throw new Error(`${model.source} has no float output; the loss needs one.`);
-  if (!graph.outputs.some((value) => value.name === output)) {
-    const names = graph.outputs.map((value) => `'${value.name}'`).join(", ");
-    throw new Error(`${model.source} has no output '${output}'; its outputs are ${names}.`);
+  if (!graph.outputs.some((value) => value.name === wanted)) {
+    const names = model.outputs.map((value) => `'${value.name}'`).join(", ");
+    throw new Error(`${model.source} has no output '${wanted}'; its outputs are ${names}.`);
   }
+  const before = activation && readsBefore(activation, masked, wanted, options);
+  const output = before ?? wanted;
   const chosen = prune(graph, [getValue(graph, output)]);
   const parameters = trainableParameters(chosen, output, model, options);
   if (parameters.length === 0) {
@@ -148,14 +163,15 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
         `${wide === undefined ? "" : ` '${wide}' is float64; convert the model to float32 before it is exported (in PyTorch: model.float()).`}`,
     );
   }
-  const free = freeReservedNames(options.keepOutputs ? graph : chosen, model.source);
+  const own = graph.outputs.filter(({ name }) => model.outputs.some((value) => value.name === name));
+  const free = freeReservedNames(options.keepOutputs ? { ...graph, outputs: own } : chosen, model.source);
   const { graph: kept, names: statistics } =
     options.batchNorm === "batch" ? useBatchStatistics(free) : { graph: free, names: [] };
   const withLoss = attachLoss({ ...kept, parameters }, options.loss, output, options.targetShape);
   const { inPlace = isArrayOf("Uint8Array", options.model) } = options;
-  const own = inPlace ? stored : ownCopy;
+  const take = inPlace ? stored : ownCopy;
   const values = (names: readonly string[]) =>
-    Object.fromEntries(names.map((name) => [name, own(model.source, graph, name)]));
+    Object.fromEntries(names.map((name) => [name, take(model.source, graph, name)]));
   const batch = getValue(withLoss, "losses").shape[0] as number;
   return {
     model: withoutDropout(model),
@@ -163,12 +179,27 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
     graph: initializersToInputs(withLoss, [...parameters, ...statistics]),
     batch,
     loss: options.loss,
+    notes: activation && !before ? [] : notes,
     output,
     target: options.loss.target(getValue(chosen, output), options.targetShape).name,
     parameters: values(parameters),
     statistics: values(statistics),
     runtime: options.runtime,
   };
+}
+
+/** Name of the value before an activation; undefined where the activation does not normalize over the classes. */
+function readsBefore(
+  activation: FinalActivation,
+  graph: Graph,
+  output: string,
+  { loss, targetShape }: ObjectiveOptions,
+): string | undefined {
+  const prediction = getValue(graph, output);
+  const target = loss.target(prediction, targetShape).shape;
+  const shapeOf = (name: string) => getValue(graph, name).shape;
+  const fits = isContained(activation, shapeOf, loss.classAxis?.(prediction.shape, target));
+  return fits ? valueBefore(activation) : undefined;
 }
 
 /** The model's graph with static shapes, in the emitted opset. */

@@ -23,8 +23,7 @@ export function savedModel(
   loss: Loss,
   stored: Readonly<Record<string, Tensor>>,
 ): SavedModel {
-  const { merge, input, fill } = options;
-  const { output, runtime } = objective;
+  const { merge, input, fill, output, runtime } = options;
   const model: Model = merge?.into ?? objective.model;
   const values = () => merge?.values(stored) ?? new Map(Object.entries(stored));
   return {

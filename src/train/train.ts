@@ -158,7 +158,7 @@ class TrainingRun {
     yield startEvent(options, this.#objective, {
       dimension: this.#estimator.dimension,
       learningRate: options.learningRate === "auto" ? "auto" : this.#learningRate,
-      notes: batchNotes(options.examples, options, this.#objective.batch),
+      notes: [...this.#objective.notes, ...batchNotes(options.examples, options, this.#objective.batch)],
       steps: this.#totalSteps,
       step: this.#progress.step,
     });

@@ -1,0 +1,155 @@
+import { create } from "@bufbuild/protobuf";
+import { ValueInfoProtoSchema } from "onnx-buf";
+import type { Loss } from "../losses/loss.ts";
+import type { Model } from "../onnx/decode.ts";
+import { encodeNode } from "../onnx/encode.ts";
+import { describeNode, type Node, producers } from "../onnx/graph.ts";
+import { withFields } from "../onnx/message.ts";
+import { elementCount } from "../onnx/tensor.ts";
+
+/** An activation that ends a model's output, and that the loss contains: the loss reads the value before it. */
+export interface FinalActivation {
+  /** The activation's node. */
+  readonly node: Node;
+  /**
+   * Copies of the nodes from the activation, an Identity here, to the output: what they compute has the output's shape, and
+   * the last of them is what the loss reads.
+   */
+  readonly copies: readonly Node[];
+}
+
+/** What a loss reads of a model. */
+export interface LossOutput {
+  readonly activation: FinalActivation | undefined;
+  /** What is worth saying about it, in sentences. */
+  readonly notes: readonly string[];
+}
+
+/** Ops behind an activation that change no numbers. */
+const passing = new Set(["Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Transpose", "Cast"]);
+const activations = new Set(["Softmax", "LogSoftmax", "Sigmoid"]);
+
+/**
+ * Finds what the loss reads: where nobody chose the output and it ends in an activation that the loss contains, the value
+ * before that activation; otherwise the output as it is.
+ *
+ * @param isChosen whether the output was named by the user
+ */
+export function lossOutput(model: Model, loss: Loss, output: string, isChosen: boolean): LossOutput {
+  const computedBy = producers(model);
+  const behind: Node[] = [];
+  let node = computedBy.get(output);
+  while (node && passing.has(node.op) && node.domain === "") {
+    behind.unshift(node);
+    node = computedBy.get(node.inputs[0] ?? "");
+  }
+  if (node?.domain !== "" || !activations.has(node.op)) return { activation: undefined, notes: [] };
+  const { op, inputs } = node;
+  const ends = `'${output}' ends in ${op} (${describeNode(node)})`;
+  if (!loss.contains?.includes(op)) {
+    const isRead = loss.contains !== undefined;
+    const note = `${ends}, and ${loss.name} takes it as it is, as logits. ${betterLoss[op] ?? ""}`;
+    return { activation: undefined, notes: isRead ? [note] : [] };
+  }
+  if (isChosen) {
+    const note =
+      `${ends}, which ${loss.name} contains, and is read as it is, because it was chosen (--output). Name no output, or ` +
+      `'${inputs[0]}', to train the value before the ${op}.`;
+    return { activation: undefined, notes: [note] };
+  }
+  const renamed = new Map(
+    [...behind, node].flatMap(({ outputs: [name = ""] }) => [[name, `${name} before ${op}`]]),
+  );
+  const copies = [{ ...node, op: "Identity", attributes: {} }, ...behind].map((each) => ({
+    ...each,
+    name: each.name && `${each.name} before ${op}`,
+    inputs: each.inputs.map((name) => renamed.get(name) ?? name),
+    outputs: each.outputs.map((name) => renamed.get(name) ?? name),
+  }));
+  const note =
+    `${ends}, which ${loss.name} contains: the loss reads the value before it, '${inputs[0]}'. The saved file keeps the ` +
+    `${op}. Choose an output to have it read as it is (--output ${output}).`;
+  return { activation: { node, copies }, notes: [note] };
+}
+
+const betterLoss: Readonly<Record<string, string>> = {
+  Sigmoid:
+    "For outputs that are classes of their own, use --loss binary-cross-entropy with targets from 0 to 1.",
+  Softmax: "For one class an example, use --loss cross-entropy with class numbers.",
+  LogSoftmax: "For one class an example, use --loss cross-entropy with class numbers.",
+};
+
+/** What the loss reads instead of the output. */
+export function valueBefore({ copies }: FinalActivation): string {
+  return copies.at(-1)?.outputs[0] ?? "";
+}
+
+/**
+ * Whether an activation does what the loss does: it normalizes over the classes, wherever the nodes behind it have moved
+ * them.
+ *
+ * @param shapeOf shape of a value that `copies` compute
+ * @param classAxis axis of the classes in the output; undefined where the loss has none
+ */
+export function isContained(
+  { node, copies }: FinalActivation,
+  shapeOf: (name: string) => readonly number[],
+  classAxis: number | undefined,
+): boolean {
+  if (classAxis === undefined) return true;
+  const shapes = copies.map(({ outputs: [name = ""] }) => shapeOf(name));
+  const rank = shapes[0]?.length ?? 0;
+  const given = node.attributes.axis?.type === "int" ? node.attributes.axis.value : -1;
+  let axis = given < 0 ? given + rank : given;
+  for (const [place, { op, attributes }] of copies.entries()) {
+    const [before, after] = [shapes[place - 1], shapes[place]];
+    if (!before || !after) continue;
+    const order =
+      attributes.perm?.type === "ints" ? attributes.perm.value : before.map((_, at) => rank - 1 - at);
+    axis = op === "Transpose" ? order.indexOf(axis) : axisAfter(before, after, axis);
+    if (axis === -1) return false;
+  }
+  return axis === classAxis;
+}
+
+/** Where an axis lies after a reshape; −1 where it is no axis of its own any more. */
+function axisAfter(before: readonly number[], after: readonly number[], axis: number): number {
+  const outer = elementCount(before.slice(0, axis));
+  return after.findIndex((size, at) => size === before[axis] && elementCount(after.slice(0, at)) === outer);
+}
+
+/** The model with further nodes, and further values as outputs; it shares all numbers. */
+export function withOutputs(model: Model, names: readonly string[], nodes: readonly Node[] = []): Model {
+  const { graph } = model.proto;
+  const output = names.map((name) => create(ValueInfoProtoSchema, { name }));
+  const more = graph && {
+    node: [...graph.node, ...nodes.map(encodeNode)],
+    output: [...graph.output, ...output],
+  };
+  return {
+    ...model,
+    proto: withFields(model.proto, { graph: more && withFields(graph, more) }),
+    nodes: [...model.nodes, ...nodes],
+    outputs: [
+      ...model.outputs,
+      ...names.map((name) => ({ name, dtype: "float32", dimensions: [] }) as const),
+    ],
+  };
+}
+
+/** The model with what the loss reads among its outputs. */
+export function withLossOutput(model: Model, output: string, activation: FinalActivation | undefined): Model {
+  if (activation) {
+    const { copies } = activation;
+    return withOutputs(
+      model,
+      copies.flatMap(({ outputs }) => outputs),
+      copies,
+    );
+  }
+  // Any value that a node computes may be read.
+  const isComputed = model.nodes.some(({ outputs }) => outputs.includes(output));
+  return !isComputed || model.outputs.some(({ name }) => name === output)
+    ? model
+    : withOutputs(model, [output]);
+}
