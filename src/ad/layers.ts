@@ -23,14 +23,16 @@ export interface LayerSites {
  * `activationSites`.
  *
  * @param nonNegative graph inputs known to hold no negative numbers, such as the masks of dropout
+ * @param unfit values at which no layer may end; where nothing else is left, it ends where it begins
  */
 export function layerSites(
   graph: Graph,
   parameters: readonly string[],
   output: string,
   nonNegative: ReadonlySet<string> = new Set(),
+  unfit: ReadonlySet<string> = new Set(),
 ): LayerSites {
-  const ends = layerEnds(graph, parameters, output);
+  const ends = layerEnds(graph, parameters, output, unfit);
   const found = collectSites(graph, parameters, output, (value) => (ends.has(value) ? value : undefined));
   const inner = found.filter(({ value }) => value !== output);
   const isRectified = rectifiedValues(graph, nonNegative);
@@ -48,7 +50,12 @@ export function layerSites(
 const layerOps = new Set(["MatMul", "Gemm", "Conv", "ConvTranspose", "Einsum", "Gather"]);
 
 /** The values at which layers end, `output` included. */
-function layerEnds(graph: Graph, parameters: readonly string[], output: string): Set<string> {
+function layerEnds(
+  graph: Graph,
+  parameters: readonly string[],
+  output: string,
+  unfit: ReadonlySet<string>,
+): Set<string> {
   const onData = dataDependents(graph, parameters);
   const relevant = ancestors(graph, output);
   const nodes = graph.nodes.filter((node) => node.outputs.some((name) => relevant.has(name)));
@@ -59,7 +66,7 @@ function layerEnds(graph: Graph, parameters: readonly string[], output: string):
   for (const [place, node] of nodes.entries()) {
     const [start = ""] = node.outputs;
     if (begins(node) && onData.has(start))
-      ends.add(endOf(graph, start, nodes.slice(place + 1), begins, readers));
+      ends.add(endOf(graph, start, nodes.slice(place + 1), begins, readers, unfit));
   }
   return ends;
 }
@@ -71,11 +78,13 @@ function endOf(
   nodes: readonly Node[],
   begins: (node: Node) => boolean,
   readers: ReadonlyMap<string, readonly Node[]>,
+  unfit: ReadonlySet<string>,
 ): string {
   const sizeOf = (name: string) => elementCount(getValue(graph, name).shape);
   // Values computed from `start`, with the number of nodes that have yet to read them.
   const waiting = new Map([[start, readers.get(start)?.length ?? 0]]);
   let end = start;
+  const isBetter = (name: string) => !unfit.has(name) && (unfit.has(end) || sizeOf(name) <= sizeOf(end));
   for (const node of nodes) {
     const inputs = [...new Set(node.inputs)].filter((name) => waiting.has(name));
     if (inputs.length === 0) continue;
@@ -91,7 +100,7 @@ function endOf(
     }
     const results = node.outputs.filter((name) => name !== "");
     const [alone, ...others] = waiting.size > 0 ? waiting.keys() : results;
-    if (alone !== undefined && others.length === 0 && sizeOf(alone) <= sizeOf(end)) end = alone;
+    if (alone !== undefined && others.length === 0 && isBetter(alone)) end = alone;
   }
   return end;
 }

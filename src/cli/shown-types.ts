@@ -1,6 +1,7 @@
-import { conditionsOf, takeBranches } from "../onnx/branches.ts";
 import type { Model } from "../onnx/decode.ts";
 import type { Value } from "../onnx/graph.ts";
+import type { Findings } from "../onnx/known.ts";
+import { replaceStructure } from "../onnx/structure.ts";
 import { type InferredTypes, inferTypes } from "../ops/infer.ts";
 import { assignmentsOf, type SymbolicType, symbolicTypes } from "../ops/symbolic-types.ts";
 import { observeApart, type Types } from "./bounded-probe.ts";
@@ -20,7 +21,9 @@ export async function findTypes(model: Model): Promise<ShownTypes> {
   const found = assignments.map(({ inputs }) => inferred(model, inputs));
   let known = found.map(({ types }): Types => types);
   const computed = model.nodes.flatMap((node) => node.outputs.filter((name) => name !== ""));
-  const openOf = (types: Types | undefined) => computed.filter((name) => !types?.has(name));
+  // A list of tensors has no type of its own.
+  const isList = (name: string) => found.some(({ sequences }) => sequences.has(name));
+  const openOf = (types: Types | undefined) => computed.filter((name) => !types?.has(name) && !isList(name));
   if (openOf(known[0]).length === 0) return { types: symbolicTypes(assignments, known), warnings: [] };
   // What asks for more than the limits allow is not run, nor what a rule refuses under these sizes.
   const [reason] = found.flatMap(({ excess, refusals }) => [...excess, ...refusals]);
@@ -37,19 +40,22 @@ export async function findTypes(model: Model): Promise<ShownTypes> {
   };
 }
 
-/** By the shape rules; branches that shapes and constants choose are followed. */
+/** By the shape rules; branches and sequences that shapes and constants decide are followed. */
 function inferred(
   model: Model,
   inputs: readonly Value[],
-): { readonly types: Types } & Pick<InferredTypes, "excess" | "refusals"> {
+  sequences: Findings["sequences"] = new Map(),
+): Pick<InferredTypes, "excess" | "refusals"> & {
+  readonly types: Types;
+  readonly sequences: Findings["sequences"];
+} {
   const { values, constants, excess, refusals } = inferTypes(model, inputs);
-  const chosen = new Map(
-    conditionsOf(model).flatMap((name) => {
-      const condition = constants.get(name);
-      return condition ? [[name, Number(condition.data[0]) !== 0] as const] : [];
-    }),
-  );
-  return chosen.size === 0
-    ? { types: values, excess, refusals }
-    : inferred(takeBranches(model, chosen), inputs);
+  const shapes = new Map([...values].map(([name, { shape }]) => [name, shape] as const));
+  try {
+    const replaced = replaceStructure(model, { numbers: constants, shapes, turns: new Map(), sequences });
+    if (replaced.changed) return inferred(replaced.model, inputs, sequences);
+  } catch (error) {
+    return { types: values, sequences, excess, refusals: [...refusals, error as Error] };
+  }
+  return { types: values, sequences, excess, refusals };
 }

@@ -15,6 +15,8 @@ export interface Limits {
   readonly valueBytes: number;
   /** Turns of a loop, where the model says how many there are. */
   readonly loopTurns: number;
+  /** Nodes that a model may have when its loops are written out turn by turn. */
+  readonly unrolledNodes: number;
   /** Classes that labels may count: the largest class number, plus 1. */
   readonly classes: number;
   /** Pixels of one picture. */
@@ -42,6 +44,7 @@ export const defaultLimits: Limits = {
   rank: 64,
   valueBytes: 16 * gibibyte,
   loopTurns: 1_000_000,
+  unrolledNodes: 20_000,
   classes: 1_000_000,
   pixels: 100 * mebibyte,
   // No array of JavaScript is longer.

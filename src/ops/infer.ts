@@ -103,6 +103,7 @@ function refusedTurns(
 ): string | undefined {
   if (node.op !== "Loop" || node.domain !== "") return undefined;
   const turns = Number(constants.get(node.inputs[0] ?? "")?.data[0] ?? 0);
-  if (turns <= limits.loopTurns) return undefined;
+  // The largest number stands for none: the condition alone ends the loop.
+  if (turns <= limits.loopTurns || turns >= 2 ** 63) return undefined;
   return `${source}: ${describeNode(node)} makes ${turns.toLocaleString("en")} turns; ${howToRaise("loopTurns", limits)}`;
 }

@@ -23,11 +23,7 @@ function refusal(op: string, domain = "", opset = 17): string {
 
 describe("an op without rules is refused", () => {
   const cases: readonly (readonly [ops: readonly string[], remedy: RegExp])[] = [
-    [["If", "Loop", "Scan", "SequenceMap"], /eval mode with static control flow/],
-    [
-      ["SequenceAt", "SplitToSequence", "ConcatFromSequence", "Optional", "OptionalGetElement"],
-      /tensors only/,
-    ],
+    [["Optional", "OptionalGetElement"], /tensors only/],
     [["StringNormalizer", "StringConcat", "TfIdfVectorizer", "ImageDecoder"], /Leave the preprocessing out/],
     [
       [

@@ -20,16 +20,8 @@ export function unsupported(node: Node, opset: number, names: readonly string[])
 /** Ops that have no place in a differentiable graph of static shapes. */
 const reasons: readonly { readonly ops: RegExp; readonly text: string }[] = [
   {
-    ops: /^(If|Loop|Scan|SequenceMap)$/,
-    text:
-      "control flow is not supported, because the derivative graph is one fixed computation. Export the model in eval " +
-      "mode with static control flow: trace it with fixed shapes, write branches on data with torch.where, and unroll loops.",
-  },
-  {
-    ops: /^(Sequence\w+|SplitToSequence|ConcatFromSequence|Optional\w*)$/,
-    text:
-      "sequences and optional values are not supported. Export the model with tensors only: torch.stack or torch.cat " +
-      "instead of lists, torch.split with fixed sizes.",
+    ops: /^Optional\w*$/,
+    text: "optional values are not supported. Export the model with tensors only.",
   },
   {
     ops: /^(String\w+|RegexFullMatch|TfIdfVectorizer|LabelEncoder|ImageDecoder)$/,

@@ -1,48 +1,34 @@
 import { clone, create, toBinary } from "@bufbuild/protobuf";
-import {
-  AttributeProtoSchema,
-  AttributeProto_AttributeType as AttributeType,
-  type ModelProto,
-  ModelProtoSchema,
-  type NodeProto,
-  NodeProtoSchema,
-  TensorProtoSchema,
-  ValueInfoProtoSchema,
-} from "onnx-buf";
+import { ModelProtoSchema, type NodeProto, NodeProtoSchema, ValueInfoProtoSchema } from "onnx-buf";
 import { type Binding, bindInputs } from "../onnx/bind.ts";
-import { conditionsOf, controlFlowOps, takeBranches } from "../onnx/branches.ts";
-import { isConstantOf } from "../onnx/constants.ts";
 import type { Model } from "../onnx/decode.ts";
-import { describeNode, type Graph, type Node, prune, totalBytes, type Value } from "../onnx/graph.ts";
-import { withFields } from "../onnx/message.ts";
+import { describeNode, type Graph, prune, totalBytes, type Value } from "../onnx/graph.ts";
 import { own } from "../onnx/own.ts";
-import {
-  dtypeNumbers,
-  elementCount,
-  isFloat,
-  type Tensor,
-  tensorOf,
-  toNumbers,
-  zeros,
-} from "../onnx/tensor.ts";
-import { DeviceError, type Runtime, type Session, type Tensors } from "./runtime.ts";
+import { isFloat, type Tensor, toNumbers } from "../onnx/tensor.ts";
+import type { Runtime, Session, Tensors } from "./runtime.ts";
+import { withStaticStructure } from "./static-structure.ts";
+import { doesNotRun, sample, shapeConstants, withoutWeights } from "./trial.ts";
 
 export interface ProbeOptions extends Binding {
   /** A sample batch; default: small made-up numbers. */
   readonly feeds?: Tensors;
+  /** Called with the model, control flow and sequences replaced, before all of it runs; may throw. */
+  readonly check?: (model: Model) => void;
 }
 
 /**
  * Runs an imported model once, with the shape of every intermediate value as an output, and reads off the types, the shapes, and
  * the values of everything that only shapes and constants decide (shape arithmetic in exported models). Those become
- * initializers, so the graph that comes back contains the computation alone.
+ * initializers, so the graph that comes back contains the computation alone. Before that, control flow and sequences are
+ * replaced by what shapes, constants and filled inputs make of them.
  *
  * @throws when a dimension is open, when the model does not run, or when a shape depends on data.
  */
 export async function probe(file: Model, runtime: Runtime, options: ProbeOptions = {}): Promise<Graph> {
   const inputs = bindInputs(file, options);
   checkMemory(file, inputs, runtime);
-  const model = await withoutKnownBranches(file, runtime, inputs);
+  const model = await withStaticStructure(file, runtime, inputs, options.feeds ?? {});
+  options.check?.(model);
   const constantNames = shapeConstants(model);
   refuseCounts(model, constantNames);
   const first = await observe(model, runtime, inputs, constantNames, options.feeds ?? {}, 0);
@@ -73,26 +59,6 @@ export async function probe(file: Model, runtime: Runtime, options: ProbeOptions
     values,
   };
   return prune(graph);
-}
-
-/** The model with the branches that its shapes and constants choose, instead of the If nodes that choose them. */
-async function withoutKnownBranches(
-  model: Model,
-  runtime: Runtime,
-  inputs: readonly Value[],
-): Promise<Model> {
-  const computable = shapeConstants(model);
-  const names = conditionsOf(model);
-  const wanted = new Set(names.filter((name) => computable.has(name)));
-  const computed = wanted.size > 0 ? (await observe(model, runtime, inputs, wanted, {}, 0)).constants : {};
-  const known = names.flatMap((name) => {
-    const tensor = own(computed, name) ?? model.initializers.get(name);
-    return tensor ? [[name, Number(tensor.data[0]) !== 0] as const] : [];
-  });
-  // A branch may hold further ones.
-  return known.length === 0
-    ? model
-    : withoutKnownBranches(takeBranches(model, new Map(known)), runtime, inputs);
 }
 
 /** What one run shows. */
@@ -154,111 +120,10 @@ async function observe(
       constants: Object.fromEntries(constants.map((name) => [name, results[name] as Tensor])),
     };
   } catch (cause) {
-    if (cause instanceof DeviceError) throw cause;
-    throw new Error(
-      `${model.source} does not run on ${runtime.name}: ${(cause as Error).message} ` +
-        `(inputs ${inputs.map(({ name, dtype, shape }) => `'${name}' ${dtype} [${shape.join(", ")}]`).join(", ")}).`,
-      { cause },
-    );
+    throw doesNotRun(model, runtime, inputs, cause);
   } finally {
     for (const session of sessions) await session.release();
   }
-}
-
-/** Elements from which a stored float tensor counts as weights, whose numbers decide no shape. */
-const weightElements = 1024;
-
-/** The model with its weights made when it runs, all the same number, instead of stored: shapes need no more. */
-function withoutWeights(model: Model): ModelProto {
-  const { graph } = model.proto;
-  if (!graph) return model.proto;
-  const weights = new Map(
-    [...model.initializers].filter(([, { dtype, data }]) => isFloat(dtype) && data.length >= weightElements),
-  );
-  const made = [...weights].map(([name, tensor]) => {
-    const dataType = dtypeNumbers[tensor.dtype];
-    const shape = `${name}/shape of the weight`;
-    const value = create(TensorProtoSchema, { dataType, dims: [1n], ...smallNumber(dataType) });
-    return {
-      shape: create(TensorProtoSchema, {
-        name: shape,
-        dataType: dtypeNumbers.int64,
-        dims: [BigInt(tensor.shape.length)],
-        int64Data: tensor.shape.map(BigInt),
-      }),
-      node: create(NodeProtoSchema, {
-        opType: "ConstantOfShape",
-        input: [shape],
-        output: [name],
-        attribute: [create(AttributeProtoSchema, { name: "value", type: AttributeType.TENSOR, t: value })],
-      }),
-    };
-  });
-  return withFields(model.proto, {
-    graph: withFields(graph, {
-      input: graph.input.filter(({ name }) => !weights.has(name)),
-      initializer: [
-        ...graph.initializer.filter(({ name }) => !weights.has(name)),
-        ...made.map(({ shape }) => shape),
-      ],
-      node: [...made.map(({ node }) => node), ...graph.node.filter((node) => !isConstantOf(node, weights))],
-    }),
-  });
-}
-
-/** About 0.01 in this type. */
-function smallNumber(dataType: number): {
-  floatData?: number[];
-  doubleData?: number[];
-  int32Data?: number[];
-} {
-  if (dataType === dtypeNumbers.float32) return { floatData: [0.01] };
-  if (dataType === dtypeNumbers.float64) return { doubleData: [0.01] };
-  // The bits of 0.01 in half precision, or in bfloat16.
-  return { int32Data: [dataType === dtypeNumbers.float16 ? 0x211f : 0x3c24] };
-}
-
-/** Numbers that every op accepts: small positive floats, zeros and ones for integers. */
-function sample(input: Value, variant: number): Tensor {
-  const { dtype, shape } = input;
-  const count = elementCount(shape);
-  if (!isFloat(dtype)) {
-    return variant === 0
-      ? zeros(dtype, shape)
-      : tensorOf(
-          dtype,
-          Array.from({ length: count }, (_, index) => index % 2),
-          shape,
-        );
-  }
-  if (dtype === "float16" || dtype === "bfloat16") return zeros(dtype, shape);
-  const numbers = Array.from(
-    { length: count },
-    (_, index) => 0.1 + 0.8 * (((index + 1) * (0.618 + 0.1 * variant)) % 1),
-  );
-  return tensorOf(dtype, numbers, shape);
-}
-
-/** Values decided by shapes and by Constant nodes alone. */
-function shapeConstants(model: Model): Set<string> {
-  const constant = new Set<string>();
-  const isConstant = (name: string) => {
-    if (name === "" || constant.has(name)) return true;
-    const initializer = model.initializers.get(name);
-    return initializer !== undefined && !isFloat(initializer.dtype);
-  };
-  for (const node of model.nodes) {
-    const readsShapeOnly = node.op === "Shape" || node.op === "Size";
-    if (isDeterministic(node) && (readsShapeOnly || node.inputs.every(isConstant)))
-      for (const output of node.outputs) constant.add(output);
-  }
-  return constant;
-}
-
-function isDeterministic(node: Node): boolean {
-  // Graphs inside a node read values that its inputs do not tell.
-  if (controlFlowOps.has(node.op)) return false;
-  return !node.op.startsWith("Random") && node.op !== "Bernoulli" && node.op !== "Multinomial";
 }
 
 /** Refuses results with one element for each true or nonzero one of an input, unless that input is constant. */

@@ -28,27 +28,28 @@ export interface ExampleLayout {
  * batch is run three times, with another first and another last example, and what changes is looked at.
  *
  * @param names values of the graph that depend on a model input
- * @returns one layout for each name, in their order
+ * @returns one layout for each name, in their order; undefined for a value that belongs to no single examples
  * @throws when an example's loss changes with another example (names the first node whose values mix examples, and the
- * remedies), or when a value belongs to no single examples
+ * remedies)
  */
 export async function exampleLayouts(
   objective: Differentiable,
   names: readonly string[],
-): Promise<ExampleLayout[]> {
+): Promise<(ExampleLayout | undefined)[]> {
   const { graph, batch } = objective;
   if (batch < 2) return names.map((name) => ({ outer: 1, inner: elementCount(getValue(graph, name).shape) }));
   const layouts = await observeLayouts(objective, [...names, "losses"]);
   if (!layouts.get("losses")) throw new Error(await describeCoupling(objective));
-  return names.map((name) => {
-    const layout = layouts.get(name);
-    if (layout) return layout;
-    throw new Error(
-      `The site '${name}' has the shape [${getValue(graph, name).shape.join(", ")}], in which the ${batch} examples of a ` +
-        "batch have no places of their own, although their losses are independent. Perturb weights instead " +
-        "(perturb: weights), or keep the batch on an axis of its own.",
-    );
-  });
+  return names.map((name) => layouts.get(name));
+}
+
+/** Why a value cannot be a site. */
+export function describeNoPlaces({ graph, batch }: Differentiable, name: string): string {
+  return (
+    `The site '${name}' has the shape [${getValue(graph, name).shape.join(", ")}], in which the ${batch} examples of a ` +
+    "batch have no places of their own, although their losses are independent. Perturb weights instead " +
+    "(perturb: weights), or keep the batch on an axis of its own."
+  );
 }
 
 /** The first node whose values mix examples, in words. Runs with every value as an output. */

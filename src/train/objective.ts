@@ -6,6 +6,7 @@ import { decodeModel, type Model, readModel } from "../onnx/decode.ts";
 import { encodeGraph, modelMessage } from "../onnx/encode.ts";
 import { consumers, type Graph, getValue, initializersToInputs, type Node, prune } from "../onnx/graph.ts";
 import { own } from "../onnx/own.ts";
+import { isStructural } from "../onnx/structure.ts";
 import { isFloat, type Tensor } from "../onnx/tensor.ts";
 import { opOf } from "../ops/catalogue.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
@@ -215,13 +216,13 @@ async function probeModel(
   model: Model,
   options: ProbeOptions & { readonly runtime: Runtime },
 ): Promise<Graph> {
-  // Probing removes If nodes whose branch is known.
-  for (const node of model.nodes) if (node.op !== "If" || node.domain !== "") opOf(node, model.opset);
+  const check = ({ nodes, opset }: Model) => {
+    for (const node of nodes) if (!isStructural(node)) opOf(node, opset);
+  };
+  check(model);
   refuseHalfWeights(model);
   checkMemory(model, options);
-  const graph = await probe(model, options.runtime, options);
-  for (const node of graph.nodes) opOf(node, graph.opset);
-  return graph;
+  return probe(model, options.runtime, { ...options, check });
 }
 
 /**

@@ -8,7 +8,7 @@ import { GraphBuilder } from "../ops/builder.ts";
 import { reshape, transpose } from "../ops/rules.ts";
 import { emitExampleCombine } from "../tangents/combine.ts";
 import { emitExampleGram } from "../tangents/gram.ts";
-import { type ExampleLayout, exampleLayouts } from "./coupling.ts";
+import { describeNoPlaces, type ExampleLayout, exampleLayouts } from "./coupling.ts";
 import type { Differentiable } from "./objective.ts";
 
 export interface SiteOptions {
@@ -48,18 +48,28 @@ export interface TangentCounts {
  */
 export async function placeSites(objective: Differentiable, { blocks }: SiteOptions): Promise<PlacedSites> {
   const { graph, masks = [] } = objective;
-  const { sites, last } = blocks
-    ? { sites: namedBlocks(graph, blocks), last: undefined }
-    : layerSites(graph, graph.parameters, "losses", new Set(masks.map(({ name }) => name)));
-  const layouts = await exampleLayouts(
-    objective,
-    sites.map((site) => site.value),
-  );
-  const placed = sites.map((site, index) => {
-    const layout = layouts[index] ?? { outer: 1, inner: 0 };
-    return { ...site, layout, size: layout.outer * layout.inner };
-  });
-  return { sites: placed, last, dimension: placed.reduce((total, { size }) => total + size, 0) };
+  const nonNegative = new Set(masks.map(({ name }) => name));
+  const unfit = new Set<string>();
+  for (;;) {
+    const { sites, last } = blocks
+      ? { sites: namedBlocks(graph, blocks), last: undefined }
+      : layerSites(graph, graph.parameters, "losses", nonNegative, unfit);
+    const layouts = await exampleLayouts(
+      objective,
+      sites.map((site) => site.value),
+    );
+    const placed = sites.flatMap((site, index) => {
+      const layout = layouts[index];
+      return layout ? [{ ...site, layout, size: layout.outer * layout.inner }] : [];
+    });
+    if (placed.length === sites.length)
+      return { sites: placed, last, dimension: placed.reduce((total, { size }) => total + size, 0) };
+    // A value of one example alone: the layer goes on, to where the examples meet.
+    const without = sites.filter((_, index) => !layouts[index]).map(({ value }) => value);
+    const [stuck] = blocks ? without : without.filter((value) => unfit.has(value));
+    if (stuck !== undefined) throw new Error(describeNoPlaces(objective, stuck));
+    for (const value of without) unfit.add(value);
+  }
 }
 
 function namedBlocks(graph: Graph, blocks: true | RegExp) {
