@@ -181,7 +181,7 @@ const environments = [
           "--format=esm",
           "--outfile=bundle.mjs",
         ],
-        ...["--external:onnxruntime-node", "--log-level=error"],
+        ...["--external:onnxruntime-node", "--external:sharp", "--log-level=error"],
       ],
       ["node", "bundle.mjs"],
     ],

@@ -23,7 +23,7 @@ export { type DownloadOptions, downloadStore } from "./data/download.ts";
 export { type GlyphOptions, glyphs } from "./data/glyphs.ts";
 export { gunzip } from "./data/gzip.ts";
 export { parseIdx } from "./data/idx.ts";
-export { type DecodeImageOptions, decodeImage, type Picture } from "./data/image.ts";
+export { type DecodeImageOptions, type DecodePicture, decodeImage, type Picture } from "./data/image.ts";
 export { type ImageFolderOptions, imageFolder } from "./data/image-folder.ts";
 export { datasetNamed, datasets } from "./data/list.ts";
 export { type MatArray, parseMat } from "./data/mat.ts";

@@ -6,6 +6,7 @@ import { checkExamples, type Dataset, type Examples, exampleSize } from "../src/
 import golden from "../src/data/files.golden.json" with { type: "json" };
 import { imageFolder } from "../src/data/image-folder.ts";
 import { datasetNamed, datasets } from "../src/data/list.ts";
+import { decodePicture } from "../src/data/node-picture.ts";
 import { folderStore } from "../src/data/node-store.ts";
 import { npzDataset } from "../src/data/npz.ts";
 import type { FileStore } from "../src/data/store.ts";
@@ -81,7 +82,11 @@ const cases: Record<string, Case> = {
     ]),
   ),
   images: {
-    load: () => imageFolder({ ...memoryStore(pictures), list: async () => Object.keys(pictures).sort() }),
+    load: () =>
+      imageFolder(
+        { ...memoryStore(pictures), list: async () => Object.keys(pictures).sort() },
+        { decode: decodePicture },
+      ),
   },
   "csv classes": { load: async () => tableDataset(tableFile, { target: "color", targets: "classes" }) },
   "csv values": { load: async () => tableDataset(tableFile, { target: "price", targets: "values" }) },

@@ -4,6 +4,7 @@ import { downloadStore } from "../data/download.ts";
 import { datasetNamed, datasets } from "../data/list.ts";
 import { nodeFetch } from "../data/node-fetch.ts";
 import { readIfPresent } from "../data/node-files.ts";
+import { decodePicture } from "../data/node-picture.ts";
 import { cacheDirectory, folderCache, folderStore } from "../data/node-store.ts";
 import { npzDataset } from "../data/npz.ts";
 import type { SourceFile } from "../data/store.ts";
@@ -62,7 +63,7 @@ async function openImages(choice: DatasetChoice, { classNames }: KnownData): Pro
   const { imageFolder } = await import("../data/image-folder.ts");
   const { imageSize: size, testFraction } = choice;
   const folder = needed(choice.dataDir, choice.data, "--data-dir FOLDER");
-  return imageFolder(folderStore(folder), { size, testFraction, classNames });
+  return imageFolder(folderStore(folder), { decode: decodePicture, size, testFraction, classNames });
 }
 
 async function openTable(choice: DatasetChoice, { columns, classNames }: KnownData): Promise<Dataset> {

@@ -3,9 +3,14 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { encode } from "fast-png";
 import { afterAll, describe, expect, test } from "vitest";
-import { imageFolder } from "./image-folder.ts";
-import { folderStore } from "./node-store.ts";
+import { type ImageFolderOptions, imageFolder as imageFolderBy } from "./image-folder.ts";
+import { decodePicture } from "./node-picture.ts";
 import type { ListedFiles } from "./store.ts";
+
+const imageFolder = (files: ListedFiles, options: Partial<ImageFolderOptions> = {}) =>
+  imageFolderBy(files, { decode: decodePicture, ...options });
+
+import { folderStore } from "./node-store.ts";
 
 /** A gray image of one value, or a color image of three. */
 function png(colors: readonly number[], width = 3, height = 2): Uint8Array {

@@ -1,11 +1,13 @@
 import { checkExamples, type Dataset, type Examples } from "./dataset.ts";
-import { decodeImage, type Picture } from "./image.ts";
+import { type DecodePicture, decodeImage, type Picture } from "./image.ts";
 import { measureNormalization } from "./normalization.ts";
 import { resize } from "./resize.ts";
 import { defaultTestFraction, splitTest } from "./split.ts";
 import type { ListedFiles } from "./store.ts";
 
 export interface ImageFolderOptions {
+  /** What decodes pictures here: `decodePicture` of `forwardgrad/node`. */
+  readonly decode: DecodePicture;
   /** Size to which all images are brought. Default: the images' own, which must be one. */
   readonly size?: { readonly height: number; readonly width: number };
   /** Share set aside for testing where there is no folder for it. Default 0.2; 1 takes all. */
@@ -31,7 +33,7 @@ const testFolders = ["test", "val", "valid", "validation"] as const;
  * Inputs are bytes [channels, height, width], gray where all images are, otherwise RGB.
  * @throws when there are no images, a file is damaged, or sizes or classes do not agree; the message names the file.
  */
-export async function imageFolder(files: ListedFiles, options: ImageFolderOptions = {}): Promise<Dataset> {
+export async function imageFolder(files: ListedFiles, options: ImageFolderOptions): Promise<Dataset> {
   const images = (await files.list()).filter((path) => isImage(path, files));
   const parts = new Set(images.map((path) => path.split("/")[0] as string));
   const hasTrain = parts.has("train");
@@ -125,7 +127,7 @@ function labelled(
 async function decodeAll(
   images: readonly ImageFile[],
   files: ListedFiles,
-  { size }: ImageFolderOptions,
+  { size, decode }: ImageFolderOptions,
 ): Promise<Picture[]> {
   const pictures: Picture[] = [];
   for (const { path } of images) {
@@ -133,7 +135,7 @@ async function decodeAll(
     const bytes = await files.read(path);
     if (bytes === undefined)
       throw new Error(`${source}: the file has gone; leave the folder alone while it is read`);
-    const decoded = decodeImage(bytes, source);
+    const decoded = await decodeImage(bytes, source, { decode });
     const picture = size ? resize(decoded, size.width, size.height) : decoded;
     const first = pictures[0] ?? picture;
     if (picture.width !== first.width || picture.height !== first.height) {

@@ -2,14 +2,16 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import golden from "./files.golden.json" with { type: "json" };
 import { decodeImage } from "./image.ts";
+import { decodePicture } from "./node-picture.ts";
 import { resize } from "./resize.ts";
 
 const bytesOf = (base64: string) => new Uint8Array(Buffer.from(base64, "base64"));
+const decode = (bytes: Uint8Array, source: string) => decodeImage(bytes, source, { decode: decodePicture });
 const { png, jpeg, refused, resized } = golden.images;
 
 /** The largest difference between a file's pixels and those that Pillow sees. */
-function difference({ file, shape, data }: { file: string; shape: number[]; data: number[] }): number {
-  const picture = decodeImage(bytesOf(file), "picture");
+async function difference({ file, shape, data }: { file: string; shape: number[]; data: number[] }) {
+  const picture = await decode(bytesOf(file), "picture");
   expect([picture.height, picture.width]).toEqual(shape.slice(0, 2));
   expect(picture.channels).toBe(shape[2] ?? 1);
   expect(picture.data.length).toBe(data.length);
@@ -21,50 +23,53 @@ function difference({ file, shape, data }: { file: string; shape: number[]; data
 
 describe("decoding", () => {
   for (const [name, picture] of Object.entries(png)) {
-    test(`PNG ${name} has the pixels that Pillow sees`, () => {
-      expect(difference(picture)).toBe(0);
+    test(`PNG ${name} has the pixels that Pillow sees`, async () => {
+      expect(await difference(picture)).toBe(0);
     });
   }
 
   for (const [name, picture] of Object.entries(jpeg)) {
-    test(`JPEG ${name} has the pixels that Pillow sees`, () => {
-      expect(difference(picture)).toBe(0);
+    test(`JPEG ${name} has the pixels that Pillow sees`, async () => {
+      expect(await difference(picture)).toBe(0);
     });
   }
 
-  test("what is no opaque gray or RGB image is refused by name", () => {
-    const expectRefused = (file: string) => expect(() => decodeImage(bytesOf(file), "a/odd"));
-    expectRefused(refused.clear).toThrow("a/odd: the image has transparent pixels, expected opaque ones");
-    expectRefused(refused.gif).toThrow("a/odd: the file is a GIF image, expected PNG or JPEG");
-    expectRefused(refused.bmp).toThrow("a/odd: the file is a BMP image");
-    expectRefused(refused.webp).toThrow("a/odd: the file is a WebP image");
-    expectRefused(refused.tiff).toThrow("a/odd: the file is a TIFF image");
-    expect(() => decodeImage(new Uint8Array(), "a/odd")).toThrow("a/odd: the file is empty");
-    expect(() => decodeImage(new TextEncoder().encode("hello"), "a/odd")).toThrow(
+  test("what is no opaque gray or RGB image is refused by name", async () => {
+    const expectRefused = (file: string) => expect(decode(bytesOf(file), "a/odd")).rejects;
+    await expectRefused(refused.clear).toThrow(
+      "a/odd: the image has transparent pixels, expected opaque ones",
+    );
+    await expectRefused(refused.gif).toThrow("a/odd: the file is a GIF image, expected PNG or JPEG");
+    await expectRefused(refused.bmp).toThrow("a/odd: the file is a BMP image");
+    await expectRefused(refused.webp).toThrow("a/odd: the file is a WebP image");
+    await expectRefused(refused.tiff).toThrow("a/odd: the file is a TIFF image");
+    await expect(decode(new Uint8Array(), "a/odd")).rejects.toThrow("a/odd: the file is empty");
+    await expect(decode(new TextEncoder().encode("hello"), "a/odd")).rejects.toThrow(
       "a/odd: the file is no image",
     );
   });
 
-  test("any truncation is a named error", () => {
+  test("any truncation is a named error", async () => {
     for (const { file } of [...Object.values(png), ...Object.values(jpeg)]) {
       const bytes = bytesOf(file);
       const end = bytes[0] === 0xff ? bytes.length - 2 : bytes.length;
       for (let length = 0; length < end; length++)
-        expect(() => decodeImage(bytes.subarray(0, length), "cut"), `${length} of ${bytes.length}`).toThrow(
-          /^cut: /,
-        );
+        await expect(
+          decode(bytes.subarray(0, length), "cut"),
+          `${length} of ${bytes.length}`,
+        ).rejects.toThrow(/^cut: /);
     }
   });
 
-  test("any flipped bit of a PNG is a named error or changes nothing", () => {
+  test("any flipped bit of a PNG is a named error or changes nothing", async () => {
     for (const { file } of Object.values(png)) {
       const whole = bytesOf(file);
-      const expected = decodeImage(whole, "flipped");
+      const expected = await decode(whole, "flipped");
       for (let bit = 0; bit < 8 * whole.length; bit++) {
         const bytes = whole.slice();
         bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7));
         try {
-          expect(decodeImage(bytes, "flipped"), `bit ${bit}`).toEqual(expected);
+          expect(await decode(bytes, "flipped"), `bit ${bit}`).toEqual(expected);
         } catch (error) {
           expect((error as Error).message, `bit ${bit}`).toMatch(/^flipped: /);
         }
@@ -72,14 +77,14 @@ describe("decoding", () => {
     }
   });
 
-  test("a flipped bit of a JPEG, which has no checksum, is a named error or an image", () => {
+  test("a flipped bit of a JPEG, which has no checksum, is a named error or an image", async () => {
     const whole = bytesOf(jpeg.color.file);
-    fc.assert(
-      fc.property(fc.nat(8 * whole.length - 1), (bit) => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(8 * whole.length - 1), async (bit) => {
         const bytes = whole.slice();
         bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7));
         try {
-          const { width, height, channels, data } = decodeImage(bytes, "flipped");
+          const { width, height, channels, data } = await decode(bytes, "flipped");
           expect(data.length).toBe(width * height * channels);
         } catch (error) {
           expect((error as Error).message).toMatch(/^flipped: /);
@@ -92,9 +97,9 @@ describe("decoding", () => {
 
 describe("resizing", () => {
   for (const { shape, data } of resized) {
-    test(`to ${shape.slice(0, 2).join("×")} gives Pillow's pixels, but for rounding`, () => {
+    test(`to ${shape.slice(0, 2).join("×")} gives Pillow's pixels, but for rounding`, async () => {
       const [height = 0, width = 0] = shape;
-      const picture = resize(decodeImage(bytesOf(png.color.file), "picture"), width, height);
+      const picture = resize(await decode(bytesOf(png.color.file), "picture"), width, height);
       expect([picture.height, picture.width, picture.channels]).toEqual(shape);
       picture.data.forEach((value, at) => {
         // Pillow rounds to bytes between its two passes.

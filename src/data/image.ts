@@ -1,13 +1,12 @@
 import { defaultLimits, howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
-import type { Orientation } from "./exif.ts";
 import { kindOfFile } from "./file-kinds.ts";
-import { decodeJpeg } from "./jpeg.ts";
-import { type Picture, UnreadPictureError } from "./picture.ts";
-import { decodePng } from "./png.ts";
+import { type DecodePicture, type Picture, UnreadPictureError } from "./picture.ts";
 
-export type { Picture } from "./picture.ts";
+export type { DecodePicture, Picture } from "./picture.ts";
 
 export interface DecodeImageOptions {
+  /** What decodes here: `decodePicture` of `forwardgrad/node`. */
+  readonly decode: DecodePicture;
   /** Leaves pictures as they are stored, whatever EXIF says about how the camera was held. */
   readonly ignoreOrientation?: boolean;
   /** What the file may ask for. */
@@ -15,12 +14,15 @@ export interface DecodeImageOptions {
 }
 
 /**
- * Decodes a PNG or JPEG file; which of the two is decided by its content. 16-bit images keep their upper bits, palettes
- * are looked up, an alpha channel is dropped where it is opaque, and the picture is turned as its EXIF orientation says.
+ * Decodes a PNG or JPEG file, which is known by its content, and turns it as its EXIF orientation says.
  * @param source the file's name, for messages.
  * @throws when the file is of another kind, damaged, transparent, or has more pixels than the limit.
  */
-export function decodeImage(bytes: Uint8Array, source: string, options: DecodeImageOptions = {}): Picture {
+export async function decodeImage(
+  bytes: Uint8Array,
+  source: string,
+  options: DecodeImageOptions,
+): Promise<Picture> {
   const limits = options.limits ? limitsWith(options.limits) : defaultLimits;
   const kind = kindOfFile(bytes);
   if (kind !== "PNG" && kind !== "JPEG") {
@@ -42,8 +44,8 @@ export function decodeImage(bytes: Uint8Array, source: string, options: DecodeIm
     );
   };
   try {
-    const decoded = kind === "PNG" ? decodePng(bytes, checkSize) : decodeJpeg(bytes, checkSize);
-    return options.ignoreOrientation ? decoded.picture : upright(decoded.picture, decoded.orientation);
+    if (kind === "PNG") checkPng(bytes, checkSize);
+    return await options.decode(bytes, { ignoreOrientation: options.ignoreOrientation, checkSize });
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
     const problem =
@@ -54,27 +56,16 @@ export function decodeImage(bytes: Uint8Array, source: string, options: DecodeIm
   }
 }
 
-/** Turns and mirrors a picture that was stored in this orientation. */
-export function upright(picture: Picture, orientation: Orientation): Picture {
-  if (orientation === 1) return picture;
-  const { width, height, channels, data } = picture;
-  const isTransposed = orientation >= 5;
-  const [newWidth, newHeight] = isTransposed ? [height, width] : [width, height];
-  // Of the stored picture's axes, after transposing: is the new row or column counted from the other end?
-  const isFlippedDown = [3, 4, 6, 7].includes(orientation);
-  const isFlippedAcross = [2, 3, 7, 8].includes(orientation);
-  const out = new Uint8Array(data.length);
-  for (let row = 0; row < newHeight; row++)
-    for (let column = 0; column < newWidth; column++) {
-      const [down, across] = isTransposed ? [column, row] : [row, column];
-      const fromRow = isFlippedDown ? height - 1 - down : down;
-      const fromColumn = isFlippedAcross ? width - 1 - across : across;
-      for (let channel = 0; channel < channels; channel++)
-        out[(row * newWidth + column) * channels + channel] = data[
-          (fromRow * width + fromColumn) * channels + channel
-        ] as number;
-    }
-  return { width: newWidth, height: newHeight, channels, data: out };
+/**
+ * What decoders are lax about: sizes that they call a damaged header, and a file that ends before its last chunk, IEND. A
+ * chunk is its length, a name of four letters, data and a checksum; the first one begins with width and height.
+ */
+function checkPng(bytes: Uint8Array, checkSize: (width: number, height: number) => void): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length >= 24) checkSize(view.getUint32(16), view.getUint32(20));
+  for (let at = 8; at + 12 <= bytes.length; at += 12 + view.getUint32(at))
+    if (view.getUint32(at + 4) === 0x49454e44) return;
+  throw new Error("its last chunk, IEND, is missing");
 }
 
 function isPicture(kind: string): boolean {
