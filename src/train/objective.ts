@@ -1,4 +1,5 @@
 import { isArrayOf } from "../arrays/kind.ts";
+import type { Limits } from "../limits/limits.ts";
 import { attachLoss, type Loss } from "../losses/loss.ts";
 import type { Binding } from "../onnx/bind.ts";
 import { storeConstants } from "../onnx/constants.ts";
@@ -27,6 +28,8 @@ import { refuseHalfPrecision, refuseHalfWeights } from "./precision.ts";
 export interface ObjectiveOptions extends Binding {
   /** An ONNX file's bytes, a decoded model, or a graph from the builder. */
   readonly model: Uint8Array | Model | Graph;
+  /** What a model given as bytes may ask for, where it is other than `defaultLimits`. */
+  readonly limits?: Partial<Limits>;
   readonly loss: Loss;
   readonly runtime: Runtime;
   /** Examples in one batch. A model file with a fixed batch keeps its own. */
@@ -107,8 +110,8 @@ export function graphObjective(given: Graph, runtime: Runtime): Differentiable {
 }
 
 /** Turns any way to give a model into a decoded ONNX file; a graph and its model share the numbers of stored tensors. */
-export function modelFrom(model: Uint8Array | Model | Graph): Model {
-  if (isArrayOf("Uint8Array", model)) return decodeModel(model);
+export function modelFrom(model: Uint8Array | Model | Graph, limits?: Partial<Limits>): Model {
+  if (isArrayOf("Uint8Array", model)) return decodeModel(model, { limits });
   if ("proto" in model) return model;
   return readModel(modelMessage(storedGraph(model), fileOptions), `model '${model.name}'`);
 }
@@ -141,7 +144,7 @@ export function runningStatistics(graph: Pick<Graph, "nodes">): Set<string> {
  * @throws when an op is not supported, nothing can be trained, or the loss does not fit the output.
  */
 export async function compileObjective(options: ObjectiveOptions): Promise<Objective> {
-  const model = storeConstants(modelFrom(options.model), options.trainable);
+  const model = storeConstants(modelFrom(options.model, options.limits), options.trainable);
   refuseHalfPrecision(model);
   const wanted = options.output ?? floatOutput(model);
   const { activation, notes } = lossOutput(model, options.loss, wanted, options.output !== undefined);

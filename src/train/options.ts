@@ -1,4 +1,5 @@
 import type { Examples } from "../data/dataset.ts";
+import type { Limits } from "../limits/limits.ts";
 import type { Model } from "../onnx/decode.ts";
 import type { Graph } from "../onnx/graph.ts";
 import type { Tensor } from "../onnx/tensor.ts";
@@ -10,6 +11,8 @@ import type { RunStore } from "./run-store.ts";
 export interface TrainOptions extends TrainSettings, ExampleArrays {
   /** An ONNX file's bytes, a decoded model, or a graph from the builder. */
   readonly model: Uint8Array | Model | Graph;
+  /** What a model given as bytes may ask for, where it is other than `defaultLimits`. */
+  readonly limits?: Partial<Limits>;
   /** Training examples, of which a validation part is split off; or give `inputs` and `labels`. */
   readonly examples?: Examples;
   /** Test examples, used once, at the end. */

@@ -53,7 +53,7 @@ const untimedSteps = 10;
  * for await (const event of train({ model, examples, runtime })) if (event.kind === "done") console.log(event.result);
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, void> {
-  const base = modelFrom(options.model);
+  const base = modelFrom(options.model, options.limits);
   // Before examples are fitted to inputs that would be refused anyway.
   refuseHalfPrecision(base);
   const adapted = options.adapter && adaptModel(base, { seed: options.seed, ...options.adapter });
