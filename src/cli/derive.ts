@@ -1,12 +1,13 @@
 import { basename, dirname } from "node:path";
 import type { Command } from "commander";
+import type { Limits } from "../limits/limits.ts";
 import { hasOpenBatch } from "../onnx/bind.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import { deriveFile } from "../train/derive.ts";
 import { compileObjective } from "../train/objective.ts";
 import { loadModel } from "./load-model.ts";
 import { addLossOptions, chosenLoss, type LossFlags } from "./loss-options.ts";
-import { choice, dimension, pattern, wholeNumber } from "./options.ts";
+import { addLimitOption, choice, dimension, pattern, wholeNumber } from "./options.ts";
 import { say } from "./output.ts";
 import { requireFree } from "./output-file.ts";
 import { runFolder } from "./run-folder.ts";
@@ -21,6 +22,7 @@ interface DeriveFlags extends LossFlags {
   readonly trainable?: RegExp;
   readonly prediction?: string;
   readonly output: string;
+  readonly limit?: Partial<Limits>;
   readonly overwrite: boolean;
 }
 
@@ -30,7 +32,7 @@ export function addDeriveCommand(program: Command): void {
     .description("write the derivative graph of a model and a loss as an ONNX file")
     .argument("<model.onnx>", "the model")
     .requiredOption("-o, --output <file>", "the ONNX file to write");
-  addLossOptions(command)
+  addLimitOption(addLossOptions(command))
     .option("--tangents <k>", "directions", wholeNumber(1), 16)
     .option("--batch <n>", "size of the batch axis, where the model leaves it open", wholeNumber(1))
     .option("--dim <name=n>", "size of another symbolic dimension; may be given several times", dimension)
@@ -54,7 +56,7 @@ Examples:
     .action(async (path: string, flags: DeriveFlags) => {
       const { output, overwrite } = flags;
       requireFree({ path: output, inputs: [path], isOwn: isDerivative, overwrite });
-      const model = loadModel(path);
+      const model = loadModel(path, flags.limit);
       if (hasOpenBatch(model) && flags.batch === undefined) {
         throw new Error(
           `${path} leaves its batch axis open; say how many examples the derivative graph takes (--batch N).`,
