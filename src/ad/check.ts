@@ -2,7 +2,7 @@ import { type Graph, getValue, initializersToInputs, type Value } from "../onnx/
 import { type DType, elementCount, isFloat, type Tensor } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { isFactored } from "../ops/op.ts";
-import { materialize, reshape } from "../ops/rules.ts";
+import { materialize, reshape, withInfinities } from "../ops/rules.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
 import { keepUsedInputs } from "./gradient.ts";
 import { transposeLinear } from "./pullback.ts";
@@ -115,7 +115,8 @@ function forwardGraph(graph: Graph, wrt: readonly string[], outputs: readonly Va
   const results = outputs.map(({ name, dtype, shape }) => {
     const tangent = tangents.get(name);
     const stacked = isFactored(tangent) ? materialize(g, tangent, shape) : tangent;
-    return [`direction/${name}/out`, stacked ?? g.expand(g.scalar(dtype, 0), [k, ...shape])] as const;
+    const known = stacked && withInfinities(g, stacked);
+    return [`direction/${name}/out`, known ?? g.expand(g.scalar(dtype, 0), [k, ...shape])] as const;
   });
   return g.build(Object.fromEntries(results));
 }
@@ -147,7 +148,7 @@ function backwardGraph(graph: Graph, wrt: readonly string[], outputs: readonly V
     const gradient = gradients.get(`linear/${name}`);
     return [
       `gradient/${name}`,
-      gradient ? reshape(g, gradient, shape) : g.expand(g.scalar(dtype, 0), shape),
+      gradient ? withInfinities(g, reshape(g, gradient, shape)) : g.expand(g.scalar(dtype, 0), shape),
     ] as const;
   });
   return keepUsedInputs(g.build(Object.fromEntries(results)), new Set());

@@ -1,7 +1,7 @@
 import { type Graph, getValue } from "../onnx/graph.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { isFactored, type Tangent } from "../ops/op.ts";
-import { materialize } from "../ops/rules.ts";
+import { materialize, withInfinities, zerosLike } from "../ops/rules.ts";
 import { pushforward } from "./pushforward.ts";
 
 /** How the tangents of one value are stored: stacked [k, ...shape], or in thin factors of this rank. */
@@ -25,17 +25,14 @@ export function derivativeGraph(
   const seeds = new Map(
     [...forms].map(([name, form]) => [name, tangentInput(g, graph, name, form, tangents)]),
   );
-  const tangent = pushforward(g, graph, seeds).get(output);
   const target = getValue(graph, output);
-  if (!tangent) {
-    throw new Error(
-      `The graph '${graph.name}': '${output}' does not depend on ${[...forms.keys()].map((name) => `'${name}'`).join(", ")}; ` +
-        "choose parameters on a differentiable path to it.",
-    );
-  }
+  // Where nothing leads to the output, or only through integers, the derivatives are 0.
+  const tangent =
+    pushforward(g, graph, seeds).get(output) ??
+    zerosLike(g, { dtype: target.dtype, shape: [tangents, ...target.shape] });
   const derivatives = isFactored(tangent) ? materialize(g, tangent, target.shape) : tangent;
   const outputs = graph.outputs.map((value) => [value.name, value] as const);
-  return g.build({ ...Object.fromEntries(outputs), derivatives });
+  return g.build({ ...Object.fromEntries(outputs), derivatives: withInfinities(g, derivatives) });
 }
 
 /** Declares the tangent inputs of one value. */

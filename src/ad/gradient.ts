@@ -1,7 +1,7 @@
 import { dependents, type Graph, getValue, prune, type Value } from "../onnx/graph.ts";
 import { elementCount, tensorOf, zeros } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
-import { reshape } from "../ops/rules.ts";
+import { reshape, withInfinities } from "../ops/rules.ts";
 import { transposeLinear } from "./pullback.ts";
 import { pushforward } from "./pushforward.ts";
 import type { Site } from "./sites.ts";
@@ -94,7 +94,10 @@ function outputsOf(
     parameters.map((name) => {
       const { dtype, shape } = getValue(graph, name);
       const gradient = gradients.get(name);
-      return [`gradient/${name}`, gradient ? reshape(g, gradient, shape) : g.constant(zeros(dtype, shape))];
+      return [
+        `gradient/${name}`,
+        gradient ? withInfinities(g, reshape(g, gradient, shape)) : g.constant(zeros(dtype, shape)),
+      ];
     }),
   );
 }

@@ -1,18 +1,26 @@
 import { float, int, string, type Value } from "../onnx/graph.ts";
 import { floatAttribute, type Op, stringAttribute } from "./op.ts";
-import { cast, elementwise, output, zero } from "./rules.ts";
+import { anyNumber, bounded, from, type RangeRule } from "./range.ts";
+import { cast, choosing, elementwise, finite, output, zero } from "./rules.ts";
 import { axisOf, sameShape } from "./shapes.ts";
 
 /** d tanh x = (1 − y²) dx */
-export const Tanh = elementwise((g, _, [y]) => g.emit("Sub", [1, g.emit("Mul", [y, y])]));
+export const Tanh: Op = {
+  ...elementwise((g, _, [y]) => g.emit("Sub", [1, g.emit("Mul", [y, y])])),
+  range: bounded(-1, 1),
+};
 
-/** d σ(x) = y(1 − y) dx */
-export const Sigmoid = elementwise((g, _, [y]) => g.emit("Mul", [y, g.emit("Sub", [1, y])]));
+/** d σ(x) = σ(x) σ(−x) dx, which keeps its digits on both sides */
+export const Sigmoid: Op = {
+  ...elementwise((g, [x], [y]) => g.emit("Mul", [y, g.emit("Sigmoid", [g.emit("Neg", [x])])])),
+  range: bounded(0, 1),
+};
 
 /** d relu(x) = [x > 0] dx; 0 at 0, as in PyTorch */
-export const Relu = elementwise((g, [x], [y]) =>
-  g.emit("Cast", [g.emit("Greater", [y, 0])], { to: x?.dtype === "float64" ? 11 : 1 }),
-);
+export const Relu: Op = {
+  ...choosing((g, [x], [y]) => cast(g, g.emit("Greater", [y, 0]), (x as Value).dtype)),
+  range: (input) => ({ ...input(0), low: Math.max(0, input(0).low), high: Math.max(0, input(0).high) }),
+};
 
 /** d leakyRelu(x) = (x > 0 ? 1 : α) dx; α at 0, as in PyTorch */
 export const LeakyRelu: Op = {
@@ -36,7 +44,10 @@ export const Elu: Op = {
 };
 
 /** d softplus(x) = σ(x) dx */
-export const Softplus = elementwise((g, [x]) => g.emit("Sigmoid", [x]));
+export const Softplus: Op = {
+  ...elementwise((g, [x]) => g.emit("Sigmoid", [x])),
+  range: (input) => ({ ...input(0), low: 0, high: Math.max(input(0).high, 0) + 1 }),
+};
 
 /**
  * d gelu(x) = (Φ(x) + x φ(x)) dx;
@@ -91,7 +102,7 @@ export const Celu: Op = {
 
 /** d prelu(x, s) = (x > 0 ? 1 : s) dx + (x > 0 ? 0 : x) ds; s at 0, as in PyTorch */
 export const PRelu: Op = {
-  ...elementwise(
+  ...choosing(
     (g, [x, slope]) => g.emit("Where", [g.emit("Greater", [x, 0]), 1, slope]),
     (g, [x]) => g.emit("Where", [g.emit("Greater", [x, 0]), 0, x]),
   ),
@@ -100,7 +111,7 @@ export const PRelu: Op = {
 
 /** d thresholdedRelu(x) = [x > α] dx; 0 at the threshold, as in PyTorch's `threshold` */
 export const ThresholdedRelu: Op = {
-  ...elementwise((g, [x], _, node) =>
+  ...choosing((g, [x], _, node) =>
     cast(g, g.emit("Greater", [x, floatAttribute(node.node, "alpha", 1)]), (x as Value).dtype),
   ),
   defaults: { alpha: float(1) },
@@ -108,7 +119,7 @@ export const ThresholdedRelu: Op = {
 
 /** d shrink(x) = [|x| > λ] dx; 0 at ±λ, as in PyTorch's `hardshrink` and `softshrink` */
 export const Shrink: Op = {
-  ...elementwise((g, [x], _, node) => {
+  ...choosing((g, [x], _, node) => {
     const isKept = g.emit("Greater", [g.emit("Abs", [x]), floatAttribute(node.node, "lambd", 0.5)]);
     return cast(g, isKept, (x as Value).dtype);
   }),
@@ -117,15 +128,16 @@ export const Shrink: Op = {
 
 /** d hardSigmoid(x) = α [0 < y < 1] dx; 0 at both ends, as in PyTorch */
 export const HardSigmoid: Op = {
-  ...elementwise((g, _, [y], node) => {
+  ...choosing((g, _, [y], node) => {
     const isInside = g.emit("And", [g.emit("Greater", [y, 0]), g.emit("Less", [y, 1])]);
     return g.emit("Mul", [cast(g, isInside, (y as Value).dtype), floatAttribute(node.node, "alpha", 0.2)]);
   }),
+  range: bounded(0, 1),
   defaults: { alpha: float(0.2), beta: float(0.5) },
 };
 
 /** d hardSwish(x) = (x/3 + ½) dx between −3 and 3, 0 below, dx above; at −3 and 3 as below and above, as in PyTorch */
-export const HardSwish = elementwise((g, [x]) => {
+export const HardSwish = choosing((g, [x]) => {
   const inside = g.emit("Add", [g.emit("Div", [x, 3]), 0.5]);
   const raised = g.emit("Where", [g.emit("LessOrEqual", [x, -3]), 0, inside]);
   return g.emit("Where", [g.emit("GreaterOrEqual", [x, 3]), 1, raised]);
@@ -144,13 +156,13 @@ export const Mish = elementwise((g, [x]) => {
   return g.emit("Add", [tanh, g.emit("Mul", [x, slope])]);
 });
 
-/** s = σ(αx): d swish(x) = (s + αx s(1 − s)) dx */
+/** s = σ(αx): d swish(x) = s (1 + αx (1 − s)) dx */
 export const Swish: Op = {
   ...elementwise((g, [x], _, node) => {
     const inner = g.emit("Mul", [x, floatAttribute(node.node, "alpha", 1)]);
     const sigmoid = g.emit("Sigmoid", [inner]);
-    const slope = g.emit("Mul", [sigmoid, g.emit("Sub", [1, sigmoid])]);
-    return g.emit("Add", [sigmoid, g.emit("Mul", [inner, slope])]);
+    const rest = g.emit("Mul", [inner, g.emit("Sub", [1, sigmoid])]);
+    return g.emit("Mul", [sigmoid, g.emit("Add", [rest, 1])]);
   }),
   defaults: { alpha: float(1) },
 };
@@ -158,12 +170,19 @@ export const Swish: Op = {
 /** One at the largest element, piecewise constant: no derivative. */
 export const Hardmax: Op = { ...zero(sameShape), defaults: { axis: int(-1) } };
 
-/** d softmax(x) = y ⊙ (dx − Σ y dx), the sum over the axis */
+/** Masks hide by −∞, and a row that is hidden as a whole is NaN. */
+const hidesRows: RangeRule = (input) => {
+  const { low, high, nan, fed } = input(0);
+  return { ...from(0, 1), nan: nan || fed || !Number.isFinite(low) || !Number.isFinite(high) };
+};
+
+/** d softmax(x) = y ⊙ (dx − Σ y dx), the sum over the axis; 0 for a row that is hidden as a whole */
 export const Softmax: Op = {
   shape: sameShape,
+  range: hidesRows,
   defaults: { axis: int(-1) },
   jvp: (g, node, [tangent]) => {
-    const y = output(node);
+    const y = finite(g, output(node), output(node));
     const mean = g.emit("ReduceSum", [g.emit("Mul", [tangent, y]), [axisOf(node, -1) + 1]]);
     return [g.emit("Mul", [g.emit("Sub", [tangent, mean]), y])];
   },
@@ -172,9 +191,14 @@ export const Softmax: Op = {
 /** d logSoftmax(x) = dx − Σ eʸ dx, the sum over the axis */
 export const LogSoftmax: Op = {
   shape: sameShape,
+  range: (input, node) => ({
+    ...hidesRows(input, node),
+    low: Number.isFinite(input(0).low) ? anyNumber.low : Number.NEGATIVE_INFINITY,
+    high: 0,
+  }),
   defaults: { axis: int(-1) },
   jvp: (g, node, [tangent]) => {
-    const probability = g.emit("Exp", [output(node)]);
+    const probability = finite(g, g.emit("Exp", [output(node)]), output(node));
     const mean = g.emit("ReduceSum", [g.emit("Mul", [tangent, probability]), [axisOf(node, -1) + 1]]);
     return [g.emit("Sub", [tangent, mean])];
   },

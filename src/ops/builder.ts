@@ -15,6 +15,7 @@ import {
 import { type DType, elementCount, int64, isFloat, type Tensor, tensorOf } from "../onnx/tensor.ts";
 import { catalogue, type OpName, opNames, opOf } from "./catalogue.ts";
 import type { AttributeInput, Emitter, NodeView, Operand } from "./op.ts";
+import { type Range, rangeOf } from "./range.ts";
 
 /** The opset of every graph that forwardgrad emits. */
 export const emittedOpset = 24;
@@ -48,6 +49,10 @@ export class GraphBuilder implements Emitter {
   readonly #values = new Map<string, Value>();
   readonly #shared = new Map<string, Value>();
   readonly #origins = new Map<string, Value>();
+  readonly #producers = new Map<string, Node>();
+  readonly #ranges = new Map<string, Range>();
+  /** Inputs that are fed with data: those of the graph that this one starts with. */
+  readonly #data = new Set<string>();
   /** Names of values and of nodes: both must be unique in a file. */
   readonly #taken = new Set<string>();
   readonly #counters = new Map<string, number>();
@@ -59,7 +64,8 @@ export class GraphBuilder implements Emitter {
     if (start) {
       this.#inputs.push(...start.inputs);
       this.#parameters.push(...start.parameters);
-      this.#nodes.push(...start.nodes);
+      for (const node of start.nodes) this.#push(node);
+      for (const { name } of start.inputs) if (!start.parameters.includes(name)) this.#data.add(name);
       for (const [key, tensor] of start.initializers) this.#initializers.set(key, tensor);
       for (const [key, value] of start.values) this.#values.set(key, value);
       for (const name of [...start.values.keys(), ...start.nodes.map((node) => node.name)])
@@ -163,7 +169,7 @@ export class GraphBuilder implements Emitter {
     if (types.length !== count) {
       throw new Error(`${describeNode(node)} has ${types.length} outputs, received a request for ${count}.`);
     }
-    this.#nodes.push(node);
+    this.#push(node);
     const declared = types.map((type, index) =>
       this.#declare(outputs[index] as string, type.dtype, type.shape),
     );
@@ -175,9 +181,37 @@ export class GraphBuilder implements Emitter {
     return this.#origins.get(value.name) ?? value;
   }
 
+  rangeOf(value: Value): Range {
+    const producer = (name: string) => {
+      const node = this.#producers.get(name);
+      return node && { view: this.#view(node), rule: opOf(node, emittedOpset).range };
+    };
+    const source = {
+      producer,
+      constantOf: (one: Value) => this.constantOf(one),
+      isData: (name: string) => this.#data.has(name),
+    };
+    return rangeOf(value, source, this.#ranges);
+  }
+
+  producer(value: Value): NodeView | undefined {
+    const node = this.#producers.get(value.name);
+    return node && this.#view(node);
+  }
+
+  #view(node: Node): NodeView {
+    const inputs = node.inputs.map((name) => (name === "" ? undefined : this.#values.get(name)));
+    return { node, inputs, constant: (index) => this.constantOf(inputs[index]) };
+  }
+
+  #push(node: Node): void {
+    this.#nodes.push(node);
+    for (const output of node.outputs) if (output !== "") this.#producers.set(output, node);
+  }
+
   /** Appends a node as it is, under its own names. Its outputs must have these types. */
   append(node: Node, outputs: readonly Value[]): void {
-    this.#nodes.push(node);
+    this.#push(node);
     for (const output of outputs)
       if (output.name !== "") this.#declare(output.name, output.dtype, output.shape);
   }
@@ -233,7 +267,7 @@ export class GraphBuilder implements Emitter {
       outputs: [name],
       attributes: {},
     };
-    this.#nodes.push(node);
+    this.#push(node);
     return this.#declare(name, value.dtype, value.shape);
   }
 

@@ -11,6 +11,7 @@ import {
   type StackedTangent,
   type Tangent,
 } from "./op.ts";
+import { mixed } from "./range.ts";
 import {
   broadcastTangent,
   foldIntoBatch,
@@ -33,6 +34,7 @@ import {
 
 /** d conv(x, W, b) = conv(dx, W) + conv(x, dW) + db */
 export const Conv: Op = {
+  range: mixed,
   shape: (node) => {
     const [x, w] = [required(node, 0), required(node, 1)];
     const group = groupsOf(node);
@@ -222,6 +224,7 @@ function cut(g: Emitter, value: Value, shape: readonly number[]): Value {
 
 /** d convTranspose(x, W, b) = convTranspose(dx, W) + convTranspose(x, dW) + db */
 export const ConvTranspose: Op = {
+  range: mixed,
   shape: (node) => {
     const [x, w] = [required(node, 0), required(node, 1)];
     const group = groupsOf(node);

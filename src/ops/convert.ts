@@ -1,11 +1,13 @@
 import { describeNode } from "../onnx/graph.ts";
 import { dtypeFromNumber, isFloat } from "../onnx/tensor.ts";
 import { type ComputedNode, type Emitter, intAttribute, isFactored, type Op, type Tangent } from "./op.ts";
+import { unchanged } from "./range.ts";
 import { cast, only, output } from "./rules.ts";
 import { required, sameShape } from "./shapes.ts";
 
 /** d identity(x) = dx */
 export const Identity: Op = {
+  range: unchanged,
   shape: sameShape,
   jvp: (_, __, tangents) => tangents.slice(0, 1),
   jvpFactored: (_, __, tangents) => tangents.slice(0, 1),
@@ -14,6 +16,7 @@ export const Identity: Op = {
 
 /** d cast(x) = cast(dx) between float types; integers and truth values carry no derivative */
 export const Cast: Op = {
+  range: (input) => input(0),
   shape: (node) => {
     const number = intAttribute(node.node, "to", 0);
     const dtype = dtypeFromNumber(number);

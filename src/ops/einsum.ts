@@ -1,6 +1,7 @@
 import { describeNode, formatShape, type Value } from "../onnx/graph.ts";
 import { tensorOf } from "../onnx/tensor.ts";
 import { type Emitter, type NodeView, type Op, stringAttribute } from "./op.ts";
+import { mixed } from "./range.ts";
 import { only, reshape, sum } from "./rules.ts";
 import { required } from "./shapes.ts";
 
@@ -19,6 +20,7 @@ interface Equation {
 
 /** dy = Σᵢ einsum(x₁, …, dxᵢ, …): linear in each operand */
 export const Einsum: Op = {
+  range: mixed,
   shape: (node) => {
     const { result, sizes } = parseEquation(node);
     return [{ dtype: required(node, 0).dtype, shape: result.map((index) => sizes.get(index) as number) }];

@@ -1,5 +1,5 @@
 import { describeNode, formatShape, int, string, type Value } from "../onnx/graph.ts";
-import { elementCount, int64 } from "../onnx/tensor.ts";
+import { elementCount, int64, toNumbers } from "../onnx/tensor.ts";
 import {
   type ComputedNode,
   type Emitter,
@@ -8,11 +8,13 @@ import {
   type Op,
   stringAttribute,
 } from "./op.ts";
-import { cast, gatherElements, only, repeatIndices, reshape, transpose, zerosLike } from "./rules.ts";
+import { unchanged } from "./range.ts";
+import { cast, choose, gatherElements, only, repeatIndices, reshape, transpose, zerosLike } from "./rules.ts";
 import { axisOf, normalizeAxis, required, requiredConstant } from "./shapes.ts";
 
 /** d gather(x, i) = gather(dx, i) along an axis, element by element */
 export const GatherElements: Op = {
+  range: unchanged,
   shape: (node) => [{ dtype: required(node, 0).dtype, shape: required(node, 1).shape }],
   defaults: { axis: int(0) },
   jvp: (g, node, [tangent]) => [tangent && gatherElements(g, tangent, required(node, 1), axisOf(node, 0))],
@@ -23,7 +25,10 @@ export const GatherElements: Op = {
     }),
 };
 
-/** d scatter(x, i, u) = scatter(dx, i, du), for reduction none (whose indices must not repeat) or add */
+/**
+ * d scatter(x, i, u) = scatter(dx, i, du), for reduction none or add. Of updates that meet at one place the last one stays,
+ * and has all of the derivative
+ */
 export const ScatterElements: Op = {
   shape: likeData,
   defaults: { axis: int(0), reduction: string("none") },
@@ -45,13 +50,21 @@ export const ScatterElements: Op = {
     const cotangent = only(cotangents);
     const indices = required(node, 1);
     const axis = axisOf(node, 0);
-    if (index === 2) return g.emit("GatherElements", [cotangent, indices], { axis });
+    if (index === 2) {
+      const gathered = g.emit("GatherElements", [cotangent, indices], { axis });
+      if (reductionOf(node) === "add" || areDistinct(node, axis)) return gathered;
+      const isLast = lastOnes(g, node, (places) => [
+        g.emit("ScatterElements", [integersLike(g, cotangent), indices, places], { axis }),
+        (winners) => g.emit("GatherElements", [winners, indices], { axis }),
+      ]);
+      return choose(g, gathered, cast(g, isLast, cotangent.dtype));
+    }
     if (index !== 0 || reductionOf(node) === "add") return index === 0 ? cotangent : undefined;
     return g.emit("ScatterElements", [cotangent, indices, zerosLike(g, required(node, 2))], { axis });
   },
 };
 
-/** d scatter(x, i, u) = scatter(dx, i, du), for reduction none (whose indices must not repeat) or add */
+/** d scatter(x, i, u) = scatter(dx, i, du), for reduction none or add; as ScatterElements where indices repeat */
 export const ScatterND: Op = {
   shape: likeData,
   defaults: { reduction: string("none") },
@@ -78,12 +91,71 @@ export const ScatterND: Op = {
   transpose: (g, node, cotangents, index) => {
     const cotangent = only(cotangents);
     const indices = required(node, 1);
-    if (index === 2) return g.emit("GatherND", [cotangent, indices]);
+    if (index === 2) {
+      const gathered = g.emit("GatherND", [cotangent, indices]);
+      if (reductionOf(node) === "add" || areDistinct(node)) return gathered;
+      const isLast = lastOnes(g, node, (places) => [
+        g.emit("ScatterND", [integersLike(g, cotangent), indices, places]),
+        (winners) => g.emit("GatherND", [winners, indices]),
+      ]);
+      return choose(g, gathered, cast(g, isLast, cotangent.dtype));
+    }
     if (index !== 0 || reductionOf(node) === "add") return index === 0 ? cotangent : undefined;
     const erased = zerosLike(g, required(node, 2));
     return g.emit("ScatterND", [cotangent, indices, erased]);
   },
 };
+
+/**
+ * Which updates of a scatter are not overwritten by a later one: their places are scattered in their stead and looked up
+ * again.
+ *
+ * @param scatter the scattered places, and how to look up at the indices
+ */
+function lastOnes(
+  g: Emitter,
+  node: ComputedNode,
+  scatter: (places: Value) => [winners: Value, lookUp: (winners: Value) => Value],
+): Value {
+  const { shape } = required(node, 2);
+  const count = elementCount(shape);
+  const places = g.constant(
+    int64(
+      Array.from({ length: count }, (_, place) => place),
+      shape,
+    ),
+  );
+  const [winners, lookUp] = scatter(places);
+  return g.emit("Equal", [lookUp(winners), places]);
+}
+
+function integersLike(g: Emitter, { shape }: Value): Value {
+  return zerosLike(g, { dtype: "int64", shape });
+}
+
+/** Whether it is known before running that no two updates of a scatter meet; `axis` is that of ScatterElements. */
+function areDistinct(node: NodeView, axis?: number): boolean {
+  const indices = node.constant(1);
+  if (!indices) return false;
+  const { shape } = required(node, 0);
+  const numbers = toNumbers(indices);
+  const wrap = (index: number, along: number) => (index < 0 ? index + (shape[along] as number) : index);
+  const targets =
+    axis === undefined
+      ? Array.from({ length: numbers.length / Math.max(1, indices.shape.at(-1) ?? 1) }, (_, row) => {
+          const depth = indices.shape.at(-1) ?? 0;
+          return numbers
+            .slice(row * depth, (row + 1) * depth)
+            .map(wrap)
+            .join();
+        })
+      : numbers.map((index, place) => {
+          const after = elementCount(indices.shape.slice(axis + 1));
+          const along = indices.shape[axis] as number;
+          return `${Math.floor(place / (after * along))},${wrap(index, axis)},${place % after}`;
+        });
+  return new Set(targets).size === targets.length;
+}
 
 /** Shape rule: the output is like the data, which the updates do not change. */
 function likeData(node: NodeView) {

@@ -10,6 +10,7 @@ import {
   type Op,
   type ValueType,
 } from "./op.ts";
+import { unchanged } from "./range.ts";
 import { align, broadcastTangent, only, output, reshape, transpose, unbroadcast } from "./rules.ts";
 import { axisOf, broadcastShapes, normalizeAxis, required, requiredConstant } from "./shapes.ts";
 
@@ -36,6 +37,7 @@ function sameElements(shape: (node: NodeView) => readonly number[]): Op {
 
 /** d reshape(x) = reshape(dx) */
 export const Reshape: Op = {
+  range: unchanged,
   ...sameElements((node) => {
     const from = required(node, 0).shape;
     const keepZero = intAttribute(node.node, "allowzero", 0) === 1;
@@ -50,6 +52,7 @@ export const Reshape: Op = {
 
 /** d flatten(x) = flatten(dx) */
 export const Flatten: Op = {
+  range: unchanged,
   ...sameElements((node) => {
     const { shape } = required(node, 0);
     const axis = intAttribute(node.node, "axis", 1);
@@ -60,25 +63,32 @@ export const Flatten: Op = {
 };
 
 /** d squeeze(x) = squeeze(dx) */
-export const Squeeze: Op = sameElements((node) => {
-  const { shape } = required(node, 0);
-  const axes = node.inputs[1]
-    ? requiredConstant(node, 1, "axes").map((axis) => normalizeAxis(axis, shape.length, node))
-    : undefined;
-  return shape.filter((size, axis) => (axes ? !axes.includes(axis) : size !== 1));
-});
+export const Squeeze: Op = {
+  ...sameElements((node) => {
+    const { shape } = required(node, 0);
+    const axes = node.inputs[1]
+      ? requiredConstant(node, 1, "axes").map((axis) => normalizeAxis(axis, shape.length, node))
+      : undefined;
+    return shape.filter((size, axis) => (axes ? !axes.includes(axis) : size !== 1));
+  }),
+  range: unchanged,
+};
 
 /** d unsqueeze(x) = unsqueeze(dx) */
-export const Unsqueeze: Op = sameElements((node) => {
-  const rest = [...required(node, 0).shape];
-  const listed = requiredConstant(node, 1, "axes");
-  const rank = rest.length + listed.length;
-  const axes = listed.map((axis) => normalizeAxis(axis, rank, node));
-  return Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? 1 : (rest.shift() as number)));
-});
+export const Unsqueeze: Op = {
+  ...sameElements((node) => {
+    const rest = [...required(node, 0).shape];
+    const listed = requiredConstant(node, 1, "axes");
+    const rank = rest.length + listed.length;
+    const axes = listed.map((axis) => normalizeAxis(axis, rank, node));
+    return Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? 1 : (rest.shift() as number)));
+  }),
+  range: unchanged,
+};
 
 /** d transpose(x) = transpose(dx) */
 export const Transpose: Op = {
+  range: unchanged,
   shape: (node) => {
     const { dtype, shape } = required(node, 0);
     return [{ dtype, shape: permutationOf(node).map((axis) => shape[axis] as number) }];
@@ -109,6 +119,7 @@ function permutationOf(node: NodeView): number[] {
 
 /** d expand(x) = expand(dx) */
 export const Expand: Op = {
+  range: unchanged,
   shape: (node) => {
     const { dtype, shape } = required(node, 0);
     const target = requiredConstant(node, 1, "shape");
@@ -122,6 +133,7 @@ export const Expand: Op = {
 
 /** d concat(x₁, …) = concat(dx₁, …) */
 export const Concat: Op = {
+  range: unchanged,
   shape: (node) => {
     const first = required(node, 0);
     const axis = axisOf(node, 0);
@@ -156,6 +168,7 @@ export const Concat: Op = {
 
 /** d tile(x) = tile(dx) */
 export const Tile: Op = {
+  range: unchanged,
   shape: (node) => {
     const { dtype, shape } = required(node, 0);
     const repeats = requiredConstant(node, 1, "repeats");

@@ -10,10 +10,12 @@ import {
   type Op,
   type Tangent,
 } from "./op.ts";
+import { mixed } from "./range.ts";
 import {
   align,
   alignRank,
   broadcastTangent,
+  finite,
   materialize,
   only,
   outerProduct,
@@ -28,6 +30,7 @@ import { broadcastShapes, required } from "./shapes.ts";
 
 /** d(A·B) = dA·B + A·dB */
 export const MatMul: Op = {
+  range: mixed,
   shape: (node) => {
     const [a, b] = [required(node, 0), required(node, 1)];
     const [left, right] = [matrixShape(a.shape, "row"), matrixShape(b.shape, "column")];
@@ -72,7 +75,7 @@ function sharedProduct(g: Emitter, a: Value, cotangent: Value, shape: readonly n
   const isShared = elementCount(shape.slice(0, -2)) === 1;
   if (isShared && elementCount(a.shape.slice(0, -2)) === elementCount(cotangent.shape.slice(0, -2))) {
     const [rows, columns] = [a.shape.at(-1) as number, cotangent.shape.at(-1) as number];
-    const count = elementCount(a.shape) / Math.max(rows, 1);
+    const count = elementCount(a.shape.slice(0, -1));
     const product = g.emit("Gemm", [reshape(g, a, [count, rows]), reshape(g, cotangent, [count, columns])], {
       transA: 1,
     });
@@ -94,7 +97,7 @@ function swapLast(g: Emitter, value: Value): Value {
 }
 
 function matMulTangent(g: Emitter, node: ComputedNode, [da, db]: readonly (Tangent | undefined)[]): Value[] {
-  const [a, b] = [required(node, 0), required(node, 1)];
+  const [a, b] = [required(node, 0), required(node, 1)].map((one) => finite(g, one, one)) as [Value, Value];
   const y = output(node);
   const k = countOf(da ?? db);
   const [aShape, bShape] = [matrixShape(a.shape, "row"), matrixShape(b.shape, "column")];
@@ -139,6 +142,7 @@ function countOf(tangent: Tangent | undefined): number {
 
 /** d(α A′B′ + β C) = α dA′B′ + α A′dB′ + β dC, where A′ and B′ are transposed if the attributes say so */
 export const Gemm: Op = {
+  range: mixed,
   shape: (node) => {
     const { rows, inner, columns, a, b } = gemmShapes(node);
     const bInner = b.shape[intAttribute(node.node, "transB", 0) === 1 ? 1 : 0];
@@ -261,6 +265,8 @@ export const Det: Op = {
   },
   jvp: (g, node, [tangent]) => {
     const a = required(node, 0);
+    // The determinant of a matrix without rows is 1.
+    if (elementCount(a.shape) === 0) return [undefined];
     const terms = a.shape.at(-1) === 1 ? (tangent as Value) : g.emit("Mul", [tangent, cofactors(g, a)]);
     return [g.emit("ReduceSum", [terms, [-2, -1]], { keepdims: 0 })];
   },

@@ -8,6 +8,7 @@ import {
   type NodeView,
   type Op,
 } from "./op.ts";
+import { mixed } from "./range.ts";
 import { align, broadcastTangent, cast, output, reshape, sum } from "./rules.ts";
 import { axisOf, keepAxes, required } from "./shapes.ts";
 import {
@@ -32,6 +33,7 @@ type Tangents = readonly (Value | undefined)[];
  * dy = s r (dc − x̂ mean(x̂ dc)) + x̂ ds + db, where dc = dx − mean(dx); the running statistics keep `momentum` of theirs.
  */
 export const BatchNormalization: Op = {
+  range: mixed,
   shape: (node) => {
     const x = required(node, 0);
     const channels = [x.shape[1] ?? 1];
@@ -125,6 +127,7 @@ function running(g: Emitter, node: ComputedNode, old: Value | undefined, batch: 
  * dy = s r (dc − x̂ m) + x̂ ds + db, dμ = mean(dx), dr = −r² m, where dc = dx − mean(dx) and m = mean(x̂ dc)
  */
 export const LayerNormalization: Op = {
+  range: mixed,
   shape: (node) => {
     const x = required(node, 0);
     const number = intAttribute(node.node, "stash_type", 1);
@@ -155,6 +158,7 @@ export const LayerNormalization: Op = {
 
 /** y = s x̂ with x̂ = x r, r = 1/√(mean(x²) + ε): dy = s r (dx − x̂ mean(x̂ dx)) + x̂ ds, over the axes from `axis` on */
 export const RMSNormalization: Op = {
+  range: mixed,
   shape: (node) => [required(node, 0)],
   defaults: { axis: int(-1), epsilon: float(1e-5), stash_type: int(1) },
   jvp: (g, node, [dx, dscale]) => {

@@ -1,5 +1,6 @@
 import type { Attribute, Attributes, Node, Value } from "../onnx/graph.ts";
 import type { DType, Tensor } from "../onnx/tensor.ts";
+import type { Range, RangeRule } from "./range.ts";
 
 /** Element type and shape of a value that has no name yet. */
 export interface ValueType {
@@ -64,6 +65,10 @@ export interface Emitter {
   constantOf(value: Value | undefined): Tensor | undefined;
   /** What a chain of Reshape nodes began with: the same numbers in the same order. */
   origin(value: Value): Value;
+  /** What is known of a value's numbers before running. */
+  rangeOf(value: Value): Range;
+  /** The node that computes a value, as a rule sees it. */
+  producer(value: Value): NodeView | undefined;
 }
 
 /**
@@ -72,6 +77,8 @@ export interface Emitter {
 export interface Op {
   /** Types of the outputs. */
   readonly shape: (node: NodeView) => ValueType[];
+  /** What is known of the outputs' numbers before running. Absent: they are ordinary where the inputs are. */
+  readonly range?: RangeRule;
   /** Default attributes; they also tell the builder whether a plain number is a float or an int. */
   readonly defaults?: Attributes;
   /**

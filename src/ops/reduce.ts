@@ -8,7 +8,8 @@ import {
   type NodeView,
   type Op,
 } from "./op.ts";
-import { cast, only, output, reshape, transpose, zerosLike } from "./rules.ts";
+import { anyNumber, growing, mayBeHuge, type RangeRule, unchanged } from "./range.ts";
+import { awayFromZero, cast, choose, finite, only, output, reshape, transpose, zerosLike } from "./rules.ts";
 import {
   keepAxes,
   normalizeAxis,
@@ -23,29 +24,43 @@ const reduction = {
   shape: reductionShape,
   defaults: { keepdims: int(1), noop_with_empty_axes: int(0) },
   upgrade: axesToInput,
+  // A scalar has no axes to name.
+  lower: (g: Emitter, node: NodeView) =>
+    node.inputs[0]?.shape.length === 0 && node.inputs[1]
+      ? [g.emit(node.node.op, [node.inputs[0]])]
+      : undefined,
 } as const;
 
 /** d Σx = Σdx */
-export const ReduceSum: Op = linearReduction(() => 1);
+export const ReduceSum: Op = { ...linearReduction(() => 1), range: sumRange };
 
 /** d mean(x) = mean(dx) */
-export const ReduceMean: Op = linearReduction((count) => 1 / count);
+export const ReduceMean: Op = { ...linearReduction((count) => 1 / count), range: unchanged };
 
 /** d Σ|x| = Σ sign(x) dx; 0 at 0, as in PyTorch */
-export const ReduceL1: Op = weightedReduction((g, x) => g.emit("Sign", [x]));
+export const ReduceL1: Op = {
+  ...weightedReduction((g, x) => g.emit("Sign", [x]), choose),
+  range: normRange,
+};
 
 /** d √Σx² = Σ x dx / y; 0 where y = 0, as in PyTorch */
-export const ReduceL2: Op = weightedReduction((g, x, y) =>
-  g.emit("Div", [x, g.emit("Where", [g.emit("Equal", [y, 0]), 1, y])]),
-);
+export const ReduceL2: Op = {
+  ...weightedReduction((g, x, y) => g.emit("Div", [x, awayFromZero(g, y)])),
+  range: normRange,
+};
 
 /** d Σx² = 2 Σ x dx */
-export const ReduceSumSquare: Op = weightedReduction((g, x) => g.emit("Mul", [x, 2]));
+export const ReduceSumSquare: Op = {
+  ...weightedReduction((g, x) => g.emit("Mul", [x, 2])),
+  range: normRange,
+};
 
 /** d ln Σx = Σdx / Σx */
-export const ReduceLogSum: Op = weightedReduction((g, x, _, axes) =>
-  g.emit("Reciprocal", [sumOver(g, x, axes)]),
-);
+export const ReduceLogSum: Op = {
+  ...weightedReduction((g, x, _, axes) => g.emit("Reciprocal", [sumOver(g, x, axes)])),
+  range: (input, node) =>
+    growing(Math.log, { low: 0, high: Number.POSITIVE_INFINITY })(() => sumRange(input, node), node),
+};
 
 /** d ln Σeˣ = Σ eˣ⁻ʸ dx; NaN where x and y are infinite, as in PyTorch */
 export const ReduceLogSumExp: Op = weightedReduction((g, x, y) => g.emit("Exp", [g.emit("Sub", [x, y])]));
@@ -54,14 +69,32 @@ export const ReduceLogSumExp: Op = weightedReduction((g, x, y) => g.emit("Exp", 
 export const ReduceProd: Op = weightedReduction((g, x, _, axes) => productOfOthers(g, x, axes));
 
 /** d max(x) = Σ w dx over the axes, the weight shared evenly among ties, as in PyTorch's `amax` */
-export const ReduceMax: Op = weightedReduction(shareOfTies);
+export const ReduceMax: Op = { ...weightedReduction(shareOfTies, choose), range: unchanged };
 
 /** d min(x) = Σ w dx over the axes, the weight shared evenly among ties, as in PyTorch's `amin` */
-export const ReduceMin: Op = weightedReduction(shareOfTies);
+export const ReduceMin: Op = { ...weightedReduction(shareOfTies, choose), range: unchanged };
 
 function shareOfTies(g: Emitter, x: Value, y: Value, axes: readonly number[]): Value {
   const chosen = cast(g, g.emit("Equal", [x, y]), x.dtype);
   return g.emit("Div", [chosen, sumOver(g, chosen, axes)]);
+}
+
+/** Sums of numbers of one sign have that sign. */
+function sumRange(...[input, node]: Parameters<RangeRule>) {
+  const { low, high, ...marks } = input(0);
+  const isUndefined = low === Number.NEGATIVE_INFINITY && high === Number.POSITIVE_INFINITY;
+  const isEmpty = elementCount(node.inputs[0]?.shape ?? []) === 0;
+  return {
+    ...marks,
+    low: low >= 0 ? (isEmpty ? 0 : low) : Math.min(low, anyNumber.low),
+    high: high <= 0 ? 0 : Math.max(high, anyNumber.high),
+    nan: marks.nan || isUndefined,
+  };
+}
+
+function normRange(...[input]: Parameters<RangeRule>) {
+  const x = input(0);
+  return { ...x, low: 0, high: mayBeHuge(x) ? Number.POSITIVE_INFINITY : anyNumber.high };
 }
 
 /** A sum over axes times a factor that depends on how many elements are summed. */
@@ -90,14 +123,18 @@ function linearReduction(factor: (count: number) => number): Op {
  * A reduction with ẏ = Σ w ⊙ ẋ over its axes. `weight` gets the output with the reduced axes kept at size 1, and gives
  * what broadcasts to the input. Over no axes the op works element by element, and the same formula holds.
  */
-function weightedReduction(weight: (g: Emitter, x: Value, y: Value, axes: readonly number[]) => Value): Op {
+function weightedReduction(
+  weight: (g: Emitter, x: Value, y: Value, axes: readonly number[]) => Value,
+  combine: (g: Emitter, tangent: Value, factor: Value, y: Value) => Value = (g, tangent, factor, y) =>
+    g.emit("Mul", [tangent, finite(g, factor, y)]),
+): Op {
   return {
     ...reduction,
     jvp: (g, node, [tangent]) => {
       const x = required(node, 0);
       const axes = reductionAxes(node);
       const kept = reshape(g, output(node), keepAxes(x.shape, axes));
-      const weighted = g.emit("Mul", [tangent, weight(g, x, kept, axes)]);
+      const weighted = combine(g, tangent as Value, weight(g, x, kept, axes), kept);
       const summed = sumOver(
         g,
         weighted,

@@ -9,6 +9,7 @@ import type {
   StackedTangent,
   ValueType,
 } from "./op.ts";
+import { hugeNumber, mayBeHuge, mayBeInfinite } from "./range.ts";
 import { broadcastShape, sameShape } from "./shapes.ts";
 
 /** A partial derivative: a value that broadcasts to the output, or a number. */
@@ -21,21 +22,68 @@ export type Partial = (
 
 /**
  * Op that works element by element, with numpy broadcasting: ẏ = Σᵢ ∂y/∂xᵢ ⊙ ẋᵢ.
- * One partial derivative per input.
+ * One partial derivative per input. An infinite one times a tangent (or cotangent) of 0 is 0: see `finite`.
  */
 export function elementwise(...partials: readonly Partial[]): Op {
+  return elementwiseBy(partials, (g, tangent, factor, node) =>
+    scale(g, tangent, typeof factor === "number" ? factor : finite(g, factor, output(node))),
+  );
+}
+
+/** As `elementwise`, of ops that choose: where a partial derivative is 0, nothing of the tangent remains, be it infinite. */
+export function choosing(...partials: readonly Partial[]): Op {
+  return elementwiseBy(partials, choose);
+}
+
+function elementwiseBy(
+  partials: readonly Partial[],
+  combine: (g: Emitter, tangent: Value, factor: Value | number, node: ComputedNode) => Value,
+): Op {
   return {
     shape: partials.length === 1 ? sameShape : broadcastShape,
     jvp: (g, node, tangents) => {
       const terms = tangents.flatMap((tangent, index) => {
         const partial = partials[index];
         return tangent && partial
-          ? [scale(g, align(g, tangent, node, index), partial(g, present(node), node.outputs, node))]
+          ? [combine(g, align(g, tangent, node, index), partial(g, present(node), node.outputs, node), node)]
           : [];
       });
       return [broadcastTangent(g, sum(g, terms), output(node))];
     },
   };
+}
+
+/**
+ * A factor of tangents, with huge numbers in place of infinite ones and 0 where `y`, the value whose derivative it is, is no
+ * number. So in every mode a tangent of exactly 0 times an infinite derivative is 0 (√ at 0, distances of a point to
+ * itself), and a branch that is not chosen adds nothing. Factors that cannot be infinite stay as they are.
+ */
+export function finite(g: Emitter, factor: Value, y: Value): Value {
+  const number = g.rangeOf(y).nan ? g.emit("Where", [g.emit("IsNaN", [y]), 0, factor]) : factor;
+  if (!mayBeInfinite(g.rangeOf(factor), factor.dtype)) return number;
+  const huge = hugeNumber(factor.dtype);
+  return g.emit("Clip", [number, g.scalar(factor.dtype, -huge), g.scalar(factor.dtype, huge)]);
+}
+
+/** Derivatives of a finished graph: the huge numbers of `finite` are the infinite ones that they stand for again. */
+export function withInfinities(g: Emitter, derivatives: Value): Value {
+  if (!mayBeHuge(g.rangeOf(derivatives))) return derivatives;
+  // What exceeds 2⁹⁰ (2⁹⁰⁰ in float64) overflows on the way; all else keeps every bit.
+  const scale = derivatives.dtype === "float64" ? 2 ** 124 : 2 ** 38;
+  return g.emit("Mul", [g.emit("Mul", [derivatives, scale]), 1 / scale]);
+}
+
+/** y ≥ 0 as a divisor: a root of 0 is replaced by less than that of any other number, so that 1/y is huge, not infinite. */
+export function awayFromZero(g: Emitter, y: Value): Value {
+  if (g.rangeOf(y).low > 0) return y;
+  return g.emit("Max", [y, y.dtype === "float64" ? 2 ** -1000 : 2 ** -101]);
+}
+
+/** tangent ⊙ factor, and 0 where the factor is 0. A product does it alone, and much faster, unless tangents may be infinite. */
+export function choose(g: Emitter, tangent: Value, factor: Value | number): Value {
+  if (typeof factor === "number" || !mayBeInfinite(g.rangeOf(tangent), tangent.dtype))
+    return scale(g, tangent, factor);
+  return g.emit("Where", [g.emit("Equal", [factor, 0]), 0, g.emit("Mul", [tangent, factor])]);
 }
 
 function present(node: ComputedNode): Value[] {
@@ -90,7 +138,10 @@ export function alignRank(
 export function broadcastTangent(g: Emitter, tangent: Value | undefined, value: Value): Value | undefined {
   if (!tangent) return undefined;
   const shape = [tangent.shape[0] as number, ...value.shape];
-  return sameDimensions(tangent.shape, shape) ? tangent : g.emit("Expand", [tangent, shape]);
+  if (sameDimensions(tangent.shape, shape)) return tangent;
+  // ONNX Runtime does not expand a size of 1 to 0.
+  if (elementCount(shape) === 0) return zerosLike(g, { dtype: value.dtype, shape });
+  return g.emit("Expand", [tangent, shape]);
 }
 
 /** The transpose of broadcasting: sums over the axes along which `shape` was repeated. */

@@ -1,11 +1,13 @@
 import { int, type Value } from "../onnx/graph.ts";
 import { elementCount, int64 } from "../onnx/tensor.ts";
 import { type ComputedNode, type Emitter, intAttribute, isFactored, type NodeView, type Op } from "./op.ts";
+import { unchanged } from "./range.ts";
 import { only, outerProduct, output, reshape, transpose, zerosLike } from "./rules.ts";
 import { axisOf, required, requiredConstant, sameShape, sliceRanges } from "./shapes.ts";
 
 /** d split(x) = split(dx) */
 export const Split: Op = {
+  range: unchanged,
   shape: (node) => {
     const { dtype, shape } = required(node, 0);
     const axis = axisOf(node, 0);
@@ -40,6 +42,7 @@ function splitSizes(node: NodeView): number[] {
 
 /** d slice(x) = slice(dx) */
 export const Slice: Op = {
+  range: unchanged,
   shape: (node) => {
     const { dtype, shape } = required(node, 0);
     const result = [...shape];
@@ -86,6 +89,7 @@ export const Slice: Op = {
 
 /** d gather(x, i) = gather(dx, i) */
 export const Gather: Op = {
+  range: unchanged,
   shape: (node) => {
     const { dtype, shape } = required(node, 0);
     const axis = axisOf(node, 0);
@@ -139,6 +143,8 @@ function scatterAdd(
   const after = cotangent.shape.slice(axis + rank);
   const count = elementCount(indices.shape);
   const flat = [elementCount(before), count, elementCount(after)];
+  if (elementCount(flat) === 0)
+    return zerosLike(g, { dtype: cotangent.dtype, shape: [...before, size, ...after] });
   const places = g.emit("Expand", [reshape(g, indices, [1, count, 1]), flat]);
   const data = zerosLike(g, { dtype: cotangent.dtype, shape: flat.with(1, size) });
   // Not ScatterND: with several threads it loses updates that meet at one place.

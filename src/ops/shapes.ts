@@ -95,6 +95,8 @@ export function axisOf(node: NodeView, fallback: number): number {
 /** The axes a reduction runs over: input 1, the attribute of older opsets, or all. */
 export function reductionAxes(node: NodeView): number[] {
   const rank = required(node, 0).shape.length;
+  // Exporters name axis 0 of a scalar too, which runtimes read as none.
+  if (rank === 0) return [];
   const listed = node.inputs[1] ? requiredConstant(node, 1, "axes") : intsAttribute(node.node, "axes");
   if (!listed || listed.length === 0) {
     if (intAttribute(node.node, "noop_with_empty_axes", 0) === 1) return [];

@@ -1,7 +1,8 @@
-import { encodeGraph } from "../onnx/encode.ts";
+import { type EncodeOptions, encodeGraph } from "../onnx/encode.ts";
 import type { Graph } from "../onnx/graph.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Runtime, Session, SessionOptions, Tensors } from "./runtime.ts";
+import { accurateSigmoid } from "./sigmoid.ts";
 
 /** Runs a graph once and frees everything again: for checks and for tiny graphs. */
 export async function evaluate(
@@ -9,7 +10,7 @@ export async function evaluate(
   graph: Graph,
   feeds: Tensors,
 ): Promise<Record<string, Tensor>> {
-  const session = await runtime.createSession(encodeGraph(graph));
+  const session = await runtime.createSession(encodeForRuntime(graph));
   try {
     return await session.run(feeds);
   } finally {
@@ -17,7 +18,12 @@ export async function evaluate(
   }
 }
 
+/** A graph as a file for ONNX Runtime, in forms that its kernels compute to the last digits. */
+export function encodeForRuntime(graph: Graph, options?: EncodeOptions): Uint8Array<ArrayBuffer> {
+  return encodeGraph(accurateSigmoid(graph), options);
+}
+
 /** Compiles a graph from the builder. */
 export function compileGraph(runtime: Runtime, graph: Graph, options?: SessionOptions): Promise<Session> {
-  return runtime.createSession(encodeGraph(graph), options);
+  return runtime.createSession(encodeForRuntime(graph), options);
 }

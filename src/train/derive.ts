@@ -1,6 +1,7 @@
 import { derivativeGraph, type TangentForm } from "../ad/derivatives.ts";
-import { type EncodeOptions, encodeGraph } from "../onnx/encode.ts";
+import type { EncodeOptions } from "../onnx/encode.ts";
 import { getValue, prune } from "../onnx/graph.ts";
+import { encodeForRuntime } from "../runtime/evaluate.ts";
 import type { Objective } from "./objective.ts";
 
 export interface DeriveOptions {
@@ -35,10 +36,10 @@ export function deriveFile(objective: Objective, options: DeriveOptions): Uint8A
     getValue(derived, name),
   );
   const wanted = prune(derived, outputs);
-  if (options.parameters !== "initializers") return encodeGraph(wanted);
+  if (options.parameters !== "initializers") return encodeForRuntime(wanted);
   const names = Object.keys(objective.parameters);
   const initializers = new Map([...wanted.initializers, ...Object.entries(objective.parameters)]);
   const inputs = wanted.inputs.filter((input) => !names.includes(input.name));
   const encoding: EncodeOptions = { overridable: names };
-  return encodeGraph({ ...wanted, inputs, initializers }, encoding);
+  return encodeForRuntime({ ...wanted, inputs, initializers }, encoding);
 }

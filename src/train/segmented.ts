@@ -1,7 +1,7 @@
 import { anonymize, interleave, segmentGraph } from "../ad/segments.ts";
-import { encodeGraph } from "../onnx/encode.ts";
 import { type Graph, initializersToInputs, type Value } from "../onnx/graph.ts";
 import { type Tensor, zeros } from "../onnx/tensor.ts";
+import { encodeForRuntime } from "../runtime/evaluate.ts";
 import type { Runtime, Session, Tensors } from "../runtime/runtime.ts";
 
 /** One piece of a graph: the session that computes it, and its own names for that session's inputs and outputs. */
@@ -54,7 +54,7 @@ export async function compileSegments(
   });
   for (const [index, segment] of segments.entries()) {
     const { graph, inputs, outputs } = anonymize(segment);
-    const bytes = encodeGraph(graph);
+    const bytes = encodeForRuntime(graph);
     const key = bytesKey(bytes);
     const session = sessions.get(key) ?? (await runtime.createSession(bytes, { arena: false }));
     sessions.set(key, session);

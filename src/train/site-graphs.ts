@@ -5,7 +5,7 @@ import { blockSites, type Site } from "../ad/sites.ts";
 import { consumers, type Graph, getValue, producers, prune, type Value } from "../onnx/graph.ts";
 import { float32 } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
-import { reshape, transpose } from "../ops/rules.ts";
+import { reshape, transpose, withInfinities, zerosLike } from "../ops/rules.ts";
 import { emitExampleCombine } from "../tangents/combine.ts";
 import { emitExampleGram } from "../tangents/gram.ts";
 import { describeNoPlaces, type ExampleLayout, exampleLayouts } from "./coupling.ts";
@@ -105,10 +105,10 @@ export function dualGraph(
     if (before) seeds.set(before, seed);
     else seeds.set(value, rectified ? g.mul(seed, activeNumbers(g, getValue(graph, value))) : seed);
   }
-  const derivatives = pushforward(g, graph, seeds).get("losses");
-  if (!derivatives || "left" in derivatives)
-    throw new Error(`The losses of '${graph.name}' depend on no site.`);
-  const own = g.build({ loss: getValue(graph, "loss"), derivatives });
+  const tangent = pushforward(g, graph, seeds).get("losses");
+  const derivatives =
+    tangent && !("left" in tangent) ? tangent : zerosLike(g, { dtype: "float32", shape: [count, batch] });
+  const own = g.build({ loss: getValue(graph, "loss"), derivatives: withInfinities(g, derivatives) });
   const kept = residuals.map((name) => getValue(graph, name));
   return prune({ ...g.snapshot(), outputs: [...own.outputs, ...kept] });
 }
