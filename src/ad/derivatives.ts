@@ -1,4 +1,4 @@
-import { type Graph, getValue } from "../onnx/graph.ts";
+import { dependents, type Graph, getValue } from "../onnx/graph.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { isFactored, type Tangent } from "../ops/op.ts";
 import { materialize, withInfinities, zerosLike } from "../ops/rules.ts";
@@ -26,7 +26,13 @@ export function derivativeGraph(
     [...forms].map(([name, form]) => [name, tangentInput(g, graph, name, form, tangents)]),
   );
   const target = getValue(graph, output);
-  // Where nothing leads to the output, or only through integers, the derivatives are 0.
+  if (!dependents(graph, forms.keys()).has(output)) {
+    throw new Error(
+      `The graph '${graph.name}': '${output}' does not depend on ${[...forms.keys()].map((name) => `'${name}'`).join(", ")}; ` +
+        "choose parameters on a differentiable path to it.",
+    );
+  }
+  // Where all ways lead through integers or truth values, the derivatives are 0.
   const tangent =
     pushforward(g, graph, seeds).get(output) ??
     zerosLike(g, { dtype: target.dtype, shape: [tangents, ...target.shape] });

@@ -12,6 +12,8 @@ import { pushforward } from "./pushforward.ts";
  *
  * Inputs are the graph's and `tangent/<name>` [1, ...shape], which together are u; the outputs have the shape of
  * `output`: itself, `first` = ∇f·u and `second` = uᵀ∇²f u.
+ *
+ * @throws when `output` does not depend on any of the names
  */
 export function secondDerivativeGraph(graph: Graph, names: readonly string[], output: string): Graph {
   const forms = new Map(names.map((name) => [name, "stacked" as const]));
