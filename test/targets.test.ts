@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Examples } from "../src/data/dataset.ts";
+import { takeExamples } from "../src/data/split.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { type LossName, losses } from "../src/losses/losses.ts";
 import { decodeModel, type Model } from "../src/onnx/decode.ts";
-import { type Tensor, toNumbers } from "../src/onnx/tensor.ts";
+import { float32, int64, type Tensor, toNumbers } from "../src/onnx/tensor.ts";
+import { GraphBuilder } from "../src/ops/builder.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
@@ -289,6 +291,31 @@ describe("data that do not fit are refused in our words", () => {
     targets[4] = -1;
     const message = "example 4 has the target -1, and binary-cross-entropy takes targets from 0 to 1";
     await refused("rank-2", { labels: targets, targetShape: [] }, message);
+  });
+
+  it("examples by their number in the data that they were taken from", async () => {
+    const { golden } = readCase("rank-2");
+    const targets = Float32Array.of(0, 1, 0, 1, 2, 1);
+    const all = { ...examplesOf(golden), labels: targets, targetShape: [] };
+    const taken = takeExamples(all, Uint32Array.of(1, 3, 4, 5));
+    await refused("rank-2", taken, "example 4 has the target 2");
+  });
+
+  it("outputs whose first axis is not the batch; the value before is read by its name", async () => {
+    const g = new GraphBuilder("flattened");
+    const logits = g.matMul(
+      g.input("x", "float32", [2, 3, 4]),
+      g.parameter("w", float32(new Float32Array(8), [4, 2])),
+    );
+    const model = g.build({ y: g.reshape(logits, g.constant(int64([-1, 2]))) });
+    const inputs = Float32Array.from({ length: 6 * 12 }, (_, place) => Math.sin(place));
+    const examples = { count: 6, shape: [3, 4], inputs, labels: new Int32Array(18), targetShape: [3] };
+    const options = { model, examples, runtime, batch: 2, validation: 0, steps: 1 };
+    await expect(train(options).next()).rejects.toThrow(
+      "The loss reads 'y' of shape [6, 2] for a batch of 2 examples",
+    );
+    const { value } = await train({ ...options, output: logits.name }).next();
+    expect(value).toMatchObject({ kind: "start", output: logits.name });
   });
 
   it("labels that fit two axes, unless one is chosen", () => {

@@ -16,6 +16,8 @@ export interface Examples {
   readonly labels: Int32Array | Float32Array;
   /** Shape of one example's labels or targets. Default: one number, or as many as there are in a row. */
   readonly targetShape?: readonly number[];
+  /** The examples' numbers in the data that they were taken from, for messages. Default: they are all of the data. */
+  readonly origin?: Uint32Array;
 }
 
 /**
@@ -77,20 +79,19 @@ export function targetShapeOf({
  */
 export function checkExamples(examples: Examples, name: string, classes: number): void {
   checkLengths(examples, name);
-  if (isArrayOf("Float32Array", examples.inputs))
-    checkFinite(examples.inputs, examples.count, name, "inputs");
-  if (isArrayOf("Float32Array", examples.labels))
-    checkFinite(examples.labels, examples.count, name, "targets");
+  if (isArrayOf("Float32Array", examples.inputs)) checkFinite(examples.inputs, examples, name, "inputs");
+  if (isArrayOf("Float32Array", examples.labels)) checkFinite(examples.labels, examples, name, "targets");
   else checkClasses(examples, name, classes);
 }
 
 /** "example 3", and where an example has several labels, which one of them. */
 export function describePlace(
-  { count, labels }: { readonly count: number; readonly labels: ArrayLike<unknown> },
+  { count, labels, origin }: Pick<Examples, "count" | "origin"> & { readonly labels: ArrayLike<unknown> },
   place: number,
 ): string {
   const each = labels.length / count;
-  const example = `example ${Math.floor(place / each)}`;
+  const own = Math.floor(place / each);
+  const example = `example ${origin?.[own] ?? own}`;
   return each === 1 ? example : `position ${place % each} of ${example}`;
 }
 
@@ -131,12 +132,12 @@ function checkLengths({ count, shape, inputs, labels, targetShape }: Examples, n
   }
 }
 
-function checkFinite(values: Float32Array, count: number, name: string, what: string): void {
+function checkFinite(values: Float32Array, examples: Examples, name: string, what: string): void {
   const position = values.findIndex((value) => !Number.isFinite(value));
   if (position === -1) return;
-  const example = Math.floor(position / (values.length / count));
+  const own = Math.floor(position / (values.length / examples.count));
   throw new Error(
-    `${name}: example ${example} has ${values[position]} among its ${what}, expected finite numbers; ` +
+    `${name}: example ${examples.origin?.[own] ?? own} has ${values[position]} among its ${what}, expected finite numbers; ` +
       "remove the example or fill in the value",
   );
 }

@@ -47,5 +47,6 @@ export function takeExamples(examples: Examples, indices: Uint32Array): Examples
     inputs.set(examples.inputs.subarray(index * size, (index + 1) * size), place * size);
     labels.set(examples.labels.subarray(index * labelSize, (index + 1) * labelSize), place * labelSize);
   });
-  return { ...examples, count: indices.length, inputs, labels };
+  const origin = indices.map((index) => examples.origin?.[index] ?? index);
+  return { ...examples, count: indices.length, inputs, labels, origin };
 }

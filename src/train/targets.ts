@@ -34,11 +34,20 @@ export function targetRoom({
     : { dtype: "float32", shape, data: new Float32Array(count) };
 }
 
+/** @throws when the loss reads an output whose first axis is not the batch that the model's inputs have */
+export function checkBatch({ graph, model, output }: Objective): void {
+  const prediction = getValue(graph, output);
+  const names = new Set(model.inputs.map(({ name }) => name));
+  const sizes = graph.inputs.flatMap(({ name, shape: [size] }) => (names.has(name) && size ? [size] : []));
+  if (sizes.length === 0 || sizes.some((size) => size === prediction.shape[0])) return;
+  throw new Error(describeOtherBatch(prediction, sizes[0] as number));
+}
+
 /** In words: the loss reads an output whose first axis is not the batch. */
 export function describeOtherBatch({ name, shape }: Pick<Value, "name" | "shape">, batch: number): string {
   return (
     `The loss reads '${name}' of shape ${formatShape(shape)} for a batch of ${batch} examples; expected the examples on ` +
-    "the first axis. Choose another output (--output)."
+    "the first axis. Choose another output, or a value inside the model, such as the one before it is reshaped (--output)."
   );
 }
 

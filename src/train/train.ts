@@ -39,7 +39,7 @@ import { compareWithExact, measureQuality, type Quality } from "./quality.ts";
 import { RunFiles } from "./run-files.ts";
 import { type SavedModel, savedModel } from "./saved-model.ts";
 import { streams } from "./streams.ts";
-import { checkTargets, lossInputs } from "./targets.ts";
+import { checkBatch, checkTargets, lossInputs } from "./targets.ts";
 
 const stepsPerLine = 50;
 const untimedSteps = 10;
@@ -132,6 +132,7 @@ class TrainingRun {
       targetShape: targetShapeOf(options.examples),
       dimensions: exampleInput(options.model, options.examples, options).dimensions,
     });
+    checkBatch(objective);
     checkTargets(lossInputs(objective), options.examples, "the training data");
     if (options.test) checkTargets(lossInputs(objective), options.test, "the test data");
     const estimator = await createEstimator(objective, options);
