@@ -163,8 +163,8 @@ async function lossOf(
   model: Model,
   { output }: CaseGolden,
   examples: Examples,
-  { fill, input }: Pick<TrainSettings, "fill" | "input">,
+  options: Pick<TrainSettings, "fill" | "input" | "dimensions">,
 ): Promise<number> {
-  const options = { model, parameters: {}, examples, loss: crossEntropy(), output, fill, input, runtime };
-  return (await evaluateModel(options)).loss;
+  const measured = { model, parameters: {}, examples, loss: crossEntropy(), output, runtime };
+  return (await evaluateModel({ ...measured, ...options })).loss;
 }

@@ -3,6 +3,7 @@ import { FunctionProtoSchema, GraphProtoSchema, ModelProtoSchema, NodeProtoSchem
 import { describe, expect, it } from "vitest";
 import { limitsWith } from "../src/limits/limits.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
+import { bindInputs } from "../src/onnx/bind.ts";
 import { readModel } from "../src/onnx/decode.ts";
 import { modelMessage } from "../src/onnx/encode.ts";
 import { inlineFunctions } from "../src/onnx/functions.ts";
@@ -11,7 +12,7 @@ import { float32 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { compileObjective } from "../src/train/objective.ts";
-import { casesOf, useEverywhere } from "./cases.ts";
+import { casesOf, readCase, useEverywhere } from "./cases.ts";
 
 describe("files that leave every optional field unset", () => {
   it.each(casesOf("unset-fields"))("%s is trained, adapted, measured and derived", (name) =>
@@ -84,5 +85,36 @@ describe("weights in Constant nodes", () => {
     expect(await trainedOf("pytorch")).toEqual(["w"]);
     expect(await trainedOf("jax2onnx")).toEqual(["w", basis]);
     expect(await trainedOf("pytorch", () => true)).toEqual(["w", basis]);
+  });
+});
+
+describe("open dimensions", () => {
+  it.each(casesOf("open-dimensions").filter((name) => name !== "filled"))(
+    "%s: are bound from the data",
+    (name) => useEverywhere("open-dimensions", name, { dimensions: { length: 5, "x.1": 5, "x.2": 3 } }),
+  );
+
+  it("filled: the batch lies on the second axis", () =>
+    useEverywhere("open-dimensions", "filled", { fill: { state: 0.5 } }));
+
+  it("are bound by input and axis where they have no name", () => {
+    const { model } = readCase("open-dimensions", "nameless");
+    expect(() => bindInputs(model, { batch: 4 })).toThrow(
+      "nameless.onnx: dimension 1 of input 'x' is open (no name); bind it (--dim x.1=N), or export with a fixed size.",
+    );
+    expect(bindInputs(model, { batch: 4, dimensions: { "x.1": 7 } })[0]?.shape).toEqual([4, 7, 3]);
+    const { model: shapeless } = readCase("open-dimensions", "shapeless");
+    expect(() => bindInputs(shapeless, { batch: 4 })).toThrow(
+      "shapeless.onnx does not say which shape its input 'x' has; bind each axis after the batch by its number (--dim x.1=N)",
+    );
+    expect(bindInputs(shapeless, { batch: 4, dimensions: { "x.2": 3, "x.1": 7 } })[0]?.shape).toEqual([
+      4, 7, 3,
+    ]);
+  });
+});
+
+describe("branches beside what is trained", () => {
+  it.each(casesOf("side-branches"))("%s: are left alone, and kept in the file", async (name) => {
+    await useEverywhere("side-branches", name);
   });
 });

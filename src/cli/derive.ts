@@ -7,7 +7,7 @@ import { deriveFile } from "../train/derive.ts";
 import { compileObjective } from "../train/objective.ts";
 import { loadModel } from "./load-model.ts";
 import { addLossOptions, chosenLoss, type LossFlags } from "./loss-options.ts";
-import { addLimitOption, choice, dimension, pattern, wholeNumber } from "./options.ts";
+import { addLimitOption, choice, dimension, dimensionHelp, pattern, wholeNumber } from "./options.ts";
 import { say } from "./output.ts";
 import { requireFree } from "./output-file.ts";
 import { runFolder } from "./run-folder.ts";
@@ -35,7 +35,7 @@ export function addDeriveCommand(program: Command): void {
   addLimitOption(addLossOptions(command))
     .option("--tangents <k>", "directions", wholeNumber(1), 16)
     .option("--batch <n>", "size of the batch axis, where the model leaves it open", wholeNumber(1))
-    .option("--dim <name=n>", "size of another symbolic dimension; may be given several times", dimension)
+    .option("--dim <name=n>", dimensionHelp, dimension)
     .option("--low-rank <r>", "take the tangents of matrices as factors of this rank", wholeNumber(1))
     .option("--per-example", "derivatives [k, batch] of each example's own loss", false)
     .addOption(

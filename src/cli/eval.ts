@@ -7,12 +7,13 @@ import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
 import { loadModel } from "./load-model.ts";
 import { addLossOptions, chosenLoss, type LossFlags } from "./loss-options.ts";
 import { knownData } from "./model-data.ts";
-import { addDataOptions, addRuntimeOptions, assignment } from "./options.ts";
+import { addDataOptions, addRuntimeOptions, assignment, dimension, dimensionHelp } from "./options.ts";
 import { print, printJson, say } from "./output.ts";
 
 interface EvalFlags extends DatasetChoice, LossFlags {
   readonly input?: string;
   readonly fill?: Record<string, number>;
+  readonly dim?: Record<string, number>;
   readonly output?: string;
   readonly device: NodeDevice;
   readonly threads?: number;
@@ -27,6 +28,7 @@ export function addEvalCommand(program: Command): void {
   addLossOptions(addRuntimeOptions(addDataOptions(command, dataNames).optionsGroup("Model:")))
     .option("--input <name>", "input that the examples feed (default: the only one, or the first float one)")
     .option("--fill <name=x>", "number that fills another input; may be given several times", assignment)
+    .option("--dim <name=n>", dimensionHelp, dimension)
     .option("--output <name>", "output that the loss reads (default: the first float one)")
     .option("--json", "print one JSON object on stdout", false)
     .addHelpText(
@@ -49,6 +51,7 @@ Examples:
         loss: chosenLoss(flags, known),
         input: flags.input,
         fill: flags.fill,
+        dimensions: flags.dim,
         output: flags.output,
         runtime: nodeRuntime({ device: flags.device, threads: flags.threads }),
       });

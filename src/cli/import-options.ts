@@ -1,6 +1,14 @@
 import type { Command } from "commander";
 import type { TrainSettings } from "../train/prepare.ts";
-import { assignment, choice, pattern, positiveNumber, wholeNumber } from "./options.ts";
+import {
+  assignment,
+  choice,
+  dimension,
+  dimensionHelp,
+  pattern,
+  positiveNumber,
+  wholeNumber,
+} from "./options.ts";
 
 /** What is trained of a model, mostly of an imported file. */
 export interface ImportFlags {
@@ -8,6 +16,7 @@ export interface ImportFlags {
   readonly freeze?: RegExp;
   readonly input?: string;
   readonly fill?: Record<string, number>;
+  readonly dim?: Record<string, number>;
   readonly output?: string;
   readonly adapter?: "lora";
   readonly rank?: number;
@@ -30,6 +39,7 @@ export function addImportOptions(command: Command): Command {
     .option("--freeze <regex>", "which stored tensors are left as they are (default: none)", pattern)
     .option("--input <name>", "input that the examples feed (default: the only one, or the first float one)")
     .option("--fill <name=x>", "number that fills another input; may be given several times", assignment)
+    .option("--dim <name=n>", dimensionHelp, dimension)
     .option("--output <name>", "output that the loss reads (default: the first float one)")
     .addOption(
       choice("--batch-norm <kind>", "statistics that BatchNormalization uses", ["frozen", "batch"]).default(
@@ -63,6 +73,7 @@ export function importSettings(flags: ImportFlags, seed: number): TrainSettings 
     frozen: freeze && ((name) => freeze.test(name)),
     input: flags.input,
     fill: flags.fill,
+    dimensions: flags.dim,
     output: flags.output,
     batchNorm: flags.batchNorm,
     adapter: adapter && {

@@ -48,6 +48,10 @@ export function sizes(given: string): number[] {
   return given.split(",").map((part) => parse(part));
 }
 
+/** What --dim says of itself. */
+export const dimensionHelp =
+  "size of an open dimension that is not the batch, by its name or as input.axis (state.1=8); may be given several times";
+
 /** NAME=N, collected. */
 export function dimension(given: string, before: Record<string, number> = {}): Record<string, number> {
   const split = given.lastIndexOf("=");

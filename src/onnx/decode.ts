@@ -7,6 +7,7 @@ import {
   ModelProtoSchema,
   type NodeProto,
   type TensorProto,
+  TensorProto_DataType,
   type ValueInfoProto,
 } from "onnx-buf";
 import { isArrayOf } from "../arrays/kind.ts";
@@ -27,11 +28,12 @@ import {
 } from "./tensor.ts";
 import { refusedSize } from "./value-size.ts";
 
-/** An input or output of a model file; a dimension is a number, a symbol's name, or unknown. */
+/** An input or output of a model file. */
 export interface ModelValue {
   readonly name: string;
   readonly dtype: DType;
-  readonly dimensions: readonly (number | string | undefined)[];
+  /** Each a number, a symbol's name, or open without a name; undefined where the file says nothing of the shape. */
+  readonly dimensions: readonly (number | string | undefined)[] | undefined;
 }
 
 /** A decoded ONNX file: what training needs of it, beside the message it came from, which saving starts from. */
@@ -84,8 +86,17 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Mod
     );
   }
   copyBytes(proto);
+  for (const value of [...graph.input, ...graph.output]) openZeros(value);
   embedExternalData(proto, source, limits, options.external);
   return readModel(inlineFunctions(proto, source, limits), source, limits);
+}
+
+/** Leaves dimensions of size 0 open, as some tools mean them: ONNX Runtime does so with -1, and takes 0 at its word. */
+function openZeros({ type }: ValueInfoProto): void {
+  if (type?.value.case !== "tensorType") return;
+  for (const dimension of type.value.value.shape?.dim ?? [])
+    if (dimension.value.case === "dimValue" && dimension.value.value === 0n)
+      dimension.value = { case: undefined };
 }
 
 /** Gives a message copies of its bytes: a single view of the file's would keep all of them in memory. */
@@ -111,8 +122,13 @@ function isNumber(value: unknown): boolean {
 export function readModel(proto: ModelProto, source: string, limits: Limits = defaultLimits): Model {
   const graph = proto.graph ?? create(GraphProtoSchema);
   const opset = opsetOf(proto, source);
+  const stored = new Set(graph.initializer.map(({ name }) => name));
+  // Texts, such as the names of classes, are for nodes behind what is trained.
+  const isText = ({ dataType }: TensorProto) => dataType === TensorProto_DataType.STRING;
   const initializers = new Map(
-    graph.initializer.map((initializer) => [initializer.name, decodeTensor(initializer, source, limits)]),
+    graph.initializer
+      .filter((initializer) => !isText(initializer))
+      .map((initializer) => [initializer.name, decodeTensor(initializer, source, limits)]),
   );
   if (graph.sparseInitializer.length > 0) {
     throw new Error(
@@ -121,12 +137,15 @@ export function readModel(proto: ModelProto, source: string, limits: Limits = de
     );
   }
   const inputs = graph.input
-    .filter((input) => !initializers.has(input.name))
+    .filter((input) => !stored.has(input.name))
     .map((input) => decodeValue(input, source));
-  const outputs = graph.output.map((output) => decodeValue(output, source));
+  // Lists of maps and texts, which tools for classical models add, are kept in the file and are no outputs for us.
+  const outputs = graph.output
+    .filter(({ type }) => type?.value.case === "tensorType" && dtypeFromNumber(type.value.value.elemType))
+    .map((output) => decodeValue(output, source));
   const nodes = sortNodes(
     graph.node.map((node) => decodeNode(node, source, limits)),
-    new Set([...inputs.map((input) => input.name), ...initializers.keys()]),
+    new Set([...inputs.map((input) => input.name), ...stored]),
     source,
   );
   const computed = new Set(nodes.flatMap((node) => node.outputs));
@@ -212,8 +231,10 @@ function decodeValue(info: ValueInfoProto, source: string): ModelValue {
       `${source}: '${info.name}' has ONNX element type ${type.value.elemType}, which is not supported.`,
     );
   }
-  const dimensions = (type.value.shape?.dim ?? []).map((dimension) => {
-    if (dimension.value.case === "dimValue") return Number(dimension.value.value);
+  const dimensions = type.value.shape?.dim.map((dimension) => {
+    // Tools that know no symbols write -1 or 0 for an open dimension.
+    if (dimension.value.case === "dimValue")
+      return dimension.value.value > 0n ? Number(dimension.value.value) : undefined;
     return dimension.value.case === "dimParam" && dimension.value.value !== ""
       ? dimension.value.value
       : undefined;

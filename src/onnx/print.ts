@@ -39,7 +39,7 @@ function shownOutputs(node: Node, named: (name: string) => string): string {
 }
 
 function printValue({ name, dtype, dimensions }: ModelValue): string {
-  return `${name}: ${dtype} ${formatShape(dimensions)}`;
+  return `${name}: ${dtype} ${dimensions ? formatShape(dimensions) : "of any shape"}`;
 }
 
 function printCall(node: Node): string {

@@ -29,13 +29,13 @@ export function assignmentsOf(model: Model): Assignment[] {
   return [base, ...open.map(({ name, other }) => new Map([...base, [name, other]]))].map((sizes) => ({
     sizes,
     batch: sizes.get(batchName) ?? firstSize,
-    inputs: model.inputs.map((input) => ({
-      name: input.name,
-      dtype: input.dtype,
-      shape: input.dimensions.map((size, axis) =>
-        typeof size === "number" ? size : (sizes.get(nameOf(size, input.name, axis)) ?? 1),
-      ),
-    })),
+    // Of inputs without a shape, nothing is known.
+    inputs: model.inputs.flatMap(({ name, dtype, dimensions }) => {
+      const shape = dimensions?.map((size, axis) =>
+        typeof size === "number" ? size : (sizes.get(nameOf(size, name, axis)) ?? 1),
+      );
+      return shape ? [{ name, dtype, shape }] : [];
+    }),
   }));
 }
 
@@ -76,7 +76,7 @@ const firstSize = 2;
 function openDimensions(model: Model): OpenDimension[] {
   const found = new Map<string, OpenDimension>();
   for (const input of model.inputs) {
-    input.dimensions.forEach((size, axis) => {
+    input.dimensions?.forEach((size, axis) => {
       const name = nameOf(size, input.name, axis);
       if (typeof size === "number" || found.has(name)) return;
       // First axes are mostly batches. Others can be heights and widths, which networks halve several times.

@@ -39,10 +39,10 @@ export interface BatchReaderOptions extends InputChoice {
 
 /** The batches of a training run, which follow from its seed. @throws as `createBatchReader` */
 export function batchesOf(objective: Objective, options: RunOptions): BatchReader {
-  const { examples, validation, augment, input, fill, seed = 0 } = options;
+  const { examples, validation, augment, input, fill, dimensions, seed = 0 } = options;
   const root = keyFromSeed(seed);
   return createBatchReader(objective, {
-    ...{ examples, validation, augment, input, fill },
+    ...{ examples, validation, augment, input, fill, dimensions },
     splitKey: fold(root, streams.split),
     orderKey: fold(root, streams.order),
     augmentationKey: fold(root, streams.augmentation),

@@ -76,6 +76,7 @@ function describeSettings(
     ...(settings.input !== undefined && { input: settings.input }),
     ...(settings.output !== undefined && { output: settings.output }),
     ...(settings.fill && { fill: JSON.stringify(settings.fill) }),
+    ...(settings.dimensions && { dimensions: JSON.stringify(settings.dimensions) }),
   };
 }
 

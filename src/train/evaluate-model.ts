@@ -4,6 +4,7 @@ import { type Examples, targetShapeOf } from "../data/dataset.ts";
 import type { Loss } from "../losses/loss.ts";
 import type { Model } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
+import { pruneModel } from "../onnx/prune-model.ts";
 import { elementCount, type Tensor, toNumbers } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
@@ -55,17 +56,19 @@ const openBatchSize = 500;
  * @throws when the examples do not fit the model or the loss
  */
 export async function evaluateModel(options: EvaluateOptions): Promise<Evaluation> {
-  const { model, examples, runtime } = options;
+  const { examples, runtime } = options;
+  const output = options.output ?? floatOutput(options.model);
+  // What the output does not need may be nothing that the engine runs.
+  const model = pruneModel(options.model, [output]);
   const indices = options.indices ?? Uint32Array.from({ length: examples.count }, (_, index) => index);
   const input = exampleInput(model, examples, options);
-  const fixed = model.inputs.find(({ name }) => name === input.name)?.dimensions[0];
+  const fixed = model.inputs.find(({ name }) => name === input.name)?.dimensions?.[0];
   const batch = typeof fixed === "number" ? fixed : Math.min(openBatchSize, indices.length);
   const inputs = batchInputs(model, input, batch, options.fill);
-  const output = options.output ?? floatOutput(model);
   const { activation, notes } = lossOutput(model, options.loss, output, options.output !== undefined);
   const file = encodeModel(
     withLossOutput(model, output, activation),
-    new Map(Object.entries(options.parameters)),
+    new Map(Object.entries(options.parameters).filter(([name]) => model.initializers.has(name))),
   );
   const names = [output, ...(activation?.copies ?? []).flatMap((node) => node.outputs)];
   const session = await runtime.createSession(file);

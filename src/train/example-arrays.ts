@@ -21,13 +21,13 @@ export function examplesFor(
   if (!inputs || !labels)
     throw new Error("train needs `examples`, or `inputs` and `labels`; received neither.");
   const input = model.inputs.find(({ name }) => name === options.input) ?? model.inputs[0];
-  const dimensions = input?.dimensions.slice(1) ?? [];
-  if (dimensions.some((size) => typeof size !== "number")) {
+  const dimensions = input?.dimensions?.slice(1);
+  if (!dimensions?.every((size) => typeof size === "number")) {
     throw new Error(
       `${model.source}: the shape of one example is open in '${input?.name}'; pass \`examples\`, which have a shape.`,
     );
   }
-  const shape = dimensions as number[];
+  const shape = dimensions;
   const count = inputs.length / elementCount(shape);
   if (!Number.isInteger(count) || count === 0 || labels.length % count !== 0) {
     throw new Error(

@@ -1,6 +1,6 @@
 import { isArrayOf } from "../arrays/kind.ts";
 import type { Examples } from "../data/dataset.ts";
-import { bindInputs } from "../onnx/bind.ts";
+import { bindInputs, dimensionName } from "../onnx/bind.ts";
 import type { Model, ModelValue } from "../onnx/decode.ts";
 import { own } from "../onnx/own.ts";
 import { elementCount, holdsSameOrder, isFloat, type Tensor, tensorOf, zeros } from "../onnx/tensor.ts";
@@ -12,6 +12,8 @@ export interface InputChoice {
   readonly input?: string;
   /** Numbers that fill the other inputs, by name. */
   readonly fill?: Readonly<Record<string, number>>;
+  /** Sizes of open dimensions that do not follow from the data, by name or as "input.axis". */
+  readonly dimensions?: Readonly<Record<string, number>>;
 }
 
 /** How examples reach a model. */
@@ -21,7 +23,7 @@ export interface ExampleInput {
   readonly dtype: ModelValue["dtype"];
   /** One example, as the model takes it. */
   readonly shape: readonly number[];
-  /** Sizes of the model's symbolic dimensions that follow from the data, by name. */
+  /** Sizes of the model's open dimensions that are given or follow from the data, as `bindInputs` takes them. */
   readonly dimensions: Readonly<Record<string, number>>;
 }
 
@@ -33,11 +35,14 @@ export interface ExampleInput {
 export function exampleInput(model: Model, examples: Examples, choice: InputChoice = {}): ExampleInput {
   const input = chooseInput(model, choice);
   const shape = takenShape(model, input, examples);
-  const dimensions = Object.fromEntries(
-    input.dimensions
-      .slice(1)
-      .flatMap((size, axis) => (typeof size === "string" ? [[size, shape[axis] as number]] : [])),
-  );
+  const known = shape.flatMap((size, axis) => {
+    const declared = input.dimensions?.[axis + 1];
+    return typeof declared === "number" ? [] : [[declared ?? dimensionName(input.name, axis + 1), size]];
+  });
+  const dimensions: ExampleInput["dimensions"] = Object.fromEntries([
+    ...known,
+    ...Object.entries(choice.dimensions ?? {}),
+  ]);
   return { name: input.name, dtype: input.dtype, shape, dimensions };
 }
 
@@ -76,6 +81,7 @@ const fedTypes = new Set<string>(["float32", "int32", "int64"]);
 
 /** The shape in which the model takes one example; its elements must be as many as the data's. */
 function takenShape(model: Model, input: ModelValue, examples: Examples): number[] {
+  if (!input.dimensions) return [...examples.shape];
   const dimensions = input.dimensions.slice(1);
   const shape = dimensions.map((size, axis) =>
     typeof size === "number" ? size : (examples.shape[axis] ?? 1),

@@ -7,9 +7,10 @@ import { decodeModel, type Model, readModel } from "../onnx/decode.ts";
 import { encodeGraph, modelMessage } from "../onnx/encode.ts";
 import { consumers, type Graph, getValue, initializersToInputs, type Node, prune } from "../onnx/graph.ts";
 import { own } from "../onnx/own.ts";
+import { pruneModel } from "../onnx/prune-model.ts";
 import { isStructural } from "../onnx/structure.ts";
 import { isFloat, type Tensor } from "../onnx/tensor.ts";
-import { opOf } from "../ops/catalogue.ts";
+import { catalogue, opOf } from "../ops/catalogue.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
 import { type ProbeOptions, probe } from "../runtime/probe.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -37,7 +38,7 @@ export interface ObjectiveOptions extends Binding {
   /** Shape of one example's labels or targets, where it is known: cross-entropy finds the axis of the classes by it. */
   readonly targetShape?: readonly number[];
   /**
-   * The value that the loss reads, as it is. Default: the model's first float output; where that ends in an activation that
+   * The value that the loss reads, as it is: an output, or any float value inside. Default: the model's first float output; where that ends in an activation that
    * the loss contains, such as Softmax, the value before it.
    */
   readonly output?: string;
@@ -144,17 +145,14 @@ export function runningStatistics(graph: Pick<Graph, "nodes">): Set<string> {
  * @throws when an op is not supported, nothing can be trained, or the loss does not fit the output.
  */
 export async function compileObjective(options: ObjectiveOptions): Promise<Objective> {
-  const model = storeConstants(modelFrom(options.model, options.limits), options.trainable);
+  const file = storeConstants(modelFrom(options.model, options.limits), options.trainable);
+  const wanted = options.output ?? floatOutput(file);
+  const model = pruneModel(file, options.keepOutputs ? keptOutputs(file, wanted) : [wanted]);
   refuseHalfPrecision(model);
-  const wanted = options.output ?? floatOutput(model);
   const { activation, notes } = lossOutput(model, options.loss, wanted, options.output !== undefined);
   const opened = withLossOutput(model, wanted, activation);
   const { graph: masked, masks } = useDropoutMasks(await probeModel(opened, options));
   const graph = upgradeGraph(masked);
-  if (!graph.outputs.some((value) => value.name === wanted)) {
-    const names = model.outputs.map((value) => `'${value.name}'`).join(", ");
-    throw new Error(`${model.source} has no output '${wanted}'; its outputs are ${names}.`);
-  }
   const before = activation && readsBefore(activation, masked, wanted, options);
   const output = before ?? wanted;
   const chosen = prune(graph, [getValue(graph, output)]);
@@ -178,7 +176,7 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
     Object.fromEntries(names.map((name) => [name, take(model.source, graph, name)]));
   const batch = getValue(withLoss, "losses").shape[0] as number;
   return {
-    model: withoutDropout(model),
+    model: withoutDropout(file),
     masks,
     graph: initializersToInputs(withLoss, [...parameters, ...statistics]),
     batch,
@@ -325,9 +323,23 @@ function stored(source: string, graph: Graph, name: string): Parameter {
   return { ...tensor, data: tensor.data };
 }
 
-/** The first float output of a model. */
+/** The first float output of a model, or what scikit-learn's exporter turns into lists of maps behind it. */
 export function floatOutput(model: Model): string {
-  const output = model.outputs.find(({ dtype }) => isFloat(dtype));
-  if (output) return output.name;
-  throw new Error(`${model.source} has no float output; the loss needs one.`);
+  const output = model.outputs.find(({ dtype }) => isFloat(dtype))?.name;
+  const zipped = model.nodes.find(({ op, domain }) => op === "ZipMap" && domain === "ai.onnx.ml")?.inputs[0];
+  const found = output ?? zipped;
+  if (found !== undefined) return found;
+  throw new Error(
+    `${model.source} has no float output; the loss needs one. Any value inside of the model can be it (--output NAME).`,
+  );
+}
+
+/** The output that the loss reads, and those others of the file that consist of ops with rules. */
+function keptOutputs(file: Model, output: string): string[] {
+  const isKnown = (node: Node) =>
+    isStructural(node) || (node.domain === "" && Object.hasOwn(catalogue, node.op));
+  const others = file.outputs
+    .map(({ name }) => name)
+    .filter((name) => name === output || pruneModel(file, [name]).nodes.every(isKnown));
+  return others.includes(output) ? others : [...others, output];
 }

@@ -65,6 +65,8 @@ export interface TrainSettings extends EstimatorSettings, OptimizerOptions, Sche
   readonly input?: string;
   /** Numbers that fill the model's other inputs, by name. */
   readonly fill?: Readonly<Record<string, number>>;
+  /** Sizes of open dimensions that do not follow from the data, by name or as "input.axis". */
+  readonly dimensions?: Readonly<Record<string, number>>;
   /** The output that the loss reads. Default: the model's first float output. */
   readonly output?: string;
   readonly trainable?: (name: string) => boolean;

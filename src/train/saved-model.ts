@@ -23,7 +23,7 @@ export function savedModel(
   loss: Loss,
   stored: Readonly<Record<string, Tensor>>,
 ): SavedModel {
-  const { merge, input, fill, output, runtime } = options;
+  const { merge, input, fill, dimensions, output, runtime } = options;
   const model: Model = merge?.into ?? objective.model;
   const values = () => merge?.values(stored) ?? new Map(Object.entries(stored));
   return {
@@ -31,7 +31,7 @@ export function savedModel(
     async evaluate(examples, indices) {
       if (indices && countTargets(examples, indices) === 0) return undefined;
       const parameters = Object.fromEntries(values());
-      const own = { model, parameters, examples, input, fill, indices, loss, output, runtime };
+      const own = { model, parameters, examples, input, fill, dimensions, indices, loss, output, runtime };
       return evaluateModel({ ...own, isChecked: true });
     },
   };

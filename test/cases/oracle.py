@@ -23,8 +23,9 @@ def save(folder, name, model, inputs, labels, parameters, output=None, **more):
     """
     folder = Path(folder).parent
     onnx.save_model(model, folder / f"{name}.onnx")
-    values, function = wide(model, parameters)
     output = output or model.graph.output[0].name
+    model = reduced(model, output)
+    values, function = wide(model, parameters)
 
     def loss(changed):
         return loss_of(function(changed, inputs, output), labels)
@@ -55,6 +56,25 @@ def save(folder, name, model, inputs, labels, parameters, output=None, **more):
     (folder / f"{name}.golden.json").write_text(json.dumps(golden) + "\n")
     size = (folder / f"{name}.onnx").stat().st_size
     print(f"{name}: {size} bytes, loss {golden['loss']:.6f}, {list(gradients)}")
+
+
+def reduced(model, output):
+    """What computes the output alone, with open dimensions as ONNX Runtime takes them."""
+    model = onnx.ModelProto.FromString(model.SerializeToString())
+    needed, kept = {output}, []
+    for node in reversed(model.graph.node):
+        if needed.intersection(node.output):
+            kept.insert(0, node)
+            inside = [each for attribute in node.attribute for each in attribute.g.node]
+            needed.update(node.input, *(each.input for each in inside))
+    del model.graph.node[:], model.graph.output[:]
+    model.graph.node.extend(kept)
+    model.graph.output.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, None))
+    for value in model.graph.input:
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_value == 0 and not dim.dim_param:
+                dim.Clear()
+    return model
 
 
 def loss_of(logits, labels):
