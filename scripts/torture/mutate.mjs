@@ -48,6 +48,25 @@ export const mutations = {
     const [start, end] = range(bytes, random);
     return Uint8Array.from(bytes).fill(0, start, end);
   },
+  /** A number of two to eight bytes, in either byte order, as sizes and lengths are written. */
+  lengths(bytes, random) {
+    const width = [2, 4, 8][below(random, 3)];
+    if (bytes.length < width) return bytes;
+    const values = [0n, 1n, 127n, 128n, 255n, 2n ** 15n - 1n, 2n ** 16n - 1n, 2n ** 31n - 1n, 2n ** 32n - 1n];
+    const number = new Uint8Array(8);
+    new DataView(number.buffer).setBigUint64(0, values[below(random, values.length)], true);
+    const part = number.subarray(0, width);
+    const result = Uint8Array.from(bytes);
+    result.set(random() < 0.5 ? part : part.toReversed(), below(random, bytes.length - width + 1));
+    return result;
+  },
+  /** Another digit where there is one, as in tables and headers of text. */
+  digits(bytes, random) {
+    const places = [...bytes.keys()].filter((place) => bytes[place] >= 0x30 && bytes[place] <= 0x39);
+    if (places.length === 0) return bytes;
+    const place = places[below(random, places.length)];
+    return Uint8Array.from(bytes).fill(0x30 + below(random, 10), place, place + 1);
+  },
   /** Noise at the end. */
   extended: (bytes, random) =>
     joined([bytes, Uint8Array.from({ length: 1 + below(random, 64) }, () => below(random, 256))]),

@@ -132,15 +132,12 @@ async function cutBack(path: string, bytes: number): Promise<void> {
   if (size > bytes) await withFile(path, 0, (file) => file.truncate(bytes));
 }
 
-/** Folders in which runs and searches replace files, and the names of these files. */
 async function removeAllLeftovers(directory: string): Promise<void> {
-  const names = Object.values(ownFiles).flat();
-  for (const folder of new Set(names.map(dirname)))
-    await removeLeftovers(
-      join(directory, folder),
-      names.filter((name) => dirname(name) === folder).map((name) => basename(name)),
-      0,
-    );
+  const names = new Set<string>(Object.values(ownFiles).flat());
+  for (const folder of new Set(["charts", ...[...names].map(dirname)])) {
+    const isOwn = (name: string) => names.has(join(folder, name)) || (folder === "charts" && isChart(name));
+    await removeLeftovers(join(directory, folder), isOwn, 0);
+  }
 }
 
 /** Removes a file, or of a folder what runs write, and the folders that are then empty. Links are removed, not followed. */
@@ -150,14 +147,15 @@ async function removeOwn(path: string): Promise<void> {
   if (!entry.isDirectory()) return rm(path);
   const files = [...Object.values(ownFiles).flat(), ...Object.values(unitFiles), lockFile];
   const names = new Set(files.map((name) => basename(name)));
+  const isCharts = basename(path) === "charts";
   for (const inside of await readdir(path, { withFileTypes: true }))
-    if (inside.isDirectory() || names.has(inside.name) || isChart(path, inside.name))
+    if (inside.isDirectory() || names.has(inside.name) || (isCharts && isChart(inside.name)))
       await removeOwn(join(path, inside.name));
   await rmdir(path).catch(() => undefined);
 }
 
-function isChart(folder: string, name: string): boolean {
-  return basename(folder) === "charts" && /\.(svg|vl\.json)$/.test(name);
+function isChart(name: string): boolean {
+  return /\.(svg|vl\.json)$/.test(name);
 }
 
 function failed(directory: string, name: string, what: string, cause: unknown): Error {

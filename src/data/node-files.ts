@@ -51,20 +51,20 @@ export async function writeAtomically(path: string, bytes: Uint8Array): Promise<
 const temporaryName = /^(.+)\.[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.tmp$/;
 
 /**
- * Removes the temporary files that killed writers left of these files, and nothing else.
+ * Removes the temporary files that killed writers left of files in a folder, and nothing else.
  *
- * @param names of files in the folder
+ * @param isOwn whether a file of this name is written here
  * @param olderThanSeconds 0 where nobody else can be writing; else longer than any write takes
  */
 export async function removeLeftovers(
   folder: string,
-  names: readonly string[],
+  isOwn: (name: string) => boolean,
   olderThanSeconds: number,
 ): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   for (const entry of entries) {
     const name = temporaryName.exec(entry.name)?.[1];
-    if (!entry.isFile() || name === undefined || !names.includes(name)) continue;
+    if (!entry.isFile() || name === undefined || !isOwn(name)) continue;
     const path = join(folder, entry.name);
     try {
       const age = (Date.now() - (await lstat(path)).mtimeMs) / 1000;
@@ -77,7 +77,7 @@ export async function removeLeftovers(
 
 /** As `writeAtomically`, for a folder that others may write to at the same time: leftovers go once they are an hour old. */
 export async function writeShared(path: string, bytes: Uint8Array): Promise<void> {
-  await removeLeftovers(dirname(path), [basename(path)], 3600);
+  await removeLeftovers(dirname(path), (name) => name === basename(path), 3600);
   await writeAtomically(path, bytes);
 }
 

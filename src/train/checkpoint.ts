@@ -65,8 +65,9 @@ export async function loadCheckpoints(
   let newest: StoredCheckpoint | undefined;
   const problems: string[] = [];
   for (const file of checkpointFiles) {
+    // What cannot be read now, could be replaced by an older state: that is for the user to decide.
+    const bytes = await readFilled(store, file);
     try {
-      const bytes = await readFilled(store, file);
       const stored = bytes && (await decodeCheckpoint(bytes, file, `${store.describe}/${file}`));
       if (stored && (!newest || stored.number > newest.number)) newest = stored;
     } catch (error) {
@@ -107,7 +108,10 @@ async function decodeCheckpoint(
   const { tensors, metadata } = decodeSafetensors(bytes, source);
   const parsed = texts.safeParse(metadata);
   if (!parsed.success) {
-    throw new Error(`${source} is no checkpoint: ${describeIssues(parsed.error)}.`);
+    const fields = parsed.error.issues.map(({ path }) => `'${path.join(".")}'`);
+    throw new Error(
+      `${source} is no checkpoint: its metadata lack ${fields.join(", ")}, or have another kind of value.`,
+    );
   }
   const { sha256, ...rest } = parsed.data;
   if (rest.format !== undefined && rest.format !== format) {
@@ -214,8 +218,4 @@ function sorted(tensors: Readonly<Record<string, Tensor>>): [string, Tensor][] {
 async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const hash = await crypto.subtle.digest("SHA-256", bytes);
   return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-function describeIssues(error: z.ZodError): string {
-  return error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ");
 }

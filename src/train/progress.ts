@@ -116,8 +116,10 @@ export function parseProgress(text: string, source: string): Progress {
     if (most <= step) return { ...startOfRun, metricsSum: undefined, ...parsed.data };
     throw new Error(`${source} counts ${most} steps within a run of ${step}; the file is damaged.`);
   }
-  const issues = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
-  throw new Error(`${source} holds a progress that no run has: ${issues.join("; ")}.`);
+  const fields = parsed.error.issues.map(({ path }) => `'${path.join(".")}'`);
+  throw new Error(
+    `${source} holds a progress that no run has: ${fields.join(", ")} missing or out of bounds.`,
+  );
 }
 
 /** @param seconds wall time of the step; undefined when it is not to be counted */

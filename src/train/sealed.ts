@@ -30,7 +30,7 @@ export async function readSealed<T>(
     const parsed = schema.safeParse(sealed.success ? sealed.data.content : value);
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
-    throw new Error(`${issue?.path.join(".")}: ${issue?.message}`);
+    throw new Error(`'${issue?.path.join(".")}' is missing or out of bounds`);
   } catch (cause) {
     throw new Error(
       `${store.describe}/${name} is damaged (${(cause as Error).message}); restore it, or start again in another folder (--out).`,
