@@ -1,8 +1,18 @@
 import { defineConfig } from "tsdown";
 
 export default defineConfig({
-  entry: { index: "src/index.ts", node: "src/node.ts", cli: "src/cli/main.ts" },
+  entry: {
+    index: "src/index.ts",
+    onnx: "src/onnx.ts",
+    autodiff: "src/autodiff.ts",
+    data: "src/data.ts",
+    studies: "src/studies.ts",
+    node: "src/node.ts",
+    cli: "src/cli/main.ts",
+  },
   format: "esm",
+  // A file each, so that bundlers leave out what a page does not use.
+  unbundle: true,
   platform: "neutral",
   fixedExtension: false,
   external: [/^[a-z@]/],

@@ -3,7 +3,8 @@
 //     --settings '{"perturb":"activations","epochs":1}'
 // `--shape` gives the model's own options. A row: rate, seed, validation loss and accuracy, test accuracy, last rate, ms.
 import { parseArgs } from "node:util";
-import { glyphs, mnist, models, train } from "../dist/index.js";
+import { mnist } from "../dist/data.js";
+import { glyphs, models, train } from "../dist/index.js";
 import { folderStore, nodeRuntime } from "../dist/node.js";
 
 const { values: flags } = parseArgs({

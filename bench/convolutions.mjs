@@ -1,6 +1,7 @@
 // Steps of convolutional networks: how far above the time that their rules imply, and which ops take it.
-import { encodeGraph, models } from "../dist/index.js";
+import { models } from "../dist/index.js";
 import { nodeRuntime } from "../dist/node.js";
+import { encodeGraph } from "../dist/onnx.js";
 import { inTurns, median, medianRatio, short, table } from "./measure.mjs";
 import { drawing, purposeOf, randomBatch, timingRuntime, trainingStep } from "./problem.mjs";
 import { profilingRuntime } from "./profile.mjs";

@@ -9,8 +9,10 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import * as ort from "onnxruntime-node";
-import { decodeModel, lenet5, mnist, train } from "../dist/index.js";
+import { mnist } from "../dist/data.js";
+import { lenet5, train } from "../dist/index.js";
 import { folderStore, nodeRuntime } from "../dist/node.js";
+import { decodeModel } from "../dist/onnx.js";
 
 const { values: flags } = parseArgs({
   options: {

@@ -1,22 +1,18 @@
 // Minimizing closed-form functions: microseconds of a whole step (Styblinski-Tang, n = 64, k = 16) and where they go, next
 // to the same derivatives by a session of the engine; and the paper's sets of 440 runs next to the authors' code. Run with
 // `node bench/functions.mjs` after `npm run build`; `--json` prints data, `--sets` adds the sets (half a minute).
+
+import { derivativeGraph, fillNormal } from "../dist/autodiff.js";
+import { aggregators, float64, fold, keyFromSeed } from "../dist/index.js";
+import { nodeRuntime } from "../dist/node.js";
+import { encodeGraph, initializersToInputs } from "../dist/onnx.js";
 import {
-  aggregators,
-  derivativeGraph,
-  encodeGraph,
-  fillNormal,
-  float64,
-  fold,
   functionGraph,
   functionLearningRate,
   functions,
-  initializersToInputs,
-  keyFromSeed,
   optimizeFunction,
   startDescent,
-} from "../dist/index.js";
-import { nodeRuntime } from "../dist/node.js";
+} from "../dist/studies.js";
 
 const [n, k, steps] = [64, 16, 1000];
 const fn = functions["styblinski-tang"];

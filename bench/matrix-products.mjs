@@ -1,7 +1,8 @@
 // Bare MatMul sessions: what the floating-point work of a step costs without anything else.
 //
 // A GEMM unit is one forward pass of one batch through all layers: 2·batch·n operations, n weights.
-import { encodeGraph, GraphBuilder } from "../dist/index.js";
+import { GraphBuilder } from "../dist/index.js";
+import { encodeGraph } from "../dist/onnx.js";
 import { randomTensor } from "./problem.mjs";
 
 /**

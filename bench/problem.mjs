@@ -1,13 +1,16 @@
 // Training steps as the benches run them, and where the time of one goes.
+
 import {
-  compileObjective,
   createDrawer,
-  createEstimator,
   createTangentSet,
-  crossEntropy,
   defaultSampler,
   drawTangents,
   fillUniform,
+} from "../dist/autodiff.js";
+import {
+  compileObjective,
+  createEstimator,
+  crossEntropy,
   fold,
   keyFromSeed,
   samplers,

@@ -3,7 +3,8 @@
 //     --settings '{"perturb":"activations","aggregate":"mean","steps":300}'
 // `--shape` gives the model's own options, such as '{"norm":"group","width":16}'; without --rates, the default rate runs.
 import { parseArgs } from "node:util";
-import { cifar10, mnist, models, train } from "../dist/index.js";
+import { cifar10, mnist } from "../dist/data.js";
+import { models, train } from "../dist/index.js";
 import { folderStore, nodeRuntime } from "../dist/node.js";
 
 const { values: flags } = parseArgs({

@@ -1,6 +1,8 @@
 // Nanoseconds a number of the random numbers that tangents are made of, on one thread and on two, and of whole sets of
 // tangents of each sampler. Run with `npm run build && node bench/sampling.mjs`; `--json` prints data instead of a table.
-import { createDrawer, createTangentSet, drawTangents, fold, keyFromSeed, samplers } from "../dist/index.js";
+
+import { createDrawer, createTangentSet, drawTangents } from "../dist/autodiff.js";
+import { fold, keyFromSeed, samplers } from "../dist/index.js";
 import { nodeRuntime } from "../dist/node.js";
 
 const k = 16;

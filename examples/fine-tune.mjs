@@ -5,8 +5,9 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { crossEntropy, decodeModel, evaluateModel, glyphs, mlp, train } from "forwardgrad";
+import { crossEntropy, evaluateModel, glyphs, mlp, train } from "forwardgrad";
 import { nodeRuntime } from "forwardgrad/node";
+import { decodeModel } from "forwardgrad/onnx";
 
 const runtime = nodeRuntime();
 const data = glyphs({ train: 5000, test: 1000 });

@@ -3,20 +3,15 @@
 //     f(x, y) = x₁² y₁ + x₂² y₂        ∂f/∂x = 2xy        ∂f/∂y = x²
 //
 // Run it with: node examples/what-is-a-tangent.mjs
+import { evaluate, float32, GraphBuilder, gaussian, keyFromSeed, projection } from "forwardgrad";
 import {
   combine,
   createTangentSet,
   derivativeGraph,
   drawTangents,
-  evaluate,
-  float32,
-  GraphBuilder,
-  gaussian,
   gram,
-  keyFromSeed,
-  projection,
   tangentFeeds,
-} from "forwardgrad";
+} from "forwardgrad/autodiff";
 import { nodeRuntime } from "forwardgrad/node";
 
 const row = (numbers) => [...numbers].map((number) => number.toFixed(3).padStart(8)).join("");

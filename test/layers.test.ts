@@ -123,7 +123,7 @@ describe("layers", () => {
           wrong.push(`${name} imports ${path}`);
       if (/\b(process|Buffer|window|document)\./.test(read(name).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "")))
         wrong.push(`${name} uses a platform's global`);
-      if (/^(train\/|studies\/|index\.ts)/.test(name))
+      if (/^(train\/|studies\/|(index|onnx|autodiff|data|studies)\.ts)/.test(name))
         for (const target of local(name))
           if (target.startsWith("runtime/") && !engineFree.includes(target))
             wrong.push(`${name} imports ${target}`);

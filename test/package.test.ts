@@ -27,6 +27,32 @@ describe("the lock file", () => {
   });
 });
 
+describe("the entry points", () => {
+  const { exports } = readJson("package.json") as { exports: Record<string, string | { default: string }> };
+  const entries = Object.entries(exports).flatMap(([name, target]) =>
+    typeof target === "string" ? [] : [[name, target.default.replace("./dist/", "src/")] as const],
+  );
+
+  it("are a source file each, and no program for pages needs Node", () => {
+    expect(entries.map(([name]) => name)).toEqual([
+      ".",
+      "./onnx",
+      "./autodiff",
+      "./data",
+      "./studies",
+      "./node",
+    ]);
+    for (const [, path] of entries)
+      expect(existsSync(join(root, path.replace(/js$/, "ts"))), path).toBe(true);
+  });
+
+  it("keep what programs are written with few enough to read: at most 60 values", async () => {
+    const names = Object.keys(await import("../src/index.ts"));
+    expect(names).toContain("train");
+    expect(names.length).toBeLessThanOrEqual(60);
+  });
+});
+
 /** Targets of the links of a page, in text and in pictures. */
 const linksOf = (path: string) =>
   [...readFileSync(join(root, path), "utf8").matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] as string);

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { functions } from "../functions/functions.ts";
 import { type Point, panelChart } from "./charts.ts";
 import { gapOf, rangesOverlap } from "./function-comparison.ts";

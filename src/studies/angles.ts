@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { fold, keyFromSeed } from "../random/threefry.ts";
 import { fixedAngle } from "../tangents/fixed-angle.ts";
 import { interval, type Point, panelChart } from "./charts.ts";

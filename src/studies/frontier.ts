@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { datasets } from "../data/list.ts";
 import { measureAccuracy, type TrainedCell } from "./frontier-accuracy.ts";
 import {

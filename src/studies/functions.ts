@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type FunctionName, functions as testFunctions } from "../functions/functions.ts";
 import { bestCharts, curveCharts } from "./function-charts.ts";
 import { measurePaths, pathCharts } from "./function-paths.ts";

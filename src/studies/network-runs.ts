@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Dataset, Examples } from "../data/dataset.ts";
 import { takeExamples } from "../data/split.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { methodKey, methodsOf } from "./methods.ts";
 import { networkAccuracies, networkCurves } from "./network-charts.ts";
 import {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { fold, keyFromSeed } from "../random/threefry.ts";
 import { gaussian } from "../tangents/gaussian.ts";
 import { combinations } from "./prefix-quality.ts";

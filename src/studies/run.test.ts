@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { memoryStore } from "../../test/study-store.ts";
 import { runStudy, type StudyEvent } from "./run.ts";
 import { summarizeBy } from "./statistics.ts";

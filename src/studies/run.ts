@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { claimStore, fingerprint, type RunConfig } from "../train/run-config.ts";
 import type { RunStore } from "../train/run-store.ts";
 import { decodeRows, encodeHeader, encodeRows } from "./results.ts";

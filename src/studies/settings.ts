@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Setting, Settings, Study } from "./study.ts";
 
 /** Which defaults a run starts from. */

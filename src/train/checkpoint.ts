@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { bytesOf, type Tensor } from "../onnx/tensor.ts";
 import type { Arrays } from "../optim/optimizer.ts";
 import { checkpointFiles } from "./own-files.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Progress } from "./progress.ts";
 
 /** One line of metrics.jsonl. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { freshPatience, type Patience, watch } from "../optim/patience.ts";
 import { freshPlateau, observe, type Plateau, type PlateauOptions } from "../optim/plateau.ts";
 import { type AutoStep, freshAutoStep } from "./auto-step.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { fingerprint } from "./run-config.ts";
 import { type RunStore, readFilled } from "./run-store.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { fold, keyFromSeed } from "../random/threefry.ts";
 import { uniform64 } from "../random/uniform.ts";
 import { DivergenceError } from "./divergence.ts";

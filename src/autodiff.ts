@@ -1,0 +1,51 @@
+/** From graphs to graphs that compute derivatives, and the pieces that a forward gradient is made of. */
+export { checkDerivatives, type DerivativeCheck, type DerivativeReport, type Evaluate } from "./ad/check.ts";
+export { derivativeGraph, type TangentForm } from "./ad/derivatives.ts";
+export { gradientGraph, localGradientGraph } from "./ad/gradient.ts";
+export { transposeLinear } from "./ad/pullback.ts";
+export { pushforward } from "./ad/pushforward.ts";
+export { secondDerivativeGraph } from "./ad/second-derivative.ts";
+export { activationSites, blockSites, defaultBlockPattern, type Site } from "./ad/sites.ts";
+export type { AggregationContext, Aggregator, AggregatorOptions } from "./aggregate/aggregator.ts";
+export type { AggregatorName } from "./aggregate/aggregators.ts";
+export { expectedProjectionCosine } from "./aggregate/expected-cosine.ts";
+export type { ProjectionOptions } from "./aggregate/projection.ts";
+export { logGamma } from "./linalg/log-gamma.ts";
+export { attachLoss } from "./losses/loss.ts";
+export { emittedOpset } from "./ops/builder.ts";
+export { catalogue, type OpName, opNames } from "./ops/catalogue.ts";
+export type { FactoredTangent, Op, Operand, Tangent } from "./ops/op.ts";
+export { upgradeGraph } from "./ops/upgrade.ts";
+export { freshPlateau, observe } from "./optim/plateau.ts";
+export { createDrawer, type Draw, type Drawer, type Fill, type ThreadHost } from "./random/drawer.ts";
+export type { Distribution } from "./random/kernel.ts";
+export { fillNormal } from "./random/normal.ts";
+export { permutation } from "./random/permutation.ts";
+export { fillRademacher } from "./random/rademacher.ts";
+export { type Key, threefry2x32 } from "./random/threefry.ts";
+export { fillUniform } from "./random/uniform.ts";
+export { derivativesAlong } from "./tangents/along.ts";
+export { combine } from "./tangents/combine.ts";
+export { fixedAngle } from "./tangents/fixed-angle.ts";
+export { gram } from "./tangents/gram.ts";
+export type { LowRankOptions } from "./tangents/low-rank.ts";
+export { orthonormal } from "./tangents/orthonormal.ts";
+export type { Pieces, Sampler, SamplerOptions } from "./tangents/sampler.ts";
+export { defaultSampler, type SamplerName } from "./tangents/samplers.ts";
+export type { SphereOptions } from "./tangents/sphere.ts";
+export { type StandardBasisOptions, standardBasis } from "./tangents/standard-basis.ts";
+export {
+  createTangentSet,
+  drawTangents,
+  type ParameterShape,
+  type TangentPart,
+  type TangentSet,
+  tangentFeeds,
+} from "./tangents/tangent-set.ts";
+export { varyingLength } from "./tangents/varying-length.ts";
+export { aggregate, forwardGradient } from "./train/forward-gradient.ts";
+export type { ExampleTangents, Method, Passes, Primal } from "./train/passes.ts";
+export { keptSites } from "./train/sites-kept.ts";
+export { redrawnSites } from "./train/sites-redrawn.ts";
+export { keptWeights } from "./train/weights-kept.ts";
+export { redrawnWeights } from "./train/weights-redrawn.ts";

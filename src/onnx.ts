@@ -1,0 +1,30 @@
+/** Graphs and ONNX files: read, print, edit, write. */
+export { type Binding, bindInputs, hasOpenBatch } from "./onnx/bind.ts";
+export {
+  type DecodeOptions,
+  decodeModel,
+  type Model,
+  type ModelValue,
+  supportedOpsets,
+} from "./onnx/decode.ts";
+export { type EncodeOptions, encodeGraph, encodeModel } from "./onnx/encode.ts";
+export {
+  type Attribute,
+  type Attributes,
+  float,
+  type Graph,
+  initializersToInputs,
+  int,
+  ints,
+  type Node,
+  prune,
+  string,
+  type Value,
+} from "./onnx/graph.ts";
+export { metadataOf, withMetadata } from "./onnx/metadata.ts";
+export { printModel } from "./onnx/print.ts";
+export { printable } from "./onnx/printable.ts";
+export { type DType, type Tensor, type TensorData, toNumbers } from "./onnx/tensor.ts";
+export { probe } from "./runtime/probe.ts";
+export { importWarnings } from "./train/import-warnings.ts";
+export { decodeSafetensors, encodeSafetensors } from "./train/safetensors.ts";
