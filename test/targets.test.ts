@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Examples } from "../src/data/dataset.ts";
+import { npzDataset } from "../src/data/npz.ts";
 import { takeExamples } from "../src/data/split.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { type LossName, losses } from "../src/losses/losses.ts";
@@ -113,6 +114,31 @@ describe("training reads targets of every shape", () => {
         evaluateModel({ model: of, parameters: {}, examples, loss, output: floatOutput(of), runtime });
       expect((await measure(model)).loss).toBeCloseTo(golden.value, 5);
       expect((await measure(trained as Model)).loss).toBeLessThan(golden.value);
+    });
+  }
+});
+
+describe("NumPy's arrays hold labels at positions", () => {
+  for (const name of ["tagging", "segmentation", "segmentation-masks", "classes-last", ...ignored]) {
+    it(name, async () => {
+      const { model, golden } = readCase(name);
+      const bytes = new Uint8Array(readFileSync(new URL(`cases/targets/${name}.npz`, import.meta.url)));
+      const file = { name: `${name}.npz`, bytes };
+      const { test: examples } = await npzDataset(file, { targets: "classes", testFraction: 1 });
+      const loss = lossOf(golden);
+      const { loss: value, counted } = await evaluateModel({
+        model,
+        parameters: {},
+        examples,
+        loss,
+        runtime,
+      });
+      expect(value).toBeCloseTo(golden.value, 5);
+      expect(counted).toBe(2 * golden.target.data.filter((label) => label !== -100).length);
+      const options = { model, examples, loss, runtime, batch: 4, validation: 0, steps: 2 };
+      let steps = 0;
+      for await (const event of train(options)) if (event.kind === "step" && event.loss > 0) steps++;
+      expect(steps).toBe(2);
     });
   }
 });
