@@ -171,6 +171,33 @@ describe("csv", () => {
   });
 });
 
+describe("what others' programs write", () => {
+  const cases = resolve("test/cases");
+
+  it("is read with warnings on stderr, and refused with the flag that helps", () => {
+    const { stderr, json } = succeeds([
+      ...["train", ...quick, "--steps", "2", "--out", "times", "--test-fraction", "0.4"],
+      ...["--data", "csv", "--data-file", join(cases, "tables/times.csv"), "--target", "kind"],
+    ]);
+    expect(stderr).toMatch(/warning: times\.csv: row 2, column 't'.*the same number for 32-bit floats/);
+    expect(json).toMatchObject({ steps: 2 });
+    const iris = ["--data", "csv", "--data-file", join(cases, "tables/headless-iris.csv"), "--target", "5"];
+    fails(train(...iris), 1, "row 1 holds values such as '5.1'", "--no-header");
+    const read = succeeds(["train", ...quick, "--steps", "2", "--out", "iris", ...iris, "--no-header"]);
+    expect(read.stderr).toContain("inputs [4], 2 classes: Iris-setosa, Iris-versicolor");
+    fails(
+      train("--data", "csv", "--data-file", join(cases, "tables/ambiguous.csv"), "--target", "kind"),
+      1,
+      "'1,234' is 1234 or 1.234",
+      "--decimal comma",
+    );
+    const huge = ["--data", "npz", "--data-file", join(cases, "numpy-files/label.npz")];
+    fails(train(...huge), 1, "1,000,000,001 classes", "--limit classes=N");
+    fails(train(...huge, "--limit", "unpackedBytes=10"), 1, "'x' unpacks to", "unpackedBytes is 10");
+    fails(train("--ignore-orientation"), 1, "--ignore-orientation goes with --data images");
+  });
+});
+
 describe("images", () => {
   const picture = (at: number, width = 6) => {
     const isRed = at % 2 === 0;

@@ -8,6 +8,7 @@ import { decodePicture } from "../data/node-picture.ts";
 import { cacheDirectory, folderCache, folderStore } from "../data/node-store.ts";
 import { npzDataset } from "../data/npz.ts";
 import type { SourceFile } from "../data/store.ts";
+import type { Limits } from "../limits/limits.ts";
 import type { LossName } from "../losses/losses.ts";
 import type { KnownData } from "./model-data.ts";
 import { say } from "./output.ts";
@@ -22,9 +23,13 @@ export interface DatasetChoice {
   readonly adapter?: "lora";
   readonly ignoreColumns?: readonly string[];
   readonly categorical?: readonly string[];
+  readonly header?: boolean;
+  readonly decimal?: "point" | "comma";
   readonly arrays?: readonly string[];
   readonly imageSize?: { readonly height: number; readonly width: number };
+  readonly ignoreOrientation?: boolean;
   readonly testFraction?: number;
+  readonly limit?: Partial<Limits>;
   readonly loss: LossName;
 }
 
@@ -39,8 +44,11 @@ const readWith: Readonly<Record<string, readonly string[]>> = {
   target: ["csv"],
   ignoreColumns: ["csv"],
   categorical: ["csv"],
+  header: ["csv"],
+  decimal: ["csv"],
   arrays: ["npz"],
   imageSize: ["images"],
+  ignoreOrientation: ["images"],
   testFraction: ["images", "csv", "npz"],
 };
 
@@ -61,14 +69,22 @@ export async function openDataset(choice: DatasetChoice, known: KnownData = {}):
 
 async function openImages(choice: DatasetChoice, { classNames }: KnownData): Promise<Dataset> {
   const { imageFolder } = await import("../data/image-folder.ts");
-  const { imageSize: size, testFraction } = choice;
+  const { imageSize: size, testFraction, ignoreOrientation, limit: limits } = choice;
   const folder = needed(choice.dataDir, choice.data, "--data-dir FOLDER");
-  return imageFolder(folderStore(folder), { decode: decodePicture, size, testFraction, classNames });
+  return imageFolder(folderStore(folder), {
+    decode: decodePicture,
+    size,
+    testFraction,
+    classNames,
+    ignoreOrientation,
+    limits,
+  });
 }
 
 async function openTable(choice: DatasetChoice, { columns, classNames }: KnownData): Promise<Dataset> {
   const { tableDataset } = await import("../data/table.ts");
   const { data, dataFile, testFile, ignoreColumns: ignore, categorical, testFraction } = choice;
+  const { header, decimal, limit: limits } = choice;
   const target = needed(choice.target, data, "--target COLUMN");
   const table = await readFlagged(needed(dataFile, data, "--data-file FILE.csv"), "--data-file");
   const test = testFile === undefined ? undefined : await readFlagged(testFile, "--test-file");
@@ -81,13 +97,16 @@ async function openTable(choice: DatasetChoice, { columns, classNames }: KnownDa
     testFraction,
     columns,
     classNames,
+    header,
+    decimal,
+    limits,
   });
 }
 
 async function openArrays(choice: DatasetChoice): Promise<Dataset> {
-  const { data, dataFile, arrays, testFraction } = choice;
+  const { data, dataFile, arrays, testFraction, limit: limits } = choice;
   const file = await readFlagged(needed(dataFile, data, "--data-file FILE.npz"), "--data-file");
-  return npzDataset(file, { targets: targetsOf(choice), arrays, testFraction });
+  return npzDataset(file, { targets: targetsOf(choice), arrays, testFraction, limits });
 }
 
 function targetsOf({ loss }: DatasetChoice): "classes" | "values" {
@@ -101,10 +120,11 @@ async function openNamed(choice: DatasetChoice): Promise<Dataset> {
     cache: folderCache(`${cacheDirectory()}/${entry.name}`),
     fetch: await nodeFetch(),
     report: (line: string) => say(line),
+    limits: choice.limit,
   };
   const store = choice.dataDir ? folderStore(choice.dataDir) : cached && downloadStore(cached);
   // Embedded data has a fixed seed: runs with different seeds must be comparable, and `eval` must see the same test set.
-  return entry.load({ store, seed: 0 });
+  return entry.load({ store, seed: 0, limits: choice.limit });
 }
 
 function checkFlags(choice: DatasetChoice): void {

@@ -41,7 +41,7 @@ Examples:
       --loss mean-squared-error`,
     )
     .action(async (path: string, flags: EvalFlags) => {
-      const model = loadModel(path);
+      const model = loadModel(path, flags.limit);
       const known = knownData(model);
       const { test } = await openDataset(flags, known);
       const { loss, accuracy, counted, notes } = await evaluateModel({

@@ -133,7 +133,7 @@ export function share(given: string): number {
 
 /** The flags that choose data. */
 export function addDataOptions(command: Command, dataNames: readonly string[]): Command {
-  return command
+  command
     .optionsGroup("Data:")
     .addOption(
       choice("--data <name>", "a dataset, or images, csv, npz of your own", dataNames).default("glyphs"),
@@ -142,7 +142,7 @@ export function addDataOptions(command: Command, dataNames: readonly string[]): 
       "--data-dir <folder>",
       "folder with the dataset's files (default: download once, into the cache folder), or with images in class folders",
     )
-    .option("--data-file <file>", "csv or npz: the file")
+    .option("--data-file <file>", "csv (or JSON Lines, gzipped or not) or npz: the file")
     .option(
       "--target <text>",
       "csv: the column to learn (classes, or numbers for --loss mean-squared-error); with --adapter: regex of the matrices",
@@ -153,6 +153,11 @@ export function addDataOptions(command: Command, dataNames: readonly string[]): 
       "csv: columns that are categories even where their values are numbers",
       names,
     )
+    .option("--header", "csv: row 1 names the columns, whatever it looks like")
+    .option("--no-header", "csv: row 1 names no columns; they are called 1, 2, …")
+    .addOption(
+      choice("--decimal <sign>", "csv: the decimal sign of columns that do not tell it", ["point", "comma"]),
+    )
     .option("--test-file <file>", "csv: rows to test on (default: a part of --data-file)")
     .option(
       "--arrays <names>",
@@ -160,11 +165,13 @@ export function addDataOptions(command: Command, dataNames: readonly string[]): 
       names,
     )
     .option("--image-size <n>", "images: resize all to n×n, or to height x width: 24x32", imageSize)
+    .option("--ignore-orientation", "images: leave them as they are stored, whatever EXIF says")
     .option(
       "--test-fraction <x>",
       "images, csv, npz: share set aside for testing where there is no test part (default: 0.2)",
       share,
     );
+  return addLimitOption(command);
 }
 
 /** The flag that says what files may ask for. */

@@ -103,7 +103,7 @@ export async function openTraining(
 }> {
   const isFile = flags.model.endsWith(".onnx");
   if (isFile) refuseShapeFlags(flags, "an ONNX file", []);
-  const loaded = isFile ? loadModel(flags.model) : undefined;
+  const loaded = isFile ? loadModel(flags.model, flags.limit) : undefined;
   const dataset = await openDataset(flags, loaded && knownData(loaded));
   const runtime = nodeRuntime({ device: flags.device, threads: flags.threads });
   const model = loaded ? rememberData(loaded, namesOf(dataset)) : buildModel(flags, dataset);

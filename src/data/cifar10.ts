@@ -1,3 +1,4 @@
+import type { Limits } from "../limits/limits.ts";
 import { checkExamples, type Dataset, type DatasetEntry, type Examples } from "./dataset.ts";
 import { gunzip } from "./gzip.ts";
 import { measureNormalization } from "./normalization.ts";
@@ -69,10 +70,10 @@ export function parseCifar10(bytes: Uint8Array, source: string): Examples {
  * `cifar-10-binary.tar.gz`.
  * @throws when a file is missing or damaged.
  */
-export async function cifar10(store: FileStore): Promise<Dataset> {
-  const files = (await openArchive(store)) ?? store;
-  const first = await readBatchFile(files, "data_batch_1.bin");
-  const test = await readBatchFile(files, "test_batch.bin");
+export async function cifar10(store: FileStore, limits: Partial<Limits> = {}): Promise<Dataset> {
+  const files = (await openArchive(store, limits)) ?? store;
+  const first = await readBatchFile(files, "data_batch_1.bin", limits);
+  const test = await readBatchFile(files, "test_batch.bin", limits);
   if (first === undefined || test === undefined) {
     throw new Error(
       `cifar10: no file ${first === undefined ? "data_batch_1.bin" : "test_batch.bin"} in ${files.describe}, ` +
@@ -82,7 +83,7 @@ export async function cifar10(store: FileStore): Promise<Dataset> {
   }
   const batches = [first];
   for (let number = 2; number <= BATCHES; number++) {
-    const batch = await readBatchFile(files, `data_batch_${number}.bin`);
+    const batch = await readBatchFile(files, `data_batch_${number}.bin`, limits);
     if (batch && batches.length < number - 1) {
       throw new Error(
         `cifar10: ${files.describe} has data_batch_${number}.bin but no data_batch_${batches.length + 1}.bin; ` +
@@ -107,31 +108,35 @@ export const cifar10Entry: DatasetEntry = {
   summary:
     "photographs of ten kinds of things, 32×32 RGB, 50,000 to train and 10,000 to test (170 MB to download)",
   files: cifar10Files,
-  async load({ store }) {
+  async load({ store, limits }) {
     if (store === undefined) {
       throw new Error("cifar10: needs its files, received no store; pass a folder or a download store");
     }
-    return cifar10(store);
+    return cifar10(store, limits);
   },
 };
 
 /** The files inside the archive, where the store has it. */
-async function openArchive(store: FileStore): Promise<FileStore | undefined> {
+async function openArchive(store: FileStore, limits: Partial<Limits>): Promise<FileStore | undefined> {
   const name = "cifar-10-binary.tar.gz";
   const packed = await store.read(name);
   if (packed === undefined) return undefined;
   const source = `${name} (${store.describe})`;
-  const files = parseTar(await gunzip(packed, source), source);
+  const files = parseTar(await gunzip(packed, source, limits), source);
   return { describe: source, read: async (path) => files.get(path) };
 }
 
-async function readBatchFile(store: FileStore, name: string): Promise<Examples | undefined> {
+async function readBatchFile(
+  store: FileStore,
+  name: string,
+  limits: Partial<Limits>,
+): Promise<Examples | undefined> {
   for (const path of [name, `cifar-10-batches-bin/${name}`]) {
     for (const ending of ["", ".gz"]) {
       const bytes = await store.read(path + ending);
       if (bytes === undefined) continue;
       const source = `${path}${ending} (${store.describe})`;
-      return parseCifar10(ending === "" ? bytes : await gunzip(bytes, source), source);
+      return parseCifar10(ending === "" ? bytes : await gunzip(bytes, source, limits), source);
     }
   }
   return undefined;

@@ -1,4 +1,14 @@
-import { isMissing, parseNumber, place, type Table } from "./csv.ts";
+import { isMissing, place, type Table } from "./csv.ts";
+import { equalAsFloat32 } from "./float32.ts";
+import {
+  describeNotation,
+  firstMisfit,
+  fittingNotations,
+  looksLikeNumber,
+  type Notation,
+  parseNumber,
+  read,
+} from "./notation.ts";
 
 /** How a column of a table becomes inputs: a number as it is, or one input for each category (1 for its own). */
 export type Column =
@@ -27,15 +37,8 @@ export function inferColumns(
   return names.map((name) => {
     const values = columnValues(table, name);
     if (categorical.includes(name)) return { name, kind: "category", categories: distinct(values) };
-    const other = values.findIndex((value) => parseNumber(value) === undefined);
-    if (other === -1) return { name, kind: "number" };
-    const numbers = values.filter((value) => parseNumber(value) !== undefined).length;
-    if (2 * numbers > values.length) {
-      throw new Error(
-        `${place(table, other, name)}: '${values[other]}' is no number, expected one as in most rows (with a decimal ` +
-          `point); correct it, or take the column for categories (--categorical ${quoted(name)})`,
-      );
-    }
+    if (notationOf(table, name, values) !== undefined) return { name, kind: "number" };
+    refuseSpoiledNumbers(table, name, values);
     const categories = distinct(values);
     if (categories.length > mostCategories) {
       throw new Error(
@@ -75,19 +78,137 @@ export function encodeColumns(table: Table, columns: readonly Column[]): Float32
   return out;
 }
 
+/** Refuses a column of which most values are numbers, or look like some, but not all in one notation. */
+function refuseSpoiledNumbers(table: Table, name: string, values: readonly string[]): void {
+  const remedy = `or take the column for categories (--categorical ${quoted(name)})`;
+  const count = (isOne: (value: string) => boolean) => values.filter(isOne).length;
+  if (2 * count((value) => parseNumber(value) !== undefined) > values.length) {
+    const other = values.findIndex((value) => parseNumber(value) === undefined);
+    throw new Error(
+      `${place(table, other, name)}: '${values[other]}' is no number, expected one as in most rows (with a decimal ` +
+        `point); correct it, ${remedy}`,
+    );
+  }
+  const unit = commonUnit(values);
+  if (unit !== undefined) {
+    throw new Error(
+      `${place(table, 0, name)}: '${values[0]}' is a number with the unit '${unit}', as in all rows, expected numbers alone; ` +
+        `take the unit out, ${remedy}`,
+    );
+  }
+  if (2 * count(looksLikeNumber) <= values.length) return;
+  const { row, problem } = firstMisfit(values) ?? { row: 0, problem: "is no number" };
+  throw new Error(
+    `${place(table, row, name)}: '${values[row]}' ${problem}, expected one notation in the whole column, such as 1234.5, ` +
+      `1,234.5, 1.234,5, 1 234,5 or 1'234.5, with the same sign of currency or percent; correct it, ${remedy}`,
+  );
+}
+
+/** The unit that stands behind the number in each value, where it is the same. */
+function commonUnit(values: readonly string[]): string | undefined {
+  const units = new Set(
+    values.map((value) => /^[-+\u2212]?\d[\d.,'\u2019 ]*\s*([\p{L}°µ/²³]{1,12})$/u.exec(value)?.[1]),
+  );
+  const [unit] = units;
+  return units.size === 1 && new Set(values).size > 1 ? unit : undefined;
+}
+
 /**
- * The numbers of a column.
+ * How a column writes its numbers; undefined where its values are no numbers of one notation. Where they do not tell which
+ * of "," and "." is the decimal sign, what was said about the table decides, then its other columns; then a point is
+ * decimal, and a comma stands between thousands where commas also separate fields.
+ * @throws when nothing decides.
+ */
+export function notationOf(
+  table: Table,
+  name: string,
+  values = columnValues(table, name),
+): Notation | undefined {
+  const [first, second] = fittingNotations(values);
+  if (first === undefined || second === undefined) return first;
+  const usual = first.group === "" || table.separator === "," ? "." : undefined;
+  const decimal = table.decimal ?? decimalOfOthers(table) ?? usual;
+  if (decimal !== undefined) return decimal === first.decimal ? first : second;
+  const at = values.findIndex((value) => /[.,]/.test(value));
+  const [some, other] = [first, second].map((notation) => read(values[at] ?? "", notation));
+  throw new Error(
+    `${place(table, at, name)}: '${values[at]}' is ${some} or ${other}, and neither this column nor another tells which; say ` +
+      "which sign is the decimal one (--decimal point, --decimal comma)",
+  );
+}
+
+/** The decimal sign of the columns that tell one, where they agree. */
+function decimalOfOthers(table: Table): "." | "," | undefined {
+  const found = new Set(
+    table.header.flatMap((_, at) => {
+      const values = table.rows.map((fields) => fields[at] as string).filter((value) => !isMissing(value));
+      const fitting =
+        values.length > 0 && values.some((value) => /[.,]/.test(value)) ? fittingNotations(values) : [];
+      return fitting.length === 1 ? fitting.map(({ decimal }) => decimal) : [];
+    }),
+  );
+  const [decimal] = found;
+  return found.size === 1 ? decimal : undefined;
+}
+
+/**
+ * The numbers of a column, in the column's notation.
  * @throws when a value is missing, is no number, or is too large for 32-bit floats.
  */
-export function numbersOf(table: Table, name: string, values = columnValues(table, name)): Float32Array {
-  return Float32Array.from(values, (text, row) => {
-    const value = parseNumber(text);
+export function numbersOf(table: Table, name: string, values = columnValues(table, name)): Float64Array {
+  const notation = notationOf(table, name, values);
+  return Float64Array.from(values, (text, row) => {
+    const value = notation ? read(text, notation) : parseNumber(text);
     if (value !== undefined && Number.isFinite(Math.fround(value))) return value;
     throw new Error(
       `${place(table, row, name)}: '${text}' is no number that 32-bit floats hold, expected one (with a decimal point); ` +
         "correct it",
     );
   });
+}
+
+/** What may not be meant in a column that is read as numbers, in sentences. */
+export function columnWarnings(table: Table, name: string): string[] {
+  const values = columnValues(table, name);
+  const notation = notationOf(table, name, values);
+  if (notation === undefined) return [];
+  const warnings: string[] = [];
+  const isPlain = values.every((value) => parseNumber(value) !== undefined);
+  if (isPlain && notation.decimal === "," && table.decimal === undefined) {
+    const at = values.findIndex((value) => value.includes("."));
+    warnings.push(
+      `${place(table, at, name)}: '${values[at]}' is read as ${read(values[at] ?? "", notation)}, because other columns write ` +
+        `numbers like ${describeNotation({ ...notation, currency: "", divisor: 1 })}. If it has a decimal point, say so ` +
+        "(--decimal point)",
+    );
+  }
+  const pair = equalRows(values, numbersOf(table, name, values));
+  if (pair !== undefined) {
+    const [first, second] = pair;
+    warnings.push(
+      `${place(table, first, name)}: '${values[first]}' and '${values[second]}' (row ${table.rowNumbers[second]}) are the same ` +
+        `number for 32-bit floats, ${Math.fround(read(values[first] ?? "", notation) ?? 0)}. Subtract a number near them, or ` +
+        `divide; or leave the column out (--ignore-columns ${quoted(name)})`,
+    );
+  }
+  return warnings;
+}
+
+/** Two rows whose whole numbers differ but become the same 32-bit float. */
+function equalRows(texts: readonly string[], numbers: Float64Array): readonly [number, number] | undefined {
+  const pair = equalAsFloat32(numbers);
+  if (pair !== undefined) return pair;
+  // Digits that doubles have lost already.
+  const seen = new Map<number, number>();
+  for (const [row, value] of numbers.entries()) {
+    if (Number.isSafeInteger(value) || !Number.isInteger(value)) continue;
+    const other = seen.get(value);
+    const digits = (at: number) => (texts[at] ?? "").replaceAll(/\D/g, "");
+    if (other === undefined) seen.set(value, row);
+    else if (digits(other).length === digits(row).length && digits(other) !== digits(row))
+      return [other, row];
+  }
+  return undefined;
 }
 
 /** The values of a column; none is missing. */

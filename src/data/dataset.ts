@@ -1,4 +1,5 @@
 import { isArrayOf } from "../arrays/kind.ts";
+import type { Limits } from "../limits/limits.ts";
 import type { Column } from "./columns.ts";
 import type { FileStore, RemoteFiles } from "./store.ts";
 
@@ -55,7 +56,12 @@ export interface DatasetEntry {
   /** The files it reads from `store`; undefined when the program makes the data itself. */
   readonly files?: RemoteFiles;
   /** @throws when the dataset reads files and `store` is missing, or a file is missing or damaged. */
-  load(options: { readonly store?: FileStore; readonly seed: number }): Promise<Dataset>;
+  load(options: {
+    readonly store?: FileStore;
+    readonly seed: number;
+    /** What the files may ask for. */
+    readonly limits?: Partial<Limits>;
+  }): Promise<Dataset>;
 }
 
 /** How many numbers one example has: the product of its shape. */

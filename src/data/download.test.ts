@@ -169,3 +169,38 @@ test("a cache that cannot be written to does not lose the download", async () =>
   expect(await blocked.read("digits")).toEqual(content);
   expect(reported.at(-1)).toContain("cannot be kept in");
 });
+
+test("a mirror that sends more than the limit is left before it has sent it, or before it is unpacked", async () => {
+  const limited = async (limits: { downloadBytes?: number; unpackedBytes?: number }, mirror: string) =>
+    downloadStore({
+      files: { mirrors: [`${address}/${mirror}/`], sha256: { digits: await sha256(content) } },
+      cache: folderCache(join(folder, `limited-${mirror}`)),
+      fetch,
+      limits,
+    }).read("digits");
+  await expect(limited({ downloadBytes: 20 }, "stalled")).rejects.toThrow(
+    /stalled\/digits.gz: \d+ bytes and more; the limit downloadBytes is 20/,
+  );
+  await expect(limited({ downloadBytes: 20 }, "slow")).rejects.toThrow(
+    /slow\/digits.gz: .*downloadBytes is 20/,
+  );
+  await expect(limited({ unpackedBytes: 1000 }, "good")).rejects.toThrow(/unpackedBytes is 1,000/);
+});
+
+test("where the sum of the packed file is known, no other is unpacked", async () => {
+  const known = async (mirror: string, sum: string) =>
+    downloadStore({
+      files: {
+        mirrors: [`${address}/${mirror}/`],
+        sha256: { digits: await sha256(content) },
+        packedSha256: { digits: sum },
+      },
+      cache: folderCache(join(folder, `known-${mirror}`)),
+      fetch,
+    }).read("digits");
+  const sum = await sha256(new Uint8Array(packed));
+  expect(await known("good", sum)).toEqual(content);
+  await expect(known("other", sum)).rejects.toThrow(/SHA-256 of the \d+ compressed bytes/);
+  // Fetch has unpacked it already.
+  expect(await known("encoded", sum)).toEqual(content);
+});

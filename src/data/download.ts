@@ -1,3 +1,4 @@
+import { howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
 import { gunzip, isGzip } from "./gzip.ts";
 import type { FileCache, FileStore, RemoteFiles } from "./store.ts";
 
@@ -23,6 +24,8 @@ export interface DownloadOptions {
   readonly timeoutSeconds?: number;
   /** Receives one line for each thing worth knowing: a download that begins or goes on, a cached file that is damaged. */
   readonly report?: (line: string) => void;
+  /** What a mirror may send, and what it may unpack to. */
+  readonly limits?: Partial<Limits>;
 }
 
 /**
@@ -71,7 +74,7 @@ async function downloadFile(
     const url = `${mirror}${name}${options.files.packing === "none" ? "" : ".gz"}`;
     report(`downloading ${url}`);
     try {
-      return await downloadFrom(url, expected, options, report);
+      return await downloadFrom(url, name, expected, options, report);
     } catch (error) {
       failures.push(`  ${url}: ${reason(error)}`);
     }
@@ -84,29 +87,43 @@ async function downloadFile(
 
 async function downloadFrom(
   url: string,
+  name: string,
   expected: string,
   options: DownloadOptions,
   report: (line: string) => void,
 ): Promise<Uint8Array> {
   const received = await receive(url, options, report);
-  const isPacked = options.files.packing !== "none";
+  const { packing, packedSha256 = {} } = options.files;
+  const isPacked = packing !== "none";
   // A mirror that sets Content-Encoding has its file decompressed by fetch already.
-  const bytes = isPacked && isGzip(received) ? await gunzip(received, "the answer") : received;
-  const actual = await sha256(bytes);
-  if (actual !== expected) {
-    throw new Error(
-      `SHA-256 of the ${bytes.length} ${isPacked ? "uncompressed " : ""}bytes is ${actual}, expected ${expected}`,
-    );
+  if (!isPacked || !isGzip(received)) {
+    await checkSum(received, isPacked ? "uncompressed " : "", expected);
+    return received;
   }
+  const packed = Object.hasOwn(packedSha256, name) ? packedSha256[name] : undefined;
+  if (packed !== undefined) await checkSum(received, "compressed ", packed);
+  const bytes = await gunzip(received, "the answer", options.limits);
+  await checkSum(bytes, "uncompressed ", expected);
   return bytes;
+}
+
+async function checkSum(bytes: Uint8Array, kind: string, expected: string): Promise<void> {
+  const actual = await sha256(bytes);
+  if (actual === expected) return;
+  throw new Error(`SHA-256 of the ${bytes.length} ${kind}bytes is ${actual}, expected ${expected}`);
 }
 
 /** Fetches a file; gives up when nothing arrives for `timeoutSeconds`. */
 async function receive(
   url: string,
-  { fetch, timeoutSeconds = 60 }: DownloadOptions,
+  { fetch, timeoutSeconds = 60, limits: changed }: DownloadOptions,
   report: (line: string) => void,
 ): Promise<Uint8Array> {
+  const limits = limitsWith(changed);
+  const checkLength = (bytes: number) => {
+    if (bytes <= limits.downloadBytes) return;
+    throw new Error(`${bytes.toLocaleString("en")} bytes and more; ${howToRaise("downloadBytes", limits)}`);
+  };
   const abort = new AbortController();
   const giveUp = () => abort.abort(new Error(`timeout: nothing received for ${timeoutSeconds} s`));
   let timer = setTimeout(giveUp, timeoutSeconds * 1000);
@@ -114,6 +131,7 @@ async function receive(
     const response = await fetch(url, { signal: abort.signal });
     if (!response.ok) throw new Error(`HTTP status ${response.status} ${response.statusText}`.trim());
     const total = Number(response.headers.get("content-length") ?? 0);
+    checkLength(total);
     const chunks: Uint8Array[] = [];
     let size = 0;
     let reported = performance.now();
@@ -125,6 +143,7 @@ async function receive(
       timer = setTimeout(giveUp, timeoutSeconds * 1000);
       chunks.push(part.value);
       size += part.value.length;
+      checkLength(size);
       if (performance.now() - reported > reportSeconds * 1000) {
         reported = performance.now();
         report(`  ${megabytes(size)}${total > 0 ? ` of ${megabytes(total)}` : ""} MB`);
@@ -137,6 +156,9 @@ async function receive(
       at += chunk.length;
     }
     return bytes;
+  } catch (error) {
+    abort.abort(error);
+    throw error;
   } finally {
     clearTimeout(timer);
   }

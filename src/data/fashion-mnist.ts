@@ -26,13 +26,13 @@ export const fashionMnistEntry: DatasetEntry = {
   name: "fashion-mnist",
   summary: "pictures of clothes, 28×28, 60,000 to train and 10,000 to test (31 MB to download)",
   files: fashionMnistFiles,
-  async load({ store }) {
+  async load({ store, limits }) {
     if (store === undefined) {
       throw new Error(
         "fashion-mnist: needs its four files, received no store; pass a folder or a download store",
       );
     }
-    return readMnistFiles(store, {
+    const about = {
       name: "fashion-mnist",
       classes: 10,
       classNames: [
@@ -48,6 +48,7 @@ export const fashionMnistEntry: DatasetEntry = {
         "Ankle boot",
       ],
       normalization: { mean: 0.286, standardDeviation: 0.353 },
-    });
+    };
+    return readMnistFiles(store, about, limits);
   },
 };

@@ -1,5 +1,5 @@
 import { Gunzip } from "fflate";
-import { defaultLimits, howToRaise, type Limits } from "../limits/limits.ts";
+import { howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
 import { crc32 } from "./crc32.ts";
 
 /** Whether the bytes begin like a gzip file (RFC 1952, section 2.3.1). */
@@ -15,7 +15,7 @@ export function isGzip(bytes: Uint8Array): boolean {
 export async function gunzip(
   bytes: Uint8Array,
   source: string,
-  limits: Limits = defaultLimits,
+  limits: Partial<Limits> = {},
 ): Promise<Uint8Array> {
   checkStart(bytes, source);
   const output = collector(source, limits);
@@ -28,7 +28,7 @@ export async function gunzip(
 }
 
 /** As `gunzip`, for callers that cannot wait. */
-export function gunzipAtOnce(bytes: Uint8Array, source: string, limits: Limits = defaultLimits): Uint8Array {
+export function gunzipAtOnce(bytes: Uint8Array, source: string, limits: Partial<Limits> = {}): Uint8Array {
   checkStart(bytes, source);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const output = collector(source, limits);
@@ -65,7 +65,7 @@ export const pieceBytes = 65_536;
 export async function inflate(
   bytes: Uint8Array,
   what: string,
-  limits: Limits = defaultLimits,
+  limits: Partial<Limits> = {},
 ): Promise<Uint8Array> {
   const output = collector(what, limits);
   try {
@@ -85,7 +85,8 @@ interface Collector {
 }
 
 /** Gathers what is unpacked, up to the limit. */
-export function collector(source: string, limits: Limits): Collector {
+export function collector(source: string, changed: Partial<Limits>): Collector {
+  const limits = limitsWith(changed);
   const chunks: Uint8Array[] = [];
   let size = 0;
   return {

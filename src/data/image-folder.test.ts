@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { encode } from "fast-png";
@@ -88,6 +88,52 @@ describe("train and test folders", () => {
     expect((await imageFolder(memoryFiles(inTrain))).train.count).toBe(4);
   });
 
+  test("are recognized by other names and in any case, and what is passed over is named", async () => {
+    for (const [trainName, testName] of [
+      ["TRAIN", "Test"],
+      ["training", "validation"],
+      ["Train", "VAL"],
+      ["train", "eval"],
+      ["train", "dev"],
+    ] as const) {
+      const inside = Object.fromEntries(
+        Object.entries(gray).map(([path, bytes]) => [`${trainName}/${path}`, bytes]),
+      );
+      const files = { ...inside, [`${testName}/dogs/9.png`]: png([7]) };
+      const dataset = await imageFolder(memoryFiles(files));
+      expect([dataset.train.count, dataset.test.count, dataset.test.inputs[0]]).toEqual([5, 1, 7]);
+      expect(dataset.classNames).toEqual(["cats", "dogs", "owls"]);
+      expect(dataset.warnings).toEqual([]);
+      const more = { ...files, "extra/cats/1.png": png([8]), "extra/cats/2.png": png([9]) };
+      const { warnings, train } = await imageFolder(memoryFiles(more));
+      expect(train.count).toBe(5);
+      expect(warnings).toEqual([
+        `memory: extra/ is passed over (2 images), because ${trainName}/ and ${testName}/ are read. Take it for itself, or ` +
+          "put its images into one of them",
+      ]);
+    }
+    const both = { ...inTrain, "val/cats/9.png": png([8]), "test/dogs/9.png": png([7]) };
+    expect((await imageFolder(memoryFiles(both))).warnings?.[0]).toContain("val/ is passed over (1 images)");
+    await expect(imageFolder(memoryFiles({ ...inTrain, "Train/cats/1.png": png([1]) }))).rejects.toThrow(
+      /^memory: both (train|Train)\/ and (train|Train)\/, expected one of them/,
+    );
+  });
+
+  test("are classes where their images lie right in them", async () => {
+    const files = { "train/1.png": png([1]), "car/1.png": png([2]), "test/1.png": png([3]) };
+    expect((await imageFolder(memoryFiles(files))).classNames).toEqual(["car", "test", "train"]);
+    const { warnings } = await imageFolder(memoryFiles({ ...gray, "mice/notes.txt": new Uint8Array() }));
+    expect(warnings).toEqual([
+      "memory: mice/ is passed over: none of its 1 files is PNG or JPEG, so it is no class",
+    ]);
+  });
+
+  test("may be a test part alone, for a trained model", async () => {
+    const files = memoryFiles({ "Test/dogs/9.png": png([7]), "Test/.DS_Store": png([1]) });
+    const { train, test: held } = await imageFolder(files, { classNames: ["cats", "dogs"] });
+    expect([train.count, held.count, held.labels[0]]).toEqual([0, 1, 1]);
+  });
+
   test("must have the same classes", async () => {
     await expect(imageFolder(memoryFiles({ ...inTrain, "test/cows/1.png": png([7]) }))).rejects.toThrow(
       "test/cows/1.png (memory): 'cows' is no class, expected one of cats, dogs, owls",
@@ -132,5 +178,49 @@ describe("a real folder", () => {
     const { normalization: expected, ...rest } = await imageFolder(memoryFiles(gray));
     expect(dataset).toEqual(rest);
     expect(normalization).toEqual(expected);
+  });
+
+  test.skipIf(process.platform === "win32")(
+    "is followed through its links, but not round in circles",
+    async () => {
+      const linked = mkdtempSync(join(tmpdir(), "forwardgrad-linked-"));
+      const elsewhere = mkdtempSync(join(tmpdir(), "forwardgrad-elsewhere-"));
+      try {
+        mkdirSync(join(elsewhere, "many"));
+        writeFileSync(join(elsewhere, "many", "1.png"), png([10]));
+        writeFileSync(join(elsewhere, "2.png"), png([20]));
+        mkdirSync(join(linked, "dogs"));
+        symlinkSync(join(elsewhere, "many"), join(linked, "cats"));
+        symlinkSync(join(elsewhere, "2.png"), join(linked, "dogs", "2.png"));
+        symlinkSync(linked, join(linked, "dogs", "circle"));
+        const files = folderStore(linked);
+        expect(await files.list()).toEqual(["cats/1.png", "dogs/2.png"]);
+        const { test: all } = await imageFolder(files, { testFraction: 1 });
+        expect([all.inputs[0], all.inputs[6], ...all.labels]).toEqual([10, 20, 0, 1]);
+        symlinkSync(join(elsewhere, "none.png"), join(linked, "dogs", "3.png"));
+        await expect(imageFolder(files)).rejects.toThrow(/^dogs\/3\.png .* a link to nothing/);
+      } finally {
+        rmSync(linked, { recursive: true });
+        rmSync(elsewhere, { recursive: true });
+      }
+    },
+  );
+});
+
+describe("pictures of a camera", () => {
+  const cases = join(import.meta.dirname, "../../test/cases/pictures");
+  const file = (name: string) => new Uint8Array(readFileSync(join(cases, name)));
+
+  test("are turned as EXIF says, or left as they are stored", async () => {
+    const files = memoryFiles({ "a/6.jpg": file("exif-6.jpg"), "b/8.jpg": file("exif-8.jpg") });
+    expect((await imageFolder(files)).train.shape).toEqual([3, 23, 19]);
+    expect((await imageFolder(files, { ignoreOrientation: true })).train.shape).toEqual([3, 19, 23]);
+  });
+
+  test("are refused for their pixels", async () => {
+    const files = memoryFiles({ "a/1.png": file("refused-huge.png"), "b/8.jpg": file("exif-8.jpg") });
+    await expect(imageFolder(files)).rejects.toThrow("a/1.png (memory): the image has 2147483647×2147483647");
+    const small = memoryFiles({ "a/6.jpg": file("exif-6.jpg"), "b/8.jpg": file("exif-8.jpg") });
+    await expect(imageFolder(small, { limits: { pixels: 400 } })).rejects.toThrow("a/6.jpg (memory)");
   });
 });

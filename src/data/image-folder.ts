@@ -1,6 +1,8 @@
+import type { Limits } from "../limits/limits.ts";
 import { checkExamples, type Dataset, type Examples } from "./dataset.ts";
-import { type DecodePicture, decodeImage, type Picture } from "./image.ts";
+import { type DecodePicture, decodeImage } from "./image.ts";
 import { measureNormalization } from "./normalization.ts";
+import type { Picture } from "./picture.ts";
 import { resize } from "./resize.ts";
 import { defaultTestFraction, splitTest } from "./split.ts";
 import type { ListedFiles } from "./store.ts";
@@ -14,6 +16,10 @@ export interface ImageFolderOptions {
   readonly testFraction?: number;
   /** The classes that a trained model knows, in its order. Default: the names of the folders, sorted. */
   readonly classNames?: readonly string[];
+  /** Leaves pictures as they are stored, whatever EXIF says about how the camera was held. */
+  readonly ignoreOrientation?: boolean;
+  /** What the files may ask for. */
+  readonly limits?: Partial<Limits>;
 }
 
 interface ImageFile {
@@ -21,40 +27,45 @@ interface ImageFile {
   readonly label: number;
 }
 
-const imageEnding = /\.(png|jpe?g)$/i;
-const otherImageEnding = /\.(gif|bmp|webp|tiff?|heic|avif|jp2)$/i;
-const testFolders = ["test", "val", "valid", "validation"] as const;
+const imageEnding = /\.(png|apng|jpe?g|jpe|jfif|pjpe?g)$/i;
+const otherImageEnding = /\.(gif|bmp|webp|tiff?|heic|heif|avif|jp2|jxl)$/i;
+
+/** Names of folders that hold a part of the examples, in lower case. */
+const trainFolders: readonly string[] = ["train", "training", "trainset"];
+/** The first of them that is there is taken for testing. */
+const testFolders: readonly string[] = [
+  ...["test", "testing", "testset"],
+  ...["val", "valid", "validation", "eval", "evaluation", "dev"],
+];
 
 /**
  * Reads PNG and JPEG images from folders that are named after their classes. Either the class folders lie at the top,
  * and a part is set aside for testing; or they lie in `train/` and in `test/` (or, where there is no `test/`, in `val/`,
- * `valid/` or `validation/`). Classes are numbered in the order of their names' UTF-16 code units.
+ * `validation/`, `eval/`, `dev/`), whatever the case of their letters. Classes are numbered in the order of their names'
+ * UTF-16 code units.
  *
  * Inputs are bytes [channels, height, width], gray where all images are, otherwise RGB.
  * @throws when there are no images, a file is damaged, or sizes or classes do not agree; the message names the file.
  */
 export async function imageFolder(files: ListedFiles, options: ImageFolderOptions): Promise<Dataset> {
-  const images = (await files.list()).filter((path) => isImage(path, files));
-  const parts = new Set(images.map((path) => path.split("/")[0] as string));
-  const hasTrain = parts.has("train");
-  const testName = hasTrain ? testFolders.find((name) => parts.has(name)) : undefined;
-  const inTrain = hasTrain ? images.filter((path) => path.startsWith("train/")) : images;
-  const classNames = options.classNames ?? classesOf(inTrain, hasTrain ? 1 : 0, files);
-  const list = (paths: readonly string[], depth: number) => labelled(paths, depth, classNames, files);
-  const training = list(inTrain, hasTrain ? 1 : 0);
-  const testing = testName
-    ? list(
-        images.filter((path) => path.startsWith(`${testName}/`)),
-        1,
-      )
-    : [];
+  const listed = await files.list();
+  const images = listed.filter((path) => isImage(path, files));
+  const parts = partsOf(images, files);
+  const depth = parts.isSplit ? 1 : 0;
+  const named = parts.train.length > 0 ? parts.train : options.classNames ? [] : parts.test;
+  const classNames = options.classNames ?? classesOf(named, depth, files);
+  const training = labelled(parts.train, depth, classNames, files);
+  const testing = labelled(parts.test, depth, classNames, files);
   const pictures = await decodeAll([...training, ...testing], files, options);
   const channels = pictures.some((picture) => picture.channels === 3) ? 3 : 1;
   const all = asExamples(training, pictures.slice(0, training.length), channels);
-  checkExamples(all, files.describe, classNames.length);
-  const { train, test } = testName
-    ? { train: all, test: asExamples(testing, pictures.slice(training.length), channels) }
-    : splitTest(all, options.testFraction ?? defaultTestFraction, files.describe);
+  const own = asExamples(testing, pictures.slice(training.length), channels);
+  for (const examples of [all, own])
+    if (examples.count > 0) checkExamples(examples, files.describe, classNames.length);
+  const { train, test } =
+    testing.length > 0
+      ? { train: all, test: own }
+      : splitTest(all, options.testFraction ?? defaultTestFraction, files.describe);
   return {
     name: "images",
     classes: classNames.length,
@@ -62,12 +73,83 @@ export async function imageFolder(files: ListedFiles, options: ImageFolderOption
     normalization: measureNormalization(train),
     train,
     test,
+    warnings: passedOver(listed, images, parts, files),
   };
+}
+
+interface Parts {
+  /** Whether the class folders lie in folders that are named after parts. */
+  readonly isSplit: boolean;
+  readonly train: readonly string[];
+  readonly test: readonly string[];
+  /** The top folders that are read. */
+  readonly folders: readonly string[];
+}
+
+/** Which images train, and which test. */
+function partsOf(images: readonly string[], files: ListedFiles): Parts {
+  const top = (path: string) => path.split("/")[0] as string;
+  // A class may be called like a part; then its images lie right in it.
+  const withClasses = new Set(images.filter((path) => path.split("/").length > 2).map(top));
+  const find = (names: readonly string[]) => {
+    for (const name of names) {
+      const found = [...withClasses].filter((folder) => folder.toLowerCase() === name);
+      if (found.length > 1) {
+        throw new Error(
+          `${files.describe}: both ${found.map((folder) => `${folder}/`).join(" and ")}, expected one of them; put them together`,
+        );
+      }
+      if (found[0] !== undefined) return found[0];
+    }
+    return undefined;
+  };
+  const trainFolder = find(trainFolders);
+  const testFolder = find(testFolders);
+  const areParts = [...new Set(images.map(top))].every((folder) =>
+    [...trainFolders, ...testFolders].includes(folder.toLowerCase()),
+  );
+  if (trainFolder === undefined && !(testFolder !== undefined && areParts))
+    return { isSplit: false, train: images, test: [], folders: [...new Set(images.map(top))] };
+  const inside = (folder: string | undefined) => images.filter((path) => top(path) === folder);
+  return {
+    isSplit: true,
+    train: inside(trainFolder),
+    test: inside(testFolder),
+    folders: [trainFolder, testFolder].flatMap((folder) => folder ?? []),
+  };
+}
+
+/** Names the top folders that hold files of which none is read. */
+function passedOver(
+  listed: readonly string[],
+  images: readonly string[],
+  { isSplit, folders }: Parts,
+  files: ListedFiles,
+): string[] {
+  const others = new Map<string, number>();
+  for (const path of listed) {
+    const [folder = "", ...rest] = path.split("/");
+    if (rest.length > 0 && !folders.includes(folder) && !isHidden(path))
+      others.set(folder, (others.get(folder) ?? 0) + 1);
+  }
+  const count = (folder: string) => images.filter((path) => path.startsWith(`${folder}/`)).length;
+  return [...others].map(([folder, size]) =>
+    count(folder) > 0
+      ? `${files.describe}: ${folder}/ is passed over (${count(folder)} images), because ` +
+        `${folders.map((name) => `${name}/`).join(" and ")} ${folders.length > 1 ? "are" : "is"} read. Take it for itself, ` +
+        "or put its images into one of them"
+      : `${files.describe}: ${folder}/ is passed over: none of its ${size} files is PNG or JPEG` +
+        `${isSplit ? "" : ", so it is no class"}`,
+  );
+}
+
+function isHidden(path: string): boolean {
+  return path.split("/").some((part) => part.startsWith(".") || part === "__MACOSX");
 }
 
 /** Hidden files and files of other kinds are passed over, but no image that cannot be read. */
 function isImage(path: string, files: ListedFiles): boolean {
-  if (path.split("/").some((part) => part.startsWith("."))) return false;
+  if (isHidden(path)) return false;
   if (otherImageEnding.test(path)) {
     throw new Error(
       `${path} (${files.describe}): images of this kind cannot be read, expected PNG or JPEG; convert it, or take it ` +
@@ -127,15 +209,17 @@ function labelled(
 async function decodeAll(
   images: readonly ImageFile[],
   files: ListedFiles,
-  { size, decode }: ImageFolderOptions,
+  { size, ignoreOrientation, limits, decode }: ImageFolderOptions,
 ): Promise<Picture[]> {
   const pictures: Picture[] = [];
   for (const { path } of images) {
     const source = `${path} (${files.describe})`;
     const bytes = await files.read(path);
     if (bytes === undefined)
-      throw new Error(`${source}: the file has gone; leave the folder alone while it is read`);
-    const decoded = await decodeImage(bytes, source, { decode });
+      throw new Error(
+        `${source}: the file has gone, or is a link to nothing; leave the folder alone while it is read, or take it out`,
+      );
+    const decoded = await decodeImage(bytes, source, { decode, ignoreOrientation, limits });
     const picture = size ? resize(decoded, size.width, size.height) : decoded;
     const first = pictures[0] ?? picture;
     if (picture.width !== first.width || picture.height !== first.height) {

@@ -1,3 +1,4 @@
+import type { Limits } from "../limits/limits.ts";
 import { inflate } from "./gzip.ts";
 
 /**
@@ -48,14 +49,18 @@ interface Element {
  * @param source the file's name, for messages.
  * @throws when the file is no MAT-file of version 5, is truncated or damaged, or holds anything but real numeric arrays.
  */
-export async function parseMat(bytes: Uint8Array, source: string): Promise<Map<string, MatArray>> {
+export async function parseMat(
+  bytes: Uint8Array,
+  source: string,
+  limits: Partial<Limits> = {},
+): Promise<Map<string, MatArray>> {
   checkHeader(bytes, source);
   const arrays = new Map<string, MatArray>();
   let at = HEADER;
   while (at < bytes.length) {
     const element = readElement(bytes, at, source, false);
     at = element.end;
-    const [name, array] = await readTopLevel(element, source);
+    const [name, array] = await readTopLevel(element, source, limits);
     if (arrays.has(name)) {
       throw new Error(`${source}: two arrays are called '${name}', expected one; save the file again`);
     }
@@ -64,12 +69,16 @@ export async function parseMat(bytes: Uint8Array, source: string): Promise<Map<s
   return arrays;
 }
 
-async function readTopLevel(element: Element, source: string): Promise<[string, MatArray]> {
+async function readTopLevel(
+  element: Element,
+  source: string,
+  limits: Partial<Limits>,
+): Promise<[string, MatArray]> {
   if (element.type === MATRIX) return readMatrix(element.data, source);
   if (element.type !== COMPRESSED) {
     throw new Error(`${source}: MAT element of type ${element.type}, expected an array; get the file again`);
   }
-  const content = await inflate(element.data, source);
+  const content = await inflate(element.data, source, limits);
   const inner = readElement(content, 0, source, true);
   if (inner.type !== MATRIX || inner.end !== content.length) {
     throw new Error(`${source}: a compressed MAT element holds no single array; get the file again`);

@@ -1,10 +1,11 @@
+import type { Limits } from "../limits/limits.ts";
 import { checkExamples, type Dataset, type DatasetEntry, type Examples } from "./dataset.ts";
 import { gunzip } from "./gzip.ts";
 import { parseIdx } from "./idx.ts";
 import type { FileStore, RemoteFiles } from "./store.ts";
 
 /**
- * Where the four files of MNIST are, and the SHA-256 of their uncompressed bytes.
+ * Where the four files of MNIST are, and the SHA-256 of their uncompressed bytes and of the gzip files, the same on both mirrors.
  * Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
  */
 export const mnistFiles: RemoteFiles = {
@@ -18,18 +19,25 @@ export const mnistFiles: RemoteFiles = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
   },
+  packedSha256: {
+    "train-images-idx3-ubyte": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+  },
 };
 
 /**
  * Reads MNIST: handwritten digits, inputs [1, 28, 28] bytes, ten classes.
  * @throws when a file is missing or damaged, or images and labels do not agree.
  */
-export function mnist(store: FileStore): Promise<Dataset> {
-  return readMnistFiles(store, {
+export function mnist(store: FileStore, limits: Partial<Limits> = {}): Promise<Dataset> {
+  const about = {
     name: "mnist",
     classes: 10,
     normalization: { mean: 0.1307, standardDeviation: 0.3081 },
-  });
+  };
+  return readMnistFiles(store, about, limits);
 }
 
 /**
@@ -40,11 +48,12 @@ export function mnist(store: FileStore): Promise<Dataset> {
 export async function readMnistFiles(
   store: FileStore,
   about: Omit<Dataset, "train" | "test">,
+  limits: Partial<Limits> = {},
 ): Promise<Dataset> {
   return {
     ...about,
-    train: await readSplit(store, "train", about),
-    test: await readSplit(store, "t10k", about),
+    train: await readSplit(store, "train", about, limits),
+    test: await readSplit(store, "t10k", about, limits),
   };
 }
 
@@ -52,11 +61,11 @@ export const mnistEntry: DatasetEntry = {
   name: "mnist",
   summary: "handwritten digits, 28×28, 60,000 to train and 10,000 to test (11 MB to download)",
   files: mnistFiles,
-  load({ store }) {
+  load({ store, limits }) {
     if (store === undefined) {
       throw new Error("mnist: needs its four files, received no store; pass a folder or a download store");
     }
-    return mnist(store);
+    return mnist(store, limits);
   },
 };
 
@@ -64,9 +73,10 @@ async function readSplit(
   store: FileStore,
   split: "train" | "t10k",
   { name, classes }: { readonly name: string; readonly classes: number },
+  limits: Partial<Limits>,
 ): Promise<Examples> {
-  const images = await readIdx(store, name, `${split}-images`, "idx3-ubyte");
-  const labels = await readIdx(store, name, `${split}-labels`, "idx1-ubyte");
+  const images = await readIdx(store, name, `${split}-images`, "idx3-ubyte", limits);
+  const labels = await readIdx(store, name, `${split}-labels`, "idx1-ubyte", limits);
   const [count, height, width] = images.shape;
   if (count === undefined || images.shape.length !== 3 || height !== 28 || width !== 28) {
     throw new Error(
@@ -99,13 +109,14 @@ async function readIdx(
   dataset: string,
   stem: string,
   ending: string,
+  limits: Partial<Limits>,
 ): Promise<{ source: string; shape: number[]; data: Uint8Array }> {
   const names = [`${stem}-${ending}`, `${stem}.${ending}`, `${stem}-${ending}.gz`, `${stem}.${ending}.gz`];
   for (const name of names) {
     const bytes = await store.read(name);
     if (bytes === undefined) continue;
     const source = `${name} (${store.describe})`;
-    const content = name.endsWith(".gz") ? await gunzip(bytes, source) : bytes;
+    const content = name.endsWith(".gz") ? await gunzip(bytes, source, limits) : bytes;
     return { source, ...parseIdx(content, source) };
   }
   throw new Error(`${dataset}: no file ${names.join(", ")} in ${store.describe}; put one of them there`);

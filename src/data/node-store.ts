@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { readdir, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join, relative, resolve, sep } from "node:path";
+import { join, resolve } from "node:path";
 import { makeFolder, readIfPresent, writeShared } from "./node-files.ts";
 import type { FileCache, ListedFiles } from "./store.ts";
 
@@ -18,13 +18,34 @@ export function folderStore(directory: string): ListedFiles {
     describe: `folder ${folder}`,
     read: (name) => readIfPresent(join(folder, name)),
     async list() {
-      const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-      const paths = entries
-        .filter((entry) => entry.isFile() || entry.isSymbolicLink())
-        .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/"));
+      const paths: string[] = [];
+      await listFiles(folder, "", [], paths);
       return paths.sort();
     },
   };
+}
+
+/**
+ * Adds the files of a folder and of those inside, links followed.
+ *
+ * @param above the real paths of the folders above, into which a link leads round in circles
+ */
+async function listFiles(
+  root: string,
+  path: string,
+  above: readonly string[],
+  found: string[],
+): Promise<void> {
+  const folder = join(root, path);
+  const real = await realpath(folder);
+  if (above.includes(real)) return;
+  for (const { name } of await readdir(folder, { withFileTypes: true })) {
+    const inside = path === "" ? name : `${path}/${name}`;
+    // A link to nothing counts as a file, so that reading names it.
+    const state = await stat(join(root, inside)).catch(() => undefined);
+    if (state?.isDirectory()) await listFiles(root, inside, [...above, real], found);
+    else if (state === undefined || state.isFile()) found.push(inside);
+  }
 }
 
 /** A cache in a folder, made on the first write. Files appear whole: temporary file, fsync, rename. */

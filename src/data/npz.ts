@@ -1,6 +1,6 @@
 import type { FileEntry } from "@zip.js/zip.js";
 import { isArrayOf } from "../arrays/kind.ts";
-import { defaultLimits, howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
+import { howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
 import { checkExamples, type Dataset, describePlace, type Examples, IGNORED_LABEL } from "./dataset.ts";
 import { equalAsFloat32, hasLargeNumbers } from "./float32.ts";
 import { measureNormalization, measureTargets } from "./normalization.ts";
@@ -90,9 +90,9 @@ function asDataset(
 export async function readNpz(
   file: SourceFile,
   names?: readonly string[],
-  limits: Limits = defaultLimits,
+  limits: Partial<Limits> = {},
 ): Promise<Map<string, NpyArray>> {
-  return withArchive(file, limits, async (archive) => {
+  return withArchive(file, limitsWith(limits), async (archive) => {
     const arrays = new Map<string, NpyArray>();
     for (const name of names ?? archive.names) arrays.set(name, await readArray(archive, name));
     return arrays;

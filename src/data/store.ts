@@ -35,4 +35,6 @@ export interface RemoteFiles {
    * `<mirror><name>`, and the SHA-256 is that of the bytes as they are. Default gzip.
    */
   readonly packing?: "gzip" | "none";
+  /** File name → SHA-256 of `<name>.gz`, checked before it is unpacked, where packing is gzip and mirrors have the same bytes. */
+  readonly packedSha256?: Readonly<Record<string, string>>;
 }

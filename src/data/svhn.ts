@@ -1,4 +1,5 @@
 import { isArrayOf } from "../arrays/kind.ts";
+import type { Limits } from "../limits/limits.ts";
 import { checkExamples, type Dataset, type DatasetEntry, type Examples } from "./dataset.ts";
 import { parseMat } from "./mat.ts";
 import { measureNormalization } from "./normalization.ts";
@@ -26,14 +27,14 @@ const CLASSES = 10;
  * Reads SVHN: house numbers' digits, inputs [3, 32, 32] bytes, ten classes (the files' label 10 is the digit 0).
  * @throws when a file is missing or damaged, or images and labels do not agree.
  */
-export async function svhn(store: FileStore): Promise<Dataset> {
-  const train = await readSplit(store, "train_32x32.mat");
+export async function svhn(store: FileStore, limits: Partial<Limits> = {}): Promise<Dataset> {
+  const train = await readSplit(store, "train_32x32.mat", limits);
   return {
     name: "svhn",
     classes: CLASSES,
     normalization: measureNormalization(train),
     train,
-    test: await readSplit(store, "test_32x32.mat"),
+    test: await readSplit(store, "test_32x32.mat", limits),
   };
 }
 
@@ -41,21 +42,21 @@ export const svhnEntry: DatasetEntry = {
   name: "svhn",
   summary: "digits of house numbers, 32×32 RGB, 73,257 to train and 26,032 to test (246 MB to download)",
   files: svhnFiles,
-  async load({ store }) {
+  async load({ store, limits }) {
     if (store === undefined) {
       throw new Error("svhn: needs its two files, received no store; pass a folder or a download store");
     }
-    return svhn(store);
+    return svhn(store, limits);
   },
 };
 
-async function readSplit(store: FileStore, name: string): Promise<Examples> {
+async function readSplit(store: FileStore, name: string, limits: Partial<Limits>): Promise<Examples> {
   const bytes = await store.read(name);
   if (bytes === undefined) {
     throw new Error(`svhn: no file ${name} in ${store.describe}; put it there`);
   }
   const source = `${name} (${store.describe})`;
-  const arrays = await parseMat(bytes, source);
+  const arrays = await parseMat(bytes, source, limits);
   const [images, numbers] = [arrays.get("X"), arrays.get("y")];
   if (images === undefined || numbers === undefined) {
     throw new Error(

@@ -1,6 +1,8 @@
+import { type Limits, limitsWith } from "../limits/limits.ts";
 import {
   type Column,
   columnValues,
+  columnWarnings,
   columnWidth,
   distinct,
   encodeColumns,
@@ -8,13 +10,14 @@ import {
   numbersOf,
   unknown,
 } from "./columns.ts";
-import { parseCsv, parseNumber, place, type Table } from "./csv.ts";
+import { parseCsv, place, type Table, type TableReading } from "./csv.ts";
 import type { Dataset, Examples, Normalization } from "./dataset.ts";
 import { measureNormalization, measureTargets } from "./normalization.ts";
+import { fittingNotations, parseNumber, read } from "./notation.ts";
 import { defaultTestFraction, splitTest } from "./split.ts";
 import type { SourceFile } from "./store.ts";
 
-export interface TableOptions {
+export interface TableOptions extends Pick<TableReading, "header" | "decimal"> {
   /** The column that is learned. */
   readonly target: string;
   /** classes: its values name classes. values: they are numbers. */
@@ -31,15 +34,19 @@ export interface TableOptions {
   readonly columns?: readonly Column[];
   /** The classes that a trained model knows. Default: the values of the target, sorted. */
   readonly classNames?: readonly string[];
+  /** What the files may ask for. */
+  readonly limits?: Partial<Limits>;
 }
 
 /**
- * Reads a CSV file as examples: inputs [columns] (float, as they are; categories one-hot), and classes or numbers to
+ * Reads a CSV or JSON Lines file, gzipped or not, as examples: inputs [columns] (float, as they are; categories one-hot), and classes or numbers to
  * learn.
  * @throws when the table does not hold together; the message names file, row and column.
  */
 export function tableDataset(file: SourceFile, options: TableOptions): Dataset {
-  const table = parseCsv(file);
+  const { header, decimal } = options;
+  const reading = { header, decimal, limits: limitsWith(options.limits) };
+  const table = parseCsv(file, reading);
   const { ignore = [], categorical = [], target } = options;
   for (const [names, flag] of [
     [[target], "--target"],
@@ -58,7 +65,7 @@ export function tableDataset(file: SourceFile, options: TableOptions): Dataset {
     options.targets === "classes" ? (options.classNames ?? classesOf(table, target)) : undefined;
   const all = asExamples(table, columns, target, classNames);
   const { train, test } = options.test
-    ? { train: all, test: asExamples(parseCsv(options.test), columns, target, classNames) }
+    ? { train: all, test: asExamples(parseCsv(options.test, reading), columns, target, classNames) }
     : splitTest(all, options.testFraction ?? defaultTestFraction, table.source);
   return {
     name: "csv",
@@ -69,21 +76,31 @@ export function tableDataset(file: SourceFile, options: TableOptions): Dataset {
     targetNormalization: classNames ? undefined : measureTargets(train),
     train,
     test,
+    warnings: [
+      ...columns.filter(({ kind }) => kind === "number").map(({ name }) => name),
+      ...(classNames ? [] : [target]),
+    ].flatMap((name) => columnWarnings(table, name)),
   };
 }
 
 function checkNames(table: Table, names: readonly string[], flag: string): void {
   const missing = names.find((name) => !table.header.includes(name));
   if (missing === undefined) return;
+  const alone =
+    table.header.length === 1
+      ? "; there is one column alone: fields are separated by commas, semicolons, tabs or bars, or by what a first line sep=… says"
+      : "";
   throw new Error(
-    `${table.source}: no column '${missing}', expected one of ${table.header.join(", ")}; correct ${flag}`,
+    `${table.source}: no column '${missing}', expected one of ${table.header.join(", ")}; correct ${flag}${alone}`,
   );
 }
 
 /** The classes that the target's values name. */
 function classesOf(table: Table, target: string): string[] {
   const values = columnValues(table, target);
-  const fraction = values.findIndex((value) => !Number.isInteger(parseNumber(value) ?? 0));
+  const [notation] = fittingNotations(values);
+  const number = (value: string) => (notation ? read(value, notation) : parseNumber(value));
+  const fraction = values.findIndex((value) => !Number.isInteger(number(value) ?? 0));
   const classes = distinct(values);
   const areMany = classes.length > 20 && 2 * classes.length > values.length;
   if (fraction !== -1 || areMany) {
@@ -114,7 +131,9 @@ function asExamples(
     count,
     shape: [columns.reduce((total, column) => total + columnWidth(column), 0)],
     inputs,
-    labels: classNames ? classNumbers(table, target, classNames) : numbersOf(table, target),
+    labels: classNames
+      ? classNumbers(table, target, classNames)
+      : Float32Array.from(numbersOf(table, target)),
   };
 }
 

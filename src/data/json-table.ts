@@ -1,0 +1,92 @@
+import type { Table } from "./csv.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads a table from JSON Lines (an object a line) or from an array of objects. Columns are the objects' keys, in the order
+ * in which they come up; a key that an object lacks, or null, is a missing value.
+ * @returns undefined where the text is no JSON.
+ * @throws when it is JSON of another form, a line of JSON Lines is none, or a value is a list or an object.
+ */
+export function parseJsonTable(
+  text: string,
+  source: string,
+): Omit<Table, "decimal" | "separator"> | undefined {
+  const start = text.trimStart()[0];
+  if (start !== "{" && start !== "[") return undefined;
+  const whole = parsed(text);
+  if (Array.isArray(whole))
+    return asTable(
+      whole,
+      whole.map((_, place) => place + 1),
+      source,
+    );
+  const lines = text.split("\n");
+  const numbers = [...lines.keys()].filter((line) => lines[line]?.trim() !== "");
+  const first = parsed(lines[numbers[0] ?? 0] ?? "");
+  if (first === undefined) {
+    if (whole === undefined) return undefined;
+    throw new Error(
+      `${source}: one JSON object, expected an object a line (JSON Lines) or an array of objects; convert it ` +
+        '(pandas: to_json(…, orient="records", lines=True))',
+    );
+  }
+  const records = numbers.map((line) => {
+    const record = parsed(lines[line] ?? "");
+    if (record !== undefined) return record;
+    throw new Error(`${source}: row ${line + 1} is no JSON, expected an object as in row 1; correct the row`);
+  });
+  return asTable(
+    records,
+    numbers.map((line) => line + 1),
+    source,
+  );
+}
+
+function asTable(
+  records: readonly unknown[],
+  rowNumbers: readonly number[],
+  source: string,
+): Omit<Table, "decimal" | "separator"> {
+  const columns = new Map<string, number>();
+  for (const [place, record] of records.entries()) {
+    if (!isFields(record)) {
+      throw new Error(
+        `${source}: row ${rowNumbers[place]} is ${what(record)}, expected an object with a value for each column; ` +
+          'convert it (pandas: to_json(…, orient="records", lines=True))',
+      );
+    }
+    for (const name of Object.keys(record)) if (!columns.has(name)) columns.set(name, columns.size);
+  }
+  const header = [...columns.keys()];
+  const rows = (records as readonly Fields[]).map((record, place) =>
+    header.map((name) => {
+      const value = Object.hasOwn(record, name) ? record[name] : null;
+      if (value === null) return "";
+      if (typeof value !== "object") return String(value).trim();
+      throw new Error(
+        `${source}: row ${rowNumbers[place]}, column '${name}': ${what(value)}, expected a number or text; give its parts ` +
+          "columns of their own, or leave the key out",
+      );
+    }),
+  );
+  return { source, header, rows, rowNumbers };
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function what(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "object" ? "an object" : JSON.stringify(value);
+}
+
+/** Undefined where the text is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
