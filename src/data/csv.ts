@@ -45,7 +45,7 @@ export function parseCsv(file: SourceFile, reading: TableReading = {}): Table {
   const text = tableText(file, limits);
   const json = parseJsonTable(text, name);
   // Programs that write JSON write points.
-  const table = json ? { ...json, separator: "," } : fromCsv(text, name, reading, limits);
+  const table = json ? { ...json, source: name, separator: "," } : fromCsv(text, name, reading, limits);
   if (table.rows.length === 0) {
     throw new Error(`${name}: no rows below the header, expected at least one; check that the file is whole`);
   }

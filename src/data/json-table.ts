@@ -1,4 +1,10 @@
-import type { Table } from "./csv.ts";
+/** Columns and their values as text. */
+export interface JsonTable {
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  /** Lines of JSON Lines, places in an array, from 1. */
+  readonly rowNumbers: readonly number[];
+}
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -8,10 +14,7 @@ type Fields = Readonly<Record<string, unknown>>;
  * @returns undefined where the text is no JSON.
  * @throws when it is JSON of another form, a line of JSON Lines is none, or a value is a list or an object.
  */
-export function parseJsonTable(
-  text: string,
-  source: string,
-): Omit<Table, "decimal" | "separator"> | undefined {
+export function parseJsonTable(text: string, source: string): JsonTable | undefined {
   const start = text.trimStart()[0];
   if (start !== "{" && start !== "[") return undefined;
   const whole = parsed(text);
@@ -43,11 +46,7 @@ export function parseJsonTable(
   );
 }
 
-function asTable(
-  records: readonly unknown[],
-  rowNumbers: readonly number[],
-  source: string,
-): Omit<Table, "decimal" | "separator"> {
+function asTable(records: readonly unknown[], rowNumbers: readonly number[], source: string): JsonTable {
   const columns = new Map<string, number>();
   for (const [place, record] of records.entries()) {
     if (!isFields(record)) {
@@ -70,7 +69,7 @@ function asTable(
       );
     }),
   );
-  return { source, header, rows, rowNumbers };
+  return { header, rows, rowNumbers };
 }
 
 function isFields(value: unknown): value is Fields {
