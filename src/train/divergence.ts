@@ -3,11 +3,18 @@ export class DivergenceError extends Error {
   override readonly name = "DivergenceError";
 }
 
+/** Where numbers stopped being finite, in words, and what to do about it where a lower rate would not help. */
+export interface NotFiniteCause {
+  readonly where: string;
+  readonly remedy?: string;
+}
+
 /**
  * Stops a run whose loss is no number or has grown beyond `factor` times that of the first step.
  *
  * @param what the loss in words, for the message
- * @throws DivergenceError that names the loss and the settings to lower
+ * @param cause where the first number that is not finite came from, if that is known
+ * @throws DivergenceError that names the loss and the settings to lower, or the node that is undefined where it is used
  */
 export function guardDivergence(
   loss: number,
@@ -15,16 +22,33 @@ export function guardDivergence(
   factor: number,
   what: string,
   settings: { readonly learningRate: number; readonly momentum: number },
+  cause?: NotFiniteCause,
 ): void {
   const limit = factor * Math.max(firstLoss, 1e-3);
-  if (loss <= limit) return;
+  if (loss <= limit && Number.isFinite(loss)) return;
+  const place = cause ? `: ${cause.where}` : "";
   const size = Number.isNaN(loss)
-    ? "is not a number"
-    : `is ${loss.toPrecision(4)}, above the limit of ${limit.toPrecision(4)}`;
+    ? `is not a number${place}`
+    : !Number.isFinite(loss)
+      ? `is infinite${place}`
+      : `is ${loss.toPrecision(4)}, above the limit of ${limit.toPrecision(4)}`;
+  if (cause?.remedy) {
+    throw new DivergenceError(
+      `Training stopped: ${what} ${size}. No learning rate helps here: ${cause.remedy}. The last good state is kept.`,
+    );
+  }
   throw new DivergenceError(
     `Training diverged: ${what} ${size}. Lower the learning rate (it is ${settings.learningRate.toPrecision(3)}; ` +
       `try --lr ${(settings.learningRate / 3).toPrecision(2)})` +
       `${settings.momentum > 0 ? `, lower the momentum (${settings.momentum})` : ""}, or use more tangents. ` +
       "The last good state is kept.",
   );
+}
+
+/** Whether all numbers are finite. */
+export function areFinite(arrays: Readonly<Record<string, Float32Array>>): boolean {
+  // A number times 0 is 0 when it is finite and NaN otherwise, so one sum tells about all.
+  let zero = 0;
+  for (const values of Object.values(arrays)) for (const value of values) zero += value * 0;
+  return zero === 0;
 }

@@ -1,6 +1,7 @@
 import type { Model } from "../onnx/decode.ts";
 import { consumers } from "../onnx/graph.ts";
 import { isFloat, type Tensor } from "../onnx/tensor.ts";
+import { isMask, notFiniteIn } from "./finite-weights.ts";
 import { runningStatistics } from "./objective.ts";
 
 /**
@@ -13,6 +14,12 @@ export function importWarnings(model: Model, trained: readonly string[] = candid
   const merged = mergedParameters(model, trained);
   const buffers = model.declared.size > 0 ? [] : trained.filter((name) => bufferNames.test(name));
   const warnings: string[] = [];
+  const constants = [...model.initializers].filter(
+    ([name, tensor]) => !trained.includes(name) && !isMask(tensor),
+  );
+  const broken = constants.flatMap(([name, tensor]) => notFiniteIn(name, tensor) ?? []);
+  if (broken.length > 0)
+    warnings.push(`${model.source}: ${listed(broken)}. If this is no mask, losses may be NaN or infinite.`);
   if (merged.length > 0) {
     warnings.push(
       `${model.source}: exporters store parameters of equal values once, and then they are trained as one. ` +

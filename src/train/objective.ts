@@ -23,6 +23,7 @@ import {
   valueBefore,
   withLossOutput,
 } from "./final-activation.ts";
+import { isMask, refuseNotFinite } from "./finite-weights.ts";
 import { checkMemory } from "./memory.ts";
 import { refuseHalfPrecision, refuseHalfWeights } from "./precision.ts";
 
@@ -174,6 +175,8 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
   const take = inPlace ? stored : ownCopy;
   const values = (names: readonly string[]) =>
     Object.fromEntries(names.map((name) => [name, take(model.source, graph, name)]));
+  const trained = values(parameters);
+  refuseNotFinite(model.source, trained);
   const batch = getValue(withLoss, "losses").shape[0] as number;
   return {
     model: withoutDropout(file),
@@ -184,7 +187,7 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
     notes: activation && !before ? [] : notes,
     output,
     target: options.loss.target(getValue(chosen, output), options.targetShape).name,
-    parameters: values(parameters),
+    parameters: trained,
     statistics: values(statistics),
     runtime: options.runtime,
   };
@@ -288,7 +291,7 @@ function trainableParameters(
     readers.get(name)?.every(({ op }) => ["Add", "Sub", "Mul", "Div", "Where"].includes(op)) &&
     repeatsItself(tensor);
   const isTrained = (name: string, tensor: Tensor) =>
-    tensor.shape.length > 0 && !constants.has(name) && !isComputed(name, tensor);
+    tensor.shape.length > 0 && !constants.has(name) && !isComputed(name, tensor) && !isMask(tensor);
   return graph.parameters.filter((name) => {
     const tensor = graph.initializers.get(name);
     if (!reached.has(name) || tensor?.dtype !== "float32" || statistics.has(name)) return false;

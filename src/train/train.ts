@@ -14,7 +14,7 @@ import { type BatchReader, batchesOf } from "./batch-reader.ts";
 import { batchNotes, batchSize } from "./batch-size.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { describeRun, startEvent } from "./describe-run.ts";
-import { guardDivergence } from "./divergence.ts";
+import { areFinite, guardDivergence } from "./divergence.ts";
 import { withoutDropout } from "./dropout.ts";
 import type { Estimator } from "./estimator.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
@@ -22,6 +22,7 @@ import { exactGradient } from "./exact.ts";
 import { examplesFor } from "./example-arrays.ts";
 import type { MetricsLine } from "./metrics.ts";
 import { exampleInput } from "./model-inputs.ts";
+import { explainNotFinite } from "./not-finite.ts";
 import { compileObjective, modelFrom, type Objective } from "./objective.ts";
 import type { RunOptions, TrainOptions } from "./options.ts";
 import { arraysOf, copyTensors, countParameters, setParameters } from "./parameters.ts";
@@ -225,13 +226,13 @@ class TrainingRun {
     const key = fold(fold(keyFromSeed(seed), streams.tangents), step);
     const estimate = this.#estimator.estimate(feeds, key);
     const { loss, gradients, statistics } = await estimate.catch(async (error) => {
-      // In the first step, it is the model that overflows.
-      if (error instanceof NotFiniteError && step > 0) await this.#guard(Number.NaN, "a derivative");
+      if (error instanceof NotFiniteError) await this.#guard(Number.NaN, "a derivative");
       throw error;
     });
     // A batch in which no label counts has the loss 0, which says nothing.
     if (this.#progress.firstLoss === 0) this.#progress = { ...this.#progress, firstLoss: loss };
     await this.#guard(loss, "the loss");
+    if (!areFinite(gradients)) await this.#guard(Number.NaN, "the gradient");
     const measuring = performance.now();
     const quality = await this.#trackQuality(key, gradients);
     const measured = performance.now() - measuring;
@@ -295,7 +296,10 @@ class TrainingRun {
     const { step, firstLoss } = this.#progress;
     const settings = { learningRate: this.#currentRate(), momentum };
     try {
-      guardDivergence(loss, firstLoss, divergenceFactor, `${what} of step ${step + 1}`, settings);
+      const cause = Number.isFinite(loss)
+        ? undefined
+        : await explainNotFinite(this.#objective, this.#batches.feeds, step === 0);
+      guardDivergence(loss, firstLoss, divergenceFactor, `${what} of step ${step + 1}`, settings, cause);
     } catch (error) {
       await this.#keepLastGood();
       throw error;
