@@ -136,6 +136,7 @@ export function isOurs(error, name) {
   const isPlain =
     error instanceof Error && /^(Error|DivergenceError|NotFiniteError|DeviceError)$/.test(error.name);
   const isRaw = /undefined|\[object|is not a function|Cannot read|ErrorCode|Non-zero status|Invalid array/;
+  if (isPlain && error.message.startsWith(name)) return true;
   return (
     isPlain && !isRaw.test(error.message) && (error.message.includes(name) || /'[^']*'/.test(error.message))
   );

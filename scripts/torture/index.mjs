@@ -43,13 +43,13 @@ const kinds = {
 
 /** Parts with their share of the time, and the number of cases in a row. */
 const parts = {
-  kills: { share: 4, run: commandCase(killCase) },
-  faults: { share: 3, run: commandCase(faultCase) },
+  kills: { share: 8, run: commandCase(killCase) },
+  faults: { share: 6, run: commandCase(faultCase) },
   rivals: { share: 1, run: commandCase(rivalCase) },
   disks: { share: 1, run: commandCase(diskCase) },
   damage: { share: 2, run: pooledCase("damage") },
   ...Object.fromEntries(
-    Object.entries(kinds).map(([kind, share]) => [kind, { share: share / 3, run: pooledCase(kind) }]),
+    Object.entries(kinds).map(([kind, share]) => [kind, { share: share / 10, run: pooledCase(kind) }]),
   ),
 };
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -155,6 +155,12 @@ test("a damaged cached file is downloaded again", async () => {
   expect(requests.length).toBe(2);
   expect(reported).toContain(`digits in folder ${join(folder, "damaged")} is damaged: downloading it again`);
   expect(Array.from(readFileSync(join(folder, "damaged", "digits")))).toEqual(Array.from(content));
+});
+
+test("what cannot be read of a cache is downloaded again", async () => {
+  mkdirSync(join(folder, "odd", "digits"), { recursive: true });
+  expect(await (await store("odd", "good")).read("digits")).toEqual(content);
+  expect(reported.join()).toMatch(/cannot be read .*is no regular file.*cannot be kept in/s);
 });
 
 test("a cache that cannot be written to does not lose the download", async () => {

@@ -41,7 +41,10 @@ export function downloadStore(options: DownloadOptions): FileStore {
     async read(name) {
       const expected = Object.hasOwn(files.sha256, name) ? files.sha256[name] : undefined;
       if (expected === undefined) return undefined;
-      const cached = await cache.read(name);
+      const cached = await cache.read(name).catch((error) => {
+        report(`${name} in ${cache.describe} cannot be read (${reason(error)}): downloading it again`);
+        return undefined;
+      });
       if (cached !== undefined) {
         if ((await sha256(cached)) === expected) return cached;
         report(`${name} in ${cache.describe} is damaged: downloading it again`);

@@ -53,7 +53,13 @@ export function folderCache(directory: string): FileCache {
   const folder = resolve(directory);
   return {
     describe: `folder ${folder}`,
-    read: (name) => readIfPresent(join(folder, name)),
+    async read(name) {
+      const path = join(folder, name);
+      // Of a pipe, nothing would ever come.
+      if (statSync(path, { throwIfNoEntry: false })?.isFile() === false)
+        throw new Error(`${path} is no regular file`);
+      return readIfPresent(path);
+    },
     async write(name, bytes) {
       makeFolder(folder);
       await writeShared(join(folder, name), bytes);
