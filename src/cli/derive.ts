@@ -7,7 +7,15 @@ import { deriveFile } from "../train/derive.ts";
 import { compileObjective } from "../train/objective.ts";
 import { loadModel } from "./load-model.ts";
 import { addLossOptions, chosenLoss, type LossFlags } from "./loss-options.ts";
-import { addLimitOption, choice, dimension, dimensionHelp, pattern, wholeNumber } from "./options.ts";
+import {
+  addLimitOption,
+  assignment,
+  choice,
+  dimension,
+  dimensionHelp,
+  pattern,
+  wholeNumber,
+} from "./options.ts";
 import { say } from "./output.ts";
 import { requireFree } from "./output-file.ts";
 import { runFolder } from "./run-folder.ts";
@@ -20,6 +28,7 @@ interface DeriveFlags extends LossFlags {
   readonly perExample: boolean;
   readonly parameters: "inputs" | "initializers";
   readonly trainable?: RegExp;
+  readonly fill?: Record<string, number>;
   readonly prediction?: string;
   readonly output: string;
   readonly limit?: Partial<Limits>;
@@ -44,6 +53,7 @@ export function addDeriveCommand(program: Command): void {
       ),
     )
     .option("--trainable <regex>", "which stored tensors get tangents (default: all float ones)", pattern)
+    .option("--fill <name=x>", "number that always fills an input; may be given several times", assignment)
     .option("--prediction <name>", "output that the loss reads (default: the first float one)")
     .option("--overwrite", "replace the output file, whatever it is", false)
     .addHelpText(
@@ -69,6 +79,7 @@ Examples:
         runtime: nodeRuntime(),
         batch: flags.batch ?? 1,
         dimensions: flags.dim,
+        fill: flags.fill,
         output: flags.prediction,
         keepOutputs: true,
         trainable: trainable && ((name) => trainable.test(name)),

@@ -2,6 +2,7 @@ import type { Augmentation } from "../data/augment.ts";
 import { epochOrder, readBatch, splitValidation } from "../data/batches.ts";
 import type { Examples } from "../data/dataset.ts";
 import { getValue } from "../onnx/graph.ts";
+import type { Tensor } from "../onnx/tensor.ts";
 import { fold, type Key, keyFromSeed } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 import { validationCount } from "./batch-size.ts";
@@ -77,7 +78,8 @@ export function createBatchReader(objective: Objective, options: BatchReaderOpti
       ...objective.parameters,
       ...objective.statistics,
       ...maskFeeds,
-      ...inputs.tensors,
+      // Filled inputs are constants of the graph.
+      [input.name]: inputs.tensors[input.name] as Tensor,
       [objective.target]: labels,
     },
     read(step) {

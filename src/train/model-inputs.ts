@@ -2,8 +2,9 @@ import { isArrayOf } from "../arrays/kind.ts";
 import type { Examples } from "../data/dataset.ts";
 import { bindInputs, dimensionName } from "../onnx/bind.ts";
 import type { Model, ModelValue } from "../onnx/decode.ts";
+import { type Fill, filledNumber } from "../onnx/fill.ts";
 import { own } from "../onnx/own.ts";
-import { elementCount, holdsSameOrder, isFloat, type Tensor, tensorOf, zeros } from "../onnx/tensor.ts";
+import { elementCount, holdsSameOrder, type Tensor, tensorOf, zeros } from "../onnx/tensor.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 
 /** Which of a model's inputs get what. */
@@ -11,7 +12,7 @@ export interface InputChoice {
   /** The input that examples feed. Default: the only one that is not filled, or the first float one of them. */
   readonly input?: string;
   /** Numbers that fill the other inputs, by name. */
-  readonly fill?: Readonly<Record<string, number>>;
+  readonly fill?: Fill;
   /** Sizes of open dimensions that do not follow from the data, by name or as "input.axis". */
   readonly dimensions?: Readonly<Record<string, number>>;
 }
@@ -119,7 +120,7 @@ export function batchInputs(
   const filled = bound
     .filter(({ name }) => name !== input.name)
     .map(({ name, dtype, shape: size }) => {
-      const number = isFloat(dtype) ? (own(fill, name) ?? 0) : Math.trunc(own(fill, name) ?? 0);
+      const number = filledNumber(dtype, own(fill, name) ?? 0);
       return [
         name,
         tensorOf(

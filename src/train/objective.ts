@@ -5,6 +5,7 @@ import type { Binding } from "../onnx/bind.ts";
 import { storeConstants } from "../onnx/constants.ts";
 import { decodeModel, type Model, readModel } from "../onnx/decode.ts";
 import { encodeGraph, modelMessage } from "../onnx/encode.ts";
+import { type Fill, withFilledInputs } from "../onnx/fill.ts";
 import { consumers, type Graph, getValue, initializersToInputs, type Node, prune } from "../onnx/graph.ts";
 import { own } from "../onnx/own.ts";
 import { pruneModel } from "../onnx/prune-model.ts";
@@ -38,6 +39,8 @@ export interface ObjectiveOptions extends Binding {
   readonly batch: number;
   /** Shape of one example's labels or targets, where it is known: cross-entropy finds the axis of the classes by it. */
   readonly targetShape?: readonly number[];
+  /** Numbers that always fill some of the model's inputs, by name; they choose branches and sizes. Default: none. */
+  readonly fill?: Fill;
   /**
    * The value that the loss reads, as it is: an output, or any float value inside. Default: the model's first float output; where that ends in an activation that
    * the loss contains, such as Softmax, the value before it.
@@ -148,7 +151,8 @@ export function runningStatistics(graph: Pick<Graph, "nodes">): Set<string> {
 export async function compileObjective(options: ObjectiveOptions): Promise<Objective> {
   const file = storeConstants(modelFrom(options.model, options.limits), options.trainable);
   const wanted = options.output ?? floatOutput(file);
-  const model = pruneModel(file, options.keepOutputs ? keptOutputs(file, wanted) : [wanted]);
+  const filled = withFilledInputs(file, options.fill ?? {}, options);
+  const model = pruneModel(filled, options.keepOutputs ? keptOutputs(file, wanted) : [wanted]);
   refuseHalfPrecision(model);
   const { activation, notes } = lossOutput(model, options.loss, wanted, options.output !== undefined);
   const opened = withLossOutput(model, wanted, activation);

@@ -85,7 +85,7 @@ def loss_of(logits, labels):
 
 
 def tensor(value):
-    dtype = {"float32": {}, "int64": {"dtype": "int64"}}[str(value.dtype)]
+    dtype = {"float32": {}, "int64": {"dtype": "int64"}, "bool": {"dtype": "bool"}}[str(value.dtype)]
     return {"shape": list(value.shape), "data": rounded(value.flatten()), **dtype}
 
 
