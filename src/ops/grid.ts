@@ -52,8 +52,9 @@ function homogeneousPlaces(sizes: readonly number[], isAligned: boolean): number
 
 /**
  * Samples X [batch, channels, …places] at grid [batch, …, d], whose last axis counts (x, y, …) from −1 to 1: linear
- * between the 2ᵈ nearest places, or at the nearest one, which has no derivative by the grid. Where a coordinate is
- * clipped to the border, its derivative is 0; at whole places it is that to the next place, as in PyTorch.
+ * between the 2ᵈ nearest places, cubic between the 4ᵈ nearest ones, or at the nearest one, which has no derivative by the
+ * grid. Where a coordinate is clipped to the border, its derivative is 0; at whole places it is that to the next place, as
+ * in PyTorch.
  */
 export const GridSample: Op = {
   shape: (node) => {
@@ -73,9 +74,10 @@ export const GridSample: Op = {
     const [batch = 0, channels = 0, ...sizes] = x.shape;
     const count = elementCount(grid.shape.slice(1, -1));
     const mode = stringAttribute(node.node, "mode", "linear");
-    if (!["linear", "bilinear", "nearest"].includes(mode)) {
+    const between = interpolations[mode];
+    if (!between) {
       throw new Error(
-        `${describeNode(node.node)}: mode '${mode}' is not supported, expected linear or nearest; export with ` +
+        `${describeNode(node.node)}: mode '${mode}' is not supported, expected linear, cubic or nearest; export with ` +
           "torch.nn.functional.grid_sample(…, mode='bilinear').",
       );
     }
@@ -83,8 +85,8 @@ export const GridSample: Op = {
     const axes = sizes.map((size, axis) => {
       const last = sizes.length - 1 - axis;
       const column = g.emit("Slice", [flat, [last], [last + 1], [2]]);
-      const places = padded(g, node, reshape(g, column, [batch, 1, count]), size);
-      return mode === "nearest" ? [nearest(g, places, size)] : neighbours(g, places, size);
+      const places = placesOf(g, node, reshape(g, column, [batch, 1, count]), size);
+      return between(g, node, places, size);
     });
     const corners = axes.reduce<Corner[][]>(
       (before, options) => before.flatMap((corner) => options.map((option) => [...corner, option])),
@@ -115,11 +117,16 @@ interface Corner {
   readonly weight: Value;
 }
 
-/** Places along an axis, from coordinates in −1 to 1; the padding modes that repeat the image move them into it. */
-function padded(g: Emitter, node: NodeView, coordinates: Value, size: number): Value {
+/** Places along an axis, from coordinates in −1 to 1. */
+function placesOf(g: Emitter, node: NodeView, coordinates: Value, size: number): Value {
   const isAligned = intAttribute(node.node, "align_corners", 0) === 1;
   const scale = (isAligned ? size - 1 : size) / 2;
-  const places = g.emit("Add", [g.emit("Mul", [coordinates, scale]), (size - 1) / 2]);
+  return g.emit("Add", [g.emit("Mul", [coordinates, scale]), (size - 1) / 2]);
+}
+
+/** The padding modes that repeat the image move places into it. */
+function padded(g: Emitter, node: NodeView, places: Value, size: number): Value {
+  const isAligned = intAttribute(node.node, "align_corners", 0) === 1;
   const mode = stringAttribute(node.node, "padding_mode", "zeros");
   if (mode === "zeros") return places;
   const clipped = (value: Value) =>
@@ -135,19 +142,52 @@ function padded(g: Emitter, node: NodeView, coordinates: Value, size: number): V
   return clipped(g.emit("Add", [wave, low]));
 }
 
+/** The places of the image that a place stands between. */
+type Interpolation = (g: Emitter, node: NodeView, places: Value, size: number) => Corner[];
+
 /** The places on both sides, with weights that fall linearly with the distance. */
-function neighbours(g: Emitter, places: Value, size: number): Corner[] {
-  const below = g.emit("Floor", [places]);
-  const upper = g.emit("Sub", [places, below]);
+const linear: Interpolation = (g, node, places, size) => {
+  const inside = padded(g, node, places, size);
+  const below = g.emit("Floor", [inside]);
+  const upper = g.emit("Sub", [inside, below]);
   return [
     corner(g, below, g.emit("Sub", [1, upper]), size),
     corner(g, g.emit("Add", [below, 1]), upper, size),
   ];
+};
+
+/** Two places on either side; each of them is padded on its own. */
+const cubic: Interpolation = (g, node, places, size) => {
+  const below = g.emit("Floor", [places]);
+  const beyond = g.emit("Sub", [places, below]);
+  return [-1, 0, 1, 2].map((offset) => {
+    const place = padded(g, node, g.emit("Add", [below, offset]), size);
+    const distance = offset > 0 ? g.emit("Sub", [offset, beyond]) : g.emit("Add", [beyond, -offset]);
+    return corner(g, place, cubicWeight(g, distance, offset === 0 || offset === 1), size);
+  });
+};
+
+/** Keys' kernel with a = −¾: 1 − (a+3)d² + (a+2)d³ up to a distance of 1, and a(d³ − 5d² + 8d − 4) from there to 2. */
+function cubicWeight(g: Emitter, d: Value, isNear: boolean): Value {
+  const a = -0.75;
+  const [third, second, first, constant] = isNear ? [a + 2, -(a + 3), 0, 1] : [a, -5 * a, 8 * a, -4 * a];
+  return [second, first, constant].reduce(
+    (value: Value, coefficient = 0) => g.emit("Add", [g.emit("Mul", [value, d]), coefficient]),
+    g.scalar(d.dtype, third ?? 0),
+  );
 }
 
-function nearest(g: Emitter, places: Value, size: number): Corner {
-  return corner(g, g.emit("Round", [places]), undefined, size);
-}
+const nearest: Interpolation = (g, node, places, size) => [
+  corner(g, g.emit("Round", [padded(g, node, places, size)]), undefined, size),
+];
+
+const interpolations: Readonly<Record<string, Interpolation | undefined>> = {
+  linear,
+  bilinear: linear,
+  cubic,
+  bicubic: cubic,
+  nearest,
+};
 
 function corner(g: Emitter, place: Value, weight: Value | undefined, size: number): Corner {
   const [first, last] = [g.scalar(place.dtype, 0), g.scalar(place.dtype, size - 1)];

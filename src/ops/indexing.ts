@@ -10,6 +10,7 @@ import {
 } from "./op.ts";
 import { unchanged } from "./range.ts";
 import { cast, choose, gatherElements, only, repeatIndices, reshape, transpose, zerosLike } from "./rules.ts";
+import { reducedTangent } from "./scatter-reduction.ts";
 import { axisOf, normalizeAxis, required, requiredConstant } from "./shapes.ts";
 
 /** d gather(x, i) = gather(dx, i) along an axis, element by element */
@@ -27,12 +28,15 @@ export const GatherElements: Op = {
 
 /**
  * d scatter(x, i, u) = scatter(dx, i, du), for reduction none or add. Of updates that meet at one place the last one stays,
- * and has all of the derivative
+ * and has all of the derivative. max, min and mul: `reducedTangent`
  */
 export const ScatterElements: Op = {
   shape: likeData,
   defaults: { axis: int(0), reduction: string("none") },
-  jvp: (g, node, [data, , updates]) => {
+  jvp: (g, node, tangents) => {
+    const nonlinear = nonlinearReduction(node);
+    if (nonlinear) return [reducedTangent(g, node, nonlinear, tangents)];
+    const [data, , updates] = tangents;
     const k = (data ?? updates)?.shape[0] as number;
     const given = (tangent: Value | undefined, index: number) => {
       const { dtype, shape } = required(node, index);
@@ -68,10 +72,11 @@ export const ScatterElements: Op = {
 export const ScatterND: Op = {
   shape: likeData,
   defaults: { reduction: string("none") },
-  lower: (g, node) =>
-    stringAttribute(node.node, "reduction", "none") === "add"
-      ? [addSlices(g, required(node, 0), required(node, 1), required(node, 2))]
-      : undefined,
+  lower: (g, node) => {
+    const reduction = stringAttribute(node.node, "reduction", "none");
+    if (reduction === "none") return undefined;
+    return [reduceSlices(g, required(node, 0), required(node, 1), required(node, 2), reduction)];
+  },
   jvp: (g, node, [data, , updates]) => {
     const tangent = (given: Value | undefined, index: number, k: number) => {
       const { dtype, shape } = required(node, index);
@@ -164,14 +169,13 @@ function likeData(node: NodeView) {
 }
 
 function reductionOf(node: ComputedNode): string {
-  const reduction = stringAttribute(node.node, "reduction", "none");
-  if (reduction !== "none" && reduction !== "add") {
-    throw new Error(
-      `${describeNode(node.node)}: reduction '${reduction}' has no derivative rule; use none or add, or keep values that ` +
-        "depend on parameters out of it.",
-    );
-  }
-  return reduction;
+  return stringAttribute(node.node, "reduction", "none");
+}
+
+/** A reduction with a derivative of its own; those of ScatterND are lowered. */
+function nonlinearReduction(node: ComputedNode): "max" | "min" | "mul" | undefined {
+  const reduction = reductionOf(node);
+  return reduction === "max" || reduction === "min" || reduction === "mul" ? reduction : undefined;
 }
 
 /** d gatherND(x, i) = gatherND(dx, i) */
@@ -211,6 +215,11 @@ export const GatherND: Op = {
  * with reduction "add" loses updates that meet at one place when it runs on several threads; ScatterElements does not.
  */
 function addSlices(g: Emitter, data: Value, indices: Value, updates: Value): Value {
+  return reduceSlices(g, data, indices, updates, "add");
+}
+
+/** As `addSlices`, with any reduction. */
+function reduceSlices(g: Emitter, data: Value, indices: Value, updates: Value, reduction: string): Value {
   const depth = indices.shape.at(-1) ?? 0;
   const sizes = data.shape.slice(0, depth);
   const count = elementCount(indices.shape.slice(0, -1));
@@ -223,16 +232,16 @@ function addSlices(g: Emitter, data: Value, indices: Value, updates: Value): Val
     rows,
   ]);
   const flat = g.emit("ReduceSum", [g.emit("Mul", [fromStart, strides]), [1]], { keepdims: 1 });
-  const sum = g.emit(
+  const reduced = g.emit(
     "ScatterElements",
     [
       reshape(g, data, [elementCount(sizes), inner]),
       g.emit("Expand", [flat, [count, inner]]),
       reshape(g, updates, [count, inner]),
     ],
-    { axis: 0, reduction: "add" },
+    { axis: 0, reduction },
   );
-  return reshape(g, sum, data.shape);
+  return reshape(g, reduced, data.shape);
 }
 
 /** Indices that say their own place on the batch axes too, because ScatterND has no batch axes. */

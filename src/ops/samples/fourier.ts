@@ -12,4 +12,10 @@ export const fourier = samplesOf({
     { inputs: [x([2, 8, 2]), int64([5], []), int64([-2], [])] },
     { inputs: [x([1, 4, 3, 1]), undefined, int64([1], [])] },
   ],
+  STFT: [
+    { inputs: [x([2, 9, 1]), int64([2], []), x([4])] },
+    { inputs: [x([1, 8, 1]), int64([3], []), undefined, int64([5], [])] },
+    { inputs: [x([2, 6, 2]), int64([1], []), undefined, int64([4], [])], attributes: { onesided: int(0) } },
+    { inputs: [x([1, 6, 1]), int64([6], []), x([3])], attributes: { onesided: int(0) } },
+  ],
 });

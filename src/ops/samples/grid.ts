@@ -33,6 +33,12 @@ export const grid = samplesOf({
         attributes: { mode: string("nearest"), padding_mode: string(mode) },
       }),
     ),
+    ...["zeros", "border", "reflection"].flatMap((mode) =>
+      aligned({
+        inputs: [x([1, 2, 4, 5]), x([1, 3, 2, 2], -1.9, 1.9)],
+        attributes: { mode: string("cubic"), padding_mode: string(mode) },
+      }),
+    ),
     { inputs: [x([1, 2, 3, 2, 4]), x([1, 2, 2, 3, 3], -1.2, 1.2)] },
   ],
 });

@@ -37,10 +37,24 @@ export const indexing = samplesOf({
     { inputs: [x([3, 2]), int64([0, 2, 0, -1], [2, 2]), x([2, 2])], attributes: add },
     { inputs: [x([4]), tensorOf("int32", [3, 3], [2]), x([2])], attributes: { ...add, axis: int(-1) } },
     { inputs: [x([2, 3]), int64([], [0, 3]), x([0, 3])] },
+    ...["max", "min", "mul"].flatMap((reduction) => [
+      {
+        inputs: [x([3, 2]), int64([0, 2, 0, -1], [2, 2]), x([2, 2])],
+        attributes: { reduction: string(reduction) },
+      },
+      {
+        inputs: [x([2, 3]), int64([1, 1, 1, 0, 2, 0], [2, 3]), x([2, 3])],
+        attributes: { reduction: string(reduction), axis: int(1) },
+      },
+    ]),
   ],
   ScatterND: [
     { inputs: [x([4, 2]), int64([1, 3], [2, 1]), x([2, 2])] },
     { inputs: [x([4, 2]), int64([1, 1], [2, 1]), x([2, 2])], attributes: { reduction: string("add") } },
     { inputs: [x([3, 2, 2]), int64([0, 1, 2, 0], [2, 2]), x([2, 2])] },
+    ...["max", "min", "mul"].map((reduction) => ({
+      inputs: [x([4, 2]), int64([1, -3, 1], [3, 1]), x([3, 2])],
+      attributes: { reduction: string(reduction) },
+    })),
   ],
 });
