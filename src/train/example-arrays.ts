@@ -1,5 +1,7 @@
 import { isArrayOf } from "../arrays/kind.ts";
 import type { Examples } from "../data/dataset.ts";
+import { crossEntropy } from "../losses/cross-entropy.ts";
+import type { Loss } from "../losses/loss.ts";
 import type { Model } from "../onnx/decode.ts";
 import { elementCount } from "../onnx/tensor.ts";
 
@@ -7,14 +9,14 @@ import { elementCount } from "../onnx/tensor.ts";
 export interface ExampleArrays {
   /** All examples one after the other, in the shape of the model's input; bytes stand for value / 255. */
   readonly inputs?: Float32Array | Uint8Array | readonly number[];
-  /** Class numbers (Int32Array or plain numbers), or target values (Float32Array). */
-  readonly labels?: Int32Array | Float32Array | readonly number[];
+  /** Class numbers (Int32Array), target values (Float32Array), or numbers that are what the loss reads. */
+  readonly labels?: Int32Array | Float32Array | ArrayLike<number | bigint>;
 }
 
 /** The examples that the options give, in either way. */
 export function examplesFor(
   model: Model,
-  options: ExampleArrays & { readonly examples?: Examples; readonly input?: string },
+  options: ExampleArrays & { readonly examples?: Examples; readonly input?: string; readonly loss?: Loss },
 ): Examples {
   const { examples, inputs, labels } = options;
   if (examples) return examples;
@@ -39,9 +41,24 @@ export function examplesFor(
     count,
     shape,
     inputs: isTyped(inputs) ? inputs : Float32Array.from(inputs),
-    labels:
-      isArrayOf("Int32Array", labels) || isArrayOf("Float32Array", labels) ? labels : Int32Array.from(labels),
+    labels: targetsFrom(labels, options.loss ?? crossEntropy()),
   };
+}
+
+/** Numbers as what the loss reads: class numbers, or values. @throws for class numbers that are no whole ones */
+function targetsFrom(
+  labels: Int32Array | Float32Array | ArrayLike<number | bigint>,
+  loss: Loss,
+): Int32Array | Float32Array {
+  if (isArrayOf("Int32Array", labels) || isArrayOf("Float32Array", labels)) return labels;
+  const numbers = Array.from(labels as ArrayLike<number | bigint>, Number);
+  if (!loss.classAxis) return Float32Array.from(numbers);
+  const wrong = numbers.findIndex((number) => (number | 0) !== number);
+  if (wrong < 0) return Int32Array.from(numbers);
+  throw new Error(
+    `labels: ${loss.name} reads class numbers, whole and counted from 0, and labels[${wrong}] is ${numbers[wrong]}; pass class ` +
+      "numbers, or choose a loss of values (meanSquaredError, binaryCrossEntropy).",
+  );
 }
 
 function isTyped(inputs: Float32Array | Uint8Array | readonly number[]): inputs is Float32Array | Uint8Array {
