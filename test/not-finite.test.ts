@@ -74,6 +74,11 @@ describe("a run that meets NaN or infinity names the node where it began, and no
     }
   });
 
+  it("log(sigmoid(-60)) is none, in training and in validation", async () => {
+    const settings = { gradient: "exact", validation: 2, steps: 1 } as const;
+    expect(await finish(read("log-of-sigmoid"), settings)).toBeCloseTo((-60 - 1) ** 2, 1);
+  });
+
   it("where an overflow comes of the steps, the rate is the remedy", async () => {
     const g = new GraphBuilder("steep");
     const x = g.input("x", "float32", [4, 3]);

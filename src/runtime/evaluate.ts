@@ -1,8 +1,9 @@
-import { type EncodeOptions, encodeGraph } from "../onnx/encode.ts";
+import type { Model } from "../onnx/decode.ts";
+import { type EncodeOptions, encodeGraph, encodeModel } from "../onnx/encode.ts";
 import type { Graph } from "../onnx/graph.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Runtime, Session, SessionOptions, Tensors } from "./runtime.ts";
-import { accurateSigmoid } from "./sigmoid.ts";
+import { accurateSigmoid, withAccurateSigmoid } from "./sigmoid.ts";
 
 /** Runs a graph once and frees everything again: for checks and for tiny graphs. */
 export async function evaluate(
@@ -21,6 +22,14 @@ export async function evaluate(
 /** A graph as a file for ONNX Runtime, in forms that its kernels compute to the last digits. */
 export function encodeForRuntime(graph: Graph, options?: EncodeOptions): Uint8Array<ArrayBuffer> {
   return encodeGraph(accurateSigmoid(graph), options);
+}
+
+/** As `encodeModel`, in the same forms: what is measured is what the file means, not where a kernel ends. */
+export function encodeModelForRuntime(
+  model: Model,
+  replaced: ReadonlyMap<string, Tensor>,
+): Uint8Array<ArrayBuffer> {
+  return encodeModel(withAccurateSigmoid(model), replaced);
 }
 
 /** Compiles a graph from the builder. */

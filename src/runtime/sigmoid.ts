@@ -1,5 +1,9 @@
+import { create } from "@bufbuild/protobuf";
+import { type NodeProto, NodeProtoSchema, TensorProtoSchema } from "onnx-buf";
+import type { Model } from "../onnx/decode.ts";
 import { type Graph, getValue, type Node, producers, type Value } from "../onnx/graph.ts";
-import { type Tensor, tensorOf } from "../onnx/tensor.ts";
+import { withFields } from "../onnx/message.ts";
+import { dtypeNumbers, type Tensor, tensorOf } from "../onnx/tensor.ts";
 
 /**
  * The graph with float32 Sigmoid nodes as 1/(1 + e⁻ˣ). ONNX Runtime's own kernel gives 0 below −18, where derivatives of
@@ -44,4 +48,27 @@ export function accurateSigmoid(graph: Graph): Graph {
     return [...negated, power, sum, part("Reciprocal", [sum.outputs[0] as string], y)];
   });
   return { ...graph, nodes, values, initializers: new Map([...graph.initializers, [unit, one]]) };
+}
+
+/** A model file with its Sigmoid nodes in the same form, to be run; a file with float64 numbers stays as it is. */
+export function withAccurateSigmoid(model: Model): Model {
+  const { graph } = model.proto;
+  const isMeant = ({ opType, domain }: NodeProto) =>
+    opType === "Sigmoid" && (domain === "" || domain === "ai.onnx");
+  const types = [...model.inputs, ...model.initializers.values()].map(({ dtype }) => dtype);
+  if (!graph?.node.some(isMeant) || types.includes("float64")) return model;
+  const unit = "sigmoid/one";
+  const one = create(TensorProtoSchema, { name: unit, dataType: dtypeNumbers.float32, floatData: [1] });
+  const node = graph.node.flatMap((given) => {
+    if (!isMeant(given)) return [given];
+    const [y = ""] = given.output;
+    const part = (opType: string, input: string[], output = `${y}/sigmoid/${opType}`) =>
+      create(NodeProtoSchema, { name: `${given.name || y}/${opType}`, opType, input, output: [output] });
+    const negated = part("Neg", [...given.input]);
+    const power = part("Exp", [...negated.output]);
+    const sum = part("Add", [...power.output, unit]);
+    return [negated, power, sum, part("Reciprocal", [...sum.output], y)];
+  });
+  const changed = withFields(graph, { node, initializer: [...graph.initializer, one] });
+  return { ...model, proto: withFields(model.proto, { graph: changed }) };
 }

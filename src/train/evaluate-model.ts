@@ -3,11 +3,10 @@ import { readBatch } from "../data/batches.ts";
 import { type Examples, targetShapeOf } from "../data/dataset.ts";
 import type { Loss } from "../losses/loss.ts";
 import type { Model } from "../onnx/decode.ts";
-import { encodeModel } from "../onnx/encode.ts";
 import { pruneModel } from "../onnx/prune-model.ts";
 import { elementCount, type Tensor, toNumbers } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
-import { compileGraph } from "../runtime/evaluate.ts";
+import { compileGraph, encodeModelForRuntime } from "../runtime/evaluate.ts";
 import type { Runtime, Tensors } from "../runtime/runtime.ts";
 import {
   type FinalActivation,
@@ -51,7 +50,7 @@ export interface EvaluateOptions extends InputChoice {
 const openBatchSize = 500;
 
 /**
- * Measures a model on examples, by running the very file that would be saved, in a bare session.
+ * Measures a model on examples, by running the file that would be saved (its sigmoids with all their digits), in a bare session.
  *
  * @throws when the examples do not fit the model or the loss
  */
@@ -66,7 +65,7 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
   const batch = typeof fixed === "number" ? fixed : Math.min(openBatchSize, indices.length);
   const inputs = batchInputs(model, input, batch, options.fill);
   const { activation, notes } = lossOutput(model, options.loss, output, options.output !== undefined);
-  const file = encodeModel(
+  const file = encodeModelForRuntime(
     withLossOutput(model, output, activation),
     new Map(Object.entries(options.parameters).filter(([name]) => model.initializers.has(name))),
   );

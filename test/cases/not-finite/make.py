@@ -73,6 +73,7 @@ export("nan-weights-script", linear(float("nan"), (slice(None), 1)), script=True
 handmade("infinite-bias", [("MatMul", "x,w", "h"), ("Add", "h,b", "y")], w=numpy.ones((3, 2)), b=[numpy.inf, 1])
 handmade("mask", [("MatMul", "x,w", "h"), ("Add", "h,m", "y")], w=numpy.ones((3, 2)), m=[[0, -numpy.inf]])
 export("log-of-zero", After(lambda h: torch.log(torch.relu(h))))
+export("log-of-sigmoid", After(lambda h: torch.log(torch.sigmoid(h * 20))))
 export("root-at-zero", After(lambda h: torch.sqrt(h + 3)))
 export("root-of-negative-script", After(torch.sqrt), script=True)
 handmade(
