@@ -155,8 +155,12 @@ function decimalOfOthers(table: Table): "." | "," | undefined {
  * The numbers of a column, in the column's notation.
  * @throws when a value is missing, is no number, or is too large for 32-bit floats.
  */
-export function numbersOf(table: Table, name: string, values = columnValues(table, name)): Float64Array {
-  const notation = notationOf(table, name, values);
+export function numbersOf(
+  table: Table,
+  name: string,
+  values = columnValues(table, name),
+  notation = notationOf(table, name, values),
+): Float64Array {
   return Float64Array.from(values, (text, row) => {
     const value = notation ? read(text, notation) : parseNumber(text);
     if (value !== undefined && Number.isFinite(Math.fround(value))) return value;
@@ -182,7 +186,7 @@ export function columnWarnings(table: Table, name: string): string[] {
         "(--decimal point)",
     );
   }
-  const pair = equalRows(values, numbersOf(table, name, values));
+  const pair = equalRows(values, numbersOf(table, name, values, notation));
   if (pair !== undefined) {
     const [first, second] = pair;
     warnings.push(

@@ -37,10 +37,14 @@ const forms = ([".", ","] as const).flatMap((decimal) =>
       const between = groupPatterns[group];
       // Groups begin with no 0, and no power of ten follows them.
       const grouped = `[1-9]\\d{0,2}(?:${between}\\d{2,3})*${between}\\d{3}(?:${point}\\d*)?`;
+      const body = `(?:${grouped}|(?:\\d+(?:${point}\\d*)?|${point}\\d+)(?:e[+-]?\\d+)?)`;
       return {
         decimal,
         group,
-        pattern: new RegExp(`^(?:${grouped}|(?:\\d+(?:${point}\\d*)?|${point}\\d+)(?:e[+-]?\\d+)?)$`, "i"),
+        pattern: new RegExp(`^${body}$`, "i"),
+        /** With a sign alone, as most numbers are. */
+        bare: new RegExp(`^[-+]?${body}$`, "i"),
+        between: new RegExp(between ?? "(?!)", "g"),
       };
     }),
 );
@@ -130,6 +134,8 @@ export function fittingNotations(values: readonly string[]): Notation[] {
   }
   const first = partsOf(values[0] ?? "");
   if (first === undefined) return [];
+  const bare = first.currency === "" && first.divisor === 1 ? formsOfBare(values) : [];
+  if (bare.length > 0) return distinctForms(bare, values, first);
   const { currency, divisor, isHexadecimal } = first;
   let fitting = forms;
   for (const value of values) {
@@ -138,13 +144,30 @@ export function fittingNotations(values: readonly string[]): Notation[] {
     if (!isHexadecimal) fitting = fitting.filter(({ pattern }) => pattern.test(parts.body));
     if (fitting.length === 0) return [];
   }
-  const signs = { currency, divisor, isHexadecimal };
-  if (isHexadecimal) return [{ ...plain, ...signs }];
+  if (isHexadecimal) return [{ ...plain, currency, divisor, isHexadecimal }];
+  return distinctForms(fitting, values, first);
+}
+
+/** The forms that fit all values, where these have a sign alone around their digits. */
+function formsOfBare(values: readonly string[]): typeof forms {
+  let fitting = forms;
+  for (const value of values) {
+    fitting = fitting.filter(({ bare }) => bare.test(value));
+    if (fitting.length === 0) break;
+  }
+  return fitting;
+}
+
+/** One form with a point and one with a comma; without either sign in the values, both read the same numbers. */
+function distinctForms(
+  fitting: typeof forms,
+  values: readonly string[],
+  { currency, divisor, isHexadecimal }: Parts,
+): Notation[] {
   const [point, comma] = [".", ","].map((decimal) => fitting.find((form) => form.decimal === decimal));
-  // Without a point and a comma, both read the same numbers.
-  const isClear = values.every((value) => !/[.,]/.test(partsOf(value)?.body ?? ""));
-  return [point, isClear && point ? undefined : comma].flatMap((form) =>
-    form ? [{ decimal: form.decimal, group: form.group, ...signs }] : [],
+  const isClear = point !== undefined && values.every((value) => !/[.,]/.test(partsOf(value)?.body ?? ""));
+  return [point, isClear ? undefined : comma].flatMap((form) =>
+    form ? [{ decimal: form.decimal, group: form.group, currency, divisor, isHexadecimal }] : [],
   );
 }
 
@@ -159,16 +182,15 @@ function isOfOneKind(parts: Parts, first: Parts): boolean {
 /** The number that a value is in a notation, if it is one. */
 export function read(text: string, notation: Notation): number | undefined {
   if (notation === plain) return parseNumber(text);
+  const { decimal, group, currency, divisor, isHexadecimal } = notation;
+  const form = forms.find((one) => one.decimal === decimal && one.group === group);
+  if (form === undefined) return undefined;
+  const value = (body: string) => Number(body.replace(form.between, "").replace(decimal, "."));
+  if (currency === "" && divisor === 1 && !isHexadecimal && form.bare.test(text)) return value(text);
   const parts = partsOf(text);
   if (parts === undefined || !isOfOneKind(parts, { ...parts, ...notation })) return undefined;
-  const form = forms.find(({ decimal, group }) => decimal === notation.decimal && group === notation.group);
-  if (notation.isHexadecimal) return signed(parts, Number(parts.body));
-  if (!form?.pattern.test(parts.body)) return undefined;
-  const grouped =
-    notation.group === ""
-      ? parts.body
-      : parts.body.replaceAll(new RegExp(groupPatterns[notation.group] ?? "", "g"), "");
-  return signed(parts, Number(grouped.replace(notation.decimal, ".")) / notation.divisor);
+  if (isHexadecimal) return signed(parts, Number(parts.body));
+  return form.pattern.test(parts.body) ? signed(parts, value(parts.body) / divisor) : undefined;
 }
 
 function signed({ isNegative }: Parts, value: number): number {
