@@ -41,6 +41,12 @@ export function readCase(kind: string, name: string): { readonly model: Model; r
   return { model, golden: JSON.parse(read(`${name}.golden.json`).toString()) as CaseGolden };
 }
 
+/** What is trained of a file, and its derivatives. */
+export async function holdCase(kind: string, name: string): Promise<void> {
+  const { model, golden } = readCase(kind, name);
+  await holdDerivatives(model, golden, {});
+}
+
 /** Everything that is done with a file: derivatives, training, adapters, measuring, printing. */
 export async function useEverywhere(
   kind: string,

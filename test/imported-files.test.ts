@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import { FunctionProtoSchema, GraphProtoSchema, ModelProtoSchema, NodeProtoSchema } from "onnx-buf";
 import { describe, expect, it } from "vitest";
@@ -11,8 +12,10 @@ import { withFields } from "../src/onnx/message.ts";
 import { float32 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
+import { isBuffer } from "../src/train/buffers.ts";
+import { importWarnings } from "../src/train/import-warnings.ts";
 import { compileObjective } from "../src/train/objective.ts";
-import { casesOf, readCase, useEverywhere } from "./cases.ts";
+import { casesOf, holdCase, readCase, useEverywhere } from "./cases.ts";
 
 describe("files that leave every optional field unset", () => {
   it.each(casesOf("unset-fields"))("%s is trained, adapted, measured and derived", (name) =>
@@ -116,5 +119,57 @@ describe("open dimensions", () => {
 describe("branches beside what is trained", () => {
   it.each(casesOf("side-branches"))("%s: are left alone, and kept in the file", async (name) => {
     await useEverywhere("side-branches", name);
+  });
+});
+
+describe("opsets 7 to 12", () => {
+  it.each(casesOf("older-opsets"))("%s: their forms are read, and kept in the file", async (name) => {
+    await useEverywhere("older-opsets", name);
+  });
+});
+
+describe("buffers and tied weights", () => {
+  it.each(casesOf("buffers"))("%s: what names and numbers say is no parameter", (name) =>
+    holdCase("buffers", name),
+  );
+
+  it("are parameters where they are chosen", async () => {
+    const { model } = readCase("buffers", "torchscript");
+    const options = { model, loss: crossEntropy(), runtime: nodeRuntime({ threads: 1 }), batch: 4 };
+    const chosen = await compileObjective({ ...options, trainable: (name) => /inv_freq|bias/.test(name) });
+    expect(Object.keys(chosen.parameters).sort()).toEqual(["final_logits_bias", "inv_freq", "mix.bias"]);
+  });
+
+  it("are told by numbers as well: a name alone does not make a buffer", () => {
+    expect(isBuffer("rotary.inv_freq", float32([1, 0.5, 0.25]))).toBe(true);
+    expect(isBuffer("rotary.inv_freq", float32([1, 0.5, 0.75]))).toBe(false);
+    expect(isBuffer("final_logits_bias", float32([0, 0.5], [1, 2]))).toBe(false);
+    expect(isBuffer("attention.mask", float32([0, 1, Number.NEGATIVE_INFINITY]))).toBe(false);
+    expect(isBuffer("layer.weight", float32([0, 0]))).toBe(false);
+  });
+
+  it("that an exporter stored twice are both named", () => {
+    const twins = (name: string) =>
+      importWarnings(readCase("buffers", name).model).filter((warning) =>
+        warning.includes("the same numbers"),
+      );
+    const [warning] = twins("tied-torchscript");
+    expect(warning).toContain("'table.weight' and 'onnx::MatMul_26' hold the same numbers");
+    expect(twins("torchscript")).toEqual([]);
+    expect(twins("dynamo")).toEqual([]);
+  });
+});
+
+describe("classical models", () => {
+  it.each([
+    ["forest", /TreeEnsembleClassifier node .*this is a tree ensemble .*--model mlp/],
+    ["logistic", /LinearClassifier node .*this is a classical linear model .*nn\.Linear/],
+    ["machine", /SVMClassifier node .*this is a support vector machine/],
+  ])("%s: is named as what it is", async (name, message) => {
+    const bytes = new Uint8Array(readFileSync(new URL(`cases/classical/${name}.onnx`, import.meta.url)));
+    const runtime = nodeRuntime({ threads: 1 });
+    await expect(compileObjective({ model: bytes, loss: crossEntropy(), runtime, batch: 4 })).rejects.toThrow(
+      message,
+    );
   });
 });

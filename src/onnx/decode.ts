@@ -66,12 +66,12 @@ export interface DecodeOptions {
 }
 
 /** Opset versions of the default domain that are read. */
-export const supportedOpsets = { oldest: 13, newest: 24 } as const;
+export const supportedOpsets = { oldest: 7, newest: 24 } as const;
 
 /**
  * Decodes an ONNX file.
  *
- * @throws when the bytes are not an ONNX model, are truncated, use an opset outside 13 to 24, name a value twice,
+ * @throws when the bytes are not an ONNX model, are truncated, use an opset outside 7 to 24, name a value twice,
  * read a value that nothing computes, or contain a cycle; the message names the file and the node.
  */
 export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {

@@ -18,6 +18,7 @@ import * as loss from "./loss.ts";
 import * as loweredNormalization from "./lowered-normalization.ts";
 import * as matmul from "./matmul.ts";
 import * as normalization from "./normalization.ts";
+import { renamedOps } from "./older-forms.ts";
 import type { Op } from "./op.ts";
 import * as pad from "./pad.ts";
 import * as pool from "./pool.ts";
@@ -75,7 +76,9 @@ export const opNames: readonly OpName[] = (Object.keys(families) as OpName[]).so
  * @throws when the op is not supported: names node, op, domain and opset, and the remedy or the ops of similar names.
  */
 export function opOf(node: Node, opset: number): Op {
-  const op = Object.hasOwn(families, node.op) && node.domain === "" ? families[node.op as OpName] : undefined;
+  const renamed = renamedOps.get(node.op);
+  const name = renamed && opset <= renamed.last ? renamed.op : node.op;
+  const op = Object.hasOwn(families, name) && node.domain === "" ? families[name as OpName] : undefined;
   if (op) return op;
   throw new Error(unsupported(node, opset, opNames));
 }

@@ -5,6 +5,7 @@ import { elementCount, type Tensor } from "../onnx/tensor.ts";
 import { refusedSize } from "../onnx/value-size.ts";
 import { catalogue, type OpName } from "./catalogue.ts";
 import { fold, foldedElements } from "./fold.ts";
+import { olderForm } from "./older-forms.ts";
 import type { NodeView, Op, ValueType } from "./op.ts";
 import { UnknownConstantError } from "./shapes.ts";
 
@@ -73,10 +74,12 @@ function typesOf(
   constants: ReadonlyMap<string, Tensor>,
   constant: (tensor: Tensor) => string,
 ): { readonly view: NodeView; readonly types: readonly ValueType[] } | undefined {
-  if (given.domain !== "" || !Object.hasOwn(catalogue, given.op)) return undefined;
+  if (given.domain !== "") return undefined;
   if (given.inputs.some((name) => name !== "" && !values.has(name))) return undefined;
-  const op: Op = catalogue[given.op as OpName];
-  const node = op.upgrade?.(given, opset, constant) ?? given;
+  const modern = olderForm(given, opset, constant);
+  if (!Object.hasOwn(catalogue, modern.op)) return undefined;
+  const op: Op = catalogue[modern.op as OpName];
+  const node = op.upgrade?.(modern, opset, constant) ?? modern;
   const view = {
     node,
     inputs: node.inputs.map((name) => values.get(name)),

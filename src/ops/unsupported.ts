@@ -7,7 +7,7 @@ import { describeNode, type Node } from "../onnx/graph.ts";
  */
 export function unsupported(node: Node, opset: number, names: readonly string[]): string {
   const where = `${describeNode(node)} (domain '${node.domain || "ai.onnx"}', opset ${opset})`;
-  if (node.domain !== "") return `${where}: ${domainRemedy(node.domain)}`;
+  if (node.domain !== "") return `${where}: ${domainRemedy(node.op, node.domain)}`;
   const reason = reasons.find(({ ops }) => ops.test(node.op));
   if (reason) return `${where}: ${reason.text}`;
   const near = similarNames(node.op, names);
@@ -50,13 +50,44 @@ const reasons: readonly { readonly ops: RegExp; readonly text: string }[] = [
   {
     ops: /^(Scatter|Upsample)$/,
     text:
-      "this op was removed from the ONNX standard before opset 13. Convert the model with onnx.version_converter, which " +
-      "writes ScatterElements or Resize.",
+      "this op was removed from the ONNX standard before this opset, so the file does not follow it. Write ScatterElements " +
+      "or Resize.",
   },
 ];
 
-function domainRemedy(domain: string): string {
+/** Models of ai.onnx.ml that learn without gradients, or whose weights no gradient reaches. */
+const classicalModels: readonly { readonly ops: RegExp; readonly text: string }[] = [
+  {
+    ops: /^TreeEnsemble/,
+    text:
+      "this is a tree ensemble (decision tree, random forest, gradient boosting), which has no weights that gradients train. " +
+      "Train it where it was made, or train a network on the same data (--model mlp).",
+  },
+  {
+    ops: /^Linear(Classifier|Regressor)$/,
+    text:
+      "this is a classical linear model (logistic or linear regression), which keeps its weights as settings of the node. " +
+      "Write it as a layer (in PyTorch: nn.Linear; in scikit-learn: MLPClassifier or MLPRegressor) and export that, or " +
+      "train one here on the same data (--model mlp).",
+  },
+  {
+    ops: /^SVM/,
+    text:
+      "this is a support vector machine, which is fitted by its support vectors, not by gradients. Train it where it was " +
+      "made, or train a network on the same data (--model mlp).",
+  },
+  {
+    ops: /^(LabelEncoder|OneHotEncoder|CategoryMapper|DictVectorizer|FeatureVectorizer|Imputer|Normalizer|Binarizer|CastMap)$/,
+    text:
+      "this is a step that prepares data, without a derivative. Export the network behind it alone, and feed it the prepared " +
+      "numbers.",
+  },
+];
+
+function domainRemedy(op: string, domain: string): string {
   if (domain === "ai.onnx.ml") {
+    const model = classicalModels.find(({ ops }) => ops.test(op));
+    if (model) return model.text;
     return (
       "only ops of the default ONNX domain are supported; ai.onnx.ml holds trees, encoders and other models that are " +
       "not trained by gradients. Export the differentiable part of the pipeline alone."
@@ -70,8 +101,8 @@ function domainRemedy(domain: string): string {
   }
   if (domain.startsWith("pkg.") || domain.startsWith("local")) {
     return (
-      "only ops of the default ONNX domain are supported, and this is a function defined in the model file. Inline it " +
-      "first: onnx.inliner.inline_local_functions(model)."
+      "only ops of the default ONNX domain and functions that the file defines are supported, and the file does not define " +
+      "this one. Export the model again, with its functions."
     );
   }
   return (

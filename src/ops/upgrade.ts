@@ -1,7 +1,8 @@
-import { describeNode, formatShape, type Graph, type Node, type Value } from "../onnx/graph.ts";
+import { describeNode, formatShape, type Graph, getValue, type Node, type Value } from "../onnx/graph.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import { emittedOpset, GraphBuilder } from "./builder.ts";
 import { opOf } from "./catalogue.ts";
+import { olderForm, overSeveralAxes } from "./older-forms.ts";
 import type { Op } from "./op.ts";
 import { sameDimensions } from "./rules.ts";
 
@@ -21,9 +22,19 @@ export function upgradeGraph(graph: Graph): Graph {
     values.set(name, { name, dtype: tensor.dtype, shape: tensor.shape });
     return name;
   };
-  const nodes = graph.nodes.map((node): Node => {
-    const op = opOf(node, graph.opset);
-    return op.upgrade ? op.upgrade(node, graph.opset, constant) : node;
+  const nodes = graph.nodes.flatMap((given) => {
+    const several = overSeveralAxes(
+      given,
+      getValue(graph, given.inputs[0] || given.outputs[0] || ""),
+      graph.opset,
+      constant,
+    );
+    for (const value of several?.values ?? []) values.set(value.name, value);
+    return (several?.nodes ?? [given]).map((each): Node => {
+      const node = olderForm(each, graph.opset, constant);
+      const op = opOf(node, emittedOpset);
+      return op.upgrade ? op.upgrade(node, graph.opset, constant) : node;
+    });
   });
   return lowerComposites({ ...graph, opset: emittedOpset, nodes, initializers, values });
 }

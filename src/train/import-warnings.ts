@@ -1,6 +1,7 @@
 import type { Model } from "../onnx/decode.ts";
 import { consumers } from "../onnx/graph.ts";
 import { isFloat, type Tensor } from "../onnx/tensor.ts";
+import { isBuffer } from "./buffers.ts";
 import { isMask, notFiniteIn } from "./finite-weights.ts";
 import { runningStatistics } from "./objective.ts";
 
@@ -28,6 +29,14 @@ export function importWarnings(model: Model, trained: readonly string[] = candid
         "by noise of 1e-6 for example.",
     );
   }
+  const [one, other] = twins(model, trained);
+  if (one !== undefined && other !== undefined) {
+    warnings.push(
+      `${model.source}: '${one}' and '${other}' hold the same numbers. If the model ties them, the exporter stored them twice, ` +
+        "and training moves them apart: export again with torch.onnx.export(…, optimize=False) with dynamo, " +
+        "do_constant_folding=False without, or leave one as it is (--freeze).",
+    );
+  }
   if (buffers.length > 0) {
     const named = buffers.map((name) => `'${name}'`);
     warnings.push(
@@ -46,7 +55,7 @@ const bufferNames =
 function candidates(model: Model): string[] {
   const constants = new Set([...model.buffers, ...runningStatistics(model)]);
   return [...model.initializers].flatMap(([name, { dtype, shape }]) =>
-    isFloat(dtype) && shape.length > 0 && !constants.has(name) ? [name] : [],
+    isFloat(dtype) && shape.length > 0 && !constants.has(name) && !isLeftOut(model, name) ? [name] : [],
   );
 }
 
@@ -70,6 +79,49 @@ function mergedParameters(model: Model, trained: readonly string[]): string[] {
       ? [`'${name}' (also ${listed(copies.map((copy) => `'${copy}'`))})`]
       : [`'${name}' (read by ${direct.length} nodes)`];
   });
+}
+
+/**
+ * Two trained matrices that were one: one is the other transposed, or one is a table that is looked up in and the other is
+ * not. Layers that are copies of each other, as before training, are another matter. Empty where there are none.
+ */
+function twins(model: Model, trained: readonly string[]): string[] {
+  const tables = new Set(
+    model.nodes.flatMap(({ op, inputs }) => (op === "Gather" ? inputs.slice(0, 1) : [])),
+  );
+  const seen = new Map<string, { readonly name: string; readonly tensor: Tensor }[]>();
+  for (const name of trained) {
+    const tensor = model.initializers.get(name);
+    if (tensor?.shape.length !== 2 || isConstant(tensor)) continue;
+    const { data, shape } = tensor;
+    // Both ends stay where they are when a matrix is transposed.
+    const key = [...shape.toSorted((a, b) => a - b), data[0], data.at(-1)].join();
+    const others = seen.get(key) ?? [];
+    const twin = others.find(
+      (other) =>
+        isTransposed(other.tensor, tensor) ||
+        (tables.has(name) !== tables.has(other.name) && isEqual(other.tensor, tensor)),
+    );
+    if (twin) return [twin.name, name];
+    seen.set(key, [...others, { name, tensor }]);
+  }
+  return [];
+}
+
+function isEqual(a: Tensor, b: Tensor): boolean {
+  return a.shape.join() === b.shape.join() && a.data.every((value, at) => value === b.data[at]);
+}
+
+function isTransposed(a: Tensor, b: Tensor): boolean {
+  const [rows = 1, columns = 1] = a.shape;
+  const isFlipped = (value: number | bigint, at: number) =>
+    value === b.data[(at % columns) * rows + Math.floor(at / columns)];
+  return b.shape[0] === columns && b.shape[1] === rows && !isEqual(a, b) && a.data.every(isFlipped);
+}
+
+function isLeftOut(model: Model, name: string): boolean {
+  const tensor = model.initializers.get(name);
+  return model.declared.size === 0 && tensor !== undefined && isBuffer(name, tensor);
 }
 
 function isConstant({ data }: Tensor): boolean {

@@ -16,6 +16,7 @@ import { upgradeGraph } from "../ops/upgrade.ts";
 import { type ProbeOptions, probe } from "../runtime/probe.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { useBatchStatistics } from "./batch-norm.ts";
+import { isBuffer } from "./buffers.ts";
 import { type DropoutMask, useDropoutMasks, withoutDropout } from "./dropout.ts";
 import {
   type FinalActivation,
@@ -270,7 +271,8 @@ const reservedNames =
 /**
  * Float32 initializers from which a differentiable path leads to `output`, in the file's order. BatchNormalization's
  * running statistics are no parameters. Unless chosen, constants are left out: scalars (exporters write numbers such as
- * an epsilon as initializers without axes), what the file declares to be a buffer, the inputs that `settings` names, and
+ * an epsilon as initializers without axes), what the file declares to be a buffer (or, where it
+ * declares nothing, what name and numbers say, `buffers.ts`), the inputs that `settings` names, and
  * constants that PyTorch's exporter computed itself, such as masks, grids and the scale of attention scores. A file that
  * declares its parameters declares nothing of what was computed, which may also be a transposed or sliced parameter: the
  * numbers tell the two apart.
@@ -290,12 +292,20 @@ function trainableParameters(
   const set = graph.nodes.flatMap(({ op, inputs }) => inputs.slice(own(settings, op) ?? inputs.length));
   const constants = new Set([...buffers, ...set]);
   const readers = consumers(graph);
+  // Angles that tracing multiplied out: nothing that is trained goes into a sine alone.
+  const isAngle = (name: string) =>
+    /^onnx::(Sin|Cos)_\d+$/.test(name) && readers.get(name)?.every(({ op }) => op === "Sin" || op === "Cos");
   const isComputed = (name: string, tensor: Tensor) =>
     (declared.size > 0 ? !declared.has(name) : /^val_\d+$/.test(name)) &&
     readers.get(name)?.every(({ op }) => ["Add", "Sub", "Mul", "Div", "Where"].includes(op)) &&
     repeatsItself(tensor);
   const isTrained = (name: string, tensor: Tensor) =>
-    tensor.shape.length > 0 && !constants.has(name) && !isComputed(name, tensor) && !isMask(tensor);
+    tensor.shape.length > 0 &&
+    !constants.has(name) &&
+    !(declared.size === 0 && isBuffer(name, tensor)) &&
+    !isAngle(name) &&
+    !isComputed(name, tensor) &&
+    !isMask(tensor);
   return graph.parameters.filter((name) => {
     const tensor = graph.initializers.get(name);
     if (!reached.has(name) || tensor?.dtype !== "float32" || statistics.has(name)) return false;
