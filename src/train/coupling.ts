@@ -11,6 +11,7 @@ import { elementCount, isFloat, type Tensor, tensorOf, zeros } from "../onnx/ten
 import { keyFromSeed } from "../random/threefry.ts";
 import { fillUniform } from "../random/uniform.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
+import type { Session } from "../runtime/runtime.ts";
 import { maskTensors } from "./dropout.ts";
 import type { Differentiable } from "./objective.ts";
 
@@ -28,6 +29,7 @@ export interface ExampleLayout {
  * batch is run three times, with another first and another last example, and what changes is looked at.
  *
  * @param names values of the graph that depend on a model input
+ * @param bytes of the values that are looked at in one run
  * @returns one layout for each name, in their order; undefined for a value that belongs to no single examples
  * @throws when an example's loss changes with another example (names the first node whose values mix examples, and the
  * remedies)
@@ -35,10 +37,11 @@ export interface ExampleLayout {
 export async function exampleLayouts(
   objective: Differentiable,
   names: readonly string[],
+  bytes = observedBytes,
 ): Promise<(ExampleLayout | undefined)[]> {
   const { graph, batch } = objective;
   if (batch < 2) return names.map((name) => ({ outer: 1, inner: elementCount(getValue(graph, name).shape) }));
-  const layouts = await observeLayouts(objective, [...names, "losses"]);
+  const layouts = await observeLayouts(objective, [...names, "losses"], bytes);
   if (!layouts.get("losses")) throw new Error(await describeCoupling(objective));
   return names.map((name) => layouts.get(name));
 }
@@ -79,58 +82,65 @@ const observedBytes = 8 * 2 ** 20;
 async function observeLayouts(
   objective: Differentiable,
   names: readonly string[],
+  most = observedBytes,
 ): Promise<Map<string, ExampleLayout | undefined>> {
-  const layouts = new Map<string, ExampleLayout | undefined>();
-  const observe = async (values: readonly Value[]) => {
-    for (const [name, layout] of await observeGroup(objective, values)) layouts.set(name, layout);
-  };
-  let group: Value[] = [];
+  const { graph, runtime } = objective;
+  const outputs = [...new Set(names)].map((name) => getValue(graph, name));
+  // One session for all groups: to compile takes longer than to run.
+  const session = await compileGraph(runtime, prune(graph, outputs), { arena: false });
+  try {
+    const layouts = new Map<string, ExampleLayout | undefined>();
+    for (const group of groupsOf(outputs, most))
+      for (const [name, layout] of await observeGroup(objective, session, group)) layouts.set(name, layout);
+    return layouts;
+  } finally {
+    await session.release();
+  }
+}
+
+/** The values in groups of at most so many bytes, or one value. */
+function groupsOf(values: readonly Value[], most: number): Value[][] {
+  const groups: Value[][] = [];
   let bytes = 0;
-  for (const name of new Set(names)) {
-    const value = getValue(objective.graph, name);
+  for (const value of values) {
     const size = totalBytes([value]);
-    if (bytes + size > observedBytes && group.length > 0) {
-      await observe(group);
-      [group, bytes] = [[], 0];
+    const group = groups.at(-1);
+    if (group && bytes + size <= most) group.push(value);
+    else {
+      groups.push([value]);
+      bytes = 0;
     }
-    group.push(value);
     bytes += size;
   }
-  await observe(group);
-  return layouts;
+  return groups;
 }
 
 async function observeGroup(
   objective: Differentiable,
+  session: Session,
   outputs: readonly Value[],
 ): Promise<Map<string, ExampleLayout | undefined>> {
-  const { graph, batch, runtime } = objective;
-  const { masks = [] } = objective;
+  const { batch, masks = [] } = objective;
   const parameters = { ...objective.parameters, ...objective.statistics, ...maskTensors(masks) };
-  const session = await compileGraph(runtime, prune(graph, outputs), { arena: false });
-  try {
-    const batchOf = (changed?: number) =>
-      Object.fromEntries(
-        dataInputs(objective).map((input) => [input.name, madeUp(input, batch, changed)] as const),
+  const batchOf = (changed?: number) =>
+    Object.fromEntries(
+      dataInputs(objective).map((input) => [input.name, madeUp(input, batch, changed)] as const),
+    );
+  // Into rooms of ours: what a run allocates itself stays until garbage is collected.
+  const room = () =>
+    Object.fromEntries(outputs.map(({ name, dtype, shape }) => [name, zeros(dtype, shape)] as const));
+  const [before, after] = [room(), room()];
+  await session.run({ ...parameters, ...batchOf() }, before);
+  const candidates = new Map(outputs.map(({ name, shape }) => [name, possibleLayouts(shape, batch)]));
+  for (const example of [0, batch - 1]) {
+    await session.run({ ...parameters, ...batchOf(example) }, after);
+    for (const [name, layouts] of candidates)
+      candidates.set(
+        name,
+        layouts.filter((layout) => keepsPlaces(before[name], after[name], layout, batch, example)),
       );
-    // Into rooms of ours: what a run allocates itself stays until garbage is collected.
-    const room = () =>
-      Object.fromEntries(outputs.map(({ name, dtype, shape }) => [name, zeros(dtype, shape)] as const));
-    const [before, after] = [room(), room()];
-    await session.run({ ...parameters, ...batchOf() }, before);
-    const candidates = new Map(outputs.map(({ name, shape }) => [name, possibleLayouts(shape, batch)]));
-    for (const example of [0, batch - 1]) {
-      await session.run({ ...parameters, ...batchOf(example) }, after);
-      for (const [name, layouts] of candidates)
-        candidates.set(
-          name,
-          layouts.filter((layout) => keepsPlaces(before[name], after[name], layout, batch, example)),
-        );
-    }
-    return new Map([...candidates].map(([name, [first]]) => [name, first]));
-  } finally {
-    await session.release();
   }
+  return new Map([...candidates].map(([name, [first]]) => [name, first]));
 }
 
 function dataInputs({ graph, parameters, statistics = {}, masks = [] }: Differentiable): Graph["inputs"] {
@@ -173,10 +183,14 @@ function keepsPlaces(
   example: number,
 ): boolean {
   if (!before || !after) return true;
-  for (let place = 0; place < before.data.length; place++) {
-    if (Math.floor(place / inner) % batch === example) continue;
-    const [a, b] = [Number(before.data[place]), Number(after.data[place])];
-    if (Math.abs(a - b) > 1e-5 * Math.max(1, Math.abs(a))) return false;
+  const [a, b] = [before.data, after.data];
+  // Block by block: each holds one example's numbers next to each other.
+  for (let start = 0, place = 0; start < a.length; start += inner, place = (place + 1) % batch) {
+    if (place === example) continue;
+    for (let index = start; index < start + inner; index++) {
+      const value = Number(a[index]);
+      if (Math.abs(value - Number(b[index])) > 1e-5 * Math.max(1, Math.abs(value))) return false;
+    }
   }
   return true;
 }

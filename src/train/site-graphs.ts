@@ -14,6 +14,8 @@ import type { Differentiable } from "./objective.ts";
 export interface SiteOptions {
   /** Perturbs the outputs of named blocks instead: `true`, or the pattern that finds a block's name in a node's. */
   readonly blocks?: boolean | RegExp;
+  /** Looks at few values at once. Default false: at all of them, which takes less than the tangents at them will. */
+  readonly lowMemory?: boolean;
 }
 
 /** A site, and where the examples of a batch lie in its value. */
@@ -46,7 +48,10 @@ export interface TangentCounts {
  *
  * @throws when a value mixes examples, a parameter has no site, or a site's values do not belong to single examples
  */
-export async function placeSites(objective: Differentiable, { blocks }: SiteOptions): Promise<PlacedSites> {
+export async function placeSites(
+  objective: Differentiable,
+  { blocks, lowMemory = false }: SiteOptions,
+): Promise<PlacedSites> {
   const { graph, masks = [] } = objective;
   const nonNegative = new Set(masks.map(({ name }) => name));
   const unfit = new Set<string>();
@@ -57,6 +62,7 @@ export async function placeSites(objective: Differentiable, { blocks }: SiteOpti
     const layouts = await exampleLayouts(
       objective,
       sites.map((site) => site.value),
+      lowMemory ? undefined : Number.POSITIVE_INFINITY,
     );
     const placed = sites.flatMap((site, index) => {
       const layout = layouts[index];

@@ -26,7 +26,7 @@ import { requireStream } from "./weights-redrawn.ts";
 export async function redrawnSites(objective: Differentiable, options: ActivationsOptions): Promise<Passes> {
   const { runtime, graph, batch } = objective;
   const k = options.tangents;
-  const placed = await placeSites(objective, options);
+  const placed = await placeSites(objective, { ...options, lowMemory: true });
   const { sites, dimension } = placed;
   const method = methodIn(dimension, options);
   const { usesGram } = method.aggregator;
