@@ -104,6 +104,10 @@ FILES = {
     "masked-dynamo18": (variety.MaskedEncoder, MASKED, 18, {}),
     "fourier-dynamo18": (variety.FourierMixer, TOKENS, 18, {}),
     "branches-opset17": (variety.Branches, image(2, 9), 17, {}),
+    "attention-unfolded-dynamo18": (variety.Attention, sequence(8), 18, UNOPTIMIZED),
+    "cells-unfolded-dynamo20": (variety.Cells, sequence(3), 20, UNOPTIMIZED),
+    "gpt2-unfolded-dynamo18": (variety.gpt2, TOKENS, 18, UNOPTIMIZED),
+    "mamba-unfolded-dynamo20": (variety.mamba, TOKENS, 20, UNOPTIMIZED),
     "fresh-listed-opset13": (models.Fresh, sequence(4), 13, LISTED),
 }
 

@@ -78,3 +78,56 @@ class Branches(nn.Module):
         x = torch.cat([self.wide(x), self.point(self.average(x))], 1)
         x = F.max_pool2d(torch.tanh(x), 2, ceil_mode=True).mean(2)
         return self.classifier(x.mean(2, keepdim=True).squeeze(2))
+
+
+class Attention(nn.Module):
+    """nn.MultiheadAttention, whose projections the exporter splits into a list where it does not optimize."""
+
+    def __init__(self):
+        super().__init__()
+        self.attention, self.head = nn.MultiheadAttention(8, 2, batch_first=True), nn.Linear(8, 3)
+
+    def forward(self, sequence):
+        mixed, weights = self.attention(sequence, sequence.tanh(), sequence)
+        return self.head(mixed.mean(1)) + weights.mean((1, 2)).unsqueeze(1)
+
+
+class Cells(nn.Module):
+    """nn.LSTMCell and nn.GRUCell, step by step."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.gru, self.head = nn.LSTMCell(3, 4), nn.GRUCell(4, 4), nn.Linear(4, 3)
+
+    def forward(self, sequence):
+        state = sequence.new_zeros(sequence.shape[0], 4)
+        pair = (state, state)
+        for place in range(3):
+            pair = self.lstm(sequence[:, place], pair)
+            state = self.gru(pair[0], state)
+        return self.head(state)
+
+
+class Pretrained(nn.Module):
+    """A model of the transformers library with a linear head on the mean of its last states."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model, self.head = model, nn.Linear(8, 3)
+
+    def forward(self, tokens):
+        return self.head(self.model(tokens, use_cache=False).last_hidden_state.mean(1))
+
+
+def gpt2():
+    from transformers import GPT2Config, GPT2Model
+
+    sizes = {"vocab_size": VOCABULARY, "n_positions": 8, "n_embd": 8, "n_layer": 1, "n_head": 2}
+    return Pretrained(GPT2Model(GPT2Config(**sizes, attn_implementation="eager", bos_token_id=0, eos_token_id=0)))
+
+
+def mamba():
+    from transformers import MambaConfig, MambaModel
+
+    sizes = {"vocab_size": VOCABULARY, "hidden_size": 8, "state_size": 3, "num_hidden_layers": 1, "time_step_rank": 2}
+    return Pretrained(MambaModel(MambaConfig(**sizes, conv_kernel=3, pad_token_id=0, bos_token_id=0, eos_token_id=0)))
