@@ -126,6 +126,34 @@ describe("one process a folder", () => {
     expect(read(folder, "model.onnx").equals(read(await whole, "model.onnx"))).toBe(true);
   });
 
+  it.skipIf(process.platform !== "linux")(
+    "goes by process numbers and starts where flock(1) is missing",
+    async () => {
+      const folder = temporaryFolder();
+      const { PATH } = process.env;
+      process.env.PATH = "";
+      try {
+        const [first, second] = [runFolder(folder), runFolder(folder)];
+        const release = await first.lock?.();
+        await expect(second.lock?.()).rejects.toThrow(`this process (${process.pid}) already`);
+        const own = JSON.parse(read(folder, "lock.json").toString()) as Record<string, unknown>;
+        await release?.();
+        // The same number, but another process; then one that has ended.
+        for (const gone of [
+          { ...own, started: "1" },
+          { ...own, pid: 2 ** 22 + 1 },
+        ]) {
+          writeFileSync(join(folder, "lock.json"), JSON.stringify(gone));
+          await (await second.lock?.())?.();
+        }
+        writeFileSync(join(folder, "lock.json"), JSON.stringify({ ...own, processes: "pid:[1]" }));
+        await expect(second.lock?.()).rejects.toThrow(`in use: this process (${process.pid})`);
+      } finally {
+        process.env.PATH = PATH;
+      }
+    },
+  );
+
   it("stops writing where its lock was taken away", async () => {
     const folder = join(temporaryFolder(), "run");
     const first = train({ ...settings, store: runFolder(folder) });

@@ -1,23 +1,10 @@
 /** Every kind of file that the program reads: where files of it by other programs lie, and what reads them. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import {
-  compileObjective,
-  crossEntropy,
-  decodeImage,
-  decodeModel,
-  decodeSafetensors,
-  deriveFile,
-  loadCheckpoint,
-  mlp,
-  npzDataset,
-  parseIdx,
-  parseNpy,
-  printModel,
-  tableDataset,
-  train,
-} from "../../dist/index.js";
+import { decodeImage, npzDataset, parseIdx, parseNpy, tableDataset } from "../../dist/data.js";
+import { compileObjective, crossEntropy, deriveFile, loadCheckpoint, mlp, train } from "../../dist/index.js";
 import { decodePicture, nodeRuntime } from "../../dist/node.js";
+import { decodeModel, decodeSafetensors, printModel } from "../../dist/onnx.js";
 
 const cases = resolve(import.meta.dirname, "../../test/cases");
 const runtime = nodeRuntime({ threads: 1 });
