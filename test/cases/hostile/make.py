@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import onnx
+import pandas as pd
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnx.external_data_helper import set_external_data
@@ -261,3 +262,24 @@ bomb(
 for name, dims in [("dims-large", [huge, huge]), ("dims-negative", [-2, -1]), ("dims-overflow", [2**62, 4])]:
     tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=dims, raw_data=np.ones(2, "<f4").tobytes())
     bomb(f"{name}.onnx", [helper.make_node("Add", ["x", "w"], ["y"], name="boom")], [tensor])
+
+# A loop whose value doubles with each turn.
+doubling = helper.make_graph(
+    [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Concat", ["before", "before"], ["after"], axis=1)],
+    "doubling", [value("turn", [], TensorProto.INT64), value("go", [], TensorProto.BOOL), value("before", [1, None])],
+    [value("on", [], TensorProto.BOOL), value("after", [1, None])],
+)
+bomb(
+    "bomb-doubling.onnx", [helper.make_node("Loop", ["turns", "", "x"], ["y"], body=doubling, name="boom")],
+    [stored("turns", np.int64(40))],
+)
+
+# Tables and arrays with such names.
+inputs = rng.standard_normal((30, 4)).astype(np.float32)
+classes = (np.arange(30) % 3).astype(np.int64)
+np.savez(os.path.join(here, "names.npz"), **{"__proto__": inputs, "constructor": classes})
+columns = ["__proto__", "toString", f"w{up}", "hasOwnProperty"]
+labels = ["constructor", f"{red}", "__proto__"]
+table = pd.DataFrame({name: inputs[:, place] for place, name in enumerate(columns)})
+table["valueOf"] = [labels[number] for number in classes]
+table.to_csv(os.path.join(here, "names.csv"), index=False)
