@@ -1,4 +1,5 @@
-/** What needs Node: the native runtime, folders of data, and folders for runs. */
+/** What needs Node: the native runtime, model files with their data files, folders of data, and folders for runs. */
+export { loadModel } from "./cli/load-model.ts";
 export { runFolder } from "./cli/run-folder.ts";
 export { decodePicture } from "./data/node-picture.ts";
 export { cacheDirectory, folderCache, folderStore } from "./data/node-store.ts";

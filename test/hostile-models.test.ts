@@ -17,6 +17,7 @@ import { inferTypes } from "../src/ops/infer.ts";
 import { assignmentsOf, symbolicTypes } from "../src/ops/symbolic-types.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { probe } from "../src/runtime/probe.ts";
+import { evaluateModel } from "../src/train/evaluate-model.ts";
 import { compileObjective } from "../src/train/objective.ts";
 import { temporaryFolder } from "./cli.ts";
 
@@ -118,9 +119,12 @@ describe("what asks for more than the limits allow", () => {
     ["bomb-loop.onnx", /Loop node 'boom' makes 1,099,511,627,776 turns; the limit loopTurns is 1,000,000/],
   ])("is refused by rules, before anything runs: %s", async (name, message) => {
     expect(infer(name)).toEqual([expect.stringMatching(message)]);
-    await expect(
-      compileObjective({ model: read(name), loss: crossEntropy(), runtime, batch: 1 }),
-    ).rejects.toThrow();
+    const options = { model: decode(name), loss: crossEntropy(), runtime, batch: 1 };
+    await expect(compileObjective(options)).rejects.toThrow();
+    const examples = { count: 1, shape: [2], inputs: new Float32Array(2), labels: new Int32Array(1) };
+    await expect(evaluateModel({ ...options, examples, parameters: {}, output: "y" })).rejects.toThrow(
+      message,
+    );
   });
 
   it.each([

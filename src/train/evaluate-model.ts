@@ -15,6 +15,7 @@ import {
   valueBefore,
   withLossOutput,
 } from "./final-activation.ts";
+import { checkMemory } from "./memory.ts";
 import { batchInputs, exampleInput, type InputChoice } from "./model-inputs.ts";
 import { floatOutput } from "./objective.ts";
 import { checkTargets, describeOtherBatch } from "./targets.ts";
@@ -63,6 +64,7 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
   const input = exampleInput(model, examples, options);
   const fixed = model.inputs.find(({ name }) => name === input.name)?.dimensions?.[0];
   const batch = typeof fixed === "number" ? fixed : Math.min(openBatchSize, indices.length);
+  checkMemory(model, { batch, dimensions: input.dimensions, runtime });
   const inputs = batchInputs(model, input, batch, options.fill);
   const { activation, notes } = lossOutput(model, options.loss, output, options.output !== undefined);
   const file = encodeModelForRuntime(

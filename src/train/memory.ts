@@ -2,21 +2,21 @@ import { type Binding, bindInputs } from "../onnx/bind.ts";
 import type { Model } from "../onnx/decode.ts";
 import { formatShape } from "../onnx/graph.ts";
 import { bytesPerElement, elementCount } from "../onnx/tensor.ts";
-import { inferTypes } from "../ops/infer.ts";
+import { type InferredTypes, inferTypes } from "../ops/infer.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /**
  * Follows the shape rules through a model, as far as they go without running it.
  *
- * @throws before anything is allocated, for a node that its rule refuses, a value that the model's limits do not allow, and
- * one that this machine's memory does not hold
+ * @returns what they tell
+ * @throws before anything is allocated, for a value or a loop that the model's limits do not allow, and for a value that
+ * this machine's memory does not hold
  */
-export function checkMemory(model: Model, options: Binding & { readonly runtime: Runtime }): void {
-  const { values, excess, refusals } = inferTypes(model, bindInputs(model, options));
-  for (const refusal of [...excess, ...refusals]) throw refusal;
-  const { memory } = options.runtime;
-  if (memory === undefined) return;
-  for (const { name, dtype, shape } of values.values()) {
+export function checkMemory(model: Model, options: Binding & { readonly runtime: Runtime }): InferredTypes {
+  const inferred = inferTypes(model, bindInputs(model, options));
+  for (const excess of inferred.excess) throw excess;
+  const { memory = Number.POSITIVE_INFINITY } = options.runtime;
+  for (const { name, dtype, shape } of inferred.values.values()) {
     const bytes = elementCount(shape) * bytesPerElement(dtype);
     if (bytes <= memory) continue;
     throw new Error(
@@ -24,6 +24,7 @@ export function checkMemory(model: Model, options: Binding & { readonly runtime:
         `machine has ${gibibytes(memory)}. Use a smaller batch or smaller dimensions.`,
     );
   }
+  return inferred;
 }
 
 function gibibytes(bytes: number): string {

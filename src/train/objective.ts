@@ -230,7 +230,7 @@ async function probeModel(
   };
   check(model);
   refuseHalfWeights(model);
-  checkMemory(model, options);
+  for (const refusal of checkMemory(model, options).refusals) throw refusal;
   return probe(model, options.runtime, { ...options, check });
 }
 

@@ -274,6 +274,22 @@ bomb(
     [stored("turns", np.int64(40))],
 )
 
+# Hours of work for an op of one runtime's own, of which no rule tells the shape.
+many = 8192
+save(
+    "bomb-work.onnx",
+    helper.make_graph(
+        [
+            helper.make_node("ConstantOfShape", ["size"], ["work0"]),
+            *(helper.make_node("FusedMatMul", [f"work{n}"] * 2, [f"work{n + 1}"], domain="com.microsoft") for n in range(40)),
+            helper.make_node("ReduceSum", ["work40"], ["sum"], keepdims=0),
+            helper.make_node("Add", ["x", "sum"], ["y"]),
+        ],
+        "work", [value("x", [1, 2])], [value("y", [1, 2])], [stored("size", np.array([many, many], np.int64))],
+    ),
+    domains=["com.microsoft"],
+)
+
 # Tables and arrays with such names.
 inputs = rng.standard_normal((30, 4)).astype(np.float32)
 classes = (np.arange(30) % 3).astype(np.int64)
