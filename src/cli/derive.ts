@@ -4,6 +4,7 @@ import type { Limits } from "../limits/limits.ts";
 import { hasOpenBatch } from "../onnx/bind.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import { deriveFile } from "../train/derive.ts";
+import { fixedBatch } from "../train/fixed-batch.ts";
 import { compileObjective } from "../train/objective.ts";
 import { loadModel } from "./load-model.ts";
 import { addLossOptions, chosenLoss, type LossFlags } from "./loss-options.ts";
@@ -77,7 +78,7 @@ Examples:
         model,
         loss: chosenLoss(flags),
         runtime: nodeRuntime(),
-        batch: flags.batch ?? 1,
+        batch: flags.batch ?? fixedBatch(model) ?? 1,
         dimensions: flags.dim,
         fill: flags.fill,
         output: flags.prediction,

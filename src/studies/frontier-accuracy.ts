@@ -34,7 +34,7 @@ export async function measureAccuracy(
   const objective = await objectiveOf(cell.model, dataset, batch, environment.runtime);
   const chosen = settingsOf(cell, aggregator);
   const estimator = await createEstimator(objective, chosen);
-  const learningRate = factor * learningRateOf(chosen, estimator);
+  const learningRate = factor * learningRateOf(chosen, estimator, { batch, steps });
   const { dimension } = estimator;
   await estimator.release();
   const cost = await estimatorCost(objective, chosen);

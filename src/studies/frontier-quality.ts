@@ -195,7 +195,7 @@ async function trainExactly(
   const schedule = cosineSchedule();
   const arrays = arraysOf(objective.parameters);
   const state = optimizer.init(arrays);
-  const rate = learningRateOf({ gradient: "exact" }, exact);
+  const rate = learningRateOf({ gradient: "exact" }, exact, { batch: objective.batch, steps });
   let start = copyTensors(objective.parameters);
   let middle = start;
   for (let step = 0; step < steps; step++) {

@@ -66,7 +66,7 @@ export function createBatchReader(objective: Objective, options: BatchReaderOpti
     );
   }
   const input = exampleInput(objective.model, examples, options);
-  const inputs = batchInputs(objective.model, input, batch, options.fill);
+  const inputs = batchInputs(objective.trained, input, batch, options.fill);
   const labels = targetRoom(getValue(objective.graph, objective.target));
   const { masks = [] } = objective;
   const maskFeeds = maskTensors(masks);

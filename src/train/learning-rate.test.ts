@@ -37,7 +37,41 @@ describe("the default learning rate", () => {
     );
   });
 
-  // The rule's premise: rate·√E‖ĝ‖² is one constant, c·‖∇f‖, measured on drawn tangents.
+  it("keeps the walk of weights the same length for all steps, batches and tangents", () => {
+    const walk = (batch: number, steps: number, tangents: number) =>
+      defaultLearningRate({ ...rule, batch, steps, tangents }) *
+      Math.sqrt((steps * (1 + 10_000 / tangents)) / batch);
+    for (const [batch, steps, tangents] of [
+      [8, 5000, 2],
+      [32, 3000, 4],
+      [256, 5000, 16],
+      [64, 40_000, 64],
+    ] as const)
+      expect(walk(batch, steps, tangents)).toBeCloseTo(1.9, 9);
+    // Short runs are bounded by the length of a step instead.
+    const short = { ...rule, batch: 64, steps: 10 };
+    expect(defaultLearningRate(short)).toBe(defaultLearningRate({ ...short, steps: 1 }));
+  });
+
+  it("counts the tangents of all examples where each has its own", () => {
+    const activations = { ...rule, perturb: "activations", dimension: 512 } as const;
+    const shared = { ...activations, shareTangents: true };
+    // η/(1 + ρ·n/N) is one half of η where N = ρ·n.
+    const half = (perturb: "activations" | "blocks", curved: number) =>
+      defaultLearningRate({ ...shared, perturb, dimension: 16 / curved });
+    expect(half("activations", 0.2)).toBeCloseTo(0.09, 12);
+    expect(half("blocks", 1)).toBeCloseTo(0.09, 12);
+    expect(defaultLearningRate({ ...shared, batch: 8 })).toBe(defaultLearningRate({ ...shared, batch: 256 }));
+    expect(defaultLearningRate({ ...activations, batch: 12 })).toBeCloseTo(
+      defaultLearningRate({ ...shared, tangents: 32 }),
+      12,
+    );
+    expect(defaultLearningRate({ ...activations, batch: 1 })).toBe(defaultLearningRate(shared));
+    const rates = [8, 32, 64, 256].map((batch) => defaultLearningRate({ ...activations, batch }));
+    expect(rates).toEqual(rates.toSorted((a, b) => a - b));
+  });
+
+  // The premise for weights: rate·√E‖ĝ‖² is one constant times ‖∇f‖, measured on drawn tangents.
   const n = 64;
   const cases: { aggregate: AggregatorName; expectedLength?: boolean; angle?: number }[] = [
     { aggregate: "mean" },
@@ -75,8 +109,8 @@ describe("the default learning rate", () => {
       }
       const rate = defaultLearningRate({ ...rule, ...options, dimension: n, tangents: k });
       const constant = rate * Math.sqrt(total / draws);
-      // c = 0.65; the fits and √(n/k) for √(1 + n/k) leave some room.
-      expect(constant).toBeGreaterThan(0.65 * 0.85);
-      expect(constant).toBeLessThan(0.65 * 1.15);
+      // 1.9·√(B/T) of batches of 64 over 1,000 steps; the fits and √(n/k) for √(1 + n/k) leave some room.
+      expect(constant).toBeGreaterThan(0.4807 * 0.85);
+      expect(constant).toBeLessThan(0.4807 * 1.15);
     });
 });

@@ -8,6 +8,12 @@ export interface LearningRateRule {
   readonly dimension: number;
   /** k */
   readonly tangents: number;
+  /** Examples in one batch. Default 64. */
+  readonly batch?: number;
+  /** Steps of the whole run, over which the rate falls to 0. Default 1,000. */
+  readonly steps?: number;
+  /** One set of tangents for all examples of a batch. Default false. */
+  readonly shareTangents?: boolean;
   readonly aggregate: AggregatorName;
   /** True where a projection is divided by its expected cosine. */
   readonly expectedLength?: boolean;
@@ -23,8 +29,17 @@ export interface LearningRateRule {
 /** What works for exact gradients of the models here, with the cosine schedule; no estimate gets a larger one. */
 const exactRate = 0.2;
 
-/** The constant c of the rule below, by site. */
-const siteRate = { activations: 0.65, blocks: 0.3, weights: 0.65 } as const;
+/** The largest rate at a site, η, and how much of each of its n dimensions counts as curved, ρ. */
+const siteRates = {
+  activations: { largest: 0.18, curved: 0.2 },
+  blocks: { largest: 0.18, curved: 1 },
+} as const;
+
+/** So many examples of a batch pull in one direction at first: their tangents' noise averages out by a batch over this. */
+const alike = 6;
+
+/** For tangents of weights: longest step, and longest walk, relative to what one estimate of one example's gradient is. */
+const walk = { step: 0.5, length: 1.9 } as const;
 
 /** Adam's rate for exact and forward gradients alike (bench/README.md), three times Adam's own default. */
 const adaptiveRate = 0.003;
@@ -32,13 +47,20 @@ const adaptiveRate = 0.003;
 /**
  * The default learning rate.
  *
- * **SGD.** A step must not be longer than the noise allows: rate·√E‖ĝ‖² = c·‖∇f‖. The mean of k tangents estimates ∇f
- * without bias, with E‖ĝ‖² = (1 + n/k)‖∇f‖², so its rate is c/√(1 + n/k), with c = 0.65 for activations and for weights,
- * and 0.3 for blocks. The form and the constants fit runs on MNIST with k from 1 to 64 (bench/README.md). Summed over all
- * positions, n holds for convolutions too: LeNet-5 is about best at this rate, and ResNets with groups learn at it. It is
- * several times too large for transformers.
- * The rule knows n and k and not the network's curvature: a ResNet with the frozen statistics of no data, for which exact
- * gradients diverge at their default too, or with batch statistics and weights, needs a rate 20 to 100 times smaller.
+ * **SGD.** What noise costs is bounded in two ways, both measured on MNIST (bench/README.md), for runs of 5,000 steps with
+ * batches of 8 to 256 and k from 2 to 16.
+ *
+ * - *Activations and blocks: curvature.* A step η·ĝ lowers the loss as long as η·E[ĝᵀHĝ] < 2·‖∇f‖². The mean of N independent
+ *   tangents in n dimensions has E[ĝᵀHĝ] ≈ (1 + r/N)·∇fᵀH∇f, where r = tr H/λ is the number of curved directions among the n,
+ *   and r ≈ ρ·n. So the rate is η/(1 + ρ·n/N). Shared tangents are N = k. Tangents of each example's own are N = k·B/6: the
+ *   noise of a batch of B averages out, its first gradients agree that far. Logits are curved most, so ρ is larger for blocks, which
+ *   perturb them, than for activations, which know their gradient exactly.
+ * - *Weights: the walk.* Noise goes in all n directions, and most of them are flat: nothing pulls back, so after T steps it
+ *   has moved the parameters by η·√(T·(1 + n/k)/B), in units of one example's gradient, and too long a walk ends in a region
+ *   that is too steep for the rate. The rate keeps this length the same for all k, B and T, and one step short.
+ *
+ * The rule knows no network's curvature, only that of common ones: a ResNet with the frozen statistics of no data, for which
+ * exact gradients diverge at their default too, or with batch statistics and weights, needs a rate 20 to 100 times smaller.
  * The other aggregators are the mean in another scale, or of another number of tangents:
  *
  * - sum: k times the mean; mean-times-dimension: n times it.
@@ -64,11 +86,27 @@ export function defaultLearningRate(rule: LearningRateRule): number {
   const effective = aggregate.includes("max") || aggregate === "near-best" ? expectedLargestSquare(k) : k;
   const independent =
     rule.angle === undefined || isProjection ? effective : Math.min(effective, atAngle(k, rule.angle));
-  const mean = Math.min(exactRate, siteRate[perturb] / Math.sqrt(1 + n / independent));
+  const mean = Math.min(exactRate, rateOfMean(perturb, n, independent, rule));
   // A projection does not change with the tangents' length.
   const length = radius === undefined || isProjection ? 1 : n / radius ** 2;
   const gain = aggregators[aggregate]({ expectedLength: rule.expectedLength }).expectedGain(n, k);
   return (mean / gain) * length * (1 - momentum);
+}
+
+/** The rate for the mean of k independent tangents. */
+function rateOfMean(
+  perturb: "activations" | "blocks" | "weights",
+  n: number,
+  k: number,
+  { batch = 64, steps = 1000, shareTangents = false }: LearningRateRule,
+): number {
+  if (perturb === "weights") {
+    const length = Math.min(walk.step, walk.length * Math.sqrt(batch / Math.max(steps, 1)));
+    return length / Math.sqrt(1 + n / k);
+  }
+  const { largest, curved } = siteRates[perturb];
+  const independent = shareTangents ? k : k * Math.max(1, batch / alike);
+  return largest / (1 + (curved * n) / independent);
 }
 
 /** Number of independent tangents whose mean is as noisy as that of k at a fixed angle to the first. */

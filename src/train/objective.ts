@@ -26,6 +26,7 @@ import {
   withLossOutput,
 } from "./final-activation.ts";
 import { isMask, refuseNotFinite } from "./finite-weights.ts";
+import { openFixedBatch } from "./fixed-batch.ts";
 import { checkMemory } from "./memory.ts";
 import { refuseHalfPrecision, refuseHalfWeights } from "./precision.ts";
 
@@ -36,7 +37,7 @@ export interface ObjectiveOptions extends Binding {
   readonly limits?: Partial<Limits>;
   readonly loss: Loss;
   readonly runtime: Runtime;
-  /** Examples in one batch. A model file with a fixed batch keeps its own. */
+  /** Examples in one batch. A model file with a fixed batch keeps its own where its nodes do not allow another. */
   readonly batch: number;
   /** Shape of one example's labels or targets, where it is known: cross-entropy finds the axis of the classes by it. */
   readonly targetShape?: readonly number[];
@@ -83,9 +84,12 @@ export type Parameter = Tensor & { readonly data: Float32Array };
 
 /** A model with a loss. */
 export interface Objective extends Differentiable {
+  /** As it is saved. */
   readonly model: Model;
+  /** As it is trained: for another batch than the one that its file fixes. */
+  readonly trained: Model;
   readonly loss: Loss;
-  /** What is worth saying about the value that the loss reads, in sentences. */
+  /** What is worth saying of the value that the loss reads and of how the model is trained, in sentences. */
   readonly notes: readonly string[];
   /** Name of the value that the loss reads. */
   readonly output: string;
@@ -156,8 +160,11 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
   const model = pruneModel(filled, options.keepOutputs ? keptOutputs(file, wanted) : [wanted]);
   refuseHalfPrecision(model);
   const { activation, notes } = lossOutput(model, options.loss, wanted, options.output !== undefined);
-  const opened = withLossOutput(model, wanted, activation);
-  const { graph: masked, masks } = useDropoutMasks(await probeModel(opened, options));
+  const read = withLossOutput(model, wanted, activation);
+  const opened = await openFixedBatch(read, { ...options, output: wanted }, (each) =>
+    probeModel(each, options),
+  );
+  const { graph: masked, masks } = useDropoutMasks(opened.graph);
   const graph = upgradeGraph(masked);
   const before = activation && readsBefore(activation, masked, wanted, options);
   const output = before ?? wanted;
@@ -185,11 +192,12 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
   const batch = getValue(withLoss, "losses").shape[0] as number;
   return {
     model: withoutDropout(file),
+    trained: opened.model,
     masks,
     graph: initializersToInputs(withLoss, [...parameters, ...statistics]),
     batch,
     loss: options.loss,
-    notes: activation && !before ? [] : notes,
+    notes: [...(activation && !before ? [] : notes), ...(opened.note === undefined ? [] : [opened.note])],
     output,
     target: options.loss.target(getValue(chosen, output), options.targetShape).name,
     parameters: trained,

@@ -180,16 +180,22 @@ export function createSchedule(settings: TrainSettings): Schedule {
 }
 
 /** The learning rate of the settings; the default for this estimator where none is given, or auto to start from. */
-export function learningRateOf(settings: TrainSettings, estimator: Estimator): number {
+export function learningRateOf(
+  settings: TrainSettings,
+  estimator: Estimator,
+  run: { readonly batch: number; readonly steps: number },
+): number {
   if (settings.learningRate !== undefined && settings.learningRate !== "auto") {
     if (settings.learningRate > 0 && Number.isFinite(settings.learningRate)) return settings.learningRate;
     throw new Error(`The learning rate must be a positive number, received ${settings.learningRate}.`);
   }
   const { gradient, perturb, tangents, aggregate, momentum, sampler } = settings;
-  const { optimizer, expectedLength, angle } = settings;
+  const { optimizer, expectedLength, angle, shareTangents } = settings;
   return defaultLearningRate({
     perturb: gradient === "exact" ? "exact" : (perturb ?? "activations"),
     dimension: estimator.dimension,
+    ...run,
+    shareTangents,
     tangents: tangents ?? 16,
     aggregate: aggregate ?? "projection",
     expectedLength,

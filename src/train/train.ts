@@ -110,7 +110,6 @@ class TrainingRun {
     this.#estimator = estimator;
     this.#optimizer = createOptimizer(options);
     this.#schedule = createSchedule(options);
-    this.#learningRate = learningRateOf(options, estimator);
     this.#arrays = arraysOf(objective.parameters);
     this.#stored = { ...objective.parameters, ...objective.statistics };
     this.#saved = savedModel(options, objective, loss, this.#stored);
@@ -120,6 +119,8 @@ class TrainingRun {
     const { stepsPerEpoch } = this.#batches;
     const wanted = (epochs ?? (steps === undefined ? 1 : Number.POSITIVE_INFINITY)) * stepsPerEpoch;
     this.#totalSteps = Math.min(Math.round(wanted), steps ?? Number.POSITIVE_INFINITY);
+    const run = { batch: objective.batch, steps: this.#totalSteps };
+    this.#learningRate = learningRateOf(options, estimator, run);
   }
 
   static async open(options: RunOptions): Promise<TrainingRun> {
