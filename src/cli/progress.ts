@@ -58,6 +58,13 @@ export async function reportProgress(
         case "epoch":
           tell(describeEpoch(event) + quality);
           break;
+        case "recovery":
+          tell(
+            `The default learning rate is too large here: ${event.reason}. Going back to step ${event.from} and on at half the ` +
+              `rate, ${event.learningRate.toPrecision(3)}, once (--lr gives another one).`,
+          );
+          bar?.update(event.from);
+          break;
         case "interrupted":
           tell(`Saved at step ${event.step} of ${event.steps} in ${folder}.`);
           break;

@@ -29,3 +29,12 @@ export function batchNotes(
       "step reads all of them.",
   ];
 }
+
+/** The steps of a run: as many as its epochs have, one by default, and no more than were asked for. */
+export function stepsOf(
+  { epochs, steps }: { readonly epochs?: number; readonly steps?: number },
+  stepsPerEpoch: number,
+): number {
+  const wanted = (epochs ?? (steps === undefined ? 1 : Number.POSITIVE_INFINITY)) * stepsPerEpoch;
+  return Math.min(Math.round(wanted), steps ?? Number.POSITIVE_INFINITY);
+}

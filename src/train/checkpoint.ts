@@ -3,6 +3,7 @@ import { bytesOf, type Tensor } from "../onnx/tensor.ts";
 import type { Arrays } from "../optim/optimizer.ts";
 import { checkpointFiles } from "./own-files.ts";
 import { type Progress, parseProgress } from "./progress.ts";
+import type { GoodState } from "./recovery.ts";
 import type { RunConfig } from "./run-config.ts";
 import { type RunStore, readFilled } from "./run-store.ts";
 import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
@@ -14,6 +15,8 @@ export interface Checkpoint {
   /** The parameters with the best validation loss so far, where early stopping keeps them. */
   readonly best?: Readonly<Record<string, Tensor>>;
   readonly progress: Progress;
+  /** What the run goes back to if its default learning rate diverges; absent once it did, and for rates that were given. */
+  readonly good?: GoodState;
 }
 
 /** A checkpoint that was read from a store. */
@@ -37,18 +40,27 @@ export async function saveCheckpoint(
 ): Promise<void> {
   const prefixed = (prefix: string, values: Readonly<Record<string, Tensor>> = {}) =>
     Object.entries(values).map(([name, tensor]) => [`${prefix}/${name}`, tensor] as const);
+  const { good } = checkpoint;
+  const arrays = (values: Arrays = {}) =>
+    Object.fromEntries(
+      Object.entries(values).map(([name, data]) => [
+        name,
+        { dtype: "float32", shape: [data.length], data } as const,
+      ]),
+    );
   const tensors = Object.fromEntries([
     ...prefixed("parameter", checkpoint.parameters),
     ...prefixed("best", checkpoint.best),
-    ...Object.entries(checkpoint.optimizer).map(
-      ([name, data]) => [`optimizer/${name}`, { dtype: "float32", shape: [data.length], data }] as const,
-    ),
+    ...prefixed("optimizer", arrays(checkpoint.optimizer)),
+    ...prefixed("good/parameter", good?.parameters),
+    ...prefixed("good/optimizer", arrays(good?.optimizer)),
   ]);
   const texts = {
     format,
     number: `${number}`,
     ...(config && { config: JSON.stringify(config) }),
     progress: JSON.stringify(checkpoint.progress),
+    ...(good && { good: JSON.stringify(good.progress) }),
   };
   const sha256 = await digest(tensors, texts);
   await store.write(file, encodeSafetensors(tensors, { ...texts, sha256 }));
@@ -97,6 +109,7 @@ const texts = z.object({
     .default("0"),
   config: z.string().optional(),
   progress: z.string(),
+  good: z.string().optional(),
   sha256: z.string(),
 });
 
@@ -128,8 +141,12 @@ async function decodeCheckpoint(
     Object.entries(tensors).flatMap(([name, tensor]) =>
       name.startsWith(prefix) ? [[name.slice(prefix.length), tensor] as const] : [],
     );
+  const floats = (prefix: string) =>
+    Object.fromEntries(pick(prefix).map(([name, tensor]) => [name, floatsOf(tensor, name, source)]));
   const best = Object.fromEntries(pick("best/"));
-  const stray = Object.keys(tensors).find((name) => !/^(parameter|optimizer|best)\//.test(name));
+  const stray = Object.keys(tensors).find(
+    (name) => !/^(parameter|optimizer|best|good\/(parameter|optimizer))\//.test(name),
+  );
   if (stray !== undefined) throw new Error(`${source} holds '${stray}', which no checkpoint has.`);
   return {
     file,
@@ -138,10 +155,16 @@ async function decodeCheckpoint(
     checkpoint: {
       parameters: Object.fromEntries(pick("parameter/")),
       best: Object.keys(best).length > 0 ? best : undefined,
-      optimizer: Object.fromEntries(
-        pick("optimizer/").map(([name, tensor]) => [name, floatsOf(tensor, name, source)]),
-      ),
+      optimizer: floats("optimizer/"),
       progress: parseProgress(rest.progress, source),
+      good:
+        rest.good === undefined
+          ? undefined
+          : {
+              parameters: Object.fromEntries(pick("good/parameter/")),
+              optimizer: floats("good/optimizer/"),
+              progress: parseProgress(rest.good, source),
+            },
     },
   };
 }
@@ -166,7 +189,7 @@ export function checkCheckpoint(
     readonly steps: number;
   },
 ): void {
-  const { parameters, best, optimizer, progress } = checkpoint;
+  const { parameters, best, optimizer, progress, good } = checkpoint;
   const shapes = (tensors: Readonly<Record<string, Tensor>>) =>
     Object.entries(tensors).map(([name, { dtype, shape }]) => `${name}: ${dtype} [${shape.join(", ")}]`);
   const lengths = (arrays: Arrays) =>
@@ -175,6 +198,8 @@ export function checkCheckpoint(
     [shapes(parameters), shapes(expected.parameters)],
     [best ? shapes(best) : [], best ? shapes(expected.parameters) : []],
     [lengths(optimizer), lengths(expected.optimizer)],
+    [good ? shapes(good.parameters) : [], good ? shapes(expected.parameters) : []],
+    [good ? lengths(good.optimizer) : [], good ? lengths(expected.optimizer) : []],
   ] as const;
   for (const [received, wanted] of pairs) {
     const more = received.find((entry) => !wanted.includes(entry));
@@ -196,9 +221,9 @@ export function checkCheckpoint(
 /** SHA-256 over the texts and, tensor by tensor in the order of names, name, type, shape and numbers. */
 async function digest(
   tensors: Readonly<Record<string, Tensor>>,
-  { format: version, number, config, progress }: Omit<z.infer<typeof texts>, "sha256">,
+  { format: version, number, config, progress, good }: Omit<z.infer<typeof texts>, "sha256">,
 ): Promise<string> {
-  const lines = [JSON.stringify([version, number, config, progress])];
+  const lines = [JSON.stringify([version, number, config, progress, ...(good === undefined ? [] : [good])])];
   for (const [name, { dtype, shape, data }] of sorted(tensors))
     lines.push(JSON.stringify([name, dtype, shape, await sha256Of(bytesOf(data))]));
   return sha256Of(new TextEncoder().encode(lines.join("\n")));

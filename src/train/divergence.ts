@@ -1,6 +1,13 @@
 /** Thrown when training has left the region where its losses mean anything. */
 export class DivergenceError extends Error {
   override readonly name = "DivergenceError";
+  /** What diverged, in words, where a lower rate may help. */
+  readonly reason: string | undefined;
+
+  constructor(message: string, reason?: string) {
+    super(message);
+    this.reason = reason;
+  }
 }
 
 /** Where numbers stopped being finite, in words, and what to do about it where a lower rate would not help. */
@@ -42,6 +49,7 @@ export function guardDivergence(
       `try --lr ${(settings.learningRate / 3).toPrecision(2)})` +
       `${settings.momentum > 0 ? `, lower the momentum (${settings.momentum})` : ""}, or use more tangents. ` +
       "The last good state is kept.",
+    `${what} ${size}`,
   );
 }
 

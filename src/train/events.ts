@@ -1,3 +1,4 @@
+import type { Recovery } from "./progress.ts";
 import type { Quality } from "./quality.ts";
 
 /** What a finished run reports. Accuracies are fractions from 0 to 1. */
@@ -24,6 +25,8 @@ export interface TrainResult {
   readonly cosine: number | undefined;
   /** The step whose parameters were kept, where early stopping chose them by their validation loss. */
   readonly bestStep: number | undefined;
+  /** Where the default learning rate diverged: the step that did, and the one from which half the rate went on. */
+  readonly recovery?: Pick<Recovery, "from" | "divergedAt">;
 }
 
 /** What `train` yields. */
@@ -69,6 +72,11 @@ export type TrainEvent =
       readonly validationLoss: number | undefined;
       readonly validationAccuracy: number | undefined;
     }
+  /** The default learning rate diverged, and the run goes back to its last good state and on at half the rate. */
+  | ({ readonly kind: "recovery"; readonly learningRate: number } & Pick<
+      Recovery,
+      "from" | "divergedAt" | "reason"
+    >)
   | { readonly kind: "interrupted"; readonly step: number; readonly steps: number }
   | {
       readonly kind: "done";

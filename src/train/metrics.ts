@@ -29,6 +29,16 @@ export type MetricsLine =
       /** ‖ĝ‖ / ‖∇f‖ */
       readonly normRatio: number;
     }
+  | {
+      readonly kind: "recovery";
+      /** The step that the run went back to, */
+      readonly step: number;
+      /** because this one diverged; its lines are gone. */
+      readonly divergedAt: number;
+      readonly reason: string;
+      /** Before schedules, from then on. */
+      readonly learningRate: number;
+    }
   | { readonly kind: "result"; readonly step: number; readonly [key: string]: unknown };
 
 export function encodeLine(line: MetricsLine): string {
@@ -36,7 +46,7 @@ export function encodeLine(line: MetricsLine): string {
 }
 
 const schema = z.looseObject({
-  kind: z.enum(["train", "epoch", "quality", "result"]),
+  kind: z.enum(["train", "epoch", "quality", "recovery", "result"]),
   step: z.int().min(0),
 });
 

@@ -4,6 +4,18 @@ import { freshPlateau, observe, type Plateau, type PlateauOptions } from "../opt
 import { type AutoStep, freshAutoStep } from "./auto-step.ts";
 import type { Evaluation } from "./evaluate-model.ts";
 
+/** How a run that diverged by the default learning rate went on. */
+export interface Recovery {
+  /** The step that it went back to. */
+  readonly from: number;
+  /** The step that diverged. */
+  readonly divergedAt: number;
+  /** What diverged, in words. */
+  readonly reason: string;
+  /** Whether the metrics have it. */
+  readonly isLogged: boolean;
+}
+
 /** Plain data of a run in progress: all that changes from step to step, parameters and optimizer state apart. */
 export interface Progress {
   /** Steps done. */
@@ -35,6 +47,11 @@ export interface Progress {
   readonly bestStep?: number;
   /** What the validation examples said last of the parameters that are kept. */
   readonly validation?: Pick<Evaluation, "loss" | "accuracy">;
+  /** Mean loss of the last window of steps, and the least of all windows. */
+  readonly lastLoss?: number;
+  readonly leastLoss?: number;
+  /** Where the default learning rate diverged: half of it from then on. */
+  readonly recovery?: Recovery;
   /** The run's result, once it is complete. */
   readonly result?: unknown;
 }
@@ -94,6 +111,11 @@ const schema = z.looseObject({
   patience,
   bestStep: count.optional(),
   validation: evaluation.optional(),
+  lastLoss: measured.optional(),
+  leastLoss: measured.optional(),
+  recovery: z
+    .looseObject({ from: count, divergedAt: count, reason: z.string(), isLogged: z.boolean() })
+    .optional(),
   result: z.looseObject({ steps: count, trainLoss: measured, testLoss: measured.optional() }).optional(),
 });
 

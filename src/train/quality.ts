@@ -12,16 +12,30 @@ export interface Quality {
   readonly normRatio: number;
 }
 
-/** Compares a forward gradient with the exact one, by `exact`, on the batch in `feeds`. */
-export async function compareWithExact(
-  exact: Estimator,
-  feeds: Tensors,
-  key: Key,
-  gradients: Readonly<Record<string, Float32Array>>,
-): Promise<Quality> {
-  const target = (await exact.estimate(feeds, key)).gradients;
-  const length = norm(target);
-  return { cosine: cosine(gradients, target), normRatio: length === 0 ? 0 : norm(gradients) / length };
+/** Compares forward gradients with exact ones, which are compiled for the first. */
+export class ExactComparison {
+  readonly #objective: Differentiable;
+  #exact: Estimator | undefined;
+
+  constructor(objective: Differentiable) {
+    this.#objective = objective;
+  }
+
+  /** @param feeds the batch that the gradients are of */
+  async compare(
+    feeds: Tensors,
+    key: Key,
+    gradients: Readonly<Record<string, Float32Array>>,
+  ): Promise<Quality> {
+    this.#exact ??= await exactGradient(this.#objective);
+    const target = (await this.#exact.estimate(feeds, key)).gradients;
+    const length = norm(target);
+    return { cosine: cosine(gradients, target), normRatio: length === 0 ? 0 : norm(gradients) / length };
+  }
+
+  async release(): Promise<void> {
+    await this.#exact?.release();
+  }
 }
 
 /**

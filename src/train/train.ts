@@ -1,4 +1,3 @@
-import { isArrayOf } from "../arrays/kind.ts";
 import { targetShapeOf } from "../data/dataset.ts";
 import { NotFiniteError } from "../linalg/cholesky.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
@@ -8,25 +7,20 @@ import { clipGlobalNorm } from "../optim/clip.ts";
 import type { Arrays, Optimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import { fold, type Key, keyFromSeed } from "../random/threefry.ts";
-import { adaptModel } from "./adapter.ts";
 import { afterMeasurement, isMeasured, type StepProbe, stepProbe } from "./auto-step.ts";
 import { type BatchReader, batchesOf } from "./batch-reader.ts";
-import { batchNotes, batchSize } from "./batch-size.ts";
+import { batchNotes, batchSize, stepsOf } from "./batch-size.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { describeRun, startEvent } from "./describe-run.ts";
-import { areFinite, guardDivergence } from "./divergence.ts";
-import { withoutDropout } from "./dropout.ts";
+import { areFinite, DivergenceError, guardDivergence } from "./divergence.ts";
 import type { Estimator } from "./estimator.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
-import { exactGradient } from "./exact.ts";
-import { examplesFor } from "./example-arrays.ts";
 import type { MetricsLine } from "./metrics.ts";
 import { exampleInput } from "./model-inputs.ts";
 import { explainNotFinite } from "./not-finite.ts";
-import { compileObjective, modelFrom, type Objective } from "./objective.ts";
+import { compileObjective, type Objective } from "./objective.ts";
 import type { RunOptions, TrainOptions } from "./options.ts";
-import { arraysOf, copyTensors, countParameters, setParameters } from "./parameters.ts";
-import { refuseHalfPrecision } from "./precision.ts";
+import { arraysOf, copyTensors, setParameters } from "./parameters.ts";
 import {
   checkSettings,
   createEstimator,
@@ -35,9 +29,12 @@ import {
   learningRateOf,
   requireValidation,
 } from "./prepare.ts";
-import { afterEpoch, afterLine, afterStep, startOfRun } from "./progress.ts";
-import { compareWithExact, measureQuality, type Quality } from "./quality.ts";
+import { afterEpoch, afterLine, afterStep, type Recovery, startOfRun } from "./progress.ts";
+import { ExactComparison, measureQuality, type Quality } from "./quality.ts";
+import { afterDivergence, afterWindow, isGood, keepState, recoveredRate } from "./recovery.ts";
 import { RunFiles } from "./run-files.ts";
+import { runOptions } from "./run-options.ts";
+import { resultOf } from "./run-result.ts";
 import { type SavedModel, savedModel } from "./saved-model.ts";
 import { streams } from "./streams.ts";
 import { checkBatch, checkTargets, lossInputs } from "./targets.ts";
@@ -54,22 +51,7 @@ const untimedSteps = 10;
  * for await (const event of train({ model, examples, runtime })) if (event.kind === "done") console.log(event.result);
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, void> {
-  const base = modelFrom(options.model, options.limits);
-  // Before examples are fitted to inputs that would be refused anyway.
-  refuseHalfPrecision(base);
-  const adapted = options.adapter && adaptModel(base, { seed: options.seed, ...options.adapter });
-  const run = await TrainingRun.open({
-    ...options,
-    model: adapted?.model ?? base,
-    // An adapted model shares its numbers with the base that its adapters are merged into.
-    inPlace: !adapted && (options.inPlace ?? isArrayOf("Uint8Array", options.model)),
-    trainable: adapted ? (name) => adapted.parameters.includes(name) : options.trainable,
-    examples: examplesFor(base, options),
-    merge:
-      options.adapter?.saved === "apart"
-        ? undefined
-        : adapted && { into: withoutDropout(base), values: adapted.merge },
-  });
+  const run = await TrainingRun.open(runOptions(options));
   try {
     yield* run.events();
   } finally {
@@ -83,8 +65,7 @@ class TrainingRun {
   readonly #estimator: Estimator;
   /** Compiled when the first step is measured. */
   #probe: StepProbe | undefined;
-  /** Compiled when the first gradient is compared with it. */
-  #exact: Estimator | undefined;
+  readonly #comparison: ExactComparison;
   readonly #optimizer: Optimizer;
   readonly #schedule: Schedule;
   readonly #learningRate: number;
@@ -97,6 +78,8 @@ class TrainingRun {
   #optimizerState: Arrays;
   /** The parameters with the best validation loss, where early stopping needs them. */
   #best: Checkpoint["best"];
+  /** What the run goes back to if its default learning rate diverges, once. */
+  #good: Checkpoint["good"];
   #progress = startOfRun;
   #stepsHere = 0;
   #lastCheckpoint = performance.now();
@@ -104,10 +87,10 @@ class TrainingRun {
   #files: RunFiles | undefined;
 
   private constructor(options: RunOptions, objective: Objective, estimator: Estimator, loss: Loss) {
-    const { epochs, steps } = options;
     this.#options = options;
     this.#objective = objective;
     this.#estimator = estimator;
+    this.#comparison = new ExactComparison(objective);
     this.#optimizer = createOptimizer(options);
     this.#schedule = createSchedule(options);
     this.#arrays = arraysOf(objective.parameters);
@@ -116,9 +99,7 @@ class TrainingRun {
     this.#optimizerState = this.#optimizer.init(this.#arrays);
     this.#batches = batchesOf(objective, options);
     requireValidation(options, this.#batches.split.validation.length);
-    const { stepsPerEpoch } = this.#batches;
-    const wanted = (epochs ?? (steps === undefined ? 1 : Number.POSITIVE_INFINITY)) * stepsPerEpoch;
-    this.#totalSteps = Math.min(Math.round(wanted), steps ?? Number.POSITIVE_INFINITY);
+    this.#totalSteps = stepsOf(options, this.#batches.stepsPerEpoch);
     const run = { batch: objective.batch, steps: this.#totalSteps };
     this.#learningRate = learningRateOf(options, estimator, run);
   }
@@ -151,7 +132,7 @@ class TrainingRun {
 
   async release(): Promise<void> {
     await this.#estimator.release();
-    await this.#exact?.release();
+    await this.#comparison.release();
     await this.#probe?.release();
     await this.#files?.release();
   }
@@ -175,12 +156,19 @@ class TrainingRun {
       return;
     }
     while (!this.#isOver()) {
-      yield await this.#step();
-      const { step } = this.#progress;
-      const isEpochEnd = step % this.#batches.stepsPerEpoch === 0 || step === this.#totalSteps;
-      if (isEpochEnd) yield await this.#endEpoch();
+      if (this.#progress.recovery?.isLogged === false) yield await this.#announceRecovery();
+      try {
+        yield await this.#step();
+        if (this.#isEpochEnd()) yield await this.#endEpoch();
+      } catch (error) {
+        if (!(error instanceof DivergenceError) || !(await this.#recover(error))) throw error;
+        continue;
+      }
+      const { step, windowSteps, bestStep } = this.#progress;
+      // The best parameters have to be of no later step.
+      if ((windowSteps === 0 && isGood(this.#progress)) || bestStep === step) this.#keepGood();
       const isDue = performance.now() - this.#lastCheckpoint > (options.checkpointSeconds ?? 10) * 1000;
-      if (isEpochEnd || isDue) await this.#save();
+      if (this.#isEpochEnd() || isDue) await this.#save();
       if (options.signal?.aborted && !this.#isOver()) {
         await this.#save();
         yield { kind: "interrupted", step, steps: this.#totalSteps };
@@ -188,6 +176,11 @@ class TrainingRun {
       }
     }
     yield await this.#finish();
+  }
+
+  #isEpochEnd(): boolean {
+    const { step } = this.#progress;
+    return step % this.#batches.stepsPerEpoch === 0 || step === this.#totalSteps;
   }
 
   /** All steps are done, or early stopping has waited long enough. */
@@ -200,6 +193,7 @@ class TrainingRun {
 
   async #openFiles(): Promise<void> {
     const { store, resume, overwrite, allowChanges } = this.#options;
+    this.#keepGood();
     if (!store) return;
     const steps = this.#totalSteps;
     const config = await describeRun(this.#options, this.#objective, this.#learningRate, steps);
@@ -210,10 +204,45 @@ class TrainingRun {
     else await this.#save();
   }
 
+  /** A rate that was given diverges for good. */
+  #keepGood(): void {
+    if (this.#options.learningRate !== undefined || this.#progress.recovery) return;
+    const state = { parameters: this.#stored, optimizer: this.#optimizerState, progress: this.#progress };
+    this.#good = keepState(state, this.#good);
+  }
+
+  /** Goes back to the last good state, where there is one; leaves the model of the last checkpoint behind where not. */
+  async #recover({ reason }: DivergenceError): Promise<boolean> {
+    const good = this.#good;
+    if (!good || reason === undefined) {
+      const checkpoint = await this.#files?.latest();
+      if (checkpoint) {
+        this.#restore(checkpoint);
+        await this.#files?.writeModel(this.#saved.bytes());
+      }
+      return false;
+    }
+    const progress = afterDivergence(good.progress, this.#progress, reason);
+    this.#restore({ ...good, best: this.#best, progress, good: undefined });
+    // The checkpoint first: from then on, a run that is killed goes on from here.
+    await this.#save();
+    await this.#files?.rewind(progress);
+    return true;
+  }
+
+  async #announceRecovery(): Promise<TrainEvent> {
+    const { from, divergedAt, reason } = this.#progress.recovery as Recovery;
+    const learningRate = this.#currentRate();
+    await this.#log({ kind: "recovery", step: from, divergedAt, reason, learningRate });
+    this.#progress = { ...this.#progress, recovery: { from, divergedAt, reason, isLogged: true } };
+    return { kind: "recovery", from, divergedAt, reason, learningRate };
+  }
+
   #restore(checkpoint: Checkpoint): void {
     setParameters(arraysOf(this.#stored), checkpoint.parameters);
     this.#optimizerState = checkpoint.optimizer;
     this.#best = checkpoint.best;
+    this.#good = checkpoint.good;
     this.#progress = checkpoint.progress;
   }
 
@@ -248,7 +277,7 @@ class TrainingRun {
     if (windowSteps === stepsPerLine) {
       const mean = windowLoss / stepsPerLine;
       await this.#log({ kind: "train", step: step + 1, epoch, loss: mean, seconds: timedSeconds });
-      this.#progress = afterLine(this.#progress);
+      this.#progress = afterWindow(afterLine(this.#progress), mean);
     }
     return {
       kind: "step",
@@ -277,7 +306,9 @@ class TrainingRun {
   }
 
   #currentRate(): number {
-    return this.#options.learningRate === "auto" ? this.#progress.autoStep.rate : this.#learningRate;
+    const { autoStep, recovery } = this.#progress;
+    if (this.#options.learningRate === "auto") return autoStep.rate;
+    return recovery ? recoveredRate * this.#learningRate : this.#learningRate;
   }
 
   /** Compares this step's gradient with the exact one where it is due; nothing of the run depends on it. */
@@ -285,26 +316,20 @@ class TrainingRun {
     const { trackQuality } = this.#options;
     const step = this.#progress.step + 1;
     if (trackQuality === undefined || step % trackQuality !== 0) return undefined;
-    this.#exact ??= await exactGradient(this.#objective);
-    const quality = await compareWithExact(this.#exact, this.#batches.feeds, key, gradients);
+    const quality = await this.#comparison.compare(this.#batches.feeds, key, gradients);
     await this.#log({ kind: "quality", step, ...quality });
     return quality;
   }
 
-  /** Stops a diverged run, with the model of the last checkpoint left behind. */
+  /** @throws DivergenceError */
   async #guard(loss: number, what: string): Promise<void> {
     const { divergenceFactor = 100, momentum = 0 } = this.#options;
     const { step, firstLoss } = this.#progress;
     const settings = { learningRate: this.#currentRate(), momentum };
-    try {
-      const cause = Number.isFinite(loss)
-        ? undefined
-        : await explainNotFinite(this.#objective, this.#batches.feeds, step === 0);
-      guardDivergence(loss, firstLoss, divergenceFactor, `${what} of step ${step + 1}`, settings, cause);
-    } catch (error) {
-      await this.#keepLastGood();
-      throw error;
-    }
+    const cause = Number.isFinite(loss)
+      ? undefined
+      : await explainNotFinite(this.#objective, this.#batches.feeds, step === 0);
+    guardDivergence(loss, firstLoss, divergenceFactor, `${what} of step ${step + 1}`, settings, cause);
   }
 
   async #endEpoch(): Promise<TrainEvent> {
@@ -332,24 +357,15 @@ class TrainingRun {
   async #finish(): Promise<TrainEvent> {
     const { test, qualityDraws = 0, seed = 0 } = this.#options;
     if (this.#best) setParameters(arraysOf(this.#stored), this.#best);
-    const measured = test ? await this.#saved.evaluate(test) : undefined;
-    const { step, lastEpochLoss, timedSeconds, timedSteps, validation } = this.#progress;
+    const { step } = this.#progress;
     const key = fold(keyFromSeed(seed), streams.quality);
-    const result: TrainResult = {
-      testAccuracy: measured?.accuracy,
-      testLoss: measured?.loss,
-      validationLoss: validation?.loss,
-      validationAccuracy: validation?.accuracy,
-      trainLoss: lastEpochLoss,
-      steps: step,
-      epochs: step / this.#batches.stepsPerEpoch,
-      secondsPerStep: timedSteps > 0 ? timedSeconds / timedSteps : undefined,
-      parameters: countParameters(this.#objective.parameters),
-      tangents: this.#options.gradient === "exact" ? 0 : (this.#options.tangents ?? 16),
+    const result = resultOf(this.#options, this.#objective, this.#progress, {
+      test: test && (await this.#saved.evaluate(test)),
+      stepsPerEpoch: this.#batches.stepsPerEpoch,
       learningRate: this.#currentRate(),
       cosine: qualityDraws > 0 ? await this.#quality(key, qualityDraws) : undefined,
       bestStep: this.#best && this.#progress.bestStep,
-    };
+    });
     const model = this.#saved.bytes();
     await this.#files?.writeModel(model);
     await this.#log({ kind: "result", step, ...result });
@@ -374,15 +390,8 @@ class TrainingRun {
       optimizer: this.#optimizerState,
       best: this.#best,
       progress: this.#progress,
+      good: this.#good,
     });
     this.#lastCheckpoint = performance.now();
-  }
-
-  /** Leaves the model of the last checkpoint behind. */
-  async #keepLastGood(): Promise<void> {
-    const checkpoint = await this.#files?.latest();
-    if (!checkpoint) return;
-    this.#restore(checkpoint);
-    await this.#files?.writeModel(this.#saved.bytes());
   }
 }
