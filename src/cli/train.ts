@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { TrainResult } from "../train/events.ts";
 import { train } from "../train/train.ts";
 import { inFolder, isCompleteTraining } from "./default-folder.ts";
+import { guessingAdvice } from "./guessing-advice.ts";
 import { interruptible } from "./interrupt.ts";
 import { printJson, say } from "./output.ts";
 import { reportProgress } from "./progress.ts";
@@ -45,9 +46,11 @@ Examples:
     .action(async (flags: GivenTrainFlags) => {
       const { resume } = flags;
       const own = { name: latestRun, resume, isComplete: isCompleteTraining };
-      const outcome = await inFolder(flags.out, own, (out) => runTraining({ ...flags, out }));
-      if (flags.json) printJson(outcome);
-      else say(...summary(outcome));
+      const given = flags.out ?? (flags.overwrite ? latestRun : undefined);
+      const outcome = await inFolder(given, own, (out) => runTraining({ ...flags, out }));
+      const advice = guessingAdvice(outcome, flags);
+      if (flags.json) printJson(advice.length > 0 ? { ...outcome, advice: advice.join("\n") } : outcome);
+      else say(...summary(outcome), ...advice);
     });
 }
 

@@ -1,3 +1,4 @@
+import type { Guessing } from "./guessing.ts";
 import type { Recovery } from "./progress.ts";
 import type { Quality } from "./quality.ts";
 
@@ -27,6 +28,8 @@ export interface TrainResult {
   readonly bestStep: number | undefined;
   /** Where the default learning rate diverged: the step that did, and the one from which half the rate went on. */
   readonly recovery?: Pick<Recovery, "from" | "divergedAt">;
+  /** What one answer to all of the test examples, or else of those set aside for validation, would have reached. */
+  readonly guessing?: Guessing;
 }
 
 /** What `train` yields. */

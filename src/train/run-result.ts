@@ -1,5 +1,6 @@
 import type { Evaluation } from "./evaluate-model.ts";
 import type { TrainResult } from "./events.ts";
+import { guessingOf } from "./guessing.ts";
 import type { Objective } from "./objective.ts";
 import type { RunOptions } from "./options.ts";
 import { countParameters } from "./parameters.ts";
@@ -9,17 +10,21 @@ import type { Progress } from "./progress.ts";
 export interface Measured extends Pick<TrainResult, "learningRate" | "cosine" | "bestStep"> {
   /** On the test examples. */
   readonly test: Evaluation | undefined;
+  /** Which examples were set aside for validation. */
+  readonly validationIndices: Uint32Array;
   readonly stepsPerEpoch: number;
 }
 
 /** What a finished run reports. */
-export function resultOf(
-  { gradient, tangents = 16 }: RunOptions,
+export async function resultOf(
+  options: RunOptions,
   objective: Objective,
   progress: Progress,
-  { test, stepsPerEpoch, learningRate, cosine, bestStep }: Measured,
-): TrainResult {
+  { validationIndices: indices, test, stepsPerEpoch, learningRate, cosine, bestStep }: Measured,
+): Promise<TrainResult> {
+  const { gradient, tangents = 16 } = options;
   const { step, lastEpochLoss, timedSeconds, timedSteps, validation, recovery } = progress;
+  const guessing = await guessingOf(options, objective, { test, validation, indices });
   return {
     testAccuracy: test?.accuracy,
     testLoss: test?.loss,
@@ -34,6 +39,7 @@ export function resultOf(
     learningRate,
     cosine,
     bestStep,
+    ...(guessing && { guessing }),
     ...(recovery && { recovery: { from: recovery.from, divergedAt: recovery.divergedAt } }),
   };
 }

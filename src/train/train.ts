@@ -359,8 +359,9 @@ class TrainingRun {
     if (this.#best) setParameters(arraysOf(this.#stored), this.#best);
     const { step } = this.#progress;
     const key = fold(keyFromSeed(seed), streams.quality);
-    const result = resultOf(this.#options, this.#objective, this.#progress, {
+    const result = await resultOf(this.#options, this.#objective, this.#progress, {
       test: test && (await this.#saved.evaluate(test)),
+      validationIndices: this.#batches.split.validation,
       stepsPerEpoch: this.#batches.stepsPerEpoch,
       learningRate: this.#currentRate(),
       cosine: qualityDraws > 0 ? await this.#quality(key, qualityDraws) : undefined,

@@ -1,0 +1,36 @@
+import type { TrainOutcome } from "./train.ts";
+import type { GivenTrainFlags } from "./training-command.ts";
+
+/** What to say of a run that ended near guessing, and what to try; nothing where it did not. */
+export function guessingAdvice(outcome: TrainOutcome, flags: GivenTrainFlags): string[] {
+  const { guessing } = outcome;
+  if (!guessing?.isNear) return [];
+  const { accuracy, loss, examples } = guessing;
+  const percent = (value: number | undefined) => `${(100 * (value ?? 0)).toFixed(1)} %`;
+  const isTest = examples === "test";
+  const own = isTest ? outcome.testAccuracy : outcome.validationAccuracy;
+  const ownLoss = isTest ? outcome.testLoss : outcome.validationLoss;
+  const compared =
+    accuracy === undefined
+      ? `always answering the mean has a loss of ${loss?.toFixed(4)} on the ${examples} examples, and this model ${ownLoss?.toFixed(4)}`
+      : `always answering the most frequent class is right for ${percent(accuracy)} of the ${examples} examples, and this ` +
+        `model for ${percent(own)}`;
+  const epochs = Math.max(10, Math.ceil(4 * outcome.epochs));
+  const tries = [
+    ...(outcome.epochs < 10
+      ? [`longer training: --epochs ${epochs} (it was ${outcome.epochs.toFixed(1)})`]
+      : []),
+    ...(flags.gradient !== "exact" && flags.perturb !== "activations"
+      ? ["estimates with less noise: --perturb activations"]
+      : []),
+    ...(flags.lr === undefined ? [] : [`the default learning rate: without --lr ${flags.lr}`]),
+    "a learning rate for this data: forwardgrad search with the same flags",
+    ...(flags.gradient === "exact"
+      ? ["another model, or other labels: exact gradients do not learn these"]
+      : [
+          `more tangents: --tangents ${4 * flags.tangents}`,
+          "--gradient exact, which tells whether this model can learn this data at all",
+        ]),
+  ];
+  return [`near guessing: ${compared}. Try`, ...tries.map((line) => `  ${line}`)];
+}
