@@ -36,8 +36,8 @@ const tolerance = 1e-4;
 /** The batch that a model's file fixes: the first axis of its inputs; undefined where it is open. */
 export function fixedBatch(model: Model): number | undefined {
   if (hasOpenBatch(model)) return undefined;
-  const first = model.inputs.find(({ dtype, dimensions }) => isFloat(dtype) && dimensions.length > 0);
-  const size = (first ?? model.inputs[0])?.dimensions[0];
+  const first = model.inputs.find(({ dtype, dimensions = [] }) => isFloat(dtype) && dimensions.length > 0);
+  const size = (first ?? model.inputs[0])?.dimensions?.[0];
   return typeof size === "number" && size > 0 ? size : undefined;
 }
 

@@ -63,7 +63,6 @@ class TrainingRun {
   readonly #options: RunOptions;
   readonly #objective: Objective;
   readonly #estimator: Estimator;
-  /** Compiled when the first step is measured. */
   #probe: StepProbe | undefined;
   readonly #comparison: ExactComparison;
   readonly #optimizer: Optimizer;
