@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { guessingAdvice } from "../src/cli/guessing-advice.ts";
-import type { TrainOutcome } from "../src/cli/train.ts";
 import type { GivenTrainFlags } from "../src/cli/training-command.ts";
 import { binaryCrossEntropy } from "../src/losses/binary-cross-entropy.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
+import type { TrainResult } from "../src/train/events.ts";
 import { count, finish, inputs, labels } from "./circle.ts";
 
 const test = { count, shape: [2], inputs, labels };
@@ -74,7 +74,7 @@ describe("advice near guessing", () => {
     testAccuracy: 0.113,
     epochs: 2,
     guessing: { accuracy: 0.112, loss: undefined, examples: "test", isNear: true },
-  } as TrainOutcome;
+  } as TrainResult;
 
   it("says what was compared, and what to try", () => {
     const text = guessingAdvice(outcome, flags).join("\n");
@@ -92,7 +92,7 @@ describe("advice near guessing", () => {
   });
 
   it("says nothing elsewhere", () => {
-    const better = { ...outcome, guessing: { ...outcome.guessing, isNear: false } } as TrainOutcome;
+    const better = { ...outcome, guessing: { ...outcome.guessing, isNear: false } } as TrainResult;
     expect(guessingAdvice(better, flags)).toEqual([]);
     expect(guessingAdvice({ ...outcome, guessing: undefined }, flags)).toEqual([]);
   });

@@ -1,8 +1,8 @@
-import type { TrainOutcome } from "./train.ts";
+import type { TrainResult } from "../train/events.ts";
 import type { GivenTrainFlags } from "./training-command.ts";
 
 /** What to say of a run that ended near guessing, and what to try; nothing where it did not. */
-export function guessingAdvice(outcome: TrainOutcome, flags: GivenTrainFlags): string[] {
+export function guessingAdvice(outcome: TrainResult, flags: GivenTrainFlags): string[] {
   const { guessing } = outcome;
   if (!guessing?.isNear) return [];
   const { accuracy, loss, examples } = guessing;

@@ -57,9 +57,12 @@ function explain(outcome: TrainOutcome, out: string, seconds: number): string {
                  layers' outputs is what makes this fast.
   Files          ${out}/model.onnx     runs in any ONNX runtime, on raw pixels
                  ${out}/metrics.jsonl  losses and accuracies over time
-  Try next       npx forwardgrad train --help
-                 npx forwardgrad inspect ${out}/model.onnx
+  Try next       npx forwardgrad inspect ${out}/model.onnx
                  npx forwardgrad eval ${out}/model.onnx
-                 npx forwardgrad train --perturb weights --sampler low-rank --out runs/weights
+                 npx forwardgrad train --model ${out}/model.onnx --epochs 2
+                   goes on with this file
+                 npx forwardgrad train --gradient exact --momentum 0.9 --epochs 5
+                   the same network by backpropagation, to compare
+                 npx forwardgrad train --help
 `;
 }
