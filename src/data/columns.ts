@@ -1,7 +1,6 @@
-import { isMissing, place, type Table } from "./csv.ts";
-import { equalAsFloat32 } from "./float32.ts";
+import { place, type Table } from "./csv.ts";
+import { isMissing } from "./missing.ts";
 import {
-  describeNotation,
   firstMisfit,
   fittingNotations,
   looksLikeNumber,
@@ -35,7 +34,7 @@ export function inferColumns(
   categorical: readonly string[] = [],
 ): Column[] {
   return names.map((name) => {
-    const values = columnValues(table, name);
+    const values = columnValues(table, name, categorical.includes(name) ? "all" : []);
     if (categorical.includes(name)) return { name, kind: "category", categories: distinct(values) };
     if (notationOf(table, name, values) !== undefined) return { name, kind: "number" };
     refuseSpoiledNumbers(table, name, values);
@@ -60,7 +59,7 @@ export function encodeColumns(table: Table, columns: readonly Column[]): Float32
   const out = new Float32Array(table.rows.length * width);
   let start = 0;
   for (const column of columns) {
-    const values = columnValues(table, column.name);
+    const values = columnValues(table, column.name, column.kind === "category" ? column.categories : []);
     if (column.kind === "number") {
       numbersOf(table, column.name, values).forEach((value, row) => {
         out[row * width + start] = value;
@@ -164,59 +163,19 @@ export function numbersOf(
   return Float64Array.from(values, (text, row) => {
     const value = notation ? read(text, notation) : parseNumber(text);
     if (value !== undefined && Number.isFinite(Math.fround(value))) return value;
+    const isLarge = value !== undefined || parseNumber(text) !== undefined;
     throw new Error(
-      `${place(table, row, name)}: '${text}' is no number that 32-bit floats hold, expected one (with a decimal point); ` +
-        "correct it",
+      `${place(table, row, name)}: '${text}' is no number${isLarge ? " that 32-bit floats hold" : ""}, expected one in each row; ` +
+        `correct it${isLarge ? "" : `, or, where '${name}' is the target and names classes, use --loss cross-entropy`}`,
     );
   });
 }
 
-/** What may not be meant in a column that is read as numbers, in sentences. */
-export function columnWarnings(table: Table, name: string): string[] {
-  const values = columnValues(table, name);
-  const notation = notationOf(table, name, values);
-  if (notation === undefined) return [];
-  const warnings: string[] = [];
-  const isPlain = values.every((value) => parseNumber(value) !== undefined);
-  if (isPlain && notation.decimal === "," && table.decimal === undefined) {
-    const at = values.findIndex((value) => value.includes("."));
-    warnings.push(
-      `${place(table, at, name)}: '${values[at]}' is read as ${read(values[at] ?? "", notation)}, because other columns write ` +
-        `numbers like ${describeNotation({ ...notation, currency: "", divisor: 1 })}. If it has a decimal point, say so ` +
-        "(--decimal point)",
-    );
-  }
-  const pair = equalRows(values, numbersOf(table, name, values, notation));
-  if (pair !== undefined) {
-    const [first, second] = pair;
-    warnings.push(
-      `${place(table, first, name)}: '${values[first]}' and '${values[second]}' (row ${table.rowNumbers[second]}) are the same ` +
-        `number for 32-bit floats, ${Math.fround(read(values[first] ?? "", notation) ?? 0)}. Subtract a number near them, or ` +
-        `divide; or leave the column out (--ignore-columns ${quoted(name)})`,
-    );
-  }
-  return warnings;
-}
-
-/** Two rows whose whole numbers differ but become the same 32-bit float. */
-function equalRows(texts: readonly string[], numbers: Float64Array): readonly [number, number] | undefined {
-  const pair = equalAsFloat32(numbers);
-  if (pair !== undefined) return pair;
-  // Digits that doubles have lost already.
-  const seen = new Map<number, number>();
-  for (const [row, value] of numbers.entries()) {
-    if (Number.isSafeInteger(value) || !Number.isInteger(value)) continue;
-    const other = seen.get(value);
-    const digits = (at: number) => (texts[at] ?? "").replaceAll(/\D/g, "");
-    if (other === undefined) seen.set(value, row);
-    else if (digits(other).length === digits(row).length && digits(other) !== digits(row))
-      return [other, row];
-  }
-  return undefined;
-}
-
-/** The values of a column; none is missing. */
-export function columnValues(table: Table, name: string): string[] {
+/**
+ * The values of a column; none is missing.
+ * @param known values that name categories, even where they usually say that a value is missing; "all" for any.
+ */
+export function columnValues(table: Table, name: string, known: readonly string[] | "all" = []): string[] {
   const at = table.header.indexOf(name);
   if (at === -1) {
     throw new Error(
@@ -224,12 +183,23 @@ export function columnValues(table: Table, name: string): string[] {
     );
   }
   const values = table.rows.map((fields) => fields[at] as string);
-  const missing = values.findIndex(isMissing);
+  const isAbsent = (value: string) =>
+    isMissing(value) && (value === "" || (known !== "all" && !known.includes(value)));
+  const missing = values.findIndex(isAbsent);
   if (missing === -1) return values;
-  const more = values.filter(isMissing).length - 1;
+  const more = values.filter(isAbsent).length - 1;
+  const asCategory =
+    values[missing] === "" ||
+    notationOf(
+      table,
+      name,
+      values.filter((value) => !isMissing(value)),
+    ) !== undefined
+      ? ""
+      : `; if '${values[missing]}' is a category, say so (--categorical ${quoted(name)})`;
   throw new Error(
     `${place(table, missing, name)}: the value is missing ('${values[missing]}')${more > 0 ? `, as in ${more} more rows` : ""}; ` +
-      `expected one in each row. Fill it in, take the row out, or leave the column out (--ignore-columns ${quoted(name)})`,
+      `expected one in each row. Fill it in, take the row out, or leave the column out (--ignore-columns ${quoted(name)})${asCategory}`,
   );
 }
 
@@ -255,6 +225,7 @@ export function unknown(
   );
 }
 
-function quoted(name: string): string {
+/** A column's name as a shell takes it. */
+export function quoted(name: string): string {
   return /^[\w.-]+$/.test(name) ? name : `'${name}'`;
 }

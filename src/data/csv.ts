@@ -65,8 +65,12 @@ function fromCsv(text: string, name: string, reading: TableReading, limits: Limi
         'inside them ("a ""b"" c"); correct the quotes',
     );
   }
-  const trimmed = data.map((fields) => fields.map((field) => field.trim()));
-  const [first = [], ...rest] = withoutEmptyColumn(trimmed);
+  const trimmed = data.map((fields) => fields.map((field) => withoutFormula(field.trim())));
+  const start = Math.max(
+    0,
+    trimmed.findIndex((fields) => !isCleared(fields)),
+  );
+  const [first = [], ...rest] = withoutEmptyColumn(trimmed.slice(start));
   const hasHeader = reading.header ?? true;
   const header = hasHeader ? first : first.map((_, column) => `${column + 1}`);
   const below = hasHeader ? rest : [first, ...rest];
@@ -75,11 +79,11 @@ function fromCsv(text: string, name: string, reading: TableReading, limits: Limi
   const rowNumbers: number[] = [];
   for (const [index, fields] of below.entries()) {
     if (isEmpty(fields)) continue;
-    const number = index + (hasHeader ? 2 : 1);
+    const number = start + index + (hasHeader ? 2 : 1);
     if (fields.length !== header.length) {
       throw new Error(
         `${name}: row ${number} has ${fields.length} fields, expected ${header.length} as in ` +
-          `${hasHeader ? "the header" : "row 1"}; correct the row, or put quotes around fields that hold separators`,
+          `${hasHeader ? "the header" : "row 1"}; ${remedyOfWidth(header, fields)}`,
       );
     }
     rows.push(fields);
@@ -90,6 +94,33 @@ function fromCsv(text: string, name: string, reading: TableReading, limits: Limi
 
 function isEmpty(fields: readonly string[]): boolean {
   return fields.length === 1 && fields[0] === "";
+}
+
+/** What spreadsheets write for rows that were cleared: separators alone. */
+function isCleared(fields: readonly string[]): boolean {
+  return fields.every((field) => field === "");
+}
+
+/** The table without rows that hold nothing. */
+export function withoutClearedRows(table: Table): Table {
+  const kept = table.rows.flatMap((fields, row) => (isCleared(fields) ? [] : [row]));
+  if (kept.length === table.rows.length || kept.length === 0) return table;
+  const at = <Item>(list: readonly Item[]) => kept.map((row) => list[row] as Item);
+  return { ...table, rows: at(table.rows), rowNumbers: at(table.rowNumbers) };
+}
+
+/** ="007": text as spreadsheets write it to keep its zeros. */
+function withoutFormula(field: string): string {
+  return /^="([^"]*)"$/.exec(field)?.[1] ?? field;
+}
+
+/** What to do about a row of another width than row 1. */
+function remedyOfWidth(header: readonly string[], fields: readonly string[]): string {
+  if (header[0]?.startsWith("#"))
+    return `row 1 is '${header.join(" ")}': take out the lines of comments, so that it names the columns`;
+  if (fields.some((field) => /^["']/.test(field)))
+    return 'quotes count where a field begins with them ("): take out what stands before them, and make single ones double';
+  return "correct the row, or put quotes around fields that hold separators";
 }
 
 /** A separator at the end of each row makes a column without name and values. */
@@ -179,11 +210,6 @@ function valueInHeader(header: readonly string[], below: readonly string[][]): s
   const again = texts.filter((column) => below.some((fields) => fields[column] === header[column]));
   const isValue = numbers.length > 0 ? again.length > 0 : again.length === header.length && header.length > 1;
   return isValue ? header[again[0] ?? 0] : undefined;
-}
-
-/** Whether a field says that its value is missing. */
-export function isMissing(text: string): boolean {
-  return /^(|\?|na|n\/a|nan|null|none)$/i.test(text);
 }
 
 /** "data.csv: row 7, column 'age'" */

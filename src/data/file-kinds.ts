@@ -30,6 +30,9 @@ const kinds: readonly { readonly at?: number; readonly text: string; readonly na
   { text: "\x1f\x8b", name: "gzip" },
   { text: "\x80\x04\x95", name: "Python pickle" },
   { text: "\x80\x05\x95", name: "Python pickle" },
+  { text: "MATLAB 5.0 MAT-file", name: "MATLAB" },
+  ...["<stata_dta>", "r\x01\x01\0", "r\x02\x01\0", "s\x02\x01\0"].map((text) => ({ text, name: "Stata" })),
+  { text: "$FL2@(#)", name: "SPSS" },
   // Two letters alone: last.
   { text: "BM", name: "BMP" },
 ];

@@ -28,3 +28,17 @@ export function hasLargeNumbers(values: ArrayLike<number>): boolean {
   for (let at = 0; at < values.length; at++) if (Math.abs(values[at] as number) >= exactBelow) return true;
   return false;
 }
+
+/** Whether rounding to 32 bits takes away a hundredth of what numbers differ by. */
+export function losesSpread(values: ArrayLike<number>, start = 0, step = 1): boolean {
+  let [least, largest, error] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
+  for (let at = start; at < values.length; at += step) {
+    const value = values[at] as number;
+    least = Math.min(least, value);
+    largest = Math.max(largest, value);
+    error = Math.max(error, Math.abs(value - Math.fround(value)));
+  }
+  // Less than that is noise of 64-bit arithmetic.
+  const noise = 1e-12 * Math.max(Math.abs(least), Math.abs(largest));
+  return 100 * error > largest - least && largest - least > noise;
+}

@@ -30,11 +30,11 @@ interface ImageFile {
 const imageEnding = /\.(png|apng|jpe?g|jpe|jfif|pjpe?g)$/i;
 const otherImageEnding = /\.(gif|bmp|webp|tiff?|heic|heif|avif|jp2|jxl)$/i;
 
-/** Names of folders that hold a part of the examples, in lower case. */
-const trainFolders: readonly string[] = ["train", "training", "trainset"];
+/** Names of folders that hold a part of the examples, as `partName` writes them. */
+const trainFolders: readonly string[] = ["train", "training"];
 /** The first of them that is there is taken for testing. */
 const testFolders: readonly string[] = [
-  ...["test", "testing", "testset"],
+  ...["test", "testing"],
   ...["val", "valid", "validation", "eval", "evaluation", "dev"],
 ];
 
@@ -50,6 +50,7 @@ const testFolders: readonly string[] = [
 export async function imageFolder(files: ListedFiles, options: ImageFolderOptions): Promise<Dataset> {
   const listed = await files.list();
   const images = listed.filter((path) => isImage(path, files));
+  refusePartsOfImages(images, files);
   const parts = partsOf(images, files);
   const depth = parts.isSplit ? 1 : 0;
   const named = parts.train.length > 0 ? parts.train : options.classNames ? [] : parts.test;
@@ -86,6 +87,26 @@ interface Parts {
   readonly folders: readonly string[];
 }
 
+/** A folder's name in lower case, without what people add to it: Training_Set, train-images. */
+function partName(folder: string): string {
+  return folder.toLowerCase().replace(/[\s_-]*(?:set|split|data|images|imgs|folder)$/, "");
+}
+
+/** Parts without class folders would be taken for classes. */
+function refusePartsOfImages(images: readonly string[], files: ListedFiles): void {
+  const folders = [...new Set(images.map((path) => path.split("/")[0] as string))];
+  const find = (names: readonly string[]) => folders.find((folder) => names.includes(partName(folder)));
+  const [train, test] = [find(trainFolders), find(testFolders)];
+  const areAll = folders.every((folder) => [...trainFolders, ...testFolders].includes(partName(folder)));
+  if (train === undefined || test === undefined || !areAll) return;
+  const first = images.find((path) => path.startsWith(`${train}/`) && path.split("/").length === 2);
+  if (first === undefined) return;
+  throw new Error(
+    `${first} (${files.describe}): the image lies right in ${train}/, expected a folder for each class inside of ${train}/ ` +
+      `and ${test}/ (${train}/cats/1.png); move the images into such folders`,
+  );
+}
+
 /** Which images train, and which test. */
 function partsOf(images: readonly string[], files: ListedFiles): Parts {
   const top = (path: string) => path.split("/")[0] as string;
@@ -93,7 +114,7 @@ function partsOf(images: readonly string[], files: ListedFiles): Parts {
   const withClasses = new Set(images.filter((path) => path.split("/").length > 2).map(top));
   const find = (names: readonly string[]) => {
     for (const name of names) {
-      const found = [...withClasses].filter((folder) => folder.toLowerCase() === name);
+      const found = [...withClasses].filter((folder) => partName(folder) === name);
       if (found.length > 1) {
         throw new Error(
           `${files.describe}: both ${found.map((folder) => `${folder}/`).join(" and ")}, expected one of them; put them together`,
@@ -106,7 +127,7 @@ function partsOf(images: readonly string[], files: ListedFiles): Parts {
   const trainFolder = find(trainFolders);
   const testFolder = find(testFolders);
   const areParts = [...new Set(images.map(top))].every((folder) =>
-    [...trainFolders, ...testFolders].includes(folder.toLowerCase()),
+    [...trainFolders, ...testFolders].includes(partName(folder)),
   );
   if (trainFolder === undefined && !(testFolder !== undefined && areParts))
     return { isSplit: false, train: images, test: [], folders: [...new Set(images.map(top))] };

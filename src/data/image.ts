@@ -47,7 +47,8 @@ export async function decodeImage(
     if (kind === "PNG") checkPng(bytes, checkSize);
     return await options.decode(bytes, { ignoreOrientation: options.ignoreOrientation, checkSize });
   } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
+    const lines = (cause instanceof Error ? cause.message : String(cause)).split("\n");
+    const detail = [...new Set(lines.map((line) => line.trim()))].join("; ");
     const problem =
       cause instanceof UnreadPictureError
         ? detail

@@ -28,7 +28,14 @@ export function parseJsonTable(text: string, source: string): JsonTable | undefi
   const numbers = [...lines.keys()].filter((line) => lines[line]?.trim() !== "");
   const first = parsed(lines[numbers[0] ?? 0] ?? "");
   if (first === undefined) {
-    if (whole === undefined) return undefined;
+    if (whole === undefined) {
+      // A field of CSV may begin with a bracket.
+      if (!/^\s*(?:\{\s*"|\[\s*[[{])/.test(text)) return undefined;
+      throw new Error(
+        `${source}: row ${(numbers[0] ?? 0) + 1} is no JSON${problemOf(text)}, expected an object a line (JSON Lines) or one array ` +
+          "of objects; correct it",
+      );
+    }
     throw new Error(
       `${source}: one JSON object, expected an object a line (JSON Lines) or an array of objects; convert it ` +
         '(pandas: to_json(…, orient="records", lines=True))',
@@ -37,7 +44,9 @@ export function parseJsonTable(text: string, source: string): JsonTable | undefi
   const records = numbers.map((line) => {
     const record = parsed(lines[line] ?? "");
     if (record !== undefined) return record;
-    throw new Error(`${source}: row ${line + 1} is no JSON, expected an object as in row 1; correct the row`);
+    throw new Error(
+      `${source}: row ${line + 1} is no JSON${problemOf(lines[line] ?? "")}, expected an object as in row 1; correct the row`,
+    );
   });
   return asTable(
     records,
@@ -64,8 +73,10 @@ function asTable(records: readonly unknown[], rowNumbers: readonly number[], sou
       if (value === null) return "";
       if (typeof value !== "object") return String(value).trim();
       throw new Error(
-        `${source}: row ${rowNumbers[place]}, column '${name}': ${what(value)}, expected a number or text; give its parts ` +
-          "columns of their own, or leave the key out",
+        `${source}: row ${rowNumbers[place]}, column '${name}': ${what(value)}, expected a number or text; ` +
+          (records.length === 1
+            ? 'the file is one object, so write an object for each row (pandas: to_json(…, orient="records", lines=True))'
+            : "give its parts columns of their own, or leave the key out"),
       );
     }),
   );
@@ -74,6 +85,13 @@ function asTable(records: readonly unknown[], rowNumbers: readonly number[], sou
 
 function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** What Python writes and JSON has not. */
+function problemOf(text: string): string {
+  const number = /[:[,]\s*(-?Infinity|NaN)\b/.exec(text)?.[1];
+  if (number !== undefined) return ` (it holds ${number}, for which JSON has null)`;
+  return /\}\s*,\s*$/m.test(text) ? " (there is a comma behind the object)" : "";
 }
 
 function what(value: unknown): string {

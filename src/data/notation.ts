@@ -92,11 +92,12 @@ const currencyNames = new Set([
 /** Takes a value apart; undefined where it does not look like a number with signs around it. */
 function partsOf(text: string): Parts | undefined {
   const match =
-    /^(?<open>\()?(?<sign>[-+\u2212])?\s*(?<before>[\p{L}\p{Sc}.]{1,4}?)?\s*(?<inner>[-+\u2212])?(?<body>0x[\da-f]+|[\d.,'\u2019_](?:[\d.,'\u2019_]|[ \u00a0\u2009\u202f](?=\d))*(?:e[-+\u2212]?\d+)?)\s*(?<percent>[%\u2030])?\s*(?<after>[\p{L}\p{Sc}.$]{1,4})?(?<trailing>[-\u2212])?(?<close>\))?$/iu.exec(
+    /^(?<outer>\p{Sc}(?=\s*\())?\s*(?<open>\()?(?<sign>[-+\u2212])?\s*(?<before>[\p{L}\p{Sc}.]{1,4}?)?\s*(?<inner>[-+\u2212])?(?<body>0x[\da-f]+|[\d.,'\u2019_](?:[\d.,'\u2019_]|[ \u00a0\u2009\u202f](?=\d))*(?:e[-+\u2212]?\d+)?)\s*(?<percent>[%\u2030])?\s*(?<after>[\p{L}\p{Sc}.$]{1,4})?(?<trailing>[-\u2212])?(?<close>\))?$/iu.exec(
       text,
     )?.groups;
   if (match === undefined) return undefined;
-  const { open, sign, before = "", inner, body = "", percent, after = "", trailing, close } = match;
+  const { outer = "", open, sign, inner, body = "", percent, after = "", trailing, close } = match;
+  const before = outer + (match.before ?? "");
   if ((open === undefined) !== (close === undefined) || (before !== "" && after !== "")) return undefined;
   const currency = before || after;
   const isKnown = currency === "" || /^\p{Sc}$/u.test(currency) || currencyNames.has(currency);
@@ -117,7 +118,10 @@ export function looksLikeNumber(text: string): boolean {
   return (
     parseNumber(text) !== undefined ||
     partsOf(text) !== undefined ||
-    /^[-+\u2212]?[\p{Nd}.,]*\p{Nd}[\p{Nd}.,]*$/u.test(text)
+    // Digits with signs around and between them, but none that dates, times and ranges have; Fortran's 1.5D+03.
+    /^[-+\u2212('\p{Sc}\s]*[\p{Nd}.,'\u2019_\s]*\p{Nd}[\p{Nd}.,'\u2019_\s]*(?:[de][-+]?\d+)?[-+\u2212)'%\u2030\p{Sc}\s]*$/iu.test(
+      text,
+    )
   );
 }
 

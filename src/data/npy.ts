@@ -157,7 +157,11 @@ function kindOf(descriptor: PythonValue, source: string): { kind: Kind; isLittle
   throw new Error(
     `${source}: ${elementsOf(descriptor)}, expected one of ${Object.values(kinds)
       .map(({ type }) => type)
-      .join(", ")}; convert the array (array.astype(numpy.float32))`,
+      .join(", ")}; convert the array (array.astype(numpy.float32))${
+      /^[<>|=]?[USO]/.test(String(descriptor))
+        ? ", or, where it names classes, number them (numpy.unique(array, return_inverse=True)[1])"
+        : ""
+    }`,
   );
 }
 

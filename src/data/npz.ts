@@ -2,7 +2,8 @@ import type { FileEntry } from "@zip.js/zip.js";
 import { isArrayOf } from "../arrays/kind.ts";
 import { howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
 import { checkExamples, type Dataset, describePlace, type Examples, IGNORED_LABEL } from "./dataset.ts";
-import { equalAsFloat32, hasLargeNumbers } from "./float32.ts";
+import { kindOfFile } from "./file-kinds.ts";
+import { equalAsFloat32, hasLargeNumbers, losesSpread } from "./float32.ts";
 import { measureNormalization, measureTargets } from "./normalization.ts";
 import { describeNpy, isNpy, type NpyArray, parseNpy } from "./npy.ts";
 import { defaultTestFraction, splitTest } from "./split.ts";
@@ -35,7 +36,13 @@ const usualArrays: readonly (readonly string[])[] = [
 export async function npzDataset(file: SourceFile, options: NpzOptions): Promise<Dataset> {
   const limits = limitsWith(options.limits);
   return withArchive(file, limits, async (archive) => {
-    const names = options.arrays ?? usualArrays.find((list) => list.every((name) => archive.has(name)));
+    const names = options.arrays ?? usualNames(archive);
+    if (archive.names.length === 0) {
+      throw new Error(
+        `${file.name}: a ZIP archive without NumPy arrays, expected a .npz archive, as numpy.savez("data.npz", x=…, y=…) writes it ` +
+          "(of PyTorch's tensors: x=x.numpy()); save the arrays so",
+      );
+    }
     if (names === undefined || (names.length !== 2 && names.length !== 4)) {
       throw new Error(
         `${file.name}: has the arrays ${await describe(archive)}, expected ` +
@@ -47,6 +54,17 @@ export async function npzDataset(file: SourceFile, options: NpzOptions): Promise
     for (const name of new Set(names)) arrays.set(name, await readArray(archive, name));
     return asDataset(file.name, arrays, names, options, limits);
   });
+}
+
+/** The first list of usual names that the archive has, as it writes them: X_train or x_train. */
+function usualNames(archive: Archive): readonly string[] | undefined {
+  for (const list of usualArrays) {
+    const found = list.map((name) =>
+      archive.has(name) ? [name] : archive.names.filter((other) => other.toLowerCase() === name),
+    );
+    if (found.every((names) => names.length === 1)) return found.flat();
+  }
+  return undefined;
 }
 
 function asDataset(
@@ -78,7 +96,11 @@ function asDataset(
     targetNormalization: options.targets === "values" ? measureTargets(train) : undefined,
     train,
     test,
-    warnings: rounded.flatMap((name) => roundingWarning(source, name, arrays.get(name))),
+    warnings: [
+      ...rounded.flatMap((name) => roundingWarning(source, name, arrays.get(name))),
+      ...channelWarning(source, inputs, arrays.get(inputs)),
+      ...(options.targets === "classes" ? classWarning(source, labels, all.labels, classes) : []),
+    ],
   };
 }
 
@@ -117,6 +139,13 @@ async function withArchive<Result>(
     throw new Error(
       `${source}: one .npy array, ${describeNpy(bytes)}, expected a .npz archive of inputs and labels; put them into one ` +
         `(numpy.savez("data.npz", x=numpy.load("${source}"), y=…))`,
+    );
+  }
+  const kind = kindOfFile(bytes);
+  if (kind !== "ZIP") {
+    throw new Error(
+      `${source}: the file is ${kind ?? "no ZIP"}, expected a .npz archive, as numpy.savez("data.npz", x=…, y=…) writes it; ` +
+        "correct the file's name, or save its arrays so",
     );
   }
   // Loaded only here: it takes a while to start.
@@ -197,7 +226,39 @@ function roundingWarning(source: string, name: string, array: NpyArray | undefin
       return [`${start}, such as ${first} and ${second} (examples ${pair.join(" and ")}). ${remedy}`];
     }
   }
-  return array.isRounded ? [`${start}: beyond 2^53. ${remedy}`] : [];
+  if (array.isRounded) return [`${start}: beyond 2^53. ${remedy}`];
+  const size = array.data.length / (array.shape[0] ?? 1);
+  for (let place = 0; place < size; place++) {
+    if (!losesSpread(array.data, place, size)) continue;
+    return [
+      `${source}: '${name}' (${array.type}) holds numbers that differ from example to example by less than 32-bit floats tell ` +
+        `apart at their size, such as ${array.data[place]}. Subtract a number near them, or multiply`,
+    ];
+  }
+  return [];
+}
+
+/** Images as cameras and TensorFlow order them. */
+function channelWarning(source: string, name: string, array: NpyArray | undefined): string[] {
+  const [height = 0, width = 0, channels = 0, ...more] = array?.shape.slice(1) ?? [];
+  if (more.length > 0 || ![1, 3, 4].includes(channels) || Math.min(height, width) <= 4) return [];
+  return [
+    `${source}: '${name}' has examples of the shape [${height},${width},${channels}], which looks like images with their channels ` +
+      `last. Where a model expects them first: numpy.moveaxis(${name}, -1, 1)`,
+  ];
+}
+
+/** Class numbers with gaps, each of which makes an output that nothing trains. */
+function classWarning(source: string, name: string, labels: Examples["labels"], classes: number): string[] {
+  const used = new Set(labels);
+  used.delete(IGNORED_LABEL);
+  const missing = classes - used.size;
+  if (used.size < 2 || (used.has(0) && missing <= used.size)) return [];
+  const gap = used.has(0) ? `leaves out ${missing} of them` : "begins above 0";
+  return [
+    `${source}: '${name}' holds class numbers up to ${classes - 1}, which makes ${classes} classes, and ${gap}. Number the classes ` +
+      `from 0 (numpy.unique(${name}, return_inverse=True)[1]); labels that do not count are ${IGNORED_LABEL}`,
+  ];
 }
 
 function asExamples(

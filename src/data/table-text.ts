@@ -18,6 +18,8 @@ const conversions: Readonly<Record<string, (name: string) => string>> = {
   "Excel (xlsx)": spreadsheet,
   "OpenDocument (ods)": spreadsheet,
   SQLite: (name) => `sqlite3 -header -csv ${name} "SELECT * FROM …" > table.csv`,
+  Stata: (name) => pandas(`read_stata("${name}")`),
+  SPSS: (name) => pandas(`read_spss("${name}")`),
   "Python pickle": (name) => pandas(`read_pickle("${name}")`),
   "NumPy array": () => "save its columns with a header (numpy.savetxt), or use npz for arrays",
   "NumPy archive (npz)": () => "choose npz as the kind of data",
@@ -83,7 +85,7 @@ function decode(bytes: Uint8Array, name: string): string {
   }
 }
 
-/** Where the bytes stop to be UTF-8. */
+/** Where the bytes stop to be UTF-8: at the start of the character that is none. */
 function firstWrong(bytes: Uint8Array): number {
   let [low, high] = [0, bytes.length];
   while (low < high) {
@@ -95,13 +97,24 @@ function firstWrong(bytes: Uint8Array): number {
       high = middle - 1;
     }
   }
+  // A decoder notices at the byte that does not continue a character, up to 3 after its start.
+  while (low > 0 && !isWhole(bytes.subarray(0, low))) low--;
   return low;
+}
+
+function isWhole(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function kindOfTable(bytes: Uint8Array): string | undefined {
   const start = new TextDecoder("latin1").decode(bytes.subarray(0, 4096));
   if (start.startsWith("ustar", 257)) return "tar archive";
-  if (/^\s*<(?:!doctype html|html)/i.test(start)) return "a web page (HTML)";
+  if (/^\s*<(?:!doctype html|html|head|body|table|div)\b/i.test(start)) return "a web page (HTML)";
   if (/^\s*<\?xml/.test(start)) return "XML";
   if (/^(?:\s*%.*\n)*\s*@relation\b/i.test(start)) return "ARFF (Weka)";
   const kind = kindOfFile(bytes);

@@ -1,8 +1,8 @@
 import { type Limits, limitsWith } from "../limits/limits.ts";
+import { tableWarnings } from "./column-warnings.ts";
 import {
   type Column,
   columnValues,
-  columnWarnings,
   columnWidth,
   distinct,
   encodeColumns,
@@ -10,7 +10,7 @@ import {
   numbersOf,
   unknown,
 } from "./columns.ts";
-import { parseCsv, place, type Table, type TableReading } from "./csv.ts";
+import { parseCsv, place, type Table, type TableReading, withoutClearedRows } from "./csv.ts";
 import type { Dataset, Examples, Normalization } from "./dataset.ts";
 import { measureNormalization, measureTargets } from "./normalization.ts";
 import { fittingNotations, parseNumber, read } from "./notation.ts";
@@ -46,7 +46,7 @@ export interface TableOptions extends Pick<TableReading, "header" | "decimal"> {
 export function tableDataset(file: SourceFile, options: TableOptions): Dataset {
   const { header, decimal } = options;
   const reading = { header, decimal, limits: limitsWith(options.limits) };
-  const table = parseCsv(file, reading);
+  const table = withoutClearedRows(parseCsv(file, reading));
   const { ignore = [], categorical = [], target } = options;
   for (const [names, flag] of [
     [[target], "--target"],
@@ -62,10 +62,15 @@ export function tableDataset(file: SourceFile, options: TableOptions): Dataset {
   }
   const columns = options.columns ?? inferColumns(table, inputs, categorical);
   const classNames =
-    options.targets === "classes" ? (options.classNames ?? classesOf(table, target)) : undefined;
+    options.targets === "classes"
+      ? (options.classNames ?? classesOf(table, target, categorical.includes(target)))
+      : undefined;
   const all = asExamples(table, columns, target, classNames);
   const { train, test } = options.test
-    ? { train: all, test: asExamples(parseCsv(options.test, reading), columns, target, classNames) }
+    ? {
+        train: all,
+        test: asExamples(withoutClearedRows(parseCsv(options.test, reading)), columns, target, classNames),
+      }
     : splitTest(all, options.testFraction ?? defaultTestFraction, table.source);
   return {
     name: "csv",
@@ -76,10 +81,7 @@ export function tableDataset(file: SourceFile, options: TableOptions): Dataset {
     targetNormalization: classNames ? undefined : measureTargets(train),
     train,
     test,
-    warnings: [
-      ...columns.filter(({ kind }) => kind === "number").map(({ name }) => name),
-      ...(classNames ? [] : [target]),
-    ].flatMap((name) => columnWarnings(table, name)),
+    warnings: tableWarnings(table, columns, target, classNames),
   };
 }
 
@@ -96,8 +98,8 @@ function checkNames(table: Table, names: readonly string[], flag: string): void 
 }
 
 /** The classes that the target's values name. */
-function classesOf(table: Table, target: string): string[] {
-  const values = columnValues(table, target);
+function classesOf(table: Table, target: string, isCategorical: boolean): string[] {
+  const values = columnValues(table, target, isCategorical ? "all" : []);
   const [notation] = fittingNotations(values);
   const number = (value: string) => (notation ? read(value, notation) : parseNumber(value));
   const fraction = values.findIndex((value) => !Number.isInteger(number(value) ?? 0));
@@ -139,7 +141,7 @@ function asExamples(
 
 function classNumbers(table: Table, target: string, classNames: readonly string[]): Int32Array {
   const numbers = new Map(classNames.map((name, number) => [name, number]));
-  return Int32Array.from(columnValues(table, target), (value, row) => {
+  return Int32Array.from(columnValues(table, target, classNames), (value, row) => {
     const number = numbers.get(value);
     if (number === undefined) throw unknown(table, row, target, value, classNames);
     return number;
