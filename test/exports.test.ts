@@ -1,10 +1,16 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { imageChannels } from "../src/cli/model-data.ts";
 import { imageFolder } from "../src/data/image-folder.ts";
 import { decodePicture } from "../src/data/node-picture.ts";
 import { npzDataset } from "../src/data/npz.ts";
 import { type TableOptions, tableDataset } from "../src/data/table.ts";
+import { mlp } from "../src/models/mlp.ts";
+import { decodeModel } from "../src/onnx/decode.ts";
+import { nodeRuntime } from "../src/runtime/node.ts";
+import { encodeModelFile } from "../src/train/objective.ts";
+import { train } from "../src/train/train.ts";
 import amounts from "./cases/exports/amounts.golden.json" with { type: "json" };
 import marks from "./cases/exports/marks.golden.json" with { type: "json" };
 
@@ -210,5 +216,58 @@ describe("folders of parts", () => {
   it("may be classes beside others, and sets alone", async () => {
     const { classNames } = await read(["cats/1.png", "test/2.png", "sets/1.png", "data/2.png"]);
     expect(classNames).toEqual(["cats", "data", "sets", "test"]);
+  });
+});
+
+describe("gray images", () => {
+  const folder = (name: string, kinds: readonly string[]) => ({
+    describe: name,
+    list: async () => ["cat/1.png", "dog/1.png"],
+    read: async (path: string) =>
+      new Uint8Array(readFileSync(join(cases, "pictures", kinds[path.startsWith("cat") ? 0 : 1] ?? ""))),
+  });
+  for (const kind of ["gray-8-interlaced.png", "gray-2-gamma.png", "gray-16-interlaced.png"]) {
+    it(`become RGB, of three equal channels, where that is asked for: ${kind}`, async () => {
+      const files = folder("gray", [kind, kind]);
+      const options = { decode: decodePicture, testFraction: 1 };
+      const gray = (await imageFolder(files, options)).test;
+      const color = (await imageFolder(files, { ...options, channels: 3 })).test;
+      const [, height = 0, width = 0] = gray.shape;
+      const plane = height * width;
+      expect([gray.shape, color.shape]).toEqual([
+        [1, height, width],
+        [3, height, width],
+      ]);
+      for (let channel = 0; channel < 3; channel++)
+        expect(color.inputs.slice(channel * plane, (channel + 1) * plane)).toEqual(
+          gray.inputs.slice(0, plane),
+        );
+    });
+  }
+
+  it("are asked for as RGB by models that take it", () => {
+    const model = (...input: number[]) =>
+      decodeModel(encodeModelFile(mlp({ input, hidden: [], outputs: 2 })));
+    expect(imageChannels(model(3, 4, 5), undefined)).toBe(3);
+    expect(imageChannels(model(1, 4, 5), undefined)).toBeUndefined();
+    expect(imageChannels(model(3), undefined)).toBeUndefined();
+  });
+});
+
+describe("rows as lists of their own", () => {
+  it("are refused with the way to flatten them", async () => {
+    const events = train({
+      model: mlp({ input: [2], hidden: [], outputs: 2 }),
+      // As JavaScript passes them.
+      inputs: [
+        [1, 2],
+        [3, 4],
+      ] as unknown as number[],
+      labels: [0, 1],
+      runtime: nodeRuntime({ threads: 1 }),
+    });
+    await expect(events.next()).rejects.toThrow(
+      /inputs\[0\] is a list, expected numbers, all examples one after the other; flatten rows/,
+    );
   });
 });

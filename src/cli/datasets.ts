@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import type { Dataset } from "../data/dataset.ts";
 import { downloadStore } from "../data/download.ts";
+import type { ImageFolderOptions } from "../data/image-folder.ts";
 import { datasetNamed, datasets } from "../data/list.ts";
 import { nodeFetch } from "../data/node-fetch.ts";
 import { readIfPresent } from "../data/node-files.ts";
@@ -57,7 +58,10 @@ const readWith: Readonly<Record<string, readonly string[]>> = {
  *
  * @param known what a trained model says about its data, so that classes and columns get the same numbers
  */
-export async function openDataset(choice: DatasetChoice, known: KnownData = {}): Promise<Dataset> {
+export async function openDataset(
+  choice: DatasetChoice,
+  known: KnownData & Pick<ImageFolderOptions, "channels"> = {},
+): Promise<Dataset> {
   checkFlags(choice);
   if (choice.data === "images") return announced(await openImages(choice, known));
   if (choice.data === "csv") return announced(await openTable(choice, known));
@@ -67,13 +71,17 @@ export async function openDataset(choice: DatasetChoice, known: KnownData = {}):
 
 // Parsers of one's own data load only where they are needed, so that every command starts fast.
 
-async function openImages(choice: DatasetChoice, { classNames }: KnownData): Promise<Dataset> {
+async function openImages(
+  choice: DatasetChoice,
+  { classNames, channels }: Pick<ImageFolderOptions, "classNames" | "channels">,
+): Promise<Dataset> {
   const { imageFolder } = await import("../data/image-folder.ts");
   const { imageSize: size, testFraction, ignoreOrientation, limit: limits } = choice;
   const folder = needed(choice.dataDir, choice.data, "--data-dir FOLDER");
   return imageFolder(folderStore(folder), {
     decode: decodePicture,
     size,
+    channels,
     testFraction,
     classNames,
     ignoreOrientation,

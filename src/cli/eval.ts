@@ -6,7 +6,7 @@ import { evaluateModel } from "../train/evaluate-model.ts";
 import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
 import { loadModel } from "./load-model.ts";
 import { addLossOptions, chosenLoss, type LossFlags } from "./loss-options.ts";
-import { knownData } from "./model-data.ts";
+import { imageChannels, knownData } from "./model-data.ts";
 import { addDataOptions, addRuntimeOptions, assignment, dimension, dimensionHelp } from "./options.ts";
 import { print, printJson, say } from "./output.ts";
 
@@ -43,7 +43,7 @@ Examples:
     .action(async (path: string, flags: EvalFlags) => {
       const model = loadModel(path, flags.limit);
       const known = knownData(model);
-      const { test } = await openDataset(flags, known);
+      const { test } = await openDataset(flags, { ...known, channels: imageChannels(model, flags.input) });
       const { loss, accuracy, counted, notes } = await evaluateModel({
         model,
         parameters: {},

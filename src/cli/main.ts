@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
+import { ArchitectureError } from "../models/architecture.ts";
 import { addBoundedProbeCommand } from "./bounded-probe.ts";
 import { addDeriveCommand } from "./derive.ts";
 import { addEvalCommand } from "./eval.ts";
@@ -43,6 +44,9 @@ function exitCode(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const isDebug = program.opts().debug === true || process.argv.includes("--debug");
   const stack = isDebug && error instanceof Error ? error.stack : undefined;
-  say(...(stack?.split("\n") ?? [`forwardgrad: ${(error as Error).message}`]));
+  const message = `forwardgrad: ${(error as Error).message}`;
+  // Other messages are one line: names in them, which come from files, must not begin new ones.
+  const lines = error instanceof ArchitectureError ? message.split("\n") : [message];
+  say(...(stack?.split("\n") ?? lines));
   return error instanceof InterruptedError ? 130 : 1;
 }

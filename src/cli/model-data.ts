@@ -6,6 +6,12 @@ import { metadataOf, withMetadata } from "../onnx/metadata.ts";
 /** What a model file says about the data that it was trained on, so that other data can be read the same way. */
 export type KnownData = Pick<Dataset, "columns" | "classNames" | "targetNormalization">;
 
+/** What a model file says about its input: 3 where it takes images [examples, 3, height, width]. */
+export function imageChannels(model: Model, name: string | undefined): 3 | undefined {
+  const input = model.inputs.find((one) => one.name === name) ?? model.inputs[0];
+  return input?.dimensions?.length === 4 && input.dimensions[1] === 3 ? 3 : undefined;
+}
+
 /** Keys in the file's metadata, with what their JSON must be. */
 const entries = {
   columns: ["forwardgrad.columns", isColumns],

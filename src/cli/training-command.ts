@@ -10,7 +10,7 @@ import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
 import { addImportOptions, type ImportFlags, importSettings } from "./import-options.ts";
 import { loadModel } from "./load-model.ts";
 import { addLossOptions, chosenLoss, type LossFlags } from "./loss-options.ts";
-import { knownData, namesOf, rememberData } from "./model-data.ts";
+import { imageChannels, knownData, namesOf, rememberData } from "./model-data.ts";
 import { addDataOptions, addRuntimeOptions, augmentation, positiveNumber, wholeNumber } from "./options.ts";
 import {
   addEstimatorOptions,
@@ -104,7 +104,10 @@ export async function openTraining(
   const isFile = flags.model.endsWith(".onnx");
   if (isFile) refuseShapeFlags(flags, "an ONNX file", []);
   const loaded = isFile ? loadModel(flags.model, flags.limit) : undefined;
-  const dataset = await openDataset(flags, loaded && knownData(loaded));
+  const dataset = await openDataset(
+    flags,
+    loaded && { ...knownData(loaded), channels: imageChannels(loaded, flags.input) },
+  );
   const runtime = nodeRuntime({ device: flags.device, threads: flags.threads });
   const model = loaded ? rememberData(loaded, namesOf(dataset)) : buildModel(flags, dataset);
   const options = {

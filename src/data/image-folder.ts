@@ -12,6 +12,8 @@ export interface ImageFolderOptions {
   readonly decode: DecodePicture;
   /** Size to which all images are brought. Default: the images' own, which must be one. */
   readonly size?: { readonly height: number; readonly width: number };
+  /** 3: gray images become RGB as well, for a model that takes RGB. Default: gray where all images are, otherwise RGB. */
+  readonly channels?: 3;
   /** Share set aside for testing where there is no folder for it. Default 0.2; 1 takes all. */
   readonly testFraction?: number;
   /** The classes that a trained model knows, in its order. Default: the names of the folders, sorted. */
@@ -44,7 +46,7 @@ const testFolders: readonly string[] = [
  * `validation/`, `eval/`, `dev/`), whatever the case of their letters. Classes are numbered in the order of their names'
  * UTF-16 code units.
  *
- * Inputs are bytes [channels, height, width], gray where all images are, otherwise RGB.
+ * Inputs are bytes [channels, height, width], gray where all images are, otherwise RGB (or always, with `channels: 3`).
  * @throws when there are no images, a file is damaged, or sizes or classes do not agree; the message names the file.
  */
 export async function imageFolder(files: ListedFiles, options: ImageFolderOptions): Promise<Dataset> {
@@ -58,7 +60,7 @@ export async function imageFolder(files: ListedFiles, options: ImageFolderOption
   const training = labelled(parts.train, depth, classNames, files);
   const testing = labelled(parts.test, depth, classNames, files);
   const pictures = await decodeAll([...training, ...testing], files, options);
-  const channels = pictures.some((picture) => picture.channels === 3) ? 3 : 1;
+  const channels = options.channels ?? (pictures.some((picture) => picture.channels === 3) ? 3 : 1);
   const all = asExamples(training, pictures.slice(0, training.length), channels);
   const own = asExamples(testing, pictures.slice(training.length), channels);
   for (const examples of [all, own])

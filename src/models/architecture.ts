@@ -50,6 +50,11 @@ export function parseArchitecture(text: string): Operation[][] {
   });
 }
 
+/** What is wrong with an architecture; its message has three lines, of which the last points at the place. */
+export class ArchitectureError extends Error {
+  override readonly name = "ArchitectureError";
+}
+
 /** An error that shows where in the architecture it is. */
 export function architectureError(
   architecture: string,
@@ -57,7 +62,7 @@ export function architectureError(
   message: string,
 ): Error {
   const pointer = `${" ".repeat(start)}${"^".repeat(Math.max(text.length, 1))}`;
-  return new Error(
+  return new ArchitectureError(
     `convnet: '${text}' at character ${start + 1}: ${message}\n  ${architecture}\n  ${pointer}`,
   );
 }

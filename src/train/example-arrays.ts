@@ -22,6 +22,13 @@ export function examplesFor(
   if (examples) return examples;
   if (!inputs || !labels)
     throw new Error("train needs `examples`, or `inputs` and `labels`; received neither.");
+  const first: unknown = inputs[0];
+  if (inputs.length > 0 && typeof first !== "number") {
+    throw new Error(
+      `${model.source}: inputs[0] is ${Array.isArray(first) || ArrayBuffer.isView(first) ? "a list" : `of type ${typeof first}`}, expected ` +
+        "numbers, all examples one after the other; flatten rows (inputs.flat())",
+    );
+  }
   const input = model.inputs.find(({ name }) => name === options.input) ?? model.inputs[0];
   const dimensions = input?.dimensions?.slice(1);
   if (!dimensions?.every((size) => typeof size === "number")) {

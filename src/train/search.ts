@@ -280,7 +280,7 @@ async function* runTrial(
   if (judged === undefined) {
     throw new Error(
       validationLoss === undefined
-        ? "A search judges rates by the validation examples, and none are set aside; set validation above 0, or give more data."
+        ? "A search judges rates by the validation examples, and none are set aside; set validation above 0, or give more data (of fewer than 10 to train on, none are set aside by default)."
         : "A search by accuracy needs class numbers as labels; judge by the loss.",
     );
   }
