@@ -11,7 +11,8 @@ const url = (name: string) => JSON.stringify(pathToFileURL(join(dist, name)).hre
 /** Runs a program in a process of its own; it has `drawer` on two threads and `draw`. */
 async function run(program: string): Promise<string> {
   const code = `
-    import { createDrawer, keyFromSeed } from ${url("index.js")};
+    import { keyFromSeed } from ${url("index.js")};
+    import { createDrawer } from ${url("autodiff.js")};
     import { nodeRuntime } from ${url("node.js")};
     const drawer = createDrawer(nodeRuntime({ threads: 2 }));
     const draw = () => {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
+import { DownloadError } from "../data/download.ts";
 import { ArchitectureError } from "../models/architecture.ts";
 import { addBoundedProbeCommand } from "./bounded-probe.ts";
 import { addDeriveCommand } from "./derive.ts";
@@ -46,7 +47,8 @@ function exitCode(error: unknown): number {
   const stack = isDebug && error instanceof Error ? error.stack : undefined;
   const message = `forwardgrad: ${(error as Error).message}`;
   // Other messages are one line: names in them, which come from files, must not begin new ones.
-  const lines = error instanceof ArchitectureError ? message.split("\n") : [message];
+  const hasLines = error instanceof ArchitectureError || error instanceof DownloadError;
+  const lines = hasLines ? message.split("\n") : [message];
   say(...(stack?.split("\n") ?? lines));
   return error instanceof InterruptedError ? 130 : 1;
 }

@@ -66,6 +66,9 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** No mirror gave a file; the message has a line for each. */
+export class DownloadError extends Error {}
+
 async function downloadFile(
   name: string,
   expected: string,
@@ -82,7 +85,7 @@ async function downloadFile(
       failures.push(`  ${url}: ${reason(error)}`);
     }
   }
-  throw new Error(
+  throw new DownloadError(
     `${name}: no mirror gave the file:\n${failures.join("\n")}\n` +
       "Check the network, or get the dataset's files by hand and pass their folder with --data-dir",
   );

@@ -147,6 +147,8 @@ async function openFiles(
     warnings.push(
       `${problems.join(" ")} The run goes on from the checkpoint before it, of step ${progress.step}.`,
     );
+  // A folder in its place would only show when the run has ended.
+  await store.read("model.onnx");
   const metrics = await readFilled(store, "metrics.jsonl");
   const fault = faultOfMetrics(metrics, progress);
   if (fault !== undefined && !options.allowChanges) throw damagedMetrics(store, fault, newest);
