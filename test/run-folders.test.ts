@@ -252,6 +252,17 @@ describe("a run folder is known by all its files", () => {
     expect(snapshot(folder)).toEqual(before);
   });
 
+  it("names a folder in the model's place before anything else, and changes nothing", async () => {
+    const folder = await madeRun();
+    // Steps would be repeated from the older checkpoint, and their model could not be written.
+    writeFileSync(join(folder, checkpointFiles[1]), "damaged");
+    rmSync(join(folder, "model.onnx"));
+    mkdirSync(join(folder, "model.onnx"));
+    const before = snapshot(folder);
+    await expect(trainIn(folder, { resume: true })).rejects.toThrow("model.onnx is no regular file");
+    expect(snapshot(folder)).toEqual(before);
+  });
+
   it("takes a lost or damaged configuration from the checkpoint", async () => {
     for (const damage of [undefined, "{", '{"name": "another program"}', "\u0000"]) {
       const folder = await madeRun(20);
