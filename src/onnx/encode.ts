@@ -23,7 +23,7 @@ import type { Model } from "./decode.ts";
 import { type Attribute, formatShape, type Graph, getValue, type Node, type Value } from "./graph.ts";
 import { withFields } from "./message.ts";
 import { serializeModel } from "./serialize.ts";
-import { bytesOf, dtypeNumbers, type Tensor } from "./tensor.ts";
+import { bytesOf, dtypeNumbers, signed64, type Tensor } from "./tensor.ts";
 
 export interface EncodeOptions {
   /** True leaves the first axis of every input and output open, under the name "batch". */
@@ -175,7 +175,7 @@ function encodeAttribute(name: string, attribute: Attribute): AttributeProto {
   const bytes = (text: string) => new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
   switch (attribute.type) {
     case "int":
-      return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(attribute.value) });
+      return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: signed64(attribute.value) });
     case "float":
       return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: attribute.value });
     case "string":
@@ -184,7 +184,7 @@ function encodeAttribute(name: string, attribute: Attribute): AttributeProto {
       return create(AttributeProtoSchema, {
         name,
         type: AttributeType.INTS,
-        ints: attribute.value.map(BigInt),
+        ints: attribute.value.map(signed64),
       });
     case "floats":
       return create(AttributeProtoSchema, { name, type: AttributeType.FLOATS, floats: [...attribute.value] });

@@ -112,16 +112,20 @@ export function float64(values: Iterable<number>, shape?: readonly number[]): Te
 }
 
 export function int64(values: Iterable<number>, shape?: readonly number[]): Tensor {
-  const data = BigInt64Array.from(values, (value) => BigInt(value));
+  const data = BigInt64Array.from(values, signed64);
   return tensor("int64", data, shape ?? [data.length]);
+}
+
+/** As a 64-bit integer; 2⁶³, to which the largest one rounds as a number, is that one: it stands for "to the end". */
+export function signed64(value: number | bigint): bigint {
+  const whole = BigInt(value);
+  return whole === 2n ** 63n ? whole - 1n : whole;
 }
 
 /** A tensor of one of the number types from plain numbers. */
 export function tensorOf(dtype: DType, values: Iterable<number>, shape: readonly number[]): Tensor {
-  if (dtype === "int64" || dtype === "uint64") {
-    const big = Array.from(values, (value) => BigInt(value));
-    return tensor(dtype, dtype === "int64" ? BigInt64Array.from(big) : BigUint64Array.from(big), shape);
-  }
+  if (dtype === "int64") return int64(values, shape);
+  if (dtype === "uint64") return tensor(dtype, BigUint64Array.from(values, BigInt), shape);
   return tensor(dtype, arrayTypes[dtype].from(values), shape);
 }
 

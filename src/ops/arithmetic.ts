@@ -156,17 +156,23 @@ export const Erf: Op = {
   range: bounded(-1, 1),
 };
 
-/** d max(x₁, …) = Σ wᵢ dxᵢ, the weight shared evenly among ties, as in PyTorch's `maximum` */
+/**
+ * d max(x₁, …) = Σ wᵢ dxᵢ, the weight shared evenly among ties, as in PyTorch's `maximum`; a single constant number is a
+ * bound, which has all of it, as in PyTorch's `clamp`, which its exporters write so
+ */
 export const Max: Op = extremum(Math.max);
 
-/** d min(x₁, …) = Σ wᵢ dxᵢ, the weight shared evenly among ties, as in PyTorch's `minimum` */
+/** d min(x₁, …) = Σ wᵢ dxᵢ, as for Max */
 export const Min: Op = extremum(Math.min);
 
 function extremum(best: (...ends: number[]) => number): Op {
   const partial =
     (count: number, index: number): Partial =>
-    (g, inputs, [y]) => {
+    (g, inputs, [y], node) => {
       if (count === 1) return 1;
+      const bound = inputs.find((_, place) => place !== index && node.constant(place)?.data.length === 1);
+      if (count === 2 && bound)
+        return cast(g, g.emit("Not", [g.emit("Equal", [bound, y])]), (y as Value).dtype);
       const chosen = inputs.map((input) => cast(g, g.emit("Equal", [input, y]), (y as Value).dtype));
       return g.emit("Div", [chosen[index], sum(g, chosen)]);
     };

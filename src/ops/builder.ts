@@ -113,6 +113,9 @@ export class GraphBuilder implements Emitter {
   }
 
   constantOf(value: Value | undefined): Tensor | undefined {
+    const node = value && this.#producers.get(value.name);
+    // Lowered ops leave copies under the names that the file gave.
+    if (node?.op === "Identity") return this.constantOf(this.#values.get(node.inputs[0] ?? ""));
     return value && this.#initializers.get(value.name);
   }
 

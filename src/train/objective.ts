@@ -281,14 +281,15 @@ const reservedNames =
  * running statistics are no parameters. Unless chosen, constants are left out: scalars (exporters write numbers such as
  * an epsilon as initializers without axes), what the file declares to be a buffer (or, where it
  * declares nothing, what name and numbers say, `buffers.ts`), the inputs that `settings` names, and
- * constants that PyTorch's exporter computed itself, such as masks, grids and the scale of attention scores. A file that
+ * constants that PyTorch's exporter computed itself, such as masks, grids, the scale of attention scores and initial
+ * states of zeros. A file that
  * declares its parameters declares nothing of what was computed, which may also be a transposed or sliced parameter: the
  * numbers tell the two apart.
  */
 function trainableParameters(
   graph: Graph,
   output: string,
-  { buffers, declared }: Pick<Model, "buffers" | "declared">,
+  { buffers, declared, nodes }: Pick<Model, "buffers" | "declared" | "nodes">,
   { trainable, frozen }: Pick<ObjectiveOptions, "trainable" | "frozen">,
 ): string[] {
   const statistics = runningStatistics(graph);
@@ -297,16 +298,20 @@ function trainableParameters(
     if (!node.outputs.some((name) => reached.has(name)) || !isDifferentiable(node, graph)) continue;
     for (const name of node.inputs) reached.add(name);
   }
-  const set = graph.nodes.flatMap(({ op, inputs }) => inputs.slice(own(settings, op) ?? inputs.length));
+  // What ops were written out into tells no window from a factor, and no state from a term: their own nodes do.
+  const set = [...nodes, ...graph.nodes].flatMap(({ op, inputs }) =>
+    inputs.slice(own(settings, op) ?? inputs.length),
+  );
   const constants = new Set([...buffers, ...set]);
-  const readers = consumers(graph);
+  const [readers, readersInFile] = [consumers(graph), consumers({ nodes })];
   // Angles that tracing multiplied out: nothing that is trained goes into a sine alone.
   const isAngle = (name: string) =>
     /^onnx::(Sin|Cos)_\d+$/.test(name) && readers.get(name)?.every(({ op }) => op === "Sin" || op === "Cos");
   const isComputed = (name: string, tensor: Tensor) =>
     (declared.size > 0 ? !declared.has(name) : /^val_\d+$/.test(name)) &&
-    readers.get(name)?.every(({ op }) => ["Add", "Sub", "Mul", "Div", "Where"].includes(op)) &&
-    repeatsItself(tensor);
+    ((readers.get(name)?.every(({ op }) => spreading.has(op)) && repeatsItself(tensor)) ||
+      (readersInFile.get(name)?.every((node) => isInitialState(node, name)) &&
+        tensor.data.every((each) => each === 0)));
   const isTrained = (name: string, tensor: Tensor) =>
     tensor.shape.length > 0 &&
     !constants.has(name) &&
@@ -328,8 +333,17 @@ function repeatsItself({ data }: Tensor): boolean {
   return numbers.length === 1 || isInfinite || 2 * new Set(numbers).size <= numbers.length;
 }
 
-/** The first of the inputs that say how an op works: the two values of a code, regions and scales. */
-const settings: Readonly<Record<string, number>> = { OneHot: 2, Resize: 1 };
+/** Ops that read masks, grids and scales. */
+const spreading: ReadonlySet<string> = new Set(["Add", "Sub", "Mul", "Div", "Where", "Expand"]);
+
+/** Whether a recurrent layer begins with this value: zeros there, made for a fixed batch, are no weights. */
+function isInitialState({ op, inputs }: Node, name: string): boolean {
+  const isRecurrent = op === "RNN" || op === "GRU" || op === "LSTM";
+  return isRecurrent && inputs.every((input, place) => input !== name || place === 5 || place === 6);
+}
+
+/** The first of the inputs that say how an op works: the two values of a code, regions and scales, a window. */
+const settings: Readonly<Record<string, number>> = { OneHot: 2, Resize: 1, STFT: 2 };
 
 function isDifferentiable(node: Node, graph: Graph): boolean {
   return opOf(node, graph.opset).jvp !== undefined;

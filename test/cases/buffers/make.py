@@ -55,6 +55,54 @@ for name, tied, dynamo, options in [
     names = [t.name for t in model.graph.initializer if t.data_type == 1 and t.dims and not t.name.endswith(buffers)]
     save(__file__, name, model, {"tokens": TOKENS}, LABELS, names)
 
+# What the exporter computes itself, under names of its own: states that begin at 0, a window, a number for all places.
+SEQUENCES = random.standard_normal((4, 3, 2)).astype(np.float32)
+SIGNALS = random.standard_normal((4, 8)).astype(np.float32)
+
+
+class Recurrent(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.layer, self.head = kind(2, 3, batch_first=True), nn.Linear(3, 3)
+
+    def forward(self, x):
+        return self.head(self.layer(x)[0][:, -1])
+
+
+class Spectrum(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mix, self.head = nn.Linear(8, 8), nn.Linear(9, 3)
+
+    def forward(self, x):
+        window = torch.hann_window(4)
+        parts = torch.stft(self.mix(x), 4, 4, window=window, return_complex=True)
+        return self.head(torch.view_as_real(parts).pow(2).sum(-1).flatten(1))
+
+
+class Filled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mix, self.head = nn.Linear(8, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.head(torch.tanh(self.mix(x)) * torch.full((x.shape[0], 4), 0.7))
+
+
+for name, module, value, computed in [
+    ("lstm-states-dynamo", Recurrent(nn.LSTM), SEQUENCES, "LSTM"),
+    ("gru-states-dynamo", Recurrent(nn.GRU), SEQUENCES, "GRU"),
+    ("window-dynamo", Spectrum(), SIGNALS, "STFT"),
+    ("filled-dynamo", Filled(), SIGNALS, "Expand"),
+]:
+    model = export(module.eval(), {"x": torch.tensor(value)}, "y", 20, True, axes={"x": {0: "batch"} if computed == "Expand" else {}})
+    remove_metadata(model)
+    place = {"LSTM": slice(5, 7), "GRU": slice(5, 6), "STFT": slice(2, 3), "Expand": slice(0, 1)}[computed]
+    constants = {each for node in model.graph.node if node.op_type == computed for each in node.input[place]}
+    names = [t.name for t in model.graph.initializer if t.data_type == 1 and t.dims and t.name not in constants]
+    assert constants.intersection(t.name for t in model.graph.initializer), name
+    save(__file__, name, model, {"x": value}, [0, 2, 1, 2], names)
+
 # Classical models, to be named as such.
 x, y = make_classification(40, 4, n_informative=3, n_redundant=0, random_state=1)
 for name, made in [

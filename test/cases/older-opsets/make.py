@@ -138,3 +138,43 @@ def old(values, inputs):
 
 
 save(__file__, "helper7", model, {"x": X}, LABELS, ["k", "w", "scale", "b"], function=old)
+
+# Slices "to the end": the largest whole number as an attribute.
+class Tail(nn.Module):
+    def __init__(self, take):
+        super().__init__()
+        self.take, self.mix, self.head = take, nn.Linear(4, 3), nn.Linear(3, 3)
+
+    def forward(self, x):
+        return self.head(self.take(torch.tanh(self.mix(x[:, 0]))))
+
+
+for name, take in [("last", lambda h: h[:, -1]), ("tail", lambda h: h[:, 1:, -3:].mean(1))]:
+    tail = Tail(take).eval()
+    model = export(tail, {"x": torch.tensor(X)}, "y", 9, False, do_constant_folding=False)
+    remove_metadata(model)
+    save(__file__, f"{name}-torchscript9", model, {"x": X}, LABELS, parameters_of(model), function=of(tail))
+
+kernel = numpy_helper.from_array(random.standard_normal((16, 3)).astype(np.float32), "w")
+graph = helper.make_graph(
+    [
+        helper.make_node("Slice", ["x"], ["s"], axes=[2, 3], starts=[-(2**63), 1], ends=[2**63 - 1, 2**63 - 1]),
+        helper.make_node("Pad", ["s"], ["p"], pads=[0, 0, 0, 1, 0, 0, 0, 0]),
+        helper.make_node("ReduceSum", ["p"], ["r"], axes=[1], keepdims=0),
+        helper.make_node("Flatten", ["r"], ["f"]),
+        helper.make_node("MatMul", ["f", "w"], ["y"]),
+    ],
+    "ends",
+    [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 2, 4, 4])],
+    [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 3])],
+    [kernel],
+)
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 9)], ir_version=4)
+
+
+def ends(values, inputs):
+    h = torch.tensor(inputs["x"]).double()[:, :, :, 1:]
+    return (nn.functional.pad(h, (1, 0)).sum(1).flatten(1) @ torch.tensor(values["w"])).numpy()
+
+
+save(__file__, "ends-helper9", model, {"x": X}, LABELS, ["w"], function=ends)

@@ -206,6 +206,15 @@ handmade(
     {"w": [1.0, 2.0, 3.0], "u": [5.0, 6.0, 7.0]}, [[1.0, 0.0, 0.0], [0.0, 4.0, 2.0]], shape=[3],
     i=numpy.array([[2], [2], [-2]], "int64"), c=[1.0, 2.0, 4.0],
 )
+# One bound alone is written as Max or Min.
+exported("clamp-above-root", anchored(lambda a: torch.sqrt(torch.clamp(a, min=0.0))), a=[0.0, 4.0, -1.0])
+exported("clamp-below", anchored(lambda a: torch.clamp(a, max=2.0)), a=[1.0, 2.0, 3.0])
+exported("clamp-squared-distance", anchored(lambda a, b: torch.sqrt(((a[:, None] - b) ** 2).sum(-1).clamp(min=0.0))), oracle=anchored(lambda a, b: torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")), a=[[1.0, 2.0], [3.0, 4.0]], b=[[1.0, 2.0], [0.0, 1.0]])
+handmade(
+    "clamp-helper", [("Max", "w,z", "m", {}), ("Min", "t,m", "n", {}), ("Mul", "n,c", "y", {})],
+    {"w": [0.0, 1.0, 2.0, -1.0, 3.0]}, [[0.0, 1.0, 0.0, 0.0, 0.0]], shape=[5],
+    z=numpy.array([0.0], "float32"), t=numpy.array(2.0, "float32"), c=numpy.array([1.0] * 5, "float32"),
+)
 exported("clamp-bounds", anchored(lambda a, b, c: torch.clamp(a, b, c)), a=[1.0, 2.0, 3.0, 4.0, 5.0], b=2.0, c=4.0)
 exported("clamp-bounds-script", anchored(lambda a, b: torch.clamp(a, max=b)), "script", a=[1.0, 2.0, 3.0], b=2.0)
 empty = lambda *shape: numpy.zeros(shape, "float32").tolist()
