@@ -293,6 +293,11 @@ describe("npz", () => {
       "'y_train' int64 [5]",
       "--arrays",
     );
+    fails(
+      data("tested.npz", whole, "--arrays", "x_test,y_test", "--test-fraction", "1"),
+      1,
+      "--data npz: all 2 examples are there to test on, expected some to train on",
+    );
   });
 });
 

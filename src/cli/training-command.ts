@@ -108,6 +108,12 @@ export async function openTraining(
     flags,
     loaded && { ...knownData(loaded), channels: imageChannels(loaded, flags.input) },
   );
+  if (dataset.train.count === 0) {
+    throw new Error(
+      `--data ${flags.data}: all ${dataset.test.count} examples are there to test on, expected some to train on; add a part to ` +
+        "train on (train/), or leave --test-fraction below 1.",
+    );
+  }
   const runtime = nodeRuntime({ device: flags.device, threads: flags.threads });
   const model = loaded ? rememberData(loaded, namesOf(dataset)) : buildModel(flags, dataset);
   const options = {

@@ -23,7 +23,20 @@ export function tableWarnings(
   );
   return [
     ...ofInputs,
-    ...(classNames ? caseWarnings(table, target, classNames) : numberWarnings(table, target)),
+    ...(classNames
+      ? [...caseWarnings(table, target, classNames), ...valueWarnings(table, target, classNames)]
+      : numberWarnings(table, target)),
+  ];
+}
+
+/** Classes that are numbers, and too many for the rows: such targets are mostly values. */
+function valueWarnings(table: Table, target: string, classNames: readonly string[]): string[] {
+  const rows = table.rows.length;
+  const areValues = classNames.every((name) => parseNumber(name) !== undefined);
+  if (!areValues || classNames.length <= 20 || 10 * classNames.length <= rows) return [];
+  return [
+    `${table.source}: the target '${target}' has ${classNames.length} different numbers in ${rows} rows, and each becomes a class. ` +
+      "For target values use --loss mean-squared-error",
   ];
 }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import scipy.io
+import sklearn.datasets
 import torch
 from openpyxl.cell.cell import ERROR_CODES
 from pandas._libs.parsers import STR_NA_VALUES
@@ -51,6 +52,9 @@ table("capitals.csv", {"color": ["Red", "red", "RED ", "blue"] * 3})
 pd.DataFrame({"amount": amounts, "kind": ["Yes", "yes", "no", "No"] * 3}).to_csv(here / "capital-classes.csv", index=False)
 table("offset.csv", {"seconds": 1.7e9 + np.arange(rows) + 0.25})
 table("point-groups.csv", {"count": ["1.234", "2.345", "12.345"] * 4}, sep=";")
+
+disease = sklearn.datasets.load_diabetes(as_frame=True).frame[["bmi", "target"]].round(3)
+disease.rename(columns={"target": "kind"}).astype({"kind": int}).to_csv(here / "disease.csv", index=False)
 
 # What is refused.
 for name, words in {"accents": ["rouge", "bleuté"], "end": ["bleu", "écru"], "after": ["x", "né"]}.items():
