@@ -2,7 +2,7 @@ import type { Tensor } from "../onnx/tensor.ts";
 
 /**
  * Whether a stored tensor is a module's buffer by its name and its numbers together, in files that say nothing of it, as
- * PyTorch's TorchScript exporter writes them. Either alone may mislead.
+ * PyTorch's TorchScript exporter writes them, and its newer one what it computed itself. Either alone may mislead.
  */
 export function isBuffer(name: string, { shape, data }: Tensor): boolean {
   const own = name.split(/[./]/).at(-1) ?? name;
@@ -25,11 +25,11 @@ const kinds: readonly BufferKind[] = [
     holds: (numbers) => numbers.every((each, at) => each > 0 && each < (numbers[at - 1] ?? 2)),
   },
   {
-    names: /^cos(_cached)?$/,
+    names: /^cos(_cached|_\d+)?$/,
     holds: (numbers, columns) => numbers.subarray(0, columns).every((each) => each === 1),
   },
   {
-    names: /^sin(_cached)?$/,
+    names: /^sin(_cached|_\d+)?$/,
     holds: (numbers, columns) => numbers.subarray(0, columns).every((each) => each === 0),
   },
   // Sinusoidal positions, which begin with sin 0 and cos 0.

@@ -121,7 +121,7 @@ function isTransposed(a: Tensor, b: Tensor): boolean {
 
 function isLeftOut(model: Model, name: string): boolean {
   const tensor = model.initializers.get(name);
-  return model.declared.size === 0 && tensor !== undefined && isBuffer(name, tensor);
+  return !model.declared.has(name) && tensor !== undefined && isBuffer(name, tensor);
 }
 
 function isConstant({ data }: Tensor): boolean {

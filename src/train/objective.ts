@@ -280,7 +280,7 @@ const reservedNames =
  * Float32 initializers from which a differentiable path leads to `output`, in the file's order. BatchNormalization's
  * running statistics are no parameters. Unless chosen, constants are left out: scalars (exporters write numbers such as
  * an epsilon as initializers without axes), what the file declares to be a buffer (or, where it
- * declares nothing, what name and numbers say, `buffers.ts`), the inputs that `settings` names, and
+ * declares nothing of it, what name and numbers say, `buffers.ts`), the inputs that `settings` names, and
  * constants that PyTorch's exporter computed itself, such as masks, grids, the scale of attention scores and initial
  * states of zeros. A file that
  * declares its parameters declares nothing of what was computed, which may also be a transposed or sliced parameter: the
@@ -310,12 +310,12 @@ function trainableParameters(
   const isComputed = (name: string, tensor: Tensor) =>
     (declared.size > 0 ? !declared.has(name) : /^val_\d+$/.test(name)) &&
     ((readers.get(name)?.every(({ op }) => spreading.has(op)) && repeatsItself(tensor)) ||
-      (readersInFile.get(name)?.every((node) => isInitialState(node, name)) &&
-        tensor.data.every((each) => each === 0)));
+      (readersInFile.get(name)?.every((node) => standsIn(node, name)) &&
+        tensor.data.every((each) => each === tensor.data[0])));
   const isTrained = (name: string, tensor: Tensor) =>
     tensor.shape.length > 0 &&
     !constants.has(name) &&
-    !(declared.size === 0 && isBuffer(name, tensor)) &&
+    !(!declared.has(name) && isBuffer(name, tensor)) &&
     !isAngle(name) &&
     !isComputed(name, tensor) &&
     !isMask(tensor);
@@ -336,11 +336,21 @@ function repeatsItself({ data }: Tensor): boolean {
 /** Ops that read masks, grids and scales. */
 const spreading: ReadonlySet<string> = new Set(["Add", "Sub", "Mul", "Div", "Where", "Expand"]);
 
-/** Whether a recurrent layer begins with this value: zeros there, made for a fixed batch, are no weights. */
-function isInitialState({ op, inputs }: Node, name: string): boolean {
-  const isRecurrent = op === "RNN" || op === "GRU" || op === "LSTM";
-  return isRecurrent && inputs.every((input, place) => input !== name || place === 5 || place === 6);
+/**
+ * Whether a value is in the place of something that there is not: a state that a recurrent layer begins with in a fixed
+ * batch, or the scale and bias of the InstanceNormalization that a GroupNorm is written with.
+ */
+function standsIn({ op, inputs }: Node, name: string): boolean {
+  const places = own(standInPlaces, op) ?? [];
+  return inputs.every((input, place) => input !== name || places.includes(place));
 }
+
+const standInPlaces: Readonly<Record<string, readonly number[]>> = {
+  RNN: [5],
+  GRU: [5],
+  LSTM: [5, 6],
+  InstanceNormalization: [1, 2],
+};
 
 /** The first of the inputs that say how an op works: the two values of a code, regions and scales, a window. */
 const settings: Readonly<Record<string, number>> = { OneHot: 2, Resize: 1, STFT: 2 };

@@ -89,16 +89,40 @@ class Filled(nn.Module):
         return self.head(torch.tanh(self.mix(x)) * torch.full((x.shape[0], 4), 0.7))
 
 
+class Rotary(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mix, self.head = nn.Linear(2, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        a, b = self.mix(x).chunk(2, -1)
+        angles = torch.arange(3).float()[:, None] / torch.tensor([1.0, 100.0])
+        return self.head(torch.cat([a * angles.cos() - b * angles.sin(), a * angles.sin() + b * angles.cos()], -1).tanh().mean(1))
+
+
+class Groups(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mix, self.norm, self.head = nn.Conv1d(3, 4, 2), nn.GroupNorm(2, 4), nn.Linear(4, 3)
+        nn.init.normal_(self.norm.weight)
+        nn.init.normal_(self.norm.bias)
+
+    def forward(self, x):
+        return self.head(torch.tanh(self.norm(self.mix(x))).flatten(1))
+
+
 for name, module, value, computed in [
     ("lstm-states-dynamo", Recurrent(nn.LSTM), SEQUENCES, "LSTM"),
     ("gru-states-dynamo", Recurrent(nn.GRU), SEQUENCES, "GRU"),
     ("window-dynamo", Spectrum(), SIGNALS, "STFT"),
+    ("rotary-dynamo", Rotary(), SEQUENCES, "Mul"),
+    ("groups-dynamo", Groups(), SEQUENCES, "InstanceNormalization"),
     ("filled-dynamo", Filled(), SIGNALS, "Expand"),
 ]:
     model = export(module.eval(), {"x": torch.tensor(value)}, "y", 20, True, axes={"x": {0: "batch"} if computed == "Expand" else {}})
     remove_metadata(model)
-    place = {"LSTM": slice(5, 7), "GRU": slice(5, 6), "STFT": slice(2, 3), "Expand": slice(0, 1)}[computed]
-    constants = {each for node in model.graph.node if node.op_type == computed for each in node.input[place]}
+    place = {"LSTM": slice(5, 7), "GRU": slice(5, 6), "STFT": slice(2, 3), "Expand": slice(0, 1), "Mul": slice(1, 2), "InstanceNormalization": slice(1, 3)}[computed]
+    constants = {each for node in model.graph.node if node.op_type == computed for each in node.input[place] if "norm" not in each}
     names = [t.name for t in model.graph.initializer if t.data_type == 1 and t.dims and t.name not in constants]
     assert constants.intersection(t.name for t in model.graph.initializer), name
     save(__file__, name, model, {"x": value}, [0, 2, 1, 2], names)
