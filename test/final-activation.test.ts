@@ -184,3 +184,22 @@ describe("a loss reads an activation that it does not contain", () => {
     expect(squared.notes).toEqual([]);
   });
 });
+
+describe("outputs that join 1 − σ(x) and σ(x)", () => {
+  it.each(["pair-sklearn", "pair-torchscript", "pair-dynamo"])(
+    "%s: the value before is named",
+    async (name) => {
+      const bytes = readFileSync(new URL(`cases/final-activation/${name}.onnx`, import.meta.url));
+      const options = { model: new Uint8Array(bytes), runtime, batch };
+      const { notes } = await compileObjective({ ...options, loss: losses["cross-entropy"]() });
+      const [note = "", before = ""] = /--output (\S+) --loss binary-cross-entropy/.exec(notes.join()) ?? [];
+      expect(note).not.toBe("");
+      const chosen = await compileObjective({
+        ...options,
+        loss: losses["binary-cross-entropy"](),
+        output: before,
+      });
+      expect(chosen.notes).toEqual([]);
+    },
+  );
+});

@@ -43,6 +43,8 @@ export function lossOutput(model: Model, loss: Loss, output: string, isChosen: b
     behind.unshift(node);
     node = computedBy.get(node.inputs[0] ?? "");
   }
+  if (node?.op === "Concat")
+    return { activation: undefined, notes: pairNotes(node, computedBy, loss, output) };
   if (node?.domain !== "" || !activations.has(node.op)) return { activation: undefined, notes: [] };
   const { op, inputs } = node;
   const ends = `'${output}' ends in ${op} (${describeNode(node)})`;
@@ -70,6 +72,22 @@ export function lossOutput(model: Model, loss: Loss, output: string, isChosen: b
     `${ends}, which ${loss.name} contains: the loss reads the value before it, '${inputs[0]}'. The saved file keeps the ` +
     `${op}. Choose an output to have it read as it is (--output ${output}).`;
   return { activation: { node, copies }, notes: [note] };
+}
+
+/** Says that an output joins 1 − σ(x) and σ(x), as classifiers of two classes do: no loss takes the two for what they are. */
+function pairNotes(
+  { inputs: [rest = "", one = ""] }: Node,
+  computedBy: ReadonlyMap<string, Node>,
+  loss: Loss,
+  output: string,
+): string[] {
+  const [complement, sigmoid] = [computedBy.get(rest), computedBy.get(one)];
+  const isPair = sigmoid?.op === "Sigmoid" && complement?.op === "Sub" && complement.inputs[1] === one;
+  if (!isPair || loss.contains === undefined) return [];
+  return [
+    `'${output}' joins 1 − p and p of ${describeNode(sigmoid)}, and ${loss.name} takes them as they are, as logits. Train the ` +
+      `value before the Sigmoid: --output ${sigmoid.inputs[0]} --loss binary-cross-entropy, with targets 0 and 1.`,
+  ];
 }
 
 const betterLoss: Readonly<Record<string, string>> = {
