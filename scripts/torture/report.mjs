@@ -100,7 +100,7 @@ ${rows.join("\n")}
 
 "Same bytes" are those of an undisturbed run: model, metrics and configuration, trials, rows, with times left out. A "clear
 error" is one line of ours that names the file, folder or node, with exit code 1. Files to mutate are those under
-\`test/cases\`, which other programs wrote.
+\`test/cases\`, which other programs wrote, but for the IDX files, checkpoints and configurations, which are our own.
 
 ${broken.length === 0 ? "Nothing else came out." : `What came out otherwise:\n\n${broken.join("\n")}`}
 
