@@ -105,11 +105,12 @@ export async function rivalCase(random, work, choose) {
         onStart: async (child, started) => {
           await started;
           await sleep(random.next() * given.milliseconds);
-          child.kill("SIGSTOP");
+          // It may have ended already.
+          if (!child.kill("SIGSTOP")) return;
           rival = runCommand(given.command, folder).finally(() => child.kill("SIGCONT"));
         },
       });
-      runs = [first, await rival];
+      runs = rival ? [first, await rival] : [first];
     }
     const refused = runs.filter(({ status }) => status !== 0);
     const unclear = refused.find((run) => !isClear(run) || !run.stderr.includes("is in use"));
