@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import {
+  copyFileSync,
   cpSync,
   existsSync,
   linkSync,
@@ -250,6 +251,31 @@ describe("a run folder is known by all its files", () => {
     const before = snapshot(folder);
     await expect(trainIn(folder, { resume: true })).rejects.toThrow(message);
     expect(snapshot(folder)).toEqual(before);
+  });
+
+  it("is not written to through a linked folder, where another run's checkpoints would be replaced", async () => {
+    const [folder, other] = [await madeRun(), await madeRun()];
+    const kept = snapshot(other);
+    rmSync(join(folder, "checkpoint"), { recursive: true });
+    symlinkSync(join(other, "checkpoint"), join(folder, "checkpoint"));
+    for (const options of [{ resume: true }, { overwrite: true }])
+      await expect(trainIn(folder, options)).rejects.toThrow("checkpoint is a link, and nothing is written");
+    expect(snapshot(other)).toEqual(kept);
+  });
+
+  it.each([{}, { allowChanges: true }])("refuses a checkpoint of another run (%o)", async (options) => {
+    const other = join(temporaryFolder(), "run");
+    await trainIn(other, { seed: 7 });
+    // Either the configuration of one run beside all else of another, or its checkpoints alone.
+    const mixed = await madeRun();
+    for (const name of checkpointFiles) copyFileSync(join(other, name), join(mixed, name));
+    const before = snapshot(mixed);
+    await expect(trainIn(mixed, { resume: true, ...options })).rejects.toThrow(
+      "holds a checkpoint of another run: seed was 7, now 0",
+    );
+    expect(snapshot(mixed)).toEqual(before);
+    copyFileSync(join(mixed, "config.json"), join(other, "config.json"));
+    await expect(trainIn(other, { resume: true, ...options })).rejects.toThrow("a checkpoint of another run");
   });
 
   it("names a folder in the model's place before anything else, and changes nothing", async () => {

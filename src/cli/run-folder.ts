@@ -74,7 +74,14 @@ export function runFolder(directory: string): RunStore {
       }),
     async lock() {
       if (holders === 0) {
-        lock = await lockFolder(directory);
+        const taken = await lockFolder(directory);
+        try {
+          await refuseLinkedFolders(directory);
+        } catch (error) {
+          await taken.release();
+          throw error;
+        }
+        lock = taken;
         await removeAllLeftovers(directory);
       }
       holders++;
@@ -137,6 +144,24 @@ async function removeAllLeftovers(directory: string): Promise<void> {
   for (const folder of new Set(["charts", ...[...names].map(dirname)])) {
     const isOwn = (name: string) => names.has(join(folder, name)) || (folder === "charts" && isChart(name));
     await removeLeftovers(join(directory, folder), isOwn, 0);
+  }
+}
+
+/**
+ * Folders inside of a run's are its own: through a link, another run's files would be replaced.
+ *
+ * @throws naming the link
+ */
+async function refuseLinkedFolders(directory: string): Promise<void> {
+  const names = Object.values(ownFiles).flat();
+  const folders = new Set(["charts", "work", ...names.map(dirname).filter((folder) => folder !== ".")]);
+  for (const folder of folders) {
+    const entry = await lstat(join(directory, folder)).catch(() => undefined);
+    if (entry?.isSymbolicLink())
+      throw new Error(
+        `${join(directory, folder)} is a link, and nothing is written through links: put the folder itself there, or choose ` +
+          "another one (--out).",
+      );
   }
 }
 

@@ -15,7 +15,7 @@ export function resolveSettings(
 ): Settings {
   const settings: Record<string, Setting> = { ...study[scale] };
   for (const [name, text] of Object.entries(changes)) {
-    const before = settings[name];
+    const before = Object.hasOwn(settings, name) ? settings[name] : undefined;
     if (before === undefined) {
       throw new Error(
         `The study '${study.name}' has no setting '${name}', received ${name}=${text}; its settings: ` +

@@ -17,7 +17,7 @@ export interface ClaimOptions {
   readonly overwrite?: boolean;
   /** Lets a resumed run differ in what changes no more than last bits. */
   readonly allowChanges?: boolean;
-  /** The configuration as another file of the run has it, where config.json is lost or damaged. */
+  /** The configuration as the checkpoint has it: it must be this run's, and stands in for a lost or damaged config.json. */
   readonly spare?: RunConfig;
 }
 
@@ -70,6 +70,8 @@ export async function claimStore(
   }
   if (kept) {
     const hasChanged = requireSame(store, kept, config, allowChanges);
+    // A checkpoint tells which run wrote it. What may change may have changed since.
+    if (spare) requireSame(store, spare, config, true, "a checkpoint of another run");
     return { isOld: true, warnings: [], take: async () => (hasChanged ? write() : undefined) };
   }
   const lying = await presentFiles(store, kind);
@@ -81,7 +83,13 @@ export async function claimStore(
 }
 
 /** @returns whether settings differ that may; @throws where others do */
-function requireSame(store: RunStore, kept: RunConfig, config: RunConfig, allowChanges: boolean): boolean {
+function requireSame(
+  store: RunStore,
+  kept: RunConfig,
+  config: RunConfig,
+  allowChanges: boolean,
+  what = "a run with other settings",
+): boolean {
   const changed = Object.keys({ ...kept, ...config }).filter((name) => kept[name] !== config[name]);
   const fatal = changed.filter((name) => !(allowChanges && reproducibility.has(name)));
   if (fatal.length === 0) return changed.length > 0;
@@ -91,7 +99,7 @@ function requireSame(store: RunStore, kept: RunConfig, config: RunConfig, allowC
   const remedy = fatal.every((name) => reproducibility.has(name))
     ? "The result could differ in its last bits: use the same settings, or say --allow-changes."
     : "Use the same settings, or choose another folder (--out).";
-  throw new Error(`${store.describe} holds a run with other settings: ${list}. ${remedy}`);
+  throw new Error(`${store.describe} holds ${what}: ${list}. ${remedy}`);
 }
 
 const schema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]));
