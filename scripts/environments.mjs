@@ -163,7 +163,8 @@ const environments = [
     run: [
       [
         ...["node_modules/@deno/linux-x64-glibc/deno", "run", "--no-remote", "--node-modules-dir=manual"],
-        ...["--allow-ffi", "--allow-read", "--allow-env", "--allow-sys", "program.mjs"],
+        ...["--allow-ffi", "--allow-read", "--allow-env", "--allow-sys"],
+        ...["--allow-write", "--allow-run=flock", "program.mjs"],
       ],
     ],
   },
