@@ -1,5 +1,5 @@
 import { howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
-import { gunzip, isGzip } from "./gzip.ts";
+import { gunzip, isGzip, joinChunks } from "./gzip.ts";
 import type { FileCache, FileStore, RemoteFiles } from "./store.ts";
 
 /** The part of the web's `fetch` that a download needs. */
@@ -155,13 +155,7 @@ async function receive(
         report(`  ${megabytes(size)}${total > 0 ? ` of ${megabytes(total)}` : ""} MB`);
       }
     }
-    const bytes = new Uint8Array(size);
-    let at = 0;
-    for (const chunk of chunks) {
-      bytes.set(chunk, at);
-      at += chunk.length;
-    }
-    return bytes;
+    return joinChunks(chunks);
   } catch (error) {
     abort.abort(error);
     throw error;

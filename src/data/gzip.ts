@@ -99,16 +99,19 @@ export function collector(source: string, changed: Partial<Limits>): Collector {
       }
       chunks.push(chunk);
     },
-    joined() {
-      const bytes = new Uint8Array(size);
-      let at = 0;
-      for (const chunk of chunks) {
-        bytes.set(chunk, at);
-        at += chunk.length;
-      }
-      return bytes;
-    },
+    joined: () => joinChunks(chunks),
   };
+}
+
+/** The bytes of all chunks, one after the other. */
+export function joinChunks(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(chunks.reduce((size, { length }) => size + length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
 }
 
 async function decompress(bytes: Uint8Array, format: "gzip" | "deflate", output: Collector): Promise<void> {
