@@ -7,7 +7,7 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { glyphs } from "../src/data/glyphs.ts";
+import { glyphs } from "../src/data/sets/glyphs.ts";
 
 const folder = process.argv[2];
 if (folder === undefined)

@@ -10,6 +10,12 @@ export type { AggregationContext, Aggregator, AggregatorOptions } from "./aggreg
 export type { AggregatorName } from "./aggregate/aggregators.ts";
 export { expectedProjectionCosine } from "./aggregate/expected-cosine.ts";
 export type { ProjectionOptions } from "./aggregate/projection.ts";
+export { aggregate, forwardGradient } from "./estimate/forward-gradient.ts";
+export type { ExampleTangents, Method, Passes, Primal } from "./estimate/passes.ts";
+export { keptSites } from "./estimate/sites/kept.ts";
+export { redrawnSites } from "./estimate/sites/redrawn.ts";
+export { keptWeights } from "./estimate/weights/kept.ts";
+export { redrawnWeights } from "./estimate/weights/redrawn.ts";
 export { logGamma } from "./linalg/log-gamma.ts";
 export { attachLoss } from "./losses/loss.ts";
 export { emittedOpset } from "./ops/builder.ts";
@@ -43,9 +49,3 @@ export {
   tangentFeeds,
 } from "./tangents/tangent-set.ts";
 export { varyingLength } from "./tangents/varying-length.ts";
-export { aggregate, forwardGradient } from "./train/forward-gradient.ts";
-export type { ExampleTangents, Method, Passes, Primal } from "./train/passes.ts";
-export { keptSites } from "./train/sites-kept.ts";
-export { redrawnSites } from "./train/sites-redrawn.ts";
-export { keptWeights } from "./train/weights-kept.ts";
-export { redrawnWeights } from "./train/weights-redrawn.ts";

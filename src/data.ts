@@ -1,22 +1,28 @@
 /** Datasets, and readers of files. */
-export { type Augmentation, formatAugmentation, parseAugmentation } from "./data/augment.ts";
+
 export { epochOrder, readBatch, splitValidation } from "./data/batches.ts";
-export { cifar10, parseCifar10 } from "./data/cifar10.ts";
-export type { Column } from "./data/columns.ts";
 export { checkExamples, type Dataset, type DatasetEntry, type Examples } from "./data/dataset.ts";
 export { type DownloadOptions, downloadStore } from "./data/download.ts";
-export type { GlyphOptions } from "./data/glyphs.ts";
-export { gunzip } from "./data/gzip.ts";
-export { parseIdx } from "./data/idx.ts";
-export { type DecodeImageOptions, type DecodePicture, decodeImage, type Picture } from "./data/image.ts";
-export { type ImageFolderOptions, imageFolder } from "./data/image-folder.ts";
-export { datasetNamed, datasets } from "./data/list.ts";
-export { type MatArray, parseMat } from "./data/mat.ts";
-export { mnist } from "./data/mnist.ts";
+export type { Column } from "./data/files/columns.ts";
+export { gunzip } from "./data/files/gzip.ts";
+export { parseIdx } from "./data/files/idx.ts";
+export { type MatArray, parseMat } from "./data/files/mat.ts";
+export { type NpyArray, parseNpy } from "./data/files/npy.ts";
+export { type NpzOptions, npzDataset, readNpz } from "./data/files/npz.ts";
+export { type TableOptions, tableDataset } from "./data/files/table.ts";
 export { measureNormalization } from "./data/normalization.ts";
-export { type NpyArray, parseNpy } from "./data/npy.ts";
-export { type NpzOptions, npzDataset, readNpz } from "./data/npz.ts";
+export { type Augmentation, formatAugmentation, parseAugmentation } from "./data/pictures/augment.ts";
+export {
+  type DecodeImageOptions,
+  type DecodePicture,
+  decodeImage,
+  type Picture,
+} from "./data/pictures/image.ts";
+export { type ImageFolderOptions, imageFolder } from "./data/pictures/image-folder.ts";
+export { cifar10, parseCifar10 } from "./data/sets/cifar10.ts";
+export type { GlyphOptions } from "./data/sets/glyphs.ts";
+export { datasetNamed, datasets } from "./data/sets/list.ts";
+export { mnist } from "./data/sets/mnist.ts";
+export { svhn } from "./data/sets/svhn.ts";
 export { splitTest } from "./data/split.ts";
 export type { FileCache, FileStore, ListedFiles, SourceFile } from "./data/store.ts";
-export { svhn } from "./data/svhn.ts";
-export { type TableOptions, tableDataset } from "./data/table.ts";

@@ -2,10 +2,14 @@
 export type { AggregationContext, Aggregator, AggregatorOptions } from "./aggregate/aggregator.ts";
 export { type AggregatorName, aggregators } from "./aggregate/aggregators.ts";
 export { type ProjectionOptions, projection } from "./aggregate/projection.ts";
-export type { Augmentation } from "./data/augment.ts";
-export type { Column } from "./data/columns.ts";
 export type { Dataset, DatasetEntry, Examples } from "./data/dataset.ts";
-export { type GlyphOptions, glyphs } from "./data/glyphs.ts";
+export type { Column } from "./data/files/columns.ts";
+export type { Augmentation } from "./data/pictures/augment.ts";
+export { type GlyphOptions, glyphs } from "./data/sets/glyphs.ts";
+export type { Estimate, Estimator } from "./estimate/estimator.ts";
+export { activationsEstimator, weightsEstimator } from "./estimate/estimators.ts";
+export { cosine, exactGradient } from "./estimate/exact.ts";
+export type { EstimatorOptions } from "./estimate/passes.ts";
 export { defaultLimits, type Limits } from "./limits/limits.ts";
 export { binaryCrossEntropy } from "./losses/binary-cross-entropy.ts";
 export { type CrossEntropyOptions, crossEntropy, ignoredLabel } from "./losses/cross-entropy.ts";
@@ -22,6 +26,16 @@ export type { ModelOptions } from "./models/network.ts";
 export { denormalize, type Normalization, normalize } from "./models/normalization.ts";
 export { type Resnet18Options, resnet18 } from "./models/resnet18.ts";
 export { type VitOptions, vit } from "./models/vit.ts";
+export { type DeriveOptions, deriveFile } from "./objective/derive.ts";
+export {
+  compileObjective,
+  type Differentiable,
+  encodeModelFile,
+  graphObjective,
+  type Objective,
+  type ObjectiveOptions,
+  type Parameter,
+} from "./objective/objective.ts";
 export type { Model } from "./onnx/decode.ts";
 export type { Graph, Value } from "./onnx/graph.ts";
 export {
@@ -59,6 +73,10 @@ export {
   type SessionOptions,
   type Tensors,
 } from "./runtime/runtime.ts";
+export type { SearchEvent, SearchResult, Trial } from "./search/events.ts";
+export { type LearningRateSearchOptions, searchLearningRate } from "./search/search.ts";
+export type { Rung } from "./search/successive-halving.ts";
+export type { RunStore } from "./storage/run-store.ts";
 export { gaussian } from "./tangents/gaussian.ts";
 export { type LowRankOptions, lowRank } from "./tangents/low-rank.ts";
 export { rademacher } from "./tangents/rademacher.ts";
@@ -66,29 +84,11 @@ export type { Sampler, SamplerOptions } from "./tangents/sampler.ts";
 export { type SamplerName, samplers } from "./tangents/samplers.ts";
 export { type SphereOptions, sphere } from "./tangents/sphere.ts";
 export { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./train/checkpoint.ts";
-export { type DeriveOptions, deriveFile } from "./train/derive.ts";
 export { DivergenceError } from "./train/divergence.ts";
-export type { Estimate, Estimator } from "./train/estimator.ts";
-export { activationsEstimator, weightsEstimator } from "./train/estimators.ts";
 export { type EvaluateOptions, type Evaluation, evaluateModel } from "./train/evaluate-model.ts";
 export type { TrainEvent, TrainResult } from "./train/events.ts";
-export { cosine, exactGradient } from "./train/exact.ts";
 export type { ExampleArrays } from "./train/example-arrays.ts";
 export { defaultLearningRate, type LearningRateRule } from "./train/learning-rate.ts";
-export {
-  compileObjective,
-  type Differentiable,
-  encodeModelFile,
-  graphObjective,
-  type Objective,
-  type ObjectiveOptions,
-  type Parameter,
-} from "./train/objective.ts";
 export type { TrainOptions } from "./train/options.ts";
-export type { EstimatorOptions } from "./train/passes.ts";
 export { createEstimator, type EstimatorSettings, type TrainSettings } from "./train/prepare.ts";
-export type { RunStore } from "./train/run-store.ts";
-export { type LearningRateSearchOptions, searchLearningRate } from "./train/search.ts";
-export type { SearchEvent, SearchResult, Trial } from "./train/search-events.ts";
-export type { Rung } from "./train/successive-halving.ts";
 export { train } from "./train/train.ts";

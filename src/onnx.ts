@@ -1,4 +1,6 @@
 /** Graphs and ONNX files: read, print, edit, write. */
+
+export { importWarnings } from "./objective/import-warnings.ts";
 export { type Binding, bindInputs, hasOpenBatch } from "./onnx/bind.ts";
 export {
   type DecodeOptions,
@@ -26,5 +28,4 @@ export { printModel } from "./onnx/print.ts";
 export { printable } from "./onnx/printable.ts";
 export { type DType, type Tensor, type TensorData, toNumbers } from "./onnx/tensor.ts";
 export { probe } from "./runtime/probe.ts";
-export { importWarnings } from "./train/import-warnings.ts";
-export { decodeSafetensors, encodeSafetensors } from "./train/safetensors.ts";
+export { decodeSafetensors, encodeSafetensors } from "./storage/safetensors.ts";

@@ -1,4 +1,6 @@
 /** The experiments of the paper and ours, and the closed-form functions that they descend. */
+
+export type { Chart } from "./charts/chart.ts";
 export { type FunctionName, functions } from "./functions/functions.ts";
 export {
   type FunctionView,
@@ -6,7 +8,6 @@ export {
   type Minimum,
   type TestFunction,
 } from "./functions/test-function.ts";
-export { functionLearningRate } from "./studies/function-reference.ts";
 export {
   type Descent,
   type DescentOptions,
@@ -14,17 +15,9 @@ export {
   type GradientMethod,
   optimizeFunction,
   startDescent,
-} from "./studies/optimize-function.ts";
+} from "./studies/functions/optimize.ts";
+export { functionLearningRate } from "./studies/functions/reference.ts";
 export { runStudy, type StudyEvent, type StudyRun } from "./studies/run.ts";
 export { resolveSettings } from "./studies/settings.ts";
 export { studies } from "./studies/studies.ts";
-export type {
-  Chart,
-  Column as StudyColumn,
-  Results,
-  Row,
-  Settings,
-  Study,
-  Unit,
-  Verdict,
-} from "./studies/study.ts";
+export type { Column as StudyColumn, Results, Row, Settings, Study, Unit, Verdict } from "./studies/study.ts";

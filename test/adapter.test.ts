@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
+import { exactGradient } from "../src/estimate/exact.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
+import { adaptModel } from "../src/objective/adapter.ts";
+import { compileObjective, modelFrom } from "../src/objective/objective.ts";
 import { decodeModel, type Model } from "../src/onnx/decode.ts";
 import { encodeModel } from "../src/onnx/encode.ts";
 import { float32, int64, type Tensor } from "../src/onnx/tensor.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { adaptModel } from "../src/train/adapter.ts";
-import { exactGradient } from "../src/train/exact.ts";
-import { compileObjective, modelFrom } from "../src/train/objective.ts";
 import { createEstimator } from "../src/train/prepare.ts";
 import { relativeError } from "./golden.ts";
 

@@ -2,13 +2,13 @@ import { describe, expect, it } from "vitest";
 import type { Examples } from "../src/data/dataset.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
+import { encodeModelFile } from "../src/objective/objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
+import type { RunStore } from "../src/storage/run-store.ts";
 import { evaluateModel } from "../src/train/evaluate-model.ts";
 import type { TrainEvent } from "../src/train/events.ts";
-import { encodeModelFile } from "../src/train/objective.ts";
 import type { TrainOptions } from "../src/train/options.ts";
-import type { RunStore } from "../src/train/run-store.ts";
 import { train } from "../src/train/train.ts";
 
 const runtime = nodeRuntime({ threads: 1 });

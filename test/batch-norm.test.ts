@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
+import { exactGradient } from "../src/estimate/exact.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
+import { compileObjective } from "../src/objective/objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { float32, type Tensor } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { fold, keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { exactGradient } from "../src/train/exact.ts";
-import { compileObjective } from "../src/train/objective.ts";
 import { createEstimator } from "../src/train/prepare.ts";
 import { train } from "../src/train/train.ts";
 import { relativeError } from "./golden.ts";

@@ -10,6 +10,7 @@ import {
 import { describe, expect, it } from "vitest";
 import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
+import { compileObjective } from "../src/objective/objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { encodeModel, encodeTensor, modelMessage } from "../src/onnx/encode.ts";
 import { serializeModel } from "../src/onnx/serialize.ts";
@@ -17,7 +18,6 @@ import { float32, int64, type Tensor } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { compileObjective } from "../src/train/objective.ts";
 import { relativeError } from "./golden.ts";
 
 const runtime = nodeRuntime({ threads: 1 });

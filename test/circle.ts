@@ -1,9 +1,9 @@
 import { mlp } from "../src/models/mlp.ts";
+import { encodeModelFile } from "../src/objective/objective.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
+import type { RunStore } from "../src/storage/run-store.ts";
 import type { TrainResult } from "../src/train/events.ts";
-import { encodeModelFile } from "../src/train/objective.ts";
 import type { TrainOptions } from "../src/train/options.ts";
-import type { RunStore } from "../src/train/run-store.ts";
 import { train } from "../src/train/train.ts";
 
 // A problem that trains in a moment: is a point of the plane inside a circle?

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { encodeModelFile } from "../src/objective/objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { encodeGraph } from "../src/onnx/encode.ts";
 import { elementCount, float32 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
-import { encodeModelFile } from "../src/train/objective.ts";
 import { lastJson, run, temporaryFolder } from "./cli.ts";
 
 const folder = temporaryFolder();

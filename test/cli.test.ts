@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import * as ort from "onnxruntime-node";
 import { beforeAll, describe, expect, it } from "vitest";
-import { glyphs } from "../src/data/glyphs.ts";
+import { glyphs } from "../src/data/sets/glyphs.ts";
 import { encodeGraph } from "../src/onnx/encode.ts";
 import { float32 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";

@@ -1,15 +1,15 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { cosine, exactGradient } from "../src/estimate/exact.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
+import { compileObjective, graphObjective } from "../src/objective/objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import type { Value } from "../src/onnx/graph.ts";
 import { float32 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { cosine, exactGradient } from "../src/train/exact.ts";
-import { compileObjective, graphObjective } from "../src/train/objective.ts";
 import { createEstimator } from "../src/train/prepare.ts";
 import { fromGolden, type GoldenTensor, type GoldenTensors, readGolden, relativeError } from "./golden.ts";
 

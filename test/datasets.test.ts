@@ -3,14 +3,14 @@ import { resolve } from "node:path";
 import { encode } from "fast-png";
 import { describe, expect, it } from "vitest";
 import { checkExamples, type Dataset, type Examples, exampleSize } from "../src/data/dataset.ts";
+import { npzDataset } from "../src/data/files/npz.ts";
+import { tableDataset } from "../src/data/files/table.ts";
 import golden from "../src/data/files.golden.json" with { type: "json" };
-import { imageFolder } from "../src/data/image-folder.ts";
-import { datasetNamed, datasets } from "../src/data/list.ts";
-import { decodePicture } from "../src/data/node-picture.ts";
 import { folderStore } from "../src/data/node-store.ts";
-import { npzDataset } from "../src/data/npz.ts";
+import { imageFolder } from "../src/data/pictures/image-folder.ts";
+import { decodePicture } from "../src/data/pictures/node-picture.ts";
+import { datasetNamed, datasets } from "../src/data/sets/list.ts";
 import type { FileStore } from "../src/data/store.ts";
-import { tableDataset } from "../src/data/table.ts";
 
 /** Bytes that look random and are always the same. */
 function noise(count: number): Uint8Array {

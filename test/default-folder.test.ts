@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { defaultFolder, hasFile, inFolder, isCompleteTraining } from "../src/cli/default-folder.ts";
+import { defaultFolder, hasFile, inFolder, isCompleteTraining } from "../src/cli/flags/default-folder.ts";
 import { cli, run, temporaryFolder } from "./cli.ts";
 
 /** A run's folder that was started at some second. */

@@ -5,12 +5,12 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
+import { compileObjective, encodeModelFile } from "../src/objective/objective.ts";
 import { float32, type Tensor } from "../src/onnx/tensor.ts";
 import { fillNormal } from "../src/random/normal.ts";
 import { fold, keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { compileObjective, encodeModelFile } from "../src/train/objective.ts";
 import { run, temporaryFolder } from "./cli.ts";
 import { relativeError } from "./golden.ts";
 

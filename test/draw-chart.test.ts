@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { drawChart, wideChart } from "../src/cli/draw-chart.ts";
-import { panelChart } from "../src/studies/charts.ts";
+import { panelChart } from "../src/charts/charts.ts";
+import { drawChart, wideChart } from "../src/charts/vega.ts";
 
 it("writes every digit of a label, however small its number", async () => {
   const points = [0.005, 0.02, 0.9].map((y, x) => ({ x, y, series: "a", kind: "measured" as const }));

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
+import { exactGradient } from "../src/estimate/exact.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
+import { drawMasks, maskTensors } from "../src/objective/dropout.ts";
+import { compileObjective } from "../src/objective/objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { elementCount, float32, int64, type Tensor, tensorOf } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { fold, keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { drawMasks, maskTensors } from "../src/train/dropout.ts";
-import { exactGradient } from "../src/train/exact.ts";
-import { compileObjective } from "../src/train/objective.ts";
 import { createEstimator } from "../src/train/prepare.ts";
 import { train } from "../src/train/train.ts";
 import { relativeError } from "./golden.ts";

@@ -1,8 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { activationSites } from "../src/ad/sites.ts";
 import { aggregators } from "../src/aggregate/aggregators.ts";
+import type { Estimator } from "../src/estimate/estimator.ts";
+import { activationsEstimator } from "../src/estimate/estimators.ts";
+import { cosine, exactGradient } from "../src/estimate/exact.ts";
+import { localGraph } from "../src/estimate/sites/graphs.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
+import { compileObjective, type Objective } from "../src/objective/objective.ts";
 import { producers } from "../src/onnx/graph.ts";
 import type { Tensor } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
@@ -15,12 +20,7 @@ import { gaussian } from "../src/tangents/gaussian.ts";
 import type { Sampler } from "../src/tangents/sampler.ts";
 import { type SamplerName, samplers } from "../src/tangents/samplers.ts";
 import { createTangentSet, drawTangents, rowOf } from "../src/tangents/tangent-set.ts";
-import type { Estimator } from "../src/train/estimator.ts";
-import { activationsEstimator } from "../src/train/estimators.ts";
-import { cosine, exactGradient } from "../src/train/exact.ts";
-import { compileObjective, type Objective } from "../src/train/objective.ts";
 import { createEstimator, type EstimatorSettings } from "../src/train/prepare.ts";
-import { localGraph } from "../src/train/site-graphs.ts";
 import { fromGolden, type GoldenTensors, readGolden, relativeError } from "./golden.ts";
 
 const runtime = nodeRuntime({ threads: 1 });

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
+import { compileObjective } from "../src/objective/objective.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { compileObjective } from "../src/train/objective.ts";
 import { type CaseGolden, casesOf, readCase, useEverywhere } from "./cases.ts";
 
 const kind = "filled-inputs";

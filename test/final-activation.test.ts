@@ -1,18 +1,18 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Examples } from "../src/data/dataset.ts";
+import { exactGradient } from "../src/estimate/exact.ts";
 import { type LossName, losses } from "../src/losses/losses.ts";
+import { deriveFile } from "../src/objective/derive.ts";
+import { compileObjective, floatOutput } from "../src/objective/objective.ts";
+import { lossInputs, targetRoom } from "../src/objective/targets.ts";
 import { decodeModel, type Model } from "../src/onnx/decode.ts";
 import { type Tensor, toNumbers } from "../src/onnx/tensor.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { deriveFile } from "../src/train/derive.ts";
 import { evaluateModel } from "../src/train/evaluate-model.ts";
-import { exactGradient } from "../src/train/exact.ts";
-import { compileObjective, floatOutput } from "../src/train/objective.ts";
 import type { TrainSettings } from "../src/train/prepare.ts";
-import { lossInputs, targetRoom } from "../src/train/targets.ts";
 import { train } from "../src/train/train.ts";
 import { fromGolden, type GoldenTensor, type GoldenTensors, relativeError } from "./golden.ts";
 

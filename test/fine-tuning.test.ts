@@ -1,7 +1,7 @@
 import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import type { Examples } from "../src/data/dataset.ts";
-import { glyphs } from "../src/data/glyphs.ts";
+import { glyphs } from "../src/data/sets/glyphs.ts";
 import { convnet } from "../src/models/convnet.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";

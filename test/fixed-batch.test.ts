@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
+import { exactGradient } from "../src/estimate/exact.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
+import { compileObjective } from "../src/objective/objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { encodeGraph } from "../src/onnx/encode.ts";
 import { float32, type Tensor, tensorOf, toNumbers } from "../src/onnx/tensor.ts";
@@ -10,8 +12,6 @@ import { GraphBuilder } from "../src/ops/builder.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { exactGradient } from "../src/train/exact.ts";
-import { compileObjective } from "../src/train/objective.ts";
 import { train } from "../src/train/train.ts";
 
 const folder = join(import.meta.dirname, "cases/fixed-batch");

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { GivenTrainFlags } from "../src/cli/flags/training-command.ts";
 import { guessingAdvice } from "../src/cli/guessing-advice.ts";
-import type { GivenTrainFlags } from "../src/cli/training-command.ts";
 import { binaryCrossEntropy } from "../src/losses/binary-cross-entropy.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
 import type { TrainResult } from "../src/train/events.ts";

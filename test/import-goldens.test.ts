@@ -2,15 +2,15 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { gradientGraph } from "../src/ad/gradient.ts";
+import { exactGradient } from "../src/estimate/exact.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
+import { compileObjective } from "../src/objective/objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { encodeModel } from "../src/onnx/encode.ts";
 import { float32, type Tensor } from "../src/onnx/tensor.ts";
 import { emittedOpset, GraphBuilder } from "../src/ops/builder.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { exactGradient } from "../src/train/exact.ts";
-import { compileObjective } from "../src/train/objective.ts";
 import { createEstimator } from "../src/train/prepare.ts";
 import { fromGolden, type GoldenTensor, type GoldenTensors, readGolden, relativeError } from "./golden.ts";
 

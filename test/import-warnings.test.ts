@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { importWarnings } from "../src/objective/import-warnings.ts";
+import { encodeModelFile } from "../src/objective/objective.ts";
 import { decodeModel, type Model } from "../src/onnx/decode.ts";
 import { float32 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
-import { importWarnings } from "../src/train/import-warnings.ts";
-import { encodeModelFile } from "../src/train/objective.ts";
 import { run, temporaryFolder } from "./cli.ts";
 
 const zoo = new URL("goldens/zoo/", import.meta.url).pathname;

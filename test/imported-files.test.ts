@@ -4,17 +4,17 @@ import { FunctionProtoSchema, GraphProtoSchema, ModelProtoSchema, NodeProtoSchem
 import { describe, expect, it } from "vitest";
 import { limitsWith } from "../src/limits/limits.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
+import { isBuffer } from "../src/objective/buffers.ts";
+import { importWarnings } from "../src/objective/import-warnings.ts";
+import { compileObjective } from "../src/objective/objective.ts";
 import { bindInputs } from "../src/onnx/bind.ts";
 import { readModel } from "../src/onnx/decode.ts";
 import { modelMessage } from "../src/onnx/encode.ts";
-import { inlineFunctions } from "../src/onnx/functions.ts";
 import { withFields } from "../src/onnx/message.ts";
+import { inlineFunctions } from "../src/onnx/structure/functions.ts";
 import { float32 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { isBuffer } from "../src/train/buffers.ts";
-import { importWarnings } from "../src/train/import-warnings.ts";
-import { compileObjective } from "../src/train/objective.ts";
 import { casesOf, holdCase, readCase, useEverywhere } from "./cases.ts";
 
 describe("files that leave every optional field unset", () => {

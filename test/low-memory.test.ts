@@ -3,8 +3,17 @@ import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { keepUsedInputs } from "../src/ad/gradient.ts";
 import { anonymize, interleave, segmentGraph } from "../src/ad/segments.ts";
 import { type AggregatorName, aggregators } from "../src/aggregate/aggregators.ts";
+import {
+  activationsEstimator,
+  lowMemoryActivationsEstimator,
+  lowMemoryWeightsEstimator,
+  weightsEstimator,
+} from "../src/estimate/estimators.ts";
+import { compileSegments } from "../src/estimate/segmented.ts";
+import { localGraph, placeSites } from "../src/estimate/sites/graphs.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
+import { compileObjective } from "../src/objective/objective.ts";
 import { encodeGraph } from "../src/onnx/encode.ts";
 import { type Graph, totalBytes, type Value } from "../src/onnx/graph.ts";
 import { float32, int64, type Tensor, zeros } from "../src/onnx/tensor.ts";
@@ -14,15 +23,6 @@ import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { Runtime } from "../src/runtime/runtime.ts";
 import { samplers } from "../src/tangents/samplers.ts";
-import {
-  activationsEstimator,
-  lowMemoryActivationsEstimator,
-  lowMemoryWeightsEstimator,
-  weightsEstimator,
-} from "../src/train/estimators.ts";
-import { compileObjective } from "../src/train/objective.ts";
-import { compileSegments } from "../src/train/segmented.ts";
-import { localGraph, placeSites } from "../src/train/site-graphs.ts";
 import { relativeError } from "./golden.ts";
 
 const runtime = nodeRuntime({ threads: 1 });

@@ -8,12 +8,12 @@ import { mlpMixer } from "../src/models/mlp-mixer.ts";
 import type { ModelName } from "../src/models/models.ts";
 import { resnet18 } from "../src/models/resnet18.ts";
 import { vit } from "../src/models/vit.ts";
+import { compileObjective, encodeModelFile } from "../src/objective/objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import type { Graph } from "../src/onnx/graph.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { fillUniform } from "../src/random/uniform.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { compileObjective, encodeModelFile } from "../src/train/objective.ts";
 import { relativeError } from "./golden.ts";
 
 const options = {

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
+import { importWarnings } from "../src/objective/import-warnings.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { float32 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { importWarnings } from "../src/train/import-warnings.ts";
 import type { TrainOptions } from "../src/train/options.ts";
 import { train } from "../src/train/train.ts";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { npzDataset, readNpz } from "../src/data/npz.ts";
+import { npzDataset, readNpz } from "../src/data/files/npz.ts";
 import expected from "./cases/numpy-files/expected.golden.json" with { type: "json" };
 
 const file = (name: string) => ({

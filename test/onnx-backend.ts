@@ -9,13 +9,13 @@ import {
   TensorShapeProtoSchema,
 } from "onnx-buf";
 import { checkDerivatives, type Evaluate } from "../src/ad/check.ts";
+import { importGraph } from "../src/objective/objective.ts";
 import { decodeModel, decodeTensor, supportedOpsets } from "../src/onnx/decode.ts";
 import { encodeGraph } from "../src/onnx/encode.ts";
 import { type Attribute, type Graph, int, type Node, type Value } from "../src/onnx/graph.ts";
 import { dtypeNumbers, elementCount, isFloat, type Tensor, tensorOf, toNumbers } from "../src/onnx/tensor.ts";
 import { UnknownConstantError } from "../src/ops/shapes.ts";
 import type { Runtime, Session } from "../src/runtime/runtime.ts";
-import { importGraph } from "../src/train/objective.ts";
 
 /** What became of one test of the ONNX standard's node suite. */
 export interface Outcome {

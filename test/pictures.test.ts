@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { decodeImage } from "../src/data/image.ts";
-import { decodePicture } from "../src/data/node-picture.ts";
+import { decodeImage } from "../src/data/pictures/image.ts";
+import { decodePicture } from "../src/data/pictures/node-picture.ts";
 import expected from "./cases/pictures/expected.golden.json" with { type: "json" };
 
 const bytesOf = (name: string) =>

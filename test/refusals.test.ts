@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
+import { compileObjective } from "../src/objective/objective.ts";
 import { encodeGraph } from "../src/onnx/encode.ts";
 import type { Graph } from "../src/onnx/graph.ts";
 import { type DType, float32, zeros } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { compileObjective } from "../src/train/objective.ts";
 import { train } from "../src/train/train.ts";
 
 const runtime = nodeRuntime({ threads: 1 });

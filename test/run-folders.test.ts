@@ -17,9 +17,9 @@ import {
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { runFolder } from "../src/cli/run-folder.ts";
+import { runFolder } from "../src/storage/node-run-folder.ts";
+import { checkpointFiles } from "../src/storage/own-files.ts";
 import type { TrainOptions } from "../src/train/options.ts";
-import { checkpointFiles } from "../src/train/own-files.ts";
 import { train } from "../src/train/train.ts";
 import { inputs, labels, model, runtime } from "./circle.ts";
 import { temporaryFolder } from "./cli.ts";

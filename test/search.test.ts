@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type LearningRateSearchOptions, searchLearningRate } from "../src/train/search.ts";
-import type { SearchEvent, SearchResult, Trial } from "../src/train/search-events.ts";
+import type { SearchEvent, SearchResult, Trial } from "../src/search/events.ts";
+import { type LearningRateSearchOptions, searchLearningRate } from "../src/search/search.ts";
 import { finish, inputs, labels, memory, model, runtime } from "./circle.ts";
 
 const settings: LearningRateSearchOptions = {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
+import { compileObjective } from "../src/objective/objective.ts";
 import { decodeModel, type Model, readModel } from "../src/onnx/decode.ts";
 import { encodeModel } from "../src/onnx/encode.ts";
 import { int } from "../src/onnx/graph.ts";
-import { constantNode, plainNode } from "../src/onnx/subgraphs.ts";
+import { constantNode, plainNode } from "../src/onnx/structure/subgraphs.ts";
 import { int64 } from "../src/onnx/tensor.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { compileObjective } from "../src/train/objective.ts";
 import { casesOf, readCase, useEverywhere } from "./cases.ts";
 
 const runtime = nodeRuntime({ threads: 1 });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
+import { compileObjective } from "../src/objective/objective.ts";
 import { encodeGraph } from "../src/onnx/encode.ts";
 import { type Attributes, type Graph, int, type Node, type Value } from "../src/onnx/graph.ts";
 import { float32, int64 } from "../src/onnx/tensor.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { compileObjective } from "../src/train/objective.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const node = (op: string, inputs: string[], output: string, attributes: Attributes = {}): Node => ({

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
+import { compileObjective } from "../src/objective/objective.ts";
 import type { Graph } from "../src/onnx/graph.ts";
 import type { Tensor } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { fillUniform } from "../src/random/uniform.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { compileObjective } from "../src/train/objective.ts";
 import { createEstimator, type EstimatorSettings } from "../src/train/prepare.ts";
 import { relativeError } from "./golden.ts";
 

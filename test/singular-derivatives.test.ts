@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { gradientGraph } from "../src/ad/gradient.ts";
+import { importGraph } from "../src/objective/objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { type Graph, getValue, initializersToInputs } from "../src/onnx/graph.ts";
 import { elementCount, float32, type Tensor, tensorOf, toNumbers } from "../src/onnx/tensor.ts";
@@ -9,7 +10,6 @@ import { GraphBuilder } from "../src/ops/builder.ts";
 import { reshape } from "../src/ops/rules.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { importGraph } from "../src/train/objective.ts";
 
 /** A number as JSON holds it. */
 type Spelled = number | "inf" | "-inf";

@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { activationSites, blockSites } from "../src/ad/sites.ts";
+import { exactGradient } from "../src/estimate/exact.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
+import { exampleLayouts } from "../src/objective/coupling.ts";
+import { compileObjective, type Objective } from "../src/objective/objective.ts";
 import type { Value } from "../src/onnx/graph.ts";
 import { elementCount, float32, int64, type Tensor } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { exampleLayouts } from "../src/train/coupling.ts";
-import { exactGradient } from "../src/train/exact.ts";
-import { compileObjective, type Objective } from "../src/train/objective.ts";
 import { createEstimator, type EstimatorSettings } from "../src/train/prepare.ts";
 import { relativeError } from "./golden.ts";
 

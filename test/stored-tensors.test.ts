@@ -5,6 +5,7 @@ import { ModelProtoSchema } from "onnx-buf";
 import { describe, expect, it } from "vitest";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
+import { compileObjective, encodeModelFile } from "../src/objective/objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { insertIntoModel } from "../src/onnx/edit.ts";
 import { encodeModel } from "../src/onnx/encode.ts";
@@ -12,7 +13,6 @@ import { withMetadata } from "../src/onnx/metadata.ts";
 import { serializeModel } from "../src/onnx/serialize.ts";
 import { bytesOf } from "../src/onnx/tensor.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { compileObjective, encodeModelFile } from "../src/train/objective.ts";
 import { train } from "../src/train/train.ts";
 
 const folder = new URL("goldens/zoo/", import.meta.url).pathname;

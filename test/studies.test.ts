@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { drawChart, narrowChart, wideChart } from "../src/cli/draw-chart.ts";
-import { glyphs } from "../src/data/glyphs.ts";
+import { drawChart, narrowChart, wideChart } from "../src/charts/vega.ts";
+import { glyphs } from "../src/data/sets/glyphs.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { htmlReport, markdownReport, summaryCsv } from "../src/studies/report.ts";
 import { decodeRows } from "../src/studies/results.ts";

@@ -1,4 +1,4 @@
-import type { RunStore } from "../src/train/run-store.ts";
+import type { RunStore } from "../src/storage/run-store.ts";
 
 /** A run's files in memory. */
 export function memoryStore(files = new Map<string, Uint8Array>()): RunStore & {

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { numbersOf } from "../src/data/columns.ts";
-import { parseCsv } from "../src/data/csv.ts";
-import { type TableOptions, tableDataset } from "../src/data/table.ts";
+import { numbersOf } from "../src/data/files/columns.ts";
+import { parseCsv } from "../src/data/files/csv.ts";
+import { type TableOptions, tableDataset } from "../src/data/files/table.ts";
 import expected from "./cases/tables/expected.golden.json" with { type: "json" };
 
 const file = (name: string) => ({

@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Examples } from "../src/data/dataset.ts";
-import { npzDataset } from "../src/data/npz.ts";
+import { npzDataset } from "../src/data/files/npz.ts";
 import { takeExamples } from "../src/data/split.ts";
+import { exactGradient } from "../src/estimate/exact.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { type LossName, losses } from "../src/losses/losses.ts";
+import { compileObjective, floatOutput, type Objective } from "../src/objective/objective.ts";
+import { lossInputs, targetRoom } from "../src/objective/targets.ts";
 import { decodeModel, type Model } from "../src/onnx/decode.ts";
 import { float32, int64, type Tensor, toNumbers } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
@@ -12,10 +15,7 @@ import { keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { evaluateModel } from "../src/train/evaluate-model.ts";
-import { exactGradient } from "../src/train/exact.ts";
-import { compileObjective, floatOutput, type Objective } from "../src/train/objective.ts";
 import { createEstimator, type EstimatorSettings } from "../src/train/prepare.ts";
-import { lossInputs, targetRoom } from "../src/train/targets.ts";
 import { train } from "../src/train/train.ts";
 import { fromGolden, type GoldenTensor, type GoldenTensors, relativeError } from "./golden.ts";
 

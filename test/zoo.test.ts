@@ -2,8 +2,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { gradientGraph } from "../src/ad/gradient.ts";
+import { localGraph, placeSites } from "../src/estimate/sites/graphs.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
+import type { ExampleLayout } from "../src/objective/coupling.ts";
+import { compileObjective } from "../src/objective/objective.ts";
 import { decodeModel, type Model } from "../src/onnx/decode.ts";
 import { encodeModel } from "../src/onnx/encode.ts";
 import { float32, int64, type Tensor } from "../src/onnx/tensor.ts";
@@ -11,10 +14,7 @@ import { keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { Tensors } from "../src/runtime/runtime.ts";
-import type { ExampleLayout } from "../src/train/coupling.ts";
-import { compileObjective } from "../src/train/objective.ts";
 import { createEstimator } from "../src/train/prepare.ts";
-import { localGraph, placeSites } from "../src/train/site-graphs.ts";
 import { readGolden, relativeError } from "./golden.ts";
 
 /** A tensor that the stream gives: whole numbers below `values`, or floats. */

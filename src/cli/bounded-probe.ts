@@ -10,8 +10,8 @@ import { type DType, dtypeNumbers } from "../onnx/tensor.ts";
 import { assignmentsOf } from "../ops/symbolic-types.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import { probe } from "../runtime/probe.ts";
-import { loadModel } from "./load-model.ts";
-import { addLimitOption } from "./options.ts";
+import { loadModel } from "../storage/node-model.ts";
+import { addLimitOption } from "./flags/options.ts";
 import { printJson } from "./output.ts";
 
 /** Types of values by name. */

@@ -1,5 +1,5 @@
 import type { TrainResult } from "../train/events.ts";
-import type { GivenTrainFlags } from "./training-command.ts";
+import type { GivenTrainFlags } from "./flags/training-command.ts";
 
 /** What to say of a run that ended near guessing, and what to try; nothing where it did not. */
 export function guessingAdvice(outcome: TrainResult, flags: GivenTrainFlags): string[] {

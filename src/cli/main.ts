@@ -4,15 +4,15 @@ import packageJson from "../../package.json" with { type: "json" };
 import { DownloadError } from "../data/download.ts";
 import { ArchitectureError } from "../models/architecture.ts";
 import { addBoundedProbeCommand } from "./bounded-probe.ts";
-import { addDeriveCommand } from "./derive.ts";
-import { addEvalCommand } from "./eval.ts";
-import { addInspectCommand } from "./inspect.ts";
+import { addDeriveCommand } from "./commands/derive.ts";
+import { addEvalCommand } from "./commands/eval.ts";
+import { addInspectCommand } from "./commands/inspect.ts";
+import { addSearchCommand } from "./commands/search.ts";
+import { addStartCommand } from "./commands/start.ts";
+import { addStudyCommand } from "./commands/study.ts";
+import { addTrainCommand } from "./commands/train.ts";
 import { InterruptedError } from "./interrupt.ts";
 import { say, watchStreams } from "./output.ts";
-import { addSearchCommand } from "./search.ts";
-import { addStartCommand } from "./start.ts";
-import { addStudyCommand } from "./study.ts";
-import { addTrainCommand } from "./train.ts";
 
 const program = new Command("forwardgrad")
   .description("Train ONNX models with forward passes only.")

@@ -1,8 +1,8 @@
 import { MultiBar, type SingleBar } from "cli-progress";
+import { importWarnings } from "../objective/import-warnings.ts";
 import type { Model } from "../onnx/decode.ts";
 import { printable } from "../onnx/printable.ts";
 import type { TrainEvent, TrainResult } from "../train/events.ts";
-import { importWarnings } from "../train/import-warnings.ts";
 import { progressStream, say } from "./output.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Trial } from "../train/search-events.ts";
+import type { Trial } from "../search/events.ts";
 import { drawTrials, tableOfTrials, trialsAsCsv } from "./search-report.ts";
 
 const trials: Trial[] = [

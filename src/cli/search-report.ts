@@ -1,4 +1,4 @@
-import type { Trial } from "../train/search-events.ts";
+import type { Trial } from "../search/events.ts";
 
 const columns = [
   "rung",

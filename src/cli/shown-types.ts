@@ -1,7 +1,7 @@
 import type { Model } from "../onnx/decode.ts";
 import type { Value } from "../onnx/graph.ts";
-import type { Findings } from "../onnx/known.ts";
-import { replaceStructure } from "../onnx/structure.ts";
+import type { Findings } from "../onnx/structure/known.ts";
+import { replaceStructure } from "../onnx/structure/structure.ts";
 import { type InferredTypes, inferTypes } from "../ops/infer.ts";
 import { assignmentsOf, type SymbolicType, symbolicTypes } from "../ops/symbolic-types.ts";
 import { observeApart, type Types } from "./bounded-probe.ts";

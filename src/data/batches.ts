@@ -1,8 +1,8 @@
 import { isArrayOf } from "../arrays/kind.ts";
 import { permutation } from "../random/permutation.ts";
 import { fold, type Key } from "../random/threefry.ts";
-import { type Augmentation, augment } from "./augment.ts";
 import { type Examples, exampleSize } from "./dataset.ts";
+import { type Augmentation, augment } from "./pictures/augment.ts";
 
 /**
  * Sets examples aside for validation, by a seeded permutation of 0 … count − 1.

@@ -1,6 +1,6 @@
 import { isArrayOf } from "../arrays/kind.ts";
 import type { Limits } from "../limits/limits.ts";
-import type { Column } from "./columns.ts";
+import type { Column } from "./files/columns.ts";
 import type { FileStore, RemoteFiles } from "./store.ts";
 
 /** The label of an example whose loss is left out, as in PyTorch's `ignore_index`. */

@@ -1,5 +1,5 @@
 import { howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
-import { gunzip, isGzip, joinChunks } from "./gzip.ts";
+import { gunzip, isGzip, joinChunks } from "./files/gzip.ts";
 import type { FileCache, FileStore, RemoteFiles } from "./store.ts";
 
 /** The part of the web's `fetch` that a download needs. */

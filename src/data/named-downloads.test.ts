@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Dataset } from "./dataset.ts";
 import { downloadStore, sha256 } from "./download.ts";
 import golden from "./files.golden.json" with { type: "json" };
-import { datasets } from "./list.ts";
 import { folderCache } from "./node-store.ts";
+import { datasets } from "./sets/list.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "forwardgrad-named-"));
 const bytesOf = (base64: string) => new Uint8Array(Buffer.from(base64, "base64"));

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { makeFolder, readIfPresent, writeShared } from "./node-files.ts";
+import { makeFolder, readIfPresent, writeShared } from "../storage/node-files.ts";
 import type { FileCache, ListedFiles } from "./store.ts";
 
 /**

@@ -14,9 +14,9 @@ import { isArrayOf } from "../arrays/kind.ts";
 import { defaultLimits, howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
 import { storeConstants } from "./constants.ts";
 import { embedExternalData, type ReadExternal } from "./external-data.ts";
-import { inlineFunctions } from "./functions.ts";
 import { type Attribute, describeNode, formatShape, type Node } from "./graph.ts";
 import { checkScan, scanModel } from "./scan.ts";
+import { inlineFunctions } from "./structure/functions.ts";
 import {
   bytesPerElement,
   type DType,

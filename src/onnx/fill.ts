@@ -3,7 +3,7 @@ import { type Binding, bindInputs } from "./bind.ts";
 import { decodeNode, type Model } from "./decode.ts";
 import { withFields } from "./message.ts";
 import { own } from "./own.ts";
-import { constantNode, plainNode } from "./subgraphs.ts";
+import { constantNode, plainNode } from "./structure/subgraphs.ts";
 import { int64, isFloat, tensorOf } from "./tensor.ts";
 
 /** Numbers that fill inputs, by name. */

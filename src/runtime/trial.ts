@@ -11,7 +11,7 @@ import { isConstantOf } from "../onnx/constants.ts";
 import type { Model } from "../onnx/decode.ts";
 import type { Node, Value } from "../onnx/graph.ts";
 import { withFields } from "../onnx/message.ts";
-import { controlFlowOps } from "../onnx/structure.ts";
+import { controlFlowOps } from "../onnx/structure/structure.ts";
 import { dtypeNumbers, elementCount, isFloat, type Tensor, tensorOf, zeros } from "../onnx/tensor.ts";
 import { DeviceError, type Runtime } from "./runtime.ts";
 

@@ -1,4 +1,4 @@
-import type { GradientMethod } from "./optimize-function.ts";
+import type { GradientMethod } from "./functions/optimize.ts";
 import { numberIn } from "./statistics.ts";
 import type { Row } from "./study.ts";
 

@@ -1,6 +1,7 @@
+import type { Chart } from "../charts/chart.ts";
 import { encodeHeader, encodeRows } from "./results.ts";
 import { formatSetting, type Scale } from "./settings.ts";
-import type { Chart, Results, Study, Table, Verdict } from "./study.ts";
+import type { Results, Study, Table, Verdict } from "./study.ts";
 
 /** A chart as drawn: SVG texts. */
 export interface DrawnChart {

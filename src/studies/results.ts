@@ -1,5 +1,5 @@
 import Papa from "papaparse";
-import { parseCsv } from "../data/csv.ts";
+import { parseCsv } from "../data/files/csv.ts";
 import type { Column, Row } from "./study.ts";
 
 /** The header line of a CSV file. */

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { claimStore, fingerprint, type RunConfig } from "../train/run-config.ts";
-import type { RunStore } from "../train/run-store.ts";
+import { claimStore, fingerprint, type RunConfig } from "../storage/run-config.ts";
+import type { RunStore } from "../storage/run-store.ts";
 import { decodeRows, encodeHeader, encodeRows } from "./results.ts";
 import type { Environment, Results, Row, Settings, Study, Unit } from "./study.ts";
 

@@ -1,9 +1,9 @@
-import { angles } from "./angles.ts";
-import { anglesFunctions } from "./angles-functions.ts";
-import { frontier } from "./frontier.ts";
-import { functions } from "./functions.ts";
-import { networks } from "./networks.ts";
-import { quality } from "./quality.ts";
+import { angles } from "./angles/angles.ts";
+import { anglesFunctions } from "./angles/functions.ts";
+import { frontier } from "./frontier/frontier.ts";
+import { functions } from "./functions/functions.ts";
+import { networks } from "./networks/networks.ts";
+import { quality } from "./quality/quality.ts";
 import type { Study } from "./study.ts";
 
 /** The studies by name, in the order of the paper. */

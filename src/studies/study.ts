@@ -1,7 +1,8 @@
 import type { z } from "zod";
+import type { Chart } from "../charts/chart.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { RunStore } from "../train/run-store.ts";
+import type { RunStore } from "../storage/run-store.ts";
 
 /** One setting of a study. Lists are given on the command line as "1,2,4". */
 export type Setting = number | string | boolean | readonly (number | string)[];
@@ -49,19 +50,6 @@ export interface Unit {
    * @returns the rows, or undefined where `environment.signal` stopped it
    */
   measure(environment: Environment): Promise<readonly Row[] | undefined>;
-}
-
-/** A Vega-Lite specification: plain JSON, data inside. `charts.ts` builds the usual ones. */
-export type VegaLiteSpec = Readonly<Record<string, unknown>>;
-
-export interface Chart {
-  /** Name of its files: "cosine-over-n". */
-  readonly name: string;
-  readonly title: string;
-  /** One or two sentences: what is drawn how, and what to see. */
-  readonly caption: string;
-  /** @param width pixels for the whole chart, axes included: about 700 on a desk, about 340 on a phone */
-  spec(width: number): VegaLiteSpec;
 }
 
 /** A small table in the report; the cells are text already. */

@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { graphObjective } from "../objective/objective.ts";
+import { arraysOf } from "../objective/parameters.ts";
 import { float32, tensorOf } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { adamw } from "../optim/adamw.ts";
 import { sgd } from "../optim/sgd.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import { afterMeasurement, freshAutoStep, isMeasured, stepProbe } from "./auto-step.ts";
-import { graphObjective } from "./objective.ts";
-import { arraysOf } from "./parameters.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 

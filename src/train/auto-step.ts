@@ -1,10 +1,10 @@
 import { secondDerivativeGraph } from "../ad/second-derivative.ts";
+import type { Differentiable } from "../objective/objective.ts";
+import { arraysOf } from "../objective/parameters.ts";
 import { type Tensor, zeros } from "../onnx/tensor.ts";
 import type { Arrays, Optimizer } from "../optim/optimizer.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Tensors } from "../runtime/runtime.ts";
-import type { Differentiable } from "./objective.ts";
-import { arraysOf } from "./parameters.ts";
 
 /** How the loss changes along a step: f(θ − η·u) = f − η·slope + η²/2·curvature. */
 export interface AlongStep {

@@ -1,17 +1,17 @@
-import type { Augmentation } from "../data/augment.ts";
 import { epochOrder, readBatch, splitValidation } from "../data/batches.ts";
 import type { Examples } from "../data/dataset.ts";
+import type { Augmentation } from "../data/pictures/augment.ts";
+import { drawMasks, maskTensors } from "../objective/dropout.ts";
+import { batchInputs, exampleInput, type InputChoice } from "../objective/model-inputs.ts";
+import type { Objective } from "../objective/objective.ts";
+import { targetRoom } from "../objective/targets.ts";
 import { getValue } from "../onnx/graph.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import { fold, type Key, keyFromSeed } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 import { validationCount } from "./batch-size.ts";
-import { drawMasks, maskTensors } from "./dropout.ts";
-import { batchInputs, exampleInput, type InputChoice } from "./model-inputs.ts";
-import type { Objective } from "./objective.ts";
 import type { RunOptions } from "./options.ts";
 import { streams } from "./streams.ts";
-import { targetRoom } from "./targets.ts";
 
 /** The batches of a run, in an order that follows from its keys alone. */
 export interface BatchReader {

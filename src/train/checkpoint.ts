@@ -1,12 +1,12 @@
 import * as z from "zod";
 import { bytesOf, type Tensor } from "../onnx/tensor.ts";
 import type { Arrays } from "../optim/optimizer.ts";
-import { checkpointFiles } from "./own-files.ts";
+import { checkpointFiles } from "../storage/own-files.ts";
+import type { RunConfig } from "../storage/run-config.ts";
+import { type RunStore, readFilled } from "../storage/run-store.ts";
+import { decodeSafetensors, encodeSafetensors } from "../storage/safetensors.ts";
 import { type Progress, parseProgress } from "./progress.ts";
 import type { GoodState } from "./recovery.ts";
-import type { RunConfig } from "./run-config.ts";
-import { type RunStore, readFilled } from "./run-store.ts";
-import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
 
 /** Everything that a run needs to go on as if it had never stopped. */
 export interface Checkpoint {

@@ -1,12 +1,12 @@
-import { formatAugmentation } from "../data/augment.ts";
+import { formatAugmentation } from "../data/pictures/augment.ts";
+import { exampleInput } from "../objective/model-inputs.ts";
+import type { Objective } from "../objective/objective.ts";
+import { countParameters } from "../objective/parameters.ts";
 import { encodeModel } from "../onnx/encode.ts";
+import { fingerprint, type RunConfig } from "../storage/run-config.ts";
 import type { TrainEvent } from "./events.ts";
-import { exampleInput } from "./model-inputs.ts";
-import type { Objective } from "./objective.ts";
 import type { RunOptions } from "./options.ts";
-import { countParameters } from "./parameters.ts";
 import { samplerName, type TrainSettings } from "./prepare.ts";
-import { fingerprint, type RunConfig } from "./run-config.ts";
 
 /** What decides what a run computes, as plain data for config.json. */
 export async function describeRun(

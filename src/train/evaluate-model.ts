@@ -2,23 +2,23 @@ import { isArrayOf } from "../arrays/kind.ts";
 import { readBatch } from "../data/batches.ts";
 import { type Examples, targetShapeOf } from "../data/dataset.ts";
 import type { Loss } from "../losses/loss.ts";
-import type { Model } from "../onnx/decode.ts";
-import { pruneModel } from "../onnx/prune-model.ts";
-import { elementCount, type Tensor, toNumbers } from "../onnx/tensor.ts";
-import { GraphBuilder } from "../ops/builder.ts";
-import { compileGraph, encodeModelForRuntime } from "../runtime/evaluate.ts";
-import type { Runtime, Tensors } from "../runtime/runtime.ts";
 import {
   type FinalActivation,
   isContained,
   lossOutput,
   valueBefore,
   withLossOutput,
-} from "./final-activation.ts";
-import { checkMemory } from "./memory.ts";
-import { batchInputs, exampleInput, type InputChoice } from "./model-inputs.ts";
-import { floatOutput } from "./objective.ts";
-import { checkTargets, describeOtherBatch } from "./targets.ts";
+} from "../objective/final-activation.ts";
+import { checkMemory } from "../objective/memory.ts";
+import { batchInputs, exampleInput, type InputChoice } from "../objective/model-inputs.ts";
+import { floatOutput } from "../objective/objective.ts";
+import { checkTargets, describeOtherBatch } from "../objective/targets.ts";
+import type { Model } from "../onnx/decode.ts";
+import { pruneModel } from "../onnx/prune-model.ts";
+import { elementCount, type Tensor, toNumbers } from "../onnx/tensor.ts";
+import { GraphBuilder } from "../ops/builder.ts";
+import { compileGraph, encodeModelForRuntime } from "../runtime/evaluate.ts";
+import type { Runtime, Tensors } from "../runtime/runtime.ts";
 
 export interface Evaluation {
   /** Mean over all that counts. */

@@ -3,8 +3,8 @@ import { binaryCrossEntropy } from "../losses/binary-cross-entropy.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
 import { meanSquaredError } from "../losses/mean-squared-error.ts";
 import { mlp } from "../models/mlp.ts";
+import { modelFrom } from "../objective/objective.ts";
 import { examplesFor } from "./example-arrays.ts";
-import { modelFrom } from "./objective.ts";
 
 const model = modelFrom(mlp({ input: [2], outputs: 2 }));
 const inputs = [1, 2, 3, 4];

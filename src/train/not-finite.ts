@@ -1,4 +1,5 @@
 import { pushforward } from "../ad/pushforward.ts";
+import type { Differentiable } from "../objective/objective.ts";
 import {
   describeNode,
   type Graph,
@@ -15,7 +16,6 @@ import { cast, reshape, withInfinities } from "../ops/rules.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 import { areFinite, type NotFiniteCause } from "./divergence.ts";
-import type { Differentiable } from "./objective.ts";
 
 /** The node at which numbers stop being finite, and whether it is its value or its derivative that does. */
 export interface NotFinite {

@@ -4,9 +4,9 @@ import type { Model } from "../onnx/decode.ts";
 import type { Graph } from "../onnx/graph.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { RunStore } from "../storage/run-store.ts";
 import type { ExampleArrays } from "./example-arrays.ts";
 import type { TrainSettings } from "./prepare.ts";
-import type { RunStore } from "./run-store.ts";
 
 export interface TrainOptions extends TrainSettings, ExampleArrays {
   /** An ONNX file's bytes, a decoded model, or a graph from the builder. */

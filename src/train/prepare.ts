@@ -1,9 +1,19 @@
 import type { AggregatorOptions } from "../aggregate/aggregator.ts";
 import type { AggregatorName } from "../aggregate/aggregators.ts";
 import { aggregators } from "../aggregate/aggregators.ts";
-import { type Augmentation, checkAugmentation } from "../data/augment.ts";
 import type { Examples } from "../data/dataset.ts";
+import { type Augmentation, checkAugmentation } from "../data/pictures/augment.ts";
+import type { Estimator } from "../estimate/estimator.ts";
+import {
+  activationsEstimator,
+  lowMemoryActivationsEstimator,
+  lowMemoryWeightsEstimator,
+  weightsEstimator,
+} from "../estimate/estimators.ts";
+import { exactGradient } from "../estimate/exact.ts";
 import type { Loss } from "../losses/loss.ts";
+import type { AdapterOptions } from "../objective/adapter.ts";
+import type { Differentiable } from "../objective/objective.ts";
 import type { Optimizer, OptimizerOptions } from "../optim/optimizer.ts";
 import { type OptimizerName, optimizers } from "../optim/optimizers.ts";
 import {
@@ -15,17 +25,7 @@ import {
 } from "../optim/schedules.ts";
 import type { Sampler } from "../tangents/sampler.ts";
 import { type SamplerName, samplers } from "../tangents/samplers.ts";
-import type { AdapterOptions } from "./adapter.ts";
-import type { Estimator } from "./estimator.ts";
-import {
-  activationsEstimator,
-  lowMemoryActivationsEstimator,
-  lowMemoryWeightsEstimator,
-  weightsEstimator,
-} from "./estimators.ts";
-import { exactGradient } from "./exact.ts";
 import { defaultLearningRate } from "./learning-rate.ts";
-import type { Differentiable } from "./objective.ts";
 import { refuseStrayOptions } from "./stray-options.ts";
 
 /** How the gradient is estimated. */

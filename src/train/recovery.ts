@@ -1,6 +1,6 @@
+import { arraysOf, copyTensors, setParameters } from "../objective/parameters.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Arrays } from "../optim/optimizer.ts";
-import { arraysOf, copyTensors, setParameters } from "./parameters.ts";
 import type { Progress } from "./progress.ts";
 
 /** A state that a run can go back to. */

@@ -1,5 +1,8 @@
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Arrays } from "../optim/optimizer.ts";
+import { checkpointFiles } from "../storage/own-files.ts";
+import { type ClaimOptions, claimStore, type RunConfig } from "../storage/run-config.ts";
+import { type RunStore, readFilled } from "../storage/run-store.ts";
 import {
   type Checkpoint,
   checkCheckpoint,
@@ -9,10 +12,7 @@ import {
   saveCheckpoint,
 } from "./checkpoint.ts";
 import { crc32, encodeLine, faultOfMetrics, type MetricsLine, soundLines } from "./metrics.ts";
-import { checkpointFiles } from "./own-files.ts";
 import type { Progress } from "./progress.ts";
-import { type ClaimOptions, claimStore, type RunConfig } from "./run-config.ts";
-import { type RunStore, readFilled } from "./run-store.ts";
 
 /** What a run is, for its files. */
 export interface RunDescription {

@@ -1,10 +1,10 @@
 import { isArrayOf } from "../arrays/kind.ts";
-import { adaptModel } from "./adapter.ts";
-import { withoutDropout } from "./dropout.ts";
+import { adaptModel } from "../objective/adapter.ts";
+import { withoutDropout } from "../objective/dropout.ts";
+import { modelFrom } from "../objective/objective.ts";
+import { refuseHalfPrecision } from "../objective/precision.ts";
 import { examplesFor } from "./example-arrays.ts";
-import { modelFrom } from "./objective.ts";
 import type { RunOptions, TrainOptions } from "./options.ts";
-import { refuseHalfPrecision } from "./precision.ts";
 
 /** Decodes the model, puts adapters into it, and fits the examples to its input. @throws when they do not fit */
 export function runOptions(options: TrainOptions): RunOptions {

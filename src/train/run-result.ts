@@ -1,9 +1,9 @@
+import type { Objective } from "../objective/objective.ts";
+import { countParameters } from "../objective/parameters.ts";
 import type { Evaluation } from "./evaluate-model.ts";
 import type { TrainResult } from "./events.ts";
 import { guessingOf } from "./guessing.ts";
-import type { Objective } from "./objective.ts";
 import type { RunOptions } from "./options.ts";
-import { countParameters } from "./parameters.ts";
 import type { Progress } from "./progress.ts";
 
 /** What is known at the end of a run besides its progress. */

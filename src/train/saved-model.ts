@@ -1,12 +1,12 @@
 import type { Examples } from "../data/dataset.ts";
 import type { Loss } from "../losses/loss.ts";
+import type { Objective } from "../objective/objective.ts";
+import { countTargets } from "../objective/targets.ts";
 import type { Model } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import { type Evaluation, evaluateModel } from "./evaluate-model.ts";
-import type { Objective } from "./objective.ts";
 import type { RunOptions } from "./options.ts";
-import { countTargets } from "./targets.ts";
 
 /** The model that a run saves: what is measured is what is saved. */
 export interface SavedModel {

@@ -1,7 +1,13 @@
 import { targetShapeOf } from "../data/dataset.ts";
+import type { Estimator } from "../estimate/estimator.ts";
+import { ExactComparison, measureQuality, type Quality } from "../estimate/quality.ts";
 import { NotFiniteError } from "../linalg/cholesky.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
 import type { Loss } from "../losses/loss.ts";
+import { exampleInput } from "../objective/model-inputs.ts";
+import { compileObjective, type Objective } from "../objective/objective.ts";
+import { arraysOf, copyTensors, setParameters } from "../objective/parameters.ts";
+import { checkBatch, checkTargets, lossInputs } from "../objective/targets.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import { clipGlobalNorm } from "../optim/clip.ts";
 import type { Arrays, Optimizer } from "../optim/optimizer.ts";
@@ -13,14 +19,10 @@ import { batchNotes, batchSize, stepsOf } from "./batch-size.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { describeRun, startEvent } from "./describe-run.ts";
 import { areFinite, DivergenceError, guardDivergence } from "./divergence.ts";
-import type { Estimator } from "./estimator.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
 import type { MetricsLine } from "./metrics.ts";
-import { exampleInput } from "./model-inputs.ts";
 import { explainNotFinite } from "./not-finite.ts";
-import { compileObjective, type Objective } from "./objective.ts";
 import type { RunOptions, TrainOptions } from "./options.ts";
-import { arraysOf, copyTensors, setParameters } from "./parameters.ts";
 import {
   checkSettings,
   createEstimator,
@@ -30,14 +32,12 @@ import {
   requireValidation,
 } from "./prepare.ts";
 import { afterEpoch, afterLine, afterStep, type Recovery, startOfRun } from "./progress.ts";
-import { ExactComparison, measureQuality, type Quality } from "./quality.ts";
 import { afterDivergence, afterWindow, isGood, keepState, recoveredRate } from "./recovery.ts";
 import { RunFiles } from "./run-files.ts";
 import { runOptions } from "./run-options.ts";
 import { resultOf } from "./run-result.ts";
 import { type SavedModel, savedModel } from "./saved-model.ts";
 import { streams } from "./streams.ts";
-import { checkBatch, checkTargets, lossInputs } from "./targets.ts";
 
 const stepsPerLine = 50;
 const untimedSteps = 10;

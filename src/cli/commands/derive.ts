@@ -1,0 +1,102 @@
+import { basename, dirname } from "node:path";
+import type { Command } from "commander";
+import type { Limits } from "../../limits/limits.ts";
+import { deriveFile } from "../../objective/derive.ts";
+import { fixedBatch } from "../../objective/fixed-batch.ts";
+import { compileObjective } from "../../objective/objective.ts";
+import { hasOpenBatch } from "../../onnx/bind.ts";
+import { nodeRuntime } from "../../runtime/node.ts";
+import { loadModel } from "../../storage/node-model.ts";
+import { runFolder } from "../../storage/node-run-folder.ts";
+import { addLossOptions, chosenLoss, type LossFlags } from "../flags/loss-options.ts";
+import {
+  addLimitOption,
+  assignment,
+  choice,
+  dimension,
+  dimensionHelp,
+  pattern,
+  wholeNumber,
+} from "../flags/options.ts";
+import { say } from "../output.ts";
+import { requireFree } from "../output-file.ts";
+
+interface DeriveFlags extends LossFlags {
+  readonly tangents: number;
+  readonly batch?: number;
+  readonly dim?: Record<string, number>;
+  readonly lowRank?: number;
+  readonly perExample: boolean;
+  readonly parameters: "inputs" | "initializers";
+  readonly trainable?: RegExp;
+  readonly fill?: Record<string, number>;
+  readonly prediction?: string;
+  readonly output: string;
+  readonly limit?: Partial<Limits>;
+  readonly overwrite: boolean;
+}
+
+export function addDeriveCommand(program: Command): void {
+  const command = program
+    .command("derive")
+    .description("write the derivative graph of a model and a loss as an ONNX file")
+    .argument("<model.onnx>", "the model")
+    .requiredOption("-o, --output <file>", "the ONNX file to write");
+  addLimitOption(addLossOptions(command))
+    .option("--tangents <k>", "directions", wholeNumber(1), 16)
+    .option("--batch <n>", "size of the batch axis, where the model leaves it open", wholeNumber(1))
+    .option("--dim <name=n>", dimensionHelp, dimension)
+    .option("--low-rank <r>", "take the tangents of matrices as factors of this rank", wholeNumber(1))
+    .option("--per-example", "derivatives [k, batch] of each example's own loss", false)
+    .addOption(
+      choice("--parameters <kind>", "how the file takes the parameters", ["inputs", "initializers"]).default(
+        "inputs",
+      ),
+    )
+    .option("--trainable <regex>", "which stored tensors get tangents (default: all float ones)", pattern)
+    .option("--fill <name=x>", "number that always fills an input; may be given several times", assignment)
+    .option("--prediction <name>", "output that the loss reads (default: the first float one)")
+    .option("--overwrite", "replace the output file, whatever it is", false)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  forwardgrad derive model.onnx --tangents 16 --batch 64 -o derivative.onnx
+  forwardgrad derive model.onnx --tangents 32 --batch 8 --low-rank 1 --per-example -o derivative.onnx`,
+    )
+    .action(async (path: string, flags: DeriveFlags) => {
+      const { output, overwrite } = flags;
+      requireFree({ path: output, inputs: [path], isOwn: isDerivative, overwrite });
+      const model = loadModel(path, flags.limit);
+      if (hasOpenBatch(model) && flags.batch === undefined) {
+        throw new Error(
+          `${path} leaves its batch axis open; say how many examples the derivative graph takes (--batch N).`,
+        );
+      }
+      const { trainable } = flags;
+      const objective = await compileObjective({
+        model,
+        loss: chosenLoss(flags),
+        runtime: nodeRuntime(),
+        batch: flags.batch ?? fixedBatch(model) ?? 1,
+        dimensions: flags.dim,
+        fill: flags.fill,
+        output: flags.prediction,
+        keepOutputs: true,
+        trainable: trainable && ((name) => trainable.test(name)),
+      });
+      for (const note of objective.notes) say(`note: ${note}`);
+      const bytes = deriveFile(objective, flags);
+      await runFolder(dirname(flags.output)).write(basename(flags.output), bytes);
+      const names = Object.keys(objective.parameters);
+      say(
+        `${flags.output}: derivatives along ${flags.tangents} tangents of ${names.length} parameters (${names.join(", ")})`,
+      );
+    });
+}
+
+/** Whether a file is a derivative graph of this command: only it writes inputs `tangent/<parameter>`. */
+function isDerivative(bytes: Uint8Array): boolean {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return file.subarray(0, 64).includes("forwardgrad") && file.includes("tangent/");
+}

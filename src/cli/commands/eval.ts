@@ -1,0 +1,72 @@
+import type { Command } from "commander";
+import { isArrayOf } from "../../arrays/kind.ts";
+import type { Examples } from "../../data/dataset.ts";
+import { type NodeDevice, nodeRuntime } from "../../runtime/node.ts";
+import { loadModel } from "../../storage/node-model.ts";
+import { evaluateModel } from "../../train/evaluate-model.ts";
+import { type DatasetChoice, dataNames, openDataset } from "../flags/datasets.ts";
+import { addLossOptions, chosenLoss, type LossFlags } from "../flags/loss-options.ts";
+import { imageChannels, knownData } from "../flags/model-data.ts";
+import { addDataOptions, addRuntimeOptions, assignment, dimension, dimensionHelp } from "../flags/options.ts";
+import { print, printJson, say } from "../output.ts";
+
+interface EvalFlags extends DatasetChoice, LossFlags {
+  readonly input?: string;
+  readonly fill?: Record<string, number>;
+  readonly dim?: Record<string, number>;
+  readonly output?: string;
+  readonly device: NodeDevice;
+  readonly threads?: number;
+  readonly json: boolean;
+}
+
+export function addEvalCommand(program: Command): void {
+  const command = program
+    .command("eval")
+    .description("measure an ONNX model on a dataset's test examples")
+    .argument("<model.onnx>", "the model");
+  addLossOptions(addRuntimeOptions(addDataOptions(command, dataNames).optionsGroup("Model:")))
+    .option("--input <name>", "input that the examples feed (default: the only one, or the first float one)")
+    .option("--fill <name=x>", "number that fills another input; may be given several times", assignment)
+    .option("--dim <name=n>", dimensionHelp, dimension)
+    .option("--output <name>", "output that the loss reads (default: the first float one)")
+    .option("--json", "print one JSON object on stdout", false)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  forwardgrad eval runs/latest/model.onnx
+  forwardgrad eval runs/mnist/model.onnx --data mnist --data-dir ./mnist --json
+  forwardgrad eval runs/prices/model.onnx --data csv --data-file new.csv --target price --test-fraction 1 \\
+      --loss mean-squared-error`,
+    )
+    .action(async (path: string, flags: EvalFlags) => {
+      const model = loadModel(path, flags.limit);
+      const known = knownData(model);
+      const { test } = await openDataset(flags, { ...known, channels: imageChannels(model, flags.input) });
+      const { loss, accuracy, counted, notes } = await evaluateModel({
+        model,
+        parameters: {},
+        examples: test,
+        loss: chosenLoss(flags, known),
+        input: flags.input,
+        fill: flags.fill,
+        dimensions: flags.dim,
+        output: flags.output,
+        runtime: nodeRuntime({ device: flags.device, threads: flags.threads }),
+      });
+      for (const note of notes) say(`note: ${note}`);
+      if (flags.json) printJson({ testAccuracy: accuracy, testLoss: loss, examples: test.count, counted });
+      else {
+        const percent = accuracy === undefined ? "" : `test accuracy ${(100 * accuracy).toFixed(2)} %, `;
+        print(`${percent}test loss ${loss.toFixed(4)} on ${describeCount(test, counted)}`);
+      }
+    });
+}
+
+/** "200 examples", and how many of their labels count where it is not one each. */
+function describeCount({ count, labels }: Examples, counted: number): string {
+  const examples = `${count.toLocaleString("en")} examples`;
+  if (counted === count && (isArrayOf("Float32Array", labels) || labels.length === count)) return examples;
+  return `${examples}, of whose ${labels.length.toLocaleString("en")} labels ${counted.toLocaleString("en")} count`;
+}

@@ -1,0 +1,81 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import { inRunFolder } from "../../storage/node-run-folder.ts";
+import type { TrainResult } from "../../train/events.ts";
+import { train } from "../../train/train.ts";
+import { inFolder, isCompleteTraining } from "../flags/default-folder.ts";
+import {
+  addTrainingOptions,
+  type GivenTrainFlags,
+  openTraining,
+  type TrainFlags,
+} from "../flags/training-command.ts";
+import { guessingAdvice } from "../guessing-advice.ts";
+import { interruptible } from "../interrupt.ts";
+import { printJson, say } from "../output.ts";
+import { reportProgress } from "../progress.ts";
+
+/** What a finished training run printed and left behind. */
+export interface TrainOutcome extends TrainResult {
+  /** Path of the trained model. */
+  readonly model: string;
+}
+
+const latestRun = "runs/latest";
+
+export function addTrainCommand(program: Command): void {
+  const command = program
+    .command("train")
+    .description("train a network with forward passes only and save it as an ONNX file");
+  addTrainingOptions(command, { folder: latestRun, holds: "the model, metrics and checkpoints" })
+    .addHelpText(
+      "after",
+      `
+Examples:
+  forwardgrad train                                        glyphs, activations, 16 tangents
+  forwardgrad train --data mnist --epochs 5 --momentum 0.9 --out runs/mnist
+  forwardgrad train --perturb weights --sampler low-rank --tangents 64 --out runs/weights
+  forwardgrad train --data images --data-dir photos --image-size 32 --augment crop:4,flip --out runs/photos
+  forwardgrad train --data csv --data-file houses.csv --target price --loss mean-squared-error --out runs/prices
+  forwardgrad train --optimizer adam --epochs 20 --patience 3 --track-quality 100 --out runs/adam
+  forwardgrad train --model my-model.onnx --trainable 'head' --data mnist --out runs/head
+  forwardgrad train --model my-model.onnx --adapter lora --rank 4 --target 'fc' --data mnist --out runs/lora
+  forwardgrad train --device webgpu --hidden 1024,1024 --data mnist --out runs/wide
+  forwardgrad train --out runs/mnist --data mnist --epochs 5 --momentum 0.9 --resume`,
+    )
+    .action(async (flags: GivenTrainFlags) => {
+      const { resume } = flags;
+      const own = { name: latestRun, resume, isComplete: isCompleteTraining };
+      const given = flags.out ?? (flags.overwrite ? latestRun : undefined);
+      const outcome = await inFolder(given, own, (out) => runTraining({ ...flags, out }));
+      const advice = guessingAdvice(outcome, flags);
+      if (flags.json) printJson(advice.length > 0 ? { ...outcome, advice: advice.join("\n") } : outcome);
+      else say(...summary(outcome), ...advice);
+    });
+}
+
+/** Trains as the flags say, with progress on stderr. */
+export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
+  return inRunFolder(flags.out, async (store) => {
+    const { dataset, options, imported } = await openTraining(flags, store);
+    return interruptible(async (signal) => {
+      const qualityDraws = flags.gradient === "exact" ? 0 : 4;
+      const events = train({ ...options, inPlace: true, test: dataset.test, signal, qualityDraws });
+      const result = await reportProgress(events, flags.out, imported);
+      return result && { ...result, model: join(flags.out, "model.onnx") };
+    });
+  });
+}
+
+function summary(outcome: TrainOutcome): string[] {
+  const percent = (value: number | undefined) =>
+    value === undefined ? "–" : `${(100 * value).toFixed(2)} %`;
+  return [
+    `test accuracy ${percent(outcome.testAccuracy)}, test loss ${outcome.testLoss?.toFixed(4) ?? "–"}, ` +
+      `${outcome.steps} steps${outcome.secondsPerStep ? ` of ${(1000 * outcome.secondsPerStep).toFixed(1)} ms` : ""}`,
+    ...(outcome.bestStep === undefined
+      ? []
+      : [`kept: the parameters of step ${outcome.bestStep}, the best validation loss`]),
+    `model: ${outcome.model}`,
+  ];
+}

@@ -1,0 +1,179 @@
+import { basename } from "node:path";
+import type { Dataset } from "../../data/dataset.ts";
+import { downloadStore } from "../../data/download.ts";
+import { npzDataset } from "../../data/files/npz.ts";
+import { nodeFetch } from "../../data/node-fetch.ts";
+import { cacheDirectory, folderCache, folderStore } from "../../data/node-store.ts";
+import type { ImageFolderOptions } from "../../data/pictures/image-folder.ts";
+import { decodePicture } from "../../data/pictures/node-picture.ts";
+import { datasetNamed, datasets } from "../../data/sets/list.ts";
+import type { SourceFile } from "../../data/store.ts";
+import type { Limits } from "../../limits/limits.ts";
+import type { LossName } from "../../losses/losses.ts";
+import { readIfPresent } from "../../storage/node-files.ts";
+import { say } from "../output.ts";
+import type { KnownData } from "./model-data.ts";
+
+/** The flags that choose data; see `addDataOptions`. */
+export interface DatasetChoice {
+  readonly data: string;
+  readonly dataDir?: string;
+  readonly dataFile?: string;
+  readonly testFile?: string;
+  readonly target?: string;
+  readonly adapter?: "lora";
+  readonly ignoreColumns?: readonly string[];
+  readonly categorical?: readonly string[];
+  readonly header?: boolean;
+  readonly decimal?: "point" | "comma";
+  readonly arrays?: readonly string[];
+  readonly imageSize?: { readonly height: number; readonly width: number };
+  readonly ignoreOrientation?: boolean;
+  readonly testFraction?: number;
+  readonly limit?: Partial<Limits>;
+  readonly loss: LossName;
+}
+
+/** What --data may say: datasets by name, and the kinds of data of one's own. */
+export const dataNames: readonly string[] = [...datasets.map(({ name }) => name), "images", "csv", "npz"];
+
+/** Which data each flag goes with. */
+const readWith: Readonly<Record<string, readonly string[]>> = {
+  dataDir: [...datasets.filter(({ files }) => files !== undefined).map(({ name }) => name), "images"],
+  dataFile: ["csv", "npz"],
+  testFile: ["csv"],
+  target: ["csv"],
+  ignoreColumns: ["csv"],
+  categorical: ["csv"],
+  header: ["csv"],
+  decimal: ["csv"],
+  arrays: ["npz"],
+  imageSize: ["images"],
+  ignoreOrientation: ["images"],
+  testFraction: ["images", "csv", "npz"],
+};
+
+/**
+ * Opens the data that the flags choose: by name from a folder, from the cache or by download; or one's own.
+ *
+ * @param known what a trained model says about its data, so that classes and columns get the same numbers
+ */
+export async function openDataset(
+  choice: DatasetChoice,
+  known: KnownData & Pick<ImageFolderOptions, "channels"> = {},
+): Promise<Dataset> {
+  checkFlags(choice);
+  if (choice.data === "images") return announced(await openImages(choice, known));
+  if (choice.data === "csv") return announced(await openTable(choice, known));
+  if (choice.data === "npz") return announced(await openArrays(choice));
+  return openNamed(choice);
+}
+
+// Parsers of one's own data load only where they are needed, so that every command starts fast.
+
+async function openImages(
+  choice: DatasetChoice,
+  { classNames, channels }: Pick<ImageFolderOptions, "classNames" | "channels">,
+): Promise<Dataset> {
+  const { imageFolder } = await import("../../data/pictures/image-folder.ts");
+  const { imageSize: size, testFraction, ignoreOrientation, limit: limits } = choice;
+  const folder = needed(choice.dataDir, choice.data, "--data-dir FOLDER");
+  return imageFolder(folderStore(folder), {
+    decode: decodePicture,
+    size,
+    channels,
+    testFraction,
+    classNames,
+    ignoreOrientation,
+    limits,
+  });
+}
+
+async function openTable(choice: DatasetChoice, { columns, classNames }: KnownData): Promise<Dataset> {
+  const { tableDataset } = await import("../../data/files/table.ts");
+  const { data, dataFile, testFile, ignoreColumns: ignore, categorical, testFraction } = choice;
+  const { header, decimal, limit: limits } = choice;
+  const target = needed(choice.target, data, "--target COLUMN");
+  const table = await readFlagged(needed(dataFile, data, "--data-file FILE.csv"), "--data-file");
+  const test = testFile === undefined ? undefined : await readFlagged(testFile, "--test-file");
+  return tableDataset(table, {
+    target,
+    targets: targetsOf(choice),
+    ignore,
+    categorical,
+    test,
+    testFraction,
+    columns,
+    classNames,
+    header,
+    decimal,
+    limits,
+  });
+}
+
+async function openArrays(choice: DatasetChoice): Promise<Dataset> {
+  const { data, dataFile, arrays, testFraction, limit: limits } = choice;
+  const file = await readFlagged(needed(dataFile, data, "--data-file FILE.npz"), "--data-file");
+  return npzDataset(file, { targets: targetsOf(choice), arrays, testFraction, limits });
+}
+
+function targetsOf({ loss }: DatasetChoice): "classes" | "values" {
+  return loss === "cross-entropy" ? "classes" : "values";
+}
+
+async function openNamed(choice: DatasetChoice): Promise<Dataset> {
+  const entry = datasetNamed(choice.data);
+  const cached = entry.files && {
+    files: entry.files,
+    cache: folderCache(`${cacheDirectory()}/${entry.name}`),
+    fetch: await nodeFetch(),
+    report: (line: string) => say(line),
+    limits: choice.limit,
+  };
+  const store = choice.dataDir ? folderStore(choice.dataDir) : cached && downloadStore(cached);
+  // Embedded data has a fixed seed: runs with different seeds must be comparable, and `eval` must see the same test set.
+  return entry.load({ store, seed: 0, limits: choice.limit });
+}
+
+function checkFlags(choice: DatasetChoice): void {
+  for (const [name, kinds] of Object.entries(readWith)) {
+    if (choice[name as keyof DatasetChoice] === undefined || kinds.includes(choice.data)) continue;
+    // There it chooses matrices.
+    if (name === "target" && choice.adapter !== undefined) continue;
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    throw new Error(
+      `${flag} goes with --data ${kinds.join(", ")}, received --data ${choice.data}; leave it out.`,
+    );
+  }
+}
+
+function needed(value: string | undefined, data: string, flag: string): string {
+  if (value !== undefined) return value;
+  throw new Error(`--data ${data} needs ${flag}; say where the data is.`);
+}
+
+async function readFlagged(path: string, flag: string): Promise<SourceFile> {
+  const bytes = await readIfPresent(path);
+  if (bytes === undefined) throw new Error(`${path}: no such file; correct ${flag}.`);
+  return { name: basename(path), bytes };
+}
+
+/** Says how data of one's own was understood. */
+function announced(dataset: Dataset): Dataset {
+  const { train, test, classNames, classes, warnings = [] } = dataset;
+  const count = (value: number) => value.toLocaleString("en");
+  const list = classNames && classNames.length <= 12 ? `: ${classNames.join(", ")}` : "";
+  const learned = classes > 0 ? `${classes} classes${list}` : `${targetSize(dataset)} target values`;
+  say(
+    `${dataset.name}: ${count(train.count)} examples to train on, ${count(test.count)} to test on; inputs ` +
+      `[${train.shape.join(", ")}], ${learned}`,
+    ...warnings.map((warning) => `warning: ${warning}`),
+  );
+  return dataset;
+}
+
+/** How many target values an example has. */
+export function targetSize({ train, test }: Dataset): number {
+  const examples = train.count > 0 ? train : test;
+  return examples.labels.length / examples.count;
+}

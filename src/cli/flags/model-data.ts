@@ -1,0 +1,90 @@
+import type { Dataset, Normalization } from "../../data/dataset.ts";
+import type { Column } from "../../data/files/columns.ts";
+import type { Model } from "../../onnx/decode.ts";
+import { metadataOf, withMetadata } from "../../onnx/metadata.ts";
+
+/** What a model file says about the data that it was trained on, so that other data can be read the same way. */
+export type KnownData = Pick<Dataset, "columns" | "classNames" | "targetNormalization">;
+
+/** What a model file says about its input: 3 where it takes images [examples, 3, height, width]. */
+export function imageChannels(model: Model, name: string | undefined): 3 | undefined {
+  const input = model.inputs.find((one) => one.name === name) ?? model.inputs[0];
+  return input?.dimensions?.length === 4 && input.dimensions[1] === 3 ? 3 : undefined;
+}
+
+/** Keys in the file's metadata, with what their JSON must be. */
+const entries = {
+  columns: ["forwardgrad.columns", isColumns],
+  classNames: ["forwardgrad.classes", isStrings],
+  targetNormalization: ["forwardgrad.targets", isNormalization],
+} as const;
+
+/** What a dataset knows of its columns and classes. */
+export function namesOf({ columns, classNames }: Dataset): KnownData {
+  return { columns, classNames };
+}
+
+/** Writes into a model's metadata what is known of its data. */
+export function rememberData(model: Model, data: KnownData): Model {
+  const texts: Record<string, string> = {};
+  for (const name of ["columns", "classNames", "targetNormalization"] as const)
+    if (data[name] !== undefined) texts[entries[name][0]] = JSON.stringify(data[name]);
+  return withMetadata(model, texts);
+}
+
+/**
+ * Reads what a model's metadata say about its data.
+ *
+ * @throws when an entry under one of our keys is not what we write
+ */
+export function knownData(model: Model): KnownData {
+  const texts = metadataOf(model);
+  const read = <Result>([key, isResult]: readonly [string, (value: unknown) => value is Result]) => {
+    const text = texts[key];
+    if (text === undefined) return undefined;
+    const value = parsed(text);
+    if (isResult(value)) return value;
+    throw new Error(
+      `${model.source}: the metadata '${key}' is not what forwardgrad writes; train the model again, or remove the entry.`,
+    );
+  };
+  return {
+    columns: read(entries.columns),
+    classNames: read(entries.classNames),
+    targetNormalization: read(entries.targetNormalization),
+  };
+}
+
+/** Undefined where the text is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
+
+function isColumns(value: unknown): value is Column[] {
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (column) =>
+        isObject(column) &&
+        typeof column.name === "string" &&
+        (column.kind === "number" || (column.kind === "category" && isStrings(column.categories))),
+    )
+  );
+}
+
+function isNormalization(value: unknown): value is Normalization {
+  const isNumbers = (numbers: unknown) => [numbers].flat().every((number) => typeof number === "number");
+  return isObject(value) && isNumbers(value.mean) && isNumbers(value.standardDeviation);
+}

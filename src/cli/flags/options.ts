@@ -1,0 +1,206 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Augmentation, parseAugmentation } from "../../data/pictures/augment.ts";
+import { defaultLimits, type Limits } from "../../limits/limits.ts";
+import { nodeDevices } from "../../runtime/node.ts";
+
+/** A flag whose value is one of a list; a wrong one is answered with the nearest. */
+export function choice(flags: string, description: string, values: readonly string[]): Option {
+  const option = new Option(flags, `${description} (${values.join(", ")})`);
+  option.argParser((given: string) => {
+    if (values.includes(given)) return given;
+    const near = nearest(given, values);
+    throw new InvalidArgumentError(
+      `${near ? `Did you mean ${near}? ` : ""}Allowed values: ${values.join(", ")}.`,
+    );
+  });
+  return option;
+}
+
+export function wholeNumber(least: number): (given: string) => number {
+  return (given) => {
+    const value = Number(given);
+    if (given.trim() !== "" && Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${least}.`);
+  };
+}
+
+export function positiveNumber(given: string): number {
+  const value = Number(given);
+  if (given.trim() !== "" && Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError("Expected a number above 0.");
+}
+
+export function nonNegativeNumber(given: string): number {
+  const value = Number(given);
+  if (given.trim() !== "" && Number.isFinite(value) && value >= 0) return value;
+  throw new InvalidArgumentError("Expected a number from 0.");
+}
+
+export function fraction(given: string): number {
+  const value = Number(given);
+  if (given.trim() !== "" && value >= 0 && value < 1) return value;
+  throw new InvalidArgumentError("Expected a number from 0 to below 1.");
+}
+
+/** Sizes separated by commas: "256,256". */
+export function sizes(given: string): number[] {
+  const parse = wholeNumber(1);
+  return given.split(",").map((part) => parse(part));
+}
+
+/** What --dim says of itself. */
+export const dimensionHelp =
+  "size of an open dimension that is not the batch, by its name or as input.axis (state.1=8); may be given several times";
+
+/** NAME=N, collected. */
+export function dimension(given: string, before: Record<string, number> = {}): Record<string, number> {
+  const split = given.lastIndexOf("=");
+  if (split < 1) throw new InvalidArgumentError("Expected NAME=N, for example sequence=128.");
+  return { ...before, [given.slice(0, split)]: wholeNumber(1)(given.slice(split + 1)) };
+}
+
+/** NAME=NUMBER, collected. */
+export function assignment(given: string, before: Record<string, number> = {}): Record<string, number> {
+  const split = given.lastIndexOf("=");
+  const value = Number(given.slice(split + 1));
+  if (split < 1 || given.slice(split + 1).trim() === "" || !Number.isFinite(value))
+    throw new InvalidArgumentError("Expected NAME=NUMBER, for example attention_mask=1.");
+  return { ...before, [given.slice(0, split)]: value };
+}
+
+export function pattern(given: string): RegExp {
+  try {
+    return new RegExp(given);
+  } catch (error) {
+    throw new InvalidArgumentError(`Expected a regular expression: ${(error as Error).message}.`);
+  }
+}
+
+/** The candidate with the smallest edit distance, where it is small enough to be a slip. */
+export function nearest(given: string, candidates: readonly string[]): string | undefined {
+  const ranked = candidates
+    .map((candidate) => ({ candidate, distance: editDistance(given.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance);
+  const best = ranked[0];
+  return best && best.distance <= Math.max(2, Math.floor(best.candidate.length / 2))
+    ? best.candidate
+    : undefined;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, place) => place);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
+
+/** Names separated by commas. */
+export function names(given: string): string[] {
+  const list = given.split(",").map((name) => name.trim());
+  if (!list.includes("")) return list;
+  throw new InvalidArgumentError("Expected names separated by commas.");
+}
+
+/** "32", or height and width: "24x32". */
+export function imageSize(given: string): { height: number; width: number } {
+  const [height, width = height, ...rest] = given.toLowerCase().split("x").map(Number);
+  const isSize = (size: number | undefined): size is number => Number.isInteger(size) && (size ?? 0) >= 1;
+  if (rest.length === 0 && isSize(height) && isSize(width)) return { height, width };
+  throw new InvalidArgumentError("Expected a size in pixels, for example 32 or 24x32 (height x width).");
+}
+
+/** "crop:4,flip" */
+export function augmentation(given: string): Augmentation {
+  try {
+    return parseAugmentation(given);
+  } catch (error) {
+    throw new InvalidArgumentError(`The ${(error as Error).message}.`);
+  }
+}
+
+/** Above 0, at most 1. */
+export function share(given: string): number {
+  const value = Number(given);
+  if (given.trim() !== "" && value > 0 && value <= 1) return value;
+  throw new InvalidArgumentError("Expected a number above 0 and at most 1.");
+}
+
+/** The flags that choose data. */
+export function addDataOptions(command: Command, dataNames: readonly string[]): Command {
+  command
+    .optionsGroup("Data:")
+    .addOption(
+      choice("--data <name>", "a dataset, or images, csv, npz of your own", dataNames).default("glyphs"),
+    )
+    .option(
+      "--data-dir <folder>",
+      "folder with the dataset's files (default: download once, into the cache folder), or with images in class folders",
+    )
+    .option("--data-file <file>", "csv (or JSON Lines, gzipped or not) or npz: the file")
+    .option(
+      "--target <text>",
+      "csv: the column to learn (classes, or numbers for --loss mean-squared-error); with --adapter: regex of the matrices",
+    )
+    .option("--ignore-columns <names>", "csv: columns left out", names)
+    .option(
+      "--categorical <names>",
+      "csv: columns that are categories even where their values are numbers",
+      names,
+    )
+    .option("--header", "csv: row 1 names the columns, whatever it looks like")
+    .option("--no-header", "csv: row 1 names no columns; they are called 1, 2, …")
+    .addOption(
+      choice("--decimal <sign>", "csv: the decimal sign of columns that do not tell it", ["point", "comma"]),
+    )
+    .option("--test-file <file>", "csv: rows to test on (default: a part of --data-file)")
+    .option(
+      "--arrays <names>",
+      "npz: inputs,labels or inputs,labels,test-inputs,test-labels (default: x_train,y_train,x_test,y_test; inputs,labels; x,y)",
+      names,
+    )
+    .option("--image-size <n>", "images: resize all to n×n, or to height x width: 24x32", imageSize)
+    .option("--ignore-orientation", "images: leave them as they are stored, whatever EXIF says")
+    .option(
+      "--test-fraction <x>",
+      "images, csv, npz: share set aside for testing where there is no test part (default: 0.2)",
+      share,
+    );
+  return addLimitOption(command);
+}
+
+/** The flag that says what files may ask for. */
+export function addLimitOption(command: Command): Command {
+  const list = Object.entries(defaultLimits).map(([name, value]) => `${name}=${value}`);
+  return command.option(
+    "--limit <name=n>",
+    `what files may ask for before they are refused; may be given several times (default: ${list.join(", ")})`,
+    limit,
+  );
+}
+
+/** NAME=N of a limit, collected. */
+function limit(given: string, before: Partial<Limits> = {}): Partial<Limits> {
+  const [name = "", value = ""] = given.split("=");
+  if (Object.hasOwn(defaultLimits, name)) return { ...before, [name]: wholeNumber(1)(value) };
+  const near = nearest(name, Object.keys(defaultLimits));
+  throw new InvalidArgumentError(
+    `${near ? `Did you mean ${near}? ` : ""}Limits: ${Object.keys(defaultLimits).join(", ")}.`,
+  );
+}
+
+/** The flags that choose where graphs run. */
+export function addRuntimeOptions(command: Command): Command {
+  return command
+    .addOption(
+      choice("--device <name>", "what graphs run on; webgpu and cuda need a driver", nodeDevices).default(
+        "cpu",
+      ),
+    )
+    .option("--threads <n>", "threads on the CPU (default: all cores)", wholeNumber(1));
+}

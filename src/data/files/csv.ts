@@ -1,0 +1,218 @@
+import Papa from "papaparse";
+import { defaultLimits, howToRaise, type Limits } from "../../limits/limits.ts";
+import type { SourceFile } from "../store.ts";
+import { parseJsonTable } from "./json-table.ts";
+import { parseNumber } from "./notation.ts";
+import { tableText } from "./table-text.ts";
+
+/** A table of text: what a CSV or JSON Lines file says, before columns have types. */
+export interface Table {
+  /** The file's name, for messages. */
+  readonly source: string;
+  readonly header: readonly string[];
+  /** As many fields as the header has. */
+  readonly rows: readonly (readonly string[])[];
+  /** The number of each row as spreadsheets count: the header is row 1, empty rows count. */
+  readonly rowNumbers: readonly number[];
+  /** What separates fields. */
+  readonly separator: string;
+  /** The decimal sign of columns that do not tell it. */
+  readonly decimal?: "." | ",";
+}
+
+export interface TableReading {
+  /** Whether row 1 names the columns. Default: where it looks like it, and otherwise the table is refused. Without: "1", "2", … */
+  readonly header?: boolean;
+  /** The decimal sign of columns that do not tell it. Default: that of the other columns. */
+  readonly decimal?: "point" | "comma";
+  readonly limits?: Limits;
+}
+
+const separators = [",", ";", "\t", "|"];
+
+/**
+ * Reads a table in UTF-8 (or UTF-16 with a byte order mark), gzipped or not: CSV with a header, JSON Lines, or a JSON array
+ * of objects; which of them is decided by its content. CSV's fields are separated by commas, semicolons, tabs or bars,
+ * whichever makes sense of the first rows, or by what a first line `sep=;` says; quoted fields may hold separators, line
+ * breaks and doubled quotes (RFC 4180). Empty rows are passed over.
+ * @throws when the bytes are no such text, quotes do not match, a row has another number of fields than the header, or the
+ * header is missing or has empty or equal names.
+ */
+export function parseCsv(file: SourceFile, reading: TableReading = {}): Table {
+  const { name } = file;
+  const limits = reading.limits ?? defaultLimits;
+  const decimal = reading.decimal && (reading.decimal === "comma" ? "," : ".");
+  const text = tableText(file, limits);
+  const json = parseJsonTable(text, name);
+  // Programs that write JSON write points.
+  const table = json ? { ...json, source: name, separator: "," } : fromCsv(text, name, reading, limits);
+  if (table.rows.length === 0) {
+    throw new Error(`${name}: no rows below the header, expected at least one; check that the file is whole`);
+  }
+  return { ...table, decimal };
+}
+
+function fromCsv(text: string, name: string, reading: TableReading, limits: Limits): Table {
+  const announced = /^"?sep=(.)"?(?:\r\n|\r|\n)/i.exec(text);
+  const content = announced ? text.slice(announced[0].length) : text;
+  const separator = announced?.[1] ?? separatorOf(content);
+  checkCells(content, separator, name, limits);
+  const { data, errors } = Papa.parse<string[]>(content, { delimiter: separator });
+  const problem = errors.find(({ type }) => type !== "Delimiter");
+  if (problem) {
+    throw new Error(
+      `${name}: row ${(problem.row ?? 0) + 1}: ${problem.message}, expected quotes around whole fields and doubled ` +
+        'inside them ("a ""b"" c"); correct the quotes',
+    );
+  }
+  const trimmed = data.map((fields) => fields.map((field) => withoutFormula(field.trim())));
+  const start = Math.max(
+    0,
+    trimmed.findIndex((fields) => !isCleared(fields)),
+  );
+  const [first = [], ...rest] = withoutEmptyColumn(trimmed.slice(start));
+  const hasHeader = reading.header ?? true;
+  const header = hasHeader ? first : first.map((_, column) => `${column + 1}`);
+  const below = hasHeader ? rest : [first, ...rest];
+  if (hasHeader) checkHeader(first, below, name, reading.header === undefined);
+  const rows: string[][] = [];
+  const rowNumbers: number[] = [];
+  for (const [index, fields] of below.entries()) {
+    if (isEmpty(fields)) continue;
+    const number = start + index + (hasHeader ? 2 : 1);
+    if (fields.length !== header.length) {
+      throw new Error(
+        `${name}: row ${number} has ${fields.length} fields, expected ${header.length} as in ` +
+          `${hasHeader ? "the header" : "row 1"}; ${remedyOfWidth(header, fields)}`,
+      );
+    }
+    rows.push(fields);
+    rowNumbers.push(number);
+  }
+  return { source: name, header, rows, rowNumbers, separator };
+}
+
+function isEmpty(fields: readonly string[]): boolean {
+  return fields.length === 1 && fields[0] === "";
+}
+
+/** What spreadsheets write for rows that were cleared: separators alone. */
+function isCleared(fields: readonly string[]): boolean {
+  return fields.every((field) => field === "");
+}
+
+/** The table without rows that hold nothing. */
+export function withoutClearedRows(table: Table): Table {
+  const kept = table.rows.flatMap((fields, row) => (isCleared(fields) ? [] : [row]));
+  if (kept.length === table.rows.length || kept.length === 0) return table;
+  const at = <Item>(list: readonly Item[]) => kept.map((row) => list[row] as Item);
+  return { ...table, rows: at(table.rows), rowNumbers: at(table.rowNumbers) };
+}
+
+/** ="007": text as spreadsheets write it to keep its zeros. */
+function withoutFormula(field: string): string {
+  return /^="([^"]*)"$/.exec(field)?.[1] ?? field;
+}
+
+/** What to do about a row of another width than row 1. */
+function remedyOfWidth(header: readonly string[], fields: readonly string[]): string {
+  if (header[0]?.startsWith("#"))
+    return `row 1 is '${header.join(" ")}': take out the lines of comments, so that it names the columns`;
+  if (fields.some((field) => /^["']/.test(field)))
+    return 'quotes count where a field begins with them ("): take out what stands before them, and make single ones double';
+  return "correct the row, or put quotes around fields that hold separators";
+}
+
+/** A separator at the end of each row makes a column without name and values. */
+function withoutEmptyColumn(rows: string[][]): string[][] {
+  const width = rows[0]?.length ?? 0;
+  const hasIt =
+    width > 1 && rows.every((fields) => isEmpty(fields) || fields.length < width || fields[width - 1] === "");
+  return hasIt ? rows.map((fields) => fields.slice(0, width - 1)) : rows;
+}
+
+/**
+ * The separator under which the first rows have as many fields as the header, more than one, and hold no other separators;
+ * commas inside of fields may be decimal.
+ */
+function separatorOf(text: string): string {
+  const ranked = separators.flatMap((separator, order) => {
+    const { data } = Papa.parse<string[]>(text, { delimiter: separator, preview: 100 });
+    const [header = [], ...rows] = data.filter((fields) => !isEmpty(fields));
+    if (header.length < 2) return [];
+    const fields = [header, ...rows].flat();
+    const others = separators.filter((other) => other !== separator && other !== ",");
+    const stray =
+      fields.filter((field) => others.some((other) => field.includes(other))).length / fields.length;
+    const even = rows.filter((row) => row.length === header.length).length / Math.max(1, rows.length);
+    return [{ separator, even, stray, width: header.length, order }];
+  });
+  ranked.sort((a, b) => b.even - a.even || a.stray - b.stray || b.width - a.width || a.order - b.order);
+  return ranked[0]?.separator ?? ",";
+}
+
+/** Counts lines and columns, before fields take memory. */
+function checkCells(text: string, separator: string, name: string, limits: Limits): void {
+  if (text.length < limits.cells) return;
+  let lines = 1;
+  for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) lines++;
+  const width = text.slice(0, text.indexOf("\n")).split(separator).length;
+  if (lines * width <= limits.cells) return;
+  throw new Error(
+    `${name}: about ${(lines * width).toLocaleString("en")} fields; ${howToRaise("cells", limits)}`,
+  );
+}
+
+function checkHeader(
+  header: readonly string[],
+  below: readonly string[][],
+  name: string,
+  isGuessed: boolean,
+): void {
+  const remedy = "add a row of names at the top, or say that there is none (--no-header)";
+  if (isGuessed && header.length > 0 && header.every((column) => parseNumber(column) !== undefined)) {
+    throw new Error(`${name}: row 1 holds numbers alone, expected the names of the columns; ${remedy}`);
+  }
+  const value = isGuessed ? valueInHeader(header, below) : undefined;
+  if (value !== undefined) {
+    throw new Error(
+      `${name}: row 1 holds values such as '${value}', expected the names of the columns; ${remedy}. If it does name them, ` +
+        "say so (--header)",
+    );
+  }
+  const empty = header.indexOf("");
+  if (empty !== -1) {
+    throw new Error(
+      `${name}: column ${empty + 1} has no name, expected a name for each column in row 1; name it, or save the table ` +
+        "without its index",
+    );
+  }
+  const double = header.find((column, place) => header.indexOf(column) !== place);
+  if (double !== undefined) {
+    throw new Error(
+      `${name}: two columns are called '${double}', expected different names; rename one, or say that row 1 names no ` +
+        "columns (--no-header)",
+    );
+  }
+}
+
+/**
+ * What tells that the first row is one like the others: a number with a fraction or sign, or, beside whole numbers or
+ * everywhere, text that comes again in its own column.
+ */
+function valueInHeader(header: readonly string[], below: readonly string[][]): string | undefined {
+  const numbers = header.filter((field) => parseNumber(field) !== undefined);
+  const fraction = numbers.find((field) => !/^\d+$/.test(field));
+  if (fraction !== undefined) return fraction;
+  const texts = header.flatMap((field, column) =>
+    parseNumber(field) === undefined && field !== "" ? [column] : [],
+  );
+  const again = texts.filter((column) => below.some((fields) => fields[column] === header[column]));
+  const isValue = numbers.length > 0 ? again.length > 0 : again.length === header.length && header.length > 1;
+  return isValue ? header[again[0] ?? 0] : undefined;
+}
+
+/** "data.csv: row 7, column 'age'" */
+export function place(table: Table, row: number, column: string): string {
+  return `${table.source}: row ${table.rowNumbers[row]}, column '${column}'`;
+}

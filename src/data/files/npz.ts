@@ -1,0 +1,363 @@
+import type { FileEntry } from "@zip.js/zip.js";
+import { isArrayOf } from "../../arrays/kind.ts";
+import { howToRaise, type Limits, limitsWith } from "../../limits/limits.ts";
+import { checkExamples, type Dataset, describePlace, type Examples, IGNORED_LABEL } from "../dataset.ts";
+import { measureNormalization, measureTargets } from "../normalization.ts";
+import { defaultTestFraction, splitTest } from "../split.ts";
+import type { SourceFile } from "../store.ts";
+import { kindOfFile } from "./file-kinds.ts";
+import { equalAsFloat32, hasLargeNumbers, losesSpread } from "./float32.ts";
+import { describeNpy, isNpy, type NpyArray, parseNpy } from "./npy.ts";
+
+export interface NpzOptions {
+  /** classes: labels are class numbers. values: they are target values. */
+  readonly targets: "classes" | "values";
+  /** Names of inputs and labels, and of those to test on. Default: the first of `usualArrays` that the file has. */
+  readonly arrays?: readonly string[];
+  /** Share set aside for testing where there are no arrays for it. Default 0.2; 1 takes all. */
+  readonly testFraction?: number;
+  /** What the file may ask for. */
+  readonly limits?: Partial<Limits>;
+}
+
+/** Names under which arrays are looked for. */
+const usualArrays: readonly (readonly string[])[] = [
+  ["x_train", "y_train", "x_test", "y_test"],
+  ["inputs", "labels"],
+  ["x", "y"],
+];
+
+/**
+ * Reads arrays from a .npz file, and only those that are asked for. Inputs are [count, …shape of an example]; bytes stand
+ * for value / 255, other numbers for themselves. Labels are [count] class numbers, or [count, …], one for each position;
+ * or [count, …] target values.
+ * @throws when the file is damaged, an array is missing, or arrays do not fit; the message names file and array.
+ */
+export async function npzDataset(file: SourceFile, options: NpzOptions): Promise<Dataset> {
+  const limits = limitsWith(options.limits);
+  return withArchive(file, limits, async (archive) => {
+    const names = options.arrays ?? usualNames(archive);
+    if (archive.names.length === 0) {
+      throw new Error(
+        `${file.name}: a ZIP archive without NumPy arrays, expected a .npz archive, as numpy.savez("data.npz", x=…, y=…) writes it ` +
+          "(of PyTorch's tensors: x=x.numpy()); save the arrays so",
+      );
+    }
+    if (names === undefined || (names.length !== 2 && names.length !== 4)) {
+      throw new Error(
+        `${file.name}: has the arrays ${await describe(archive)}, expected ` +
+          `${usualArrays.map((list) => list.join(", ")).join("; or ")}; name them: --arrays inputs,labels or ` +
+          "--arrays inputs,labels,test-inputs,test-labels",
+      );
+    }
+    const arrays = new Map<string, NpyArray>();
+    for (const name of new Set(names)) arrays.set(name, await readArray(archive, name));
+    return asDataset(file.name, arrays, names, options, limits);
+  });
+}
+
+/** The first list of usual names that the archive has, as it writes them: X_train or x_train. */
+function usualNames(archive: Archive): readonly string[] | undefined {
+  for (const list of usualArrays) {
+    const found = list.map((name) =>
+      archive.has(name) ? [name] : archive.names.filter((other) => other.toLowerCase() === name),
+    );
+    if (found.every((names) => names.length === 1)) return found.flat();
+  }
+  return undefined;
+}
+
+function asDataset(
+  source: string,
+  arrays: ReadonlyMap<string, NpyArray>,
+  names: readonly string[],
+  options: NpzOptions,
+  limits: Limits,
+): Dataset {
+  const [inputs = "", labels = "", testInputs = "", testLabels = ""] = names;
+  const all = asExamples(source, arrays, inputs, labels, options, limits);
+  const own =
+    names.length === 4 ? asExamples(source, arrays, testInputs, testLabels, options, limits) : undefined;
+  if (own && own.shape.join() !== all.shape.join()) {
+    throw new Error(
+      `${source}: examples of '${inputs}' have the shape [${all.shape}] and those of '${testInputs}' [${own.shape}], ` +
+        "expected the same; save arrays that belong together",
+    );
+  }
+  const classes = options.targets === "classes" ? countClasses([all, ...(own ? [own] : [])]) : 0;
+  const { train, test } = own
+    ? { train: all, test: own }
+    : splitTest(all, options.testFraction ?? defaultTestFraction, source);
+  const rounded = options.targets === "classes" ? [inputs, testInputs] : names;
+  return {
+    name: "npz",
+    classes,
+    normalization: measureNormalization(train),
+    targetNormalization: options.targets === "values" ? measureTargets(train) : undefined,
+    train,
+    test,
+    warnings: [
+      ...rounded.flatMap((name) => roundingWarning(source, name, arrays.get(name))),
+      ...channelWarning(source, inputs, arrays.get(inputs)),
+      ...(options.targets === "classes" ? classWarning(source, labels, all.labels, classes) : []),
+    ],
+  };
+}
+
+/**
+ * Reads the arrays of a .npz file; CRC-32 and lengths are checked on the way. Files of other kinds are passed over.
+ * @param names the arrays to read. Default: all of them.
+ * @throws when the file is no ZIP archive, is truncated or damaged, or an array that is read holds anything but numbers.
+ */
+export async function readNpz(
+  file: SourceFile,
+  names?: readonly string[],
+  limits: Partial<Limits> = {},
+): Promise<Map<string, NpyArray>> {
+  return withArchive(file, limitsWith(limits), async (archive) => {
+    const arrays = new Map<string, NpyArray>();
+    for (const name of names ?? archive.names) arrays.set(name, await readArray(archive, name));
+    return arrays;
+  });
+}
+
+/** The arrays inside a .npz file, none of them read yet. */
+interface Archive {
+  readonly source: string;
+  readonly names: readonly string[];
+  has(name: string): boolean;
+  /** The bytes of `<name>.npy`. */
+  read(name: string): Promise<Uint8Array>;
+}
+
+async function withArchive<Result>(
+  { name: source, bytes }: SourceFile,
+  limits: Limits,
+  use: (archive: Archive) => Promise<Result>,
+): Promise<Result> {
+  if (isNpy(bytes)) {
+    throw new Error(
+      `${source}: one .npy array, ${describeNpy(bytes)}, expected a .npz archive of inputs and labels; put them into one ` +
+        `(numpy.savez("data.npz", x=numpy.load("${source}"), y=…))`,
+    );
+  }
+  const kind = kindOfFile(bytes);
+  if (kind !== "ZIP") {
+    throw new Error(
+      `${source}: the file is ${kind ?? "no ZIP"}, expected a .npz archive, as numpy.savez("data.npz", x=…, y=…) writes it; ` +
+        "correct the file's name, or save its arrays so",
+    );
+  }
+  // Loaded only here: it takes a while to start.
+  const zip = await import("@zip.js/zip.js");
+  const damaged = (cause: unknown) =>
+    new Error(
+      `${source}: truncated or damaged .npz archive, ${bytes.length} bytes (${(cause as Error).message}); save it again`,
+      { cause },
+    );
+  const reader = new zip.ZipReader(new zip.Uint8ArrayReader(bytes), {
+    useWebWorkers: false,
+    checkSignature: true,
+    checkOverlappingEntry: true,
+  });
+  try {
+    const entries = new Map<string, FileEntry>();
+    for (const entry of await reader.getEntries().catch((cause: unknown) => Promise.reject(damaged(cause))))
+      if (!entry.directory && isArray(entry.filename)) entries.set(entry.filename.slice(0, -4), entry);
+    return await use({
+      source,
+      names: [...entries.keys()],
+      has: (name) => entries.has(name),
+      async read(name) {
+        const entry = entries.get(name);
+        if (entry === undefined) throw new Error(`${source}: no array '${name}'`);
+        if (entry.uncompressedSize > limits.unpackedBytes) {
+          throw new Error(
+            `${source}: '${name}' unpacks to ${entry.uncompressedSize.toLocaleString("en")} bytes; ` +
+              howToRaise("unpackedBytes", limits),
+          );
+        }
+        return entry
+          .getData(new zip.Uint8ArrayWriter())
+          .catch((cause: unknown) => Promise.reject(damaged(cause)));
+      },
+    });
+  } finally {
+    await reader.close();
+  }
+}
+
+/** macOS puts files of its own beside those that it packs. */
+function isArray(path: string): boolean {
+  return (
+    path.endsWith(".npy") && !path.split("/").some((part) => part === "__MACOSX" || part.startsWith("._"))
+  );
+}
+
+async function readArray(archive: Archive, name: string): Promise<NpyArray> {
+  if (!archive.has(name)) {
+    throw new Error(
+      `${archive.source}: no array '${name}', received ${await describe(archive)}; correct --arrays`,
+    );
+  }
+  return parseNpy(await archive.read(name), `${archive.source}: '${name}.npy'`);
+}
+
+async function describe(archive: Archive): Promise<string> {
+  const list: string[] = [];
+  for (const name of archive.names) {
+    const what = await archive.read(name).then(describeNpy, () => "(cannot be read)");
+    list.push(`'${name}' ${what}`);
+  }
+  return list.length > 0 ? list.join(", ") : "none";
+}
+
+/** Whole numbers that inputs, as 32-bit floats, do not tell apart. */
+function roundingWarning(source: string, name: string, array: NpyArray | undefined): string[] {
+  if (array === undefined || array.data.length === 0 || isArrayOf("Float32Array", array.data)) return [];
+  const remedy = `Subtract a number near them, or divide: ${name} - ${name}.min()`;
+  const start = `${source}: '${name}' (${array.type}) holds whole numbers that 32-bit floats cannot tell apart`;
+  if (hasLargeNumbers(array.data)) {
+    const size = array.data.length / (array.shape[0] ?? 1);
+    for (let place = 0; place < size; place++) {
+      const pair = equalAsFloat32(array.data, place, size);
+      if (pair === undefined) continue;
+      const [first, second] = pair.map((example) => array.data[example * size + place]);
+      return [`${start}, such as ${first} and ${second} (examples ${pair.join(" and ")}). ${remedy}`];
+    }
+  }
+  if (array.isRounded) return [`${start}: beyond 2^53. ${remedy}`];
+  const size = array.data.length / (array.shape[0] ?? 1);
+  for (let place = 0; place < size; place++) {
+    if (!losesSpread(array.data, place, size)) continue;
+    return [
+      `${source}: '${name}' (${array.type}) holds numbers that differ from example to example by less than 32-bit floats tell ` +
+        `apart at their size, such as ${array.data[place]}. Subtract a number near them, or multiply`,
+    ];
+  }
+  return [];
+}
+
+/** Images as cameras and TensorFlow order them. */
+function channelWarning(source: string, name: string, array: NpyArray | undefined): string[] {
+  const [height = 0, width = 0, channels = 0, ...more] = array?.shape.slice(1) ?? [];
+  if (more.length > 0 || ![1, 3, 4].includes(channels) || Math.min(height, width) <= 4) return [];
+  return [
+    `${source}: '${name}' has examples of the shape [${height},${width},${channels}], which looks like images with their channels ` +
+      `last. Where a model expects them first: numpy.moveaxis(${name}, -1, 1)`,
+  ];
+}
+
+/** Class numbers with gaps, each of which makes an output that nothing trains. */
+function classWarning(source: string, name: string, labels: Examples["labels"], classes: number): string[] {
+  const used = new Set(labels);
+  used.delete(IGNORED_LABEL);
+  const missing = classes - used.size;
+  if (used.size < 2 || (used.has(0) && missing <= used.size)) return [];
+  const gap = used.has(0) ? `leaves out ${missing} of them` : "begins above 0";
+  return [
+    `${source}: '${name}' holds class numbers up to ${classes - 1}, which makes ${classes} classes, and ${gap}. Number the classes ` +
+      `from 0 (numpy.unique(${name}, return_inverse=True)[1]); labels that do not count are ${IGNORED_LABEL}`,
+  ];
+}
+
+function asExamples(
+  source: string,
+  arrays: ReadonlyMap<string, NpyArray>,
+  inputName: string,
+  labelName: string,
+  { targets }: NpzOptions,
+  limits: Limits,
+): Examples {
+  const [inputs, labels] = [arrays.get(inputName), arrays.get(labelName)];
+  if (inputs === undefined || labels === undefined) throw new Error(`${source}: an array is missing`);
+  checkHoldsNumbers(source, inputName, inputs);
+  checkHoldsNumbers(source, labelName, labels);
+  const [count = 0, ...shape] = inputs.shape;
+  if (inputs.shape.length < 2 || count === 0) {
+    throw new Error(
+      `${source}: '${inputName}' has the shape [${inputs.shape}], expected [examples, …] with at least two axes; reshape it`,
+    );
+  }
+  if (labels.shape[0] !== count) {
+    throw new Error(
+      `${source}: '${inputName}' has ${count} examples and '${labelName}' has the shape [${labels.shape}], expected as ` +
+        "many labels; save arrays that belong together",
+    );
+  }
+  const examples = {
+    count,
+    shape,
+    inputs: isArrayOf("Uint8Array", inputs.data) ? inputs.data : Float32Array.from(inputs.data),
+    labels:
+      targets === "values" ? Float32Array.from(labels.data) : classNumbers(source, labelName, labels, limits),
+    ...(labels.shape.length > 1 && { targetShape: labels.shape.slice(1) }),
+  };
+  checkExamples(examples, `${source}: '${inputName}' with '${labelName}'`, Number.POSITIVE_INFINITY);
+  return examples;
+}
+
+/** Every axis has a size, and there is at least one. */
+function checkHoldsNumbers(source: string, name: string, { shape, type }: NpyArray): void {
+  const empty = shape.indexOf(0);
+  if (shape.length > 0 && empty === -1) return;
+  const problem =
+    shape.length === 0
+      ? "is a single number, without axes"
+      : empty === 0
+        ? `has the shape [${shape}]: it holds no examples`
+        : `has the shape [${shape}]: axis ${empty} has the size 0, so its examples hold no numbers`;
+  throw new Error(`${source}: '${name}' (${type}) ${problem}, expected [examples, …]; save the whole array`);
+}
+
+/** Class numbers, one an example or one for each of its positions. */
+function classNumbers(source: string, name: string, array: NpyArray, limits: Limits): Int32Array {
+  const { type, shape, data } = array;
+  if (isOneHot(type, shape, data)) {
+    throw new Error(
+      `${source}: '${name}' has the shape [${shape}] and one-hot rows, expected class numbers; take the argmax of each row, ` +
+        "or use --loss mean-squared-error for target values",
+    );
+  }
+  const place = (at: number) => describePlace({ count: shape[0] ?? 1, labels: data }, at);
+  const wrong = data.findIndex(
+    (value) => !(Number.isInteger(value) && ((value >= 0 && value < 2 ** 31) || value === IGNORED_LABEL)),
+  );
+  if (wrong !== -1) {
+    throw new Error(
+      `${source}: '${name}' holds ${data[wrong]} for ${place(wrong)}, expected class numbers from 0 (or ${IGNORED_LABEL} to ` +
+        "ignore it); for target values use --loss mean-squared-error",
+    );
+  }
+  const large = data.findIndex((value) => value >= limits.classes);
+  if (large !== -1) {
+    throw new Error(
+      `${source}: '${name}' holds the class number ${data[large]} for ${place(large)}, which asks for ` +
+        `${((data[large] as number) + 1).toLocaleString("en")} classes; ${howToRaise("classes", limits)} Otherwise number ` +
+        `the classes from 0 (numpy.unique(${name}, return_inverse=True)[1])`,
+    );
+  }
+  return Int32Array.from(data);
+}
+
+/** Whether each row of a matrix of floats holds a 1 and otherwise 0: no class numbers, which are whole numbers by type. */
+function isOneHot(
+  type: string,
+  [rows = 0, columns = 0, ...more]: readonly number[],
+  data: NpyArray["data"],
+): boolean {
+  if (!type.startsWith("float") || columns < 2 || more.length > 0) return false;
+  for (let row = 0; row < rows; row++) {
+    const values = Array.from(data.subarray(row * columns, (row + 1) * columns));
+    if (values.filter((value) => value === 1).length !== 1) return false;
+    if (values.filter((value) => value === 0).length !== columns - 1) return false;
+  }
+  return true;
+}
+
+/** At least two. */
+function countClasses(parts: readonly Examples[]): number {
+  let largest = 1;
+  for (const { labels } of parts) for (const label of labels) largest = Math.max(largest, label);
+  return largest + 1;
+}

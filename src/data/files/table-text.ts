@@ -1,0 +1,137 @@
+import { howToRaise, type Limits } from "../../limits/limits.ts";
+import type { SourceFile } from "../store.ts";
+import { kindOfFile } from "./file-kinds.ts";
+import { gunzipAtOnce, isGzip } from "./gzip.ts";
+
+/** JavaScript's longest text, in characters; each takes at least a byte. */
+const longestText = 2 ** 29 - 24;
+
+/** How other kinds of tables become CSV, in words. */
+const conversions: Readonly<Record<string, (name: string) => string>> = {
+  Parquet: (name) => pandas(`read_parquet("${name}")`),
+  Arrow: (name) => pandas(`read_feather("${name}")`),
+  Feather: (name) => pandas(`read_feather("${name}")`),
+  ORC: (name) => pandas(`read_orc("${name}")`),
+  Avro: () => "convert it with a program that reads Avro, such as fastavro",
+  HDF5: (name) => pandas(`read_hdf("${name}")`),
+  "Excel (xls)": spreadsheet,
+  "Excel (xlsx)": spreadsheet,
+  "OpenDocument (ods)": spreadsheet,
+  SQLite: (name) => `sqlite3 -header -csv ${name} "SELECT * FROM …" > table.csv`,
+  Stata: (name) => pandas(`read_stata("${name}")`),
+  SPSS: (name) => pandas(`read_spss("${name}")`),
+  "Python pickle": (name) => pandas(`read_pickle("${name}")`),
+  "NumPy array": () => "save its columns with a header (numpy.savetxt), or use npz for arrays",
+  "NumPy archive (npz)": () => "choose npz as the kind of data",
+  ZIP: (name) => `unpack it first (unzip ${name})`,
+  bzip2: (name) => `unpack it first (bunzip2 ${name})`,
+  xz: (name) => `unpack it first (unxz ${name})`,
+  Zstandard: (name) => `unpack it first (unzstd ${name})`,
+  "7-Zip": (name) => `unpack it first (7z x ${name})`,
+  "tar archive": (name) => `unpack it first (tar xf ${name})`,
+};
+
+/**
+ * The text of a table: UTF-8, or UTF-16 with a byte order mark, gzipped or not, which the bytes tell.
+ * @throws when the bytes are of another kind, which is named with the way to convert it, or no text.
+ */
+export function tableText({ name, bytes: stored }: SourceFile, limits: Limits): string {
+  if (stored.length === 0)
+    throw new Error(`${name}: the file is empty, expected a table; check that it is whole`);
+  const bytes = isGzip(stored) ? gunzipAtOnce(stored, name, limits) : stored;
+  const kind = kindOfTable(bytes);
+  if (kind !== undefined) {
+    const convert = conversions[kind]?.(name) ?? "check that this is the right file";
+    throw new Error(`${name}: the file is ${kind}, expected CSV or JSON Lines in UTF-8; ${convert}`);
+  }
+  if (bytes.length > limits.unpackedBytes || bytes.length > longestText) {
+    throw new Error(
+      `${name}: the table has ${bytes.length.toLocaleString("en")} bytes of text, expected at most ` +
+        `${Math.min(limits.unpackedBytes, longestText).toLocaleString("en")}; split it, or use arrays (npz). As to limits: ` +
+        howToRaise("unpackedBytes", limits),
+    );
+  }
+  const text = decode(bytes, name);
+  if (!text.includes("\0")) return text;
+  const isWide = bytes.subarray(0, 1000).filter((byte) => byte === 0).length > 100;
+  throw new Error(
+    `${name}: the file holds zero bytes, expected CSV text; ` +
+      (isWide
+        ? "it looks like UTF-16 without a byte order mark: save it in UTF-8"
+        : "check that this is the right file"),
+  );
+}
+
+function decode(bytes: Uint8Array, name: string): string {
+  const wide =
+    bytes[0] === 0xff && bytes[1] === 0xfe
+      ? "utf-16le"
+      : bytes[0] === 0xfe && bytes[1] === 0xff
+        ? "utf-16be"
+        : undefined;
+  try {
+    return new TextDecoder(wide ?? "utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    const at = wide === undefined ? firstWrong(bytes) : 0;
+    const row = 1 + bytes.subarray(0, at).filter((byte) => byte === 10).length;
+    const byte = bytes[at] ?? 0;
+    const letter = new TextDecoder("windows-1252").decode(Uint8Array.of(byte));
+    throw new Error(
+      `${name}: the file is no UTF-8 text (byte 0x${byte.toString(16).padStart(2, "0")} in row ${row}, which is '${letter}' ` +
+        "in Latin-1 and Windows-1252), expected CSV or JSON Lines in UTF-8; save it in that encoding, or: iconv -f " +
+        `WINDOWS-1252 -t UTF-8 ${name}`,
+      { cause },
+    );
+  }
+}
+
+/** Where the bytes stop to be UTF-8: at the start of the character that is none. */
+function firstWrong(bytes: Uint8Array): number {
+  let [low, high] = [0, bytes.length];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    try {
+      new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, middle), { stream: true });
+      low = middle;
+    } catch {
+      high = middle - 1;
+    }
+  }
+  // A decoder notices at the byte that does not continue a character, up to 3 after its start.
+  while (low > 0 && !isWhole(bytes.subarray(0, low))) low--;
+  return low;
+}
+
+function isWhole(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function kindOfTable(bytes: Uint8Array): string | undefined {
+  const start = new TextDecoder("latin1").decode(bytes.subarray(0, 4096));
+  if (start.startsWith("ustar", 257)) return "tar archive";
+  if (/^\s*<(?:!doctype html|html|head|body|table|div)\b/i.test(start)) return "a web page (HTML)";
+  if (/^\s*<\?xml/.test(start)) return "XML";
+  if (/^(?:\s*%.*\n)*\s*@relation\b/i.test(start)) return "ARFF (Weka)";
+  const kind = kindOfFile(bytes);
+  // A column may be called BMI.
+  if (kind === "BMP" && !start.includes("\0")) return undefined;
+  if (kind === "ORC" && /^ORC[\w ]*[,;\t|]/.test(start)) return undefined;
+  if (kind !== "ZIP") return kind;
+  if (start.includes("application/vnd.oasis.opendocument.spreadsheet")) return "OpenDocument (ods)";
+  if (start.includes("[Content_Types].xml") || start.includes("xl/") || start.includes("docProps/"))
+    return "Excel (xlsx)";
+  return start.includes(".npy") ? "NumPy archive (npz)" : kind;
+}
+
+function pandas(read: string): string {
+  return `convert it: pandas.${read}.to_csv("table.csv", index=False)`;
+}
+
+function spreadsheet(name: string): string {
+  return `save it as CSV in a spreadsheet program, or convert it: pandas.read_excel("${name}").to_csv("table.csv", index=False)`;
+}

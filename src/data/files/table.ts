@@ -1,0 +1,161 @@
+import { type Limits, limitsWith } from "../../limits/limits.ts";
+import type { Dataset, Examples, Normalization } from "../dataset.ts";
+import { measureNormalization, measureTargets } from "../normalization.ts";
+import { defaultTestFraction, splitTest } from "../split.ts";
+import type { SourceFile } from "../store.ts";
+import { tableWarnings } from "./column-warnings.ts";
+import {
+  type Column,
+  columnValues,
+  columnWidth,
+  distinct,
+  encodeColumns,
+  inferColumns,
+  numbersOf,
+  unknown,
+} from "./columns.ts";
+import { parseCsv, place, type Table, type TableReading, withoutClearedRows } from "./csv.ts";
+import { fittingNotations, parseNumber, read } from "./notation.ts";
+
+export interface TableOptions extends Pick<TableReading, "header" | "decimal"> {
+  /** The column that is learned. */
+  readonly target: string;
+  /** classes: its values name classes. values: they are numbers. */
+  readonly targets: "classes" | "values";
+  /** Columns that are left out. */
+  readonly ignore?: readonly string[];
+  /** Columns that are categories even where their values are numbers. */
+  readonly categorical?: readonly string[];
+  /** A table of its own to test on. Default: a part of the rows. */
+  readonly test?: SourceFile;
+  /** Share of the rows set aside for testing. Default 0.2; 1 takes all. */
+  readonly testFraction?: number;
+  /** The columns that a trained model takes. Default: decided by the values. */
+  readonly columns?: readonly Column[];
+  /** The classes that a trained model knows. Default: the values of the target, sorted. */
+  readonly classNames?: readonly string[];
+  /** What the files may ask for. */
+  readonly limits?: Partial<Limits>;
+}
+
+/**
+ * Reads a CSV or JSON Lines file, gzipped or not, as examples: inputs [columns] (float, as they are; categories one-hot), and classes or numbers to
+ * learn.
+ * @throws when the table does not hold together; the message names file, row and column.
+ */
+export function tableDataset(file: SourceFile, options: TableOptions): Dataset {
+  const { header, decimal } = options;
+  const reading = { header, decimal, limits: limitsWith(options.limits) };
+  const table = withoutClearedRows(parseCsv(file, reading));
+  const { ignore = [], categorical = [], target } = options;
+  for (const [names, flag] of [
+    [[target], "--target"],
+    [ignore, "--ignore-columns"],
+    [categorical, "--categorical"],
+  ] as const)
+    checkNames(table, names, flag);
+  const inputs = table.header.filter((name) => name !== target && !ignore.includes(name));
+  if (inputs.length === 0) {
+    throw new Error(
+      `${table.source}: no column is left beside the target '${target}', expected at least one to learn from; ignore fewer`,
+    );
+  }
+  const columns = options.columns ?? inferColumns(table, inputs, categorical);
+  const classNames =
+    options.targets === "classes"
+      ? (options.classNames ?? classesOf(table, target, categorical.includes(target)))
+      : undefined;
+  const all = asExamples(table, columns, target, classNames);
+  const { train, test } = options.test
+    ? {
+        train: all,
+        test: asExamples(withoutClearedRows(parseCsv(options.test, reading)), columns, target, classNames),
+      }
+    : splitTest(all, options.testFraction ?? defaultTestFraction, table.source);
+  return {
+    name: "csv",
+    classes: classNames?.length ?? 0,
+    classNames,
+    columns,
+    normalization: leavingCategories(measureNormalization(train), columns),
+    targetNormalization: classNames ? undefined : measureTargets(train),
+    train,
+    test,
+    warnings: tableWarnings(table, columns, target, classNames),
+  };
+}
+
+function checkNames(table: Table, names: readonly string[], flag: string): void {
+  const missing = names.find((name) => !table.header.includes(name));
+  if (missing === undefined) return;
+  const alone =
+    table.header.length === 1
+      ? "; there is one column alone: fields are separated by commas, semicolons, tabs or bars, or by what a first line sep=… says"
+      : "";
+  throw new Error(
+    `${table.source}: no column '${missing}', expected one of ${table.header.join(", ")}; correct ${flag}${alone}`,
+  );
+}
+
+/** The classes that the target's values name. */
+function classesOf(table: Table, target: string, isCategorical: boolean): string[] {
+  const values = columnValues(table, target, isCategorical ? "all" : []);
+  const [notation] = fittingNotations(values);
+  const number = (value: string) => (notation ? read(value, notation) : parseNumber(value));
+  const fraction = values.findIndex((value) => !Number.isInteger(number(value) ?? 0));
+  const classes = distinct(values);
+  const areMany = classes.length > 20 && 2 * classes.length > values.length;
+  if (fraction !== -1 || areMany) {
+    const what = areMany ? `${classes.length} different values` : `'${values[fraction]}'`;
+    throw new Error(
+      `${place(table, Math.max(0, fraction), target)}: the target holds ${what}, expected the names or numbers of ` +
+        "classes; for target values use --loss mean-squared-error",
+    );
+  }
+  if (classes.length < 2) {
+    throw new Error(
+      `${table.source}: the target '${target}' is '${classes[0]}' in every row, expected at least 2 classes; choose ` +
+        "another column (--target)",
+    );
+  }
+  return classes;
+}
+
+function asExamples(
+  table: Table,
+  columns: readonly Column[],
+  target: string,
+  classNames: readonly string[] | undefined,
+): Examples {
+  const inputs = encodeColumns(table, columns);
+  const count = table.rows.length;
+  return {
+    count,
+    shape: [columns.reduce((total, column) => total + columnWidth(column), 0)],
+    inputs,
+    labels: classNames
+      ? classNumbers(table, target, classNames)
+      : Float32Array.from(numbersOf(table, target)),
+  };
+}
+
+function classNumbers(table: Table, target: string, classNames: readonly string[]): Int32Array {
+  const numbers = new Map(classNames.map((name, number) => [name, number]));
+  return Int32Array.from(columnValues(table, target, classNames), (value, row) => {
+    const number = numbers.get(value);
+    if (number === undefined) throw unknown(table, row, target, value, classNames);
+    return number;
+  });
+}
+
+/** Categories stay 0 and 1. */
+function leavingCategories(measured: Normalization, columns: readonly Column[]): Normalization {
+  const isNumber = columns.flatMap((column) =>
+    Array.from({ length: columnWidth(column) }, () => column.kind === "number"),
+  );
+  const kept = (values: number | readonly number[], otherwise: number) =>
+    isNumber.map((is, at) =>
+      is ? (typeof values === "number" ? values : (values[at] as number)) : otherwise,
+    );
+  return { mean: kept(measured.mean, 0), standardDeviation: kept(measured.standardDeviation, 1) };
+}

@@ -1,0 +1,60 @@
+import { gradientGraph } from "../ad/gradient.ts";
+import type { Differentiable } from "../objective/objective.ts";
+import { countParameters } from "../objective/parameters.ts";
+import { own } from "../onnx/own.ts";
+import { zeros } from "../onnx/tensor.ts";
+import { compileGraph } from "../runtime/evaluate.ts";
+import type { Tensors } from "../runtime/runtime.ts";
+import { type Estimate, type Estimator, gradientRoom, statisticsRoom } from "./estimator.ts";
+
+/** The exact gradient by reverse mode: the baseline, and the measure of a forward gradient's quality. */
+export async function exactGradient(objective: Differentiable): Promise<Estimator> {
+  const names = Object.keys(objective.parameters);
+  const room = statisticsRoom(objective);
+  const session = await compileGraph(
+    objective.runtime,
+    gradientGraph(objective.graph, names, "loss", Object.keys(room.tensors)),
+  );
+  const loss = zeros("float32", []);
+  const { tensors: gradientTensors, gradients } = gradientRoom(objective);
+  return {
+    name: "exact",
+    dimension: countParameters(objective.parameters),
+    async estimate(feeds: Tensors): Promise<Estimate> {
+      await session.run(feeds, { loss, ...gradientTensors, ...room.tensors });
+      return {
+        loss: Number(loss.data[0]),
+        derivatives: new Float64Array(),
+        gradients,
+        statistics: room.statistics,
+      };
+    },
+    release: () => session.release(),
+  };
+}
+
+/** Cosine of the angle between two gradients over all parameters; 0 where one of them is zero. */
+export function cosine(
+  a: Readonly<Record<string, Float32Array>>,
+  b: Readonly<Record<string, Float32Array>>,
+): number {
+  let [product, squareA, squareB] = [0, 0, 0];
+  for (const [name, values] of Object.entries(a)) {
+    const others = own(b, name);
+    if (!others) continue;
+    for (let place = 0; place < values.length; place++) {
+      const [x, y] = [values[place] as number, others[place] as number];
+      product += x * y;
+      squareA += x * x;
+      squareB += y * y;
+    }
+  }
+  return squareA === 0 || squareB === 0 ? 0 : product / Math.sqrt(squareA * squareB);
+}
+
+/** Length of a gradient over all parameters. */
+export function norm(gradients: Readonly<Record<string, Float32Array>>): number {
+  let square = 0;
+  for (const values of Object.values(gradients)) for (const value of values) square += value * value;
+  return Math.sqrt(square);
+}

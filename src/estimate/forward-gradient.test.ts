@@ -1,0 +1,98 @@
+import { describe, expect, it } from "vitest";
+import { aggregators } from "../aggregate/aggregators.ts";
+import { crossEntropy } from "../losses/cross-entropy.ts";
+import { mlp } from "../models/mlp.ts";
+import { compileObjective } from "../objective/objective.ts";
+import { float32, int64, zeros } from "../onnx/tensor.ts";
+import { fold, keyFromSeed } from "../random/threefry.ts";
+import { nodeRuntime } from "../runtime/node.ts";
+import { samplers } from "../tangents/samplers.ts";
+import { aggregate, forwardGradient } from "./forward-gradient.ts";
+import type { Passes } from "./passes.ts";
+import { keptSites } from "./sites/kept.ts";
+import { redrawnSites } from "./sites/redrawn.ts";
+import { keptWeights } from "./weights/kept.ts";
+import { redrawnWeights } from "./weights/redrawn.ts";
+
+const runtime = nodeRuntime({ threads: 1 });
+const [batch, k] = [3, 5];
+const kinds = { keptWeights, redrawnWeights, keptSites, redrawnSites } as const;
+
+async function problem() {
+  const model = mlp({ input: [4], hidden: [8], outputs: 3, batch });
+  const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
+  const input = float32(
+    Array.from({ length: batch * 4 }, (_, place) => Math.sin(place)),
+    [batch, 4],
+  );
+  return { objective, feeds: { ...objective.parameters, input, labels: int64([0, 2, 1]) } };
+}
+
+const copy = (arrays: Readonly<Record<string, Float32Array>>) =>
+  Object.fromEntries(Object.entries(arrays).map(([name, data]) => [name, data.slice()]));
+
+describe.each(Object.entries(kinds))("%s", (_, open) => {
+  const options = { tangents: k, aggregator: aggregators.projection() };
+
+  it.each([
+    ["gaussian", samplers.gaussian()],
+    ["sphere", samplers.sphere()],
+  ])(
+    "%s: several that each computed some of the derivatives agree with one that computed all",
+    async (_, sampler) => {
+      const { objective, feeds } = await problem();
+      const key = fold(keyFromSeed(7), 3);
+      const whole = await open(objective, { ...options, sampler });
+      const estimator = forwardGradient(whole);
+      const expected = await estimator.estimate(feeds, key);
+      const gradients = copy(expected.gradients);
+
+      // Two workers, each with a process's worth of passes of its own, and a range of the tangents.
+      const derivatives = new Float64Array(k * whole.examples);
+      for (const [first, count] of [
+        [0, 2],
+        [2, 3],
+      ] as const) {
+        const worker: Passes = await open(objective, { ...options, sampler });
+        const own = new Float64Array(count * worker.examples);
+        worker.draw(key, first, count);
+        const { loss } = await worker.derivatives(feeds, first, count, own);
+        expect(loss).toBe(expected.loss);
+        derivatives.set(own, first * worker.examples);
+        await worker.release();
+      }
+      for (const [place, value] of expected.derivatives.entries())
+        expect(derivatives[place]).toBeCloseTo(value, 5);
+
+      // Whoever combines them draws the tangents again, and asks nobody for a gradient.
+      const combiner = await open(objective, { ...options, sampler });
+      combiner.draw(key, 0, k);
+      // What a ReLU cuts off at a site is known after a pass of one's own.
+      if (combiner.examples > 1)
+        await combiner.derivatives(feeds, 0, k, new Float64Array(k * combiner.examples));
+      const coefficients = zeros("float32", [k, combiner.examples]);
+      aggregate(combiner.method, derivatives, await combiner.gram(feeds), coefficients);
+      const updates = await combiner.combine(feeds, coefficients);
+      for (const [name, values] of Object.entries(gradients))
+        for (const [place, value] of values.entries()) expect(updates[name]?.[place]).toBeCloseTo(value, 4);
+      await Promise.all([estimator.release(), combiner.release()]);
+    },
+  );
+});
+
+describe("the Gram matrix of weights", () => {
+  it.each([keptWeights, redrawnWeights])("needs a key alone, no data", async (open) => {
+    const { objective } = await problem();
+    const passes = await open(objective, {
+      tangents: k,
+      aggregator: aggregators.projection(),
+      sampler: samplers.rademacher(),
+    });
+    passes.draw(keyFromSeed(1), 0, k);
+    const { gram, dimension } = (await passes.gram({}))(0);
+    expect(dimension).toBe(4 * 8 + 8 + 8 * 3 + 3);
+    // Signs: every tangent has the square of its length in common with itself, n.
+    for (let i = 0; i < k; i++) expect(gram[i * k + i]).toBe(dimension);
+    await passes.release();
+  });
+});

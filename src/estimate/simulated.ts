@@ -1,0 +1,77 @@
+import { gradientGraph } from "../ad/gradient.ts";
+import { statisticsOutput } from "../objective/batch-norm.ts";
+import type { Differentiable } from "../objective/objective.ts";
+import { getValue } from "../onnx/graph.ts";
+import { zeros } from "../onnx/tensor.ts";
+import { compileGraph } from "../runtime/evaluate.ts";
+import { derivativesAlong, exampleDerivativesAlong } from "../tangents/along.ts";
+import type { SiteTangents } from "../tangents/site-tangents.ts";
+import type { TangentSet } from "../tangents/tangent-set.ts";
+import type { DualPasses } from "./dual-passes.ts";
+import { exactGradient } from "./exact.ts";
+import type { PlacedSites } from "./sites/graphs.ts";
+import { activeNumbers, gatherExamples } from "./sites/rectified.ts";
+
+/**
+ * d_i = ⟨v_i, ∇f⟩ along tangents of the parameters, out of the exact gradient instead of dual passes: the same numbers up to
+ * rounding, at the cost of one reverse pass whatever k is. For studies of many tangents; it is no training with forward
+ * passes.
+ */
+export async function simulateWeights(objective: Differentiable, set: TangentSet): Promise<DualPasses> {
+  const exact = await exactGradient(objective);
+  const all = new Float64Array(set.count);
+  return {
+    async run(feeds, first, count, derivatives, once) {
+      const { loss, gradients, statistics } = await exact.estimate(feeds, [0, 0]);
+      for (const [name, values] of Object.entries(statistics))
+        (once[statisticsOutput(name)]?.data as Float32Array | undefined)?.set(values);
+      derivativesAlong(set, gradients, all);
+      derivatives.set(all.subarray(first, first + count));
+      return loss;
+    },
+    release: () => exact.release(),
+  };
+}
+
+/**
+ * d_i,b = ⟨v_i,b, ∂ℓ_b/∂s_b⟩ along tangents at the sites, [k, batch]. The gradient of Σ ℓ_b at a site holds each example's
+ * own, because examples do not influence each other. As `simulateWeights`.
+ *
+ * @param kept values of the forward pass that `once` may ask for; it must have those of rectified sites
+ */
+export async function simulateSites(
+  objective: Differentiable,
+  placed: PlacedSites,
+  tangents: SiteTangents,
+  kept: readonly string[],
+): Promise<DualPasses> {
+  const { graph, runtime, batch } = objective;
+  const sites = placed.sites.map(({ value }) => value);
+  const session = await compileGraph(runtime, gradientGraph(graph, sites, "losses", ["loss", ...kept]));
+  const loss = zeros("float32", []);
+  const tensors = Object.fromEntries(
+    sites.map((site) => [`gradient/${site}`, zeros("float32", getValue(graph, site).shape)]),
+  );
+  const gradients = Object.fromEntries(
+    placed.sites.map(({ value, size }) => [value, new Float32Array(batch * size)]),
+  );
+  const active = activeNumbers(placed.sites, batch);
+  const all = new Float64Array(tangents.count * batch);
+  return {
+    async run(feeds, first, count, derivatives, once) {
+      await session.run(feeds, { loss, ...tensors, ...once });
+      active.read(once);
+      for (const [site, { value, layout, size }] of placed.sites.entries()) {
+        const gradient = gradients[value] as Float32Array;
+        gatherExamples(tensors[`gradient/${value}`]?.data as Float32Array, layout, gradient);
+        // Tangents are zero where a rectified value is.
+        for (let example = 0; example < batch; example++)
+          active.mask(site, example, gradient.subarray(example * size, (example + 1) * size));
+      }
+      exampleDerivativesAlong(tangents, gradients, all);
+      derivatives.set(all.subarray(first * batch, (first + count) * batch));
+      return Number(loss.data[0]);
+    },
+    release: () => session.release(),
+  };
+}

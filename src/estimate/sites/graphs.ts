@@ -1,0 +1,198 @@
+import { keepUsedInputs, localGradientGraph } from "../../ad/gradient.ts";
+import { layerSites } from "../../ad/layers.ts";
+import { pushforward } from "../../ad/pushforward.ts";
+import { blockSites, type Site } from "../../ad/sites.ts";
+import { describeNoPlaces, type ExampleLayout, exampleLayouts } from "../../objective/coupling.ts";
+import type { Differentiable } from "../../objective/objective.ts";
+import { consumers, type Graph, getValue, producers, prune, type Value } from "../../onnx/graph.ts";
+import { float32 } from "../../onnx/tensor.ts";
+import { GraphBuilder } from "../../ops/builder.ts";
+import { reshape, transpose, withInfinities, zerosLike } from "../../ops/rules.ts";
+import { emitExampleCombine } from "../../tangents/combine.ts";
+import { emitExampleGram } from "../../tangents/gram.ts";
+
+export interface SiteOptions {
+  /** Perturbs the outputs of named blocks instead: `true`, or the pattern that finds a block's name in a node's. */
+  readonly blocks?: boolean | RegExp;
+  /** Looks at few values at once. Default false: at all of them, which takes less than the tangents at them will. */
+  readonly lowMemory?: boolean;
+}
+
+/** A site, and where the examples of a batch lie in its value. */
+export interface PlacedSite extends Site {
+  readonly layout: ExampleLayout;
+  /** Numbers of one example at this site. */
+  readonly size: number;
+  /** True where only the numbers that are not zero are perturbed, because no gradient passes the others. */
+  readonly rectified: boolean;
+}
+
+export interface PlacedSites {
+  readonly sites: readonly PlacedSite[];
+  /** The block that ends at the losses, where the gradient is known. */
+  readonly last?: Site;
+  /** One example's numbers at all sites together: the dimension of the space that tangents live in. */
+  readonly dimension: number;
+}
+
+/** How many tangents there are. */
+export interface TangentCounts {
+  /** k, or the tangents of one chunk. */
+  readonly count: number;
+  /** The batch size, or 1 where the examples share their tangents. */
+  readonly examples: number;
+}
+
+/**
+ * Finds the sites of an objective and the examples' places in them.
+ *
+ * @throws when a value mixes examples, a parameter has no site, or a site's values do not belong to single examples
+ */
+export async function placeSites(
+  objective: Differentiable,
+  { blocks, lowMemory = false }: SiteOptions,
+): Promise<PlacedSites> {
+  const { graph, masks = [] } = objective;
+  const nonNegative = new Set(masks.map(({ name }) => name));
+  const unfit = new Set<string>();
+  for (;;) {
+    const { sites, last } = blocks
+      ? { sites: namedBlocks(graph, blocks), last: undefined }
+      : layerSites(graph, graph.parameters, "losses", nonNegative, unfit);
+    const layouts = await exampleLayouts(
+      objective,
+      sites.map((site) => site.value),
+      lowMemory ? undefined : Number.POSITIVE_INFINITY,
+    );
+    const placed = sites.flatMap((site, index) => {
+      const layout = layouts[index];
+      return layout ? [{ ...site, layout, size: layout.outer * layout.inner }] : [];
+    });
+    if (placed.length === sites.length)
+      return { sites: placed, last, dimension: placed.reduce((total, { size }) => total + size, 0) };
+    // A value of one example alone: the layer goes on, to where the examples meet.
+    const without = sites.filter((_, index) => !layouts[index]).map(({ value }) => value);
+    const [stuck] = blocks ? without : without.filter((value) => unfit.has(value));
+    if (stuck !== undefined) throw new Error(describeNoPlaces(objective, stuck));
+    for (const value of without) unfit.add(value);
+  }
+}
+
+function namedBlocks(graph: Graph, blocks: true | RegExp) {
+  const sites = blockSites(graph, graph.parameters, "losses", blocks === true ? undefined : blocks);
+  return sites.map((site) => ({ ...site, rectified: false }));
+}
+
+/** Outputs `loss`, `derivatives` [k, batch] and the primal values that the local transposes need. */
+export function dualGraph(
+  objective: Differentiable,
+  { sites }: PlacedSites,
+  { count, examples }: TangentCounts,
+  residuals: readonly string[] = [],
+): Graph {
+  const { graph, batch } = objective;
+  const g = new GraphBuilder(`${graph.name}/dual`, graph);
+  const seeds = new Map<string, Value>();
+  for (const { value, size, layout, rectified } of sites) {
+    const { shape } = getValue(graph, value);
+    const { outer, inner } = layout;
+    const input = g.input(`tangent/${value}`, "float32", [count, examples, size]);
+    // Shared tangents broadcast over the batch where it is an axis of its own.
+    const broadcasts = outer === 1 && shape[0] === batch;
+    const given = examples === batch || broadcasts ? input : g.expand(input, [count, batch, size]);
+    const placed = transpose(
+      g,
+      reshape(g, given, [count, given.shape[1] as number, outer, inner]),
+      [0, 2, 1, 3],
+    );
+    const leading = given.shape[1] === batch ? shape : [1, ...shape.slice(1)];
+    const seed = reshape(g, placed, [count, ...leading]);
+    const before = rectified ? valueBeforeRelu(graph, value) : undefined;
+    if (before) seeds.set(before, seed);
+    else seeds.set(value, rectified ? g.mul(seed, activeNumbers(g, getValue(graph, value))) : seed);
+  }
+  const tangent = pushforward(g, graph, seeds).get("losses");
+  const derivatives =
+    tangent && !("left" in tangent) ? tangent : zerosLike(g, { dtype: "float32", shape: [count, batch] });
+  const own = g.build({ loss: getValue(graph, "loss"), derivatives: withInfinities(g, derivatives) });
+  const kept = residuals.map((name) => getValue(graph, name));
+  return prune({ ...g.snapshot(), outputs: [...own.outputs, ...kept] });
+}
+
+/**
+ * Outputs `gradient/<parameter>` from `coefficients` [k, batch], the tangents, and the primal values that the transposes
+ * read: as inputs, or computed again.
+ *
+ * @param gain what the known gradient at the losses is multiplied by
+ */
+export function localGraph(
+  objective: Pick<Differentiable, "graph" | "batch">,
+  { sites, last }: PlacedSites,
+  { count, examples }: TangentCounts,
+  gain = 1,
+  residuals: "inputs" | "computed" = "inputs",
+): Graph {
+  const { graph, batch } = objective;
+  let coefficients: Value | undefined;
+  const emitCotangent = (g: GraphBuilder, site: Site, value: Value) => {
+    const placed = sites.find((one) => one.value === site.value);
+    if (!placed) return g.expand(g.constant(float32([gain / batch])), value.shape);
+    coefficients ??= g.input("coefficients", "float32", [count, batch]);
+    const { outer, inner } = placed.layout;
+    const input = g.input(`tangent/${site.value}`, "float32", [count, examples, outer * inner]);
+    // The mean over the batch enters here, once.
+    const mean = g.mul(emitExampleCombine(g, input, coefficients), 1 / batch);
+    return reshape(g, transpose(g, reshape(g, mean, [batch, outer, inner]), [1, 0, 2]), value.shape);
+  };
+  return localGradientGraph(graph, last ? [...sites, last] : sites, emitCotangent, residuals);
+}
+
+/**
+ * Output `gram` [examples, k, k], summed over the sites; [batch, k, k] where rectified sites give each example's tangents
+ * zeros of their own, and then also output `active` [batch], the numbers of each example that are perturbed.
+ *
+ * @param residuals whether the values of rectified sites are inputs, or computed in the same graph
+ */
+export function gramGraph(
+  { graph, batch }: Pick<Differentiable, "graph" | "batch">,
+  { sites }: Pick<PlacedSites, "sites">,
+  { count, examples }: TangentCounts,
+  residuals: "inputs" | "computed" = "inputs",
+): Graph {
+  const g = residuals === "inputs" ? new GraphBuilder("gram") : new GraphBuilder(`${graph.name}/gram`, graph);
+  const counts: Value[] = [];
+  const terms = sites.map(({ value, size, layout, rectified }) => {
+    const tangents = g.input(`tangent/${value}`, "float32", [count, examples, size]);
+    if (!rectified) return emitExampleGram(g, tangents);
+    const { dtype, shape } = getValue(graph, value);
+    const known = residuals === "inputs" ? g.input(value, dtype, shape) : getValue(graph, value);
+    const { outer, inner } = layout;
+    const byExample = transpose(g, reshape(g, activeNumbers(g, known), [outer, batch, inner]), [1, 0, 2]);
+    const mask = reshape(g, byExample, [1, batch, size]);
+    counts.push(reshape(g, g.reduceSum(mask, [2], { keepdims: 0 }), [batch]));
+    return emitExampleGram(g, g.mul(tangents, mask));
+  });
+  const add = (sum: Value, term: Value) => g.add(sum, term);
+  const outputs = { gram: terms.reduce(add) };
+  if (counts.length === 0) return keepUsedInputs(g.build(outputs), new Set());
+  const others = sites.reduce((sum, { size, rectified }) => sum + (rectified ? 0 : size), 0);
+  const active = g.add(counts.reduce(add), others);
+  return keepUsedInputs(g.build({ ...outputs, active }), new Set());
+}
+
+/**
+ * What a ReLU reads, if nothing else does: tangents that are added there come out with zeros in the right places, by the
+ * same product that masks the tangents from the layers before.
+ */
+function valueBeforeRelu(graph: Graph, value: string): string | undefined {
+  const node = producers(graph).get(value);
+  const [input = ""] = node?.inputs ?? [];
+  const isReadElsewhere =
+    consumers(graph).get(input)?.length !== 1 || graph.outputs.some(({ name }) => name === input);
+  return node?.op === "Relu" && !isReadElsewhere ? input : undefined;
+}
+
+/** 1 where a rectified value is positive, 0 where it is zero. */
+function activeNumbers(g: GraphBuilder, value: Value): Value {
+  return g.emit("Sign", [value]);
+}

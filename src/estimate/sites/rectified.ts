@@ -1,0 +1,55 @@
+import type { ExampleLayout } from "../../objective/coupling.ts";
+import type { Tensors } from "../../runtime/runtime.ts";
+import type { PlacedSite } from "./graphs.ts";
+
+/** [outer, batch, inner] → [batch, outer, inner] */
+export function gatherExamples(
+  from: Float32Array,
+  { outer, inner }: ExampleLayout,
+  into: Float32Array,
+): void {
+  const batch = into.length / (outer * inner);
+  for (let example = 0; example < batch; example++)
+    for (let place = 0; place < outer; place++) {
+      const start = (place * batch + example) * inner;
+      into.set(from.subarray(start, start + inner), (example * outer + place) * inner);
+    }
+}
+
+/** Which numbers of rectified sites are active in a batch: all of other sites are. */
+export interface ActiveNumbers {
+  /**
+   * Reads a batch.
+   *
+   * @param values the rectified sites' values, by name
+   */
+  read(values: Tensors): void;
+  /** Sets one example's inactive numbers to zero in rows [rows, size] of a site, in place. */
+  mask(site: number, example: number, rows: Float32Array): void;
+  /** How many of one example's numbers are active, at all sites. */
+  count(example: number): number;
+}
+
+export function activeNumbers(sites: readonly PlacedSite[], batch: number): ActiveNumbers {
+  const room = sites.map(({ rectified, size }) => new Float32Array(rectified ? batch * size : 0));
+  return {
+    read(values) {
+      for (const [index, { value, layout, rectified }] of sites.entries())
+        if (rectified)
+          gatherExamples(values[value]?.data as Float32Array, layout, room[index] as Float32Array);
+    },
+    mask(site, example, rows) {
+      const { rectified, size } = sites[site] as PlacedSite;
+      if (!rectified) return;
+      const own = (room[site] as Float32Array).subarray(example * size, (example + 1) * size);
+      for (let place = 0; place < rows.length; place++) if (own[place % size] === 0) rows[place] = 0;
+    },
+    count(example) {
+      return sites.reduce((sum, { rectified, size }, site) => {
+        if (!rectified) return sum + size;
+        const own = (room[site] as Float32Array).subarray(example * size, (example + 1) * size);
+        return sum + own.reduce((active, value) => active + (value === 0 ? 0 : 1), 0);
+      }, 0);
+    },
+  };
+}

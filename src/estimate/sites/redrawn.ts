@@ -1,0 +1,205 @@
+import { keepUsedInputs } from "../../ad/gradient.ts";
+import type { Differentiable } from "../../objective/objective.ts";
+import { getValue, prune } from "../../onnx/graph.ts";
+import { zeros } from "../../onnx/tensor.ts";
+import { createDrawer, type Drawer } from "../../random/drawer.ts";
+import { fold, type Key } from "../../random/threefry.ts";
+import { addGram, maskedRows } from "../../tangents/gram.ts";
+import type { Sampler } from "../../tangents/sampler.ts";
+import { gradientRoom } from "../estimator.ts";
+import { methodIn, type Passes } from "../passes.ts";
+import { compileSegments } from "../segmented.ts";
+import { requireStream } from "../weights/redrawn.ts";
+import { dualGraph, gramGraph, localGraph, type PlacedSite, placeSites } from "./graphs.ts";
+import type { ActivationsOptions } from "./kept.ts";
+import { activeNumbers } from "./rectified.ts";
+
+/**
+ * Tangents at sites in two passes that keep neither activations nor tangents: the first, in dual
+ * numbers, gives d; the second computes the primal values again, with the local transposes of each layer right behind
+ * them. Both run layer by layer and draw a layer's tangents when it is reached. Memory beyond parameters and gradients
+ * is one layer's values and its k tangents, whatever the depth; the price is one more primal pass and drawing twice or
+ * three times. The estimate is that of `keptSites` to rounding.
+ *
+ * @throws as `keptSites`, and for samplers whose tangents have to be kept
+ */
+export async function redrawnSites(objective: Differentiable, options: ActivationsOptions): Promise<Passes> {
+  const { runtime, graph, batch } = objective;
+  const k = options.tangents;
+  const placed = await placeSites(objective, { ...options, lowMemory: true });
+  const { sites, dimension } = placed;
+  const method = methodIn(dimension, options);
+  const { usesGram } = method.aggregator;
+  requireStream(method.sampler);
+  const examples = options.shareTangents ? 1 : batch;
+  const chunk = Math.min(options.tangentChunk ?? 1, k);
+  // A float64 Gram matrix is for few numbers, and is computed here: it needs the rectified sites' values.
+  const rectified = usesGram && method.exactGram ? sites.filter((site) => site.rectified) : [];
+  const values = rectified.map(({ value }) => getValue(graph, value));
+  const dual = dualGraph(objective, placed, { count: chunk, examples });
+  const derived = prune(dual, [getValue(dual, "derivatives"), getValue(dual, "loss"), ...values]);
+  const first = await compileSegments(runtime, derived, graph, options.pieceBytes);
+  const local = localGraph(objective, placed, { count: k, examples }, method.gain, "computed");
+  const second = await compileSegments(runtime, keepUsedInputs(local, new Set()), graph, options.pieceBytes);
+  const isRectified = sites.some((site) => site.rectified);
+  const grams = examples === 1 && !isRectified ? 1 : batch;
+  const gramSession =
+    usesGram && !method.exactGram
+      ? await compileSegments(
+          runtime,
+          gramGraph(objective, placed, { count: k, examples }, "computed"),
+          graph,
+          options.pieceBytes,
+        )
+      : undefined;
+
+  const results = {
+    loss: zeros("float32", []),
+    derivatives: zeros("float32", [chunk, batch]),
+    ...Object.fromEntries(values.map(({ name, dtype, shape }) => [name, zeros(dtype, shape)])),
+  };
+  const active = activeNumbers(rectified.length > 0 ? sites : [], batch);
+  const products = {
+    gram: zeros("float32", [grams, k, k]),
+    ...(isRectified ? { active: zeros("float32", [batch]) } : {}),
+  };
+  const dimensions = new Float64Array(batch).fill(dimension);
+  const matrices = Array.from({ length: grams }, () => new Float64Array(k * k));
+  const { tensors: gradientTensors, gradients } = gradientRoom(objective);
+  const drawer = createDrawer(runtime);
+  const stream = siteStream(sites, method.sampler, { k, examples, dimension }, drawer);
+
+  const gramsByEngine = async (feeds: Parameters<Passes["gram"]>[0], session: typeof first) => {
+    await session.run(feeds, products, (name, into) => stream.draw(name, 0, into));
+    for (const [example, matrix] of matrices.entries())
+      matrix.set((products.gram.data as Float32Array).subarray(example * k * k, (example + 1) * k * k));
+    if (products.active) dimensions.set(products.active.data as Float32Array);
+  };
+  const gramsHere = () => {
+    if (rectified.length > 0) {
+      active.read(results);
+      for (let example = 0; example < batch; example++) dimensions[example] = active.count(example);
+    }
+    for (const matrix of matrices) matrix.fill(0);
+    for (const [index, { size }] of sites.entries()) {
+      const rows = stream.rows(index);
+      for (const [example, matrix] of matrices.entries()) {
+        const own = rows.subarray((examples === 1 ? 0 : example) * size);
+        const mask = (copy: Float32Array) => active.mask(index, example, copy);
+        if (rectified.length > 0) addGram(matrix, maskedRows(own, k, size, examples * size, mask), k, size);
+        else addGram(matrix, own, k, size, examples * size);
+      }
+    }
+  };
+
+  return {
+    name: options.blocks ? "blocks" : "activations",
+    method,
+    examples: batch,
+    draw: (key) => stream.begin(key),
+    async derivatives(feeds, from, count, derivatives) {
+      for (let start = 0; start < count; start += chunk) {
+        await first.run(feeds, results, (name, into) => stream.draw(name, from + start, into));
+        const size = Math.min(chunk, count - start);
+        derivatives.set((results.derivatives.data as Float32Array).subarray(0, size * batch), start * batch);
+      }
+      return { loss: Number(results.loss.data[0]), statistics: {} };
+    },
+    async gram(feeds) {
+      if (gramSession) await gramsByEngine(feeds, gramSession);
+      else gramsHere();
+      return (example) => ({
+        gram: matrices[grams === 1 ? 0 : example] as Float64Array,
+        dimension: dimensions[example] as number,
+      });
+    },
+    async combine(feeds, coefficients) {
+      await second.run({ ...feeds, coefficients }, gradientTensors, (name, into) =>
+        stream.draw(name, 0, into),
+      );
+      return gradients;
+    },
+    async release() {
+      await Promise.all([first, second, gramSession, drawer].map((one) => one?.release()));
+    },
+  };
+}
+
+/** How many tangents there are, of how many examples, in how many dimensions. */
+interface StreamSizes {
+  readonly k: number;
+  readonly examples: number;
+  readonly dimension: number;
+}
+
+/** Tangents at sites as they are drawn again and again during one step. */
+function siteStream(
+  sites: readonly PlacedSite[],
+  sampler: Sampler,
+  { k, examples, dimension }: StreamSizes,
+  drawer: Drawer,
+) {
+  const places = new Map(sites.map((site, index) => [`tangent/${site.value}`, index]));
+  const largest = Math.max(...sites.map(({ size }) => size));
+  let scratch = new Float32Array(0);
+  // Length scales of the tangents, by tangent and example.
+  const scales = new Float64Array(k * examples).fill(1);
+  let stepKey: Key = [0, 0];
+
+  /** Tangents start … of one site, as many as `into` holds: [count, examples, size]. */
+  const drawSite = (index: number, start: number, into: Float32Array) => {
+    const { size } = sites[index] as PlacedSite;
+    const count = into.length / (examples * size);
+    // Where tangents have their own lengths, each example's numbers are drawn with a scale of their own.
+    const parts = sampler.radius ? examples : 1;
+    const length = (examples / parts) * size;
+    drawer.draw(
+      Array.from({ length: count * parts }, (_, place) => {
+        const [i, part] = [Math.floor(place / parts), place % parts];
+        return {
+          fill: sampler.fill,
+          key: fold(fold(stepKey, start + i), index),
+          start: part * length,
+          out: into.subarray(place * length, (place + 1) * length),
+          // Chunks may draw tangents beyond the last one, which nobody reads.
+          scale: sampler.radius ? scales[(start + i) * parts + part] : 1,
+        };
+      }),
+    );
+  };
+  /** All tangents of one site, [k, examples, size]; written anew by the next call. */
+  const rows = (index: number) => {
+    if (scratch.length === 0) scratch = new Float32Array(k * examples * largest);
+    const own = scratch.subarray(0, k * examples * (sites[index] as PlacedSite).size);
+    drawSite(index, 0, own);
+    return own;
+  };
+  const measureLengths = (radius: (dimension: number) => number) => {
+    const squares = new Float64Array(k * examples);
+    scales.fill(1);
+    for (const [index, { size }] of sites.entries()) {
+      const own = rows(index);
+      for (let place = 0; place < own.length; place++) {
+        const tangent = Math.floor(place / size);
+        squares[tangent] = (squares[tangent] as number) + (own[place] as number) ** 2;
+      }
+    }
+    for (let place = 0; place < scales.length; place++) {
+      const square = squares[place] as number;
+      scales[place] = square === 0 ? 1 : radius(dimension) / Math.sqrt(square);
+    }
+  };
+  return {
+    begin(key: Key) {
+      stepKey = key;
+      if (sampler.radius) measureLengths(sampler.radius);
+    },
+    rows,
+    /** Draws for a graph's input, from tangent `start` on. */
+    draw(name: string, start: number, into: Float32Array) {
+      const index = places.get(name);
+      if (index === undefined) throw new Error(`The graph's input '${name}' was not fed.`);
+      drawSite(index, start, into);
+    },
+  };
+}

@@ -1,0 +1,120 @@
+import { derivativeGraph, type TangentForm, tangentInput } from "../../ad/derivatives.ts";
+import { keepUsedInputs } from "../../ad/gradient.ts";
+import { statisticsOutput } from "../../objective/batch-norm.ts";
+import type { Differentiable } from "../../objective/objective.ts";
+import { countParameters } from "../../objective/parameters.ts";
+import { type Graph, getValue, prune } from "../../onnx/graph.ts";
+import { zeros } from "../../onnx/tensor.ts";
+import { GraphBuilder } from "../../ops/builder.ts";
+import { createDrawer } from "../../random/drawer.ts";
+import { compileGraph } from "../../runtime/evaluate.ts";
+import { emitCombine } from "../../tangents/combine.ts";
+import { emitGram, gram } from "../../tangents/gram.ts";
+import {
+  createTangentSet,
+  drawTangents,
+  type TangentSet,
+  tangentFeeds,
+  tangentInputName,
+} from "../../tangents/tangent-set.ts";
+import { dualPasses } from "../dual-passes.ts";
+import { gradientRoom, statisticsRoom } from "../estimator.ts";
+import { type EstimatorOptions, methodIn, type Passes } from "../passes.ts";
+import { simulateWeights } from "../simulated.ts";
+
+/** Tangents of all parameters, kept in memory: d = ∇f·v_i from one dual pass, and ĝ = V c is the gradient itself. */
+export async function keptWeights(objective: Differentiable, options: EstimatorOptions): Promise<Passes> {
+  const { runtime, graph } = objective;
+  const k = options.tangents;
+  const method = methodIn(countParameters(objective.parameters), options);
+  const shapes = Object.entries(objective.parameters).map(([name, { shape }]) => ({ name, shape }));
+  const set = createTangentSet(shapes, k, method.sampler);
+  const forms = formsOf(set);
+  const drawer = createDrawer(runtime);
+  const dualGraph = (count: number) =>
+    withoutModelOutputs(derivativeGraph(graph, forms, count, "loss"), objective);
+  const inputs = set.parts.map((part) => [tangentInputName(part), part.tensor] as const);
+  const dual = options.simulated
+    ? await simulateWeights(objective, set)
+    : await dualPasses(runtime, inputs, k, options.tangentChunk, dualGraph, []);
+  const gramSession =
+    method.aggregator.usesGram && !method.exactGram
+      ? await compileGraph(runtime, weightsGramGraph(graph, forms, k))
+      : undefined;
+  const combineSession = await compileGraph(runtime, weightsCombineGraph(graph, forms, k));
+
+  const tangents = tangentFeeds(set);
+  const products = Object.fromEntries(
+    [...forms.keys()].map((name) => [`gram/${name}`, zeros("float32", [k, k])] as const),
+  );
+  const total = new Float64Array(k * k);
+  const statistics = statisticsRoom(objective);
+  const { tensors: gradientTensors, gradients } = gradientRoom(objective);
+  return {
+    name: "weights",
+    method,
+    examples: 1,
+    draw(key, first, count) {
+      drawTangents(set, key, drawer, first, count);
+    },
+    async derivatives(feeds, first, count, derivatives) {
+      const loss = await dual.run(feeds, first, count, derivatives, statistics.tensors);
+      return { loss, statistics: statistics.statistics };
+    },
+    async gram() {
+      if (!gramSession) {
+        const exact = { gram: gram(set), dimension: method.dimension };
+        return () => exact;
+      }
+      // Products in float32, one for each parameter; their sum in float64.
+      await gramSession.run(tangents, products);
+      total.fill(0);
+      for (const { data } of Object.values(products))
+        for (let place = 0; place < total.length; place++)
+          total[place] = (total[place] as number) + Number(data[place]);
+      return () => ({ gram: total, dimension: method.dimension });
+    },
+    async combine(_feeds, { data }) {
+      const coefficients = { dtype: "float32", shape: [k], data } as const;
+      await combineSession.run({ ...tangents, coefficients }, gradientTensors);
+      return gradients;
+    },
+    async release() {
+      await Promise.all([dual, gramSession, combineSession, drawer].map((one) => one?.release()));
+    },
+  };
+}
+
+function formsOf(set: TangentSet): Map<string, TangentForm> {
+  const rank = set.sampler.rank ?? 1;
+  return new Map(set.parts.map((part) => [part.parameter, part.role === "stacked" ? "stacked" : { rank }]));
+}
+
+/** Outputs `loss`, `derivatives` and the running statistics. */
+export function withoutModelOutputs(derived: Graph, { statistics = {} }: Differentiable): Graph {
+  const names = ["loss", "derivatives", ...Object.keys(statistics).map(statisticsOutput)];
+  return prune(
+    derived,
+    names.map((name) => getValue(derived, name)),
+  );
+}
+
+/** Outputs `gram/<parameter>` [k, k]. */
+export function weightsGramGraph(graph: Graph, forms: ReadonlyMap<string, TangentForm>, k: number): Graph {
+  const g = new GraphBuilder("gram", { ...graph, inputs: [], nodes: [], outputs: [] });
+  const outputs = [...forms].map(
+    ([name, form]) => [`gram/${name}`, emitGram(g, tangentInput(g, graph, name, form, k))] as const,
+  );
+  return keepUsedInputs(g.build(Object.fromEntries(outputs)), new Set());
+}
+
+/** Outputs `gradient/<parameter>` from `coefficients` [k] and the tangents. */
+export function weightsCombineGraph(graph: Graph, forms: ReadonlyMap<string, TangentForm>, k: number): Graph {
+  const g = new GraphBuilder("combine", { ...graph, inputs: [], nodes: [], outputs: [] });
+  const coefficients = g.input("coefficients", "float32", [k]);
+  const outputs = [...forms].map(([name, form]) => {
+    const tangent = tangentInput(g, graph, name, form, k);
+    return [`gradient/${name}`, emitCombine(g, tangent, coefficients, getValue(graph, name).shape)] as const;
+  });
+  return keepUsedInputs(g.build(Object.fromEntries(outputs)), new Set());
+}

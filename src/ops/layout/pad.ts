@@ -1,0 +1,147 @@
+import { describeNode, formatShape, string, type Value } from "../../onnx/graph.ts";
+import { elementCount, int64 } from "../../onnx/tensor.ts";
+import { type Emitter, intsAttribute, type NodeView, type Op, stringAttribute } from "../op.ts";
+import { broadcastTangent, only, output, reshape, sum, zerosLike } from "../rules.ts";
+import { normalizeAxis, required, requiredConstant } from "../shapes.ts";
+
+/** Places added in front of and behind an axis; taken away where they are negative. */
+interface Padding {
+  readonly before: number;
+  readonly behind: number;
+}
+
+/** d pad(x, c) = pad(dx, dc) */
+export const Pad: Op = {
+  shape: (node) => {
+    const { dtype, shape } = required(node, 0);
+    const paddings = paddingsOf(node);
+    const padded = shape.map((size, axis) => {
+      const { before, behind } = paddings[axis] as Padding;
+      return size + before + behind;
+    });
+    return [{ dtype, shape: padded }];
+  },
+  defaults: { mode: string("constant") },
+  jvp: (g, node, [dx, , dc]) => {
+    const x = required(node, 0);
+    const paddings = paddingsOf(node);
+    const mode = stringAttribute(node.node, "mode", "constant");
+    const terms: Value[] = [];
+    if (dx) {
+      const tangent = broadcastTangent(g, dx, x) as Value;
+      terms.push(g.emit("Pad", [tangent, padsList([{ before: 0, behind: 0 }, ...paddings])], { mode }));
+    }
+    if (dc && mode === "constant") {
+      const isAdded = g.emit("Pad", [zerosLike(g, x), padsList(paddings), 1]);
+      terms.push(g.emit("Mul", [reshape(g, dc, [dc.shape[0] as number, ...x.shape.map(() => 1)]), isAdded]));
+    }
+    return [broadcastTangent(g, sum(g, terms), output(node))];
+  },
+  transpose: (g, node, cotangents) => {
+    const mode = stringAttribute(node.node, "mode", "constant");
+    const paddings = paddingsOf(node);
+    if (mode === "constant") {
+      const removed = paddings.map(({ before, behind }) => ({ before: -before, behind: -behind }));
+      return g.emit("Pad", [only(cotangents), padsList(removed)]);
+    }
+    return paddings.reduce((cotangent, padding, axis) => {
+      const size = required(node, 0).shape[axis] as number;
+      return addAtSources(g, cotangent, axis, size, sourcePlaces(mode, size, padding));
+    }, only(cotangents));
+  },
+};
+
+/** The middle of each axis: cut where the axis is too long, surrounded by zeros where it is too short. */
+export const CenterCropPad: Op = {
+  shape: (node) => {
+    const { dtype, shape } = required(node, 0);
+    const paddings = centerPaddings(node);
+    return [{ dtype, shape: shape.map((size, axis) => size + both(paddings[axis])) }];
+  },
+  lower: (g, node) => [g.emit("Pad", [required(node, 0), padsList(centerPaddings(node))])],
+};
+
+function both(padding: Padding | undefined): number {
+  return padding ? padding.before + padding.behind : 0;
+}
+
+function centerPaddings(node: NodeView): Padding[] {
+  const { shape } = required(node, 0);
+  const targets = requiredConstant(node, 1, "shape");
+  const axes = (intsAttribute(node.node, "axes") ?? shape.map((_, axis) => axis)).map((axis) =>
+    normalizeAxis(axis, shape.length, node),
+  );
+  if (axes.length !== targets.length) {
+    throw new Error(
+      `${describeNode(node.node)}: received ${targets.length} sizes for the axes ${formatShape(axes)} of ` +
+        `${formatShape(shape)}; expected one for each.`,
+    );
+  }
+  return shape.map((size, axis) => {
+    const target = targets[axes.indexOf(axis)] ?? size;
+    const before = Math.trunc((target - size) / 2);
+    return { before, behind: target - size - before };
+  });
+}
+
+function padsList(paddings: readonly Padding[]): number[] {
+  return [...paddings.map(({ before }) => before), ...paddings.map(({ behind }) => behind)];
+}
+
+/** One padding for each axis of the input. */
+function paddingsOf(node: NodeView): Padding[] {
+  const { shape } = required(node, 0);
+  const pads = requiredConstant(node, 1, "pads");
+  const listed = node.inputs[3] ? requiredConstant(node, 3, "axes") : shape.map((_, axis) => axis);
+  if (pads.length !== 2 * listed.length) {
+    throw new Error(
+      `${describeNode(node.node)}: received ${pads.length} pads for the axes ${formatShape(listed)} of its input ` +
+        `${formatShape(shape)}; expected ${2 * listed.length}, those in front of each axis and then those behind.`,
+    );
+  }
+  const axes = listed.map((axis) => normalizeAxis(axis, shape.length, node));
+  return shape.map((_, axis) => {
+    const place = axes.indexOf(axis);
+    return place < 0
+      ? { before: 0, behind: 0 }
+      : { before: pads[place] as number, behind: pads[place + axes.length] as number };
+  });
+}
+
+/** Which place of the input each place of the output repeats. Negative padding cuts first; the rest is then repeated. */
+function sourcePlaces(mode: string, size: number, { before, behind }: Padding): number[] {
+  const first = Math.max(0, -before);
+  const count = size - first - Math.max(0, -behind);
+  const modulo = (place: number, period: number) => ((place % period) + period) % period;
+  const source = (place: number) => {
+    if (mode === "edge") return Math.min(Math.max(place, 0), count - 1);
+    if (mode === "wrap") return modulo(place, count);
+    const period = Math.max(1, 2 * (count - 1));
+    const folded = modulo(place, period);
+    return Math.min(folded, period - folded);
+  };
+  return Array.from(
+    { length: size + before + behind },
+    (_, place) => first + source(place - Math.max(0, before)),
+  );
+}
+
+/** The transpose of repeating places along an axis: what stands at copies of the same place adds up there. */
+function addAtSources(
+  g: Emitter,
+  cotangent: Value,
+  axis: number,
+  size: number,
+  places: readonly number[],
+): Value {
+  const shape = cotangent.shape.with(axis, size);
+  if (places.length === size && places.every((source, place) => source === place)) return cotangent;
+  const flat = [elementCount(shape.slice(0, axis)), places.length, elementCount(shape.slice(axis + 1))];
+  const indices = g.emit("Expand", [g.constant(int64(places, [1, places.length, 1])), flat]);
+  const data = zerosLike(g, { dtype: cotangent.dtype, shape: flat.with(1, size) });
+  const added = g.emit("ScatterElements", [data, indices, reshape(g, cotangent, flat)], {
+    axis: 1,
+    reduction: "add",
+  });
+  return reshape(g, added, shape);
+}

@@ -1,0 +1,277 @@
+import { describeNode, formatShape, int, string, type Value } from "../../onnx/graph.ts";
+import { elementCount } from "../../onnx/tensor.ts";
+import {
+  type ComputedNode,
+  type Emitter,
+  type FactoredTangent,
+  intAttribute,
+  isFactored,
+  type NodeView,
+  type Op,
+  type StackedTangent,
+  type Tangent,
+} from "../op.ts";
+import { mixed } from "../range.ts";
+import {
+  broadcastTangent,
+  foldIntoBatch,
+  materialize,
+  only,
+  output,
+  reshape,
+  sameDimensions,
+  sum,
+  transpose,
+} from "../rules.ts";
+import { required } from "../shapes.ts";
+import {
+  type SlidingWindow,
+  slidingAttributes,
+  slidingWindows,
+  transposedAttributes,
+  transposedWindows,
+} from "./sliding-windows.ts";
+
+/** d conv(x, W, b) = conv(dx, W) + conv(x, dW) + db */
+export const Conv: Op = {
+  range: mixed,
+  shape: (node) => {
+    const [x, w] = [required(node, 0), required(node, 1)];
+    const group = groupsOf(node);
+    const [filters = 0, channels = 0] = w.shape;
+    if (x.shape.length < 3 || w.shape.length !== x.shape.length || x.shape[1] !== channels * group) {
+      throw new Error(
+        `${describeNode(node.node)}: input X has shape ${formatShape(x.shape)}, expected [batch, ${channels * group}, ` +
+          `…] with ${w.shape.length} axes to match kernels of shape ${formatShape(w.shape)} and group ${group}; check ` +
+          "the channels of the layers around it.",
+      );
+    }
+    checkBias(node, filters, filters % group === 0);
+    const windows = convWindows(node);
+    return [
+      { dtype: x.dtype, shape: [x.shape[0] as number, filters, ...windows.map(({ output }) => output)] },
+    ];
+  },
+  defaults: { group: int(1), auto_pad: string("NOTSET") },
+  jvp: (g, node, tangents) => [convTangent(g, node, tangents)],
+  jvpFactored: (g, node, tangents) => {
+    // With few filters in a group the factors would give as many channels as stacked tangents do.
+    const kernels = tangents[1];
+    const rank = isFactored(kernels) ? (kernels.left.shape[2] as number) : 0;
+    const declines = rank * groupsOf(node) >= (required(node, 1).shape[0] as number);
+    return declines ? undefined : [convTangent(g, node, tangents)];
+  },
+  transpose: (g, node, cotangents, index) => {
+    const [x, w] = [required(node, 0), required(node, 1)];
+    const cotangent = only(cotangents);
+    const [group, windows] = [groupsOf(node), convWindows(node)];
+    if (index === 2) return channelSum(g, cotangent);
+    if (index === 1) return kernelCotangent(g, x, cotangent, w.shape, windows, group);
+    return g.emit("ConvTranspose", [cotangent, w], { ...transposedAttributes(windows), group });
+  },
+};
+
+function groupsOf(node: NodeView): number {
+  return intAttribute(node.node, "group", 1);
+}
+
+function convWindows(node: NodeView): SlidingWindow[] {
+  return slidingWindows(node, required(node, 1).shape.slice(2));
+}
+
+function checkBias(node: NodeView, filters: number, divides: boolean): void {
+  const bias = node.inputs[2];
+  if (!divides || (bias && (bias.shape.length !== 1 || bias.shape[0] !== filters))) {
+    throw new Error(
+      `${describeNode(node.node)}: has ${filters} filters and group ${groupsOf(node)}` +
+        `${bias ? ` and a bias of shape ${formatShape(bias.shape)}, expected [${filters}]` : ""}; the group must ` +
+        "divide the filters (of a ConvTranspose, the channels), and each filter has one bias.",
+    );
+  }
+}
+
+function convTangent(g: Emitter, node: ComputedNode, [dx, dw, db]: readonly (Tangent | undefined)[]): Value {
+  const terms: Value[] = [];
+  const bias = db && stacked(g, db, node, 2);
+  if (dx) terms.push(foldIntoBatch(g, node, stacked(g, dx, node, 0), [required(node, 1)]));
+  if (dw && isFactored(dw)) terms.push(factoredKernelTangent(g, node, dw));
+  else if (dw) terms.push(stackedKernelTangent(g, node, stacked(g, dw, node, 1), bias));
+  if (bias && (!dw || isFactored(dw))) terms.push(biasTangent(g, node, bias));
+  return broadcastTangent(g, sum(g, terms), output(node)) as Value;
+}
+
+/** [k, channels] → [k, 1, channels, 1, …] */
+function biasTangent(g: Emitter, node: ComputedNode, bias: StackedTangent): Value {
+  const ones = output(node)
+    .shape.slice(2)
+    .map(() => 1);
+  return reshape(g, bias, [bias.shape[0] as number, 1, bias.shape[1] as number, ...ones]);
+}
+
+/** A tangent of input `index` as [k, ...shape]. */
+function stacked(g: Emitter, tangent: Tangent, node: ComputedNode, index: number): StackedTangent {
+  const input = required(node, index);
+  if (isFactored(tangent)) return materialize(g, tangent, input.shape);
+  return broadcastTangent(g, tangent, input) as Value;
+}
+
+/** conv(x, Ẇᵢ) + ḃᵢ for k tangents of the kernels: one Conv with k times as many filters. */
+function stackedKernelTangent(
+  g: Emitter,
+  node: ComputedNode,
+  tangent: Value,
+  bias: Value | undefined,
+): Value {
+  const [filters = 0, ...kernel] = required(node, 1).shape;
+  const k = tangent.shape[0] as number;
+  const group = groupsOf(node);
+  // A group's filters stand together, so the tangents' axis goes behind the groups.
+  const grouped = (value: Value, shape: readonly number[]) => {
+    const parts = reshape(g, value, [k, group, elementCount(value.shape) / Math.max(k * group, 1)]);
+    return reshape(g, transpose(g, parts, [1, 0, 2]), [k * filters, ...shape]);
+  };
+  const y = g.emit(
+    "Conv",
+    [required(node, 0), grouped(tangent, kernel), bias && grouped(bias, [])],
+    node.node.attributes,
+  );
+  return ungrouped(g, node, y, k);
+}
+
+/** [batch, groups × k × channels, …] → [k, batch, groups × channels, …] */
+function ungrouped(g: Emitter, node: ComputedNode, y: Value, k: number): Value {
+  const [batch = 0, channels = 0, ...spatial] = output(node).shape;
+  const group = groupsOf(node);
+  const inner = (channels / group) * elementCount(spatial);
+  const parts = reshape(g, y, [batch, group, k, inner]);
+  return reshape(g, transpose(g, parts, [2, 0, 1, 3]), [k, ...output(node).shape]);
+}
+
+/**
+ * conv(x, leftᵢ·rightᵢᵀ): convolutions with the k·r right factors only, then one product with the left factors.
+ * The right factors serve every group, because columns are the kernel of one filter.
+ */
+function factoredKernelTangent(g: Emitter, node: ComputedNode, { left, right }: FactoredTangent): Value {
+  const [batch = 0, filters = 0, ...spatial] = output(node).shape;
+  const kernel = required(node, 1).shape.slice(1);
+  const [k = 0, , r = 0] = left.shape;
+  const [group, places] = [groupsOf(node), elementCount(spatial)];
+  const rows = reshape(g, transpose(g, right, [0, 2, 1]), [1, k * r, ...kernel]);
+  const repeated = group === 1 ? rows : g.emit("Expand", [rows, [group, k * r, ...kernel]]);
+  const kernels = reshape(g, repeated, [group * k * r, ...kernel]);
+  const thin = g.emit("Conv", [required(node, 0), kernels], node.node.attributes);
+  const parts = transpose(g, reshape(g, thin, [batch, group, k, r * places]), [2, 0, 1, 3]);
+  const near = reshape(g, left, [k, 1, group, filters / group, r]);
+  const far = reshape(g, parts, [k, batch, group, r, places]);
+  return reshape(g, g.emit(r === 1 ? "Mul" : "MatMul", [near, far]), [k, ...output(node).shape]);
+}
+
+/** The cotangent of a bias: [batch, channels, …] → [channels] */
+function channelSum(g: Emitter, cotangent: Value): Value {
+  const axes = cotangent.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis]));
+  return g.emit("ReduceSum", [cotangent, axes], { keepdims: 0 });
+}
+
+/**
+ * W̄[f, c, w] = Σ ȳ[n, f, o] x[n, c, o·stride + w·dilation − before] over batch n and output places o: a Conv in which
+ * batch and channels, and strides and dilations, change roles.
+ *
+ * @param x [batch, groups × c, …]
+ * @param y [batch, groups × f / groups, …]
+ * @param shape of the kernels: [f, c, …]
+ */
+function kernelCotangent(
+  g: Emitter,
+  x: Value,
+  y: Value,
+  shape: readonly number[],
+  windows: readonly SlidingWindow[],
+  group: number,
+): Value {
+  const [batch = 0, filters = 0, ...outputs] = y.shape;
+  const [, channels = 0, ...sizes] = shape;
+  const inputs = x.shape.slice(2);
+  const places = elementCount(inputs);
+  const images = reshape(g, transpose(g, reshape(g, x, [batch, group, channels, places]), [2, 1, 0, 3]), [
+    channels,
+    group * batch,
+    ...inputs,
+  ]);
+  const kernels = reshape(
+    g,
+    transpose(g, reshape(g, y, [batch, filters, elementCount(outputs)]), [1, 0, 2]),
+    [filters, batch, ...outputs],
+  );
+  const { strides, dilations, pads } = slidingAttributes(windows);
+  const product = g.emit("Conv", [images, kernels], {
+    strides: dilations,
+    dilations: strides,
+    pads,
+    group,
+  });
+  // Input places that no window covers count as further window places.
+  const exact = cut(g, product, [channels, filters, ...sizes]);
+  const flat = reshape(g, exact, [channels, filters, elementCount(sizes)]);
+  return reshape(g, transpose(g, flat, [1, 0, 2]), shape);
+}
+
+/** The first places of each axis, so many as the shape says. */
+function cut(g: Emitter, value: Value, shape: readonly number[]): Value {
+  if (sameDimensions(value.shape, shape)) return value;
+  const axes = shape.map((_, axis) => axis);
+  return g.emit("Slice", [value, axes.map(() => 0), shape, axes]);
+}
+
+/** d convTranspose(x, W, b) = convTranspose(dx, W) + convTranspose(x, dW) + db */
+export const ConvTranspose: Op = {
+  range: mixed,
+  shape: (node) => {
+    const [x, w] = [required(node, 0), required(node, 1)];
+    const group = groupsOf(node);
+    const [channels = 0, filters = 0] = w.shape;
+    if (x.shape.length < 3 || w.shape.length !== x.shape.length || x.shape[1] !== channels) {
+      throw new Error(
+        `${describeNode(node.node)}: input X has shape ${formatShape(x.shape)}, expected [batch, ${channels}, …] with ` +
+          `${w.shape.length} axes to match kernels of shape ${formatShape(w.shape)}; check the channels of the layers ` +
+          "around it.",
+      );
+    }
+    checkBias(node, filters * group, channels % group === 0);
+    const windows = convTransposeWindows(node);
+    return [
+      {
+        dtype: x.dtype,
+        shape: [x.shape[0] as number, filters * group, ...windows.map(({ input }) => input)],
+      },
+    ];
+  },
+  defaults: { group: int(1), auto_pad: string("NOTSET") },
+  jvp: (g, node, [dx, dw, db]) => {
+    const terms: Value[] = [];
+    if (dx) terms.push(foldIntoBatch(g, node, dx, [required(node, 1)]));
+    if (dw) terms.push(stackedTransposedTangent(g, node, stacked(g, dw, node, 1)));
+    if (db) terms.push(biasTangent(g, node, db));
+    return [broadcastTangent(g, sum(g, terms), output(node))];
+  },
+  transpose: (g, node, cotangents, index) => {
+    const [x, w] = [required(node, 0), required(node, 1)];
+    const cotangent = only(cotangents);
+    const [group, windows] = [groupsOf(node), convTransposeWindows(node)];
+    if (index === 2) return channelSum(g, cotangent);
+    if (index === 1) return kernelCotangent(g, cotangent, x, w.shape, windows, group);
+    const result = g.emit("Conv", [cotangent, w], { ...slidingAttributes(windows), group });
+    return cut(g, result, x.shape);
+  },
+};
+
+function convTransposeWindows(node: NodeView): SlidingWindow[] {
+  return transposedWindows(node, required(node, 1).shape.slice(2));
+}
+
+/** convTranspose(x, Ẇᵢ) for k tangents of the kernels: one ConvTranspose with k times as many filters in each group. */
+function stackedTransposedTangent(g: Emitter, node: ComputedNode, tangent: StackedTangent): Value {
+  const [k = 0, channels = 0, filters = 0, ...kernel] = tangent.shape;
+  const parts = reshape(g, tangent, [k, channels, filters * elementCount(kernel)]);
+  const kernels = reshape(g, transpose(g, parts, [1, 0, 2]), [channels, k * filters, ...kernel]);
+  return ungrouped(g, node, g.emit("ConvTranspose", [required(node, 0), kernels], node.node.attributes), k);
+}

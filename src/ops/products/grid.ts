@@ -1,0 +1,271 @@
+import { describeNode, formatShape, int, type Node, string, type Value } from "../../onnx/graph.ts";
+import { elementCount, int64, tensorOf } from "../../onnx/tensor.ts";
+import { type Emitter, intAttribute, type NodeView, type Op, stringAttribute } from "../op.ts";
+import { cast, reshape, sum, transpose } from "../rules.ts";
+import { required, requiredConstant } from "../shapes.ts";
+
+/** θ · (places, 1): where each place of an image of the given size [batch, channels, …] lies after an affine map. */
+export const AffineGrid: Op = {
+  shape: (node) => {
+    const [batch = 0, ...places] = gridSizes(node);
+    return [{ dtype: required(node, 0).dtype, shape: [batch, ...places, places.length] }];
+  },
+  defaults: { align_corners: int(0) },
+  lower: (g, node) => {
+    const theta = required(node, 0);
+    const [batch = 0, ...places] = gridSizes(node);
+    const isAligned = intAttribute(node.node, "align_corners", 0) === 1;
+    const rows = homogeneousPlaces(places, isAligned);
+    const base = g.constant(tensorOf(theta.dtype, rows, [1, elementCount(places), places.length + 1]));
+    const moved = g.emit("MatMul", [base, transpose(g, theta, [0, 2, 1])]);
+    return [reshape(g, moved, [batch, ...places, places.length])];
+  },
+};
+
+/** [batch, …places] of an AffineGrid node. */
+function gridSizes(node: NodeView): number[] {
+  const [batch = 0, , ...places] = requiredConstant(node, 1, "size");
+  const { shape } = required(node, 0);
+  const expected = [batch, places.length, places.length + 1];
+  if (formatShape(shape) !== formatShape(expected) || ![2, 3].includes(places.length)) {
+    throw new Error(
+      `${describeNode(node.node)}: theta has the shape ${formatShape(shape)}, expected [batch, 2, 3] for images or ` +
+        `[batch, 3, 4] for volumes, and a size of [batch, channels, …] to match.`,
+    );
+  }
+  return [batch, ...places];
+}
+
+/** (…, row, column) → (x, y, …, 1) with coordinates from −1 to 1, for all places. */
+function homogeneousPlaces(sizes: readonly number[], isAligned: boolean): number[] {
+  const coordinate = (place: number, size: number) => {
+    if (!isAligned) return (2 * place + 1) / size - 1;
+    return size > 1 ? (2 * place) / (size - 1) - 1 : 0;
+  };
+  const rows = sizes.reduce<number[][]>(
+    (before, size) =>
+      before.flatMap((row) => Array.from({ length: size }, (_, place) => [coordinate(place, size), ...row])),
+    [[]],
+  );
+  return rows.flatMap((row) => [...row, 1]);
+}
+
+/**
+ * Samples X [batch, channels, …places] at grid [batch, …, d], whose last axis counts (x, y, …) from −1 to 1: linear
+ * between the 2ᵈ nearest places, cubic between the 4ᵈ nearest ones, or at the nearest one, which has no derivative by the
+ * grid. Where a coordinate is clipped to the border, its derivative is 0; at whole places it is that to the next place, as
+ * in PyTorch.
+ */
+export const GridSample: Op = {
+  shape: (node) => {
+    const { dtype, shape } = required(node, 0);
+    const grid = required(node, 1).shape;
+    if (grid.length !== shape.length || grid.at(-1) !== shape.length - 2) {
+      throw new Error(
+        `${describeNode(node.node)}: grid ${formatShape(grid)} does not fit X ${formatShape(shape)}; expected ` +
+          "[batch, …, d] with d coordinates for the axes after the channels.",
+      );
+    }
+    return [{ dtype, shape: [...shape.slice(0, 2), ...grid.slice(1, -1)] }];
+  },
+  defaults: { align_corners: int(0), mode: string("linear"), padding_mode: string("zeros") },
+  lower: (g, node) => {
+    const [x, grid] = [required(node, 0), required(node, 1)];
+    const [batch = 0, channels = 0, ...sizes] = x.shape;
+    const count = elementCount(grid.shape.slice(1, -1));
+    const mode = stringAttribute(node.node, "mode", "linear");
+    const between = interpolations[mode];
+    if (!between) {
+      throw new Error(
+        `${describeNode(node.node)}: mode '${mode}' is not supported, expected linear, cubic or nearest; export with ` +
+          "torch.nn.functional.grid_sample(…, mode='bilinear').",
+      );
+    }
+    const flat = reshape(g, grid, [batch, count, sizes.length]);
+    const axes = sizes.map((size, axis) => {
+      const last = sizes.length - 1 - axis;
+      const column = g.emit("Slice", [flat, [last], [last + 1], [2]]);
+      const places = placesOf(g, node, reshape(g, column, [batch, 1, count]), size);
+      return between(g, node, places, size);
+    });
+    const corners = axes.reduce<Corner[][]>(
+      (before, options) => before.flatMap((corner) => options.map((option) => [...corner, option])),
+      [[]],
+    );
+    const image = reshape(g, x, [batch, channels, elementCount(sizes)]);
+    const terms = corners.map((corner) => {
+      const place = corner.reduce<Value | undefined>(
+        (index, { index: next }, axis) =>
+          index ? g.emit("Add", [g.emit("Mul", [index, sizes[axis] as number]), next]) : next,
+        undefined,
+      );
+      const weight = corner
+        .map(({ weight }) => weight)
+        .reduce((product, factor) => g.emit("Mul", [product, factor]));
+      const indices = g.emit("Expand", [place, [batch, channels, count]]);
+      return g.emit("Mul", [g.emit("GatherElements", [image, indices], { axis: 2 }), weight]);
+    });
+    return [reshape(g, sum(g, terms) as Value, [batch, channels, ...grid.shape.slice(1, -1)])];
+  },
+};
+
+/** One of the places between which is interpolated along an axis: both [batch, 1, count]. */
+interface Corner {
+  /** int64, inside the image. */
+  readonly index: Value;
+  /** 0 where the place lies outside of the image. */
+  readonly weight: Value;
+}
+
+/** Places along an axis, from coordinates in −1 to 1. */
+function placesOf(g: Emitter, node: NodeView, coordinates: Value, size: number): Value {
+  const isAligned = intAttribute(node.node, "align_corners", 0) === 1;
+  const scale = (isAligned ? size - 1 : size) / 2;
+  return g.emit("Add", [g.emit("Mul", [coordinates, scale]), (size - 1) / 2]);
+}
+
+/** The padding modes that repeat the image move places into it. */
+function padded(g: Emitter, node: NodeView, places: Value, size: number): Value {
+  const isAligned = intAttribute(node.node, "align_corners", 0) === 1;
+  const mode = stringAttribute(node.node, "padding_mode", "zeros");
+  if (mode === "zeros") return places;
+  const clipped = (value: Value) =>
+    g.emit("Clip", [value, g.scalar(value.dtype, 0), g.scalar(value.dtype, size - 1)]);
+  if (mode === "border") return clipped(places);
+  // Reflected at the first and last place, or at the outer edges of both: a triangle wave, then clipped.
+  const [low, span] = isAligned ? [0, size - 1] : [-0.5, size];
+  if (span === 0) return g.emit("Mul", [places, 0]);
+  const distance = g.emit("Abs", [g.emit("Sub", [places, low])]);
+  const turns = g.emit("Floor", [g.emit("Div", [distance, 2 * span])]);
+  const folded = g.emit("Sub", [distance, g.emit("Mul", [turns, 2 * span])]);
+  const wave = g.emit("Sub", [span, g.emit("Abs", [g.emit("Sub", [folded, span])])]);
+  return clipped(g.emit("Add", [wave, low]));
+}
+
+/** The places of the image that a place stands between. */
+type Interpolation = (g: Emitter, node: NodeView, places: Value, size: number) => Corner[];
+
+/** The places on both sides, with weights that fall linearly with the distance. */
+const linear: Interpolation = (g, node, places, size) => {
+  const inside = padded(g, node, places, size);
+  const below = g.emit("Floor", [inside]);
+  const upper = g.emit("Sub", [inside, below]);
+  return [
+    corner(g, below, g.emit("Sub", [1, upper]), size),
+    corner(g, g.emit("Add", [below, 1]), upper, size),
+  ];
+};
+
+/** Two places on either side; each of them is padded on its own. */
+const cubic: Interpolation = (g, node, places, size) => {
+  const below = g.emit("Floor", [places]);
+  const beyond = g.emit("Sub", [places, below]);
+  return [-1, 0, 1, 2].map((offset) => {
+    const place = padded(g, node, g.emit("Add", [below, offset]), size);
+    const distance = offset > 0 ? g.emit("Sub", [offset, beyond]) : g.emit("Add", [beyond, -offset]);
+    return corner(g, place, cubicWeight(g, distance, offset === 0 || offset === 1), size);
+  });
+};
+
+/** Keys' kernel with a = −¾: 1 − (a+3)d² + (a+2)d³ up to a distance of 1, and a(d³ − 5d² + 8d − 4) from there to 2. */
+function cubicWeight(g: Emitter, d: Value, isNear: boolean): Value {
+  const a = -0.75;
+  const [third, second, first, constant] = isNear ? [a + 2, -(a + 3), 0, 1] : [a, -5 * a, 8 * a, -4 * a];
+  return [second, first, constant].reduce(
+    (value: Value, coefficient = 0) => g.emit("Add", [g.emit("Mul", [value, d]), coefficient]),
+    g.scalar(d.dtype, third ?? 0),
+  );
+}
+
+const nearest: Interpolation = (g, node, places, size) => [
+  corner(g, g.emit("Round", [padded(g, node, places, size)]), undefined, size),
+];
+
+const interpolations: Readonly<Record<string, Interpolation | undefined>> = {
+  linear,
+  bilinear: linear,
+  cubic,
+  bicubic: cubic,
+  nearest,
+};
+
+function corner(g: Emitter, place: Value, weight: Value | undefined, size: number): Corner {
+  const [first, last] = [g.scalar(place.dtype, 0), g.scalar(place.dtype, size - 1)];
+  const kept = g.emit("Clip", [place, first, last]);
+  const isInside = cast(g, g.emit("Equal", [place, kept]), place.dtype);
+  return {
+    index: cast(g, kept, "int64"),
+    weight: weight ? g.emit("Mul", [weight, isInside]) : isInside,
+  };
+}
+
+/** Sums the columns of sliding blocks [batch, channels · block, positions] into an image: the transpose of unfolding. */
+export const Col2Im: Op = {
+  shape: (node) => {
+    const { batch, channels, image } = foldSizes(node);
+    return [{ dtype: required(node, 0).dtype, shape: [batch, channels, ...image] }];
+  },
+  lower: (g, node) => {
+    const x = required(node, 0);
+    const { batch, channels, image, places } = foldSizes(node);
+    const [count, rows] = [elementCount(image), batch * channels];
+    const columns = reshape(g, x, [rows, places.length]);
+    const indices = g.emit("Expand", [g.constant(int64(places, [1, places.length])), columns.shape]);
+    // One place more, for what falls into the padding.
+    const empty = g.emit("Expand", [g.scalar(x.dtype, 0), [rows, count + 1]]);
+    const added = g.emit("ScatterElements", [empty, indices, columns], { axis: 1, reduction: "add" });
+    return [reshape(g, g.emit("Slice", [added, [0], [count], [1]]), [batch, channels, ...image])];
+  },
+};
+
+/** Sizes of a Col2Im node, and the flat place of the image that each entry of its columns belongs to. */
+function foldSizes(node: NodeView) {
+  const { shape } = required(node, 0);
+  const image = requiredConstant(node, 1, "image_shape");
+  const block = requiredConstant(node, 2, "block_shape");
+  const listed = (name: string, size: number, fallback: number) => listOf(node.node, name, size, fallback);
+  const dilations = listed("dilations", image.length, 1);
+  const strides = listed("strides", image.length, 1);
+  const pads = listed("pads", 2 * image.length, 0);
+  const steps = image.map((size, axis) => {
+    const total = size + (pads[axis] ?? 0) + (pads[axis + image.length] ?? 0);
+    return (
+      Math.floor((total - (dilations[axis] ?? 1) * ((block[axis] ?? 1) - 1) - 1) / (strides[axis] ?? 1)) + 1
+    );
+  });
+  const channels = (shape[1] ?? 0) / elementCount(block);
+  if (shape.length !== 3 || shape[2] !== elementCount(steps) || !Number.isInteger(channels)) {
+    throw new Error(
+      `${describeNode(node.node)}: its input ${formatShape(shape)} does not fit blocks of ${formatShape(block)} in an image ` +
+        `of ${formatShape(image)}; expected [batch, channels · ${elementCount(block)}, ${elementCount(steps)}].`,
+    );
+  }
+  const places = placesIn(block).flatMap((inside) =>
+    placesIn(steps).map((step) => {
+      const place = image.map(
+        (_, axis) =>
+          (step[axis] ?? 0) * (strides[axis] ?? 1) +
+          (inside[axis] ?? 0) * (dilations[axis] ?? 1) -
+          (pads[axis] ?? 0),
+      );
+      const isInside = place.every((value, axis) => value >= 0 && value < (image[axis] ?? 0));
+      return isInside
+        ? place.reduce((flat, value, axis) => flat * (image[axis] ?? 1) + value, 0)
+        : elementCount(image);
+    }),
+  );
+  return { batch: shape[0] ?? 0, channels, image, places };
+}
+
+function listOf(node: Node, name: string, size: number, fallback: number): readonly number[] {
+  const attribute = node.attributes[name];
+  return attribute?.type === "ints" ? attribute.value : Array.from({ length: size }, () => fallback);
+}
+
+/** All places of a box, in row-major order. */
+function placesIn(sizes: readonly number[]): number[][] {
+  return sizes.reduce<number[][]>(
+    (before, size) => before.flatMap((row) => Array.from({ length: size }, (_, place) => [...row, place])),
+    [[]],
+  );
+}

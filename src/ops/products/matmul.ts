@@ -1,0 +1,292 @@
+import { describeNode, float, formatShape, int, type Value } from "../../onnx/graph.ts";
+import { elementCount, int64, tensorOf } from "../../onnx/tensor.ts";
+import {
+  type ComputedNode,
+  type Emitter,
+  floatAttribute,
+  intAttribute,
+  isFactored,
+  type NodeView,
+  type Op,
+  type Tangent,
+} from "../op.ts";
+import { mixed } from "../range.ts";
+import {
+  align,
+  alignRank,
+  broadcastTangent,
+  finite,
+  materialize,
+  only,
+  outerProduct,
+  output,
+  reshape,
+  sum,
+  thinProduct,
+  transpose,
+  unbroadcast,
+} from "../rules.ts";
+import { broadcastShapes, required } from "../shapes.ts";
+
+/** d(A·B) = dA·B + A·dB */
+export const MatMul: Op = {
+  range: mixed,
+  shape: (node) => {
+    const [a, b] = [required(node, 0), required(node, 1)];
+    const [left, right] = [matrixShape(a.shape, "row"), matrixShape(b.shape, "column")];
+    if (a.shape.length === 0 || b.shape.length === 0 || left.at(-1) !== right.at(-2)) {
+      throw new Error(
+        `${describeNode(node.node)}: cannot multiply ${formatShape(a.shape)} by ${formatShape(b.shape)}; the last ` +
+          "axis of the first must equal the second-to-last axis of the second.",
+      );
+    }
+    const batch = broadcastShapes([left.slice(0, -2), right.slice(0, -2)], describeNode(node.node));
+    const rows = a.shape.length === 1 ? [] : [left.at(-2) as number];
+    const columns = b.shape.length === 1 ? [] : [right.at(-1) as number];
+    return [{ dtype: a.dtype, shape: [...batch, ...rows, ...columns] }];
+  },
+  jvp: (g, node, tangents) => matMulTangent(g, node, tangents),
+  jvpFactored: (g, node, tangents) => matMulTangent(g, node, tangents),
+  transpose: (g, node, cotangents, index) => {
+    const [a, b] = [required(node, 0), required(node, 1)];
+    const [aShape, bShape] = [matrixShape(a.shape, "row"), matrixShape(b.shape, "column")];
+    const batch = output(node).shape.slice(
+      0,
+      output(node).shape.length - (a.shape.length > 1 ? 1 : 0) - (b.shape.length > 1 ? 1 : 0),
+    );
+    const cotangent = reshape(g, only(cotangents), [
+      ...batch,
+      aShape.at(-2) as number,
+      bShape.at(-1) as number,
+    ]);
+    const target = index === 0 ? a : b;
+    const matrix = index === 0 ? aShape : bShape;
+    // Ā = C̄·Bᵀ and B̄ = Aᵀ·C̄, summed over repeated batch axes
+    const product =
+      index === 0
+        ? g.emit("MatMul", [cotangent, swapLast(g, reshape(g, b, bShape))])
+        : sharedProduct(g, reshape(g, a, aShape), cotangent, matrix);
+    return reshape(g, unbroadcast(g, product, matrix), target.shape);
+  },
+};
+
+/** Aᵀ·C̄ for a matrix B shared by all batch entries: one product over the flattened batch. */
+function sharedProduct(g: Emitter, a: Value, cotangent: Value, shape: readonly number[]): Value {
+  const isShared = elementCount(shape.slice(0, -2)) === 1;
+  if (isShared && elementCount(a.shape.slice(0, -2)) === elementCount(cotangent.shape.slice(0, -2))) {
+    const [rows, columns] = [a.shape.at(-1) as number, cotangent.shape.at(-1) as number];
+    const count = elementCount(a.shape.slice(0, -1));
+    const product = g.emit("Gemm", [reshape(g, a, [count, rows]), reshape(g, cotangent, [count, columns])], {
+      transA: 1,
+    });
+    return reshape(g, product, shape);
+  }
+  return g.emit("MatMul", [swapLast(g, a), cotangent]);
+}
+
+/** A vector as a row (left operand) or a column (right operand). */
+function matrixShape(shape: readonly number[], vector: "row" | "column"): readonly number[] {
+  if (shape.length !== 1) return shape;
+  return vector === "row" ? [1, ...shape] : [...shape, 1];
+}
+
+function swapLast(g: Emitter, value: Value): Value {
+  const axes = value.shape.map((_, axis) => axis);
+  const last = axes.length - 1;
+  return transpose(g, value, [...axes.slice(0, -2), last, last - 1]);
+}
+
+function matMulTangent(g: Emitter, node: ComputedNode, [da, db]: readonly (Tangent | undefined)[]): Value[] {
+  const [a, b] = [required(node, 0), required(node, 1)].map((one) => finite(g, one, one)) as [Value, Value];
+  const y = output(node);
+  const k = countOf(da ?? db);
+  const [aShape, bShape] = [matrixShape(a.shape, "row"), matrixShape(b.shape, "column")];
+  const rank = Math.max(aShape.length, bShape.length);
+  const terms: Value[] = [];
+  if (da) {
+    const stacked = isFactored(da) ? materialize(g, da, a.shape) : da;
+    const left = alignRank(g, reshape(g, stacked, [k, ...aShape]), aShape, rank);
+    terms.push(g.emit("MatMul", [left, reshape(g, b, bShape)]));
+  }
+  if (db) terms.push(rightTangent(g, reshape(g, a, aShape), db, bShape, rank));
+  const shape = broadcastShapes(
+    terms.map((term) => term.shape),
+    describeNode(node.node),
+  );
+  const total = sum(g, terms) as Value;
+  const full = elementCount(shape) === elementCount(total.shape) ? total : g.emit("Expand", [total, shape]);
+  return [broadcastTangent(g, reshape(g, full, [k, ...y.shape]), y) as Value];
+}
+
+/** A·dB for k tangents of B. */
+function rightTangent(g: Emitter, a: Value, db: Tangent, bShape: readonly number[], rank: number): Value {
+  const k = countOf(db);
+  const isShared = bShape.length === 2;
+  // A matrix shared by the whole batch: one flattened left operand instead of k products per batch entry.
+  const rows = elementCount(a.shape.slice(0, -1));
+  const flat = isShared ? reshape(g, a, [rows, a.shape.at(-1) as number]) : a;
+  const columns = bShape.at(-1) as number;
+  if (isFactored(db) && isShared) {
+    const product = outerProduct(g, thinProduct(g, flat, db.left), db.right);
+    return reshape(g, product, [k, ...a.shape.slice(0, -1), columns]);
+  }
+  const stacked = isFactored(db) ? materialize(g, db, bShape) : reshape(g, db, [k, ...bShape]);
+  const product = g.emit("MatMul", [flat, isShared ? stacked : alignRank(g, stacked, bShape, rank)]);
+  return isShared ? reshape(g, product, [k, ...a.shape.slice(0, -1), columns]) : product;
+}
+
+function countOf(tangent: Tangent | undefined): number {
+  if (!tangent) return 0;
+  return (isFactored(tangent) ? tangent.left : tangent).shape[0] as number;
+}
+
+/** d(α A′B′ + β C) = α dA′B′ + α A′dB′ + β dC, where A′ and B′ are transposed if the attributes say so */
+export const Gemm: Op = {
+  range: mixed,
+  shape: (node) => {
+    const { rows, inner, columns, a, b } = gemmShapes(node);
+    const bInner = b.shape[intAttribute(node.node, "transB", 0) === 1 ? 1 : 0];
+    const c = node.inputs[2];
+    if (a.shape.length !== 2 || b.shape.length !== 2 || inner !== bInner) {
+      throw new Error(
+        `${describeNode(node.node)}: input A has shape ${formatShape(a.shape)}, expected ` +
+          `${intAttribute(node.node, "transA", 0) === 1 ? `[${bInner}, *]` : `[*, ${bInner}]`} to match B of shape ` +
+          `${formatShape(b.shape)}; check the sizes of the layers around it.`,
+      );
+    }
+    if (
+      c &&
+      formatShape(broadcastShapes([c.shape, [rows, columns]], describeNode(node.node))) !==
+        formatShape([rows, columns])
+    ) {
+      throw new Error(
+        `${describeNode(node.node)}: input C has shape ${formatShape(c.shape)}, expected to broadcast to ${formatShape([rows, columns])}.`,
+      );
+    }
+    return [{ dtype: a.dtype, shape: [rows, columns] }];
+  },
+  defaults: { alpha: float(1), beta: float(1), transA: int(0), transB: int(0) },
+  jvp: (g, node, tangents) => gemmTangent(g, node, tangents),
+  jvpFactored: (g, node, tangents) => gemmTangent(g, node, tangents),
+  transpose: (g, node, cotangents, index) => {
+    const { transA, transB, alpha, a, b } = gemmShapes(node);
+    const cotangent = only(cotangents);
+    if (index === 2) {
+      const beta = floatAttribute(node.node, "beta", 1);
+      const summed = unbroadcast(g, cotangent, required(node, 2).shape);
+      return beta === 1 ? summed : g.emit("Mul", [summed, beta]);
+    }
+    // Ā′ = α C̄·B′ᵀ, B̄′ = α A′ᵀ·C̄, each stored transposed if the attribute says so
+    if (index === 0) {
+      return transA
+        ? g.emit("Gemm", [b, cotangent], { alpha, transA: transB ? 1 : 0, transB: 1 })
+        : g.emit("Gemm", [cotangent, b], { alpha, transB: transB ? 0 : 1 });
+    }
+    return transB
+      ? g.emit("Gemm", [cotangent, a], { alpha, transA: 1, transB: transA ? 1 : 0 })
+      : g.emit("Gemm", [a, cotangent], { alpha, transA: transA ? 0 : 1 });
+  },
+};
+
+function gemmShapes(node: NodeView) {
+  const [a, b] = [required(node, 0), required(node, 1)];
+  const transA = intAttribute(node.node, "transA", 0) === 1;
+  const transB = intAttribute(node.node, "transB", 0) === 1;
+  return {
+    a,
+    b,
+    transA,
+    transB,
+    alpha: floatAttribute(node.node, "alpha", 1),
+    rows: a.shape[transA ? 1 : 0] as number,
+    inner: a.shape[transA ? 0 : 1] as number,
+    columns: b.shape[transB ? 0 : 1] as number,
+  };
+}
+
+function gemmTangent(
+  g: Emitter,
+  node: ComputedNode,
+  [da, db, dc]: readonly (Tangent | undefined)[],
+): Value[] {
+  const { a, b, transA, transB, alpha, rows, inner, columns } = gemmShapes(node);
+  const k = countOf(da ?? db ?? dc);
+  const terms: Value[] = [];
+  if (da) {
+    const stacked = isFactored(da) ? materialize(g, da, a.shape) : da;
+    const flat = reshape(g, transA ? transpose(g, stacked, [0, 2, 1]) : stacked, [k * rows, inner]);
+    terms.push(reshape(g, g.emit("Gemm", [flat, b], { alpha, transB: transB ? 1 : 0 }), [k, rows, columns]));
+  }
+  if (db) {
+    const left = transA ? transpose(g, a, [1, 0]) : a;
+    terms.push(scaled(g, alpha, gemmRightTangent(g, left, db, b.shape, transB)));
+  }
+  if (dc) {
+    const stacked = isFactored(dc) ? materialize(g, dc, required(node, 2).shape) : dc;
+    terms.push(scaled(g, floatAttribute(node.node, "beta", 1), align(g, stacked, node, 2)));
+  }
+  return [broadcastTangent(g, sum(g, terms), output(node)) as Value];
+}
+
+/** A·dB′ for k tangents of B: [k, rows, columns]. */
+function gemmRightTangent(
+  g: Emitter,
+  a: Value,
+  db: Tangent,
+  shape: readonly number[],
+  transB: boolean,
+): Value {
+  const k = countOf(db);
+  if (isFactored(db)) {
+    const [near, far] = transB ? [db.right, db.left] : [db.left, db.right];
+    return outerProduct(g, thinProduct(g, a, near), far);
+  }
+  if (!transB) return g.emit("MatMul", [a, db]);
+  // Stored as [k, columns, inner], the k tangents are one tall matrix: a single product instead of k.
+  const [columns = 0, inner = 0] = shape;
+  const product = g.emit("Gemm", [a, reshape(g, db, [k * columns, inner])], { transB: 1 });
+  return transpose(g, reshape(g, product, [a.shape[0] as number, k, columns]), [1, 0, 2]);
+}
+
+function scaled(g: Emitter, factor: number, value: Value): Value {
+  return factor === 1 ? value : g.emit("Mul", [value, factor]);
+}
+
+/** d det A = Σᵢⱼ Cᵢⱼ dAᵢⱼ with the cofactors C, right for singular matrices too */
+export const Det: Op = {
+  shape: (node) => {
+    const { dtype, shape } = required(node, 0);
+    if (shape.length < 2 || shape.at(-1) !== shape.at(-2)) {
+      throw new Error(
+        `${describeNode(node.node)}: the input has the shape ${formatShape(shape)}, expected square matrices on its last axes.`,
+      );
+    }
+    return [{ dtype, shape: shape.slice(0, -2) }];
+  },
+  jvp: (g, node, [tangent]) => {
+    const a = required(node, 0);
+    // The determinant of a matrix without rows is 1.
+    if (elementCount(a.shape) === 0) return [undefined];
+    const terms = a.shape.at(-1) === 1 ? (tangent as Value) : g.emit("Mul", [tangent, cofactors(g, a)]);
+    return [g.emit("ReduceSum", [terms, [-2, -1]], { keepdims: 0 })];
+  },
+};
+
+/** Signed determinants of all minors: [..., n, n] */
+function cofactors(g: Emitter, a: Value): Value {
+  const size = a.shape.at(-1) as number;
+  const lead = a.shape.length - 2;
+  const places = Array.from({ length: size }, (_, place) => place);
+  const others = g.constant(
+    int64(
+      places.flatMap((left) => places.filter((place) => place !== left)),
+      [size, size - 1],
+    ),
+  );
+  const rows = g.emit("Gather", [a, others], { axis: lead }); // [..., n, n−1, n]
+  const both = g.emit("Gather", [rows, others], { axis: lead + 2 }); // [..., n, n−1, n, n−1]
+  const before = Array.from({ length: lead }, (_, axis) => axis);
+  const minors = transpose(g, both, [...before, lead, lead + 2, lead + 1, lead + 3]);
+  const signs = places.flatMap((row) => places.map((column) => ((row + column) % 2 === 0 ? 1 : -1)));
+  return g.emit("Mul", [g.emit("Det", [minors]), g.constant(tensorOf(a.dtype, signs, [size, size]))]);
+}

@@ -1,0 +1,209 @@
+import {
+  type Attributes,
+  describeNode,
+  formatShape,
+  int,
+  ints,
+  string,
+  type Value,
+} from "../../onnx/graph.ts";
+import { elementCount, tensorOf } from "../../onnx/tensor.ts";
+import {
+  type ComputedNode,
+  type Emitter,
+  intAttribute,
+  intsAttribute,
+  type NodeView,
+  type Op,
+  type StackedTangent,
+  type ValueType,
+} from "../op.ts";
+import {
+  type SlidingWindow,
+  slidingAttributes,
+  slidingWindows,
+  transposedAttributes,
+} from "../products/sliding-windows.ts";
+import { broadcastTangent, cast, foldIntoBatch, gatherElements, only, output, reshape } from "../rules.ts";
+import { keepAxes, required } from "../shapes.ts";
+
+/** d max(x) = dx at the largest place of each window; of equal ones the first, as in PyTorch */
+export const MaxPool: Op = {
+  shape: (node) => {
+    const [y] = poolShape(node) as [ValueType];
+    return node.node.outputs.length > 1 ? [y, { dtype: "int64", shape: y.shape }] : [y];
+  },
+  defaults: { auto_pad: string("NOTSET"), ceil_mode: int(0), storage_order: int(0) },
+  jvp: (g, node, [tangent]) => {
+    if (!tangent) return [undefined];
+    // Only indices that count along rows are places in the tensor.
+    const isRowMajor = intAttribute(node.node, "storage_order", 0) === 0;
+    const known = isRowMajor ? node.outputs[1] : undefined;
+    const { storage_order: _, ...attributes } = node.node.attributes;
+    return [tangentAtLargest(g, node, tangent, known ?? largestPlaces(g, node, attributes))];
+  },
+};
+
+/** d max(x) = dx at the largest place of each channel; of equal ones the first, as in PyTorch's adaptive_max_pool */
+export const GlobalMaxPool: Op = {
+  shape: globalShape,
+  jvp: (g, node, [tangent]) => {
+    const attributes = { kernel_shape: ints(required(node, 0).shape.slice(2)) };
+    return [tangent && tangentAtLargest(g, node, tangent, largestPlaces(g, node, attributes))];
+  },
+};
+
+/** Where each window's largest element stands in the tensor, counted from its first element. */
+function largestPlaces(g: Emitter, node: ComputedNode, attributes: Attributes): Value {
+  return g.node("MaxPool", [required(node, 0)], attributes, { outputs: 2 })[1] as Value;
+}
+
+function tangentAtLargest(g: Emitter, node: ComputedNode, tangent: StackedTangent, places: Value): Value {
+  const x = required(node, 0);
+  const k = tangent.shape[0] as number;
+  const count = elementCount(x.shape);
+  const flat = reshape(g, broadcastTangent(g, tangent, x) as Value, [k, count]);
+  // The places are repeated k times: 32 bits, where they suffice, take half of the memory.
+  const indices = cast(
+    g,
+    reshape(g, places, [elementCount(places.shape)]),
+    count < 2 ** 31 ? "int32" : "int64",
+  );
+  return reshape(g, gatherElements(g, flat, indices, 0), [k, ...output(node).shape]);
+}
+
+/** d mean(x) = mean(dx) over each window */
+export const AveragePool: Op = {
+  shape: poolShape,
+  defaults: { auto_pad: string("NOTSET"), ceil_mode: int(0), count_include_pad: int(0) },
+  jvp: (g, node, [tangent]) => [tangent && foldIntoBatch(g, node, tangent)],
+  // x̄ = each window's ȳ / count, spread over the window by a transposed convolution with ones
+  transpose: (g, node, cotangents) => {
+    const { shape } = required(node, 0);
+    const windows = poolWindows(node);
+    const divided = g.emit("Div", [only(cotangents), windowCounts(g, node, windows)]);
+    const images = elementCount(shape.slice(0, 2));
+    const alone = reshape(g, divided, [images, 1, ...windows.map((each) => each.output)]);
+    const spread = g.emit(
+      "ConvTranspose",
+      [alone, onesKernel(g, node, windows)],
+      transposedAttributes(windows),
+    );
+    return reshape(g, spread, shape);
+  },
+};
+
+/** How many places each window averages over: [...output places] */
+function windowCounts(g: Emitter, node: ComputedNode, windows: readonly SlidingWindow[]): Value {
+  const includesPadding = intAttribute(node.node, "count_include_pad", 0) === 1;
+  const counts = windows.map(({ input, output, size, stride, dilation, before, behind }) => {
+    const [low, high] = includesPadding ? [-before, input + behind] : [0, input];
+    return Array.from({ length: output }, (_, place) => {
+      const places = Array.from({ length: size }, (_, inside) => place * stride + inside * dilation - before);
+      return places.filter((covered) => covered >= low && covered < high).length;
+    });
+  });
+  const products = counts.reduce(
+    (product, axis) => product.flatMap((count) => axis.map((other) => count * other)),
+    [1],
+  );
+  const { dtype } = output(node);
+  const [first = 1] = products;
+  if (products.every((count) => count === first)) return g.scalar(dtype, first);
+  return g.constant(
+    tensorOf(
+      dtype,
+      products,
+      counts.map((axis) => axis.length),
+    ),
+  );
+}
+
+function onesKernel(g: Emitter, node: ComputedNode, windows: readonly SlidingWindow[]): Value {
+  const sizes = windows.map(({ size }) => size);
+  const count = elementCount(sizes);
+  return g.constant(
+    tensorOf(
+      output(node).dtype,
+      Array.from({ length: count }, () => 1),
+      [1, 1, ...sizes],
+    ),
+  );
+}
+
+/** d mean(x) = mean(dx) over each channel */
+export const GlobalAveragePool: Op = {
+  shape: globalShape,
+  jvp: (g, node, [tangent]) => {
+    const axes = spatialAxes(node).map((axis) => axis + 1);
+    return [tangent && g.emit("ReduceMean", [broadcastTangent(g, tangent, required(node, 0)), axes])];
+  },
+};
+
+/** d (Σ|x|ᵖ)^(1/p) = Σ sign(x) |x|ᵖ⁻¹ dx / yᵖ⁻¹ over each window; 0 where y = 0 */
+export const LpPool: Op = {
+  shape: poolShape,
+  defaults: { auto_pad: string("NOTSET"), ceil_mode: int(0), p: int(2) },
+  jvp: (g, node, [tangent]) => {
+    if (!tangent) return [undefined];
+    const windows = poolWindows(node);
+    const p = intAttribute(node.node, "p", 2);
+    const weighted = g.emit("Mul", [tangent, normSlope(g, required(node, 0), p)]);
+    const images = elementCount(weighted.shape.slice(0, 3));
+    const alone = reshape(g, weighted, [images, 1, ...windows.map(({ input }) => input)]);
+    const sums = g.emit("Conv", [alone, onesKernel(g, node, windows)], slidingAttributes(windows));
+    const y = output(node);
+    return [dividedByNorm(g, reshape(g, sums, [tangent.shape[0] as number, ...y.shape]), y, p)];
+  },
+};
+
+/** (Σ|x|ᵖ)^(1/p) over each channel: one window as large as the image */
+export const GlobalLpPool: Op = {
+  shape: globalShape,
+  defaults: { p: int(2) },
+  lower: (g, node) => {
+    const x = required(node, 0);
+    const p = intAttribute(node.node, "p", 2);
+    return [g.emit("LpPool", [x], { kernel_shape: x.shape.slice(2), p })];
+  },
+};
+
+/** sign(x) |x|ᵖ⁻¹ */
+function normSlope(g: Emitter, x: Value, p: number): Value {
+  if (p === 2) return x;
+  const sign = g.emit("Sign", [x]);
+  return p === 1 ? sign : g.emit("Mul", [sign, g.emit("Pow", [g.emit("Abs", [x]), p - 1])]);
+}
+
+/** Sums / yᵖ⁻¹; where y = 0, all of x and the sums are 0. */
+function dividedByNorm(g: Emitter, sums: Value, y: Value, p: number): Value {
+  if (p === 1) return sums;
+  const safe = g.emit("Where", [g.emit("Equal", [y, 0]), 1, y]);
+  return g.emit("Div", [sums, p === 2 ? safe : g.emit("Pow", [safe, p - 1])]);
+}
+
+function poolShape(node: NodeView): ValueType[] {
+  const { dtype, shape } = required(node, 0);
+  return [{ dtype, shape: [...shape.slice(0, 2), ...poolWindows(node).map((each) => each.output)] }];
+}
+
+function poolWindows(node: NodeView): SlidingWindow[] {
+  const sizes = intsAttribute(node.node, "kernel_shape");
+  const { shape } = required(node, 0);
+  if (!sizes || shape.length !== sizes.length + 2 || shape.length < 3) {
+    throw new Error(
+      `${describeNode(node.node)}: its kernel_shape ${sizes ? formatShape(sizes) : "is missing and"} does not fit the ` +
+        `input ${formatShape(shape)}; expected [batch, channels, …] with one kernel size for each further axis.`,
+    );
+  }
+  return slidingWindows(node, sizes);
+}
+
+function globalShape(node: NodeView): ValueType[] {
+  const { dtype, shape } = required(node, 0);
+  return [{ dtype, shape: keepAxes(shape, spatialAxes(node)) }];
+}
+
+function spatialAxes(node: NodeView): number[] {
+  return required(node, 0).shape.flatMap((_, axis) => (axis < 2 ? [] : [axis]));
+}

@@ -1,0 +1,48 @@
+import { describeNode, int } from "../../onnx/graph.ts";
+import { intAttribute, type NodeView, type Op, type ValueType } from "../op.ts";
+import { gatherElements, zero } from "../rules.ts";
+import { axisOf, keepAxes, required, requiredConstant } from "../shapes.ts";
+
+/** Places are integers: no derivative. */
+export const ArgMax: Op = {
+  ...zero(placeShape),
+  defaults: { axis: int(0), keepdims: int(1), select_last_index: int(0) },
+};
+
+/** Places are integers: no derivative. */
+export const ArgMin: Op = {
+  ...zero(placeShape),
+  defaults: { axis: int(0), keepdims: int(1), select_last_index: int(0) },
+};
+
+function placeShape(node: NodeView): ValueType[] {
+  const axis = axisOf(node, 0);
+  const { shape } = required(node, 0);
+  const isKept = intAttribute(node.node, "keepdims", 1) === 1;
+  return [{ dtype: "int64", shape: isKept ? keepAxes(shape, [axis]) : shape.toSpliced(axis, 1) }];
+}
+
+/** d topk(x) = dx at the chosen places; among ties the chosen one has it all, as in PyTorch */
+export const TopK: Op = {
+  shape: (node) => {
+    const { dtype, shape } = required(node, 0);
+    const axis = axisOf(node, -1);
+    const [count = 0] = requiredConstant(node, 1, "k");
+    const size = shape[axis] ?? 0;
+    if (count > size) {
+      throw new Error(
+        `${describeNode(node.node)}: k is ${count}, but axis ${axis} has ${size} elements; choose at most that many.`,
+      );
+    }
+    const kept = shape.with(axis, count);
+    return [
+      { dtype, shape: kept },
+      { dtype: "int64", shape: kept },
+    ];
+  },
+  defaults: { axis: int(-1), largest: int(1), sorted: int(1) },
+  jvp: (g, node, [tangent]) => {
+    const places = node.outputs[1];
+    return [tangent && places && gatherElements(g, tangent, places, axisOf(node, -1))];
+  },
+};

@@ -1,0 +1,300 @@
+import * as z from "zod";
+import { fold, keyFromSeed } from "../random/threefry.ts";
+import { uniform64 } from "../random/uniform.ts";
+import { type ClaimOptions, claimStore, type RunConfig } from "../storage/run-config.ts";
+import { type RunStore, readFilled } from "../storage/run-store.ts";
+import { readSealed, writeSealed } from "../storage/sealed.ts";
+import { DivergenceError } from "../train/divergence.ts";
+import type { TrainResult } from "../train/events.ts";
+import type { TrainOptions } from "../train/options.ts";
+import { train } from "../train/train.ts";
+import type { SearchEvent, SearchResult, Trial } from "./events.ts";
+import { logUniform, planHalving, type Rung, ranked } from "./successive-halving.ts";
+import { trialStore } from "./trial-store.ts";
+
+export interface LearningRateSearchOptions extends Omit<TrainOptions, "learningRate" | "test"> {
+  /** Trials with each seed, over all rungs. Default 24. */
+  readonly evaluations?: number;
+  /** Rounds of successive halving; the last one trains for the full length. Default 3. */
+  readonly rungs?: number;
+  /** One rate in so many goes on, with so many times the steps. Default 3. */
+  readonly reduction?: number;
+  /** Default: a 300th of the default learning rate. */
+  readonly lowest?: number;
+  /** Default: ten times the default learning rate. */
+  readonly highest?: number;
+  /** What rates are judged by, on the validation examples. Default loss. */
+  readonly judge?: "loss" | "accuracy";
+  /** Runs of each rate, with the seeds from `seed` on; rates are judged by their mean. Default 1. */
+  readonly seeds?: number;
+}
+
+// The stream of the seed that rates are drawn from, apart from those of training.
+const rateStream = 9;
+const trialsFile = "trials.json";
+
+/**
+ * Finds a learning rate for a training run by successive halving: rates drawn log-uniformly, short runs of all, longer ones
+ * of the best, judged by the validation loss (or accuracy), never by test examples. A run that diverges counts as
+ * worst. With a store, an interrupted search goes on where it was, and ends with the same trials.
+ *
+ * @throws for settings that cannot be trained with, and where no validation examples are set aside
+ * @example
+ * for await (const event of searchLearningRate({ model, examples, runtime, epochs: 2 }))
+ *   if (event.kind === "done") console.log(event.result.learningRate);
+ */
+export async function* searchLearningRate(
+  options: LearningRateSearchOptions,
+): AsyncGenerator<SearchEvent, void> {
+  const settings = checkedSettings(options);
+  const release = await options.store?.lock?.();
+  try {
+    yield* search(options, settings);
+  } finally {
+    await release?.();
+  }
+}
+
+async function* search(
+  options: LearningRateSearchOptions,
+  settings: ReturnType<typeof checkedSettings>,
+): AsyncGenerator<SearchEvent, void> {
+  const { store, signal, seed = 0, seeds = 1, judge = "loss" } = options;
+  const run = await previewRun(options);
+  const { lowest = run.learningRate / 300, highest = run.learningRate * 10 } = options;
+  if (!(lowest > 0 && lowest < highest && Number.isFinite(highest))) {
+    throw new Error(
+      `The lowest learning rate must be above 0 and below the highest one, received ${lowest} and ${highest}.`,
+    );
+  }
+  const rungs = planHalving({ ...settings, steps: run.steps });
+  const config = { ...run.config, search: "learning rate", lowest, highest, judge, seeds, ...settings };
+  const trials = store ? await claimTrials(store, config, options) : [];
+  const uniform = uniform64(fold(keyFromSeed(seed), rateStream), rungs[0]?.candidates ?? 0);
+  const rates = logUniform(lowest, highest, uniform);
+  const count = rungs.reduce((sum, { candidates }) => sum + candidates * seeds, 0);
+  const steps = stepsOf(rungs) * seeds;
+  yield { kind: "start", rates, rungs, trials: count, done: trials.length, steps, notes: run.notes };
+
+  let contenders = rates;
+  let done = 0;
+  let stepsBefore = 0;
+  for (const [rung, { candidates, steps }] of rungs.entries()) {
+    contenders = contenders.slice(0, candidates).sort((a, b) => a - b);
+    const first = done;
+    for (const learningRate of contenders)
+      for (let repeat = 0; repeat < seeds; repeat++) {
+        const plan = { rung, learningRate, seed: seed + repeat, steps };
+        let trial = trials[done];
+        if (trial) requirePlanned(trial, plan, done, `${store?.describe}/${trialsFile}`);
+        else {
+          trial = yield* runTrial(options, plan, done, { count, stepsBefore, fullSteps: run.steps });
+          if (!trial) {
+            yield { kind: "interrupted", trials: count, done };
+            return;
+          }
+          trials.push(trial);
+          if (store) await writeSealed(store, trialsFile, trials);
+          yield { kind: "trial", trial, trials: count, done: done + 1 };
+        }
+        done++;
+        stepsBefore += steps;
+        if (signal?.aborted && done < count) {
+          yield { kind: "interrupted", trials: count, done };
+          return;
+        }
+      }
+    contenders = bestFirst(contenders, trials.slice(first, done), judge);
+  }
+  yield { kind: "done", result: resultOf(rates, trials, judge) };
+}
+
+/** The best rate of the last rung that has one which never diverged. */
+function resultOf(
+  rates: readonly number[],
+  trials: readonly Trial[],
+  judge: "loss" | "accuracy",
+): SearchResult {
+  const fallen = new Set(trials.filter(({ diverged }) => diverged).map(({ learningRate }) => learningRate));
+  const sound = trials.filter(({ learningRate }) => !fallen.has(learningRate));
+  const rung = Math.max(...sound.map((trial) => trial.rung));
+  const last = sound.filter((trial) => trial.rung === rung);
+  const contenders = rates.filter((rate) => last.some(({ learningRate }) => learningRate === rate));
+  const best = bestFirst(contenders, last, judge)[0];
+  const own = last.filter(({ learningRate }) => learningRate === best);
+  const mean = (name: "validationLoss" | "validationAccuracy") => {
+    const known = own.map((trial) => trial[name]).filter((value) => value !== undefined);
+    return known.length === 0 ? undefined : known.reduce((sum, value) => sum + value, 0) / known.length;
+  };
+  return {
+    learningRate: best,
+    steps: own[0]?.steps,
+    validationLoss: mean("validationLoss"),
+    validationAccuracy: mean("validationAccuracy"),
+    edge:
+      best === undefined
+        ? undefined
+        : best === rates[0]
+          ? "lowest"
+          : best === rates.at(-1)
+            ? "highest"
+            : undefined,
+    trials,
+  };
+}
+
+function stepsOf(rungs: readonly Rung[]): number {
+  return rungs.reduce((sum, { candidates, steps }) => sum + candidates * steps, 0);
+}
+
+function checkedSettings({
+  evaluations = 24,
+  rungs = 3,
+  reduction = 3,
+  seeds = 1,
+}: LearningRateSearchOptions) {
+  const whole = {
+    evaluations: [evaluations, 2],
+    rungs: [rungs, 1],
+    reduction: [reduction, 2],
+    seeds: [seeds, 1],
+  };
+  for (const [name, [value = 0, least = 0]] of Object.entries(whole))
+    if (!(Number.isSafeInteger(value) && value >= least))
+      throw new Error(`${name} must be a whole number from ${least}, received ${value}.`);
+  return { evaluations, rungs, reduction };
+}
+
+/** What a run with the default learning rate would be: nothing is trained. */
+async function previewRun(options: LearningRateSearchOptions) {
+  let config: RunConfig = {};
+  const store: RunStore = {
+    describe: "preview",
+    read: async () => undefined,
+    async write(name, bytes) {
+      if (name === "config.json") config = JSON.parse(new TextDecoder().decode(bytes)) as RunConfig;
+    },
+    append: async () => undefined,
+    truncate: async () => undefined,
+  };
+  for await (const event of train({ ...options, store, resume: false, overwrite: false })) {
+    if (event.kind !== "start" || event.learningRate === "auto") break;
+    const { learningRate, steps, notes } = event;
+    return { learningRate, steps, notes, config: { ...config, learningRate: null } };
+  }
+  throw new Error("A run that is about to be searched for has to start.");
+}
+
+const trialsSchema = z.array(
+  z.object({
+    rung: z.int().min(0),
+    learningRate: z.number().positive(),
+    seed: z.int(),
+    steps: z.int().min(1),
+    diverged: z.boolean(),
+    validationLoss: z.number().optional(),
+    validationAccuracy: z.number().min(0).max(1).optional(),
+    seconds: z.number().min(0),
+  }),
+);
+
+/** The trials that the store's search has done. */
+async function claimTrials(store: RunStore, config: RunConfig, options: ClaimOptions): Promise<Trial[]> {
+  const { resume, overwrite, allowChanges } = options;
+  const claim = await claimStore(store, "search", config, { resume, overwrite, allowChanges });
+  const trials = claim.isOld ? await readSealed(store, trialsFile, trialsSchema) : [];
+  if (!trials && (await hasFinishedTrial(store))) {
+    throw new Error(
+      `${store.describe}/${trialsFile} is missing, and it holds the trials that were done; restore it, search again in ` +
+        "another folder (--out), or discard the search (--overwrite).",
+    );
+  }
+  await claim.take();
+  return trials ?? [];
+}
+
+/** Whether a search that is not its first trial any more, or has ended, left its traces. */
+async function hasFinishedTrial(store: RunStore): Promise<boolean> {
+  const owner = await readFilled(store, "trial/trial.txt");
+  const isLater = owner !== undefined && new TextDecoder().decode(owner) !== "0";
+  return isLater || (await readFilled(store, "trials.csv")) !== undefined;
+}
+
+function requirePlanned(trial: Trial, plan: Plan, index: number, source: string): void {
+  for (const name of ["rung", "learningRate", "seed", "steps"] as const) {
+    if (trial[name] === plan[name]) continue;
+    throw new Error(
+      `${source} is of another search: trial ${index + 1} has ${name} ${trial[name]}, expected ${plan[name]}; restore it, or ` +
+        "search again in another folder (--out).",
+    );
+  }
+}
+
+type Plan = Pick<Trial, "rung" | "learningRate" | "seed" | "steps">;
+
+/** Trains with one rate; undefined when the signal ended it. */
+async function* runTrial(
+  options: LearningRateSearchOptions,
+  plan: Plan,
+  index: number,
+  place: { readonly count: number; readonly stepsBefore: number; readonly fullSteps: number },
+): AsyncGenerator<SearchEvent, Trial | undefined> {
+  const { steps, learningRate, seed } = plan;
+  const { store } = options;
+  const { count, stepsBefore, fullSteps } = place;
+  // Numbers of steps shrink with the run.
+  const scaled = (of: number | undefined, least: number) =>
+    of === undefined ? undefined : Math.max(least, Math.round((of * steps) / fullSteps));
+  const started = performance.now();
+  const seconds = () => (performance.now() - started) / 1000;
+  const events = train({
+    ...options,
+    learningRate,
+    seed,
+    steps,
+    epochs: undefined,
+    warmUp: scaled(options.warmUp, 0),
+    decayEvery: scaled(options.decayEvery, 1),
+    qualityDraws: 0,
+    store: store && (await trialStore(store, `${index}`)),
+    resume: true,
+    overwrite: false,
+    signal: options.signal,
+  });
+  let result: TrainResult | undefined;
+  try {
+    for await (const event of events) {
+      if (event.kind === "step") {
+        const { step, loss } = event;
+        yield { kind: "step", learningRate, loss, trial: index + 1, trials: count, step: stepsBefore + step };
+      }
+      if (event.kind === "done") result = event.result;
+    }
+  } catch (error) {
+    if (!(error instanceof DivergenceError)) throw error;
+    return { ...plan, diverged: true, seconds: seconds() };
+  }
+  if (!result) return undefined;
+  const { validationLoss, validationAccuracy } = result;
+  const judged = options.judge === "accuracy" ? validationAccuracy : validationLoss;
+  if (judged === undefined) {
+    throw new Error(
+      validationLoss === undefined
+        ? "A search judges rates by the validation examples, and none are set aside; set validation above 0, or give more data (of fewer than 10 to train on, none are set aside by default)."
+        : "A search by accuracy needs class numbers as labels; judge by the loss.",
+    );
+  }
+  return { ...plan, diverged: false, validationLoss, validationAccuracy, seconds: seconds() };
+}
+
+/** Rates from best to worst by the mean over their trials; among equals, the lower rate comes first. */
+function bestFirst(rates: readonly number[], trials: readonly Trial[], judge: "loss" | "accuracy"): number[] {
+  const scored = rates.map((rate, candidate) => {
+    const own = trials.filter(({ learningRate }) => learningRate === rate);
+    const scores = own.map(({ diverged, validationLoss = 0, validationAccuracy = 0 }) =>
+      diverged ? Number.POSITIVE_INFINITY : judge === "loss" ? validationLoss : -validationAccuracy,
+    );
+    return { candidate, score: scores.reduce((sum, score) => sum + score, 0) / scores.length };
+  });
+  return ranked(scored).map(({ candidate }) => rates[candidate] as number);
+}

@@ -1,0 +1,90 @@
+import type { Dataset } from "../../data/dataset.ts";
+import { DivergenceError } from "../../train/divergence.ts";
+import type { TrainResult } from "../../train/events.ts";
+import { createEstimator, learningRateOf, type TrainSettings } from "../../train/prepare.ts";
+import { train } from "../../train/train.ts";
+import type { Environment, Row } from "../study.ts";
+import {
+  buildModel,
+  type Cell,
+  type CellAggregator,
+  type FrontierSettings,
+  objectiveOf,
+  settingsOf,
+} from "./cells.ts";
+import { estimatorCost } from "./estimator-cost.ts";
+
+/** One training run. */
+export interface TrainedCell {
+  readonly cell: Cell;
+  readonly aggregator: CellAggregator | undefined;
+  /** Of the default learning rate. */
+  readonly factor: number;
+  readonly seed: number;
+}
+
+/** Trains and measures on the test examples; a run that diverged has no accuracy. */
+export async function measureAccuracy(
+  environment: Environment,
+  { cell, aggregator, factor, seed }: TrainedCell,
+  settings: FrontierSettings,
+): Promise<readonly Row[] | undefined> {
+  const { dataset: name, batch, steps } = settings;
+  const dataset = await environment.dataset(name);
+  const objective = await objectiveOf(cell.model, dataset, batch, environment.runtime);
+  const chosen = settingsOf(cell, aggregator);
+  const estimator = await createEstimator(objective, chosen);
+  const learningRate = factor * learningRateOf(chosen, estimator, { batch, steps });
+  const { dimension } = estimator;
+  await estimator.release();
+  const cost = await estimatorCost(objective, chosen);
+  const started = performance.now();
+  const result = await outcome(environment, dataset, cell, { ...chosen, learningRate, seed, batch, steps });
+  if (!result) return undefined;
+  // The first steps, which are slower, are not timed; a shorter run has no others.
+  const perStep = result.secondsPerStep ?? (performance.now() - started) / 1000 / Math.max(steps, 1);
+  return [
+    {
+      part: "accuracy",
+      ...cell,
+      aggregator,
+      factor,
+      seed,
+      learning_rate: learningRate,
+      validation_accuracy: result.validationAccuracy,
+      accuracy: result.testAccuracy,
+      training_seconds: result.testAccuracy === undefined ? undefined : steps * perStep,
+      dimension,
+      ...cost,
+    },
+  ];
+}
+
+type Measured = Partial<Pick<TrainResult, "secondsPerStep" | "validationAccuracy" | "testAccuracy">>;
+
+/** What a run reached, nothing where it diverged; undefined where it was stopped. */
+async function outcome(
+  { runtime, signal, advance }: Environment,
+  dataset: Dataset,
+  { model }: Cell,
+  settings: TrainSettings & { readonly seed: number },
+): Promise<Measured | undefined> {
+  const run = train({
+    ...settings,
+    model: buildModel(model, dataset, settings.seed),
+    examples: dataset.train,
+    test: dataset.test,
+    runtime,
+    signal,
+  });
+  try {
+    for await (const event of run) {
+      if (event.kind === "step") advance(event.step / event.steps);
+      if (event.kind === "done") return event.result;
+    }
+  } catch (error) {
+    if (error instanceof DivergenceError) return {};
+    throw error;
+  }
+  return undefined;
+}

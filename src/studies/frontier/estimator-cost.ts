@@ -1,0 +1,125 @@
+import { derivativeGraph, type TangentForm } from "../../ad/derivatives.ts";
+import { gradientGraph } from "../../ad/gradient.ts";
+import { aggregators } from "../../aggregate/aggregators.ts";
+import { dualGraph, gramGraph, localGraph, placeSites } from "../../estimate/sites/graphs.ts";
+import { weightsCombineGraph, weightsGramGraph, withoutModelOutputs } from "../../estimate/weights/kept.ts";
+import type { Differentiable } from "../../objective/objective.ts";
+import { countParameters } from "../../objective/parameters.ts";
+import { type Graph, getValue, type Node } from "../../onnx/graph.ts";
+import { elementCount } from "../../onnx/tensor.ts";
+import { intAttribute } from "../../ops/op.ts";
+import { samplers } from "../../tangents/samplers.ts";
+import { createTangentSet } from "../../tangents/tangent-set.ts";
+import type { EstimatorSettings } from "../../train/prepare.ts";
+
+/** What one estimate of the gradient costs, as far as it follows from the rules: nothing is timed. */
+export interface EstimatorCost {
+  /**
+   * Operations of matrix products and convolutions in GEMM units: one is a forward pass of the batch, 2·batch·n for a fully
+   * connected network of n weights.
+   */
+  readonly units: number;
+  /** Random numbers. */
+  readonly numbers: number;
+  /**
+   * Bytes that k workers send in all if each holds one tangent, all know the seed, and everyone is to know the whole estimate: d of each
+   * tangent (and example), or each example's gradient at the sites where that is less; the gradient where it is exact.
+   */
+  readonly bytes: number;
+}
+
+const bytesPerNumber = 4;
+
+/** Adds up what the graphs of an estimator compute; sites are placed by running the model on a made-up batch. */
+export async function estimatorCost(
+  objective: Differentiable,
+  settings: EstimatorSettings,
+): Promise<EstimatorCost> {
+  const unit = productOperations(objective.graph);
+  const { operations, numbers, bytes } = await operationsOf(objective, settings);
+  return { units: operations / unit, numbers, bytes };
+}
+
+interface Operations extends Omit<EstimatorCost, "units"> {
+  readonly operations: number;
+}
+
+async function operationsOf(objective: Differentiable, settings: EstimatorSettings): Promise<Operations> {
+  const { graph, parameters, batch } = objective;
+  const names = Object.keys(parameters);
+  if (settings.gradient === "exact") {
+    return {
+      operations: productOperations(gradientGraph(graph, names, "loss")),
+      numbers: 0,
+      bytes: bytesPerNumber * countParameters(parameters),
+    };
+  }
+  const { tangents: k = 16, perturb, aggregate = "projection", sampler: given = "gaussian" } = settings;
+  const { usesGram } = aggregators[aggregate]();
+  const total = (graphs: readonly Graph[]) =>
+    graphs.reduce((sum, derived) => sum + productOperations(derived), 0);
+  if (perturb === "weights") {
+    const sampler = typeof given === "string" ? samplers[given]({ rank: settings.rank }) : given;
+    const shapes = Object.entries(parameters).map(([name, { shape }]) => ({ name, shape }));
+    // Of one tangent: room for all would be large.
+    const { parts } = createTangentSet(shapes, 1, sampler);
+    const forms = new Map<string, TangentForm>(
+      parts.map(({ parameter, role }) => [
+        parameter,
+        role === "stacked" ? "stacked" : { rank: sampler.rank ?? 1 },
+      ]),
+    );
+    return {
+      operations: total([
+        withoutModelOutputs(derivativeGraph(graph, forms, k, "loss"), objective),
+        ...(usesGram ? [weightsGramGraph(graph, forms, k)] : []),
+        weightsCombineGraph(graph, forms, k),
+      ]),
+      numbers: k * parts.reduce((sum, { tensor }) => sum + tensor.data.length, 0),
+      bytes: bytesPerNumber * k,
+    };
+  }
+  const placed = await placeSites(objective, {
+    blocks: perturb === "blocks" && (settings.blocks ?? true),
+  });
+  const counts = { count: k, examples: settings.shareTangents ? 1 : batch };
+  return {
+    operations: total([
+      dualGraph(objective, placed, counts),
+      ...(usesGram ? [gramGraph(objective, placed, counts)] : []),
+      localGraph(objective, placed, counts),
+    ]),
+    numbers: k * counts.examples * placed.dimension,
+    bytes: bytesPerNumber * batch * Math.min(k, placed.dimension),
+  };
+}
+
+/** Operations of all matrix products and convolutions of a graph, two for each multiplication: 2·m·n·inner of a product. */
+export function productOperations(graph: Graph): number {
+  return graph.nodes.reduce((sum, node) => sum + nodeOperations(graph, node), 0);
+}
+
+/** Ops that multiply and add, and are none of those that are counted. */
+const uncounted = new Set(["Einsum", "LSTM", "GRU", "RNN", "Attention", "DeformConv"]);
+
+function nodeOperations(graph: Graph, node: Node): number {
+  const shape = (name: string | undefined) => getValue(graph, name ?? "").shape;
+  const [x, w] = node.inputs;
+  const outputs = () => elementCount(shape(node.outputs[0]));
+  switch (node.op) {
+    case "MatMul":
+      return 2 * outputs() * (shape(x).at(-1) ?? 1);
+    case "Gemm":
+      return 2 * outputs() * (shape(x)[intAttribute(node, "transA", 0) === 1 ? 0 : 1] ?? 1);
+    case "Conv":
+      // Kernels are [filters, channels of a group, ...window].
+      return 2 * outputs() * elementCount(shape(w).slice(1));
+    case "ConvTranspose":
+      // Each number of the input goes to [filters of a group, ...window] places.
+      return 2 * elementCount(shape(x)) * elementCount(shape(w).slice(1));
+  }
+  if (!uncounted.has(node.op)) return 0;
+  throw new Error(
+    `The operations of ${node.op} nodes are not counted ('${node.name}'); use a model of MatMul, Gemm and Conv.`,
+  );
+}
