@@ -208,7 +208,7 @@ describe("a real folder", () => {
 });
 
 describe("pictures of a camera", () => {
-  const cases = join(import.meta.dirname, "../../test/cases/pictures");
+  const cases = join(import.meta.dirname, "../../../test/cases/pictures");
   const file = (name: string) => new Uint8Array(readFileSync(join(cases, name)));
 
   test("are turned as EXIF says, or left as they are stored", async () => {
