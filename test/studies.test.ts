@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod/mini";
 import { drawChart, narrowChart, wideChart } from "../src/charts/vega.ts";
 import { glyphs } from "../src/data/sets/glyphs.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
@@ -64,7 +64,8 @@ describe.each(Object.entries(studies))("study %s", (name, study) => {
     for (const text of [study.title, study.source, study.claim, study.method, ...study.equation])
       expect(text.length).toBeGreaterThan(3);
     expect(study.equation.length).toBeGreaterThan(0);
-    for (const rule of Object.values(study.settings) as z.ZodType[]) expect(rule.description).toBeTruthy();
+    for (const rule of Object.values(study.settings) as z.core.$ZodType[])
+      expect(z.globalRegistry.get(rule)?.description).toBeTruthy();
   });
 
   it.each(["full", "quick", "tiny"] as const)(

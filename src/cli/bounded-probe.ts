@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { type Limits, limitsWith } from "../limits/limits.ts";
 import type { Model } from "../onnx/decode.ts";
 import type { Value } from "../onnx/graph.ts";

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { fold, keyFromSeed } from "../random/threefry.ts";
 import { uniform64 } from "../random/uniform.ts";
 import { type ClaimOptions, claimStore, type RunConfig } from "../storage/run-config.ts";
@@ -187,14 +187,14 @@ async function previewRun(options: LearningRateSearchOptions) {
 
 const trialsSchema = z.array(
   z.object({
-    rung: z.int().min(0),
-    learningRate: z.number().positive(),
+    rung: z.int().check(z.minimum(0)),
+    learningRate: z.number().check(z.positive()),
     seed: z.int(),
-    steps: z.int().min(1),
+    steps: z.int().check(z.minimum(1)),
     diverged: z.boolean(),
-    validationLoss: z.number().optional(),
-    validationAccuracy: z.number().min(0).max(1).optional(),
-    seconds: z.number().min(0),
+    validationLoss: z.optional(z.number()),
+    validationAccuracy: z.optional(z.number().check(z.minimum(0), z.maximum(1))),
+    seconds: z.number().check(z.minimum(0)),
   }),
 );
 

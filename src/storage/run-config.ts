@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { bytesOf } from "../onnx/tensor.ts";
 import { ownFiles, type RunKind } from "./own-files.ts";
 import { type RunStore, readFilled, removeFile } from "./run-store.ts";

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import {
   bytesOf,
   bytesPerElement,
@@ -46,8 +46,8 @@ export function encodeSafetensors(
 
 const tensorEntry = z.strictObject({
   dtype: z.string(),
-  shape: z.array(z.int().min(0)),
-  data_offsets: z.tuple([z.int().min(0), z.int().min(0)]),
+  shape: z.array(z.int().check(z.minimum(0))),
+  data_offsets: z.tuple([z.int().check(z.minimum(0)), z.int().check(z.minimum(0))]),
 });
 
 const texts = z.record(z.string(), z.string());

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { fingerprint } from "./run-config.ts";
 import { type RunStore, readFilled } from "./run-store.ts";
 
@@ -18,7 +18,7 @@ export async function writeSealed(store: RunStore, name: string, content: unknow
 export async function readSealed<T>(
   store: RunStore,
   name: string,
-  schema: z.ZodType<T>,
+  schema: z.ZodMiniType<T>,
 ): Promise<T | undefined> {
   const bytes = await readFilled(store, name);
   if (!bytes) return undefined;

@@ -1,3 +1,4 @@
+import * as z from "zod/mini";
 import type { Chart } from "../charts/chart.ts";
 import { encodeHeader, encodeRows } from "./results.ts";
 import { formatSetting, type Scale } from "./settings.ts";
@@ -138,7 +139,7 @@ function settingsTable({ study, results }: Report): Omit<Table, "title"> {
     rows: Object.entries(study.settings).map(([name, rule]) => [
       name,
       formatSetting(results.settings[name] ?? ""),
-      rule.description ?? "",
+      z.globalRegistry.get(rule)?.description ?? "",
     ]),
   };
 }

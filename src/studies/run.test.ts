@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { memoryStore } from "../../test/study-store.ts";
 import { runStudy, type StudyEvent } from "./run.ts";
 import { summarizeBy } from "./statistics.ts";
@@ -19,7 +19,7 @@ function squares(
     claim: "Squares are not negative.",
     equation: ["y = x²"],
     method: "By multiplication.",
-    settings: { numbers: z.array(z.number()).describe("what is squared") },
+    settings: { numbers: z.array(z.number()).check(z.describe("what is squared")) },
     full: { numbers: [1, 2, 3, 4] },
     quick: { numbers: [1, 2] },
     tiny: { numbers: [1, 2, 3] },

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { claimStore, fingerprint, type RunConfig } from "../storage/run-config.ts";
 import type { RunStore } from "../storage/run-store.ts";
 import { decodeRows, encodeHeader, encodeRows } from "./results.ts";
@@ -44,11 +44,11 @@ interface Committed {
 }
 
 const committedSchema = z.object({
-  finished: z.int().min(0),
-  last: z.string().optional(),
-  bytes: z.int().min(0),
+  finished: z.int().check(z.minimum(0)),
+  last: z.optional(z.string()),
+  bytes: z.int().check(z.minimum(0)),
   sha256: z.string(),
-  seconds: z.number().min(0),
+  seconds: z.number().check(z.minimum(0)),
 });
 
 /**

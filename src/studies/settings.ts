@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Setting, Settings, Study } from "./study.ts";
 
 /** Which defaults a run starts from. */
@@ -23,7 +23,8 @@ export function resolveSettings(
       );
     }
     settings[name] = parseSetting(text, before);
-    const checked = (study.settings[name] as z.ZodType<Setting>).safeParse(settings[name]);
+    const rule = study.settings[name] as z.core.$ZodType<Setting>;
+    const checked = z.safeParse(rule, settings[name], { error: z.locales.en().localeError });
     if (!checked.success)
       throw new Error(
         `${name}=${text}: ${z.prettifyError(checked.error).replaceAll(/^✖ /gm, "")}; correct the value.`,

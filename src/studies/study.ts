@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod/mini";
 import type { Chart } from "../charts/chart.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -82,7 +82,10 @@ export interface Results<S extends Settings = Settings> {
  * Studies import nothing of Node, of an engine or of Vega: everything comes through `Environment`.
  *
  * @example
- * const settings = { samples: z.int().min(2).describe("draws of the tangents"), seed: z.int().min(0).describe("seed") };
+ * const settings = {
+ *   samples: z.int().check(z.minimum(2), z.describe("draws of the tangents")),
+ *   seed: z.int().check(z.minimum(0), z.describe("decides the tangents")),
+ * };
  * type HeightSettings = { samples: number; seed: number };
  * export const height: Study<HeightSettings> = { name: "height", settings, full: { samples: 1000, seed: 0 }, … };
  */
@@ -98,8 +101,8 @@ export interface Study<S extends Settings = Settings> {
   readonly equation: readonly string[];
   /** How it is measured, in a paragraph. */
   readonly method: string;
-  /** The rule of each setting, with `.describe("…")` for the report. */
-  readonly settings: { readonly [Name in keyof S]: z.ZodType<S[Name]> };
+  /** The rule of each setting, of zod or zod/mini, with a description for the report. */
+  readonly settings: { readonly [Name in keyof S]: z.core.$ZodType<S[Name]> };
   /** The source's settings. */
   readonly full: S;
   /** For --quick: ends within 3 minutes on 2 cores. */

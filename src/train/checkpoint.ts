@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { bytesOf, type Tensor } from "../onnx/tensor.ts";
 import type { Arrays } from "../optim/optimizer.ts";
 import { checkpointFiles } from "../storage/own-files.ts";
@@ -102,14 +102,11 @@ export async function loadCheckpoint(store: RunStore): Promise<Checkpoint | unde
 }
 
 const texts = z.object({
-  format: z.string().optional(),
-  number: z
-    .string()
-    .regex(/^\d{1,15}$/)
-    .default("0"),
-  config: z.string().optional(),
+  format: z.optional(z.string()),
+  number: z._default(z.string().check(z.regex(/^\d{1,15}$/)), "0"),
+  config: z.optional(z.string()),
   progress: z.string(),
-  good: z.string().optional(),
+  good: z.optional(z.string()),
   sha256: z.string(),
 });
 

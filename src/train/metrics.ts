@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Progress } from "./progress.ts";
 
 /** One line of metrics.jsonl. */
@@ -47,7 +47,7 @@ export function encodeLine(line: MetricsLine): string {
 
 const schema = z.looseObject({
   kind: z.enum(["train", "epoch", "quality", "recovery", "result"]),
-  step: z.int().min(0),
+  step: z.int().check(z.minimum(0)),
 });
 
 /**

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { freshPatience, type Patience, watch } from "../optim/patience.ts";
 import { freshPlateau, observe, type Plateau, type PlateauOptions } from "../optim/plateau.ts";
 import { type AutoStep, freshAutoStep } from "./auto-step.ts";
@@ -73,27 +73,28 @@ export const startOfRun: Progress = {
   patience: freshPatience,
 };
 
-const count = z.int().min(0);
-const seconds = z.number().min(0);
+const count = z.int().check(z.minimum(0));
+const seconds = z.number().check(z.minimum(0));
 // JSON has null for numbers that are none, such as the loss of a batch that overflowed.
-const measured = z
-  .number()
-  .nullable()
-  .transform((value) => value ?? Number.NaN);
-const best = z
-  .number()
-  .nullable()
-  .transform((value) => value ?? Number.POSITIVE_INFINITY);
-const patience = z.looseObject({ best: best.optional(), waited: count });
-const evaluation = z
-  .looseObject({ loss: measured, accuracy: z.number().min(0).max(1).optional() })
-  .transform((value) => ({ ...value, accuracy: value.accuracy }));
+const measured = z.pipe(
+  z.nullable(z.number()),
+  z.transform((value) => value ?? Number.NaN),
+);
+const best = z.pipe(
+  z.nullable(z.number()),
+  z.transform((value) => value ?? Number.POSITIVE_INFINITY),
+);
+const patience = z.looseObject({ best: z.optional(best), waited: count });
+const evaluation = z.pipe(
+  z.looseObject({ loss: measured, accuracy: z.optional(z.number().check(z.minimum(0), z.maximum(1))) }),
+  z.transform((value) => ({ ...value, accuracy: value.accuracy })),
+);
 
 /** What a checkpoint's progress must be; fields that a later version adds are kept. */
 const schema = z.looseObject({
   step: count,
   metricsBytes: count,
-  metricsSum: count.max(2 ** 32 - 1).optional(),
+  metricsSum: z.optional(count.check(z.maximum(2 ** 32 - 1))),
   windowLoss: measured,
   windowSteps: count,
   epochLoss: measured,
@@ -104,19 +105,19 @@ const schema = z.looseObject({
   firstLoss: measured,
   autoStep: z.looseObject({
     along: z.looseObject({ slope: measured, curvature: measured }),
-    rate: z.number().min(0),
+    rate: z.number().check(z.minimum(0)),
     count,
   }),
-  plateau: z.looseObject({ factor: z.number().min(0), patience }),
+  plateau: z.looseObject({ factor: z.number().check(z.minimum(0)), patience }),
   patience,
-  bestStep: count.optional(),
-  validation: evaluation.optional(),
-  lastLoss: measured.optional(),
-  leastLoss: measured.optional(),
-  recovery: z
-    .looseObject({ from: count, divergedAt: count, reason: z.string(), isLogged: z.boolean() })
-    .optional(),
-  result: z.looseObject({ steps: count, trainLoss: measured, testLoss: measured.optional() }).optional(),
+  bestStep: z.optional(count),
+  validation: z.optional(evaluation),
+  lastLoss: z.optional(measured),
+  leastLoss: z.optional(measured),
+  recovery: z.optional(
+    z.looseObject({ from: count, divergedAt: count, reason: z.string(), isLogged: z.boolean() }),
+  ),
+  result: z.optional(z.looseObject({ steps: count, trainLoss: measured, testLoss: z.optional(measured) })),
 });
 
 /**

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { interval, type Point, panelChart } from "../../charts/charts.ts";
 import { fold, keyFromSeed } from "../../random/threefry.ts";
 import { fixedAngle } from "../../tangents/fixed-angle.ts";
@@ -6,6 +6,7 @@ import { measureBatch, qualityColumns, summarizeQuality, summaryQualityColumns }
 import { expectedAtAngle } from "../quality/expected.ts";
 import { combinations } from "../quality/prefixes.ts";
 import { anglesReference, distanceInErrors } from "../reference.ts";
+import { count, some } from "../rules.ts";
 import { numberIn } from "../statistics.ts";
 import type { Column, Results, Row, Study, Unit, Verdict } from "../study.ts";
 
@@ -18,7 +19,6 @@ export type AnglesSettings = {
   seed: number;
 };
 
-const count = (least: number) => z.int().min(least);
 const angleColumn: Column = {
   name: "angle",
   kind: "number",
@@ -46,15 +46,14 @@ export const angles: Study<AnglesSettings> = {
     "serve every smaller k, so that the columns of one chart share draws. Dots are means over the samples with 95 % " +
     "intervals. Derivatives, Gram matrix and projection are in float64.",
   settings: {
-    dimension: count(2).describe("n, the dimension of the gradient"),
-    tangents: z.array(count(1)).min(1).describe("k, numbers of tangents"),
-    angles: z
-      .array(z.number().gt(0).max(90))
-      .min(1)
-      .describe("degrees between the first tangent and each of the others"),
-    samples: count(2).describe("draws of the tangents for each angle"),
-    batch: count(1).describe("draws that make one row of results.csv"),
-    seed: count(0).describe("decides the tangents"),
+    dimension: count(2).check(z.describe("n, the dimension of the gradient")),
+    tangents: some(count(1)).check(z.describe("k, numbers of tangents")),
+    angles: some(z.number().check(z.gt(0), z.maximum(90))).check(
+      z.describe("degrees between the first tangent and each of the others"),
+    ),
+    samples: count(2).check(z.describe("draws of the tangents for each angle")),
+    batch: count(1).check(z.describe("draws that make one row of results.csv")),
+    seed: count(0).check(z.describe("decides the tangents")),
   },
   full: {
     dimension: 64,

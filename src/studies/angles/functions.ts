@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Chart } from "../../charts/chart.ts";
 import { type Point, panelChart } from "../../charts/charts.ts";
 import { functions } from "../../functions/functions.ts";
@@ -8,6 +8,7 @@ import { angleReference, anglesFunctionsSource, functionLearningRate } from "../
 import { follow, patience, stepLimits } from "../functions/runs.ts";
 import { seedsVerdict } from "../functions/summary.ts";
 import { methodIn, methodName } from "../methods.ts";
+import { count, some } from "../rules.ts";
 import { groupBy, numberIn } from "../statistics.ts";
 import type { Column, Environment, Results, Row, Study, Unit, Verdict } from "../study.ts";
 import { whole } from "../wording.ts";
@@ -44,15 +45,13 @@ export const anglesFunctions: Study<AnglesFunctionsSettings> = {
     `Plain gradient descent on Styblinski-Tang in ${dimension} dimensions from 0, …, 0, for ${steps.toLocaleString("en")} steps or until ` +
     `${patience} in a row did not lower the value, with the learning rates that the authors' search found, in float64.`,
   settings: {
-    angles: z
-      .array(z.union([15, 30, 45, 60, 75, 90].map((angle) => z.literal(angle))))
-      .min(1)
-      .describe("degrees between the first tangent and each of the others: 15, 30, 45, 60, 75, 90"),
-    tangents: z
-      .array(z.union([z.literal(16), z.literal(64)]))
-      .min(1)
-      .describe("k, numbers of tangents: 16, 64"),
-    seeds: z.int().min(1).describe("runs of each method, with the seeds from 0"),
+    angles: some(z.union([15, 30, 45, 60, 75, 90].map((angle) => z.literal(angle)))).check(
+      z.describe("degrees between the first tangent and each of the others: 15, 30, 45, 60, 75, 90"),
+    ),
+    tangents: some(z.union([z.literal(16), z.literal(64)])).check(
+      z.describe("k, numbers of tangents: 16, 64"),
+    ),
+    seeds: count(1).check(z.describe("runs of each method, with the seeds from 0")),
   },
   full: { angles: [15, 30, 45, 60, 75, 90], tangents: [16, 64], seeds: 5 },
   quick: { angles: [15, 30, 45, 60, 75, 90], tangents: [16, 64], seeds: 5 },

@@ -1,5 +1,6 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { datasets } from "../../data/sets/list.ts";
+import { count, some } from "../rules.ts";
 import type { Study, Unit } from "../study.ts";
 import { measureAccuracy, type TrainedCell } from "./accuracy.ts";
 import {
@@ -20,9 +21,6 @@ import { frontierCharts, frontierTables } from "./charts.ts";
 import { measureCellQuality } from "./quality.ts";
 import { frontierColumns, frontierSummaryColumns, summarizeFrontier } from "./summary.ts";
 import { frontierVerdicts } from "./verdicts.ts";
-
-const count = (least: number) => z.int().min(least);
-const some = <T extends z.ZodType>(rule: T) => z.array(rule).min(1);
 
 /** Rough milliseconds of a forward pass with one tangent, for the progress bar. */
 const weight = { mlp: 1, "mlp-small": 0.2, lenet5: 3, vit: 6 } as const;
@@ -52,39 +50,47 @@ export const frontier: Study<FrontierSettings> = {
   settings: {
     dataset: z
       .enum(datasets.map(({ name }) => name) as [string, ...string[]])
-      .describe("images to learn, by name"),
-    models: some(z.enum(modelNames)).describe(
-      "mlp (hidden layers of 256 and 256), mlp-small (one of 32), lenet5, vit (2 layers of width 32, patches of 7)",
+      .check(z.describe("images to learn, by name")),
+    models: some(z.enum(modelNames)).check(
+      z.describe(
+        "mlp (hidden layers of 256 and 256), mlp-small (one of 32), lenet5, vit (2 layers of width 32, patches of 7)",
+      ),
     ),
-    parts: some(z.enum(parts)).describe("what to measure: quality, accuracy"),
-    estimators: some(z.enum(estimatorNames)).describe(
-      "what is perturbed: activations (tangents of each example's own), shared (activations, the same tangents for the batch), " +
-        "blocks (their outputs), dense (weights), low-rank (weights, in thin factors)",
+    parts: some(z.enum(parts)).check(z.describe("what to measure: quality, accuracy")),
+    estimators: some(z.enum(estimatorNames)).check(
+      z.describe(
+        "what is perturbed: activations (tangents of each example's own), shared (activations, the same tangents for the batch), " +
+          "blocks (their outputs), dense (weights), low-rank (weights, in thin factors)",
+      ),
     ),
-    samplers: some(z.enum(cellSamplers)).describe(
-      `${cellSamplers.join(", ")}; of low-rank factors gaussian and rademacher, orthonormal with activations and blocks up to k = 16`,
+    samplers: some(z.enum(cellSamplers)).check(
+      z.describe(
+        `${cellSamplers.join(", ")}; of low-rank factors gaussian and rademacher, orthonormal with activations and blocks up to k = 16`,
+      ),
     ),
-    ranks: some(count(1)).describe("ranks of low-rank tangents"),
-    aggregators: some(z.enum(cellAggregators)).describe(
-      `how derivatives are combined: ${cellAggregators.join(", ")}`,
+    ranks: some(count(1)).check(z.describe("ranks of low-rank tangents")),
+    aggregators: some(z.enum(cellAggregators)).check(
+      z.describe(`how derivatives are combined: ${cellAggregators.join(", ")}`),
     ),
-    counts: some(count(1)).describe("k, numbers of tangents"),
-    points: some(z.enum(points)).describe(
-      "where in the exact gradient's training: start (after a twentieth of the steps), middle, end",
+    counts: some(count(1)).check(z.describe("k, numbers of tangents")),
+    points: some(z.enum(points)).check(
+      z.describe(
+        "where in the exact gradient's training: start (after a twentieth of the steps), middle, end",
+      ),
     ),
-    exactSteps: count(1).describe("steps of that training"),
-    draws: count(1).describe(
-      "draws of batch and tangents at each point; four times as many with up to 4 tangents",
+    exactSteps: count(1).check(z.describe("steps of that training")),
+    draws: count(1).check(
+      z.describe("draws of batch and tangents at each point; four times as many with up to 4 tangents"),
     ),
-    trainedModels: some(z.enum(modelNames)).describe("networks that are trained"),
-    trainedSamplers: some(z.enum(cellSamplers)).describe("samplers that are trained with"),
-    trainedRanks: some(count(1)).describe("ranks that are trained with"),
-    trainedAggregators: some(z.enum(cellAggregators)).describe("aggregators that are trained with"),
-    trainedCounts: some(count(1)).describe("numbers of tangents that are trained with"),
-    steps: count(1).describe("steps of a training run"),
-    factors: some(z.number().gt(0)).describe("of the default learning rate"),
-    seeds: count(1).describe("training runs of each cell and factor, with the seeds from 0"),
-    batch: count(2).describe("examples in a batch"),
+    trainedModels: some(z.enum(modelNames)).check(z.describe("networks that are trained")),
+    trainedSamplers: some(z.enum(cellSamplers)).check(z.describe("samplers that are trained with")),
+    trainedRanks: some(count(1)).check(z.describe("ranks that are trained with")),
+    trainedAggregators: some(z.enum(cellAggregators)).check(z.describe("aggregators that are trained with")),
+    trainedCounts: some(count(1)).check(z.describe("numbers of tangents that are trained with")),
+    steps: count(1).check(z.describe("steps of a training run")),
+    factors: some(z.number().check(z.gt(0))).check(z.describe("of the default learning rate")),
+    seeds: count(1).check(z.describe("training runs of each cell and factor, with the seeds from 0")),
+    batch: count(2).check(z.describe("examples in a batch")),
   },
   full: {
     dataset: "mnist",

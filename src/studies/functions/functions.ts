@@ -1,6 +1,7 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { type FunctionName, functions as testFunctions } from "../../functions/functions.ts";
 import { methodKey, methodsOf } from "../methods.ts";
+import { count, some } from "../rules.ts";
 import type { Study, Unit } from "../study.ts";
 import { bestCharts, curveCharts } from "./charts.ts";
 import { measurePaths, pathCharts } from "./paths.ts";
@@ -27,16 +28,14 @@ export type FunctionsSettings = {
 
 const scalable = Object.keys(stepLimits) as [ScalableFunction, ...ScalableFunction[]];
 const all = Object.keys(testFunctions) as [FunctionName, ...FunctionName[]];
-const count = (least: number) => z.int().min(least);
 const largest = 1024;
 /** The learning rates are known for these numbers of coordinates and of tangents. */
-const dimension = z
-  .int()
-  .min(1)
-  .max(largest)
-  .refine((n) => Number.isInteger(Math.log2(n)), {
+const dimension = count(1).check(
+  z.maximum(largest),
+  z.refine((n) => Number.isInteger(Math.log2(n)), {
     error: "Expected a power of 2, for which a learning rate is known.",
-  });
+  }),
+);
 const tangents = z.union([z.literal(1), z.literal(2), z.literal(4), z.literal(16)]);
 
 /** Section 4.2: do more tangents get closer to a minimum in the same number of steps? */
@@ -62,15 +61,12 @@ export const functions: Study<FunctionsSettings> = {
         ", ",
       )} steps, or after ${patience} in a row without a lower value, and counts with its lowest value.`,
   settings: {
-    functions: z
-      .array(z.enum(scalable))
-      .min(1)
-      .describe(`functions to minimize: ${scalable.join(", ")}`),
-    dimensions: z.array(dimension).min(1).describe("n, numbers of coordinates: powers of 2 up to 1,024"),
-    tangents: z.array(tangents).min(1).describe("k, numbers of tangents: 1, 2, 4, 16"),
-    seeds: count(1).describe("runs of each method, with the seeds from 0"),
-    curveDimension: count(0).describe("n whose values over the steps are kept; 0: none"),
-    paths: z.array(z.enum(all)).describe("functions of two numbers whose paths are drawn"),
+    functions: some(z.enum(scalable)).check(z.describe(`functions to minimize: ${scalable.join(", ")}`)),
+    dimensions: some(dimension).check(z.describe("n, numbers of coordinates: powers of 2 up to 1,024")),
+    tangents: some(tangents).check(z.describe("k, numbers of tangents: 1, 2, 4, 16")),
+    seeds: count(1).check(z.describe("runs of each method, with the seeds from 0")),
+    curveDimension: count(0).check(z.describe("n whose values over the steps are kept; 0: none")),
+    paths: z.array(z.enum(all)).check(z.describe("functions of two numbers whose paths are drawn")),
   },
   full: {
     functions: scalable,

@@ -1,5 +1,6 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { methodKey, methodsOf } from "../methods.ts";
+import { count, some } from "../rules.ts";
 import type { Study, Unit } from "../study.ts";
 import { networkAccuracies, networkCurves } from "./charts.ts";
 import { isPair, type NetworkDataset, type NetworkName, networkDatasets, networkNames } from "./models.ts";
@@ -55,26 +56,20 @@ export const networks: Study<NetworksSettings> = {
     "a cosine. Both: Gaussian tangents, batches of 64 (MNIST) or 128 (CIFAR-10), 10,000 training images set aside for validation (a fifth of " +
     "smaller sets). A run counts with its test accuracy after the epoch with the lowest validation loss.",
   settings: {
-    networks: z
-      .array(z.enum(networkNames))
-      .min(1)
-      .describe(`networks: ${networkNames.join(", ")}`),
-    datasets: z
-      .array(z.enum(networkDatasets))
-      .min(1)
-      .describe(`datasets: ${networkDatasets.join(", ")}; fully connected networks leave cifar10 out`),
-    paths: z.array(z.enum(trainingPaths)).min(1).describe("how networks are trained: paper, ours"),
-    tangents: z
-      .array(z.union([z.literal(1), z.literal(2), z.literal(4), z.literal(16)]))
-      .min(1)
-      .describe("k, numbers of tangents: 1, 2, 4, 16"),
-    epochs: z.int().min(1).describe("most epochs of a run"),
-    steps: z.int().min(0).describe("most steps of a run; 0: no limit"),
-    subset: z
-      .int()
-      .min(0)
-      .describe("examples to train and validate on, and at most as many to test on; 0: all"),
-    seeds: z.int().min(1).describe("runs of each method, with the seeds from 0"),
+    networks: some(z.enum(networkNames)).check(z.describe(`networks: ${networkNames.join(", ")}`)),
+    datasets: some(z.enum(networkDatasets)).check(
+      z.describe(`datasets: ${networkDatasets.join(", ")}; fully connected networks leave cifar10 out`),
+    ),
+    paths: some(z.enum(trainingPaths)).check(z.describe("how networks are trained: paper, ours")),
+    tangents: some(z.union([z.literal(1), z.literal(2), z.literal(4), z.literal(16)])).check(
+      z.describe("k, numbers of tangents: 1, 2, 4, 16"),
+    ),
+    epochs: count(1).check(z.describe("most epochs of a run")),
+    steps: count(0).check(z.describe("most steps of a run; 0: no limit")),
+    subset: count(0).check(
+      z.describe("examples to train and validate on, and at most as many to test on; 0: all"),
+    ),
+    seeds: count(1).check(z.describe("runs of each method, with the seeds from 0")),
   },
   full: {
     networks: [...networkNames],

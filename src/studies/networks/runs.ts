@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Dataset, Examples } from "../../data/dataset.ts";
 import { takeExamples } from "../../data/split.ts";
 import { crossEntropy } from "../../losses/cross-entropy.ts";
@@ -120,18 +120,18 @@ interface EpochRecord {
   readonly timedSteps: number;
 }
 
-const rowSchema = z.record(z.string(), z.union([z.number(), z.string()]).optional());
-const measured = z.number().optional();
+const rowSchema = z.record(z.string(), z.optional(z.union([z.number(), z.string()])));
+const measured = z.optional(z.number());
 const epochSchema = z.object({
-  epoch: z.int().min(0),
-  step: z.int().min(0),
+  epoch: z.int().check(z.minimum(0)),
+  step: z.int().check(z.minimum(0)),
   testAccuracy: z.number(),
   testLoss: measured,
   validationLoss: measured,
   validationAccuracy: measured,
   trainLoss: measured,
-  seconds: z.number().min(0),
-  timedSteps: z.int().min(0),
+  seconds: z.number().check(z.minimum(0)),
+  timedSteps: z.int().check(z.minimum(0)),
 });
 
 /**

@@ -1,7 +1,8 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { fold, keyFromSeed } from "../../random/threefry.ts";
 import { gaussian } from "../../tangents/gaussian.ts";
 import { qualityReference } from "../reference.ts";
+import { count, some } from "../rules.ts";
 import type { Study, Unit } from "../study.ts";
 import {
   measureBatch,
@@ -14,7 +15,6 @@ import { qualityCharts } from "./charts.ts";
 import { combinations } from "./prefixes.ts";
 import { qualityVerdicts } from "./verdicts.ts";
 
-const count = (least: number) => z.int().min(least);
 const powers = (last: number) => Array.from({ length: last + 1 }, (_, power) => 2 ** power);
 
 /** Where the authors' code was run. More draws here make our own noise small next to theirs. */
@@ -42,20 +42,19 @@ export const quality: Study<QualitySettings> = {
     "ĝ·∇f = c·d and ‖ĝ‖² = cᵀG c. Derivatives and projection are in float64, the Gram matrix too where k > n/8, otherwise " +
     "in float32. Dots are means over the samples with 95 % intervals, mostly smaller than the dot.",
   settings: {
-    dimensions: z.array(count(1)).min(1).describe("n, dimensions of the gradient"),
-    tangents: z.array(count(1)).min(1).describe("k, numbers of tangents"),
-    gradients: z
-      .array(z.enum(["ones", "random"]))
-      .min(1)
-      .describe("gradients to estimate: ones, random"),
-    samples: count(2).describe("draws of the tangents for each n"),
-    largeFrom: count(1).describe("n from which largeSamples are drawn instead"),
-    largeSamples: count(2).describe("draws of the tangents for each such n"),
-    moreSamples: count(2).describe("draws in all for each n up to moreDimension and k up to moreTangents"),
-    moreDimension: count(1).describe("largest n with more draws"),
-    moreTangents: count(1).describe("largest k with more draws"),
-    batch: count(1).describe("draws that make one row of results.csv"),
-    seed: count(0).describe("decides the tangents"),
+    dimensions: some(count(1)).check(z.describe("n, dimensions of the gradient")),
+    tangents: some(count(1)).check(z.describe("k, numbers of tangents")),
+    gradients: some(z.enum(["ones", "random"])).check(z.describe("gradients to estimate: ones, random")),
+    samples: count(2).check(z.describe("draws of the tangents for each n")),
+    largeFrom: count(1).check(z.describe("n from which largeSamples are drawn instead")),
+    largeSamples: count(2).check(z.describe("draws of the tangents for each such n")),
+    moreSamples: count(2).check(
+      z.describe("draws in all for each n up to moreDimension and k up to moreTangents"),
+    ),
+    moreDimension: count(1).check(z.describe("largest n with more draws")),
+    moreTangents: count(1).check(z.describe("largest k with more draws")),
+    batch: count(1).check(z.describe("draws that make one row of results.csv")),
+    seed: count(0).check(z.describe("decides the tangents")),
   },
   full: {
     dimensions: powers(16),
