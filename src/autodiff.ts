@@ -10,6 +10,7 @@ export type { AggregationContext, Aggregator, AggregatorOptions } from "./aggreg
 export type { AggregatorName } from "./aggregate/aggregators.ts";
 export { expectedProjectionCosine } from "./aggregate/expected-cosine.ts";
 export type { ProjectionOptions } from "./aggregate/projection.ts";
+export { activationsEstimator, weightsEstimator } from "./estimate/estimators.ts";
 export { aggregate, forwardGradient } from "./estimate/forward-gradient.ts";
 export type { ExampleTangents, Method, Passes, Primal } from "./estimate/passes.ts";
 export { keptSites } from "./estimate/sites/kept.ts";

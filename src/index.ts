@@ -6,8 +6,18 @@ export type { Dataset, DatasetEntry, Examples } from "./data/dataset.ts";
 export type { Column } from "./data/files/columns.ts";
 export type { Augmentation } from "./data/pictures/augment.ts";
 export { type GlyphOptions, glyphs } from "./data/sets/glyphs.ts";
+export {
+  DataError,
+  DeviceError,
+  DivergenceError,
+  ForwardgradError,
+  ModelError,
+  SettingError,
+  StorageError,
+  UnsupportedOpError,
+} from "./errors/errors.ts";
+export type { Mention, OptionValue, Worded } from "./errors/words.ts";
 export type { Estimate, Estimator } from "./estimate/estimator.ts";
-export { activationsEstimator, weightsEstimator } from "./estimate/estimators.ts";
 export { cosine, exactGradient } from "./estimate/exact.ts";
 export type { EstimatorOptions } from "./estimate/passes.ts";
 export { defaultLimits, type Limits } from "./limits/limits.ts";
@@ -23,7 +33,7 @@ export { type MlpOptions, mlp } from "./models/mlp.ts";
 export { type MlpMixerOptions, mlpMixer } from "./models/mlp-mixer.ts";
 export { type ModelName, models } from "./models/models.ts";
 export type { ModelOptions } from "./models/network.ts";
-export { denormalize, type Normalization, normalize } from "./models/normalization.ts";
+export type { Normalization } from "./models/normalization.ts";
 export { type Resnet18Options, resnet18 } from "./models/resnet18.ts";
 export { type VitOptions, vit } from "./models/vit.ts";
 export { type DeriveOptions, deriveFile } from "./objective/derive.ts";
@@ -66,12 +76,11 @@ export { type SgdOptions, sgd } from "./optim/sgd.ts";
 export { fold, type Key, keyFromSeed } from "./random/threefry.ts";
 export { evaluate } from "./runtime/evaluate.ts";
 export type { ProbeOptions } from "./runtime/probe.ts";
-export {
-  DeviceError,
-  type Runtime,
-  type Session,
-  type SessionOptions,
-  type Tensors,
+export type {
+  Runtime,
+  Session,
+  SessionOptions,
+  Tensors,
 } from "./runtime/runtime.ts";
 export type { SearchEvent, SearchResult, Trial } from "./search/events.ts";
 export { type LearningRateSearchOptions, searchLearningRate } from "./search/search.ts";
@@ -84,7 +93,6 @@ export type { Sampler, SamplerOptions } from "./tangents/sampler.ts";
 export { type SamplerName, samplers } from "./tangents/samplers.ts";
 export { type SphereOptions, sphere } from "./tangents/sphere.ts";
 export { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./train/checkpoint.ts";
-export { DivergenceError } from "./train/divergence.ts";
 export { type EvaluateOptions, type Evaluation, evaluateModel } from "./train/evaluate-model.ts";
 export type { TrainEvent, TrainResult } from "./train/events.ts";
 export type { ExampleArrays } from "./train/example-arrays.ts";

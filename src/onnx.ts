@@ -1,5 +1,6 @@
 /** Graphs and ONNX files: read, print, edit, write. */
 
+export { denormalize, normalize } from "./models/normalization.ts";
 export { importWarnings } from "./objective/import-warnings.ts";
 export { type Binding, bindInputs, hasOpenBatch } from "./onnx/bind.ts";
 export {

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
+import { DeviceError } from "../src/errors/errors.ts";
 import { float32 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { compileGraph } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { DeviceError } from "../src/runtime/runtime.ts";
 
 /** Chromium's adapter in software, as Debian's packages chromium and libvulkan1 bring it. */
 const swiftshader = "/usr/lib/chromium/vk_swiftshader_icd.json";

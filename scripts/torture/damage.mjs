@@ -134,7 +134,8 @@ export async function damageCase(random, work, prepared) {
 /** An error in our words: a plain one that names the file, the folder, or in quotes what is wrong inside it. */
 export function isOurs(error, name) {
   const isPlain =
-    error instanceof Error && /^(Error|DivergenceError|NotFiniteError|DeviceError)$/.test(error.name);
+    error instanceof Error &&
+    /^(Error|(Setting|Model|UnsupportedOp|Data|Storage|Divergence|Device)Error)$/.test(error.name);
   const isRaw = /undefined|\[object|is not a function|Cannot read|ErrorCode|Non-zero status|Invalid array/;
   if (isPlain && error.message.startsWith(name)) return true;
   return (

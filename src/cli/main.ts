@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { DownloadError } from "../data/download.ts";
+import { ForwardgradError } from "../errors/errors.ts";
 import { ArchitectureError } from "../models/architecture.ts";
 import { addBoundedProbeCommand } from "./bounded-probe.ts";
 import { addDeriveCommand } from "./commands/derive.ts";
@@ -11,6 +12,7 @@ import { addSearchCommand } from "./commands/search.ts";
 import { addStartCommand } from "./commands/start.ts";
 import { addStudyCommand } from "./commands/study.ts";
 import { addTrainCommand } from "./commands/train.ts";
+import { errorInFlags } from "./flags/in-flags.ts";
 import { InterruptedError } from "./interrupt.ts";
 import { say, watchStreams } from "./output.ts";
 
@@ -45,7 +47,8 @@ function exitCode(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const isDebug = program.opts().debug === true || process.argv.includes("--debug");
   const stack = isDebug && error instanceof Error ? error.stack : undefined;
-  const message = `forwardgrad: ${(error as Error).message}`;
+  const text = error instanceof ForwardgradError ? errorInFlags(error) : (error as Error).message;
+  const message = `forwardgrad: ${text}`;
   // Other messages are one line: names in them, which come from files, must not begin new ones.
   const hasLines = error instanceof ArchitectureError || error instanceof DownloadError;
   const lines = hasLines ? message.split("\n") : [message];

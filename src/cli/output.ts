@@ -1,17 +1,19 @@
+import type { Worded } from "../errors/words.ts";
 import { printable, printableJson } from "../onnx/printable.ts";
+import { inFlags } from "./flags/in-flags.ts";
 
 /**
  * What the commands print, in one place. Lines on stderr tell what happens, and may be lost; stdout carries results. A
  * stream that is closed or full ends nothing but itself: the command goes on and finishes its files.
  */
 
-/** Prints lines on stderr. */
-export function say(...lines: readonly string[]): void {
+/** Prints lines on stderr; messages of the library name flags. */
+export function say(...lines: readonly (string | Worded)[]): void {
   write(process.stderr, lines.map(printed).join(""));
 }
 
-/** Prints lines on stdout. */
-export function print(...lines: readonly string[]): void {
+/** Prints lines on stdout; messages of the library name flags. */
+export function print(...lines: readonly (string | Worded)[]): void {
   write(process.stdout, lines.map(printed).join(""));
 }
 
@@ -40,8 +42,8 @@ export function watchStreams(): void {
 
 const broken = new Map<NodeJS.WriteStream, NodeJS.ErrnoException>();
 
-function printed(line: string): string {
-  return `${printable(line)}\n`;
+function printed(line: string | Worded): string {
+  return `${printable(typeof line === "string" ? line : inFlags(line))}\n`;
 }
 
 function write(stream: NodeJS.WriteStream, text: string): void {

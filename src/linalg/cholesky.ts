@@ -1,3 +1,5 @@
+import { DivergenceError } from "../errors/errors.ts";
+
 /** Scratch space of `solveSymmetricSemidefinite` for systems of one size k, so that repeated solves allocate nothing. */
 export interface CholeskyWorkspace {
   readonly size: number;
@@ -128,10 +130,8 @@ function solveTriangular(
   }
 }
 
-/** Thrown where numbers that must be finite are not. */
-export class NotFiniteError extends Error {
-  override readonly name = "NotFiniteError";
-}
+/** Numbers that must be finite are not. */
+export class NotFiniteError extends DivergenceError {}
 
 /** Throws when an entry is infinite or not a number, naming the first. */
 function requireFinite(gram: Float64Array, right: Float64Array): void {

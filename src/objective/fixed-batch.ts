@@ -1,3 +1,4 @@
+import { DeviceError } from "../errors/errors.ts";
 import { hasOpenBatch } from "../onnx/bind.ts";
 import type { Model } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
@@ -6,7 +7,7 @@ import { rebatchModel } from "../onnx/rebatch.ts";
 import { elementCount, isFloat, type Tensor, tensorOf, toNumbers } from "../onnx/tensor.ts";
 import { keyFromSeed } from "../random/threefry.ts";
 import { uniform64 } from "../random/uniform.ts";
-import { DeviceError, type Runtime, type Tensors } from "../runtime/runtime.ts";
+import type { Runtime, Tensors } from "../runtime/runtime.ts";
 import { withoutDropout } from "./dropout.ts";
 import { planBatch } from "./plan-batch.ts";
 

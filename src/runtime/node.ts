@@ -2,13 +2,14 @@ import { existsSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { Tensor as EngineTensor, InferenceSession } from "onnxruntime-node";
+import { DeviceError } from "../errors/errors.ts";
 import { refuseExternalData } from "../onnx/external-data.ts";
 import { formatShape } from "../onnx/graph.ts";
 import { own } from "../onnx/own.ts";
 import type { DType, Tensor, TensorData } from "../onnx/tensor.ts";
 import { isInherited, renameOutputs } from "./inherited-names.ts";
 import { forEngine, fromEngine, ort, processEnvironment } from "./node-realm.ts";
-import { DeviceError, type Runtime, type Session, type Tensors } from "./runtime.ts";
+import type { Runtime, Session, Tensors } from "./runtime.ts";
 import { findWebgpuGaps } from "./webgpu-gaps.ts";
 
 /** What a graph can run on in Node: "cuda" is for Linux on x64, with libraries that are no part of the package. */

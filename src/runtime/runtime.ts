@@ -41,8 +41,3 @@ export interface Runtime {
   /** Compiles an ONNX file. */
   createSession(model: Uint8Array, options?: SessionOptions): Promise<Session>;
 }
-
-/** The device that a runtime was told to use is not there. */
-export class DeviceError extends Error {
-  override readonly name = "DeviceError";
-}

@@ -7,13 +7,14 @@ import {
   NodeProtoSchema,
   TensorProtoSchema,
 } from "onnx-buf";
+import { DeviceError } from "../errors/errors.ts";
 import { isConstantOf } from "../onnx/constants.ts";
 import type { Model } from "../onnx/decode.ts";
 import type { Node, Value } from "../onnx/graph.ts";
 import { withFields } from "../onnx/message.ts";
 import { controlFlowOps } from "../onnx/structure/structure.ts";
 import { dtypeNumbers, elementCount, isFloat, type Tensor, tensorOf, zeros } from "../onnx/tensor.ts";
-import { DeviceError, type Runtime } from "./runtime.ts";
+import type { Runtime } from "./runtime.ts";
 
 /** Elements from which a stored float tensor counts as weights, whose numbers decide no shape. */
 const weightElements = 1024;

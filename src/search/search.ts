@@ -1,10 +1,10 @@
 import * as z from "zod/mini";
+import { DivergenceError } from "../errors/errors.ts";
 import { fold, keyFromSeed } from "../random/threefry.ts";
 import { uniform64 } from "../random/uniform.ts";
 import { type ClaimOptions, claimStore, type RunConfig } from "../storage/run-config.ts";
 import { type RunStore, readFilled } from "../storage/run-store.ts";
 import { readSealed, writeSealed } from "../storage/sealed.ts";
-import { DivergenceError } from "../train/divergence.ts";
 import type { TrainResult } from "../train/events.ts";
 import type { TrainOptions } from "../train/options.ts";
 import { train } from "../train/train.ts";

@@ -1,14 +1,5 @@
-/** Thrown when training has left the region where its losses mean anything. */
-export class DivergenceError extends Error {
-  override readonly name = "DivergenceError";
-  /** What diverged, in words, where a lower rate may help. */
-  readonly reason: string | undefined;
-
-  constructor(message: string, reason?: string) {
-    super(message);
-    this.reason = reason;
-  }
-}
+import { DivergenceError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 
 /** Where numbers stopped being finite, in words, and what to do about it where a lower rate would not help. */
 export interface NotFiniteCause {
@@ -44,12 +35,12 @@ export function guardDivergence(
       `Training stopped: ${what} ${size}. No learning rate helps here: ${cause.remedy}. The last good state is kept.`,
     );
   }
+  const slower = settings.momentum > 0 ? `, lower the momentum (${settings.momentum})` : "";
   throw new DivergenceError(
-    `Training diverged: ${what} ${size}. Lower the learning rate (it is ${settings.learningRate.toPrecision(3)}; ` +
-      `try --lr ${(settings.learningRate / 3).toPrecision(2)})` +
-      `${settings.momentum > 0 ? `, lower the momentum (${settings.momentum})` : ""}, or use more tangents. ` +
-      "The last good state is kept.",
-    `${what} ${size}`,
+    words`Training diverged: ${what} ${size}. Lower the learning rate (it is ${settings.learningRate.toPrecision(3)}; try
+      ${option("learningRate", Number((settings.learningRate / 3).toPrecision(2)))})${slower}, or use more tangents.
+      The last good state is kept.`,
+    { reason: `${what} ${size}` },
   );
 }
 

@@ -1,4 +1,5 @@
 import { targetShapeOf } from "../data/dataset.ts";
+import { DivergenceError } from "../errors/errors.ts";
 import type { Estimator } from "../estimate/estimator.ts";
 import { ExactComparison, measureQuality, type Quality } from "../estimate/quality.ts";
 import { NotFiniteError } from "../linalg/cholesky.ts";
@@ -18,7 +19,7 @@ import { type BatchReader, batchesOf } from "./batch-reader.ts";
 import { batchNotes, batchSize, stepsOf } from "./batch-size.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { describeRun, startEvent } from "./describe-run.ts";
-import { areFinite, DivergenceError, guardDivergence } from "./divergence.ts";
+import { areFinite, guardDivergence } from "./divergence.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
 import type { MetricsLine } from "./metrics.ts";
 import { explainNotFinite } from "./not-finite.ts";

@@ -1,5 +1,5 @@
 import type { Dataset } from "../../data/dataset.ts";
-import { DivergenceError } from "../../train/divergence.ts";
+import { DivergenceError } from "../../errors/errors.ts";
 import type { TrainResult } from "../../train/events.ts";
 import { createEstimator, learningRateOf, type TrainSettings } from "../../train/prepare.ts";
 import { train } from "../../train/train.ts";

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import type { Dataset, Examples } from "../../data/dataset.ts";
 import { takeExamples } from "../../data/split.ts";
+import { DivergenceError } from "../../errors/errors.ts";
 import { crossEntropy } from "../../losses/cross-entropy.ts";
 import { floatOutput, modelFrom } from "../../objective/objective.ts";
 import { permutation } from "../../random/permutation.ts";
@@ -8,7 +9,6 @@ import { keyFromSeed } from "../../random/threefry.ts";
 import { checkpointFiles, unitFiles } from "../../storage/own-files.ts";
 import type { RunStore } from "../../storage/run-store.ts";
 import { readSealed, writeSealed } from "../../storage/sealed.ts";
-import { DivergenceError } from "../../train/divergence.ts";
 import { evaluateModel } from "../../train/evaluate-model.ts";
 import type { TrainSettings } from "../../train/prepare.ts";
 import { train } from "../../train/train.ts";
