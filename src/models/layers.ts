@@ -1,5 +1,6 @@
 import type { Value } from "../onnx/graph.ts";
 import { float32 } from "../onnx/tensor.ts";
+import { layerStreams } from "../random/streams.ts";
 import { fold } from "../random/threefry.ts";
 import { constant, type Fill, scaledUniform } from "./initial.ts";
 import type { Network } from "./network.ts";
@@ -24,9 +25,14 @@ export function linear(
     `${name}.weight`,
     [width, fanIn],
     initial.weight ?? scaledUniform(fanIn),
-    fold(key, 0),
+    fold(key, layerStreams.weight),
   );
-  const bias = network.parameter(`${name}.bias`, [width], initial.bias ?? scaledUniform(fanIn), fold(key, 1));
+  const bias = network.parameter(
+    `${name}.bias`,
+    [width],
+    initial.bias ?? scaledUniform(fanIn),
+    fold(key, layerStreams.bias),
+  );
   return affine(network, x, weight, bias);
 }
 
@@ -62,11 +68,16 @@ export function convolution(
   const key = network.layerKey();
   const fill = scaledUniform(before * kernel * kernel);
   const shape = [channels, before, kernel, kernel];
-  const weight = network.parameter(`${name}.weight`, shape, initial.weight ?? fill, fold(key, 0));
+  const weight = network.parameter(
+    `${name}.weight`,
+    shape,
+    initial.weight ?? fill,
+    fold(key, layerStreams.weight),
+  );
   const bias =
     initial.bias === false
       ? undefined
-      : network.parameter(`${name}.bias`, [channels], initial.bias ?? fill, fold(key, 1));
+      : network.parameter(`${name}.bias`, [channels], initial.bias ?? fill, fold(key, layerStreams.bias));
   return network.g.conv(x, weight, bias, windowsAttributes(windows));
 }
 

@@ -1,4 +1,5 @@
 import type { Graph, Value } from "../onnx/graph.ts";
+import { layerStreams } from "../random/streams.ts";
 import { fold } from "../random/threefry.ts";
 import { constant, scaledUniform } from "./initial.ts";
 import { affine, layerNorm, linear, patches } from "./layers.ts";
@@ -72,8 +73,8 @@ function embedding(network: Network, size: number, width: number): Value {
   const fanIn = rows.shape.at(-1) as number;
   const key = network.layerKey();
   const shape = [width, x.shape[1] as number, size, size];
-  const weight = parameter("stem.proj.weight", shape, scaledUniform(fanIn), fold(key, 0));
-  const bias = parameter("stem.proj.bias", [width], scaledUniform(fanIn), fold(key, 1));
+  const weight = parameter("stem.proj.weight", shape, scaledUniform(fanIn), fold(key, layerStreams.weight));
+  const bias = parameter("stem.proj.bias", [width], scaledUniform(fanIn), fold(key, layerStreams.bias));
   return affine(network, rows, g.reshape(weight, [width, fanIn]), bias);
 }
 

@@ -1,7 +1,8 @@
 import type { Graph, Value } from "../onnx/graph.ts";
 import { elementCount, float32 } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
-import { fold, type Key, keyFromSeed } from "../random/threefry.ts";
+import { streamKey } from "../random/streams.ts";
+import { fold, type Key } from "../random/threefry.ts";
 import type { Fill } from "./initial.ts";
 import { denormalize, type Normalization, normalize } from "./normalization.ts";
 
@@ -37,7 +38,7 @@ export function startNetwork(name: string, options: ModelOptions): Network {
   const { input, outputs, seed = 0, batch = 1 } = options;
   checkSizes(name, { input, outputs, batch });
   const g = new GraphBuilder(name);
-  const key = fold(keyFromSeed(seed), initializationStream);
+  const key = streamKey(seed, "initialization");
   let layers = 0;
   let count = 0;
   return {
@@ -101,6 +102,3 @@ export function tooLarge(name: string, what: string, count: number): string {
 
 // Protobuf messages end at 2 GiB.
 export const largestModel = 2 ** 29 - 1;
-
-// Keeps the initial parameters apart from every other use of the same seed.
-const initializationStream = 1;

@@ -1,4 +1,5 @@
 import type { Graph, Value } from "../onnx/graph.ts";
+import { layerStreams } from "../random/streams.ts";
 import { fold } from "../random/threefry.ts";
 import { constant, glorotUniform, normal, scaledUniform } from "./initial.ts";
 import { affine, layerNorm, linear, patches } from "./layers.ts";
@@ -82,10 +83,15 @@ function embedding(network: Network, size: number, width: number): Value {
     "conv_proj.weight",
     [width, channels, size, size],
     normal(1 / Math.sqrt(fanIn)),
-    fold(key, 0),
+    fold(key, layerStreams.weight),
   );
   const bias = parameter("conv_proj.bias", [width], constant(0), key);
-  const position = parameter("encoder.pos_embedding", [1, count + 1, width], normal(0.02), fold(key, 1));
+  const position = parameter(
+    "encoder.pos_embedding",
+    [1, count + 1, width],
+    normal(0.02),
+    fold(key, layerStreams.position),
+  );
   // A patch of zeros makes room for the class token, so that one sum adds it, the bias and the positions.
   const padded = g.concat(g.mul(g.slice(rows, [0], [1], [1]), 0), rows, { axis: 1 });
   const projected = g.matMul(padded, g.transpose(g.reshape(weight, [width, fanIn]), { perm: [1, 0] }));
@@ -103,7 +109,7 @@ function attention(network: Network, x: Value, name: string, heads: number): Val
     `${name}.self_attention.in_proj_weight`,
     [3 * width, width],
     glorotUniform(width, 3 * width),
-    fold(key, 0),
+    fold(key, layerStreams.weight),
   );
   const bias = parameter(`${name}.self_attention.in_proj_bias`, [3 * width], constant(0), key);
   const parts = g.node(

@@ -3,7 +3,8 @@ import type { Model } from "../onnx/decode.ts";
 import { insertIntoModel } from "../onnx/edit.ts";
 import { type Node, producers } from "../onnx/graph.ts";
 import { float32, int64, type Tensor, zeros } from "../onnx/tensor.ts";
-import { fold, keyFromSeed } from "../random/threefry.ts";
+import { streamKey } from "../random/streams.ts";
+import { fold } from "../random/threefry.ts";
 import { fillUniform } from "../random/uniform.ts";
 
 export interface AdapterOptions {
@@ -26,9 +27,6 @@ export interface AdaptedModel {
   merge(trained: Readonly<Record<string, Tensor>>): Map<string, Tensor>;
 }
 
-// Keeps the adapters' initial values apart from every other use of the same seed.
-const adapterStream = 7;
-
 /**
  * Low-rank adapters (Hu et al., "LoRA", arXiv 2106.09685): W is read as W + (alpha/rank)·B·A with B [rows, rank] zero at
  * first and A [rank, columns] uniform in ±1/√columns; only A and B are trained.
@@ -49,7 +47,7 @@ export function adaptModel(model: Model, options: AdapterOptions): AdaptedModel 
     );
   }
   const scale = alpha / rank;
-  const key = fold(keyFromSeed(seed), adapterStream);
+  const key = streamKey(seed, "adapters");
   const initializers = new Map<string, Tensor>();
   const nodes: Node[] = [];
   const replaced = new Map<string, string>();

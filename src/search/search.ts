@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { DivergenceError } from "../errors/errors.ts";
-import { fold, keyFromSeed } from "../random/threefry.ts";
+import { streamKey } from "../random/streams.ts";
 import { uniform64 } from "../random/uniform.ts";
 import { type ClaimOptions, claimStore, type RunConfig } from "../storage/run-config.ts";
 import { type RunStore, readFilled } from "../storage/run-store.ts";
@@ -29,8 +29,6 @@ export interface LearningRateSearchOptions extends Omit<TrainOptions, "learningR
   readonly seeds?: number;
 }
 
-// The stream of the seed that rates are drawn from, apart from those of training.
-const rateStream = 9;
 const trialsFile = "trials.json";
 
 /**
@@ -70,7 +68,7 @@ async function* search(
   const rungs = planHalving({ ...settings, steps: run.steps });
   const config = { ...run.config, search: "learning rate", lowest, highest, judge, seeds, ...settings };
   const trials = store ? await claimTrials(store, config, options) : [];
-  const uniform = uniform64(fold(keyFromSeed(seed), rateStream), rungs[0]?.candidates ?? 0);
+  const uniform = uniform64(streamKey(seed, "rates"), rungs[0]?.candidates ?? 0);
   const rates = logUniform(lowest, highest, uniform);
   const count = rungs.reduce((sum, { candidates }) => sum + candidates * seeds, 0);
   const steps = stepsOf(rungs) * seeds;

@@ -1,9 +1,10 @@
 import type { Tensor } from "../onnx/tensor.ts";
 import { callingThread, type Drawer } from "../random/drawer.ts";
+import { stepStreams } from "../random/streams.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import { rescale } from "./pieces.ts";
 import type { Pieces, Sampler } from "./sampler.ts";
-import { arrangementStream, rowOf } from "./tangent-set.ts";
+import { rowOf } from "./tangent-set.ts";
 
 /** k tangents of the values at all sites, for each example of a batch or shared by all of them. */
 export interface SiteTangents {
@@ -85,7 +86,7 @@ export function drawSiteTangents(
   const { radius, arrange } = sampler;
   if (!radius && !arrange) return;
   const dimension = sites.reduce((total, { size }) => total + size, 0);
-  const arrangement = fold(key, arrangementStream);
+  const arrangement = fold(key, stepStreams.arrangement);
   for (let example = 0; example < examples; example++) {
     const set = drawn.map((tangent) => exampleTangent(tangents, tangent, example));
     if (radius) for (const pieces of set) rescale(pieces, radius(dimension));

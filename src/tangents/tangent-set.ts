@@ -1,5 +1,6 @@
 import { elementCount, type Tensor } from "../onnx/tensor.ts";
 import { callingThread, type Drawer } from "../random/drawer.ts";
+import { stepStreams } from "../random/streams.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import { rescale } from "./pieces.ts";
 import type { Sampler } from "./sampler.ts";
@@ -65,9 +66,6 @@ export function tangentFeeds(set: TangentSet): Record<string, Tensor> {
   return Object.fromEntries(set.parts.map((part) => [tangentInputName(part), part.tensor]));
 }
 
-/** The child of a step's key from which `arrange` draws: beyond the index of every tangent. */
-export const arrangementStream = 2 ** 52;
-
 /**
  * Draws tangents first … first + count − 1 of one step into their places; by default all. Tangent i reads the stream
  * `fold(key, i)`, in the order of the parts.
@@ -98,7 +96,7 @@ export function drawTangents(
     }),
   );
   if (sampler.radius) for (const rows of tangents) rescale(rows, sampler.radius(dimension));
-  sampler.arrange?.(tangents, fold(key, arrangementStream));
+  sampler.arrange?.(tangents, fold(key, stepStreams.arrangement));
 }
 
 /** Row i of a tensor [k, …], as a view. */

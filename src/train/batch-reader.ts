@@ -7,11 +7,11 @@ import type { Objective } from "../objective/objective.ts";
 import { targetRoom } from "../objective/targets.ts";
 import { getValue } from "../onnx/graph.ts";
 import type { Tensor } from "../onnx/tensor.ts";
-import { fold, type Key, keyFromSeed } from "../random/threefry.ts";
+import { streamKey } from "../random/streams.ts";
+import { fold, type Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 import { validationCount } from "./batch-size.ts";
 import type { RunOptions } from "./options.ts";
-import { streams } from "./streams.ts";
 
 /** The batches of a run, in an order that follows from its keys alone. */
 export interface BatchReader {
@@ -41,13 +41,12 @@ export interface BatchReaderOptions extends InputChoice {
 /** The batches of a training run, which follow from its seed. @throws as `createBatchReader` */
 export function batchesOf(objective: Objective, options: RunOptions): BatchReader {
   const { examples, validation, augment, input, fill, dimensions, seed = 0 } = options;
-  const root = keyFromSeed(seed);
   return createBatchReader(objective, {
     ...{ examples, validation, augment, input, fill, dimensions },
-    splitKey: fold(root, streams.split),
-    orderKey: fold(root, streams.order),
-    augmentationKey: fold(root, streams.augmentation),
-    dropoutKey: fold(root, streams.dropout),
+    splitKey: streamKey(seed, "split"),
+    orderKey: streamKey(seed, "order"),
+    augmentationKey: streamKey(seed, "augmentation"),
+    dropoutKey: streamKey(seed, "dropout"),
   });
 }
 

@@ -13,7 +13,8 @@ import type { Tensor } from "../onnx/tensor.ts";
 import { clipGlobalNorm } from "../optim/clip.ts";
 import type { Arrays, Optimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
-import { fold, type Key, keyFromSeed } from "../random/threefry.ts";
+import { streamKey } from "../random/streams.ts";
+import { fold, type Key } from "../random/threefry.ts";
 import { afterMeasurement, isMeasured, type StepProbe, stepProbe } from "./auto-step.ts";
 import { type BatchReader, batchesOf } from "./batch-reader.ts";
 import { batchNotes, batchSize, stepsOf } from "./batch-size.ts";
@@ -38,7 +39,6 @@ import { RunFiles } from "./run-files.ts";
 import { runOptions } from "./run-options.ts";
 import { resultOf } from "./run-result.ts";
 import { type SavedModel, savedModel } from "./saved-model.ts";
-import { streams } from "./streams.ts";
 
 const stepsPerLine = 50;
 const untimedSteps = 10;
@@ -253,7 +253,7 @@ class TrainingRun {
     const { step, plateau } = this.#progress;
     const epoch = Math.floor(step / stepsPerEpoch) + 1;
     this.#batches.read(step);
-    const key = fold(fold(keyFromSeed(seed), streams.tangents), step);
+    const key = fold(streamKey(seed, "tangents"), step);
     const estimate = this.#estimator.estimate(feeds, key);
     const { loss, gradients, statistics } = await estimate.catch(async (error) => {
       if (error instanceof NotFiniteError) await this.#guard(Number.NaN, "a derivative");
@@ -358,7 +358,7 @@ class TrainingRun {
     const { test, qualityDraws = 0, seed = 0 } = this.#options;
     if (this.#best) setParameters(arraysOf(this.#stored), this.#best);
     const { step } = this.#progress;
-    const key = fold(keyFromSeed(seed), streams.quality);
+    const key = streamKey(seed, "quality");
     const result = await resultOf(this.#options, this.#objective, this.#progress, {
       test: test && (await this.#saved.evaluate(test)),
       validationIndices: this.#batches.split.validation,

@@ -1,5 +1,6 @@
 import { permutation } from "../../random/permutation.ts";
-import { fold, type Key, keyFromSeed } from "../../random/threefry.ts";
+import { glyphPartStreams, glyphStreams, streamKey } from "../../random/streams.ts";
+import { fold, type Key } from "../../random/threefry.ts";
 import { fillUniform } from "../../random/uniform.ts";
 import type { Dataset, DatasetEntry, Examples } from "../dataset.ts";
 import {
@@ -35,8 +36,6 @@ const variation = {
   noise: [0, 0.12],
 } as const;
 
-/** Keeps the digits' random numbers apart from whatever else is drawn from the same seed: "glyp" in ASCII. */
-const STREAM = 0x676c7970;
 /** Nodes along a side of the lattice that bends a digit; it spans the digit's box. */
 const LATTICE = 4;
 /** Uniform numbers one example takes from its key. */
@@ -64,15 +63,15 @@ export interface GlyphOptions {
 export function glyphs({ seed = 0, train = 30_000, test = 5_000 }: GlyphOptions = {}): Dataset {
   checkSize("train", train);
   checkSize("test", test);
-  const key = fold(keyFromSeed(seed), STREAM);
+  const key = streamKey(seed, "glyphs");
   const noise = new Float32Array(NOISE_TABLE);
-  fillUniform(fold(key, 2), 0, noise);
+  fillUniform(fold(key, glyphStreams.noise), 0, noise);
   return {
     name: "glyphs",
     classes: 10,
     normalization: { mean: 0.144, standardDeviation: 0.2658 },
-    train: drawExamples(fold(key, 0), train, noise),
-    test: drawExamples(fold(key, 1), test, noise),
+    train: drawExamples(fold(key, glyphStreams.train), train, noise),
+    test: drawExamples(fold(key, glyphStreams.test), test, noise),
   };
 }
 
@@ -93,11 +92,11 @@ function drawExamples(key: Key, count: number, noise: Float32Array): Examples {
   const pixels = CANVAS * CANVAS;
   const inputs = new Uint8Array(count * pixels);
   const labels = new Int32Array(count);
-  const labelKey = fold(key, 0);
-  const drawKey = fold(key, 1);
+  const labelKey = fold(key, glyphPartStreams.labels);
+  const drawKey = fold(key, glyphPartStreams.drawing);
   const canvas = newCanvas();
   const numbers = new Float32Array(DRAWS);
-  let block = permutation(fold(labelKey, 0), 10);
+  let block: Uint32Array = new Uint32Array(10);
   for (let index = 0; index < count; index++) {
     if (index % 10 === 0) block = permutation(fold(labelKey, index / 10), 10);
     const digit = block[index % 10] as number;

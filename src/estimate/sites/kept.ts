@@ -3,13 +3,27 @@ import { type Graph, getValue } from "../../onnx/graph.ts";
 import { zeros } from "../../onnx/tensor.ts";
 import { createDrawer } from "../../random/drawer.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
+import type { Tensors } from "../../runtime/runtime.ts";
 import { exampleGram } from "../../tangents/gram.ts";
-import { createSiteTangents, drawSiteTangents } from "../../tangents/site-tangents.ts";
+import { createSiteTangents, drawSiteTangents, type SiteTangents } from "../../tangents/site-tangents.ts";
 import { dualPasses } from "../dual-passes.ts";
 import { gradientRoom } from "../estimator.ts";
-import { type EstimatorOptions, methodIn, type Passes } from "../passes.ts";
+import {
+  type EstimatorOptions,
+  type ExampleTangents,
+  type Method,
+  methodIn,
+  type Passes,
+} from "../passes.ts";
 import { simulateSites } from "../simulated.ts";
-import { dualGraph, gramGraph, localGraph, placeSites, type SiteOptions } from "./graphs.ts";
+import {
+  dualGraph,
+  gramGraph,
+  localGraph,
+  type PlacedSites,
+  placeSites,
+  type SiteOptions,
+} from "./graphs.ts";
 import { activeNumbers } from "./rectified.ts";
 
 export interface ActivationsOptions extends EstimatorOptions, SiteOptions {
@@ -45,37 +59,14 @@ export async function keptSites(objective: Differentiable, options: ActivationsO
   const dual = options.simulated
     ? await simulateSites(objective, placed, tangents, needed)
     : await dualPasses(runtime, inputs, k, options.tangentChunk, derived, [batch]);
-  const gramSession =
-    usesGram && !method.exactGram
-      ? await compileGraph(runtime, gramGraph(objective, placed, tangents))
-      : undefined;
-  // A float64 Gram matrix is for few numbers, and is computed here: it needs the rectified sites' values.
-  const isMasked = usesGram && method.exactGram && rectified.length > 0;
-  const active = activeNumbers(isMasked ? sites : [], batch);
-  // Zeros of their own tell the examples' tangents apart.
-  const gramCount = rectified.length > 0 ? batch : examples;
+  const grams = usesGram ? await keptGrams(objective, placed, tangents, method) : undefined;
   const localSession = await compileGraph(runtime, local);
 
   const tangentFeeds = Object.fromEntries(inputs);
   const residualTensors = Object.fromEntries(
     needed.map((name) => [name, zeros(getValue(graph, name).dtype, getValue(graph, name).shape)]),
   );
-  const products = { gram: zeros("float32", [gramSession ? gramCount : 0, k, k]) };
-  const counts = zeros("float32", [gramSession && rectified.length > 0 ? batch : 0]);
-  const gramResults = counts.data.length > 0 ? { ...products, active: counts } : products;
-  const grams = products.gram.data as Float32Array;
   const { tensors: gradientTensors, gradients } = gradientRoom(objective);
-  const matrix = new Float64Array(k * k);
-  const ofExample = (example: number) => {
-    if (gramSession) {
-      matrix.set(grams.subarray(example * k * k, (example + 1) * k * k));
-      return { gram: matrix, dimension: Number(counts.data[example] ?? dimension) };
-    }
-    const mask = (site: number, rows: Float32Array) => active.mask(site, example, rows);
-    exampleGram(tangents, example, matrix, isMasked ? mask : undefined);
-    return { gram: matrix, dimension: isMasked ? active.count(example) : dimension };
-  };
-
   return {
     name: options.blocks ? "blocks" : "activations",
     method,
@@ -87,11 +78,8 @@ export async function keptSites(objective: Differentiable, options: ActivationsO
       return { loss: await dual.run(feeds, first, count, derivatives, residualTensors), statistics: {} };
     },
     async gram() {
-      if (isMasked) active.read(residualTensors);
-      await gramSession?.run({ ...tangentFeeds, ...residualTensors }, gramResults);
-      if (gramCount > 1) return ofExample;
-      const shared = ofExample(0);
-      return () => shared;
+      if (!grams) throw new Error(`The aggregator '${method.aggregator.name}' reads no Gram matrix.`);
+      return grams.read({ ...tangentFeeds, ...residualTensors });
     },
     async combine(feeds, coefficients) {
       await localSession.run(
@@ -101,8 +89,65 @@ export async function keptSites(objective: Differentiable, options: ActivationsO
       return gradients;
     },
     async release() {
-      await Promise.all([dual, gramSession, localSession, drawer].map((one) => one?.release()));
+      await Promise.all([dual, grams, localSession, drawer].map((one) => one?.release()));
     },
+  };
+}
+
+/** The Gram matrices of kept tangents, by example. */
+interface KeptGrams {
+  /** @param values the tangents, and the values of rectified sites */
+  read(values: Tensors): Promise<(example: number) => ExampleTangents>;
+  release(): Promise<void>;
+}
+
+/** Float32 products by the runtime; or float64 ones, which are for few numbers and are computed here. */
+async function keptGrams(
+  objective: Differentiable,
+  placed: PlacedSites,
+  tangents: SiteTangents,
+  { exactGram, tangents: k, dimension }: Method,
+): Promise<KeptGrams> {
+  const { sites } = placed;
+  const { batch } = objective;
+  const isRectified = sites.some(({ rectified }) => rectified);
+  // Zeros of their own tell the examples' tangents apart.
+  const count = isRectified ? batch : tangents.examples;
+  const each = (ofExample: (example: number) => ExampleTangents) => {
+    if (count > 1) return ofExample;
+    const shared = ofExample(0);
+    return () => shared;
+  };
+  const matrix = new Float64Array(k * k);
+  if (exactGram) {
+    const active = activeNumbers(isRectified ? sites : [], batch);
+    const ofExample = (example: number) => {
+      const mask = (site: number, rows: Float32Array) => active.mask(site, example, rows);
+      exampleGram(tangents, example, matrix, isRectified ? mask : undefined);
+      return { gram: matrix, dimension: isRectified ? active.count(example) : dimension };
+    };
+    return {
+      async read(values) {
+        if (isRectified) active.read(values);
+        return each(ofExample);
+      },
+      release: async () => undefined,
+    };
+  }
+  const session = await compileGraph(objective.runtime, gramGraph(objective, placed, tangents));
+  const gram = zeros("float32", [count, k, k]);
+  const active = zeros("float32", [isRectified ? batch : 0]);
+  const results: Tensors = isRectified ? { gram, active } : { gram };
+  const ofExample = (example: number) => {
+    matrix.set((gram.data as Float32Array).subarray(example * k * k, (example + 1) * k * k));
+    return { gram: matrix, dimension: Number(active.data[example] ?? dimension) };
+  };
+  return {
+    async read(values) {
+      await session.run(values, results);
+      return each(ofExample);
+    },
+    release: () => session.release(),
   };
 }
 

@@ -5,6 +5,7 @@ import { arraysOf, copyTensors, setParameters } from "../../objective/parameters
 import type { Tensor } from "../../onnx/tensor.ts";
 import { cosine as cosineSchedule } from "../../optim/schedules.ts";
 import { sgd } from "../../optim/sgd.ts";
+import { frontierStreams } from "../../random/streams.ts";
 import { fold, type Key, keyFromSeed } from "../../random/threefry.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../storage/safetensors.ts";
 import { type BatchReader, createBatchReader } from "../../train/batch-reader.ts";
@@ -25,8 +26,6 @@ import {
 } from "./cells.ts";
 import { estimatorCost } from "./estimator-cost.ts";
 
-// What each stream of the seed is for.
-const streams = { split: 0, order: 1, augmentation: 2, dropout: 3, tangents: 4 } as const;
 const root = keyFromSeed(0);
 
 /**
@@ -104,7 +103,7 @@ export async function measureCellQuality(
 function cellStream({ estimator, sampler, rank = 0, k }: Cell): Key {
   const placeIn = (names: readonly string[], name = "") => names.indexOf(name) + 1;
   const numbers = [placeIn(estimatorNames, estimator), placeIn(cellSamplers, sampler), rank, k];
-  return numbers.reduce((key, number) => fold(key, number), fold(root, streams.tangents));
+  return numbers.reduce((key, number) => fold(key, number), fold(root, frontierStreams.tangents));
 }
 
 async function openBench(
@@ -116,10 +115,10 @@ async function openBench(
   const objective = await objectiveOf(model, dataset, batch, environment.runtime);
   const reader = createBatchReader(objective, {
     examples: dataset.train,
-    splitKey: fold(root, streams.split),
-    orderKey: fold(root, streams.order),
-    augmentationKey: fold(root, streams.augmentation),
-    dropoutKey: fold(root, streams.dropout),
+    splitKey: fold(root, frontierStreams.split),
+    orderKey: fold(root, frontierStreams.order),
+    augmentationKey: fold(root, frontierStreams.augmentation),
+    dropoutKey: fold(root, frontierStreams.dropout),
   });
   return { objective, exact: await exactGradient(objective), reader };
 }

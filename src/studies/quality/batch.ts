@@ -1,4 +1,5 @@
 import { fillNormal } from "../../random/normal.ts";
+import { sampleStreams } from "../../random/streams.ts";
 import { fold, type Key } from "../../random/threefry.ts";
 import type { Sampler } from "../../tangents/sampler.ts";
 import { createTangentSet, drawTangents } from "../../tangents/tangent-set.ts";
@@ -111,8 +112,8 @@ export async function measureBatch(
       }
       if (environment.signal.aborted) return undefined;
       const key = fold(batch.key, batch.first + sample);
-      drawTangents(set, fold(key, 0));
-      const targets = gradients.map((kind) => gradientOf(kind, dimension, fold(key, 1)));
+      drawTangents(set, fold(key, sampleStreams.tangents));
+      const targets = gradients.map((kind) => gradientOf(kind, dimension, fold(key, sampleStreams.gradient)));
       const derivatives = targets.map((gradient) => derivativesOf(rows, gradient, most));
       const lengths = targets.map((gradient) =>
         Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0)),
