@@ -1,21 +1,12 @@
 import { create, fromBinary } from "@bufbuild/protobuf";
-import {
-  type AttributeProto,
-  AttributeProto_AttributeType as AttributeType,
-  GraphProtoSchema,
-  type ModelProto,
-  ModelProtoSchema,
-  type NodeProto,
-  type TensorProto,
-  TensorProto_DataType,
-  type ValueInfoProto,
-} from "onnx-buf";
+import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "onnx-buf";
 import { isArrayOf } from "../arrays/kind.ts";
 import { defaultLimits, howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
 import { storeConstants } from "./constants.ts";
 import { embedExternalData, type ReadExternal } from "./external-data.ts";
 import { type Attribute, describeNode, formatShape, type Node } from "./graph.ts";
 import { checkScan, scanModel } from "./scan.ts";
+import { AttributeType, DataType, GraphProtoSchema, ModelProtoSchema } from "./schemas.ts";
 import { inlineFunctions } from "./structure/functions.ts";
 import {
   bytesPerElement,
@@ -124,7 +115,7 @@ export function readModel(proto: ModelProto, source: string, limits: Limits = de
   const opset = opsetOf(proto, source);
   const stored = new Set(graph.initializer.map(({ name }) => name));
   // Texts, such as the names of classes, are for nodes behind what is trained.
-  const isText = ({ dataType }: TensorProto) => dataType === TensorProto_DataType.STRING;
+  const isText = ({ dataType }: TensorProto) => dataType === DataType.STRING;
   const initializers = new Map(
     graph.initializer
       .filter((initializer) => !isText(initializer))

@@ -1,27 +1,23 @@
 import { create } from "@bufbuild/protobuf";
+import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "onnx-buf";
+import { isConstantOf } from "./constants.ts";
+import type { Model } from "./decode.ts";
+import { type Attribute, formatShape, type Graph, getValue, type Node, type Value } from "./graph.ts";
+import { withFields } from "./message.ts";
 import {
-  type AttributeProto,
   AttributeProtoSchema,
-  AttributeProto_AttributeType as AttributeType,
+  AttributeType,
   GraphProtoSchema,
-  type ModelProto,
   ModelProtoSchema,
-  type NodeProto,
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
-  type TensorProto,
   TensorProtoSchema,
   TensorShapeProto_DimensionSchema,
   TensorShapeProtoSchema,
   TypeProto_TensorSchema,
   TypeProtoSchema,
-  type ValueInfoProto,
   ValueInfoProtoSchema,
-} from "onnx-buf";
-import { isConstantOf } from "./constants.ts";
-import type { Model } from "./decode.ts";
-import { type Attribute, formatShape, type Graph, getValue, type Node, type Value } from "./graph.ts";
-import { withFields } from "./message.ts";
+} from "./schemas.ts";
 import { serializeModel } from "./serialize.ts";
 import { bytesOf, dtypeNumbers, signed64, type Tensor } from "./tensor.ts";
 

@@ -1,14 +1,14 @@
-import {
-  type AttributeProto,
-  type GraphProto,
-  type ModelProto,
-  type NodeProto,
-  type SparseTensorProto,
-  type TensorProto,
-  TensorProto_DataLocation,
+import type {
+  AttributeProto,
+  GraphProto,
+  ModelProto,
+  NodeProto,
+  SparseTensorProto,
+  TensorProto,
 } from "onnx-buf";
 import { howToRaise, type Limits } from "../limits/limits.ts";
 import { scanModel } from "./scan.ts";
+import { DataLocation } from "./schemas.ts";
 
 /** Reads a file of tensor data, by its location relative to the model file. */
 export type ReadExternal = (location: string) => Uint8Array;
@@ -40,7 +40,7 @@ export function embedExternalData(
   };
   let total = 0;
   for (const tensor of tensorsOf(proto)) {
-    if (tensor.dataLocation === TensorProto_DataLocation.EXTERNAL) {
+    if (tensor.dataLocation === DataLocation.EXTERNAL) {
       const bytes = externalBytes(tensor, source, fileAt);
       total += bytes.length;
       if (total > limits.modelBytes) {
@@ -52,7 +52,7 @@ export function embedExternalData(
       // A copy: a view would keep the whole file in memory.
       tensor.rawData = new Uint8Array(bytes);
     }
-    tensor.dataLocation = TensorProto_DataLocation.DEFAULT;
+    tensor.dataLocation = DataLocation.DEFAULT;
     tensor.externalData = [];
   }
 }

@@ -1,7 +1,8 @@
 import { create } from "@bufbuild/protobuf";
-import { type NodeProto, ValueInfoProtoSchema } from "onnx-buf";
+import type { NodeProto } from "onnx-buf";
 import type { Model } from "./decode.ts";
 import { withFields } from "./message.ts";
+import { ValueInfoProtoSchema } from "./schemas.ts";
 
 /**
  * The model that computes some outputs alone, without nodes and stored tensors that they do not need. Values inside of the

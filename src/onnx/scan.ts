@@ -1,6 +1,6 @@
 import type { DescMessage } from "@bufbuild/protobuf";
-import { GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, TensorProtoSchema } from "onnx-buf";
 import { howToRaise, type Limits } from "../limits/limits.ts";
+import { GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, TensorProtoSchema } from "./schemas.ts";
 
 /** What the bytes of a model file hold, counted before any of it is built in memory. */
 export interface ModelScan {

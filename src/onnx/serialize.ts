@@ -1,12 +1,7 @@
 import { toBinary } from "@bufbuild/protobuf";
-import {
-  GraphProtoSchema,
-  type ModelProto,
-  ModelProtoSchema,
-  type TensorProto,
-  TensorProtoSchema,
-} from "onnx-buf";
+import type { ModelProto, TensorProto } from "onnx-buf";
 import { withFields } from "./message.ts";
+import { GraphProtoSchema, ModelProtoSchema, TensorProtoSchema } from "./schemas.ts";
 
 /** Fields of ONNX messages that hold bytes or a message, by number; the graph's are those of its initializers. */
 const fields = { graph: 7, initializer: 5, rawData: 9 } as const;

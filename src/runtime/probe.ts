@@ -1,9 +1,11 @@
-import { clone, create, toBinary } from "@bufbuild/protobuf";
-import { ModelProtoSchema, type NodeProto, NodeProtoSchema, ValueInfoProtoSchema } from "onnx-buf";
+import { create, toBinary } from "@bufbuild/protobuf";
+import type { NodeProto } from "onnx-buf";
 import { type Binding, bindInputs } from "../onnx/bind.ts";
 import type { Model } from "../onnx/decode.ts";
 import { describeNode, type Graph, prune, totalBytes, type Value } from "../onnx/graph.ts";
+import { withFields } from "../onnx/message.ts";
 import { own } from "../onnx/own.ts";
+import { ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from "../onnx/schemas.ts";
 import { isFloat, type Tensor, toNumbers } from "../onnx/tensor.ts";
 import type { Runtime, Session, Tensors } from "./runtime.ts";
 import { withStaticStructure } from "./static-structure.ts";
@@ -88,13 +90,14 @@ async function observe(
   );
   const sessions: Session[] = [];
   const compile = async (names: readonly string[], nodes: readonly NodeProto[] = []) => {
-    const extended = clone(ModelProtoSchema, proto);
-    const { graph } = extended;
+    const { graph } = proto;
     if (!graph) throw new Error("it has no graph");
-    graph.node.push(...nodes);
     const declared = new Set(graph.output.map((output) => output.name));
-    for (const name of names)
-      if (!declared.has(name)) graph.output.push(create(ValueInfoProtoSchema, { name }));
+    const undeclared = names.filter((name) => !declared.has(name));
+    const output = undeclared.map((name) => create(ValueInfoProtoSchema, { name }));
+    const extended = withFields(proto, {
+      graph: withFields(graph, { node: [...graph.node, ...nodes], output: [...graph.output, ...output] }),
+    });
     const options = { optimize: false, arena: false };
     const session = await runtime.createSession(toBinary(ModelProtoSchema, extended), options);
     sessions.push(session);

@@ -1,17 +1,12 @@
 /** Trial runs of a model on made-up numbers, for its shapes alone. */
 import { create } from "@bufbuild/protobuf";
-import {
-  AttributeProtoSchema,
-  AttributeProto_AttributeType as AttributeType,
-  type ModelProto,
-  NodeProtoSchema,
-  TensorProtoSchema,
-} from "onnx-buf";
+import type { ModelProto } from "onnx-buf";
 import { DeviceError } from "../errors/errors.ts";
 import { isConstantOf } from "../onnx/constants.ts";
 import type { Model } from "../onnx/decode.ts";
 import type { Node, Value } from "../onnx/graph.ts";
 import { withFields } from "../onnx/message.ts";
+import { AttributeProtoSchema, AttributeType, NodeProtoSchema, TensorProtoSchema } from "../onnx/schemas.ts";
 import { controlFlowOps } from "../onnx/structure/structure.ts";
 import { dtypeNumbers, elementCount, isFloat, type Tensor, tensorOf, zeros } from "../onnx/tensor.ts";
 import type { Runtime } from "./runtime.ts";

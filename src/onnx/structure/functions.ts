@@ -1,15 +1,9 @@
 import { create } from "@bufbuild/protobuf";
-import {
-  type AttributeProto,
-  AttributeProto_AttributeType as AttributeType,
-  type FunctionProto,
-  type ModelProto,
-  type NodeProto,
-  NodeProtoSchema,
-} from "onnx-buf";
+import type { AttributeProto, FunctionProto, ModelProto, NodeProto } from "onnx-buf";
 import { howToRaise, type Limits } from "../../limits/limits.ts";
 import { withFields } from "../message.ts";
 import { definedNames, renamedNode } from "../rename.ts";
+import { AttributeType, NodeProtoSchema } from "../schemas.ts";
 
 /**
  * The model with the body of each of its own functions in the place of the nodes that call it, as ONNX's own inliner has

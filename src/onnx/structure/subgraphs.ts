@@ -1,16 +1,11 @@
 /** Graphs inside nodes, and the nodes that are written in place of those. */
 import { create } from "@bufbuild/protobuf";
-import {
-  AttributeProtoSchema,
-  AttributeProto_AttributeType as AttributeType,
-  type GraphProto,
-  type NodeProto,
-  type TensorProto,
-} from "onnx-buf";
+import type { GraphProto, NodeProto, TensorProto } from "onnx-buf";
 import { encodeNode } from "../encode.ts";
 import { type Attributes, int, ints } from "../graph.ts";
 import { withFields } from "../message.ts";
 import { renamedNode } from "../rename.ts";
+import { AttributeProtoSchema, AttributeType } from "../schemas.ts";
 import { int64, type Tensor } from "../tensor.ts";
 
 /** The graph inside a node under this attribute's name. */
