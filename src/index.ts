@@ -17,7 +17,14 @@ export {
   UnsupportedOpError,
 } from "./errors/errors.ts";
 export type { Mention, OptionValue, Worded } from "./errors/words.ts";
-export type { Estimate, Estimator } from "./estimate/estimator.ts";
+export type {
+  Estimate,
+  Estimator,
+  EstimatorDefinition,
+  EstimatorPlan,
+  EstimatorState,
+} from "./estimate/estimator.ts";
+export { type EstimatorName, estimators } from "./estimate/estimators.ts";
 export { cosine, exactGradient } from "./estimate/exact.ts";
 export type { EstimatorOptions } from "./estimate/passes.ts";
 export { defaultLimits, type Limits } from "./limits/limits.ts";

@@ -3,12 +3,7 @@ import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { keepUsedInputs } from "../src/ad/gradient.ts";
 import { anonymize, interleave, segmentGraph } from "../src/ad/segments.ts";
 import { type AggregatorName, aggregators } from "../src/aggregate/aggregators.ts";
-import {
-  activationsEstimator,
-  lowMemoryActivationsEstimator,
-  lowMemoryWeightsEstimator,
-  weightsEstimator,
-} from "../src/estimate/estimators.ts";
+import { activationsEstimator, weightsEstimator } from "../src/estimate/estimators.ts";
 import { compileSegments } from "../src/estimate/segmented.ts";
 import { localGraph, placeSites } from "../src/estimate/sites/graphs.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
@@ -53,6 +48,11 @@ function derivedFrom(graph: Graph, tangents: number): Graph {
     "loss",
   );
 }
+
+const lowMemoryWeightsEstimator: typeof weightsEstimator = (objective, options) =>
+  weightsEstimator(objective, { ...options, lowMemory: true });
+const lowMemoryActivationsEstimator: typeof activationsEstimator = (objective, options) =>
+  activationsEstimator(objective, { ...options, lowMemory: true });
 
 describe("a graph in pieces", () => {
   it("computes what the whole does", async () => {

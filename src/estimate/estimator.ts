@@ -3,6 +3,7 @@ import type { Differentiable } from "../objective/objective.ts";
 import { zeros } from "../onnx/tensor.ts";
 import type { Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
+import type { EstimatorOptions } from "./passes.ts";
 
 /** What one estimate of the gradient gives. */
 export interface Estimate {
@@ -46,15 +47,44 @@ export function statisticsRoom({ statistics = {} }: Differentiable): {
   };
 }
 
-/** A way to estimate the gradient of an objective from forward passes. */
+/** What an estimator remembers from step to step: plain arrays by name, which checkpoints hold. */
+export type EstimatorState = Readonly<Record<string, Float32Array | Float64Array | Int32Array>>;
+
+/** A way to estimate the gradient of an objective. */
 export interface Estimator {
   readonly name: string;
   /** Dimension of the space that tangents live in: n for weights, one example's summed site sizes for activations. */
   readonly dimension: number;
+  /** State before the first step. Default: none, each estimate starts from nothing. */
+  init?(): EstimatorState;
   /**
    * @param feeds the batch and the parameters, by input name
    * @param key the step's key; the tangents are a pure function of it
+   * @param state what the steps before left. It is written only after ĝ of this step was formed: an estimate that depends
+   * on a state which has seen its own tangents is biased. Default: the state before the first step
    */
-  estimate(feeds: Tensors, key: Key): Promise<Estimate>;
+  estimate(feeds: Tensors, key: Key, state?: EstimatorState): Promise<Estimate>;
   release(): Promise<void>;
+}
+
+/** An estimator that was chosen: what it is, as plain data, and what makes it for an objective. */
+export interface EstimatorDefinition {
+  readonly name: string;
+  /** Options of its own, which are part of a run's identity. */
+  readonly config?: Readonly<Record<string, string | number | boolean | null>>;
+  /** Finds out what follows from the objective. Nothing is differentiated yet. */
+  plan(objective: Differentiable, options: EstimatorOptions): Promise<EstimatorPlan>;
+}
+
+/** What is known of an estimator before derivative graphs are made. */
+export interface EstimatorPlan {
+  /** As the estimator's. */
+  readonly dimension: number;
+  /** Makes and compiles the derivative graphs. */
+  open(): Promise<Estimator>;
+}
+
+/** A copy, which stays when the original is written. */
+export function copyState(state: EstimatorState): EstimatorState {
+  return Object.fromEntries(Object.entries(state).map(([name, data]) => [name, data.slice()]));
 }

@@ -1,40 +1,32 @@
+/** The estimators that are chosen by name: a new one is one file, and one entry here. */
 import type { Differentiable } from "../objective/objective.ts";
-import type { Estimator } from "./estimator.ts";
-import { forwardGradient } from "./forward-gradient.ts";
+import type { Estimator, EstimatorDefinition } from "./estimator.ts";
+import { exact } from "./exact.ts";
 import type { EstimatorOptions } from "./passes.ts";
-import { type ActivationsOptions, keptSites } from "./sites/kept.ts";
-import { redrawnSites } from "./sites/redrawn.ts";
-import { keptWeights } from "./weights/kept.ts";
-import { redrawnWeights } from "./weights/redrawn.ts";
+import { activations, planSites } from "./sites/activations.ts";
+import { blocks } from "./sites/blocks.ts";
+import type { ActivationsOptions } from "./sites/kept.ts";
+import { weights } from "./weights/weights.ts";
 
-/** Weight perturbation: tangents of all parameters, see `keptWeights`. */
+/** Estimators by name. */
+export const estimators = { activations, weights, blocks, exact } as const satisfies Readonly<
+  Record<string, () => EstimatorDefinition>
+>;
+
+export type EstimatorName = keyof typeof estimators;
+
+/** Weight perturbation for an objective, see `weights`. */
 export async function weightsEstimator(
   objective: Differentiable,
   options: EstimatorOptions,
 ): Promise<Estimator> {
-  return forwardGradient(await keptWeights(objective, options));
+  return (await weights().plan(objective, options)).open();
 }
 
-/** Weight perturbation that draws tangents again instead of keeping them, see `redrawnWeights`. */
-export async function lowMemoryWeightsEstimator(
-  objective: Differentiable,
-  options: EstimatorOptions,
-): Promise<Estimator> {
-  return forwardGradient(await redrawnWeights(objective, options));
-}
-
-/** Activation and block perturbation: tangents at sites, for each example its own coefficients, see `keptSites`. */
+/** Activation or block perturbation for an objective, see `activations` and `blocks`. */
 export async function activationsEstimator(
   objective: Differentiable,
   options: ActivationsOptions,
 ): Promise<Estimator> {
-  return forwardGradient(await keptSites(objective, options));
-}
-
-/** Activation and block perturbation layer by layer, which keeps neither activations nor tangents, see `redrawnSites`. */
-export async function lowMemoryActivationsEstimator(
-  objective: Differentiable,
-  options: ActivationsOptions,
-): Promise<Estimator> {
-  return forwardGradient(await redrawnSites(objective, options));
+  return (await planSites(objective, options)).open();
 }

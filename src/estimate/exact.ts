@@ -5,7 +5,13 @@ import { own } from "../onnx/own.ts";
 import { zeros } from "../onnx/tensor.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Tensors } from "../runtime/runtime.ts";
-import { type Estimate, type Estimator, gradientRoom, statisticsRoom } from "./estimator.ts";
+import {
+  type Estimate,
+  type Estimator,
+  type EstimatorDefinition,
+  gradientRoom,
+  statisticsRoom,
+} from "./estimator.ts";
 
 /** The exact gradient by reverse mode: the baseline, and the measure of a forward gradient's quality. */
 export async function exactGradient(objective: Differentiable): Promise<Estimator> {
@@ -30,6 +36,17 @@ export async function exactGradient(objective: Differentiable): Promise<Estimato
       };
     },
     release: () => session.release(),
+  };
+}
+
+/** The exact gradient as a choice: of what is asked of estimators, it needs nothing. */
+export function exact(): EstimatorDefinition {
+  return {
+    name: "exact",
+    async plan(objective) {
+      const dimension = countParameters(objective.parameters);
+      return { dimension, open: () => exactGradient(objective) };
+    },
   };
 }
 

@@ -12,6 +12,8 @@ export interface EstimatorOptions {
   /** Default: that of `defaultSampler`. */
   readonly sampler?: Sampler;
   readonly aggregator: Aggregator;
+  /** Runs layer by layer and draws tangents again instead of keeping them: memory does not grow with depth. Default false. */
+  readonly lowMemory?: boolean;
   /** Tangents processed at once; default: all that are kept, one that is drawn again. */
   readonly tangentChunk?: number;
   /** Bytes of the values that one piece of a low-memory run computes. Default 32 MiB. */

@@ -1,7 +1,7 @@
 import type { Differentiable } from "../objective/objective.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
-import type { Estimator } from "./estimator.ts";
+import { copyState, type Estimator, type EstimatorState } from "./estimator.ts";
 import { cosine, exactGradient, norm } from "./exact.ts";
 
 /** How a forward gradient compares with the exact gradient of the same batch. */
@@ -41,6 +41,8 @@ export class ExactComparison {
 /**
  * Mean cosine similarity between forward gradients and the exact gradient of the same batch, over several draws of
  * the tangents.
+ *
+ * @param state the estimator's, which stays as it is
  */
 export async function measureQuality(
   objective: Differentiable,
@@ -48,13 +50,16 @@ export async function measureQuality(
   feeds: Tensors,
   key: Key,
   draws: number,
+  state?: EstimatorState,
 ): Promise<number> {
   const exact = await exactGradient(objective);
   try {
     const { gradients } = await exact.estimate(feeds, key);
     let total = 0;
-    for (let draw = 0; draw < draws; draw++)
-      total += cosine((await estimator.estimate(feeds, fold(key, draw))).gradients, gradients);
+    for (let draw = 0; draw < draws; draw++) {
+      const estimate = await estimator.estimate(feeds, fold(key, draw), state && copyState(state));
+      total += cosine(estimate.gradients, gradients);
+    }
     return total / draws;
   } finally {
     await exact.release();

@@ -36,7 +36,7 @@ function describeSettings(
   return {
     parameters: Object.keys(objective.parameters).join(" "),
     loss: settings.loss?.name ?? "cross-entropy",
-    gradient: settings.gradient ?? "forward",
+    ...gradientConfig(settings.gradient),
     perturb: settings.perturb ?? "activations",
     blocks: settings.blocks?.source ?? null,
     sampler: samplerName(settings),
@@ -77,6 +77,16 @@ function describeSettings(
     ...(settings.output !== undefined && { output: settings.output }),
     ...(settings.fill && { fill: JSON.stringify(settings.fill) }),
     ...(settings.dimensions && { dimensions: JSON.stringify(settings.dimensions) }),
+  };
+}
+
+/** An estimator of the user's own is known by its name and configuration. */
+function gradientConfig(gradient: TrainSettings["gradient"] = "forward"): RunConfig {
+  if (typeof gradient === "string") return { gradient };
+  const { name, config = {} } = gradient;
+  return {
+    gradient: name,
+    ...(Object.keys(config).length > 0 && { gradientConfig: JSON.stringify(config) }),
   };
 }
 

@@ -3,14 +3,8 @@ import type { AggregatorName } from "../aggregate/aggregators.ts";
 import { aggregators } from "../aggregate/aggregators.ts";
 import type { Examples } from "../data/dataset.ts";
 import { type Augmentation, checkAugmentation } from "../data/pictures/augment.ts";
-import type { Estimator } from "../estimate/estimator.ts";
-import {
-  activationsEstimator,
-  lowMemoryActivationsEstimator,
-  lowMemoryWeightsEstimator,
-  weightsEstimator,
-} from "../estimate/estimators.ts";
-import { exactGradient } from "../estimate/exact.ts";
+import type { Estimator, EstimatorDefinition, EstimatorPlan } from "../estimate/estimator.ts";
+import { estimators } from "../estimate/estimators.ts";
 import type { Loss } from "../losses/loss.ts";
 import type { AdapterOptions } from "../objective/adapter.ts";
 import type { Differentiable } from "../objective/objective.ts";
@@ -32,9 +26,10 @@ import { refuseStrayOptions } from "./stray-options.ts";
 export interface EstimatorSettings extends AggregatorOptions {
   /**
    * forward: from directional derivatives by dual passes; simulated: the same, but from derivatives that the exact gradient
-   * gives, which is cheaper for many tangents; exact: by reverse mode, the baseline. Default forward.
+   * gives, which is cheaper for many tangents; exact: by reverse mode, the baseline; or an estimator of your own, to which
+   * `perturb` says nothing but what the default learning rate is for. Default forward.
    */
-  readonly gradient?: "forward" | "simulated" | "exact";
+  readonly gradient?: "forward" | "simulated" | "exact" | EstimatorDefinition;
   /** Where tangents are injected. Default activations. */
   readonly perturb?: "activations" | "weights" | "blocks";
   /** Finds the block in a node's name: its first group, or the whole match. Default: the name's first segment. */
@@ -127,39 +122,42 @@ export async function createEstimator(
   objective: Differentiable,
   settings: EstimatorSettings,
 ): Promise<Estimator> {
-  if (settings.gradient === "exact") return exactGradient(objective);
-  const {
-    tangents = 16,
-    sampler,
-    aggregate = "projection",
-    rank,
-    angle,
-    tangentChunk,
-    shareTangents,
-  } = settings;
-  refuseStrayOptions({ sampler: samplerName(settings), aggregate }, { ...settings });
+  return (await planEstimator(objective, settings)).open();
+}
+
+/** What is known of the estimator that the settings describe, before anything is differentiated. */
+export function planEstimator(
+  objective: Differentiable,
+  settings: EstimatorSettings,
+): Promise<EstimatorPlan> {
+  const { tangents = 16, sampler, aggregate = "projection", rank, angle, tangentChunk } = settings;
+  const { gradient, lowMemory = false } = settings;
+  const definition = estimatorOf(settings);
+  if (gradient !== "exact")
+    refuseStrayOptions({ sampler: samplerName(settings), aggregate }, { ...settings });
   if (!Number.isInteger(tangents) || tangents < 1) {
     throw new Error(`tangents must be a whole number from 1, received ${tangents}.`);
   }
-  const options = {
-    tangents,
-    tangentChunk,
-    simulated: settings.gradient === "simulated",
-    aggregator: aggregators[aggregate](settings),
-    sampler: typeof sampler === "string" ? samplers[sampler]({ rank, angle }) : sampler,
-  };
-  const { lowMemory = false, perturb, blocks = true } = settings;
-  if (lowMemory && options.simulated) {
+  if (lowMemory && gradient === "simulated") {
     throw new Error(
       "gradient: simulated keeps what a reverse pass needs, so lowMemory has no effect on it; leave out one of them.",
     );
   }
-  if (perturb === "weights")
-    return lowMemory ? lowMemoryWeightsEstimator(objective, options) : weightsEstimator(objective, options);
-  const siteOptions = { ...options, shareTangents, blocks: perturb === "blocks" && blocks };
-  return lowMemory
-    ? lowMemoryActivationsEstimator(objective, siteOptions)
-    : activationsEstimator(objective, siteOptions);
+  return definition.plan(objective, {
+    tangents,
+    tangentChunk,
+    lowMemory,
+    simulated: gradient === "simulated",
+    aggregator: aggregators[aggregate](settings),
+    sampler: typeof sampler === "string" ? samplers[sampler]({ rank, angle }) : sampler,
+  });
+}
+
+/** The estimator that the settings choose. */
+export function estimatorOf(settings: EstimatorSettings): EstimatorDefinition {
+  const { gradient, perturb = "activations", blocks: pattern, shareTangents } = settings;
+  if (typeof gradient === "object") return gradient;
+  return estimators[gradient === "exact" ? "exact" : perturb]({ pattern, shareTangents });
 }
 
 /** The sampler's name; "default" where it follows from k and the dimension. */

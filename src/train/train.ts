@@ -1,6 +1,6 @@
 import { targetShapeOf } from "../data/dataset.ts";
 import { DivergenceError } from "../errors/errors.ts";
-import type { Estimator } from "../estimate/estimator.ts";
+import type { Estimator, EstimatorState } from "../estimate/estimator.ts";
 import { ExactComparison, measureQuality, type Quality } from "../estimate/quality.ts";
 import { NotFiniteError } from "../linalg/cholesky.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
@@ -76,6 +76,7 @@ class TrainingRun {
   readonly #batches: BatchReader;
   readonly #totalSteps: number;
   #optimizerState: Arrays;
+  #estimatorState: EstimatorState;
   /** The parameters with the best validation loss, where early stopping needs them. */
   #best: Checkpoint["best"];
   /** What the run goes back to if its default learning rate diverges, once. */
@@ -97,6 +98,7 @@ class TrainingRun {
     this.#stored = { ...objective.parameters, ...objective.statistics };
     this.#saved = savedModel(options, objective, loss, this.#stored);
     this.#optimizerState = this.#optimizer.init(this.#arrays);
+    this.#estimatorState = estimator.init?.() ?? {};
     this.#batches = batchesOf(objective, options);
     requireValidation(options, this.#batches.split.validation.length);
     this.#totalSteps = stepsOf(options, this.#batches.stepsPerEpoch);
@@ -254,7 +256,7 @@ class TrainingRun {
     const epoch = Math.floor(step / stepsPerEpoch) + 1;
     this.#batches.read(step);
     const key = fold(streamKey(seed, "tangents"), step);
-    const estimate = this.#estimator.estimate(feeds, key);
+    const estimate = this.#estimator.estimate(feeds, key, this.#estimatorState);
     const { loss, gradients, statistics } = await estimate.catch(async (error) => {
       if (error instanceof NotFiniteError) await this.#guard(Number.NaN, "a derivative");
       throw error;
@@ -294,7 +296,7 @@ class TrainingRun {
   async #rate(gradients: Arrays): Promise<number> {
     const { step, autoStep } = this.#progress;
     const { learningRate, gradient } = this.#options;
-    if (learningRate === "auto" && isMeasured(step, gradient)) {
+    if (learningRate === "auto" && isMeasured(step, typeof gradient === "object" ? "forward" : gradient)) {
       this.#probe ??= await stepProbe(this.#objective, this.#optimizer);
       this.#batches.read(step + 1);
       const { feeds } = this.#batches;
@@ -378,7 +380,14 @@ class TrainingRun {
   /** On the first batch of the training part, so that a resumed run measures the same. */
   async #quality(key: Key, draws: number): Promise<number> {
     this.#batches.readFirst();
-    return measureQuality(this.#objective, this.#estimator, this.#batches.feeds, key, draws);
+    return measureQuality(
+      this.#objective,
+      this.#estimator,
+      this.#batches.feeds,
+      key,
+      draws,
+      this.#estimatorState,
+    );
   }
 
   async #log(line: MetricsLine): Promise<void> {

@@ -14,7 +14,7 @@ import { emitExampleGram } from "../../tangents/gram.ts";
 export interface SiteOptions {
   /** Perturbs the outputs of named blocks instead: `true`, or the pattern that finds a block's name in a node's. */
   readonly blocks?: boolean | RegExp;
-  /** Looks at few values at once. Default false: at all of them, which takes less than the tangents at them will. */
+  /** Looks at few values at once to place the sites. Default false: at all of them, which takes less than tangents there will. */
   readonly lowMemory?: boolean;
 }
 

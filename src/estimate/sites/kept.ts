@@ -36,12 +36,17 @@ export interface ActivationsOptions extends EstimatorOptions, SiteOptions {
  * there the parameters' gradients by the local transpose of their block. No gradient crosses a site. At rectified sites an
  * example's tangents are zero where its values are, and so is the gradient that counts.
  *
+ * @param known the sites, where they were found already
  * @throws when a value mixes examples, a parameter has no site, or a site's values do not belong to single examples
  */
-export async function keptSites(objective: Differentiable, options: ActivationsOptions): Promise<Passes> {
+export async function keptSites(
+  objective: Differentiable,
+  options: ActivationsOptions,
+  known?: PlacedSites,
+): Promise<Passes> {
   const { runtime, graph, batch } = objective;
   const k = options.tangents;
-  const placed = await placeSites(objective, options);
+  const placed = known ?? (await placeSites(objective, options));
   const { sites, dimension } = placed;
   const method = methodIn(dimension, options);
   const { usesGram } = method.aggregator;

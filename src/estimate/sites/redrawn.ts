@@ -10,7 +10,7 @@ import { gradientRoom } from "../estimator.ts";
 import { methodIn, type Passes } from "../passes.ts";
 import { compileSegments } from "../segmented.ts";
 import { requireStream } from "../weights/redrawn.ts";
-import { dualGraph, gramGraph, localGraph, type PlacedSite, placeSites } from "./graphs.ts";
+import { dualGraph, gramGraph, localGraph, type PlacedSite, type PlacedSites, placeSites } from "./graphs.ts";
 import type { ActivationsOptions } from "./kept.ts";
 import { activeNumbers } from "./rectified.ts";
 
@@ -21,12 +21,17 @@ import { activeNumbers } from "./rectified.ts";
  * is one layer's values and its k tangents, whatever the depth; the price is one more primal pass and drawing twice or
  * three times. The estimate is that of `keptSites` to rounding.
  *
+ * @param known the sites, where they were found already
  * @throws as `keptSites`, and for samplers whose tangents have to be kept
  */
-export async function redrawnSites(objective: Differentiable, options: ActivationsOptions): Promise<Passes> {
+export async function redrawnSites(
+  objective: Differentiable,
+  options: ActivationsOptions,
+  known?: PlacedSites,
+): Promise<Passes> {
   const { runtime, graph, batch } = objective;
   const k = options.tangents;
-  const placed = await placeSites(objective, { ...options, lowMemory: true });
+  const placed = known ?? (await placeSites(objective, { ...options, lowMemory: true }));
   const { sites, dimension } = placed;
   const method = methodIn(dimension, options);
   const { usesGram } = method.aggregator;
