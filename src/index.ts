@@ -92,6 +92,7 @@ export type {
 export type { SearchEvent, SearchResult, Trial } from "./search/events.ts";
 export { type LearningRateSearchOptions, searchLearningRate } from "./search/search.ts";
 export type { Rung } from "./search/successive-halving.ts";
+export { type Checkpoint, type Snapshot, saveCheckpoint } from "./storage/checkpoint.ts";
 export type { RunStore } from "./storage/run-store.ts";
 export { gaussian } from "./tangents/gaussian.ts";
 export { type LowRankOptions, lowRank } from "./tangents/low-rank.ts";
@@ -99,11 +100,15 @@ export { rademacher } from "./tangents/rademacher.ts";
 export type { Sampler, SamplerOptions } from "./tangents/sampler.ts";
 export { type SamplerName, samplers } from "./tangents/samplers.ts";
 export { type SphereOptions, sphere } from "./tangents/sphere.ts";
-export { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./train/checkpoint.ts";
 export { type EvaluateOptions, type Evaluation, evaluateModel } from "./train/evaluate-model.ts";
 export type { TrainEvent, TrainResult } from "./train/events.ts";
 export type { ExampleArrays } from "./train/example-arrays.ts";
 export { defaultLearningRate, type LearningRateRule } from "./train/learning-rate.ts";
 export type { TrainOptions } from "./train/options.ts";
 export { createEstimator, type EstimatorSettings, type TrainSettings } from "./train/prepare.ts";
+export {
+  loadRunCheckpoint as loadCheckpoint,
+  type RunCheckpoint,
+  type RunState,
+} from "./train/run-state.ts";
 export { train } from "./train/train.ts";

@@ -2,14 +2,15 @@ import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Tensor } from "../src/onnx/tensor.ts";
+import { type Checkpoint, loadCheckpoints, saveCheckpoint } from "../src/storage/checkpoint.ts";
+import { crc32, faultOfMetrics, soundLines } from "../src/storage/metrics.ts";
 import { runFolder } from "../src/storage/node-run-folder.ts";
 import { checkpointFiles } from "../src/storage/own-files.ts";
 import type { RunStore } from "../src/storage/run-store.ts";
 import { decodeSafetensors, encodeSafetensors } from "../src/storage/safetensors.ts";
-import { type Checkpoint, loadCheckpoint, loadCheckpoints, saveCheckpoint } from "../src/train/checkpoint.ts";
 import type { TrainEvent } from "../src/train/events.ts";
-import { crc32, faultOfMetrics, soundLines } from "../src/train/metrics.ts";
 import type { TrainOptions } from "../src/train/options.ts";
+import { loadRunCheckpoint, type RunState, runStateSchema } from "../src/train/run-state.ts";
 import { train } from "../src/train/train.ts";
 import { inputs, labels, memory, model, runtime } from "./circle.ts";
 import { temporaryFolder } from "./cli.ts";
@@ -37,7 +38,7 @@ const warningsOf = (events: readonly TrainEvent[]) =>
 async function stopped() {
   const store = memory();
   await run(store, {}, 20);
-  const { newest } = await loadCheckpoints(store);
+  const { newest } = await loadCheckpoints(store, runStateSchema);
   if (!newest) throw new Error("A run that stopped has a checkpoint.");
   return { store, newest };
 }
@@ -73,11 +74,11 @@ describe("checkpoints", () => {
     for (const name of ["checkpoint/state.safetensors", "metrics.jsonl"])
       cpSync(join(old, name), join(folder, name));
     writeFileSync(join(folder, "checkpoint/state-2.safetensors"), "");
-    const before = await loadCheckpoint(runFolder(old));
+    const before = await loadRunCheckpoint(runFolder(old));
     const events = await run(runFolder(folder), { resume: true });
     expect(events[0]).toMatchObject({ kind: "start", step: 20 });
     expect(events.at(-1)).toMatchObject({ kind: "done", result: { steps: 60 } });
-    expect(before?.progress).toMatchObject({ step: 20, metricsBytes: 165, metricsSum: undefined });
+    expect(before?.state).toMatchObject({ step: 20, metricsBytes: 165, metricsSum: undefined });
     // From NumPy: the float32 numbers at the header's offsets of parameter/layer1.bias.
     expect([...(before?.parameters["layer1.bias"]?.data ?? [])].slice(0, 2).map(Number)).toEqual([
       -0.12284079939126968, -0.1487327665090561,
@@ -89,10 +90,10 @@ describe("checkpoints", () => {
 
   it("are checked before anything of them is used", async () => {
     const { newest } = await stopped();
-    const { parameters, optimizer, progress } = newest.checkpoint;
+    const { parameters, optimizer, state } = newest.checkpoint;
     const [name, tensor] = Object.entries(parameters)[0] as [string, Tensor];
     const double: Tensor = { ...tensor, dtype: "float64", data: new Float64Array(tensor.data.length) };
-    const wrong: [Partial<Checkpoint>, RegExp][] = [
+    const wrong: [Partial<Checkpoint<RunState>>, RegExp][] = [
       [
         { parameters: { ...parameters, [name]: { ...tensor, shape: [...tensor.shape].reverse() } } },
         /does not fit this run: it holds .*float32 \[\d+, \d+\] where/,
@@ -102,11 +103,11 @@ describe("checkpoints", () => {
       [{ parameters: {} }, /holds nothing else where the run has/],
       [{ optimizer: {} }, /where the run has velocity/],
       [{ optimizer: { ...optimizer, more: new Float32Array(1) } }, /more: 1 numbers/],
-      [{ progress: { ...progress, step: 61 } }, /step 61 of a run of 60/],
-      [{ progress: { ...progress, step: -1 } }, /'step' missing or out of bounds/],
-      [{ progress: { ...progress, step: 3 } }, /counts 20 steps within a run of 3/],
-      [{ progress: { ...progress, metricsBytes: 1.5 } }, /'metricsBytes'/],
-      [{ progress: { ...progress, timedSeconds: Number.POSITIVE_INFINITY } }, /'timedSeconds'/],
+      [{ state: { ...state, step: 61 } }, /step 61 of a run of 60/],
+      [{ state: { ...state, step: -1 } }, /'step' missing or out of bounds/],
+      [{ state: { ...state, step: 3 } }, /counts 20 steps within a run of 3/],
+      [{ state: { ...state, metricsBytes: 1.5 } }, /'metricsBytes'/],
+      [{ state: { ...state, timedSeconds: Number.POSITIVE_INFINITY } }, /'timedSeconds'/],
     ];
     for (const [change, message] of wrong) {
       const { store } = await stopped();

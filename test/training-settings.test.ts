@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { decodeModel } from "../src/onnx/decode.ts";
-import { loadCheckpoint } from "../src/train/checkpoint.ts";
 import type { TrainEvent } from "../src/train/events.ts";
 import type { TrainOptions } from "../src/train/options.ts";
+import { loadRunCheckpoint } from "../src/train/run-state.ts";
 import { train } from "../src/train/train.ts";
 import { finish, inputs, labels, memory, model, runtime } from "./circle.ts";
 
@@ -90,9 +90,9 @@ describe("optimizers and schedules", () => {
     // So small that no loss improves by one part in ten thousand.
     const store = memory();
     await finish({ store, schedule: "plateau", plateauPatience: 1, learningRate: 1e-9, epochs: 6 });
-    const { progress } = (await loadCheckpoint(store)) ?? {};
+    const { state } = (await loadRunCheckpoint(store)) ?? {};
     // Epochs 2 and 3, then 4 and 5, bring nothing; the sixth waits again.
-    expect(progress?.plateau.factor).toBeCloseTo(0.01, 12);
+    expect(state?.plateau.factor).toBeCloseTo(0.01, 12);
   });
 
   it("refuse settings that have no effect or make no sense", async () => {

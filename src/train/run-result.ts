@@ -4,9 +4,9 @@ import type { Evaluation } from "./evaluate-model.ts";
 import type { TrainResult } from "./events.ts";
 import { guessingOf } from "./guessing.ts";
 import type { RunOptions } from "./options.ts";
-import type { Progress } from "./progress.ts";
+import type { RunState } from "./run-state.ts";
 
-/** What is known at the end of a run besides its progress. */
+/** What is known at the end of a run besides its state. */
 export interface Measured extends Pick<TrainResult, "learningRate" | "cosine" | "bestStep"> {
   /** On the test examples. */
   readonly test: Evaluation | undefined;
@@ -19,11 +19,11 @@ export interface Measured extends Pick<TrainResult, "learningRate" | "cosine" | 
 export async function resultOf(
   options: RunOptions,
   objective: Objective,
-  progress: Progress,
+  state: RunState,
   { validationIndices: indices, test, stepsPerEpoch, learningRate, cosine, bestStep }: Measured,
 ): Promise<TrainResult> {
   const { gradient, tangents = 16 } = options;
-  const { step, lastEpochLoss, timedSeconds, timedSteps, validation, recovery } = progress;
+  const { step, lastEpochLoss, timedSeconds, timedSteps, validation, recovery } = state;
   const guessing = await guessingOf(options, objective, { test, validation, indices });
   return {
     testAccuracy: test?.accuracy,

@@ -1,28 +1,27 @@
 import { targetShapeOf } from "../data/dataset.ts";
 import { DivergenceError } from "../errors/errors.ts";
-import type { Estimator, EstimatorState } from "../estimate/estimator.ts";
+import type { Estimator } from "../estimate/estimator.ts";
 import { ExactComparison, measureQuality, type Quality } from "../estimate/quality.ts";
 import { NotFiniteError } from "../linalg/cholesky.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
 import type { Loss } from "../losses/loss.ts";
 import { exampleInput } from "../objective/model-inputs.ts";
 import { compileObjective, type Objective } from "../objective/objective.ts";
-import { arraysOf, copyTensors, setParameters } from "../objective/parameters.ts";
+import { arraysOf } from "../objective/parameters.ts";
 import { checkBatch, checkTargets, lossInputs } from "../objective/targets.ts";
-import type { Tensor } from "../onnx/tensor.ts";
 import { clipGlobalNorm } from "../optim/clip.ts";
 import type { Arrays, Optimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import { streamKey } from "../random/streams.ts";
 import { fold, type Key } from "../random/threefry.ts";
+import type { MetricsLine } from "../storage/metrics.ts";
+import { RunFiles } from "../storage/run-files.ts";
 import { afterMeasurement, isMeasured, type StepProbe, stepProbe } from "./auto-step.ts";
 import { type BatchReader, batchesOf } from "./batch-reader.ts";
 import { batchNotes, batchSize, stepsOf } from "./batch-size.ts";
-import type { Checkpoint } from "./checkpoint.ts";
 import { describeRun, startEvent } from "./describe-run.ts";
 import { areFinite, guardDivergence } from "./divergence.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
-import type { MetricsLine } from "./metrics.ts";
 import { explainNotFinite } from "./not-finite.ts";
 import type { RunOptions, TrainOptions } from "./options.ts";
 import {
@@ -33,12 +32,19 @@ import {
   learningRateOf,
   requireValidation,
 } from "./prepare.ts";
-import { afterEpoch, afterLine, afterStep, type Recovery, startOfRun } from "./progress.ts";
-import { afterDivergence, afterWindow, isGood, keepState, recoveredRate } from "./recovery.ts";
-import { RunFiles } from "./run-files.ts";
+import { afterDivergence, afterWindow, isGood, recoveredRate } from "./recovery.ts";
 import { runOptions } from "./run-options.ts";
 import { resultOf } from "./run-result.ts";
+import {
+  afterEpoch,
+  afterLine,
+  afterStep,
+  type Recovery,
+  type RunState,
+  runStateSchema,
+} from "./run-state.ts";
 import { type SavedModel, savedModel } from "./saved-model.ts";
+import { TrainingState } from "./training-state.ts";
 
 const stepsPerLine = 50;
 const untimedSteps = 10;
@@ -70,22 +76,14 @@ class TrainingRun {
   readonly #schedule: Schedule;
   readonly #learningRate: number;
   readonly #arrays: Arrays;
-  /** What is saved: parameters, and running statistics that follow the batches. */
-  readonly #stored: Readonly<Record<string, Tensor>>;
+  readonly #training: TrainingState;
   readonly #saved: SavedModel;
   readonly #batches: BatchReader;
   readonly #totalSteps: number;
-  #optimizerState: Arrays;
-  #estimatorState: EstimatorState;
-  /** The parameters with the best validation loss, where early stopping needs them. */
-  #best: Checkpoint["best"];
-  /** What the run goes back to if its default learning rate diverges, once. */
-  #good: Checkpoint["good"];
-  #progress = startOfRun;
   #stepsHere = 0;
   #lastCheckpoint = performance.now();
   /** Where the run is kept, if it is. */
-  #files: RunFiles | undefined;
+  #files: RunFiles<RunState> | undefined;
 
   private constructor(options: RunOptions, objective: Objective, estimator: Estimator, loss: Loss) {
     this.#options = options;
@@ -95,10 +93,10 @@ class TrainingRun {
     this.#optimizer = createOptimizer(options);
     this.#schedule = createSchedule(options);
     this.#arrays = arraysOf(objective.parameters);
-    this.#stored = { ...objective.parameters, ...objective.statistics };
-    this.#saved = savedModel(options, objective, loss, this.#stored);
-    this.#optimizerState = this.#optimizer.init(this.#arrays);
-    this.#estimatorState = estimator.init?.() ?? {};
+    const stored = { ...objective.parameters, ...objective.statistics };
+    this.#saved = savedModel(options, objective, loss, stored);
+    const remembered = estimator.init?.() ?? {};
+    this.#training = new TrainingState(stored, this.#optimizer.init(this.#arrays), remembered);
     this.#batches = batchesOf(objective, options);
     requireValidation(options, this.#batches.split.validation.length);
     this.#totalSteps = stepsOf(options, this.#batches.stepsPerEpoch);
@@ -132,6 +130,14 @@ class TrainingRun {
     }
   }
 
+  get #state(): RunState {
+    return this.#training.state;
+  }
+
+  set #state(state: RunState) {
+    this.#training.state = state;
+  }
+
   async release(): Promise<void> {
     await this.#estimator.release();
     await this.#comparison.release();
@@ -146,10 +152,10 @@ class TrainingRun {
       learningRate: options.learningRate === "auto" ? "auto" : this.#learningRate,
       notes: [...this.#objective.notes, ...batchNotes(options.examples, options, this.#objective.batch)],
       steps: this.#totalSteps,
-      step: this.#progress.step,
+      step: this.#state.step,
     });
     for (const message of this.#files?.warnings ?? []) yield { kind: "warning", message };
-    const finished = this.#progress.result as TrainResult | undefined;
+    const finished = this.#state.result as TrainResult | undefined;
     if (finished) {
       const model = this.#saved.bytes();
       const message = await this.#files?.restoreModel(model);
@@ -158,7 +164,7 @@ class TrainingRun {
       return;
     }
     while (!this.#isOver()) {
-      if (this.#progress.recovery?.isLogged === false) yield await this.#announceRecovery();
+      if (this.#state.recovery?.isLogged === false) yield await this.#announceRecovery();
       try {
         yield await this.#step();
         if (this.#isEpochEnd()) yield await this.#endEpoch();
@@ -166,9 +172,9 @@ class TrainingRun {
         if (!(error instanceof DivergenceError) || !(await this.#recover(error))) throw error;
         continue;
       }
-      const { step, windowSteps, bestStep } = this.#progress;
+      const { step, windowSteps, bestStep } = this.#state;
       // The best parameters have to be of no later step.
-      if ((windowSteps === 0 && isGood(this.#progress)) || bestStep === step) this.#keepGood();
+      if ((windowSteps === 0 && isGood(this.#state)) || bestStep === step) this.#keepGood();
       const isDue = performance.now() - this.#lastCheckpoint > (options.checkpointSeconds ?? 10) * 1000;
       if (this.#isEpochEnd() || isDue) await this.#save();
       if (options.signal?.aborted && !this.#isOver()) {
@@ -181,13 +187,13 @@ class TrainingRun {
   }
 
   #isEpochEnd(): boolean {
-    const { step } = this.#progress;
+    const { step } = this.#state;
     return step % this.#batches.stepsPerEpoch === 0 || step === this.#totalSteps;
   }
 
   /** All steps are done, or early stopping has waited long enough. */
   #isOver(): boolean {
-    const { step, patience } = this.#progress;
+    const { step, patience } = this.#state;
     return (
       step >= this.#totalSteps || patience.waited >= (this.#options.patience ?? Number.POSITIVE_INFINITY)
     );
@@ -199,70 +205,61 @@ class TrainingRun {
     if (!store) return;
     const steps = this.#totalSteps;
     const config = await describeRun(this.#options, this.#objective, this.#learningRate, steps);
-    const run = { config, parameters: this.#stored, optimizer: this.#optimizerState, steps };
+    const { parameters, optimizer, estimator } = this.#training;
+    const run = { config, schema: runStateSchema, parameters, optimizer, estimator, steps };
     this.#files = await RunFiles.open(store, run, { resume, overwrite, allowChanges });
-    if (this.#files.checkpoint) this.#restore(this.#files.checkpoint);
+    if (this.#files.checkpoint) this.#training.restore(this.#files.checkpoint);
     // So that a lost checkpoint can be told from one that was never written.
     else await this.#save();
   }
 
   /** A rate that was given diverges for good. */
   #keepGood(): void {
-    if (this.#options.learningRate !== undefined || this.#progress.recovery) return;
-    const state = { parameters: this.#stored, optimizer: this.#optimizerState, progress: this.#progress };
-    this.#good = keepState(state, this.#good);
+    if (this.#options.learningRate === undefined && !this.#state.recovery) this.#training.keepGood();
   }
 
   /** Goes back to the last good state, where there is one; leaves the model of the last checkpoint behind where not. */
   async #recover({ reason }: DivergenceError): Promise<boolean> {
-    const good = this.#good;
-    if (!good || reason === undefined) {
+    const diverged = this.#state;
+    const isBack =
+      reason !== undefined && this.#training.returnToGood((good) => afterDivergence(good, diverged, reason));
+    if (!isBack) {
       const checkpoint = await this.#files?.latest();
       if (checkpoint) {
-        this.#restore(checkpoint);
+        this.#training.restore(checkpoint);
         await this.#files?.writeModel(this.#saved.bytes());
       }
       return false;
     }
-    const progress = afterDivergence(good.progress, this.#progress, reason);
-    this.#restore({ ...good, best: this.#best, progress, good: undefined });
     // The checkpoint first: from then on, a run that is killed goes on from here.
     await this.#save();
-    await this.#files?.rewind(progress);
+    await this.#files?.rewind(this.#state);
     return true;
   }
 
   async #announceRecovery(): Promise<TrainEvent> {
-    const { from, divergedAt, reason } = this.#progress.recovery as Recovery;
+    const { from, divergedAt, reason } = this.#state.recovery as Recovery;
     const learningRate = this.#currentRate();
     await this.#log({ kind: "recovery", step: from, divergedAt, reason, learningRate });
-    this.#progress = { ...this.#progress, recovery: { from, divergedAt, reason, isLogged: true } };
+    this.#state = { ...this.#state, recovery: { from, divergedAt, reason, isLogged: true } };
     return { kind: "recovery", from, divergedAt, reason, learningRate };
-  }
-
-  #restore(checkpoint: Checkpoint): void {
-    setParameters(arraysOf(this.#stored), checkpoint.parameters);
-    this.#optimizerState = checkpoint.optimizer;
-    this.#best = checkpoint.best;
-    this.#good = checkpoint.good;
-    this.#progress = checkpoint.progress;
   }
 
   async #step(): Promise<TrainEvent> {
     const { seed = 0, clip } = this.#options;
     const { stepsPerEpoch, feeds } = this.#batches;
     const started = performance.now();
-    const { step, plateau } = this.#progress;
+    const { step, plateau } = this.#state;
     const epoch = Math.floor(step / stepsPerEpoch) + 1;
     this.#batches.read(step);
     const key = fold(streamKey(seed, "tangents"), step);
-    const estimate = this.#estimator.estimate(feeds, key, this.#estimatorState);
+    const estimate = this.#estimator.estimate(feeds, key, this.#training.estimator);
     const { loss, gradients, statistics } = await estimate.catch(async (error) => {
       if (error instanceof NotFiniteError) await this.#guard(Number.NaN, "a derivative");
       throw error;
     });
     // A batch in which no label counts has the loss 0, which says nothing.
-    if (this.#progress.firstLoss === 0) this.#progress = { ...this.#progress, firstLoss: loss };
+    if (this.#state.firstLoss === 0) this.#state = { ...this.#state, firstLoss: loss };
     await this.#guard(loss, "the loss");
     if (!areFinite(gradients)) await this.#guard(Number.NaN, "the gradient");
     const measuring = performance.now();
@@ -270,16 +267,15 @@ class TrainingRun {
     const measured = performance.now() - measuring;
     if (clip !== undefined) clipGlobalNorm(gradients, clip);
     const rate = this.#schedule(step, this.#totalSteps) * plateau.factor * (await this.#rate(gradients));
-    this.#optimizer.update(this.#arrays, gradients, this.#optimizerState, rate);
-    const stored = arraysOf(this.#stored);
-    for (const [name, values] of Object.entries(statistics)) stored[name]?.set(values);
+    this.#optimizer.update(this.#arrays, gradients, this.#training.optimizer, rate);
+    for (const [name, values] of Object.entries(statistics)) this.#training.arrays[name]?.set(values);
     const seconds = (performance.now() - started - measured) / 1000;
-    this.#progress = afterStep(this.#progress, loss, ++this.#stepsHere > untimedSteps ? seconds : undefined);
-    const { windowSteps, windowLoss, timedSeconds } = this.#progress;
+    this.#state = afterStep(this.#state, loss, ++this.#stepsHere > untimedSteps ? seconds : undefined);
+    const { windowSteps, windowLoss, timedSeconds } = this.#state;
     if (windowSteps === stepsPerLine) {
       const mean = windowLoss / stepsPerLine;
       await this.#log({ kind: "train", step: step + 1, epoch, loss: mean, seconds: timedSeconds });
-      this.#progress = afterWindow(afterLine(this.#progress), mean);
+      this.#state = afterWindow(afterLine(this.#state), mean);
     }
     return {
       kind: "step",
@@ -294,21 +290,21 @@ class TrainingRun {
 
   /** The rate before schedules: the one given, or what the curvature along the step asks for, on the next step's batch. */
   async #rate(gradients: Arrays): Promise<number> {
-    const { step, autoStep } = this.#progress;
+    const { step, autoStep } = this.#state;
     const { learningRate, gradient } = this.#options;
     if (learningRate === "auto" && isMeasured(step, typeof gradient === "object" ? "forward" : gradient)) {
       this.#probe ??= await stepProbe(this.#objective, this.#optimizer);
       this.#batches.read(step + 1);
       const { feeds } = this.#batches;
-      const along = await this.#probe.measure(feeds, this.#arrays, gradients, this.#optimizerState);
+      const along = await this.#probe.measure(feeds, this.#arrays, gradients, this.#training.optimizer);
       const after = afterMeasurement(autoStep, along, { most: this.#learningRate });
-      this.#progress = { ...this.#progress, autoStep: after };
+      this.#state = { ...this.#state, autoStep: after };
     }
     return this.#currentRate();
   }
 
   #currentRate(): number {
-    const { autoStep, recovery } = this.#progress;
+    const { autoStep, recovery } = this.#state;
     if (this.#options.learningRate === "auto") return autoStep.rate;
     return recovery ? recoveredRate * this.#learningRate : this.#learningRate;
   }
@@ -316,7 +312,7 @@ class TrainingRun {
   /** Compares this step's gradient with the exact one where it is due; nothing of the run depends on it. */
   async #trackQuality(key: Key, gradients: Arrays): Promise<Quality | undefined> {
     const { trackQuality } = this.#options;
-    const step = this.#progress.step + 1;
+    const step = this.#state.step + 1;
     if (trackQuality === undefined || step % trackQuality !== 0) return undefined;
     const quality = await this.#comparison.compare(this.#batches.feeds, key, gradients);
     await this.#log({ kind: "quality", step, ...quality });
@@ -326,7 +322,7 @@ class TrainingRun {
   /** @throws DivergenceError */
   async #guard(loss: number, what: string): Promise<void> {
     const { divergenceFactor = 100, momentum = 0 } = this.#options;
-    const { step, firstLoss } = this.#progress;
+    const { step, firstLoss } = this.#state;
     const settings = { learningRate: this.#currentRate(), momentum };
     const cause = Number.isFinite(loss)
       ? undefined
@@ -335,44 +331,44 @@ class TrainingRun {
   }
 
   async #endEpoch(): Promise<TrainEvent> {
-    const { step, timedSeconds } = this.#progress;
+    const { step, timedSeconds } = this.#state;
     const { decay, plateauPatience, patience } = this.#options;
     const validation = await this.#saved.evaluate(this.#options.examples, this.#batches.split.validation);
     if (validation) await this.#guard(validation.loss, "the validation loss");
     const plateau = this.#options.schedule === "plateau" ? { decay, patience: plateauPatience } : undefined;
-    this.#progress = afterEpoch(this.#progress, validation?.loss, plateau);
+    this.#state = afterEpoch(this.#state, validation?.loss, plateau);
     const line = {
       kind: "epoch",
       step,
       epoch: Math.ceil(step / this.#batches.stepsPerEpoch),
-      trainLoss: this.#progress.lastEpochLoss,
+      trainLoss: this.#state.lastEpochLoss,
       validationLoss: validation?.loss,
       validationAccuracy: validation?.accuracy,
     } as const;
     await this.#log({ ...line, seconds: timedSeconds });
-    const isBest = this.#progress.bestStep === step;
-    if (patience === undefined || isBest) this.#progress = { ...this.#progress, validation };
-    if (patience !== undefined && isBest) this.#best = copyTensors(this.#stored);
+    const isBest = this.#state.bestStep === step;
+    if (patience === undefined || isBest) this.#state = { ...this.#state, validation };
+    if (patience !== undefined && isBest) this.#training.keepBest();
     return { ...line, steps: this.#totalSteps };
   }
 
   async #finish(): Promise<TrainEvent> {
     const { test, qualityDraws = 0, seed = 0 } = this.#options;
-    if (this.#best) setParameters(arraysOf(this.#stored), this.#best);
-    const { step } = this.#progress;
+    const isBest = this.#training.takeBest();
+    const { step } = this.#state;
     const key = streamKey(seed, "quality");
-    const result = await resultOf(this.#options, this.#objective, this.#progress, {
+    const result = await resultOf(this.#options, this.#objective, this.#state, {
       test: test && (await this.#saved.evaluate(test)),
       validationIndices: this.#batches.split.validation,
       stepsPerEpoch: this.#batches.stepsPerEpoch,
       learningRate: this.#currentRate(),
       cosine: qualityDraws > 0 ? await this.#quality(key, qualityDraws) : undefined,
-      bestStep: this.#best && this.#progress.bestStep,
+      bestStep: isBest ? this.#state.bestStep : undefined,
     });
     const model = this.#saved.bytes();
     await this.#files?.writeModel(model);
     await this.#log({ kind: "result", step, ...result });
-    this.#progress = { ...this.#progress, result };
+    this.#state = { ...this.#state, result };
     await this.#save();
     return { kind: "done", result, model, resumedComplete: false };
   }
@@ -386,22 +382,16 @@ class TrainingRun {
       this.#batches.feeds,
       key,
       draws,
-      this.#estimatorState,
+      this.#training.estimator,
     );
   }
 
   async #log(line: MetricsLine): Promise<void> {
-    this.#progress = { ...this.#progress, ...(await this.#files?.log(line, this.#progress)) };
+    this.#state = { ...this.#state, ...(await this.#files?.log(line, this.#state)) };
   }
 
   async #save(): Promise<void> {
-    await this.#files?.save({
-      parameters: this.#stored,
-      optimizer: this.#optimizerState,
-      best: this.#best,
-      progress: this.#progress,
-      good: this.#good,
-    });
+    await this.#files?.save(this.#training.checkpoint());
     this.#lastCheckpoint = performance.now();
   }
 }

@@ -1,5 +1,14 @@
 import * as z from "zod/mini";
-import type { Progress } from "./progress.ts";
+
+/** Where the metrics of a run are at one of its steps. */
+export interface MetricsPosition {
+  /** Steps done. */
+  readonly step: number;
+  /** Bytes of metrics.jsonl that belong to these steps. */
+  readonly metricsBytes: number;
+  /** CRC-32 of these bytes; absent in checkpoints of version 0.1.0. */
+  readonly metricsSum?: number | undefined;
+}
 
 /** One line of metrics.jsonl. */
 export type MetricsLine =
@@ -58,7 +67,7 @@ const schema = z.looseObject({
  */
 export function faultOfMetrics(
   bytes: Uint8Array | undefined,
-  { step, metricsBytes, metricsSum }: Pick<Progress, "step" | "metricsBytes" | "metricsSum">,
+  { step, metricsBytes, metricsSum }: MetricsPosition,
 ): string | undefined {
   if (!bytes?.length) return metricsBytes === 0 ? undefined : "is missing";
   if (bytes.length < metricsBytes) return `has ${bytes.length} bytes`;
@@ -84,10 +93,7 @@ function faultOfLines(bytes: Uint8Array, lastStep: number): string | undefined {
 }
 
 /** The first lines, as far as they can be read and go no further than a step. */
-export function soundLines(
-  bytes: Uint8Array,
-  lastStep: number,
-): Pick<Progress, "metricsBytes" | "metricsSum"> {
+export function soundLines(bytes: Uint8Array, lastStep: number): Omit<MetricsPosition, "step"> {
   const newline = "\n".charCodeAt(0);
   let [end, before] = [0, 0];
   for (;;) {

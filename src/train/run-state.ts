@@ -1,6 +1,9 @@
 import * as z from "zod/mini";
 import { freshPatience, type Patience, watch } from "../optim/patience.ts";
 import { freshPlateau, observe, type Plateau, type PlateauOptions } from "../optim/plateau.ts";
+import { type Checkpoint, loadCheckpoint } from "../storage/checkpoint.ts";
+import type { MetricsPosition } from "../storage/metrics.ts";
+import type { RunStore } from "../storage/run-store.ts";
 import { type AutoStep, freshAutoStep } from "./auto-step.ts";
 import type { Evaluation } from "./evaluate-model.ts";
 
@@ -16,14 +19,8 @@ export interface Recovery {
   readonly isLogged: boolean;
 }
 
-/** Plain data of a run in progress: all that changes from step to step, parameters and optimizer state apart. */
-export interface Progress {
-  /** Steps done. */
-  readonly step: number;
-  /** Bytes of metrics.jsonl that belong to these steps. */
-  readonly metricsBytes: number;
-  /** CRC-32 of these bytes; absent in checkpoints of version 0.1.0. */
-  readonly metricsSum?: number;
+/** All that changes in a run from step to step, as plain data; parameters and the states of optimizer and estimator apart. */
+export interface RunState extends MetricsPosition {
   /** Losses since the last line of the metrics. */
   readonly windowLoss: number;
   readonly windowSteps: number;
@@ -56,7 +53,7 @@ export interface Progress {
   readonly result?: unknown;
 }
 
-export const startOfRun: Progress = {
+export const startOfRun: RunState = {
   step: 0,
   metricsBytes: 0,
   metricsSum: 0,
@@ -90,8 +87,8 @@ const evaluation = z.pipe(
   z.transform((value) => ({ ...value, accuracy: value.accuracy })),
 );
 
-/** What a checkpoint's progress must be; fields that a later version adds are kept. */
-const schema = z.looseObject({
+/** The fields of a checkpoint's state; those that a later version adds are kept. */
+const fields = z.looseObject({
   step: count,
   metricsBytes: count,
   metricsSum: z.optional(count.check(z.maximum(2 ** 32 - 1))),
@@ -120,33 +117,31 @@ const schema = z.looseObject({
   result: z.optional(z.looseObject({ steps: count, trainLoss: measured, testLoss: z.optional(measured) })),
 });
 
+/** What the plain state in a checkpoint must be. */
+export const runStateSchema: z.ZodMiniType<RunState> = z.pipe(
+  fields.check(
+    z.superRefine(({ step, windowSteps, epochSteps, timedSteps, bestStep = 0 }, context) => {
+      const most = Math.max(windowSteps, epochSteps, timedSteps, bestStep);
+      if (most > step) context.addIssue(`counts ${most} steps within a run of ${step}; the file is damaged`);
+    }),
+  ),
+  z.transform((state) => ({ ...startOfRun, metricsSum: undefined, ...state })),
+);
+
+/** A checkpoint of a training run. */
+export type RunCheckpoint = Checkpoint<RunState>;
+
 /**
- * Reads the progress of a checkpoint.
+ * Reads the newest checkpoint of a training run; undefined where there is none.
  *
- * @throws when it is none, or its numbers are out of bounds; `source` names the file
+ * @throws when none is whole
  */
-export function parseProgress(text: string, source: string): Progress {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new Error(`${source} holds no progress that can be read: ${(cause as Error).message}.`, { cause });
-  }
-  const parsed = schema.safeParse(value);
-  if (parsed.success) {
-    const { step, windowSteps, epochSteps, timedSteps, bestStep = 0 } = parsed.data;
-    const most = Math.max(windowSteps, epochSteps, timedSteps, bestStep);
-    if (most <= step) return { ...startOfRun, metricsSum: undefined, ...parsed.data };
-    throw new Error(`${source} counts ${most} steps within a run of ${step}; the file is damaged.`);
-  }
-  const fields = parsed.error.issues.map(({ path }) => `'${path.join(".")}'`);
-  throw new Error(
-    `${source} holds a progress that no run has: ${fields.join(", ")} missing or out of bounds.`,
-  );
+export function loadRunCheckpoint(store: RunStore): Promise<RunCheckpoint | undefined> {
+  return loadCheckpoint(store, runStateSchema);
 }
 
 /** @param seconds wall time of the step; undefined when it is not to be counted */
-export function afterStep(before: Progress, loss: number, seconds: number | undefined): Progress {
+export function afterStep(before: RunState, loss: number, seconds: number | undefined): RunState {
   return {
     ...before,
     step: before.step + 1,
@@ -160,7 +155,7 @@ export function afterStep(before: Progress, loss: number, seconds: number | unde
 }
 
 /** Begins a new window of the metrics. */
-export function afterLine(before: Progress): Progress {
+export function afterLine(before: RunState): RunState {
   return { ...before, windowLoss: 0, windowSteps: 0 };
 }
 
@@ -170,10 +165,10 @@ export function afterLine(before: Progress): Progress {
  * @param plateau options of the plateau schedule; undefined for any other
  */
 export function afterEpoch(
-  before: Progress,
+  before: RunState,
   validationLoss: number | undefined,
   plateau: PlateauOptions | undefined,
-): Progress {
+): RunState {
   const after = {
     ...before,
     epochLoss: 0,

@@ -1,43 +1,49 @@
-import type { Tensor } from "../onnx/tensor.ts";
-import type { Arrays } from "../optim/optimizer.ts";
-import { checkpointFiles } from "../storage/own-files.ts";
-import { type ClaimOptions, claimStore, type RunConfig } from "../storage/run-config.ts";
-import { type RunStore, readFilled } from "../storage/run-store.ts";
+/** The files of one run: opened, checked against what the run is, written as it goes on. */
 import {
   type Checkpoint,
   checkCheckpoint,
   loadCheckpoint,
   loadCheckpoints,
+  type Snapshot,
+  type StateSchema,
   type StoredCheckpoint,
   saveCheckpoint,
 } from "./checkpoint.ts";
-import { crc32, encodeLine, faultOfMetrics, type MetricsLine, soundLines } from "./metrics.ts";
-import type { Progress } from "./progress.ts";
+import {
+  crc32,
+  encodeLine,
+  faultOfMetrics,
+  type MetricsLine,
+  type MetricsPosition,
+  soundLines,
+} from "./metrics.ts";
+import { checkpointFiles } from "./own-files.ts";
+import { type ClaimOptions, claimStore, type RunConfig } from "./run-config.ts";
+import { type RunStore, readFilled } from "./run-store.ts";
 
 /** What a run is, for its files. */
-export interface RunDescription {
+export interface RunDescription<State> extends Omit<Snapshot<State>, "state"> {
   readonly config: RunConfig;
-  /** Parameters and running statistics: their names, types and shapes. */
-  readonly parameters: Readonly<Record<string, Tensor>>;
-  readonly optimizer: Arrays;
+  /** What the plain state in its checkpoints must be. */
+  readonly schema: StateSchema<State>;
   readonly steps: number;
 }
 
 /** The files of one training run, which nobody else writes until they are released. */
-export class RunFiles {
+export class RunFiles<State extends MetricsPosition> {
   /** The state to go on from; undefined for a new run. */
-  readonly checkpoint: Checkpoint | undefined;
+  readonly checkpoint: Checkpoint<State> | undefined;
   /** What was found damaged or missing, and made good. */
   readonly warnings: readonly string[];
   readonly #store: RunStore;
-  readonly #run: RunDescription;
+  readonly #run: RunDescription<State>;
   readonly #release: () => Promise<void>;
-  #last: Pick<StoredCheckpoint, "file" | "number"> | undefined;
+  #last: Pick<StoredCheckpoint<State>, "file" | "number"> | undefined;
 
   private constructor(
     store: RunStore,
-    run: RunDescription,
-    found: { readonly stored?: StoredCheckpoint; readonly warnings: readonly string[] },
+    run: RunDescription<State>,
+    found: { readonly stored?: StoredCheckpoint<State>; readonly warnings: readonly string[] },
     release: () => Promise<void>,
   ) {
     this.#store = store;
@@ -55,7 +61,11 @@ export class RunFiles {
    * @throws when the store is in use, holds something else, or what was lost or damaged cannot be made good; nothing is
    * then changed
    */
-  static async open(store: RunStore, run: RunDescription, options: ClaimOptions): Promise<RunFiles> {
+  static async open<State extends MetricsPosition>(
+    store: RunStore,
+    run: RunDescription<State>,
+    options: ClaimOptions,
+  ): Promise<RunFiles<State>> {
     const release = (await store.lock?.()) ?? (async () => {});
     try {
       return new RunFiles(store, run, await openFiles(store, run, options), release);
@@ -65,11 +75,11 @@ export class RunFiles {
     }
   }
 
-  /** Adds a line to the metrics. @returns what the progress says of them then */
+  /** Adds a line to the metrics. @returns where they are then */
   async log(
     line: MetricsLine,
-    { metricsBytes, metricsSum }: Progress,
-  ): Promise<Pick<Progress, "metricsBytes" | "metricsSum">> {
+    { metricsBytes, metricsSum }: MetricsPosition,
+  ): Promise<Omit<MetricsPosition, "step">> {
     const text = encodeLine(line);
     await this.#store.append("metrics.jsonl", text);
     const bytes = new TextEncoder().encode(text);
@@ -81,7 +91,7 @@ export class RunFiles {
   }
 
   /** Writes a checkpoint beside the one before. */
-  async save(checkpoint: Checkpoint): Promise<void> {
+  async save(checkpoint: Checkpoint<State>): Promise<void> {
     const [first, second] = checkpointFiles;
     const next = {
       file: this.#last?.file === first ? second : first,
@@ -92,12 +102,12 @@ export class RunFiles {
   }
 
   /** The newest checkpoint on disk. */
-  async latest(): Promise<Checkpoint | undefined> {
-    return loadCheckpoint(this.#store);
+  async latest(): Promise<Checkpoint<State> | undefined> {
+    return loadCheckpoint(this.#store, this.#run.schema);
   }
 
   /** Cuts the metrics back to where a checkpoint left them. */
-  async rewind({ metricsBytes }: Progress): Promise<void> {
+  async rewind({ metricsBytes }: MetricsPosition): Promise<void> {
     await this.#store.truncate("metrics.jsonl", metricsBytes);
   }
 
@@ -125,15 +135,15 @@ export class RunFiles {
   }
 }
 
-async function openFiles(
+async function openFiles<State extends MetricsPosition>(
   store: RunStore,
-  run: RunDescription,
+  run: RunDescription<State>,
   options: ClaimOptions,
-): Promise<{ readonly stored?: StoredCheckpoint; readonly warnings: readonly string[] }> {
+): Promise<{ readonly stored?: StoredCheckpoint<State>; readonly warnings: readonly string[] }> {
   // What will be discarded need not be whole.
   const { newest, problems } = options.overwrite
     ? { newest: undefined, problems: [] }
-    : await loadCheckpoints(store);
+    : await loadCheckpoints(store, run.schema);
   const claim = await claimStore(store, "train", run.config, { ...options, spare: newest?.config });
   if (!newest || !claim.isOld) {
     if (claim.isOld) await refuseLostCheckpoint(store, problems);
@@ -142,25 +152,25 @@ async function openFiles(
   }
   const warnings = [...claim.warnings];
   checkCheckpoint(newest, store.describe, run);
-  const { progress } = newest.checkpoint;
+  const { state } = newest.checkpoint;
   if (problems.length > 0)
     warnings.push(
-      `${problems.join(" ")} The run goes on from the checkpoint before it, of step ${progress.step}.`,
+      `${problems.join(" ")} The run goes on from the checkpoint before it, of step ${state.step}.`,
     );
   // A folder in its place would only show when the run has ended.
   await store.read("model.onnx");
   const metrics = await readFilled(store, "metrics.jsonl");
-  const fault = faultOfMetrics(metrics, progress);
+  const fault = faultOfMetrics(metrics, state);
   if (fault !== undefined && !options.allowChanges) throw damagedMetrics(store, fault, newest);
   await claim.take();
   if (fault === undefined) {
-    await store.truncate("metrics.jsonl", progress.metricsBytes);
+    await store.truncate("metrics.jsonl", state.metricsBytes);
     return { stored: newest, warnings };
   }
-  const sound = soundLines(metrics ?? new Uint8Array(), progress.step);
+  const sound = soundLines(metrics ?? new Uint8Array(), state.step);
   await store.truncate("metrics.jsonl", sound.metricsBytes);
   warnings.push(`${store.describe}/metrics.jsonl ${fault}; its first ${sound.metricsBytes} bytes are kept.`);
-  const checkpoint = { ...newest.checkpoint, progress: { ...progress, ...sound } };
+  const checkpoint = { ...newest.checkpoint, state: { ...state, ...sound } };
   return { stored: { ...newest, checkpoint }, warnings };
 }
 
@@ -182,8 +192,12 @@ async function refuseLostCheckpoint(store: RunStore, problems: readonly string[]
   );
 }
 
-function damagedMetrics(store: RunStore, fault: string, { file, checkpoint }: StoredCheckpoint): Error {
-  const { step, metricsBytes } = checkpoint.progress;
+function damagedMetrics(
+  store: RunStore,
+  fault: string,
+  { file, checkpoint }: StoredCheckpoint<MetricsPosition>,
+): Error {
+  const { step, metricsBytes } = checkpoint.state;
   return new Error(
     `${store.describe}/metrics.jsonl ${fault}, and the checkpoint of step ${step} counts on its first ${metricsBytes} bytes. ` +
       `Restore it, or go on without what is lost of it (--allow-changes): ${file} is whole, and no number of the training ` +
