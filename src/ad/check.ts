@@ -14,6 +14,7 @@ export type Evaluate = (
   feeds: Readonly<Record<string, Tensor>>,
 ) => Promise<Readonly<Record<string, Tensor>>>;
 
+/** What `checkDerivatives` needs: an engine, a point, and how closely to look. */
 export interface DerivativeCheck {
   /** Runs graphs; in float64 wherever the engine can. */
   readonly evaluate: Evaluate;
@@ -27,6 +28,7 @@ export interface DerivativeCheck {
   readonly step?: number;
 }
 
+/** How far a graph's derivatives are from finite differences, and its transpose from its forward derivative. */
 export interface DerivativeReport {
   /** ‖Jv − finite difference‖ / ‖Jv‖ over all outputs and tangents (absolute where ‖Jv‖ < 1). */
   readonly forwardError: number;
@@ -42,6 +44,7 @@ export interface DerivativeReport {
  *
  * @example
  * const { forwardError } = await checkDerivatives(graph, { evaluate, feeds: { x: float64([1, 2]) } });
+ * @throws when an op has no derivative rule, or the engine cannot run a graph
  */
 export async function checkDerivatives(graph: Graph, options: DerivativeCheck): Promise<DerivativeReport> {
   const moved = [...graph.initializers.keys()].filter((name) => options.wrt?.includes(name));

@@ -4,7 +4,7 @@ import { isFactored, type Tangent } from "../ops/op.ts";
 import { materialize, withInfinities, zerosLike } from "../ops/rules.ts";
 import { pushforward } from "./pushforward.ts";
 
-/** How the tangents of one value are stored: stacked [k, ...shape], or in thin factors of this rank. */
+/** How the tangents of one value are stored: stacked [k, ...shape], or in thin factors of this `rank`. */
 export type TangentForm = "stacked" | { readonly rank: number };
 
 /**
@@ -14,6 +14,7 @@ export type TangentForm = "stacked" | { readonly rank: number };
  * the added output is `derivatives`, [k, ...shape of output].
  *
  * @param forms value name → form of its tangents; parameters or computed values (where tangents are injected)
+ * @throws when `output` does not depend on what the tangents belong to, or an op has no derivative rule
  */
 export function derivativeGraph(
   graph: Graph,

@@ -10,6 +10,7 @@ import { computedNode } from "./pushforward.ts";
  * @param graph the graph that `g` contains, linear in `linearInputs`
  * @param cotangents value name → cotangent of the same shape
  * @returns linear input's name → cotangent; inputs that the outputs do not depend on are absent
+ * @throws when an op on the way is not linear in what it reads
  */
 export function transposeLinear(
   g: GraphBuilder,

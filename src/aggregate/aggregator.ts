@@ -8,6 +8,7 @@ export interface AggregationContext {
 
 /** From (d, G) to c; ĝ = V c. An aggregator never sees a tangent. */
 export interface Aggregator {
+  /** Its name in lists and on the command line. */
   readonly name: string;
   /** False when `gram` is not read, so that callers need not compute it. */
   readonly usesGram: boolean;

@@ -17,6 +17,7 @@ const list = {
   "near-best": nearBest,
 };
 
+/** Name of an aggregator in `aggregators`. */
 export type AggregatorName = keyof typeof list;
 
 /** The aggregators by name. */

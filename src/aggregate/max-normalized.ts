@@ -4,6 +4,9 @@ import { expectedLargestSquare } from "./expected-largest-square.ts";
 /**
  * c = d_i/‖v_i‖² for the tangent with the largest |d_i|/‖v_i‖, the steepest slope, and 0 for all others: the projection
  * of the gradient on the one tangent nearest to it. The first of them in a tie.
+ *
+ * @source the choice is that of the code of Flügel et al. (https://github.com/Helmholtz-AI-Energy/frog);
+ * the coefficient is the projection's
  */
 export function maxNormalized(): Aggregator {
   return {

@@ -1,7 +1,11 @@
 import { type Aggregator, requireSameLength } from "./aggregator.ts";
 import { expectedLargestSquare } from "./expected-largest-square.ts";
 
-/** c = d_i for the tangent with the largest |d_i|, the first of them in a tie, and 0 for all others: the best of k. */
+/**
+ * c = d_i for the tangent with the largest |d_i|, the first of them in a tie, and 0 for all others: the best of k.
+ *
+ * @source the code of Flügel et al. (https://github.com/Helmholtz-AI-Energy/frog)
+ */
 export function max(): Aggregator {
   return {
     name: "max",

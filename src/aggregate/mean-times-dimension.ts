@@ -1,6 +1,10 @@
 import { type Aggregator, requireDimension, requireSameLength } from "./aggregator.ts";
 
-/** c = n d / k: the mean of tangents of length 1, for which E[v vᵀ] = I/n, without its bias towards zero. */
+/**
+ * c = n d / k: the mean of tangents of length 1, for which E[v vᵀ] = I/n, without its bias towards zero.
+ *
+ * @source the code of Flügel et al. (https://github.com/Helmholtz-AI-Energy/frog)
+ */
 export function meanTimesDimension(): Aggregator {
   return {
     name: "mean-times-dimension",

@@ -7,6 +7,8 @@ import { expectedLargestSquare } from "./expected-largest-square.ts";
  * with 1 the mean of all.
  *
  * @throws when `within` is not from 0 to 1
+ * @source this library, after the mean of the best tangents in the code of Flügel et al.
+ * (https://github.com/Helmholtz-AI-Energy/frog)
  */
 export function nearBest(options: AggregatorOptions = {}): Aggregator {
   const within = options.within ?? 0.2;

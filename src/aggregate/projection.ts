@@ -8,6 +8,7 @@ import {
 } from "./aggregator.ts";
 import { expectedProjectionCosine } from "./expected-cosine.ts";
 
+/** Options of `projection`. */
 export interface ProjectionOptions extends AggregatorOptions {
   /** What part of max Gᵢᵢ counts as zero. Default: k times the precision of G. */
   readonly relativeTolerance?: number;
@@ -21,6 +22,8 @@ export interface ProjectionOptions extends AggregatorOptions {
  * from the default where those n are dependent. `expectedLength` divides by the expected cosine E[cos] of a gradient and
  * its projection on as many isotropic tangents as are independent here: a projection's length is cos·‖∇f‖, so then
  * E‖ĝ‖ = ‖∇f‖.
+ *
+ * @throws when coefficients are asked for without a Gram matrix, or without the dimension that `first-n` or `expectedLength` needs
  */
 export function projection(options: ProjectionOptions = {}): Aggregator {
   // Kept between calls of the same k, which come once per example.

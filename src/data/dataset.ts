@@ -8,6 +8,7 @@ export const IGNORED_LABEL = -100;
 
 /** Examples of one split. */
 export interface Examples {
+  /** How many examples. */
   readonly count: number;
   /** Shape of one example, without the batch axis. */
   readonly shape: readonly number[];
@@ -30,7 +31,9 @@ export interface Normalization {
   readonly standardDeviation: number | readonly number[];
 }
 
+/** Examples to train and to test on, with what is known of them. */
 export interface Dataset {
+  /** Its name, for messages and for a run's configuration. */
   readonly name: string;
   /** How many classes the labels count; 0 for target values. */
   readonly classes: number;
@@ -42,7 +45,9 @@ export interface Dataset {
   readonly normalization: Normalization;
   /** Of the training targets, where they are values: for a model whose outputs are in their units. */
   readonly targetNormalization?: Normalization;
+  /** Examples to train on; validation examples are split off them. */
   readonly train: Examples;
+  /** Examples to test on. */
   readonly test: Examples;
   /** What is read but may not be what was meant, in sentences that name the file and what to do. */
   readonly warnings?: readonly string[];
@@ -50,12 +55,18 @@ export interface Dataset {
 
 /** A dataset that can be asked for by name. */
 export interface DatasetEntry {
+  /** Name on the command line. */
   readonly name: string;
   /** One line for listings. */
   readonly summary: string;
   /** The files it reads from `store`; undefined when the program makes the data itself. */
   readonly files?: RemoteFiles;
-  /** @throws when the dataset reads files and `store` is missing, or a file is missing or damaged. */
+  /**
+   * Reads or makes the examples.
+   *
+   * @param options `store`: where its files are; `seed`: decides what is drawn; `limits`: what the files may ask for
+   * @throws when the dataset reads files and `store` is missing, or a file is missing or damaged
+   */
   load(options: {
     readonly store?: FileStore;
     readonly seed: number;

@@ -16,9 +16,13 @@ export type FetchLike = (
   } | null;
 }>;
 
+/** What a store of downloaded files is made of. */
 export interface DownloadOptions {
+  /** Which files there are, where, and with which checksums. */
   readonly files: RemoteFiles;
+  /** Where downloaded files are kept. */
   readonly cache: FileCache;
+  /** What sends requests: the platform's `fetch`, or one that knows a proxy. */
   readonly fetch: FetchLike;
   /** How long a mirror may send nothing before the next is tried. Default 60. */
   readonly timeoutSeconds?: number;

@@ -48,7 +48,11 @@ async function listFiles(
   }
 }
 
-/** A cache in a folder, made on the first write. Files appear whole: temporary file, fsync, rename. */
+/**
+ * A cache in a folder, made on the first write. Files appear whole: temporary file, fsync, rename.
+ *
+ * @throws when a file is read that is no regular file, or the folder cannot be written
+ */
 export function folderCache(directory: string): FileCache {
   const folder = resolve(directory);
   return {

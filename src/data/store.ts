@@ -20,7 +20,9 @@ export interface ListedFiles extends FileStore {
 
 /** A file that somebody chose: its name, for messages, and what it holds. */
 export interface SourceFile {
+  /** The file's name, without folders. */
   readonly name: string;
+  /** All of its bytes. */
   readonly bytes: Uint8Array;
 }
 

@@ -25,6 +25,7 @@ const list = {
   "three-hump-camel": threeHumpCamel,
 };
 
+/** Name of a test function in `functions`. */
 export type FunctionName = keyof typeof list;
 
 /** The test functions by name. */

@@ -4,16 +4,21 @@ import { GraphBuilder } from "../ops/builder.ts";
 
 /** A point where the function is smallest, and how small it is there. */
 export interface Minimum {
+  /** The point, [n]. */
   readonly at: Float64Array;
+  /** The function's value there. */
   readonly value: number;
 }
 
 /** How the function of two numbers is shown: the part of the plane, and a path that tells something in it. */
 export interface FunctionView {
-  /** Ends of the two axes. */
+  /** Ends of the first axis. */
   readonly x: readonly [number, number];
+  /** Ends of the second axis. */
   readonly y: readonly [number, number];
+  /** Where the path begins. */
   readonly start: readonly [number, number];
+  /** Steps of the path. */
   readonly steps: number;
   /** Learning rates for descending along the exact gradient, and along estimates of it. */
   readonly learningRates: { readonly exact: number; readonly estimate: number };
@@ -27,6 +32,7 @@ export interface FunctionView {
 export interface TestFunction {
   /** Name in lists and on the command line: "styblinski-tang". */
   readonly name: string;
+  /** Its name in reports: "Styblinski-Tang". */
   readonly title: string;
   /** In Unicode: "f(x) = Σ xⱼ²". */
   readonly formula: string;
@@ -34,14 +40,18 @@ export interface TestFunction {
   readonly source: string;
   /** The numbers n of coordinates that it takes. */
   readonly dimensions: { readonly least: number; readonly most: number };
-  /** Where the paper's experiments start in n dimensions. */
+  /** Where the paper's experiments start in n dimensions: [n]. */
   start(n: number): Float64Array;
   /** A global minimum in n dimensions; undefined where the function has none. */
   minimum(n: number): Minimum | undefined;
-  /** f(x); writes ∇f(x) into `gradient` where it is given. Singular points follow PyTorch, unless the function says so. */
+  /**
+   * f(x) for x [n]; writes ∇f(x) into `gradient` [n] where it is given. Singular points follow PyTorch, unless the
+   * function says so.
+   */
   evaluate(x: Float64Array, gradient?: Float64Array): number;
   /** Emits f(x), a scalar, from x [n]. */
   build(g: GraphBuilder, x: Value): Value;
+  /** How a report draws it. */
   readonly view: FunctionView;
 }
 

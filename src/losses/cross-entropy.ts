@@ -5,6 +5,7 @@ import type { GraphBuilder } from "../ops/builder.ts";
 import { cast, reshape } from "../ops/rules.ts";
 import type { Loss } from "./loss.ts";
 
+/** Options of `crossEntropy`. */
 export interface CrossEntropyOptions {
   /** Share of the target spread evenly over all classes, from 0 to 1 (Szegedy et al., arXiv 1512.00567). Default 0. */
   readonly smoothing?: number;
@@ -21,6 +22,8 @@ export const ignoredLabel = -100;
 /**
  * Cross-entropy of logits and class numbers: −Σ_c t_c log softmax(z)_c, and f is the mean over all positions of a batch
  * that are not ignored. Target: `labels`, int64 of the logits' shape without the class axis.
+ *
+ * @throws when the smoothing is not from 0 to below 1; when a graph is built, for logits that are not [batch, classes, …]
  */
 export function crossEntropy(options: CrossEntropyOptions = {}): Loss {
   const smoothing = options.smoothing ?? 0;

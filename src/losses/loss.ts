@@ -5,6 +5,7 @@ import { reshape } from "../ops/rules.ts";
 
 /** A loss of predictions and targets: the mean of what counts, computed for each example of the batch first. */
 export interface Loss {
+  /** Its name in lists and on the command line. */
   readonly name: string;
   /**
    * Name and type of the target input for predictions of this type.

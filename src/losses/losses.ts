@@ -10,4 +10,5 @@ export const losses = {
   "binary-cross-entropy": binaryCrossEntropy,
 } satisfies Record<string, () => Loss>;
 
+/** Name of a loss in `losses`. */
 export type LossName = keyof typeof losses;

@@ -1,6 +1,7 @@
 import { tensorOf } from "../onnx/tensor.ts";
 import { type Loss, meanPerExample } from "./loss.ts";
 
+/** Options of `meanSquaredError`. */
 export interface MeanSquaredErrorOptions {
   /**
    * Unit of the differences, one for all or one for each place along the last axis: with the targets' standard
@@ -12,6 +13,8 @@ export interface MeanSquaredErrorOptions {
 /**
  * Mean squared error: ℓ_b = mean over the example's outputs of ((y − t)/s)², with the scale s. Target: `target`, of the
  * prediction's shape.
+ *
+ * @throws when a scale is not above 0; when a graph is built, for another number of scales than outputs
  */
 export function meanSquaredError({ scale = 1 }: MeanSquaredErrorOptions = {}): Loss {
   const scales = [scale].flat();

@@ -14,4 +14,5 @@ export const activations = {
   none: (_, x) => x,
 } satisfies Record<string, (g: GraphBuilder, x: Value) => Value>;
 
+/** Name of a nonlinearity in `activations`. */
 export type ActivationName = keyof typeof activations;

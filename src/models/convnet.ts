@@ -11,6 +11,7 @@ import {
   startNetwork,
 } from "./network.ts";
 
+/** Options of `convnet`. */
 export interface ConvnetOptions extends ModelOptions {
   /**
    * The operations in their order, for example `Conv64,3-ReLU--F-FC1024-ReLU--FC10`: `-` separates operations, `--`

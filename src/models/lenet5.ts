@@ -10,6 +10,7 @@ import {
   startNetwork,
 } from "./network.ts";
 
+/** Options of `lenet5`. */
 export interface Lenet5Options extends ModelOptions {
   /** Default relu; LeCun et al. had a scaled tanh. */
   readonly activation?: ActivationName;
@@ -29,6 +30,8 @@ export interface Lenet5Options extends ModelOptions {
  * width] → `logits` [batch, outputs]. Blocks: `conv1`, `conv2`, `fc1`, `fc2`, `fc3`.
  *
  * Initialized as PyTorch's Conv2d and Linear: weights and biases uniform in ±1/√fanIn.
+ *
+ * @throws when the input is no image [channels, height, width], the image is too small, or a size is no whole number from 1
  */
 export function lenet5(options: Lenet5Options): Graph {
   const { activation = "relu", pooling = "max", channels = [6, 16], hidden = [120, 84], outputs } = options;

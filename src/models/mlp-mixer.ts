@@ -13,6 +13,7 @@ import {
   startNetwork,
 } from "./network.ts";
 
+/** Options of `mlpMixer`. */
 export interface MlpMixerOptions extends ModelOptions {
   /** Side of the square patches. Default 4. */
   readonly patch?: number;
@@ -36,6 +37,8 @@ const epsilon = 1e-6;
  * `blocks.0`, …, `head`; the parameter names are those of the timm library.
  *
  * Initialized as PyTorch's Linear, and the head with zeros, as in the authors' code.
+ *
+ * @throws when the input is no image [channels, height, width], patches do not divide it, or a size is no whole number from 1
  */
 export function mlpMixer(options: MlpMixerOptions): Graph {
   const { patch = 4, layers = 4, width = 128, outputs } = options;

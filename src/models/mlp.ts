@@ -10,6 +10,7 @@ import {
   tooLarge,
 } from "./network.ts";
 
+/** Options of `mlp`. */
 export interface MlpOptions extends ModelOptions {
   /** Widths of the hidden layers. Default [256, 256]. */
   readonly hidden?: readonly number[];
@@ -22,6 +23,8 @@ export interface MlpOptions extends ModelOptions {
  * `layer1.weight` [out, in] and `layer1.bias` [out], …, and one block a layer.
  *
  * Initialized as PyTorch's Linear: weights and biases uniform in ±1/√in.
+ *
+ * @throws when a width is no whole number from 1
  */
 export function mlp(options: MlpOptions): Graph {
   const { input, hidden = [256, 256], outputs, activation = "relu" } = options;

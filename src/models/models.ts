@@ -8,4 +8,5 @@ import { vit } from "./vit.ts";
 /** The models by name. */
 export const models = { mlp, lenet5, convnet, resnet18, vit, "mlp-mixer": mlpMixer };
 
+/** Name of a model in `models`. */
 export type ModelName = keyof typeof models;

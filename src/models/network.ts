@@ -16,6 +16,7 @@ export interface ModelOptions {
   readonly normalization?: Normalization;
   /** Of the targets of a regression: the model's outputs are in their units. Default: none. */
   readonly targetNormalization?: Normalization;
+  /** Decides the initial parameters. Default 0. */
   readonly seed?: number;
   /** Batch size of the graph's static shapes; the file that `encodeModelFile` writes takes any. Default 1. */
   readonly batch?: number;

@@ -7,7 +7,9 @@ import type { GraphBuilder } from "../ops/builder.ts";
  * the first axis of an example (a channel of an image, a column of a table).
  */
 export interface Normalization {
+  /** What is subtracted. */
   readonly mean: number | readonly number[];
+  /** What the difference is divided by; above 0. */
   readonly standardDeviation: number | readonly number[];
 }
 

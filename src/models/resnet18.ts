@@ -14,6 +14,7 @@ import {
 /** What stands behind each convolution, by name. */
 export const resnetNorms = ["batch", "group"] as const;
 
+/** Options of `resnet18`. */
 export interface Resnet18Options extends ModelOptions {
   /**
    * batch: BatchNormalization with running statistics, which are part of the model and not trained; group:
@@ -33,6 +34,8 @@ export interface Resnet18Options extends ModelOptions {
  * `layer1.1`, …, `layer4.1`, `head`.
  *
  * Initialized as there: convolutions normal with variance 2/fanOut, normalizations as the identity, the head as Linear.
+ *
+ * @throws when the input is no image [channels, height, width], or a size is no whole number from 1
  */
 export function resnet18(options: Resnet18Options): Graph {
   const { norm = "batch", groups = 32, width = 64, outputs } = options;

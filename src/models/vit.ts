@@ -13,6 +13,7 @@ import {
   startNetwork,
 } from "./network.ts";
 
+/** Options of `vit`. */
 export interface VitOptions extends ModelOptions {
   /** Side of the square patches. Default 4. */
   readonly patch?: number;
@@ -38,6 +39,8 @@ const epsilon = 1e-6;
  * Initialized as there: patch projection normal with variance 1/fanIn, position embedding normal(0.02), attention input
  * and perceptron Glorot-uniform, attention output as Linear; class token, head and all biases but the perceptron's (1e-6)
  * zero.
+ *
+ * @throws when the input is no image [channels, height, width], patches do not divide it, heads do not divide the width, or a size is no whole number from 1
  */
 export function vit(options: VitOptions): Graph {
   const { patch = 4, layers = 6, heads = 4, width = 256, outputs } = options;

@@ -2,6 +2,7 @@ import type { Model, ModelValue } from "./decode.ts";
 import type { Value } from "./graph.ts";
 import { own } from "./own.ts";
 
+/** Sizes of a model's open dimensions. */
 export interface Binding {
   /** Size of the batch axis: the first axis of the inputs where the file leaves it open. */
   readonly batch?: number;

@@ -21,7 +21,9 @@ import { refusedSize } from "./value-size.ts";
 
 /** An input or output of a model file. */
 export interface ModelValue {
+  /** Its name in the file. */
   readonly name: string;
+  /** Type of its elements. */
   readonly dtype: DType;
   /** Each a number, a symbol's name, or open without a name; undefined where the file says nothing of the shape. */
   readonly dimensions: readonly (number | string | undefined)[] | undefined;
@@ -31,11 +33,17 @@ export interface ModelValue {
 export interface Model {
   /** Where it came from, for messages. */
   readonly source: string;
+  /** The file as a protobuf message; what is saved starts from it. */
   readonly proto: ModelProto;
+  /** The graph's name. */
   readonly name: string;
+  /** Version of the ops of the domain "ai.onnx". */
   readonly opset: number;
+  /** What it must be fed, without stored tensors. */
   readonly inputs: readonly ModelValue[];
+  /** What it computes. */
   readonly outputs: readonly ModelValue[];
+  /** Its operations in topological order, local functions inlined. */
   readonly nodes: readonly Node[];
   /** Stored tensors: the file's initializers, and weights that it keeps in Constant nodes (`constants.ts`). */
   readonly initializers: ReadonlyMap<string, Tensor>;
@@ -47,6 +55,7 @@ export interface Model {
   readonly limits: Limits;
 }
 
+/** How a model file is read. */
 export interface DecodeOptions {
   /** The file's name, for messages. */
   readonly source?: string;

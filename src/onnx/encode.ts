@@ -21,6 +21,7 @@ import {
 import { serializeModel } from "./serialize.ts";
 import { bytesOf, dtypeNumbers, signed64, type Tensor } from "./tensor.ts";
 
+/** How a graph is written as a file. */
 export interface EncodeOptions {
   /** True leaves the first axis of every input and output open, under the name "batch". */
   readonly openBatch?: boolean;

@@ -2,11 +2,15 @@ import { bytesPerElement, type DType, elementCount, type Tensor } from "./tensor
 
 /** A value of a graph: every value has a static element type and shape. */
 export interface Value {
+  /** Unique in the graph. */
   readonly name: string;
+  /** Type of its elements. */
   readonly dtype: DType;
+  /** Sizes of its axes; empty for a scalar. */
   readonly shape: readonly number[];
 }
 
+/** An attribute of a node: its type, and a `value` of that type; the numbers of float and floats are stored in 32 bits. */
 export type Attribute =
   | { readonly type: "int"; readonly value: number }
   | { readonly type: "float"; readonly value: number }
@@ -16,29 +20,45 @@ export type Attribute =
   | { readonly type: "strings"; readonly value: readonly string[] }
   | { readonly type: "tensor"; readonly value: Tensor };
 
+/** A node's attributes by name. */
 export type Attributes = Readonly<Record<string, Attribute>>;
 
+/** A whole number as an attribute. */
 export const int = (value: number): Attribute => ({ type: "int", value });
+/** A number as an attribute, stored in 32 bits. */
 export const float = (value: number): Attribute => ({ type: "float", value });
+/** A text as an attribute. */
 export const string = (value: string): Attribute => ({ type: "string", value });
+/** Whole numbers as an attribute. */
 export const ints = (value: readonly number[]): Attribute => ({ type: "ints", value });
 
 /** One operation. An omitted optional input or output is the empty string, as in ONNX. */
 export interface Node {
+  /** Its name in the file; may be empty, and is no value's name. */
   readonly name: string;
+  /** The op: "MatMul". */
   readonly op: string;
+  /** Whose op it is; empty for ONNX's own. */
   readonly domain: string;
+  /** Names of the values that it reads, in the op's order. */
   readonly inputs: readonly string[];
+  /** Names of the values that it computes, in the op's order. */
   readonly outputs: readonly string[];
+  /** Its attributes by name; those that are absent have the op's defaults. */
   readonly attributes: Attributes;
 }
 
 /** A graph whose nodes are in topological order and whose values all have static shapes. */
 export interface Graph {
+  /** For messages and for the file. */
   readonly name: string;
+  /** Version of ONNX's ops that the nodes follow. */
   readonly opset: number;
+  /** What it must be fed. */
   readonly inputs: readonly Value[];
+  /** What it computes. */
   readonly outputs: readonly Value[];
+  /** Its operations in topological order. */
   readonly nodes: readonly Node[];
   /** Names of the trainable values: initializers, or inputs once `initializersToInputs` has moved them. */
   readonly parameters: readonly string[];

@@ -16,8 +16,10 @@ export const dtypeNumbers = {
   bfloat16: 16,
 } as const;
 
+/** Type of a tensor's elements. float16 and bfloat16 are held as their 16 bits, bool as bytes 0 and 1. */
 export type DType = keyof typeof dtypeNumbers;
 
+/** The typed arrays that hold a tensor's elements. */
 export type TensorData =
   | Float32Array
   | Float64Array
@@ -32,8 +34,11 @@ export type TensorData =
 
 /** A dense tensor: row-major data, `shape` without symbolic dimensions. */
 export interface Tensor {
+  /** Type of the elements. */
   readonly dtype: DType;
+  /** Sizes of the axes; empty for a scalar. */
   readonly shape: readonly number[];
+  /** The elements, row-major: the last axis runs fastest. */
   readonly data: TensorData;
 }
 
@@ -82,7 +87,7 @@ export function holdsSameOrder(a: readonly number[], b: readonly number[]): bool
   return isFlat ? elementCount(a) === elementCount(b) : first.join() === second.join();
 }
 
-/** A tensor of zeros. */
+/** A tensor of zeros of shape [...shape]. */
 export function zeros(dtype: DType, shape: readonly number[]): Tensor {
   return { dtype, shape, data: new arrayTypes[dtype](elementCount(shape)) };
 }
@@ -101,16 +106,31 @@ export function bytesOf(data: TensorData): Uint8Array<ArrayBuffer> {
   return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
 }
 
+/**
+ * A float32 tensor; without a shape a vector [n]. A Float32Array is used as it is.
+ *
+ * @throws when the shape holds another number of elements
+ */
 export function float32(values: Iterable<number>, shape?: readonly number[]): Tensor {
   const data = isArrayOf("Float32Array", values) ? values : Float32Array.from(values);
   return tensor("float32", data, shape ?? [data.length]);
 }
 
+/**
+ * A float64 tensor; without a shape a vector [n]. A Float64Array is used as it is.
+ *
+ * @throws when the shape holds another number of elements
+ */
 export function float64(values: Iterable<number>, shape?: readonly number[]): Tensor {
   const data = isArrayOf("Float64Array", values) ? values : Float64Array.from(values);
   return tensor("float64", data, shape ?? [data.length]);
 }
 
+/**
+ * An int64 tensor; without a shape a vector [n].
+ *
+ * @throws when the shape holds another number of elements, or a number is not whole
+ */
 export function int64(values: Iterable<number>, shape?: readonly number[]): Tensor {
   const data = BigInt64Array.from(values, signed64);
   return tensor("int64", data, shape ?? [data.length]);
@@ -129,7 +149,11 @@ export function tensorOf(dtype: DType, values: Iterable<number>, shape: readonly
   return tensor(dtype, arrayTypes[dtype].from(values), shape);
 }
 
-/** Checks that data and shape agree. */
+/**
+ * A tensor of shape [...shape] from its data, which it keeps.
+ *
+ * @throws when the shape holds another number of elements
+ */
 export function tensor(dtype: DType, data: TensorData, shape: readonly number[]): Tensor {
   const expected = elementCount(shape);
   if (data.length !== expected) {
@@ -141,7 +165,7 @@ export function tensor(dtype: DType, data: TensorData, shape: readonly number[])
   return { dtype, shape, data };
 }
 
-/** The elements as plain numbers (64-bit integers must be safe integers to come out exact). */
+/** The elements as plain numbers, [n], row-major (64-bit integers must be safe integers to come out exact). */
 export function toNumbers(tensor: Tensor): number[] {
   return Array.from(tensor.data as ArrayLike<number | bigint>, Number);
 }

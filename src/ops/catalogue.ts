@@ -62,6 +62,7 @@ const families = {
   ...trigonometric,
 };
 
+/** Name of a supported op. */
 export type OpName = keyof typeof families;
 
 /** Every supported op; the exported name is the key. */

@@ -35,6 +35,7 @@ export interface FactoredTangent {
   readonly right: Value;
 }
 
+/** k tangents of one value, stacked or, for parameters, as products of thin factors. */
 export type Tangent = StackedTangent | FactoredTangent;
 
 /** An operand: a value, a plain number (a scalar constant), numbers (a 1-D int64 constant), or an omitted input. */

@@ -7,6 +7,7 @@ import {
   zerosLike,
 } from "./optimizer.ts";
 
+/** Options of `adam` and `adamw`. */
 export type AdamOptions = Omit<OptimizerOptions, "momentum" | "nesterov">;
 
 /**

@@ -4,6 +4,7 @@ import type { Arrays } from "./optimizer.ts";
  * Shortens a gradient to at most this length over all parameters together, in place, and returns the length it had
  * (Pascanu et al., arXiv 1211.5063). The factor is limit/(length + 1e-6), as in PyTorch.
  *
+ * @param gradients numbers by parameter, each a flat array [n] of any length
  * @throws when the limit is not positive
  */
 export function clipGlobalNorm(gradients: Arrays, limit: number): number {

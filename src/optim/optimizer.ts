@@ -3,10 +3,14 @@ export type Arrays = Readonly<Record<string, Float32Array>>;
 
 /** A rule that moves parameters against a gradient. Its state is plain data, so that a checkpoint can hold it. */
 export interface Optimizer {
+  /** Its name in lists and on the command line. */
   readonly name: string;
-  /** State before the first step. */
+  /** State before the first step: arrays of the parameters' lengths [n], under names of the optimizer's own. */
   init(parameters: Arrays): Arrays;
-  /** Moves `parameters` one step; writes into `parameters` and `state`, so that no step allocates. */
+  /**
+   * Moves `parameters` one step; writes into `parameters` and `state`, so that no step allocates. Parameters and gradients
+   * are flat arrays [n] by the same names.
+   */
   update(parameters: Arrays, gradients: Arrays, state: Arrays, learningRate: number): void;
 }
 

@@ -5,6 +5,7 @@ import { sgd } from "./sgd.ts";
 
 const list = { sgd, adam, adamw };
 
+/** Name of an optimizer in `optimizers`. */
 export type OptimizerName = keyof typeof list;
 
 /** The optimizers by name. */

@@ -6,6 +6,7 @@ export interface Patience {
   readonly waited: number;
 }
 
+/** Before the first loss. */
 export const freshPatience: Patience = { waited: 0 };
 
 /** Takes a loss into account; it improves when it is below best·(1 − threshold). A loss that is no number never does. */

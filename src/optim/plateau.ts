@@ -4,9 +4,11 @@ import { freshPatience, type Patience, watch } from "./patience.ts";
 export interface Plateau {
   /** Factor of the learning rate. */
   readonly factor: number;
+  /** How long the validation loss has not improved. */
   readonly patience: Patience;
 }
 
+/** When a plateau schedule decays, and by how much. */
 export interface PlateauOptions {
   /** What the learning rate is multiplied by on a plateau. Default 0.1. */
   readonly decay?: number;
@@ -14,6 +16,7 @@ export interface PlateauOptions {
   readonly patience?: number;
 }
 
+/** Before the first validation loss: the whole learning rate. */
 export const freshPlateau: Plateau = { factor: 1, patience: freshPatience };
 
 /** An improvement is at least one part in ten thousand of the loss, as in PyTorch. */

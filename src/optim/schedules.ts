@@ -61,6 +61,7 @@ function requireDecay(name: string, decay: number): void {
 
 const list = { constant, cosine, linear, step: staircase, exponential, plateau };
 
+/** Name of a schedule in `schedules`. */
 export type ScheduleName = keyof typeof list;
 
 /** The schedules by name. */

@@ -6,6 +6,7 @@ import {
   zerosLike,
 } from "./optimizer.ts";
 
+/** Options of `sgd`. */
 export type SgdOptions = Pick<OptimizerOptions, "momentum" | "nesterov" | "weightDecay">;
 
 /**

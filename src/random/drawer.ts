@@ -8,9 +8,11 @@ export type Fill = (key: Key, start: number, out: Float32Array, scale?: number) 
 export interface Draw {
   /** What is drawn: a distribution, or a function that draws it on the calling thread. */
   readonly fill: Distribution | Fill;
+  /** The stream's key. */
   readonly key: Key;
   /** Place in the stream of the first number, below 2⁵³. */
   readonly start: number;
+  /** Where the numbers go, [n]: as many as fit. */
   readonly out: Float32Array;
   /** Factor of the numbers, rounded to float32; default 1. Words and uniform numbers have none. */
   readonly scale?: number;
@@ -40,7 +42,11 @@ const sharedFrom = 2 ** 16;
 /** Beyond, the calling thread could not copy what the others draw. */
 const mostThreads = 4;
 
-/** Without a host all is drawn on the calling thread. Threads start when there is something for them. */
+/**
+ * Without a host all is drawn on the calling thread. Threads start when there is something for them.
+ *
+ * @throws when the platform has no WebAssembly with vectors
+ */
 export function createDrawer(host?: ThreadHost): Drawer {
   const own = createKernel();
   let team = host?.startThread && host.threads > 1 ? undefined : noTeam;

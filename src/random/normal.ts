@@ -8,6 +8,8 @@ import type { Key } from "./threefry.ts";
  *
  * All steps are float32 operations that IEEE 754 fixes, in WebAssembly (kernel/numbers.ts), so the bytes are the same on
  * every platform, and the same however a range is cut into calls.
+ *
+ * @param out where they go, [n]: as many as fit
  */
 export function fillNormal(key: Key, start: number, out: Float32Array, scale = 1): void {
   drawRange("normal", key, start, out, scale);

@@ -2,7 +2,11 @@ import { drawRange } from "./drawer.ts";
 import type { Key } from "./threefry.ts";
 import { fillWords } from "./words.ts";
 
-/** Writes the numbers `start`, `start + 1`, … of a stream, uniform in [0, 1): multiples of 2⁻²⁴. */
+/**
+ * Writes the numbers `start`, `start + 1`, … of a stream, uniform in [0, 1): multiples of 2⁻²⁴.
+ *
+ * @param out where they go, [n]: as many as fit
+ */
 export function fillUniform(key: Key, start: number, out: Float32Array): void {
   drawRange("uniform", key, start, out);
 }

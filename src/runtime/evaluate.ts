@@ -5,7 +5,13 @@ import type { Tensor } from "../onnx/tensor.ts";
 import type { Runtime, Session, SessionOptions, Tensors } from "./runtime.ts";
 import { accurateSigmoid, withAccurateSigmoid } from "./sigmoid.ts";
 
-/** Runs a graph once and frees everything again: for checks and for tiny graphs. */
+/**
+ * Runs a graph once and frees everything again: for checks and for tiny graphs.
+ *
+ * @param feeds every input by name, in the shape [...] that the graph declares
+ * @returns the outputs by name
+ * @throws when the engine refuses the graph or a feed
+ */
 export async function evaluate(
   runtime: Runtime,
   graph: Graph,

@@ -14,8 +14,10 @@ import { findWebgpuGaps } from "./webgpu-gaps.ts";
 
 /** What a graph can run on in Node: "cuda" is for Linux on x64, with libraries that are no part of the package. */
 export const nodeDevices = ["cpu", "webgpu", "cuda"] as const;
+/** Where graphs are computed. */
 export type NodeDevice = (typeof nodeDevices)[number];
 
+/** How `nodeRuntime` computes. */
 export interface NodeRuntimeOptions {
   /** Default "cpu". What a device cannot compute, such as float64 and most of int64, stays on the CPU. */
   readonly device?: NodeDevice;

@@ -11,6 +11,7 @@ import type { Runtime, Session, Tensors } from "./runtime.ts";
 import { withStaticStructure } from "./static-structure.ts";
 import { doesNotRun, sample, shapeConstants, withoutWeights } from "./trial.ts";
 
+/** How a model is run once to learn the shapes of its values. */
 export interface ProbeOptions extends Binding {
   /** A sample batch; default: small made-up numbers. */
   readonly feeds?: Tensors;

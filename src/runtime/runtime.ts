@@ -1,5 +1,6 @@
 import type { DType, Tensor } from "../onnx/tensor.ts";
 
+/** Tensors by the names of a graph's inputs or outputs. */
 export type Tensors = Readonly<Record<string, Tensor>>;
 
 /** One compiled graph. */
@@ -9,14 +10,16 @@ export interface Session {
   /**
    * Runs the graph.
    *
-   * @param feeds every input, by name
+   * @param feeds every input, by name, in the shape [...] that the graph declares
    * @param fetches names of the outputs wanted, or tensors to write them into; default: all, freshly allocated
+   * @throws when a feed is missing or does not fit, or the engine fails
    */
   run(feeds: Tensors, fetches?: readonly string[] | Tensors): Promise<Record<string, Tensor>>;
   /** Frees the memory of the session. */
   release(): Promise<void>;
 }
 
+/** How a graph is compiled. */
 export interface SessionOptions {
   /** False keeps the graph exactly as it is, every intermediate value included. Default true. */
   readonly optimize?: boolean;

@@ -1,6 +1,8 @@
 /** One round of successive halving: so many candidates, each trained for so many steps. */
 export interface Rung {
+  /** Learning rates that are tried. */
   readonly candidates: number;
+  /** Steps of each of their runs. */
   readonly steps: number;
 }
 

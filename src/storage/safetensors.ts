@@ -19,6 +19,8 @@ const names: Partial<Record<DType, string>> = {
 /**
  * Writes tensors and text metadata in the safetensors format (https://github.com/huggingface/safetensors): an 8-byte
  * header length, a JSON header, the data. Checkpoints are readable from Python with `safetensors.numpy.load_file`.
+ *
+ * @param tensors by name, of any shape [...]
  */
 export function encodeSafetensors(
   tensors: Readonly<Record<string, Tensor>>,
@@ -52,7 +54,12 @@ const tensorEntry = z.strictObject({
 
 const texts = z.record(z.string(), z.string());
 
-/** @throws when the bytes are no complete safetensors file; `source` names it. */
+/**
+ * Reads a safetensors file.
+ *
+ * @returns tensors by name, in the shapes [...] that the file gives, and the text metadata
+ * @throws when the bytes are no complete safetensors file; `source` names it
+ */
 export function decodeSafetensors(
   bytes: Uint8Array,
   source: string,

@@ -7,18 +7,26 @@ import type { Environment, Results, Row, Settings, Study, Unit } from "./study.t
 const resultsFile = "results.csv";
 const stateFile = "state.json";
 
+/**
+ * What `runStudy` yields: at the start the number of `units`; for each unit that has ended its `key`; at the end the `results`, and
+ * the `seconds` spent measuring, all sessions together. `finished` counts units that are done, and `share` is the part of the whole
+ * work that is done, 0 to 1.
+ */
 export type StudyEvent =
-  /** `share`: the part of the whole work that is done, 0 to 1. */
   | { readonly kind: "start"; readonly units: number; readonly finished: number; readonly share: number }
   | { readonly kind: "unit"; readonly key: string; readonly finished: number; readonly share: number }
   | { readonly kind: "interrupted"; readonly finished: number }
   | { readonly kind: "done"; readonly results: Results; readonly seconds: number };
 
+/** A study under way: what is measured, with what, and where it is kept. */
 export interface StudyRun {
+  /** The study to run. */
   readonly study: Study;
   /** From `resolveSettings`. */
   readonly settings: Settings;
+  /** Where its files are kept. */
   readonly store: RunStore;
+  /** What it gets from outside. */
   readonly environment: Omit<Environment, "advance">;
   /** Goes on with the run in the store. */
   readonly resume: boolean;

@@ -6,6 +6,7 @@ import type { RunStore } from "../storage/run-store.ts";
 
 /** One setting of a study. Lists are given on the command line as "1,2,4". */
 export type Setting = number | string | boolean | readonly (number | string)[];
+/** A study's settings by name. */
 export type Settings = Readonly<Record<string, Setting>>;
 
 /** One line of a CSV file, by column. Numbers may be NaN or infinite; a column may be absent where its `optional` says so. */
@@ -13,6 +14,7 @@ export type Row = Readonly<Record<string, number | string | undefined>>;
 
 /** What a column of a CSV file holds. */
 export interface Column {
+  /** Its heading in the file. */
   readonly name: string;
   /** Text may not begin or end with spaces. */
   readonly kind: "number" | "text";
@@ -61,6 +63,7 @@ export interface Table {
 
 /** A statement that the results decide. */
 export interface Verdict {
+  /** What is claimed, in one sentence. */
   readonly statement: string;
   /** undefined: these settings do not decide it (a quick run without the needed cells); `evidence` says why. */
   readonly holds: boolean | undefined;
@@ -70,8 +73,11 @@ export interface Verdict {
 
 /** All that was measured. */
 export interface Results<S extends Settings = Settings> {
+  /** What it was measured with. */
   readonly settings: S;
+  /** All measurements. */
   readonly rows: readonly Row[];
+  /** One row for each cell of settings. */
   readonly summary: readonly Row[];
 }
 
@@ -92,6 +98,7 @@ export interface Results<S extends Settings = Settings> {
 export interface Study<S extends Settings = Settings> {
   /** Name on the command line and of its folder. */
   readonly name: string;
+  /** The report's heading. */
   readonly title: string;
   /** Where the claim comes from: "Flügel et al., arXiv 2410.17764, section 4.1". */
   readonly source: string;
@@ -117,8 +124,11 @@ export interface Study<S extends Settings = Settings> {
   plan(settings: S): readonly Unit[];
   /** One row a cell; `statistics.ts` has means and intervals. */
   summarize(rows: readonly Row[], settings: S): readonly Row[];
+  /** What the report draws. */
   charts(results: Results<S>): readonly Chart[];
+  /** What the report lists besides. */
   tables?(results: Results<S>): readonly Table[];
+  /** What the results say of the claim. */
   verdicts(results: Results<S>): readonly Verdict[];
   /** What a reader must know besides: what was left out and why, where reference points come from. */
   notes?(settings: S): readonly string[];

@@ -4,7 +4,11 @@ import { reshape, transpose } from "../ops/rules.ts";
 import { partsByParameter } from "./gram.ts";
 import { rowOf, type TangentSet } from "./tangent-set.ts";
 
-/** The forward gradient ĝ = V c, by parameter. Sums run in float64. */
+/**
+ * The forward gradient ĝ = V c, by parameter, each as flat array [...shape]. Sums run in float64.
+ *
+ * @param coefficients c, [k]
+ */
 export function combine(set: TangentSet, coefficients: Float64Array): Map<string, Float64Array> {
   const result = new Map<string, Float64Array>();
   for (const [left, right] of partsByParameter(set)) {

@@ -1,6 +1,7 @@
 import { gaussian } from "./gaussian.ts";
 import type { Sampler, SamplerOptions } from "./sampler.ts";
 
+/** Options of `lowRank`. */
 export interface LowRankOptions extends SamplerOptions {
   /** Sampler of the factors' numbers. Default gaussian. */
   readonly factors?: Sampler;
@@ -9,6 +10,9 @@ export interface LowRankOptions extends SamplerOptions {
 /**
  * Tangents of matrices as Σ_j u_j w_jᵀ/√r with independent factors: E[v vᵀ] = I still holds, for r·(rows + columns)
  * random numbers instead of rows·columns. Vectors and scalars get full tangents.
+ *
+ * @throws when the rank is no whole number from 1, or the factors' sampler is neither gaussian nor rademacher
+ * @source this library
  */
 export function lowRank(options: LowRankOptions = {}): Sampler {
   const rank = options.rank ?? 1;

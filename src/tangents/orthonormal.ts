@@ -6,6 +6,8 @@ import type { Pieces, Sampler } from "./sampler.ts";
  * projection are exact. Beyond n, each further n are orthogonal among themselves.
  *
  * Gram-Schmidt on Gaussian numbers, twice for each tangent, in a fixed order: O(k²n).
+ *
+ * @source this library
  */
 export function orthonormal(): Sampler {
   return {

@@ -7,6 +7,7 @@ export type Pieces = readonly Float32Array[];
 
 /** Where tangents come from. A tangent is a pure function of (seed, step, tangent index, element). */
 export interface Sampler {
+  /** Its name in lists and on the command line. */
   readonly name: string;
   /**
    * What a tangent's stream holds, of mean 0 and variance 1: a distribution by name, which several threads draw, or a

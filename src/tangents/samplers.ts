@@ -19,6 +19,7 @@ const list = {
   "varying-length": varyingLength,
 };
 
+/** Name of a sampler in `samplers`. */
 export type SamplerName = keyof typeof list;
 
 /** The samplers by name. */

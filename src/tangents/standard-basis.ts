@@ -3,6 +3,7 @@ import { fold } from "../random/threefry.ts";
 import { dimensionOf } from "./pieces.ts";
 import type { Sampler, SamplerOptions } from "./sampler.ts";
 
+/** Options of `standardBasis`. */
 export interface StandardBasisOptions extends SamplerOptions {
   /** True gives the unit vectors themselves, with E[v vᵀ] = I/n and the sum of all n as exact gradient. Default false. */
   readonly unit?: boolean;
@@ -11,6 +12,8 @@ export interface StandardBasisOptions extends SamplerOptions {
 /**
  * Unit vectors e_i times √n, drawn without replacement: E[v vᵀ] = I, and n of them are all directions, so that mean and
  * projection are then exact. Beyond n, the next n are drawn in the same way.
+ *
+ * @source this library
  */
 export function standardBasis(options: StandardBasisOptions = {}): Sampler {
   const radius = options.unit ? () => 1 : Math.sqrt;

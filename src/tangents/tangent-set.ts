@@ -9,6 +9,7 @@ import type { Sampler } from "./sampler.ts";
 export interface TangentPart {
   /** The parameter it belongs to. */
   readonly parameter: string;
+  /** Whether it is the whole tangent or one of its two factors. */
   readonly role: "stacked" | "left" | "right";
   /** [k, ...shape], [k, rows, r] or [k, columns, r]; `data` is written anew by `drawTangents`. */
   readonly tensor: Tensor & { readonly data: Float32Array };
@@ -18,15 +19,21 @@ export interface TangentPart {
 
 /** k tangents of all parameters together: one direction in the space of n numbers each. */
 export interface TangentSet {
+  /** k, the number of tangents. */
   readonly count: number;
   /** n, the number of parameters. */
   readonly dimension: number;
+  /** Where they come from. */
   readonly sampler: Sampler;
+  /** Their numbers, by parameter and factor. */
   readonly parts: readonly TangentPart[];
 }
 
+/** A parameter's name and shape. */
 export interface ParameterShape {
+  /** Its name in the graph. */
   readonly name: string;
+  /** Sizes of its axes. */
   readonly shape: readonly number[];
 }
 
@@ -61,7 +68,10 @@ export function tangentInputName({ parameter, role }: TangentPart): string {
   return role === "stacked" ? `tangent/${parameter}` : `tangent/${parameter}/${role}`;
 }
 
-/** The parts by the names of the graph inputs that take them. */
+/**
+ * The parts by the names of the graph inputs that take them: `tangent/<parameter>` [k, ...shape], or `/left` [k, rows,
+ * r] and `/right` [k, columns, r].
+ */
 export function tangentFeeds(set: TangentSet): Record<string, Tensor> {
   return Object.fromEntries(set.parts.map((part) => [tangentInputName(part), part.tensor]));
 }

@@ -5,6 +5,8 @@ import type { Sampler } from "./sampler.ts";
 /**
  * Uniform directions whose lengths are uniform from 0 to √(3n): E[v vᵀ] = I, because the mean square of such a length is
  * n. They show how an aggregator copes with tangents of unlike length.
+ *
+ * @source this library
  */
 export function varyingLength(): Sampler {
   return {

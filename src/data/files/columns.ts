@@ -9,7 +9,10 @@ import {
   read,
 } from "./notation.ts";
 
-/** How a column of a table becomes inputs: a number as it is, or one input for each category (1 for its own). */
+/**
+ * How the column with the heading `name` becomes inputs: a number as it is, or one input for each of its `categories` (1 for the
+ * row's own, 0 for the others), in their order.
+ */
 export type Column =
   | { readonly name: string; readonly kind: "number" }
   | { readonly name: string; readonly kind: "category"; readonly categories: readonly string[] };

@@ -8,6 +8,7 @@ import { inflate } from "./gzip.ts";
 
 /** A numeric array, in the file's order: the first axis varies fastest. */
 export interface MatArray {
+  /** Sizes of its axes, in MATLAB's order; the first axis runs fastest in `data`. */
   readonly shape: readonly number[];
   /** Bytes where the file stores bytes. */
   readonly data: Uint8Array | Float64Array;

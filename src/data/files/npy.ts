@@ -7,9 +7,11 @@ import { type PythonValue, parsePythonLiteral } from "./python-literal.ts";
 
 /** An array, row-major. */
 export interface NpyArray {
+  /** Sizes of its axes, as NumPy says them. */
   readonly shape: readonly number[];
   /** NumPy's name of the element type: "uint8", "float32", … */
   readonly type: string;
+  /** Its numbers, row-major: the last axis runs fastest. */
   readonly data: Uint8Array | Float32Array | Float64Array;
   /** Whether whole numbers of 64 bits were rounded to the nearest that `data` holds. */
   readonly isRounded: boolean;

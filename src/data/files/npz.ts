@@ -9,6 +9,7 @@ import { kindOfFile } from "./file-kinds.ts";
 import { equalAsFloat32, hasLargeNumbers, losesSpread } from "./float32.ts";
 import { describeNpy, isNpy, type NpyArray, parseNpy } from "./npy.ts";
 
+/** How arrays of an npz file become examples. */
 export interface NpzOptions {
   /** classes: labels are class numbers. values: they are target values. */
   readonly targets: "classes" | "values";

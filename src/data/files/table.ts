@@ -17,6 +17,7 @@ import {
 import { parseCsv, place, type Table, type TableReading, withoutClearedRows } from "./csv.ts";
 import { fittingNotations, parseNumber, read } from "./notation.ts";
 
+/** How a table becomes examples. */
 export interface TableOptions extends Pick<TableReading, "header" | "decimal"> {
   /** The column that is learned. */
   readonly target: string;

@@ -7,6 +7,7 @@ import { type DecodePicture, decodeImage } from "./image.ts";
 import type { Picture } from "./picture.ts";
 import { resize } from "./resize.ts";
 
+/** How a folder of pictures becomes examples. */
 export interface ImageFolderOptions {
   /** What decodes pictures here: `decodePicture` of `forwardgrad/node`. */
   readonly decode: DecodePicture;

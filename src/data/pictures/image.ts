@@ -4,6 +4,7 @@ import { type DecodePicture, type Picture, UnreadPictureError } from "./picture.
 
 export type { DecodePicture, Picture } from "./picture.ts";
 
+/** How a picture's file is read. */
 export interface DecodeImageOptions {
   /** What decodes here: `decodePicture` of `forwardgrad/node`. */
   readonly decode: DecodePicture;

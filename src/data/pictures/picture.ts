@@ -1,9 +1,12 @@
 /** Pixels row by row, the channels of a pixel beside each other: [height, width, channels]. */
 export interface Picture {
+  /** Pixels from left to right. */
   readonly width: number;
+  /** Pixels from top to bottom. */
   readonly height: number;
   /** Gray or RGB. */
   readonly channels: 1 | 3;
+  /** Values 0 to 255, row by row: [height, width, channels]. */
   readonly data: Uint8Array;
 }
 

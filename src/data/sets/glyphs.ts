@@ -43,6 +43,7 @@ const DRAWS = 64;
 /** Length of the table of background noise; an example reads a stretch of it. */
 const NOISE_TABLE = 1 << 14;
 
+/** How many glyphs are drawn, and which. */
 export interface GlyphOptions {
   /** Default 0. */
   readonly seed?: number;

@@ -9,6 +9,7 @@ import { rescale } from "../../tangents/pieces.ts";
 
 /** How the gradient of a step comes about: exactly, or from the derivatives along k Gaussian tangents. */
 export interface GradientMethod {
+  /** exact, or how derivatives along tangents are combined. */
   readonly gradient: "exact" | AggregatorName;
   /** Number of tangents; 0 for the exact gradient. */
   readonly k: number;
@@ -16,11 +17,15 @@ export interface GradientMethod {
   readonly angle?: number;
 }
 
+/** What is minimized, how, and for how long. */
 export interface DescentOptions {
+  /** The function to minimize. */
   readonly fn: TestFunction;
   /** Dimension. */
   readonly n: number;
+  /** Where the gradient of a step comes from. */
   readonly method: GradientMethod;
+  /** η, the same in all steps. */
   readonly learningRate: number;
   /** Most steps. */
   readonly steps: number;
@@ -39,11 +44,13 @@ export type Ending = "steps" | "patience" | "diverged";
 export interface Descent {
   /** Where it is, [n]; written anew by each step. */
   readonly x: Float64Array;
+  /** The function's value at `x`. */
   readonly value: number;
   /** The lowest value so far, the start's included. */
   readonly best: number;
   /** Steps done. */
   readonly steps: number;
+  /** Why it ended; undefined while it can go on. */
   readonly ending: Ending | undefined;
   /** Makes up to so many steps, fewer where it ends, and returns whether it can go on. */
   advance(count: number): boolean;
@@ -102,7 +109,11 @@ export function startDescent(options: DescentOptions): Descent {
   };
 }
 
-/** Minimizes a test function until it ends. @see startDescent */
+/**
+ * Minimizes a test function until it ends. @see startDescent
+ *
+ * @throws when n, k or the seed is out of range
+ */
 export function optimizeFunction(options: DescentOptions): Descent {
   const descent = startDescent(options);
   descent.advance(Number.POSITIVE_INFINITY);
