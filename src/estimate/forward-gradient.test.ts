@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { aggregators } from "../aggregate/aggregators.ts";
+import * as parts from "../autodiff.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
 import { mlp } from "../models/mlp.ts";
 import { compileObjective } from "../objective/objective.ts";
@@ -94,5 +95,47 @@ describe("the Gram matrix of weights", () => {
     // Signs: every tangent has the square of its length in common with itself, n.
     for (let i = 0; i < k; i++) expect(gram[i * k + i]).toBe(dimension);
     await passes.release();
+  });
+});
+
+describe.each([
+  ["kept", parts.keptWeights, 3],
+  ["redrawn", parts.redrawnWeights, 1],
+] as const)("one step of weights on two machines, tangents %s", (_, open, tangentChunk) => {
+  it("exchanges k numbers, and gives the same bytes as on one", async () => {
+    const tangents = 6;
+    const options = {
+      tangents,
+      tangentChunk,
+      aggregator: aggregators.projection(),
+      sampler: samplers.gaussian(),
+    };
+    const key = fold(keyFromSeed(11), 2);
+    const { objective, feeds } = await problem();
+    const estimator = parts.forwardGradient(await open(objective, options));
+    const expected = await estimator.estimate(feeds, key);
+
+    // Each machine has an objective and tangents of its own, and computes half of the derivatives.
+    const machines = await Promise.all(
+      [0, 3].map(async (first) => {
+        const own = await problem();
+        const passes = await open(own.objective, options);
+        passes.draw(key, first, 3);
+        const derivatives = new Float64Array(3);
+        const { loss } = await passes.derivatives(own.feeds, first, 3, derivatives);
+        expect(loss).toBe(expected.loss);
+        return { passes, derivatives };
+      }),
+    );
+    const exchanged = Float64Array.from(machines.flatMap(({ derivatives }) => [...derivatives]));
+    expect(exchanged).toEqual(expected.derivatives);
+    // What they know by then is a key and k numbers: G, c and V c follow on each of them, without data.
+    for (const { passes } of machines) {
+      passes.draw(key, 0, tangents);
+      const coefficients = zeros("float32", [tangents, 1]);
+      parts.aggregate(passes.method, exchanged, await passes.gram({}), coefficients);
+      expect(await passes.combine({}, coefficients)).toEqual(expected.gradients);
+    }
+    await Promise.all([estimator, ...machines.map(({ passes }) => passes)].map((one) => one.release()));
   });
 });
