@@ -1,4 +1,8 @@
-/** From graphs to graphs that compute derivatives, and the pieces that a forward gradient is made of. */
+/**
+ * From graphs to graphs that compute derivatives, and the pieces that a forward gradient is made of.
+ *
+ * @module forwardgrad/autodiff
+ */
 export { checkDerivatives, type DerivativeCheck, type DerivativeReport, type Evaluate } from "./ad/check.ts";
 export { derivativeGraph, type TangentForm } from "./ad/derivatives.ts";
 export { gradientGraph, localGradientGraph } from "./ad/gradient.ts";

@@ -1,4 +1,8 @@
-/** Datasets, and readers of files. */
+/**
+ * Datasets, and readers of files.
+ *
+ * @module forwardgrad/data
+ */
 
 export { epochOrder, readBatch, splitValidation } from "./data/batches.ts";
 export { checkExamples, type Dataset, type DatasetEntry, type Examples } from "./data/dataset.ts";

@@ -1,4 +1,8 @@
-/** forwardgrad: train ONNX models with forward passes only. What programs are written with. */
+/**
+ * forwardgrad: train ONNX models with forward passes only. What programs are written with.
+ *
+ * @module forwardgrad
+ */
 export type { AggregationContext, Aggregator, AggregatorOptions } from "./aggregate/aggregator.ts";
 export { type AggregatorName, aggregators } from "./aggregate/aggregators.ts";
 export { type ProjectionOptions, projection } from "./aggregate/projection.ts";

@@ -1,4 +1,8 @@
-/** What needs Node: the native runtime, model files with their data files, folders of data, and folders for runs. */
+/**
+ * What needs Node: the native runtime, model files with their data files, folders of data, and folders for runs.
+ *
+ * @module forwardgrad/node
+ */
 
 export { cacheDirectory, folderCache, folderStore } from "./data/node-store.ts";
 export { decodePicture } from "./data/pictures/node-picture.ts";

@@ -1,4 +1,8 @@
-/** Graphs and ONNX files: read, print, edit, write. */
+/**
+ * Graphs and ONNX files: read, print, edit, write.
+ *
+ * @module forwardgrad/onnx
+ */
 
 export { denormalize, normalize } from "./models/normalization.ts";
 export { importWarnings } from "./objective/import-warnings.ts";

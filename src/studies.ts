@@ -1,4 +1,8 @@
-/** The experiments of the paper and ours, and the closed-form functions that they descend. */
+/**
+ * The experiments of the paper and ours, and the closed-form functions that they descend.
+ *
+ * @module forwardgrad/studies
+ */
 
 export type { Chart } from "./charts/chart.ts";
 export { type FunctionName, functions } from "./functions/functions.ts";

@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 
 const root = resolve(import.meta.dirname, "..");
@@ -72,19 +72,5 @@ describe("links", () => {
     expect(links.filter((link) => !/^https:/.test(link))).toEqual([]);
     const own = links.filter((link) => link.startsWith(repository)).map((link) => link.slice(files.length));
     expect(own.filter((path) => !existsSync(join(root, path.replace(/#.*/, ""))))).toEqual([]);
-  });
-
-  it("of the docs lead to files that exist", () => {
-    const pages = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
-      .filter((name) => name.endsWith(".md"))
-      .map((name) => join("docs", name))
-      .concat("CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md");
-    const broken = pages.flatMap((page) =>
-      linksOf(page)
-        .filter((link) => !/^([a-z]+:|#)/.test(link))
-        .filter((link) => !existsSync(resolve(root, dirname(page), link.replace(/#.*/, ""))))
-        .map((link) => `${page}: ${link}`),
-    );
-    expect(broken).toEqual([]);
   });
 });
