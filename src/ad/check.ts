@@ -2,7 +2,7 @@ import { type Graph, getValue, initializersToInputs, type Value } from "../onnx/
 import { type DType, elementCount, isFloat, type Tensor } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { isFactored } from "../ops/op.ts";
-import { materialize, reshape, withInfinities } from "../ops/rules.ts";
+import { reshape, stacked, withInfinities } from "../ops/rules.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
 import { keepUsedInputs } from "./gradient.ts";
 import { transposeLinear } from "./pullback.ts";
@@ -117,8 +117,7 @@ function forwardGraph(graph: Graph, wrt: readonly string[], outputs: readonly Va
   const tangents = pushforward(g, graph, seeds);
   const results = outputs.map(({ name, dtype, shape }) => {
     const tangent = tangents.get(name);
-    const stacked = isFactored(tangent) ? materialize(g, tangent, shape) : tangent;
-    const known = stacked && withInfinities(g, stacked);
+    const known = tangent && withInfinities(g, stacked(g, tangent, shape));
     return [`direction/${name}/out`, known ?? g.expand(g.scalar(dtype, 0), [k, ...shape])] as const;
   });
   return g.build(Object.fromEntries(results));

@@ -1,7 +1,7 @@
 import { dependents, type Graph, getValue } from "../onnx/graph.ts";
 import { GraphBuilder } from "../ops/builder.ts";
-import { isFactored, type Tangent } from "../ops/op.ts";
-import { materialize, withInfinities, zerosLike } from "../ops/rules.ts";
+import type { Tangent } from "../ops/op.ts";
+import { stacked, withInfinities, zerosLike } from "../ops/rules.ts";
 import { pushforward } from "./pushforward.ts";
 
 /** How the tangents of one value are stored: stacked [k, ...shape], or in thin factors of this `rank`. */
@@ -37,7 +37,7 @@ export function derivativeGraph(
   const tangent =
     pushforward(g, graph, seeds).get(output) ??
     zerosLike(g, { dtype: target.dtype, shape: [tangents, ...target.shape] });
-  const derivatives = isFactored(tangent) ? materialize(g, tangent, target.shape) : tangent;
+  const derivatives = stacked(g, tangent, target.shape);
   const outputs = graph.outputs.map((value) => [value.name, value] as const);
   return g.build({ ...Object.fromEntries(outputs), derivatives: withInfinities(g, derivatives) });
 }

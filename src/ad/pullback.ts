@@ -35,7 +35,7 @@ export function transposeLinear(
         );
       }
       const before = collected.get(name);
-      collected.set(name, before ? g.emit("Add", [before, cotangent]) : cotangent);
+      collected.set(name, before ? g.add(before, cotangent) : cotangent);
     });
   }
   return new Map([...collected].filter(([name]) => linearInputs.has(name)));

@@ -10,8 +10,10 @@ import {
 import { isFloat } from "../onnx/tensor.ts";
 import type { GraphBuilder } from "../ops/builder.ts";
 import { opOf } from "../ops/catalogue.ts";
-import { type ComputedNode, type Emitter, isFactored, type Op, type Tangent } from "../ops/op.ts";
-import { broadcastTangent, materialize } from "../ops/rules.ts";
+import type { Emitter } from "../ops/emitter.ts";
+import type { ComputedNode } from "../ops/node-view.ts";
+import { isFactored, type Op, type Tangent } from "../ops/op.ts";
+import { broadcastTangent, stacked } from "../ops/rules.ts";
 
 export interface PushforwardOptions {
   /** Values whose tangents are recorded but go no further: the rest of the graph sees zeros there. */
@@ -76,10 +78,10 @@ function applyRule(
     const factored = op.jvpFactored?.(g, view, tangents);
     if (factored) return factored;
   }
-  const stacked = tangents.map((tangent, index) =>
-    isFactored(tangent) ? materialize(g, tangent, view.inputs[index]?.shape ?? []) : tangent,
+  const whole = tangents.map(
+    (tangent, index) => tangent && stacked(g, tangent, view.inputs[index]?.shape ?? []),
   );
-  return op.jvp?.(g, view, stacked) ?? [];
+  return op.jvp?.(g, view, whole) ?? [];
 }
 
 function addSeed(
@@ -90,13 +92,12 @@ function addSeed(
 ): Tangent | undefined {
   if (!value || !seed) return tangent;
   if (!tangent) return whole(g, value, seed);
-  const stacked = (given: Tangent) => (isFactored(given) ? materialize(g, given, value.shape) : given);
-  return g.emit("Add", [stacked(tangent), stacked(seed)]);
+  return g.add(stacked(g, tangent, value.shape), stacked(g, seed, value.shape));
 }
 
 /** A seed that is shared along an axis (size 1 there) as a tangent of the value's whole shape. */
 function whole(g: Emitter, value: Value, seed: Tangent): Tangent {
-  return isFactored(seed) ? seed : (broadcastTangent(g, seed, value) ?? seed);
+  return isFactored(seed) ? seed : broadcastTangent(g, seed, value);
 }
 
 function checkSeed(value: Value, seed: Tangent): void {

@@ -115,12 +115,7 @@ function attention(network: Network, x: Value, name: string, heads: number): Val
     fold(key, layerStreams.weight),
   );
   const bias = parameter(`${name}.self_attention.in_proj_bias`, [3 * width], constant(0), key);
-  const parts = g.node(
-    "Split",
-    [affine(network, x, weight, bias)],
-    { axis: -1, num_outputs: 3 },
-    { outputs: 3 },
-  );
+  const parts = g.split(affine(network, x, weight, bias), { axis: -1, num_outputs: 3 });
   const [query, keys, values] = parts.map((part) => g.reshape(part, [0, tokens, heads, size])) as [
     Value,
     Value,
@@ -128,10 +123,9 @@ function attention(network: Network, x: Value, name: string, heads: number): Val
   ];
   const scaled = g.mul(g.transpose(query, { perm: [0, 2, 1, 3] }), 1 / Math.sqrt(size));
   const weights = g.softmax(g.matMul(scaled, g.transpose(keys, { perm: [0, 2, 3, 1] }))); // [batch, heads, tokens, tokens]
-  const mixed = g.transpose(g.matMul(weights, g.transpose(values, { perm: [0, 2, 1, 3] })), {
-    perm: [0, 2, 1, 3],
-  });
-  return linear(network, g.reshape(mixed, [0, tokens, width]), `${name}.self_attention.out_proj`, width, {
+  const mixed = g.matMul(weights, g.transpose(values, { perm: [0, 2, 1, 3] }));
+  const joined = g.reshape(g.transpose(mixed, { perm: [0, 2, 1, 3] }), [0, tokens, width]);
+  return linear(network, joined, `${name}.self_attention.out_proj`, width, {
     weight: scaledUniform(width),
     bias: constant(0),
   });

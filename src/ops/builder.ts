@@ -14,32 +14,28 @@ import {
 } from "../onnx/graph.ts";
 import { type DType, elementCount, int64, isFloat, type Tensor, tensorOf } from "../onnx/tensor.ts";
 import { catalogue, type OpName, opNames, opOf } from "./catalogue.ts";
-import type { AttributeInput, Emitter, NodeView, Operand } from "./op.ts";
+import type { AttributeInputs, Emitter, Operand } from "./emitter.ts";
+import type { NodeView } from "./node-view.ts";
+import type { Operators } from "./operators.ts";
 import { type Range, rangeOf } from "./range.ts";
 
 /** The opset of every graph that forwardgrad emits. */
 export const emittedOpset = 24;
 
-type OperatorMethods = {
-  readonly [Name in Exclude<OpName, "Constant"> as Uncapitalize<Name>]: (
-    ...operands: readonly (Operand | Readonly<Record<string, AttributeInput>>)[]
-  ) => Value;
-};
-
-export interface GraphBuilder extends OperatorMethods {}
+export interface GraphBuilder extends Operators {}
 
 /**
  * Builds a graph op by op; every value knows its shape at once, from the op's shape rule.
  *
- * Each supported op is a method in camel case: operands first (values, numbers for scalar constants, arrays of
- * integers for int64 constants), attributes last.
+ * Each supported op is a method in camel case (`Operators`): operands first (values, numbers for scalar constants, arrays
+ * of integers for int64 constants), attributes last.
  *
  * @example
  * const g = new GraphBuilder("rosenbrock");
  * const x = g.parameter("x", float64([0, 0]));
  * const head = g.slice(x, [0], [1]);
  */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor defines one method per op of the catalogue
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the static block defines one method per op of the catalogue
 export class GraphBuilder implements Emitter {
   readonly #name: string;
   readonly #inputs: Value[] = [];
@@ -58,6 +54,14 @@ export class GraphBuilder implements Emitter {
   readonly #counters = new Map<string, number>();
   #path = "";
 
+  static {
+    for (const op of opNames) {
+      // The builder has its own way to make a constant.
+      if (op === "Constant") continue;
+      Object.defineProperty(GraphBuilder.prototype, methodName(op), { value: operatorMethod(op) });
+    }
+  }
+
   /** Starts empty, or with everything that `start` contains. */
   constructor(name: string, start?: Graph) {
     this.#name = name;
@@ -70,19 +74,6 @@ export class GraphBuilder implements Emitter {
       for (const [key, value] of start.values) this.#values.set(key, value);
       for (const name of [...start.values.keys(), ...start.nodes.map((node) => node.name)])
         this.#taken.add(name);
-    }
-    const methods = this as unknown as Record<string, unknown>;
-    for (const op of opNames) {
-      // The builder has its own way to make a constant.
-      if (op === "Constant") continue;
-      methods[op.charAt(0).toLowerCase() + op.slice(1)] = (
-        ...parts: (Operand | Record<string, AttributeInput>)[]
-      ) => {
-        const last = parts.at(-1);
-        const hasAttributes = typeof last === "object" && !Array.isArray(last) && !("dtype" in last);
-        const operands = (hasAttributes ? parts.slice(0, -1) : parts) as Operand[];
-        return this.emit(op, operands, hasAttributes ? (last as Record<string, AttributeInput>) : {});
-      };
     }
   }
 
@@ -140,20 +131,16 @@ export class GraphBuilder implements Emitter {
     return getValue({ name: this.#name, values: this.#values, inputs: this.#inputs, outputs: [] }, name);
   }
 
-  emit(
-    op: string,
-    operands: readonly Operand[],
-    attributes: Readonly<Record<string, AttributeInput>> = {},
-  ): Value {
-    return this.node(op, operands, attributes)[0] as Value;
+  emit(op: string, operands: readonly Operand[], attributes: AttributeInputs = {}): Value {
+    return this.node(op, operands, attributes)[0];
   }
 
   node(
     op: string,
     operands: readonly Operand[],
-    attributes: Readonly<Record<string, AttributeInput>> = {},
+    attributes: AttributeInputs = {},
     options: { readonly name?: string; readonly outputs?: number } = {},
-  ): Value[] {
+  ): [first: Value, ...others: Value[]] {
     const inputs = this.#resolve(op, operands);
     const names = inputs.map((input) => input?.name ?? "");
     while (names.at(-1) === "") names.pop();
@@ -177,7 +164,7 @@ export class GraphBuilder implements Emitter {
       this.#declare(outputs[index] as string, type.dtype, type.shape),
     );
     if (op === "Reshape" && inputs[0]) this.#origins.set(outputs[0] as string, this.origin(inputs[0]));
-    return declared;
+    return declared as [first: Value, ...others: Value[]];
   }
 
   origin(value: Value): Value {
@@ -325,9 +312,38 @@ export class GraphBuilder implements Emitter {
   }
 }
 
+/** The name of an op's method: `Gemm` is gemm, `RMSNormalization` rmsNormalization, `GRU` gru. */
+export function methodName(op: string): string {
+  return op.replace(/^[A-Z]+(?=[A-Z][a-z])|^[A-Z]+$|^[A-Z]/, (capitals) => capitals.toLowerCase());
+}
+
+/** The method of an op: operands, of which the last may be left out, then attributes. */
+function operatorMethod(op: OpName) {
+  return function (this: GraphBuilder, ...given: readonly (Operand | AttributeInputs)[]): Value | Value[] {
+    const last = given.at(-1);
+    const attributes = isAttributes(last) ? last : {};
+    const operands = (attributes === last ? given.slice(0, -1) : given) as readonly Operand[];
+    // The ops whose every output is wanted.
+    if (op === "Split")
+      return this.node(op, operands, attributes, { outputs: partCount(operands, attributes) });
+    if (op === "TopK") return this.node(op, operands, attributes, { outputs: 2 });
+    return this.emit(op, operands, attributes);
+  };
+}
+
+function isAttributes(given: Operand | AttributeInputs): given is AttributeInputs {
+  return typeof given === "object" && !Array.isArray(given) && !("dtype" in given);
+}
+
+/** How many parts a Split makes: one for each size listed, or `num_outputs`. */
+function partCount([, sizes]: readonly Operand[], { num_outputs }: AttributeInputs): number {
+  if (Array.isArray(sizes)) return sizes.length;
+  return typeof num_outputs === "number" ? num_outputs : 1;
+}
+
 function typedAttributes(
   node: Node,
-  given: Readonly<Record<string, AttributeInput>>,
+  given: AttributeInputs,
   defaults: Attributes,
 ): Record<string, Attribute> {
   const typed: Record<string, Attribute> = {};

@@ -1,5 +1,5 @@
 import { isFloat, type Tensor, type TensorData, tensorOf, toNumbers } from "../onnx/tensor.ts";
-import { intAttribute, intsAttribute, type NodeView, type ValueType } from "./op.ts";
+import { intAttribute, intsAttribute, type NodeView, type ValueType } from "./node-view.ts";
 import { axisOf, normalizeAxis, reductionAxes, required, sliceRanges } from "./shapes.ts";
 
 /** Elements up to which a value is worth computing without an engine: shapes, places, and what is made of them. */

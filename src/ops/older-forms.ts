@@ -1,6 +1,6 @@
 import { describeNode, float, int, type Node, string, type Value } from "../onnx/graph.ts";
 import { elementCount, float32, int64, type Tensor } from "../onnx/tensor.ts";
-import { floatAttribute, intAttribute, intsAttribute } from "./op.ts";
+import { floatAttribute, intAttribute, intsAttribute } from "./node-view.ts";
 
 /** Ops of older opsets that have another name now, and the last opset that knew the old one. */
 export const renamedOps: ReadonlyMap<string, { readonly op: string; readonly last: number }> = new Map([

@@ -1,52 +1,58 @@
 import type { Value } from "../onnx/graph.ts";
 import { type DType, dtypeNumbers, elementCount, type Tensor, zeros } from "../onnx/tensor.ts";
-import type {
-  ComputedNode,
-  Emitter,
-  FactoredTangent,
-  NodeView,
-  Op,
-  StackedTangent,
-  ValueType,
-} from "./op.ts";
+import type { Emitter } from "./emitter.ts";
+import type { ComputedNode, NodeView, ValueType } from "./node-view.ts";
+import { type FactoredTangent, isFactored, type Op, type StackedTangent, type Tangent } from "./op.ts";
 import { hugeNumber, mayBeHuge, mayBeInfinite } from "./range.ts";
-import { broadcastShape, sameShape } from "./shapes.ts";
+import { arange, broadcastShape, sameShape, sizeOf } from "./shapes.ts";
 
-/** A partial derivative: a value that broadcasts to the output, or a number. */
-export type Partial = (
+/** A partial derivative of an op with these inputs: a value that broadcasts to the output, or a number. */
+export type PartialDerivative<Inputs extends readonly Value[] = readonly Value[]> = (
   g: Emitter,
-  inputs: readonly Value[],
-  outputs: readonly Value[],
+  inputs: Inputs,
+  outputs: readonly [y: Value],
   node: ComputedNode,
 ) => Value | number;
+
+type OfOne = PartialDerivative<readonly [x: Value]>;
+type OfTwo = PartialDerivative<readonly [a: Value, b: Value]>;
 
 /**
  * Op that works element by element, with numpy broadcasting: ẏ = Σᵢ ∂y/∂xᵢ ⊙ ẋᵢ.
  * One partial derivative per input. An infinite one times a tangent (or cotangent) of 0 is 0: see `finite`.
  */
-export function elementwise(...partials: readonly Partial[]): Op {
+export function elementwise(dx: OfOne): Op;
+export function elementwise(da: OfTwo, db: OfTwo): Op;
+export function elementwise(...partials: readonly PartialDerivative[]): Op;
+export function elementwise(...partials: readonly PartialDerivative<never>[]): Op {
   return elementwiseBy(partials, (g, tangent, factor, node) =>
     scale(g, tangent, typeof factor === "number" ? factor : finite(g, factor, output(node))),
   );
 }
 
 /** As `elementwise`, of ops that choose: where a partial derivative is 0, nothing of the tangent remains, be it infinite. */
-export function choosing(...partials: readonly Partial[]): Op {
+export function choosing(dx: OfOne): Op;
+export function choosing(da: OfTwo, db: OfTwo): Op;
+export function choosing(...partials: readonly PartialDerivative[]): Op;
+export function choosing(...partials: readonly PartialDerivative<never>[]): Op {
   return elementwiseBy(partials, choose);
 }
 
 function elementwiseBy(
-  partials: readonly Partial[],
+  partials: readonly PartialDerivative<never>[],
   combine: (g: Emitter, tangent: Value, factor: Value | number, node: ComputedNode) => Value,
 ): Op {
   return {
     shape: partials.length === 1 ? sameShape : broadcastShape,
     jvp: (g, node, tangents) => {
+      const inputs = node.inputs.filter((input) => input !== undefined);
       const terms = tangents.flatMap((tangent, index) => {
         const partial = partials[index];
-        return tangent && partial
-          ? [combine(g, align(g, tangent, node, index), partial(g, present(node), node.outputs, node), node)]
-          : [];
+        if (!tangent || !partial) return [];
+        const aligned = align(g, tangent, node, index);
+        // An op has one partial derivative for each input.
+        const factor = partial(g, inputs as never, [output(node)], node);
+        return [combine(g, aligned, factor, node)];
       });
       return [broadcastTangent(g, sum(g, terms), output(node))];
     },
@@ -59,10 +65,10 @@ function elementwiseBy(
  * itself), and a branch that is not chosen adds nothing. Factors that cannot be infinite stay as they are.
  */
 export function finite(g: Emitter, factor: Value, y: Value): Value {
-  const number = g.rangeOf(y).nan ? g.emit("Where", [g.emit("IsNaN", [y]), 0, factor]) : factor;
+  const number = g.rangeOf(y).nan ? g.where(g.isNaN(y), 0, factor) : factor;
   if (!mayBeInfinite(g.rangeOf(factor), factor.dtype)) return number;
   const huge = hugeNumber(factor.dtype);
-  return g.emit("Clip", [number, g.scalar(factor.dtype, -huge), g.scalar(factor.dtype, huge)]);
+  return g.clip(number, -huge, huge);
 }
 
 /** Derivatives of a finished graph: the huge numbers of `finite` are the infinite ones that they stand for again. */
@@ -70,38 +76,38 @@ export function withInfinities(g: Emitter, derivatives: Value): Value {
   if (!mayBeHuge(g.rangeOf(derivatives))) return derivatives;
   // What exceeds 2⁹⁰ (2⁹⁰⁰ in float64) overflows on the way; all else keeps every bit.
   const scale = derivatives.dtype === "float64" ? 2 ** 124 : 2 ** 38;
-  return g.emit("Mul", [g.emit("Mul", [derivatives, scale]), 1 / scale]);
+  return g.mul(g.mul(derivatives, scale), 1 / scale);
 }
 
 /** y ≥ 0 as a divisor: a root of 0 is replaced by less than that of any other number, so that 1/y is huge, not infinite. */
 export function awayFromZero(g: Emitter, y: Value): Value {
   if (g.rangeOf(y).low > 0) return y;
-  return g.emit("Max", [y, y.dtype === "float64" ? 2 ** -1000 : 2 ** -101]);
+  return g.max(y, y.dtype === "float64" ? 2 ** -1000 : 2 ** -101);
 }
 
 /** tangent ⊙ factor, and 0 where the factor is 0. A product does it alone, and much faster, unless tangents may be infinite. */
 export function choose(g: Emitter, tangent: Value, factor: Value | number): Value {
   if (typeof factor === "number" || !mayBeInfinite(g.rangeOf(tangent), tangent.dtype))
     return scale(g, tangent, factor);
-  return g.emit("Where", [g.emit("Equal", [factor, 0]), 0, g.emit("Mul", [tangent, factor])]);
-}
-
-function present(node: ComputedNode): Value[] {
-  return node.inputs.filter((input) => input !== undefined);
+  return g.where(g.equal(factor, 0), 0, g.mul(tangent, factor));
 }
 
 function scale(g: Emitter, tangent: Value, factor: Value | number): Value {
   if (factor === 1) return tangent;
-  if (factor === -1) return g.emit("Neg", [tangent]);
-  return g.emit("Mul", [tangent, factor]);
+  if (factor === -1) return g.neg(tangent);
+  return g.mul(tangent, factor);
 }
 
 /** Sum of the tangents that are there; undefined for none. */
 export function sum(g: Emitter, terms: readonly (Value | undefined)[]): Value | undefined {
-  return terms.reduce(
-    (total, term) => (total && term ? g.emit("Add", [total, term]) : (total ?? term)),
-    undefined,
-  );
+  return terms.reduce((total, term) => (total && term ? g.add(total, term) : (total ?? term)), undefined);
+}
+
+/** The forward derivative of an op whose only differentiable input is the first, from its tangent. */
+export function ofFirst(
+  rule: (g: Emitter, node: ComputedNode, tangent: StackedTangent) => StackedTangent | undefined,
+): NonNullable<Op["jvp"]> {
+  return (g, node, [tangent]) => [tangent && rule(g, node, tangent)];
 }
 
 /** Op without a derivative: its outputs are integers, truth values, or piecewise constant. */
@@ -131,17 +137,41 @@ export function alignRank(
 ): Value {
   if (shape.length >= rank) return tangent;
   const ones = Array.from({ length: rank - shape.length }, () => 1);
-  return reshape(g, tangent, [tangent.shape[0] as number, ...ones, ...shape]);
+  return reshape(g, tangent, [tangentCount(tangent), ...ones, ...shape]);
+}
+
+/** k, of tangents in either form; 0 where there are none. */
+export function tangentCount(tangent: Tangent | undefined): number {
+  return tangent ? sizeOf(isFactored(tangent) ? tangent.left : tangent, 0) : 0;
+}
+
+/** The same elements of k tangents as tangents of this value: [k, ...shape]. */
+export function reshapeTangent(g: Emitter, tangent: StackedTangent, value: Value): StackedTangent {
+  return reshape(g, tangent, [tangentCount(tangent), ...value.shape]);
+}
+
+/** The tangents' axis behind all others, for ops that read their own axes first: [k, ...shape] → [...shape, k]. */
+export function tangentsLast(g: Emitter, tangent: StackedTangent): Value {
+  const axes = arange(tangent.shape.length);
+  return transpose(g, tangent, [...axes.slice(1), 0]);
+}
+
+/** The way back from `tangentsLast`: [...shape, k] → [k, ...shape]. */
+export function tangentsFirst(g: Emitter, value: Value): StackedTangent {
+  const axes = arange(value.shape.length);
+  return transpose(g, value, [...axes.slice(-1), ...axes.slice(0, -1)]);
 }
 
 /** A tangent expanded to [k, ...shape] where broadcasting left it smaller. */
+export function broadcastTangent(g: Emitter, tangent: Value, value: Value): Value;
+export function broadcastTangent(g: Emitter, tangent: Value | undefined, value: Value): Value | undefined;
 export function broadcastTangent(g: Emitter, tangent: Value | undefined, value: Value): Value | undefined {
   if (!tangent) return undefined;
-  const shape = [tangent.shape[0] as number, ...value.shape];
+  const shape = [tangentCount(tangent), ...value.shape];
   if (sameDimensions(tangent.shape, shape)) return tangent;
   // ONNX Runtime does not expand a size of 1 to 0.
   if (elementCount(shape) === 0) return zerosLike(g, { dtype: value.dtype, shape });
-  return g.emit("Expand", [tangent, shape]);
+  return g.expand(tangent, shape);
 }
 
 /** The transpose of broadcasting: sums over the axes along which `shape` was repeated. */
@@ -151,7 +181,7 @@ export function unbroadcast(g: Emitter, cotangent: Value, shape: readonly number
   const axes = cotangent.shape.flatMap((size, axis) =>
     axis < lead || (shape[axis - lead] === 1 && size !== 1) ? [axis] : [],
   );
-  const summed = axes.length > 0 ? g.emit("ReduceSum", [cotangent, axes], { keepdims: 0 }) : cotangent;
+  const summed = axes.length > 0 ? g.reduceSum(cotangent, axes, { keepdims: 0 }) : cotangent;
   return reshape(g, summed, shape);
 }
 
@@ -161,11 +191,11 @@ export function reshape(g: Emitter, value: Value, shape: readonly number[]): Val
   const origin = g.origin(value);
   if (origin !== value) return reshape(g, origin, shape);
   // Without allowzero, a 0 in the shape would mean "as in the input".
-  return g.emit("Reshape", [value, shape], shape.includes(0) ? { allowzero: 1 } : {});
+  return g.reshape(value, shape, shape.includes(0) ? { allowzero: 1 } : {});
 }
 
 export function cast(g: Emitter, value: Value, dtype: DType): Value {
-  return value.dtype === dtype ? value : g.emit("Cast", [value], { to: dtypeNumbers[dtype] });
+  return value.dtype === dtype ? value : g.cast(value, { to: dtypeNumbers[dtype] });
 }
 
 export function transpose(g: Emitter, value: Value, permutation: readonly number[]): Value {
@@ -178,7 +208,18 @@ export function transpose(g: Emitter, value: Value, permutation: readonly number
       permutation.map((axis) => value.shape[axis] as number),
     );
   }
-  return g.emit("Transpose", [value], { perm: permutation });
+  return g.transpose(value, { perm: permutation });
+}
+
+/** Splits axes, permutes them and joins them again: the elements in the shape `split`, transposed, in the shape `joined`. */
+export function rearrange(
+  g: Emitter,
+  value: Value,
+  split: readonly number[],
+  permutation: readonly number[],
+  joined: readonly number[],
+): Value {
+  return reshape(g, transpose(g, reshape(g, value, split), permutation), joined);
 }
 
 export function sameDimensions(a: readonly number[], b: readonly number[]): boolean {
@@ -198,7 +239,7 @@ export function zerosLike(g: Emitter, type: ValueType): Value {
   );
   // One stored zero, expanded when the graph runs, keeps files small.
   if (elementCount(type.shape) <= 64) return g.constant(zeros(type.dtype, type.shape));
-  return g.emit("Expand", [g.constant(one), type.shape]);
+  return g.expand(g.constant(one), type.shape);
 }
 
 /**
@@ -207,25 +248,27 @@ export function zerosLike(g: Emitter, type: ValueType): Value {
  */
 export function thinProduct(g: Emitter, x: Value, factor: Value): Value {
   const [k = 0, p = 0, r = 0] = factor.shape;
-  const m = x.shape[0] as number;
+  const m = sizeOf(x, 0);
   const rows = reshape(g, r === 1 ? factor : transpose(g, factor, [0, 2, 1]), [k * r, p]);
-  const product = g.emit("Gemm", [x, rows], { transB: 1 }); // [m, k·r]
+  const product = g.gemm(x, rows, { transB: 1 }); // [m, k·r]
   return transpose(g, reshape(g, product, [m, k, r]), [1, 0, 2]);
 }
 
 /** left_i · right_iᵀ: [k, m, r], [k, n, r] → [k, m, n] */
 export function outerProduct(g: Emitter, left: Value, right: Value): Value {
   const [k = 0, n = 0, r = 0] = right.shape;
-  if (r === 1) return g.emit("Mul", [left, reshape(g, right, [k, 1, n])]);
-  return g.emit("MatMul", [left, transpose(g, right, [0, 2, 1])]);
+  if (r === 1) return g.mul(left, reshape(g, right, [k, 1, n]));
+  return g.matMul(left, transpose(g, right, [0, 2, 1]));
 }
 
 /** A factored tangent of a value, stacked: [k, ...shape]. */
 export function materialize(g: Emitter, tangent: FactoredTangent, shape: readonly number[]): StackedTangent {
-  return reshape(g, outerProduct(g, tangent.left, tangent.right), [
-    tangent.left.shape[0] as number,
-    ...shape,
-  ]);
+  return reshape(g, outerProduct(g, tangent.left, tangent.right), [tangentCount(tangent), ...shape]);
+}
+
+/** Tangents of a value of this shape in stacked form. */
+export function stacked(g: Emitter, tangent: Tangent, shape: readonly number[]): StackedTangent {
+  return isFactored(tangent) ? materialize(g, tangent, shape) : tangent;
 }
 
 /**
@@ -241,7 +284,7 @@ export function foldIntoBatch(
   others: readonly (Value | undefined)[] = [],
 ): StackedTangent {
   const [x] = node.inputs;
-  const full = (x && broadcastTangent(g, tangent, x)) ?? tangent;
+  const full = x ? broadcastTangent(g, tangent, x) : tangent;
   const [k = 0, batch = 0, ...rest] = full.shape;
   const folded = reshape(g, full, [k * batch, ...rest]);
   const y = g.emit(node.node.op, [folded, ...others], node.node.attributes);
@@ -250,11 +293,11 @@ export function foldIntoBatch(
 
 /** The same elements of each of k tangents. */
 export function gatherElements(g: Emitter, tangent: Value, indices: Value, axis: number): Value {
-  const repeated = repeatIndices(g, indices, tangent.shape[0] as number);
-  return g.emit("GatherElements", [tangent, repeated], { axis: axis + 1 });
+  const repeated = repeatIndices(g, indices, tangentCount(tangent));
+  return g.gatherElements(tangent, repeated, { axis: axis + 1 });
 }
 
 /** Integer indices, once for each of k tangents. */
 export function repeatIndices(g: Emitter, indices: Value, k: number): Value {
-  return g.emit("Expand", [indices, [k, ...indices.shape]]);
+  return g.expand(indices, [k, ...indices.shape]);
 }

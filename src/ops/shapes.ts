@@ -1,6 +1,6 @@
 import { describeNode, formatShape, type Value } from "../onnx/graph.ts";
 import { type DType, toNumbers } from "../onnx/tensor.ts";
-import { intAttribute, intsAttribute, type NodeView, type ValueType } from "./op.ts";
+import { intAttribute, intsAttribute, type NodeView, type ValueType } from "./node-view.ts";
 
 /** The input at this place; a named error where the node omits it. */
 export function required(node: NodeView, index: number): Value {
@@ -11,6 +11,16 @@ export function required(node: NodeView, index: number): Value {
     );
   }
   return value;
+}
+
+/** The size of an axis; −1 is the last. 1 where there is no such axis, as in broadcasting. */
+export function sizeOf({ shape }: { readonly shape: readonly number[] }, axis: number): number {
+  return shape.at(axis) ?? 1;
+}
+
+/** 0, 1, …, count − 1 */
+export function arange(count: number): number[] {
+  return Array.from({ length: Math.max(0, count) }, (_, index) => index);
 }
 
 /** A rule needs a value that nothing but running the graph could tell. */

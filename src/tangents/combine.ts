@@ -1,5 +1,6 @@
 import type { Value } from "../onnx/graph.ts";
-import type { Emitter, Tangent } from "../ops/op.ts";
+import type { Emitter } from "../ops/emitter.ts";
+import type { Tangent } from "../ops/op.ts";
 import { reshape, transpose } from "../ops/rules.ts";
 import { partsByParameter } from "./gram.ts";
 import { rowOf, type TangentSet } from "./tangent-set.ts";
@@ -48,15 +49,15 @@ export function emitCombine(
   const size = shape.reduce((product, length) => product * length, 1);
   if (!("left" in tangent)) {
     const rows = reshape(g, tangent, [k, size]);
-    return reshape(g, g.emit("MatMul", [reshape(g, coefficients, [1, k]), rows]), shape);
+    return reshape(g, g.matMul(reshape(g, coefficients, [1, k]), rows), shape);
   }
   // Lᵀ-wise: [rows, k·r] · [k·r, columns], the coefficients folded into the left factor.
   const [, rows = 0, rank = 0] = tangent.left.shape;
   const columns = tangent.right.shape[1] as number;
-  const weighted = g.emit("Mul", [tangent.left, reshape(g, coefficients, [k, 1, 1])]);
+  const weighted = g.mul(tangent.left, reshape(g, coefficients, [k, 1, 1]));
   const left = reshape(g, transpose(g, weighted, [1, 0, 2]), [rows, k * rank]);
   const right = reshape(g, transpose(g, tangent.right, [0, 2, 1]), [k * rank, columns]);
-  return reshape(g, g.emit("MatMul", [left, right]), shape);
+  return reshape(g, g.matMul(left, right), shape);
 }
 
 /** Emits each example's own combination at one site: tangents [k, B or 1, m], coefficients [k, B] → [B, m]. */
@@ -64,8 +65,8 @@ export function emitExampleCombine(g: Emitter, tangents: Value, coefficients: Va
   const [k = 0, batch = 0] = coefficients.shape;
   const [, examples = 0, size = 0] = tangents.shape;
   const byExample = transpose(g, coefficients, [1, 0]);
-  if (examples === 1) return g.emit("MatMul", [byExample, reshape(g, tangents, [k, size])]);
+  if (examples === 1) return g.matMul(byExample, reshape(g, tangents, [k, size]));
   // ONNX Runtime fuses the transpose into the product; Mul and ReduceSum would pass over all tangents three times.
-  const rows = g.emit("MatMul", [reshape(g, byExample, [batch, 1, k]), transpose(g, tangents, [1, 0, 2])]);
+  const rows = g.matMul(reshape(g, byExample, [batch, 1, k]), transpose(g, tangents, [1, 0, 2]));
   return reshape(g, rows, [batch, size]);
 }

@@ -194,5 +194,5 @@ function valueBeforeRelu(graph: Graph, value: string): string | undefined {
 
 /** 1 where a rectified value is positive, 0 where it is zero. */
 function activeNumbers(g: GraphBuilder, value: Value): Value {
-  return g.emit("Sign", [value]);
+  return g.sign(value);
 }

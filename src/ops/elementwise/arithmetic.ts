@@ -1,5 +1,8 @@
+/** Arithmetic, powers, logarithms, extrema and sums of any number of operands, element by element. */
 import type { Value } from "../../onnx/graph.ts";
-import type { Emitter, NodeView, Op } from "../op.ts";
+import type { Emitter } from "../emitter.ts";
+import type { NodeView } from "../node-view.ts";
+import type { Op } from "../op.ts";
 import {
   anything,
   bounded,
@@ -8,7 +11,7 @@ import {
   hull,
   negative,
   plus,
-  power,
+  power as powerRange,
   quotient,
   type RangeRule,
   reciprocal,
@@ -23,8 +26,7 @@ import {
   choosing,
   elementwise,
   only,
-  type Partial,
-  sum,
+  type PartialDerivative,
   unbroadcast,
 } from "../rules.ts";
 import { broadcastShape, required } from "../shapes.ts";
@@ -48,15 +50,15 @@ export const Sub: Op = {
   range: (input) => plus(input(0), negative(input(1))),
   transpose: (g, node, cotangents, index) => {
     const cotangent = unbroadcast(g, only(cotangents), required(node, index).shape);
-    return index === 0 ? cotangent : g.emit("Neg", [cotangent]);
+    return index === 0 ? cotangent : g.neg(cotangent);
   },
 };
 
 /** d(a·b) = b·da + a·db */
 export const Mul: Op = {
   ...elementwise(
-    (_, [, b]) => b as Value,
-    (_, [a]) => a as Value,
+    (_, [, b]) => b,
+    (_, [a]) => a,
   ),
   range: (input, { node }) =>
     node.inputs[0] === node.inputs[1] ? square(input(0)) : times(input(0), input(1)),
@@ -67,14 +69,14 @@ export const Mul: Op = {
 /** d(a/b) = da/b − y·db/b */
 export const Div: Op = {
   ...elementwise(
-    (g, [, b]) => g.emit("Reciprocal", [b]),
-    (g, [, b], [y]) => g.emit("Neg", [g.emit("Div", [y, b])]),
+    (g, [, b]) => g.reciprocal(b),
+    (g, [, b], [y]) => g.neg(g.div(y, b)),
   ),
   range: (input) => quotient(input(0), input(1)),
   // Linear in the numerator only.
   transpose: (g, node, cotangents, index) =>
     index === 0
-      ? unbroadcast(g, g.emit("Div", [only(cotangents), required(node, 1)]), required(node, 0).shape)
+      ? unbroadcast(g, g.div(only(cotangents), required(node, 1)), required(node, 0).shape)
       : undefined,
 };
 
@@ -82,12 +84,12 @@ export const Div: Op = {
 export const Neg: Op = {
   ...elementwise(() => -1),
   range: (input) => negative(input(0)),
-  transpose: (g, _, cotangents) => g.emit("Neg", [only(cotangents)]),
+  transpose: (g, _, cotangents) => g.neg(only(cotangents)),
 };
 
 /** d|x| = sign(x) dx; 0 at 0, as in PyTorch */
 export const Abs: Op = {
-  ...choosing((g, [x]) => g.emit("Sign", [x])),
+  ...choosing((g, [x]) => g.sign(x)),
   range: (input) => {
     const { low, high, ...marks } = input(0);
     return { ...marks, low: Math.max(0, low, -high), high: Math.max(-low, high) };
@@ -103,56 +105,52 @@ export const Pow: Op = {
       const exponent = node.constant(1);
       const constant = exponent && exponent.data.length === 1 ? Number(exponent.data[0]) : undefined;
       if (constant === 1) return 1;
-      if (constant === 2) return g.emit("Mul", [x, 2]);
-      const floatExponent = p && x && p.dtype !== x.dtype ? cast(g, p, x.dtype) : p;
-      const slope = g.emit("Mul", [floatExponent, g.emit("Pow", [x, g.emit("Sub", [floatExponent, 1])])]);
-      return constant === undefined || constant === 0
-        ? g.emit("Where", [g.emit("Equal", [floatExponent, 0]), 0, slope])
-        : slope;
+      if (constant === 2) return g.mul(x, 2);
+      const power = cast(g, p, x.dtype);
+      const slope = g.mul(power, g.pow(x, g.sub(power, 1)));
+      return constant === undefined || constant === 0 ? g.where(g.equal(power, 0), 0, slope) : slope;
     },
     (g, [x, p], [y]) => {
-      const settled = g.emit("And", [g.emit("Equal", [x, 0]), g.emit("GreaterOrEqual", [p, 0])]);
-      const logarithm = g.emit("Log", [g.emit("Where", [settled, 1, x])]);
-      return g.emit("Where", [settled, 0, g.emit("Mul", [y, logarithm])]);
+      const settled = g.and(g.equal(x, 0), g.greaterOrEqual(p, 0));
+      const logarithm = g.log(g.where(settled, 1, x));
+      return g.where(settled, 0, g.mul(y, logarithm));
     },
   ),
   range: (input, node) => {
     const exponent = node.constant(1);
-    if (exponent?.data.length === 1) return power(input(0), Number(exponent.data[0]));
+    if (exponent?.data.length === 1) return powerRange(input(0), Number(exponent.data[0]));
     return input(0).low > 0 ? { ...from(0, Number.POSITIVE_INFINITY), fed: input(0).fed } : anything;
   },
 };
 
 /** d√x = dx / 2√x; infinite at 0 */
 export const Sqrt: Op = {
-  ...elementwise((g, _, [y]) => g.emit("Div", [0.5, awayFromZero(g, y as Value)])),
+  ...elementwise((g, _, [y]) => g.div(0.5, awayFromZero(g, y))),
   range: growing(Math.sqrt, from(0, Number.POSITIVE_INFINITY)),
 };
 
 /** d(1/x) = −y² dx */
 export const Reciprocal: Op = {
-  ...elementwise((g, _, [y]) => g.emit("Neg", [g.emit("Mul", [y, y])])),
+  ...elementwise((g, _, [y]) => g.neg(g.mul(y, y))),
   range: (input) => reciprocal(input(0)),
 };
 
 /** d eˣ = eˣ dx */
-export const Exp: Op = { ...elementwise((_, __, [y]) => y as Value), range: growing(Math.exp) };
+export const Exp: Op = { ...elementwise((_, __, [y]) => y), range: growing(Math.exp) };
 
 /**
  * d ln x = dx / x; infinite at 0. ln σ(x) becomes −softplus(−x), and ln softmax(x) the op that does
  * both: what is left of a σ(−100) or a softmax in float32 has no logarithm.
  */
 export const Log: Op = {
-  ...elementwise((g, [x]) => g.emit("Reciprocal", [x])),
+  ...elementwise((g, [x]) => g.reciprocal(x)),
   range: growing(Math.log, from(0, Number.POSITIVE_INFINITY)),
   lower: logarithmOfProbability,
 };
 
 /** d erf x = 2/√π · exp(−x²) dx */
 export const Erf: Op = {
-  ...elementwise((g, [x]) =>
-    g.emit("Mul", [g.emit("Exp", [g.emit("Neg", [g.emit("Mul", [x, x])])]), 2 / Math.sqrt(Math.PI)]),
-  ),
+  ...elementwise((g, [x]) => g.mul(g.exp(g.neg(g.mul(x, x))), 2 / Math.sqrt(Math.PI))),
   range: bounded(-1, 1),
 };
 
@@ -167,14 +165,14 @@ export const Min: Op = extremum(Math.min);
 
 function extremum(best: (...ends: number[]) => number): Op {
   const partial =
-    (count: number, index: number): Partial =>
+    (count: number, index: number): PartialDerivative =>
     (g, inputs, [y], node) => {
       if (count === 1) return 1;
       const bound = inputs.find((_, place) => place !== index && node.constant(place)?.data.length === 1);
-      if (count === 2 && bound)
-        return cast(g, g.emit("Not", [g.emit("Equal", [bound, y])]), (y as Value).dtype);
-      const chosen = inputs.map((input) => cast(g, g.emit("Equal", [input, y]), (y as Value).dtype));
-      return g.emit("Div", [chosen[index], sum(g, chosen)]);
+      if (count === 2 && bound) return cast(g, g.not(g.equal(bound, y)), y.dtype);
+      const chosen = inputs.map((input) => cast(g, g.equal(input, y), y.dtype));
+      const ties = chosen.reduce((total, one) => g.add(total, one));
+      return g.div(chosen[index] as Value, ties);
     };
   const range: RangeRule = (input, node) => {
     const given = node.inputs.map((_, index) => input(index));
@@ -197,7 +195,10 @@ export const Sum: Op = {
 export const Mean: Op = { ...variadic(elementwise, (count) => () => 1 / count), range: unchanged };
 
 /** An elementwise op of any number of inputs; the partial derivative depends on their number and the place. */
-function variadic(rule: typeof elementwise, partial: (count: number, index: number) => Partial): Op {
+function variadic(
+  rule: typeof elementwise,
+  partial: (count: number, index: number) => PartialDerivative,
+): Op {
   return {
     shape: broadcastShape,
     jvp: (g, node, tangents) => {
@@ -233,13 +234,8 @@ function logarithmOfProbability(g: Emitter, node: NodeView): Value[] | undefined
   if (source?.node.op !== "Sigmoid" && source?.node.op !== "Softmax") return undefined;
   const x = required(source, 0);
   const logarithm =
-    source.node.op === "Sigmoid"
-      ? g.emit("Neg", [g.emit("Softplus", [g.emit("Neg", [x])])])
-      : g.emit("LogSoftmax", [x], source.node.attributes);
-  return [
-    moved.reduce(
-      (value, { node: move, inputs }) => g.emit(move.op, [value, ...inputs.slice(1)], move.attributes),
-      logarithm,
-    ),
-  ];
+    source.node.op === "Sigmoid" ? g.neg(g.softplus(g.neg(x))) : g.logSoftmax(x, source.node.attributes);
+  const move = (value: Value, { node: { op, attributes }, inputs }: NodeView) =>
+    g.emit(op, [value, ...inputs.slice(1)], attributes);
+  return [moved.reduce(move, logarithm)];
 }

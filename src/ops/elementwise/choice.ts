@@ -1,4 +1,6 @@
+/** Ops that choose between values: Where and Clip. */
 import type { Value } from "../../onnx/graph.ts";
+import type { Emitter } from "../emitter.ts";
 import type { Op } from "../op.ts";
 import { anything, hull } from "../range.ts";
 import { align, broadcastTangent, only, output, sum, unbroadcast } from "../rules.ts";
@@ -18,16 +20,14 @@ export const Where: Op = {
       const tangent = tangents[index];
       return tangent ? align(g, tangent, node, index) : 0;
     };
-    const chosen = g.emit("Where", [node.inputs[0], branch(1), branch(2)]);
+    const chosen = g.where(required(node, 0), branch(1), branch(2));
     return [broadcastTangent(g, chosen, output(node))];
   },
   transpose: (g, node, cotangents, index) => {
     if (index === 0) return undefined;
     const cotangent = only(cotangents);
-    const kept = g.emit(
-      "Where",
-      index === 1 ? [node.inputs[0], cotangent, 0] : [node.inputs[0], 0, cotangent],
-    );
+    const condition = required(node, 0);
+    const kept = index === 1 ? g.where(condition, cotangent, 0) : g.where(condition, 0, cotangent);
     return unbroadcast(g, kept, required(node, index).shape);
   },
 };
@@ -45,33 +45,48 @@ export const Clip: Op = {
     return { ...x, low: clipped(x.low), high: clipped(x.high), nan: x.nan };
   },
   jvp: (g, node, tangents) => {
-    const [x, low, high] = node.inputs;
+    const x = required(node, 0);
+    const [, low, high] = node.inputs;
     const [dx, dlow, dhigh] = tangents.map((tangent, index) => tangent && align(g, tangent, node, index));
     const [lowest, highest] = [1, 2].map((index) => node.constant(index)?.data[0]);
     const isOrdered = lowest !== undefined && highest !== undefined && lowest <= highest;
-    const lifted = low && high && !isOrdered ? g.emit("Max", [x, low]) : x;
-    const bounded = (
-      value: Value | undefined,
-      inside: Value | undefined,
-      bound: Value | undefined,
-      dbound: Value | undefined,
-      beyond: string,
-      isKnown: boolean,
-    ) => {
-      if (!bound || !(inside || dbound)) return inside;
-      const isOn = g.emit("Equal", [value, bound]);
-      const isBeyond = g.emit(beyond, [value, bound]);
-      if (!dbound && isKnown) return g.emit("Where", [g.emit("Or", [isBeyond, isOn]), 0, inside]);
-      const mean = g.emit("Mul", [sum(g, [inside, dbound]), 0.5]);
-      return g.emit("Where", [isBeyond, dbound ?? 0, g.emit("Where", [isOn, mean, inside ?? 0])]);
-    };
-    const raised = bounded(x, dx, low, dlow, "Less", lowest !== undefined);
-    return [
-      broadcastTangent(
-        g,
-        bounded(lifted, raised, high, dhigh, "Greater", highest !== undefined),
-        output(node),
-      ),
-    ];
+    const lifted = low && high && !isOrdered ? g.max(x, low) : x;
+    const raised = bounded(g, x, dx, {
+      bound: low,
+      dbound: dlow,
+      isKnown: lowest !== undefined,
+      isBeyond: (value, bound) => g.less(value, bound),
+    });
+    const clipped = bounded(g, lifted, raised, {
+      bound: high,
+      dbound: dhigh,
+      isKnown: highest !== undefined,
+      isBeyond: (value, bound) => g.greater(value, bound),
+    });
+    return [broadcastTangent(g, clipped, output(node))];
   },
 };
+
+/** One of the two bounds of a Clip. */
+interface Bound {
+  readonly bound: Value | undefined;
+  readonly dbound: Value | undefined;
+  /** Whether its numbers are constant. */
+  readonly isKnown: boolean;
+  readonly isBeyond: (value: Value, bound: Value) => Value;
+}
+
+/** dx inside of a bound, the bound's tangent beyond it. */
+function bounded(
+  g: Emitter,
+  x: Value,
+  dx: Value | undefined,
+  { bound, dbound, isKnown, isBeyond }: Bound,
+): Value | undefined {
+  if (!bound || !(dx || dbound)) return dx;
+  const isOn = g.equal(x, bound);
+  const beyond = isBeyond(x, bound);
+  if (dx && !dbound && isKnown) return g.where(g.or(beyond, isOn), 0, dx);
+  const mean = g.mul(sum(g, [dx, dbound]) as Value, 0.5);
+  return g.where(beyond, dbound ?? 0, g.where(isOn, mean, dx ?? 0));
+}

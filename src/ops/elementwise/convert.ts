@@ -1,6 +1,9 @@
+/** The same numbers, or the same in another type. */
 import { describeNode } from "../../onnx/graph.ts";
 import { dtypeFromNumber, isFloat } from "../../onnx/tensor.ts";
-import { type ComputedNode, type Emitter, intAttribute, isFactored, type Op, type Tangent } from "../op.ts";
+import type { Emitter } from "../emitter.ts";
+import { type ComputedNode, intAttribute } from "../node-view.ts";
+import { isFactored, type Op, type Tangent } from "../op.ts";
 import { unchanged } from "../range.ts";
 import { cast, only, output } from "../rules.ts";
 import { required, sameShape } from "../shapes.ts";

@@ -1,6 +1,8 @@
+/** Dropout where nothing is dropped. */
 import { describeNode } from "../../onnx/graph.ts";
 import { tensorOf, toNumbers } from "../../onnx/tensor.ts";
-import type { NodeView, Op } from "../op.ts";
+import type { NodeView } from "../node-view.ts";
+import type { Op } from "../op.ts";
 import { required } from "../shapes.ts";
 
 /**
@@ -22,7 +24,7 @@ export const Dropout: Op = {
           "derivatives mean nothing; export the model after model.eval(), or with training_mode false.",
       );
     }
-    return [x, g.emit("Expand", [g.constant(tensorOf("bool", [1], [])), x.shape])];
+    return [x, g.expand(g.constant(tensorOf("bool", [1], [])), x.shape)];
   },
 };
 

@@ -1,4 +1,5 @@
-import type { NodeView, ValueType } from "../op.ts";
+/** Comparisons, truth values and bits. */
+import type { NodeView, ValueType } from "../node-view.ts";
 import { zero } from "../rules.ts";
 import { broadcastShape, comparisonShape, required, sameShape } from "../shapes.ts";
 

@@ -1,4 +1,5 @@
-import { int, type Value } from "../../onnx/graph.ts";
+/** Rounding and remainders. */
+import { int } from "../../onnx/graph.ts";
 import type { Op } from "../op.ts";
 import { elementwise, zero } from "../rules.ts";
 import { sameShape } from "../shapes.ts";
@@ -15,8 +16,7 @@ export const Mod: Op = {
   ...elementwise(
     () => 1,
     // (a − y)/b is the truncated quotient but for rounding.
-    (g, [a, b], [y]) =>
-      g.emit("Neg", [g.emit("Round", [g.emit("Div", [g.emit("Sub", [a, y as Value]), b])])]),
+    (g, [a, b], [y]) => g.neg(g.round(g.div(g.sub(a, y), b))),
   ),
   defaults: { fmod: int(0) },
 };

@@ -1,6 +1,8 @@
+/** Blocks of pixels as channels, and back. */
 import { describeNode, formatShape, int, string } from "../../onnx/graph.ts";
-import { intAttribute, type NodeView, type Op, stringAttribute } from "../op.ts";
-import { foldIntoBatch, only, reshape, transpose } from "../rules.ts";
+import { intAttribute, type NodeView, stringAttribute } from "../node-view.ts";
+import type { Op } from "../op.ts";
+import { foldIntoBatch, ofFirst, only, rearrange } from "../rules.ts";
 import { required } from "../shapes.ts";
 
 /** d depthToSpace(x) = depthToSpace(dx) */
@@ -18,21 +20,17 @@ export const DepthToSpace: Op = {
     return [{ dtype: required(node, 0).dtype, shape }];
   },
   defaults: { blocksize: int(1), mode: string("DCR") },
-  jvp: (g, node, [tangent]) => [tangent && foldIntoBatch(g, node, tangent)],
+  jvp: ofFirst(foldIntoBatch),
   transpose: (g, node, cotangents) => {
     const blocksize = intAttribute(node.node, "blocksize", 1);
     const cotangent = only(cotangents);
     if (stringAttribute(node.node, "mode", "DCR") === "DCR") {
-      return g.emit("SpaceToDepth", [cotangent], { blocksize });
+      return g.spaceToDepth(cotangent, { blocksize });
     }
     // In mode CRD the places of a block are the inner part of the channels.
     const [batch, channels, height, width] = imageShape(node);
     const blocks = [batch, channels / blocksize ** 2, height, blocksize, width, blocksize];
-    return reshape(
-      g,
-      transpose(g, reshape(g, cotangent, blocks), [0, 1, 3, 5, 2, 4]),
-      required(node, 0).shape,
-    );
+    return rearrange(g, cotangent, blocks, [0, 1, 3, 5, 2, 4], required(node, 0).shape);
   },
 };
 
@@ -51,9 +49,9 @@ export const SpaceToDepth: Op = {
     return [{ dtype: required(node, 0).dtype, shape }];
   },
   defaults: { blocksize: int(1) },
-  jvp: (g, node, [tangent]) => [tangent && foldIntoBatch(g, node, tangent)],
+  jvp: ofFirst(foldIntoBatch),
   transpose: (g, node, cotangents) =>
-    g.emit("DepthToSpace", [only(cotangents)], { blocksize: intAttribute(node.node, "blocksize", 1) }),
+    g.depthToSpace(only(cotangents), { blocksize: intAttribute(node.node, "blocksize", 1) }),
 };
 
 function imageShape(node: NodeView): [batch: number, channels: number, height: number, width: number] {

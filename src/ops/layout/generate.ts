@@ -1,10 +1,12 @@
+/** Values made of shapes, indices and attributes. */
 import { describeNode, int } from "../../onnx/graph.ts";
 import { dtypeFromNumber } from "../../onnx/tensor.ts";
-import { intAttribute, type NodeView, type Op, type ValueType } from "../op.ts";
+import { intAttribute, type NodeView, type ValueType } from "../node-view.ts";
+import type { Op } from "../op.ts";
 import { zero } from "../rules.ts";
 import { required, requiredConstant } from "../shapes.ts";
 
-// Values made of shapes, places and attributes: they do not depend differentiably on anything.
+// They do not depend differentiably on anything.
 
 export const Constant = zero((node): ValueType[] => {
   const { value, value_float, value_floats, value_int, value_ints } = node.node.attributes;

@@ -1,25 +1,24 @@
+/** Look-ups and scatters by index: element by element, by slices, and one-hot. */
 import { describeNode, formatShape, int, string, type Value } from "../../onnx/graph.ts";
 import { elementCount, int64, toNumbers } from "../../onnx/tensor.ts";
-import {
-  type ComputedNode,
-  type Emitter,
-  intAttribute,
-  type NodeView,
-  type Op,
-  stringAttribute,
-} from "../op.ts";
+import type { Emitter } from "../emitter.ts";
+import { type ComputedNode, intAttribute, type NodeView, stringAttribute } from "../node-view.ts";
+import type { Op } from "../op.ts";
 import { unchanged } from "../range.ts";
 import {
   cast,
   choose,
   gatherElements,
+  ofFirst,
   only,
   repeatIndices,
   reshape,
-  transpose,
+  tangentCount,
+  tangentsFirst,
+  tangentsLast,
   zerosLike,
 } from "../rules.ts";
-import { axisOf, normalizeAxis, required, requiredConstant } from "../shapes.ts";
+import { arange, axisOf, normalizeAxis, required, requiredConstant } from "../shapes.ts";
 import { reducedTangent } from "./scatter-reduction.ts";
 
 /** d gather(x, i) = gather(dx, i) along an axis, element by element */
@@ -27,12 +26,12 @@ export const GatherElements: Op = {
   range: unchanged,
   shape: (node) => [{ dtype: required(node, 0).dtype, shape: required(node, 1).shape }],
   defaults: { axis: int(0) },
-  jvp: (g, node, [tangent]) => [tangent && gatherElements(g, tangent, required(node, 1), axisOf(node, 0))],
-  transpose: (g, node, cotangents) =>
-    g.emit("ScatterElements", [zerosLike(g, required(node, 0)), node.inputs[1], only(cotangents)], {
-      axis: axisOf(node, 0),
-      reduction: "add",
-    }),
+  jvp: ofFirst((g, node, dx) => gatherElements(g, dx, required(node, 1), axisOf(node, 0))),
+  transpose: (g, node, cotangents) => {
+    const zero = zerosLike(g, required(node, 0));
+    const attributes = { axis: axisOf(node, 0), reduction: "add" };
+    return g.scatterElements(zero, required(node, 1), only(cotangents), attributes);
+  },
 };
 
 /**
@@ -46,34 +45,32 @@ export const ScatterElements: Op = {
     const nonlinear = nonlinearReduction(node);
     if (nonlinear) return [reducedTangent(g, node, nonlinear, tangents)];
     const [data, , updates] = tangents;
-    const k = (data ?? updates)?.shape[0] as number;
+    const k = tangentCount(data ?? updates);
     const given = (tangent: Value | undefined, index: number) => {
       const { dtype, shape } = required(node, index);
       return tangent ?? zerosLike(g, { dtype, shape: [k, ...shape] });
     };
     const indices = repeatIndices(g, required(node, 1), k);
-    return [
-      g.emit("ScatterElements", [given(data, 0), indices, given(updates, 2)], {
-        axis: axisOf(node, 0) + 1,
-        reduction: reductionOf(node),
-      }),
-    ];
+    const attributes = { axis: axisOf(node, 0) + 1, reduction: reductionOf(node) };
+    return [g.scatterElements(given(data, 0), indices, given(updates, 2), attributes)];
   },
   transpose: (g, node, cotangents, index) => {
     const cotangent = only(cotangents);
     const indices = required(node, 1);
     const axis = axisOf(node, 0);
     if (index === 2) {
-      const gathered = g.emit("GatherElements", [cotangent, indices], { axis });
+      const gathered = g.gatherElements(cotangent, indices, { axis });
       if (reductionOf(node) === "add" || areDistinct(node, axis)) return gathered;
-      const isLast = lastOnes(g, node, (places) => [
-        g.emit("ScatterElements", [integersLike(g, cotangent), indices, places], { axis }),
-        (winners) => g.emit("GatherElements", [winners, indices], { axis }),
-      ]);
+      const isLast = lastOnes(
+        g,
+        node,
+        (numbers) => g.scatterElements(integersLike(g, cotangent), indices, numbers, { axis }),
+        (winners) => g.gatherElements(winners, indices, { axis }),
+      );
       return choose(g, gathered, cast(g, isLast, cotangent.dtype));
     }
     if (index !== 0 || reductionOf(node) === "add") return index === 0 ? cotangent : undefined;
-    return g.emit("ScatterElements", [cotangent, indices, zerosLike(g, required(node, 2))], { axis });
+    return g.scatterElements(cotangent, indices, zerosLike(g, required(node, 2)), { axis });
   },
 };
 
@@ -87,60 +84,53 @@ export const ScatterND: Op = {
     return [reduceSlices(g, required(node, 0), required(node, 1), required(node, 2), reduction)];
   },
   jvp: (g, node, [data, , updates]) => {
-    const tangent = (given: Value | undefined, index: number, k: number) => {
+    const k = tangentCount(data ?? updates);
+    const indices = required(node, 1);
+    // Indices address leading axes.
+    const given = (tangent: Value | undefined, index: number) => {
       const { dtype, shape } = required(node, index);
-      const last = (value: Value) => transpose(g, value, [...shape.map((_, axis) => axis + 1), 0]);
-      return given ? last(given) : zerosLike(g, { dtype, shape: [...shape, k] });
+      return tangent ? tangentsLast(g, tangent) : zerosLike(g, { dtype, shape: [...shape, k] });
     };
-    const k = (data ?? updates)?.shape[0] as number;
-    // Indices address leading axes, so the tangents' axis moves to the end and back.
-    const [into, added] = [tangent(data, 0, k), tangent(updates, 2, k)];
-    const scattered =
-      reductionOf(node) === "add"
-        ? addSlices(g, into, required(node, 1), added)
-        : g.emit("ScatterND", [into, node.inputs[1], added]);
-    const rank = scattered.shape.length;
-    return [transpose(g, scattered, [rank - 1, ...Array.from({ length: rank - 1 }, (_, axis) => axis)])];
+    const [into, added] = [given(data, 0), given(updates, 2)];
+    const isSum = reductionOf(node) === "add";
+    const scattered = isSum ? addSlices(g, into, indices, added) : g.scatterND(into, indices, added);
+    return [tangentsFirst(g, scattered)];
   },
   transpose: (g, node, cotangents, index) => {
     const cotangent = only(cotangents);
     const indices = required(node, 1);
     if (index === 2) {
-      const gathered = g.emit("GatherND", [cotangent, indices]);
+      const gathered = g.gatherND(cotangent, indices);
       if (reductionOf(node) === "add" || areDistinct(node)) return gathered;
-      const isLast = lastOnes(g, node, (places) => [
-        g.emit("ScatterND", [integersLike(g, cotangent), indices, places]),
-        (winners) => g.emit("GatherND", [winners, indices]),
-      ]);
+      const isLast = lastOnes(
+        g,
+        node,
+        (numbers) => g.scatterND(integersLike(g, cotangent), indices, numbers),
+        (winners) => g.gatherND(winners, indices),
+      );
       return choose(g, gathered, cast(g, isLast, cotangent.dtype));
     }
     if (index !== 0 || reductionOf(node) === "add") return index === 0 ? cotangent : undefined;
-    const erased = zerosLike(g, required(node, 2));
-    return g.emit("ScatterND", [cotangent, indices, erased]);
+    return g.scatterND(cotangent, indices, zerosLike(g, required(node, 2)));
   },
 };
 
 /**
- * Which updates of a scatter are not overwritten by a later one: their places are scattered in their stead and looked up
- * again.
+ * Which updates of a scatter are not overwritten by a later one: they are numbered, and the numbers scattered in their
+ * stead and looked up again.
  *
- * @param scatter the scattered places, and how to look up at the indices
+ * @param scatter puts the numbers where the updates go
+ * @param lookUp reads them at the same indices
  */
 function lastOnes(
   g: Emitter,
   node: ComputedNode,
-  scatter: (places: Value) => [winners: Value, lookUp: (winners: Value) => Value],
+  scatter: (numbers: Value) => Value,
+  lookUp: (winners: Value) => Value,
 ): Value {
   const { shape } = required(node, 2);
-  const count = elementCount(shape);
-  const places = g.constant(
-    int64(
-      Array.from({ length: count }, (_, place) => place),
-      shape,
-    ),
-  );
-  const [winners, lookUp] = scatter(places);
-  return g.emit("Equal", [lookUp(winners), places]);
+  const numbers = g.constant(int64(arange(elementCount(shape)), shape));
+  return g.equal(lookUp(scatter(numbers)), numbers);
 }
 
 function integersLike(g: Emitter, { shape }: Value): Value {
@@ -156,7 +146,7 @@ function areDistinct(node: NodeView, axis?: number): boolean {
   const wrap = (index: number, along: number) => (index < 0 ? index + (shape[along] as number) : index);
   const targets =
     axis === undefined
-      ? Array.from({ length: numbers.length / Math.max(1, indices.shape.at(-1) ?? 1) }, (_, row) => {
+      ? arange(numbers.length / Math.max(1, indices.shape.at(-1) ?? 1)).map((row) => {
           const depth = indices.shape.at(-1) ?? 0;
           return numbers
             .slice(row * depth, (row + 1) * depth)
@@ -203,16 +193,10 @@ export const GatherND: Op = {
     return [{ dtype, shape: [...indices.slice(0, -1), ...shape.slice(batch + depth)] }];
   },
   defaults: { batch_dims: int(0) },
-  jvp: (g, node, [tangent]) => {
-    if (!tangent) return [undefined];
-    const rank = tangent.shape.length;
-    const last = transpose(g, tangent, [...Array.from({ length: rank - 1 }, (_, axis) => axis + 1), 0]);
-    const gathered = g.emit("GatherND", [last, node.inputs[1]], {
-      batch_dims: intAttribute(node.node, "batch_dims", 0),
-    });
-    const axes = gathered.shape.length;
-    return [transpose(g, gathered, [axes - 1, ...Array.from({ length: axes - 1 }, (_, axis) => axis)])];
-  },
+  jvp: ofFirst((g, node, dx) => {
+    const batch_dims = intAttribute(node.node, "batch_dims", 0);
+    return tangentsFirst(g, g.gatherND(tangentsLast(g, dx), required(node, 1), { batch_dims }));
+  }),
   transpose: (g, node, cotangents) => {
     const indices = withBatchPlaces(g, required(node, 1), intAttribute(node.node, "batch_dims", 0));
     return addSlices(g, zerosLike(g, required(node, 0)), indices, only(cotangents));
@@ -235,35 +219,25 @@ function reduceSlices(g: Emitter, data: Value, indices: Value, updates: Value, r
   const inner = elementCount(data.shape.slice(depth));
   const strides = sizes.map((_, axis) => elementCount(sizes.slice(axis + 1)));
   const rows = reshape(g, indices, [count, depth]);
-  const fromStart = g.emit("Where", [
-    g.emit("Less", [rows, g.scalar("int64", 0)]),
-    g.emit("Add", [rows, sizes]),
-    rows,
-  ]);
-  const flat = g.emit("ReduceSum", [g.emit("Mul", [fromStart, strides]), [1]], { keepdims: 1 });
-  const reduced = g.emit(
-    "ScatterElements",
-    [
-      reshape(g, data, [elementCount(sizes), inner]),
-      g.emit("Expand", [flat, [count, inner]]),
-      reshape(g, updates, [count, inner]),
-    ],
-    { axis: 0, reduction },
-  );
-  return reshape(g, reduced, data.shape);
+  const fromStart = g.where(g.less(rows, 0), g.add(rows, sizes), rows);
+  const flat = g.reduceSum(g.mul(fromStart, strides), [1], { keepdims: 1 });
+  const into = reshape(g, data, [elementCount(sizes), inner]);
+  const targets = g.expand(flat, [count, inner]);
+  const added = reshape(g, updates, [count, inner]);
+  return reshape(g, g.scatterElements(into, targets, added, { axis: 0, reduction }), data.shape);
 }
 
 /** Indices that say their own place on the batch axes too, because ScatterND has no batch axes. */
 function withBatchPlaces(g: Emitter, indices: Value, batch: number): Value {
   if (batch === 0) return indices;
   const sizes = indices.shape.slice(0, batch);
-  const places = Array.from({ length: elementCount(sizes) }, (_, place) =>
-    sizes.map((size, axis) => Math.floor(place / elementCount(sizes.slice(axis + 1))) % size),
+  const positions = arange(elementCount(sizes)).map((position) =>
+    sizes.map((size, axis) => Math.floor(position / elementCount(sizes.slice(axis + 1))) % size),
   );
   const ones = indices.shape.slice(batch, -1).map(() => 1);
-  const grid = g.constant(int64(places.flat(), [...sizes, ...ones, batch]));
-  const spread = g.emit("Expand", [grid, [...indices.shape.slice(0, -1), batch]]);
-  return g.emit("Concat", [spread, indices], { axis: indices.shape.length - 1 });
+  const grid = g.constant(int64(positions.flat(), [...sizes, ...ones, batch]));
+  const spread = g.expand(grid, [...indices.shape.slice(0, -1), batch]);
+  return g.concat(spread, indices, { axis: indices.shape.length - 1 });
 }
 
 /** d onehot(i, [off, on]) = [doff, don] chosen by place */
@@ -278,8 +252,8 @@ export const OneHot: Op = {
   jvp: (g, node, [, , tangent]) => {
     const depth = g.scalar("int64", requiredConstant(node, 1, "depth")[0] ?? 0);
     const indices = cast(g, required(node, 0), "int64");
-    const isOn = g.emit("OneHot", [indices, depth, [0, 1]], { axis: hotAxis(node) });
-    return [tangent && g.emit("Gather", [tangent, isOn], { axis: 1 })];
+    const isOn = g.oneHot(indices, depth, [0, 1], { axis: hotAxis(node) });
+    return [tangent && g.gather(tangent, isOn, { axis: 1 })];
   },
 };
 

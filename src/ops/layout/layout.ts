@@ -1,17 +1,21 @@
+/** The same elements in another shape or order, repeated, or side by side. */
 import { describeNode, formatShape, int } from "../../onnx/graph.ts";
 import { elementCount } from "../../onnx/tensor.ts";
-import {
-  type ComputedNode,
-  type Emitter,
-  intAttribute,
-  intsAttribute,
-  isFactored,
-  type NodeView,
-  type Op,
-  type ValueType,
-} from "../op.ts";
+import { intAttribute, intsAttribute, type NodeView, type ValueType } from "../node-view.ts";
+import { isFactored, type Op } from "../op.ts";
 import { unchanged } from "../range.ts";
-import { align, broadcastTangent, only, output, reshape, transpose, unbroadcast } from "../rules.ts";
+import {
+  align,
+  broadcastTangent,
+  ofFirst,
+  only,
+  output,
+  reshape,
+  reshapeTangent,
+  tangentCount,
+  transpose,
+  unbroadcast,
+} from "../rules.ts";
 import { axisOf, broadcastShapes, normalizeAxis, required, requiredConstant } from "../shapes.ts";
 
 /** Op that only gives the same elements another shape. */
@@ -28,9 +32,7 @@ function sameElements(shape: (node: NodeView) => readonly number[]): Op {
       }
       return [{ dtype, shape: to }];
     },
-    jvp: (g, node, [tangent]) => [
-      tangent && reshape(g, tangent, [tangent.shape[0] as number, ...output(node).shape]),
-    ],
+    jvp: ofFirst((g, node, dx) => reshapeTangent(g, dx, output(node))),
     transpose: (g, node, cotangents) => reshape(g, only(cotangents), required(node, 0).shape),
   };
 }
@@ -93,9 +95,7 @@ export const Transpose: Op = {
     const { dtype, shape } = required(node, 0);
     return [{ dtype, shape: permutationOf(node).map((axis) => shape[axis] as number) }];
   },
-  jvp: (g, node, [tangent]) => [
-    tangent && transpose(g, tangent, [0, ...permutationOf(node).map((axis) => axis + 1)]),
-  ],
+  jvp: ofFirst((g, node, dx) => transpose(g, dx, [0, ...permutationOf(node).map((axis) => axis + 1)])),
   // Of a matrix only the two factors change places.
   jvpFactored: (_, node, [tangent]) => {
     if (!isFactored(tangent) || output(node).shape.length !== 2) return undefined;
@@ -125,9 +125,7 @@ export const Expand: Op = {
     const target = requiredConstant(node, 1, "shape");
     return [{ dtype, shape: broadcastShapes([shape, target], describeNode(node.node)) }];
   },
-  jvp: (g: Emitter, node: ComputedNode, [tangent]) => [
-    tangent && broadcastTangent(g, align(g, tangent, node, 0), output(node)),
-  ],
+  jvp: ofFirst((g, node, dx) => broadcastTangent(g, align(g, dx, node, 0), output(node))),
   transpose: (g, node, cotangents) => unbroadcast(g, only(cotangents), required(node, 0).shape),
 };
 
@@ -151,18 +149,18 @@ export const Concat: Op = {
     return [{ dtype: first.dtype, shape: first.shape.with(axis, size) }];
   },
   jvp: (g, node, tangents) => {
-    const k = tangents.find((tangent) => tangent !== undefined)?.shape[0] as number;
+    const k = tangentCount(tangents.find((tangent) => tangent !== undefined));
     const parts = tangents.map((tangent, index) => {
       const { dtype, shape } = required(node, index);
-      return tangent ?? g.emit("Expand", [g.scalar(dtype, 0), [k, ...shape]]);
+      return tangent ?? g.expand(g.scalar(dtype, 0), [k, ...shape]);
     });
-    return [g.emit("Concat", parts, { axis: axisOf(node, 0) + 1 })];
+    return [g.concat(...parts, { axis: axisOf(node, 0) + 1 })];
   },
   transpose: (g, node, cotangents, index) => {
     const axis = axisOf(node, 0);
     const sizes = node.inputs.map((input) => input?.shape[axis] ?? 0);
     const start = sizes.slice(0, index).reduce((total, size) => total + size, 0);
-    return g.emit("Slice", [only(cotangents), [start], [start + (sizes[index] as number)], [axis]]);
+    return g.slice(only(cotangents), [start], [start + (sizes[index] as number)], [axis]);
   },
 };
 
@@ -179,7 +177,7 @@ export const Tile: Op = {
     }
     return [{ dtype, shape: shape.map((size, axis) => size * (repeats[axis] as number)) }];
   },
-  jvp: (g, node, [tangent]) => [tangent && g.emit("Tile", [tangent, [1, ...repeatsOf(node)]])],
+  jvp: ofFirst((g, node, dx) => g.tile(dx, [1, ...repeatsOf(node)])),
   // Each axis splits into its repeats, which add up, and the size.
   transpose: (g, node, cotangents) => {
     const { shape } = required(node, 0);
@@ -187,7 +185,7 @@ export const Tile: Op = {
     if (shape.length === 0) return only(cotangents);
     const split = shape.flatMap((size, axis) => [repeats[axis] as number, size]);
     const axes = shape.map((_, axis) => 2 * axis);
-    return g.emit("ReduceSum", [reshape(g, only(cotangents), split), axes], { keepdims: 0 });
+    return g.reduceSum(reshape(g, only(cotangents), split), axes, { keepdims: 0 });
   },
 };
 

@@ -1,8 +1,11 @@
+/** Values added around a value, or cut off from it. */
 import { describeNode, formatShape, string, type Value } from "../../onnx/graph.ts";
 import { elementCount, int64 } from "../../onnx/tensor.ts";
-import { type Emitter, intsAttribute, type NodeView, type Op, stringAttribute } from "../op.ts";
-import { broadcastTangent, only, output, reshape, sum, zerosLike } from "../rules.ts";
-import { normalizeAxis, required, requiredConstant } from "../shapes.ts";
+import type { Emitter } from "../emitter.ts";
+import { intsAttribute, type NodeView, stringAttribute } from "../node-view.ts";
+import type { Op } from "../op.ts";
+import { broadcastTangent, only, output, reshape, sum, tangentCount, zerosLike } from "../rules.ts";
+import { arange, normalizeAxis, required, requiredConstant, sizeOf } from "../shapes.ts";
 
 /** Places added in front of and behind an axis; taken away where they are negative. */
 interface Padding {
@@ -28,12 +31,12 @@ export const Pad: Op = {
     const mode = stringAttribute(node.node, "mode", "constant");
     const terms: Value[] = [];
     if (dx) {
-      const tangent = broadcastTangent(g, dx, x) as Value;
-      terms.push(g.emit("Pad", [tangent, padsList([{ before: 0, behind: 0 }, ...paddings])], { mode }));
+      const pads = padsList([{ before: 0, behind: 0 }, ...paddings]);
+      terms.push(g.pad(broadcastTangent(g, dx, x), pads, { mode }));
     }
     if (dc && mode === "constant") {
-      const isAdded = g.emit("Pad", [zerosLike(g, x), padsList(paddings), 1]);
-      terms.push(g.emit("Mul", [reshape(g, dc, [dc.shape[0] as number, ...x.shape.map(() => 1)]), isAdded]));
+      const isAdded = g.pad(zerosLike(g, x), padsList(paddings), 1);
+      terms.push(g.mul(reshape(g, dc, [tangentCount(dc), ...x.shape.map(() => 1)]), isAdded));
     }
     return [broadcastTangent(g, sum(g, terms), output(node))];
   },
@@ -42,10 +45,10 @@ export const Pad: Op = {
     const paddings = paddingsOf(node);
     if (mode === "constant") {
       const removed = paddings.map(({ before, behind }) => ({ before: -before, behind: -behind }));
-      return g.emit("Pad", [only(cotangents), padsList(removed)]);
+      return g.pad(only(cotangents), padsList(removed));
     }
     return paddings.reduce((cotangent, padding, axis) => {
-      const size = required(node, 0).shape[axis] as number;
+      const size = sizeOf(required(node, 0), axis);
       return addAtSources(g, cotangent, axis, size, sourcePlaces(mode, size, padding));
     }, only(cotangents));
   },
@@ -58,7 +61,7 @@ export const CenterCropPad: Op = {
     const paddings = centerPaddings(node);
     return [{ dtype, shape: shape.map((size, axis) => size + both(paddings[axis])) }];
   },
-  lower: (g, node) => [g.emit("Pad", [required(node, 0), padsList(centerPaddings(node))])],
+  lower: (g, node) => [g.pad(required(node, 0), padsList(centerPaddings(node)))],
 };
 
 function both(padding: Padding | undefined): number {
@@ -120,10 +123,7 @@ function sourcePlaces(mode: string, size: number, { before, behind }: Padding): 
     const folded = modulo(place, period);
     return Math.min(folded, period - folded);
   };
-  return Array.from(
-    { length: size + before + behind },
-    (_, place) => first + source(place - Math.max(0, before)),
-  );
+  return arange(size + before + behind).map((place) => first + source(place - Math.max(0, before)));
 }
 
 /** The transpose of repeating places along an axis: what stands at copies of the same place adds up there. */
@@ -137,11 +137,8 @@ function addAtSources(
   const shape = cotangent.shape.with(axis, size);
   if (places.length === size && places.every((source, place) => source === place)) return cotangent;
   const flat = [elementCount(shape.slice(0, axis)), places.length, elementCount(shape.slice(axis + 1))];
-  const indices = g.emit("Expand", [g.constant(int64(places, [1, places.length, 1])), flat]);
-  const data = zerosLike(g, { dtype: cotangent.dtype, shape: flat.with(1, size) });
-  const added = g.emit("ScatterElements", [data, indices, reshape(g, cotangent, flat)], {
-    axis: 1,
-    reduction: "add",
-  });
+  const indices = g.expand(g.constant(int64(places, [1, places.length, 1])), flat);
+  const zero = zerosLike(g, { dtype: cotangent.dtype, shape: flat.with(1, size) });
+  const added = g.scatterElements(zero, indices, reshape(g, cotangent, flat), { axis: 1, reduction: "add" });
   return reshape(g, added, shape);
 }

@@ -1,3 +1,4 @@
+/** Values at other sizes, by looking up or mixing neighbours. */
 import {
   type Attributes,
   describeNode,
@@ -8,16 +9,11 @@ import {
   type Value,
 } from "../../onnx/graph.ts";
 import { elementCount, float32, int64 } from "../../onnx/tensor.ts";
-import {
-  type ComputedNode,
-  type Emitter,
-  intsAttribute,
-  type NodeView,
-  type Op,
-  stringAttribute,
-} from "../op.ts";
-import { broadcastTangent, cast, only, output, reshape } from "../rules.ts";
-import { normalizeAxis, required, requiredConstant } from "../shapes.ts";
+import type { Emitter } from "../emitter.ts";
+import { type ComputedNode, intsAttribute, type NodeView, stringAttribute } from "../node-view.ts";
+import type { Op } from "../op.ts";
+import { broadcastTangent, cast, ofFirst, only, output, reshape, tangentCount } from "../rules.ts";
+import { arange, normalizeAxis, required, requiredConstant } from "../shapes.ts";
 
 /** How one axis is resized. */
 interface AxisResize {
@@ -39,22 +35,18 @@ export const Resize: Op = {
     extrapolation_value: float(0),
     mode: string("nearest"),
   },
-  jvp: (g, node, [dx]) => {
-    if (!dx) return [undefined];
-    const k = dx.shape[0] as number;
-    const tangent = broadcastTangent(g, dx, required(node, 0)) as Value;
+  jvp: ofFirst((g, node, dx) => {
+    const k = tangentCount(dx);
+    const tangent = broadcastTangent(g, dx, required(node, 0));
     const resizes = axisResizes(node);
     const [first, ...rest] = resizes;
     // The k tangents join the batch axis; where that axis is resized, they get two axes of their own, because the
     // kernels for images expect two in front.
     const folded = first && isKept(first) ? [kept(k * first.input), ...rest] : [kept(k), kept(1), ...resizes];
-    const source = reshape(
-      g,
-      tangent,
-      folded.map((each) => each.input),
-    );
-    return [reshape(g, resized(g, node, source, folded), [k, ...output(node).shape])];
-  },
+    const sizes = folded.map((each) => each.input);
+    const result = resized(g, node, reshape(g, tangent, sizes), folded);
+    return reshape(g, result, [k, ...output(node).shape]);
+  }),
   // Resizing works on each axis alone; resizing the unit vectors of an axis gives its matrix.
   transpose: (g, node, cotangents) =>
     axisResizes(node).reduce((cotangent, each, axis) => {
@@ -83,14 +75,11 @@ function resized(g: Emitter, node: ComputedNode, value: Value, axes: readonly Ax
   const crop = [...axes.map(({ crop: [start] }) => start), ...axes.map(({ crop: [, end] }) => end)];
   const scales = axes.flatMap(({ scale }) => (scale === undefined ? [] : [scale]));
   const bySize = scales.length < axes.length;
-  return g.emit(
-    "Resize",
-    [
-      value,
-      isCrop ? g.constant(float32(crop)) : undefined,
-      bySize ? undefined : g.constant(float32(scales)),
-      bySize ? axes.map((each) => each.output) : undefined,
-    ],
+  return g.resize(
+    value,
+    isCrop ? g.constant(float32(crop)) : undefined,
+    bySize ? undefined : g.constant(float32(scales)),
+    bySize ? axes.map((each) => each.output) : undefined,
     { ...attributes, extrapolation_value: float(0) },
   );
 }
@@ -142,19 +131,16 @@ function listed(node: NodeView, index: number, what: string, count: number): num
 
 /** An identity matrix, made when the graph runs. */
 function identityMatrix(g: Emitter, like: Value, size: number): Value {
-  const places = Array.from({ length: size }, (_, place) => place);
-  const column = g.constant(int64(places, [size, 1]));
-  return cast(g, g.emit("Equal", [column, places]), like.dtype);
+  const row = arange(size);
+  const column = g.constant(int64(row, [size, 1]));
+  return cast(g, g.equal(column, row), like.dtype);
 }
 
 /** Σₒ matrix[i, o] value[…, o, …] along an axis. */
 function axisProduct(g: Emitter, matrix: Value, value: Value, axis: number): Value {
   const [rows = 0, columns = 0] = matrix.shape;
   const { shape } = value;
-  const flat = reshape(g, value, [
-    elementCount(shape.slice(0, axis)),
-    columns,
-    elementCount(shape.slice(axis + 1)),
-  ]);
-  return reshape(g, g.emit("MatMul", [matrix, flat]), shape.with(axis, rows));
+  const [before, after] = [elementCount(shape.slice(0, axis)), elementCount(shape.slice(axis + 1))];
+  const product = g.matMul(matrix, reshape(g, value, [before, columns, after]));
+  return reshape(g, product, shape.with(axis, rows));
 }

@@ -1,9 +1,23 @@
+/** Parts of a value by position: slices, splits, look-ups, triangles. */
 import { int, type Value } from "../../onnx/graph.ts";
 import { elementCount, int64 } from "../../onnx/tensor.ts";
-import { type ComputedNode, type Emitter, intAttribute, isFactored, type NodeView, type Op } from "../op.ts";
+import type { Emitter } from "../emitter.ts";
+import { type ComputedNode, intAttribute, type NodeView } from "../node-view.ts";
+import { isFactored, type Op } from "../op.ts";
 import { unchanged } from "../range.ts";
-import { only, outerProduct, output, reshape, transpose, zerosLike } from "../rules.ts";
-import { axisOf, required, requiredConstant, sameShape, sliceRanges } from "../shapes.ts";
+import {
+  ofFirst,
+  only,
+  outerProduct,
+  output,
+  reshape,
+  reshapeTangent,
+  tangentCount,
+  tangentsFirst,
+  tangentsLast,
+  zerosLike,
+} from "../rules.ts";
+import { arange, axisOf, required, requiredConstant, sameShape, sizeOf, sliceRanges } from "../shapes.ts";
 
 /** d split(x) = split(dx) */
 export const Split: Op = {
@@ -19,25 +33,19 @@ export const Split: Op = {
     opset >= 18 || node.inputs[1]
       ? node
       : { ...node, attributes: { ...node.attributes, num_outputs: int(node.outputs.length) } },
-  jvp: (g, node, [tangent]) =>
-    g.node(
-      "Split",
-      [tangent, splitSizes(node)],
-      { axis: axisOf(node, 0) + 1 },
-      { outputs: node.outputs.length },
-    ),
+  jvp: (g, node, [dx]) => (dx ? g.split(dx, splitSizes(node), { axis: axisOf(node, 0) + 1 }) : []),
   transpose: (g, node, cotangents) => {
     const parts = cotangents.map((part, index) => part ?? zerosLike(g, node.outputs[index] as Value));
-    return g.emit("Concat", parts, { axis: axisOf(node, 0) });
+    return g.concat(...parts, { axis: axisOf(node, 0) });
   },
 };
 
 function splitSizes(node: NodeView): number[] {
   if (node.inputs[1]) return requiredConstant(node, 1, "sizes");
-  const total = required(node, 0).shape[axisOf(node, 0)] as number;
+  const total = sizeOf(required(node, 0), axisOf(node, 0));
   const count = intAttribute(node.node, "num_outputs", node.node.outputs.length);
   const size = Math.ceil(total / count);
-  return Array.from({ length: count }, (_, index) => Math.max(0, Math.min(size, total - index * size)));
+  return arange(count).map((index) => Math.max(0, Math.min(size, total - index * size)));
 }
 
 /** d slice(x) = slice(dx) */
@@ -49,23 +57,18 @@ export const Slice: Op = {
     for (const range of sliceRanges(node)) result[range.axis] = range.count;
     return [{ dtype, shape: result }];
   },
-  jvp: (g, node, [tangent]) => {
+  jvp: ofFirst((g, node, dx) => {
     const ranges = sliceRanges(node);
+    const starts = ranges.map(({ start }) => start);
+    const axes = ranges.map(({ axis }) => axis + 1);
+    const steps = ranges.map(({ step }) => step);
     const ends = ranges.map(({ start, step, count }) => {
       const end = start + step * count;
       // A negative end would count from the back; the smallest integer means "before the first".
       return end < 0 ? -(2 ** 31) : end;
     });
-    return [
-      g.emit("Slice", [
-        tangent,
-        ranges.map((range) => range.start),
-        ends,
-        ranges.map((range) => range.axis + 1),
-        ranges.map((range) => range.step),
-      ]),
-    ];
-  },
+    return g.slice(dx, starts, ends, axes, steps);
+  }),
   transpose: (g, node, cotangents) => {
     const { shape } = required(node, 0);
     let cotangent = only(cotangents);
@@ -73,14 +76,13 @@ export const Slice: Op = {
       const size = shape[axis] as number;
       if (count === size && step === 1) continue;
       if (step === 1) {
+        const { dtype, shape: kept } = cotangent;
         const block = (length: number) =>
-          length > 0
-            ? [zerosLike(g, { dtype: cotangent.dtype, shape: cotangent.shape.with(axis, length) })]
-            : [];
-        cotangent = g.emit("Concat", [...block(start), cotangent, ...block(size - start - count)], { axis });
+          length > 0 ? [zerosLike(g, { dtype, shape: kept.with(axis, length) })] : [];
+        cotangent = g.concat(...block(start), cotangent, ...block(size - start - count), { axis });
       } else {
-        const places = Array.from({ length: count }, (_, place) => start + step * place);
-        cotangent = scatterAdd(g, cotangent, axis, 1, g.constant(int64(places)), size);
+        const positions = arange(count).map((index) => start + step * index);
+        cotangent = scatterAdd(g, cotangent, axis, 1, g.constant(int64(positions)), size);
       }
     }
     return cotangent;
@@ -98,30 +100,21 @@ export const Gather: Op = {
     ];
   },
   defaults: { axis: int(0) },
-  jvp: (g, node, [tangent]) => [g.emit("Gather", [tangent, node.inputs[1]], { axis: axisOf(node, 0) + 1 })],
+  jvp: ofFirst((g, node, dx) => g.gather(dx, required(node, 1), { axis: axisOf(node, 0) + 1 })),
   // Rows are looked up in the left factor, so a large table is never stacked k times.
   jvpFactored: (g, node, [tangent]) => {
     if (!isFactored(tangent) || axisOf(node, 0) !== 0) return undefined;
-    const { shape } = required(node, 1);
+    const indices = required(node, 1);
     const [k = 0, , r = 0] = tangent.left.shape;
-    const rows = reshape(g, g.emit("Gather", [tangent.left, node.inputs[1]], { axis: 1 }), [
-      k,
-      elementCount(shape),
-      r,
-    ]);
-    return [reshape(g, outerProduct(g, rows, tangent.right), [k, ...output(node).shape])];
+    const rows = g.gather(tangent.left, indices, { axis: 1 });
+    const left = reshape(g, rows, [k, elementCount(indices.shape), r]);
+    return [reshapeTangent(g, outerProduct(g, left, tangent.right), output(node))];
   },
   transpose: (g, node, cotangents) => {
     const axis = axisOf(node, 0);
     const indices = required(node, 1);
-    return scatterAdd(
-      g,
-      only(cotangents),
-      axis,
-      indices.shape.length,
-      indices,
-      required(node, 0).shape[axis] as number,
-    );
+    const size = sizeOf(required(node, 0), axis);
+    return scatterAdd(g, only(cotangents), axis, indices.shape.length, indices, size);
   },
 };
 
@@ -145,13 +138,10 @@ function scatterAdd(
   const flat = [elementCount(before), count, elementCount(after)];
   if (elementCount(flat) === 0)
     return zerosLike(g, { dtype: cotangent.dtype, shape: [...before, size, ...after] });
-  const places = g.emit("Expand", [reshape(g, indices, [1, count, 1]), flat]);
-  const data = zerosLike(g, { dtype: cotangent.dtype, shape: flat.with(1, size) });
+  const spread = g.expand(reshape(g, indices, [1, count, 1]), flat);
+  const zero = zerosLike(g, { dtype: cotangent.dtype, shape: flat.with(1, size) });
   // Not ScatterND: with several threads it loses updates that meet at one place.
-  const sum = g.emit("ScatterElements", [data, places, reshape(g, cotangent, flat)], {
-    axis: 1,
-    reduction: "add",
-  });
+  const sum = g.scatterElements(zero, spread, reshape(g, cotangent, flat), { axis: 1, reduction: "add" });
   return reshape(g, sum, [...before, size, ...after]);
 }
 
@@ -159,56 +149,49 @@ function scatterAdd(
 export const Compress: Op = {
   shape: (node) => {
     const { dtype, shape } = required(node, 0);
-    const count = keptPlaces(node).length;
+    const count = keptPositions(node).length;
     return [{ dtype, shape: isFlat(node) ? [count] : shape.with(axisOf(node, 0), count) }];
   },
-  jvp: (g, node, [tangent]) => {
-    if (!tangent) return [undefined];
-    const places = g.constant(int64(keptPlaces(node)));
-    const count = elementCount(required(node, 0).shape);
-    const source = isFlat(node) ? reshape(g, tangent, [tangent.shape[0] as number, count]) : tangent;
-    return [g.emit("Gather", [source, places], { axis: isFlat(node) ? 1 : axisOf(node, 0) + 1 })];
-  },
+  jvp: ofFirst((g, node, dx) => {
+    const positions = g.constant(int64(keptPositions(node)));
+    if (!isFlat(node)) return g.gather(dx, positions, { axis: axisOf(node, 0) + 1 });
+    const flat = reshape(g, dx, [tangentCount(dx), elementCount(required(node, 0).shape)]);
+    return g.gather(flat, positions, { axis: 1 });
+  }),
 };
 
 function isFlat(node: NodeView): boolean {
   return node.node.attributes.axis === undefined;
 }
 
-function keptPlaces(node: NodeView): number[] {
+function keptPositions(node: NodeView): number[] {
   const kept = requiredConstant(node, 1, "condition");
-  return kept.flatMap((isKept, place) => (isKept ? [place] : []));
+  return kept.flatMap((isKept, position) => (isKept ? [position] : []));
 }
 
 /** d trilu(x) = trilu(dx) */
 export const Trilu: Op = {
   shape: sameShape,
   defaults: { upper: int(1) },
-  jvp: (g, node, [tangent]) => [triangle(g, node, tangent)],
+  jvp: ofFirst(triangle),
   transpose: (g, node, cotangents) => triangle(g, node, only(cotangents)),
 };
 
-function triangle(g: Emitter, node: ComputedNode, value: Value | undefined): Value | undefined {
-  return value && g.emit("Trilu", [value, node.inputs[1]], { upper: intAttribute(node.node, "upper", 1) });
+function triangle(g: Emitter, node: ComputedNode, value: Value): Value {
+  return g.trilu(value, node.inputs[1], { upper: intAttribute(node.node, "upper", 1) });
 }
 
 /** d reverse(x) = reverse(dx); to reverse is its own inverse and transpose */
 export const ReverseSequence: Op = {
   shape: sameShape,
   defaults: { batch_axis: int(1), time_axis: int(0) },
-  jvp: (g, node, [tangent]) => {
-    if (!tangent) return [undefined];
-    // The op's two axes must come first, so the tangents' axis moves to the end and back.
-    const last = required(node, 0).shape.length;
-    const places = Array.from({ length: last }, (_, axis) => axis);
-    const moved = transpose(g, tangent, [...places.map((axis) => axis + 1), 0]);
-    return [transpose(g, reverseSequence(g, node, moved), [last, ...places])];
-  },
+  // The op's two axes must come first.
+  jvp: ofFirst((g, node, dx) => tangentsFirst(g, reverseSequence(g, node, tangentsLast(g, dx)))),
   transpose: (g, node, cotangents) => reverseSequence(g, node, only(cotangents)),
 };
 
 function reverseSequence(g: Emitter, node: ComputedNode, value: Value): Value {
-  return g.emit("ReverseSequence", [value, node.inputs[1]], {
+  return g.reverseSequence(value, required(node, 1), {
     batch_axis: intAttribute(node.node, "batch_axis", 1),
     time_axis: intAttribute(node.node, "time_axis", 0),
   });

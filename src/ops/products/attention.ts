@@ -1,8 +1,11 @@
+/** Attention of queries to keys, as products and a softmax. */
 import { describeNode, float, formatShape, int, type Value } from "../../onnx/graph.ts";
-import { elementCount, tensorOf, toNumbers } from "../../onnx/tensor.ts";
-import { type Emitter, floatAttribute, intAttribute, type NodeView, type Op } from "../op.ts";
+import { elementCount, type Tensor, tensorOf, toNumbers } from "../../onnx/tensor.ts";
+import type { Emitter } from "../emitter.ts";
+import { floatAttribute, intAttribute, type NodeView } from "../node-view.ts";
+import type { Op } from "../op.ts";
 import { cast, reshape, transpose } from "../rules.ts";
-import { broadcastShapes, required } from "../shapes.ts";
+import { arange, broadcastShapes, required, sizeOf } from "../shapes.ts";
 
 /**
  * softmax(cap(scale · Q Kᵀ) + bias) V for each head: Q [batch, heads, queries, size], or [batch, queries, heads · size]
@@ -32,9 +35,7 @@ export const Attention: Op = {
     refuseCaches(node);
     const { batch, heads, shared, queries, keys, size, valueSize, isFlat } = sizesOf(node);
     const split = (value: Value, count: number, width: number) =>
-      isFlat
-        ? transpose(g, reshape(g, value, [batch, value.shape[1] as number, count, width]), [0, 2, 1, 3])
-        : value;
+      isFlat ? transpose(g, reshape(g, value, [batch, sizeOf(value, 1), count, width]), [0, 2, 1, 3]) : value;
     const [q, k, v] = [
       split(required(node, 0), heads, size),
       split(required(node, 1), shared, size),
@@ -43,14 +44,14 @@ export const Attention: Op = {
     // Query heads that share a head of K and V are rows of one product.
     const rows = (heads / shared) * queries;
     const scale = Math.fround(floatAttribute(node.node, "scale", 0)) || 1 / Math.sqrt(size);
-    const scaled = reshape(g, g.emit("Mul", [q, scale]), [batch, shared, rows, size]);
-    const products = g.emit("MatMul", [scaled, transpose(g, k, [0, 1, 3, 2])]);
+    const scaled = reshape(g, g.mul(q, scale), [batch, shared, rows, size]);
+    const products = g.matMul(scaled, transpose(g, k, [0, 1, 3, 2]));
     const scores = capped(g, node, reshape(g, products, [batch, heads, queries, keys]));
     const mask = emitMask(g, node, queries, keys);
-    const probabilities = g.emit("Softmax", [mask ? mask.apply(scores) : scores], { axis: -1 });
-    const mixed = g.emit("MatMul", [reshape(g, probabilities, [batch, shared, rows, keys]), v]);
+    const probabilities = g.softmax(mask ? mask.apply(scores) : scores, { axis: -1 });
+    const mixed = g.matMul(reshape(g, probabilities, [batch, shared, rows, keys]), v);
     const perHead = reshape(g, mixed, [batch, heads, queries, valueSize]);
-    const result = mask?.sees ? g.emit("Where", [mask.sees, perHead, 0]) : perHead;
+    const result = mask?.sees ? g.where(mask.sees, perHead, 0) : perHead;
     if (!isFlat) return [result];
     return [reshape(g, transpose(g, result, [0, 2, 1, 3]), [batch, queries, heads * valueSize])];
   },
@@ -59,7 +60,7 @@ export const Attention: Op = {
 function capped(g: Emitter, node: NodeView, scores: Value): Value {
   const cap = Math.fround(floatAttribute(node.node, "softcap", 0));
   if (cap === 0) return scores;
-  return g.emit("Mul", [g.emit("Tanh", [g.emit("Mul", [scores, 1 / cap])]), cap]);
+  return g.mul(g.tanh(g.mul(scores, 1 / cap)), cap);
 }
 
 interface Mask {
@@ -74,41 +75,36 @@ const hidden = Number.NEGATIVE_INFINITY;
 function emitMask(g: Emitter, node: NodeView, queries: number, keys: number): Mask | undefined {
   const mask = node.inputs[3];
   const isCausal = intAttribute(node.node, "is_causal", 0) === 1;
-  if (!mask && !isCausal) return undefined;
-  const causal =
-    isCausal &&
-    g.constant(
-      tensorOf(
-        "bool",
-        Array.from({ length: queries * keys }, (_, place) =>
-          place % keys <= Math.floor(place / keys) ? 1 : 0,
-        ),
-        [queries, keys],
-      ),
-    );
-  if (!mask) return { apply: (scores) => g.emit("Where", [causal || undefined, scores, hidden]) };
+  const causal = isCausal ? g.constant(causalMask(queries, keys)) : undefined;
+  if (!mask) return causal && { apply: (scores) => g.where(causal, scores, hidden) };
   checkMask(node, mask, queries, keys);
   const isTruth = mask.dtype === "bool";
-  const given = isTruth ? mask : g.emit("Greater", [mask, hidden]);
-  const allowed = causal ? g.emit("And", [given, causal]) : given;
+  const given = isTruth ? mask : g.greater(mask, hidden);
+  const allowed = causal ? g.and(given, causal) : given;
   // Truth values of the mask alone choose, never sums with −∞: those would leave derivatives undefined.
-  const masked = (scores: Value) =>
-    isTruth ? scores : g.emit("Add", [scores, g.emit("Where", [allowed, mask, 0])]);
+  const masked = (scores: Value) => (isTruth ? scores : g.add(scores, g.where(allowed, mask, 0)));
   if (showsEachQueryAKey(node, isCausal))
-    return { apply: (scores) => g.emit("Where", [allowed, masked(scores), hidden]) };
-  const sees = g.emit("Greater", [g.emit("ReduceMax", [cast(g, allowed, "float32"), [-1]]), 0]);
+    return { apply: (scores) => g.where(allowed, masked(scores), hidden) };
+  const sees = g.greater(g.reduceMax(cast(g, allowed, "float32"), [-1]), 0);
   const { dtype } = required(node, 0);
-  const beyond = g.emit("Where", [sees, g.scalar(dtype, hidden), g.scalar(dtype, 0)]);
-  return { apply: (scores) => g.emit("Where", [allowed, masked(scores), beyond]), sees };
+  const beyond = g.where(sees, g.scalar(dtype, hidden), g.scalar(dtype, 0));
+  return { apply: (scores) => g.where(allowed, masked(scores), beyond), sees };
+}
+
+/** Which keys each query sees: those that do not come after it. */
+function causalMask(queries: number, keys: number): Tensor {
+  const isSeen = arange(queries * keys).map((index) => (index % keys <= Math.floor(index / keys) ? 1 : 0));
+  return tensorOf("bool", isSeen, [queries, keys]);
 }
 
 /** Whether it is known before running that each query sees a key; under a causal mask only the first counts. */
 function showsEachQueryAKey(node: NodeView, isCausal: boolean): boolean {
   const mask = node.constant(3);
   if (!mask) return false;
-  const keys = mask.shape.at(-1) as number;
+  const keys = sizeOf(mask, -1);
   const isSeen = toNumbers(mask).map((value) => (mask.dtype === "bool" ? value !== 0 : value > hidden));
-  return Array.from({ length: isSeen.length / keys }, (_, row) => row * keys).every((start) =>
+  const starts = arange(isSeen.length / keys).map((row) => row * keys);
+  return starts.every((start) =>
     isCausal ? isSeen[start] : isSeen.slice(start, start + keys).includes(true),
   );
 }

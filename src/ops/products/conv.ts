@@ -1,29 +1,24 @@
+/** Convolutions and transposed convolutions. */
 import { describeNode, formatShape, int, string, type Value } from "../../onnx/graph.ts";
 import { elementCount } from "../../onnx/tensor.ts";
-import {
-  type ComputedNode,
-  type Emitter,
-  type FactoredTangent,
-  intAttribute,
-  isFactored,
-  type NodeView,
-  type Op,
-  type StackedTangent,
-  type Tangent,
-} from "../op.ts";
+import type { Emitter } from "../emitter.ts";
+import { type ComputedNode, intAttribute, type NodeView } from "../node-view.ts";
+import { type FactoredTangent, isFactored, type Op, type StackedTangent, type Tangent } from "../op.ts";
 import { mixed } from "../range.ts";
 import {
   broadcastTangent,
   foldIntoBatch,
-  materialize,
   only,
   output,
+  rearrange,
   reshape,
   sameDimensions,
+  stacked,
   sum,
+  tangentCount,
   transpose,
 } from "../rules.ts";
-import { required } from "../shapes.ts";
+import { arange, required, sizeOf } from "../shapes.ts";
 import {
   type SlidingWindow,
   slidingAttributes,
@@ -67,7 +62,7 @@ export const Conv: Op = {
     const [group, windows] = [groupsOf(node), convWindows(node)];
     if (index === 2) return channelSum(g, cotangent);
     if (index === 1) return kernelCotangent(g, x, cotangent, w.shape, windows, group);
-    return g.emit("ConvTranspose", [cotangent, w], { ...transposedAttributes(windows), group });
+    return g.convTranspose(cotangent, w, { ...transposedAttributes(windows), group });
   },
 };
 
@@ -92,12 +87,12 @@ function checkBias(node: NodeView, filters: number, divides: boolean): void {
 
 function convTangent(g: Emitter, node: ComputedNode, [dx, dw, db]: readonly (Tangent | undefined)[]): Value {
   const terms: Value[] = [];
-  const bias = db && stacked(g, db, node, 2);
-  if (dx) terms.push(foldIntoBatch(g, node, stacked(g, dx, node, 0), [required(node, 1)]));
-  if (dw && isFactored(dw)) terms.push(factoredKernelTangent(g, node, dw));
-  else if (dw) terms.push(stackedKernelTangent(g, node, stacked(g, dw, node, 1), bias));
+  const bias = db && whole(g, db, node, 2);
+  if (dx) terms.push(foldIntoBatch(g, node, whole(g, dx, node, 0), [required(node, 1)]));
+  if (isFactored(dw)) terms.push(factoredKernelTangent(g, node, dw));
+  else if (dw) terms.push(stackedKernelTangent(g, node, whole(g, dw, node, 1), bias));
   if (bias && (!dw || isFactored(dw))) terms.push(biasTangent(g, node, bias));
-  return broadcastTangent(g, sum(g, terms), output(node)) as Value;
+  return broadcastTangent(g, sum(g, terms) as Value, output(node));
 }
 
 /** [k, channels] → [k, 1, channels, 1, …] */
@@ -105,14 +100,13 @@ function biasTangent(g: Emitter, node: ComputedNode, bias: StackedTangent): Valu
   const ones = output(node)
     .shape.slice(2)
     .map(() => 1);
-  return reshape(g, bias, [bias.shape[0] as number, 1, bias.shape[1] as number, ...ones]);
+  return reshape(g, bias, [tangentCount(bias), 1, sizeOf(bias, 1), ...ones]);
 }
 
 /** A tangent of input `index` as [k, ...shape]. */
-function stacked(g: Emitter, tangent: Tangent, node: ComputedNode, index: number): StackedTangent {
+function whole(g: Emitter, tangent: Tangent, node: ComputedNode, index: number): StackedTangent {
   const input = required(node, index);
-  if (isFactored(tangent)) return materialize(g, tangent, input.shape);
-  return broadcastTangent(g, tangent, input) as Value;
+  return broadcastTangent(g, stacked(g, tangent, input.shape), input);
 }
 
 /** conv(x, Ẇᵢ) + ḃᵢ for k tangents of the kernels: one Conv with k times as many filters. */
@@ -123,19 +117,16 @@ function stackedKernelTangent(
   bias: Value | undefined,
 ): Value {
   const [filters = 0, ...kernel] = required(node, 1).shape;
-  const k = tangent.shape[0] as number;
+  const k = tangentCount(tangent);
   const group = groupsOf(node);
   // A group's filters stand together, so the tangents' axis goes behind the groups.
   const grouped = (value: Value, shape: readonly number[]) => {
-    const parts = reshape(g, value, [k, group, elementCount(value.shape) / Math.max(k * group, 1)]);
-    return reshape(g, transpose(g, parts, [1, 0, 2]), [k * filters, ...shape]);
+    const inner = elementCount(value.shape) / Math.max(k * group, 1);
+    return rearrange(g, value, [k, group, inner], [1, 0, 2], [k * filters, ...shape]);
   };
-  const y = g.emit(
-    "Conv",
-    [required(node, 0), grouped(tangent, kernel), bias && grouped(bias, [])],
-    node.node.attributes,
-  );
-  return ungrouped(g, node, y, k);
+  const kernels = grouped(tangent, kernel);
+  const biases = bias && grouped(bias, []);
+  return ungrouped(g, node, g.conv(required(node, 0), kernels, biases, node.node.attributes), k);
 }
 
 /** [batch, groups × k × channels, …] → [k, batch, groups × channels, …] */
@@ -143,8 +134,7 @@ function ungrouped(g: Emitter, node: ComputedNode, y: Value, k: number): Value {
   const [batch = 0, channels = 0, ...spatial] = output(node).shape;
   const group = groupsOf(node);
   const inner = (channels / group) * elementCount(spatial);
-  const parts = reshape(g, y, [batch, group, k, inner]);
-  return reshape(g, transpose(g, parts, [2, 0, 1, 3]), [k, ...output(node).shape]);
+  return rearrange(g, y, [batch, group, k, inner], [2, 0, 1, 3], [k, ...output(node).shape]);
 }
 
 /**
@@ -157,19 +147,20 @@ function factoredKernelTangent(g: Emitter, node: ComputedNode, { left, right }: 
   const [k = 0, , r = 0] = left.shape;
   const [group, places] = [groupsOf(node), elementCount(spatial)];
   const rows = reshape(g, transpose(g, right, [0, 2, 1]), [1, k * r, ...kernel]);
-  const repeated = group === 1 ? rows : g.emit("Expand", [rows, [group, k * r, ...kernel]]);
+  const repeated = group === 1 ? rows : g.expand(rows, [group, k * r, ...kernel]);
   const kernels = reshape(g, repeated, [group * k * r, ...kernel]);
-  const thin = g.emit("Conv", [required(node, 0), kernels], node.node.attributes);
+  const thin = g.conv(required(node, 0), kernels, node.node.attributes);
   const parts = transpose(g, reshape(g, thin, [batch, group, k, r * places]), [2, 0, 1, 3]);
   const near = reshape(g, left, [k, 1, group, filters / group, r]);
   const far = reshape(g, parts, [k, batch, group, r, places]);
-  return reshape(g, g.emit(r === 1 ? "Mul" : "MatMul", [near, far]), [k, ...output(node).shape]);
+  const product = r === 1 ? g.mul(near, far) : g.matMul(near, far);
+  return reshape(g, product, [k, ...output(node).shape]);
 }
 
 /** The cotangent of a bias: [batch, channels, …] → [channels] */
 function channelSum(g: Emitter, cotangent: Value): Value {
   const axes = cotangent.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis]));
-  return g.emit("ReduceSum", [cotangent, axes], { keepdims: 0 });
+  return g.reduceSum(cotangent, axes, { keepdims: 0 });
 }
 
 /**
@@ -191,35 +182,32 @@ function kernelCotangent(
   const [batch = 0, filters = 0, ...outputs] = y.shape;
   const [, channels = 0, ...sizes] = shape;
   const inputs = x.shape.slice(2);
-  const places = elementCount(inputs);
-  const images = reshape(g, transpose(g, reshape(g, x, [batch, group, channels, places]), [2, 1, 0, 3]), [
-    channels,
-    group * batch,
-    ...inputs,
-  ]);
-  const kernels = reshape(
+  const images = rearrange(
     g,
-    transpose(g, reshape(g, y, [batch, filters, elementCount(outputs)]), [1, 0, 2]),
+    x,
+    [batch, group, channels, elementCount(inputs)],
+    [2, 1, 0, 3],
+    [channels, group * batch, ...inputs],
+  );
+  const kernels = rearrange(
+    g,
+    y,
+    [batch, filters, elementCount(outputs)],
+    [1, 0, 2],
     [filters, batch, ...outputs],
   );
   const { strides, dilations, pads } = slidingAttributes(windows);
-  const product = g.emit("Conv", [images, kernels], {
-    strides: dilations,
-    dilations: strides,
-    pads,
-    group,
-  });
+  const product = g.conv(images, kernels, { strides: dilations, dilations: strides, pads, group });
   // Input places that no window covers count as further window places.
   const exact = cut(g, product, [channels, filters, ...sizes]);
-  const flat = reshape(g, exact, [channels, filters, elementCount(sizes)]);
-  return reshape(g, transpose(g, flat, [1, 0, 2]), shape);
+  return rearrange(g, exact, [channels, filters, elementCount(sizes)], [1, 0, 2], shape);
 }
 
 /** The first places of each axis, so many as the shape says. */
 function cut(g: Emitter, value: Value, shape: readonly number[]): Value {
   if (sameDimensions(value.shape, shape)) return value;
-  const axes = shape.map((_, axis) => axis);
-  return g.emit("Slice", [value, axes.map(() => 0), shape, axes]);
+  const starts = shape.map(() => 0);
+  return g.slice(value, starts, shape, arange(shape.length));
 }
 
 /** d convTranspose(x, W, b) = convTranspose(dx, W) + convTranspose(x, dW) + db */
@@ -249,7 +237,7 @@ export const ConvTranspose: Op = {
   jvp: (g, node, [dx, dw, db]) => {
     const terms: Value[] = [];
     if (dx) terms.push(foldIntoBatch(g, node, dx, [required(node, 1)]));
-    if (dw) terms.push(stackedTransposedTangent(g, node, stacked(g, dw, node, 1)));
+    if (dw) terms.push(stackedTransposedTangent(g, node, whole(g, dw, node, 1)));
     if (db) terms.push(biasTangent(g, node, db));
     return [broadcastTangent(g, sum(g, terms), output(node))];
   },
@@ -259,7 +247,7 @@ export const ConvTranspose: Op = {
     const [group, windows] = [groupsOf(node), convTransposeWindows(node)];
     if (index === 2) return channelSum(g, cotangent);
     if (index === 1) return kernelCotangent(g, cotangent, x, w.shape, windows, group);
-    const result = g.emit("Conv", [cotangent, w], { ...slidingAttributes(windows), group });
+    const result = g.conv(cotangent, w, { ...slidingAttributes(windows), group });
     return cut(g, result, x.shape);
   },
 };
@@ -271,7 +259,12 @@ function convTransposeWindows(node: NodeView): SlidingWindow[] {
 /** convTranspose(x, Ẇᵢ) for k tangents of the kernels: one ConvTranspose with k times as many filters in each group. */
 function stackedTransposedTangent(g: Emitter, node: ComputedNode, tangent: StackedTangent): Value {
   const [k = 0, channels = 0, filters = 0, ...kernel] = tangent.shape;
-  const parts = reshape(g, tangent, [k, channels, filters * elementCount(kernel)]);
-  const kernels = reshape(g, transpose(g, parts, [1, 0, 2]), [channels, k * filters, ...kernel]);
-  return ungrouped(g, node, g.emit("ConvTranspose", [required(node, 0), kernels], node.node.attributes), k);
+  const kernels = rearrange(
+    g,
+    tangent,
+    [k, channels, filters * elementCount(kernel)],
+    [1, 0, 2],
+    [channels, k * filters, ...kernel],
+  );
+  return ungrouped(g, node, g.convTranspose(required(node, 0), kernels, node.node.attributes), k);
 }

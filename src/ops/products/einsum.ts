@@ -1,9 +1,12 @@
+/** Sums of products over named axes. */
 import { describeNode, formatShape, type Value } from "../../onnx/graph.ts";
 import { tensorOf } from "../../onnx/tensor.ts";
-import { type Emitter, type NodeView, type Op, stringAttribute } from "../op.ts";
+import type { Emitter } from "../emitter.ts";
+import { type NodeView, stringAttribute } from "../node-view.ts";
+import type { Op } from "../op.ts";
 import { mixed } from "../range.ts";
 import { only, reshape, sum } from "../rules.ts";
-import { required } from "../shapes.ts";
+import { arange, required, sizeOf } from "../shapes.ts";
 
 /** An operand with one index for each of its axes. */
 interface Term {
@@ -32,13 +35,10 @@ export const Einsum: Op = {
     const [stack = ""] = unusedIndices(equation, 1, node);
     const products = tangents.flatMap((tangent, place) => {
       if (!tangent) return [];
+      const indices = equation.terms[place] ?? [];
       const terms = equation.terms.map((_, other) =>
         other === place
-          ? withoutOnes(
-              g,
-              { value: tangent, indices: [stack, ...(equation.terms[place] as string[])] },
-              equation,
-            )
+          ? withoutOnes(g, { value: tangent, indices: [stack, ...indices] }, equation)
           : operand(g, node, equation, other),
       );
       return [contract(g, terms, [stack, ...equation.result])];
@@ -68,18 +68,14 @@ export const Einsum: Op = {
       known.includes(name) ? (target.value.shape[place] as number) : 1,
     );
     const spread = reshape(g, product, kept);
-    const full = known.length === distinct.length ? spread : g.emit("Expand", [spread, target.value.shape]);
+    const full = known.length === distinct.length ? spread : g.expand(spread, target.value.shape);
     return reshape(g, full, required(node, index).shape);
   },
 };
 
 function contract(g: Emitter, terms: readonly Term[], result: readonly string[]): Value {
   const equation = `${terms.map((term) => term.indices.join("")).join(",")}->${result.join("")}`;
-  return g.emit(
-    "Einsum",
-    terms.map((term) => term.value),
-    { equation },
-  );
+  return g.einsum(...terms.map((term) => term.value), { equation });
 }
 
 function operand(g: Emitter, node: NodeView, equation: Equation, place: number): Term {
@@ -91,18 +87,12 @@ function withoutOnes(g: Emitter, { value, indices }: Term, { sizes }: Equation):
   const kept = indices.flatMap((name, axis) =>
     value.shape[axis] === 1 && (sizes.get(name) ?? 1) !== 1 ? [] : [axis],
   );
-  return {
-    value: reshape(
-      g,
-      value,
-      kept.map((axis) => value.shape[axis] as number),
-    ),
-    indices: kept.map((axis) => indices[axis] as string),
-  };
+  const sizesKept = kept.map((axis) => sizeOf(value, axis));
+  return { value: reshape(g, value, sizesKept), indices: kept.map((axis) => indices[axis] as string) };
 }
 
 function identity(g: Emitter, like: Value, size: number): Value {
-  const diagonal = Array.from({ length: size * size }, (_, place) => (place % (size + 1) === 0 ? 1 : 0));
+  const diagonal = arange(size * size).map((index) => (index % (size + 1) === 0 ? 1 : 0));
   return g.constant(tensorOf(like.dtype, diagonal, [size, size]));
 }
 

@@ -1,8 +1,11 @@
+/** Fourier transforms, of a whole axis or of windows of a signal. */
 import { describeNode, int, type Node, type Value } from "../../onnx/graph.ts";
 import { elementCount, int64, type Tensor, tensorOf } from "../../onnx/tensor.ts";
-import { type Emitter, intAttribute, type NodeView, type Op } from "../op.ts";
+import type { Emitter } from "../emitter.ts";
+import { intAttribute, type NodeView } from "../node-view.ts";
+import type { Op } from "../op.ts";
 import { reshape, transpose } from "../rules.ts";
-import { normalizeAxis, required, requiredConstant } from "../shapes.ts";
+import { arange, normalizeAxis, required, requiredConstant, sizeOf } from "../shapes.ts";
 
 /**
  * X_m = Σₙ x_n e^(∓2πi·nm/L), the inverse divided by L; real and imaginary part on the last axis. As one product with a
@@ -15,9 +18,7 @@ export const DFT: Op = {
     return [{ dtype, shape: [...shape.slice(0, -1).with(axis, bins), parts] }];
   },
   defaults: { inverse: int(0), onesided: int(0) },
-  lower: (g, node) => {
-    return [transformed(g, required(node, 0), transformOf(node))];
-  },
+  lower: (g, node) => [transformed(g, required(node, 0), transformOf(node))],
   // The axis became an input in opset 20.
   upgrade: (node, opset, constant) => {
     if (opset >= 20) return node;
@@ -43,13 +44,12 @@ export const STFT: Op = {
     const signal = required(node, 0);
     const { frames, step, transform } = framesOf(node);
     const { length } = transform;
-    const places = Array.from(
-      { length: frames * length },
-      (_, place) => Math.floor(place / length) * step + (place % length),
+    const positions = arange(frames * length).map(
+      (index) => Math.floor(index / length) * step + (index % length),
     );
-    const windows = g.emit("Gather", [signal, g.constant(int64(places, [frames, length]))], { axis: 1 });
+    const windows = g.gather(signal, g.constant(int64(positions, [frames, length])), { axis: 1 });
     const weights = node.inputs[2];
-    const weighted = weights ? g.emit("Mul", [windows, reshape(g, weights, [length, 1])]) : windows;
+    const weighted = weights ? g.mul(windows, reshape(g, weights, [length, 1])) : windows;
     return [transformed(g, weighted, transform)];
   },
 };
@@ -107,18 +107,15 @@ function transformed(g: Emitter, x: Value, transform: Transform): Value {
   const { axis, bins, parts } = transform;
   const rank = x.shape.length;
   // The transformed axis goes beside the parts.
-  const others = Array.from({ length: rank - 1 }, (_, place) => place).filter((place) => place !== axis);
+  const others = arange(rank - 1).filter((other) => other !== axis);
   const order = [...others, axis, rank - 1];
-  const sizes = others.map((place) => x.shape[place] as number);
-  const width = (x.shape[axis] as number) * (x.shape[rank - 1] as number);
+  const sizes = others.map((other) => sizeOf(x, other));
+  const width = sizeOf(x, axis) * sizeOf(x, -1);
   const rows = reshape(g, transpose(g, x, order), [elementCount(sizes), width]);
   const matrix = g.constant(tensorOf(x.dtype, fourierMatrix(transform), [width, bins * parts]));
-  const product = reshape(g, g.emit("MatMul", [rows, matrix]), [...sizes, bins, parts]);
-  return transpose(
-    g,
-    product,
-    order.map((_, place) => order.indexOf(place)),
-  );
+  const product = reshape(g, g.matMul(rows, matrix), [...sizes, bins, parts]);
+  const inverse = order.map((_, other) => order.indexOf(other));
+  return transpose(g, product, inverse);
 }
 
 function axisTensor(axis: number): Tensor {

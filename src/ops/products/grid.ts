@@ -1,8 +1,11 @@
+/** Sampling images at the points of a grid, and summing sliding blocks into images. */
 import { describeNode, formatShape, int, type Node, string, type Value } from "../../onnx/graph.ts";
 import { elementCount, int64, tensorOf } from "../../onnx/tensor.ts";
-import { type Emitter, intAttribute, type NodeView, type Op, stringAttribute } from "../op.ts";
+import type { Emitter } from "../emitter.ts";
+import { intAttribute, type NodeView, stringAttribute } from "../node-view.ts";
+import type { Op } from "../op.ts";
 import { cast, reshape, sum, transpose } from "../rules.ts";
-import { required, requiredConstant } from "../shapes.ts";
+import { arange, required, requiredConstant } from "../shapes.ts";
 
 /** θ · (places, 1): where each place of an image of the given size [batch, channels, …] lies after an affine map. */
 export const AffineGrid: Op = {
@@ -17,7 +20,7 @@ export const AffineGrid: Op = {
     const isAligned = intAttribute(node.node, "align_corners", 0) === 1;
     const rows = homogeneousPlaces(places, isAligned);
     const base = g.constant(tensorOf(theta.dtype, rows, [1, elementCount(places), places.length + 1]));
-    const moved = g.emit("MatMul", [base, transpose(g, theta, [0, 2, 1])]);
+    const moved = g.matMul(base, transpose(g, theta, [0, 2, 1]));
     return [reshape(g, moved, [batch, ...places, places.length])];
   },
 };
@@ -43,8 +46,7 @@ function homogeneousPlaces(sizes: readonly number[], isAligned: boolean): number
     return size > 1 ? (2 * place) / (size - 1) - 1 : 0;
   };
   const rows = sizes.reduce<number[][]>(
-    (before, size) =>
-      before.flatMap((row) => Array.from({ length: size }, (_, place) => [coordinate(place, size), ...row])),
+    (before, size) => before.flatMap((row) => arange(size).map((place) => [coordinate(place, size), ...row])),
     [[]],
   );
   return rows.flatMap((row) => [...row, 1]);
@@ -84,7 +86,7 @@ export const GridSample: Op = {
     const flat = reshape(g, grid, [batch, count, sizes.length]);
     const axes = sizes.map((size, axis) => {
       const last = sizes.length - 1 - axis;
-      const column = g.emit("Slice", [flat, [last], [last + 1], [2]]);
+      const column = g.slice(flat, [last], [last + 1], [2]);
       const places = placesOf(g, node, reshape(g, column, [batch, 1, count]), size);
       return between(g, node, places, size);
     });
@@ -94,16 +96,13 @@ export const GridSample: Op = {
     );
     const image = reshape(g, x, [batch, channels, elementCount(sizes)]);
     const terms = corners.map((corner) => {
-      const place = corner.reduce<Value | undefined>(
-        (index, { index: next }, axis) =>
-          index ? g.emit("Add", [g.emit("Mul", [index, sizes[axis] as number]), next]) : next,
-        undefined,
-      );
-      const weight = corner
-        .map(({ weight }) => weight)
-        .reduce((product, factor) => g.emit("Mul", [product, factor]));
-      const indices = g.emit("Expand", [place, [batch, channels, count]]);
-      return g.emit("Mul", [g.emit("GatherElements", [image, indices], { axis: 2 }), weight]);
+      // Row-major: the index along each axis times the sizes of those after it.
+      const place = corner
+        .map(({ index }) => index)
+        .reduce((before, index, axis) => g.add(g.mul(before, sizes[axis] ?? 1), index));
+      const weight = corner.map(({ weight }) => weight).reduce((product, factor) => g.mul(product, factor));
+      const indices = g.expand(place, [batch, channels, count]);
+      return g.mul(g.gatherElements(image, indices, { axis: 2 }), weight);
     });
     return [reshape(g, sum(g, terms) as Value, [batch, channels, ...grid.shape.slice(1, -1)])];
   },
@@ -121,7 +120,7 @@ interface Corner {
 function placesOf(g: Emitter, node: NodeView, coordinates: Value, size: number): Value {
   const isAligned = intAttribute(node.node, "align_corners", 0) === 1;
   const scale = (isAligned ? size - 1 : size) / 2;
-  return g.emit("Add", [g.emit("Mul", [coordinates, scale]), (size - 1) / 2]);
+  return g.add(g.mul(coordinates, scale), (size - 1) / 2);
 }
 
 /** The padding modes that repeat the image move places into it. */
@@ -129,17 +128,16 @@ function padded(g: Emitter, node: NodeView, places: Value, size: number): Value 
   const isAligned = intAttribute(node.node, "align_corners", 0) === 1;
   const mode = stringAttribute(node.node, "padding_mode", "zeros");
   if (mode === "zeros") return places;
-  const clipped = (value: Value) =>
-    g.emit("Clip", [value, g.scalar(value.dtype, 0), g.scalar(value.dtype, size - 1)]);
+  const clipped = (value: Value) => g.clip(value, 0, size - 1);
   if (mode === "border") return clipped(places);
   // Reflected at the first and last place, or at the outer edges of both: a triangle wave, then clipped.
   const [low, span] = isAligned ? [0, size - 1] : [-0.5, size];
-  if (span === 0) return g.emit("Mul", [places, 0]);
-  const distance = g.emit("Abs", [g.emit("Sub", [places, low])]);
-  const turns = g.emit("Floor", [g.emit("Div", [distance, 2 * span])]);
-  const folded = g.emit("Sub", [distance, g.emit("Mul", [turns, 2 * span])]);
-  const wave = g.emit("Sub", [span, g.emit("Abs", [g.emit("Sub", [folded, span])])]);
-  return clipped(g.emit("Add", [wave, low]));
+  if (span === 0) return g.mul(places, 0);
+  const distance = g.abs(g.sub(places, low));
+  const turns = g.floor(g.div(distance, 2 * span));
+  const folded = g.sub(distance, g.mul(turns, 2 * span));
+  const wave = g.sub(span, g.abs(g.sub(folded, span)));
+  return clipped(g.add(wave, low));
 }
 
 /** The places of the image that a place stands between. */
@@ -148,21 +146,18 @@ type Interpolation = (g: Emitter, node: NodeView, places: Value, size: number) =
 /** The places on both sides, with weights that fall linearly with the distance. */
 const linear: Interpolation = (g, node, places, size) => {
   const inside = padded(g, node, places, size);
-  const below = g.emit("Floor", [inside]);
-  const upper = g.emit("Sub", [inside, below]);
-  return [
-    corner(g, below, g.emit("Sub", [1, upper]), size),
-    corner(g, g.emit("Add", [below, 1]), upper, size),
-  ];
+  const below = g.floor(inside);
+  const upper = g.sub(inside, below);
+  return [corner(g, below, g.sub(1, upper), size), corner(g, g.add(below, 1), upper, size)];
 };
 
 /** Two places on either side; each of them is padded on its own. */
 const cubic: Interpolation = (g, node, places, size) => {
-  const below = g.emit("Floor", [places]);
-  const beyond = g.emit("Sub", [places, below]);
+  const below = g.floor(places);
+  const beyond = g.sub(places, below);
   return [-1, 0, 1, 2].map((offset) => {
-    const place = padded(g, node, g.emit("Add", [below, offset]), size);
-    const distance = offset > 0 ? g.emit("Sub", [offset, beyond]) : g.emit("Add", [beyond, -offset]);
+    const place = padded(g, node, g.add(below, offset), size);
+    const distance = offset > 0 ? g.sub(offset, beyond) : g.add(beyond, -offset);
     return corner(g, place, cubicWeight(g, distance, offset === 0 || offset === 1), size);
   });
 };
@@ -172,13 +167,13 @@ function cubicWeight(g: Emitter, d: Value, isNear: boolean): Value {
   const a = -0.75;
   const [third, second, first, constant] = isNear ? [a + 2, -(a + 3), 0, 1] : [a, -5 * a, 8 * a, -4 * a];
   return [second, first, constant].reduce(
-    (value: Value, coefficient = 0) => g.emit("Add", [g.emit("Mul", [value, d]), coefficient]),
+    (value: Value, coefficient = 0) => g.add(g.mul(value, d), coefficient),
     g.scalar(d.dtype, third ?? 0),
   );
 }
 
 const nearest: Interpolation = (g, node, places, size) => [
-  corner(g, g.emit("Round", [padded(g, node, places, size)]), undefined, size),
+  corner(g, g.round(padded(g, node, places, size)), undefined, size),
 ];
 
 const interpolations: Readonly<Record<string, Interpolation | undefined>> = {
@@ -190,13 +185,9 @@ const interpolations: Readonly<Record<string, Interpolation | undefined>> = {
 };
 
 function corner(g: Emitter, place: Value, weight: Value | undefined, size: number): Corner {
-  const [first, last] = [g.scalar(place.dtype, 0), g.scalar(place.dtype, size - 1)];
-  const kept = g.emit("Clip", [place, first, last]);
-  const isInside = cast(g, g.emit("Equal", [place, kept]), place.dtype);
-  return {
-    index: cast(g, kept, "int64"),
-    weight: weight ? g.emit("Mul", [weight, isInside]) : isInside,
-  };
+  const kept = g.clip(place, 0, size - 1);
+  const isInside = cast(g, g.equal(place, kept), place.dtype);
+  return { index: cast(g, kept, "int64"), weight: weight ? g.mul(weight, isInside) : isInside };
 }
 
 /** Sums the columns of sliding blocks [batch, channels · block, positions] into an image: the transpose of unfolding. */
@@ -210,11 +201,11 @@ export const Col2Im: Op = {
     const { batch, channels, image, places } = foldSizes(node);
     const [count, rows] = [elementCount(image), batch * channels];
     const columns = reshape(g, x, [rows, places.length]);
-    const indices = g.emit("Expand", [g.constant(int64(places, [1, places.length])), columns.shape]);
+    const indices = g.expand(g.constant(int64(places, [1, places.length])), columns.shape);
     // One place more, for what falls into the padding.
-    const empty = g.emit("Expand", [g.scalar(x.dtype, 0), [rows, count + 1]]);
-    const added = g.emit("ScatterElements", [empty, indices, columns], { axis: 1, reduction: "add" });
-    return [reshape(g, g.emit("Slice", [added, [0], [count], [1]]), [batch, channels, ...image])];
+    const empty = g.expand(g.scalar(x.dtype, 0), [rows, count + 1]);
+    const added = g.scatterElements(empty, indices, columns, { axis: 1, reduction: "add" });
+    return [reshape(g, g.slice(added, [0], [count], [1]), [batch, channels, ...image])];
   },
 };
 
@@ -265,7 +256,7 @@ function listOf(node: Node, name: string, size: number, fallback: number): reado
 /** All places of a box, in row-major order. */
 function placesIn(sizes: readonly number[]): number[][] {
   return sizes.reduce<number[][]>(
-    (before, size) => before.flatMap((row) => Array.from({ length: size }, (_, place) => [...row, place])),
+    (before, size) => before.flatMap((row) => arange(size).map((place) => [...row, place])),
     [[]],
   );
 }

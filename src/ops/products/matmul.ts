@@ -1,32 +1,28 @@
+/** Products of matrices, and determinants. */
 import { describeNode, float, formatShape, int, type Value } from "../../onnx/graph.ts";
 import { elementCount, int64, tensorOf } from "../../onnx/tensor.ts";
-import {
-  type ComputedNode,
-  type Emitter,
-  floatAttribute,
-  intAttribute,
-  isFactored,
-  type NodeView,
-  type Op,
-  type Tangent,
-} from "../op.ts";
+import type { Emitter } from "../emitter.ts";
+import { type ComputedNode, floatAttribute, intAttribute, type NodeView } from "../node-view.ts";
+import { isFactored, type Op, type Tangent } from "../op.ts";
 import { mixed } from "../range.ts";
 import {
   align,
   alignRank,
   broadcastTangent,
   finite,
-  materialize,
+  ofFirst,
   only,
   outerProduct,
   output,
   reshape,
+  stacked,
   sum,
+  tangentCount,
   thinProduct,
   transpose,
   unbroadcast,
 } from "../rules.ts";
-import { broadcastShapes, required } from "../shapes.ts";
+import { arange, broadcastShapes, required, sizeOf } from "../shapes.ts";
 
 /** d(A·B) = dA·B + A·dB */
 export const MatMul: Op = {
@@ -54,17 +50,14 @@ export const MatMul: Op = {
       0,
       output(node).shape.length - (a.shape.length > 1 ? 1 : 0) - (b.shape.length > 1 ? 1 : 0),
     );
-    const cotangent = reshape(g, only(cotangents), [
-      ...batch,
-      aShape.at(-2) as number,
-      bShape.at(-1) as number,
-    ]);
+    const [rows = 1, columns = 1] = [aShape.at(-2), bShape.at(-1)];
+    const cotangent = reshape(g, only(cotangents), [...batch, rows, columns]);
     const target = index === 0 ? a : b;
     const matrix = index === 0 ? aShape : bShape;
     // Ā = C̄·Bᵀ and B̄ = Aᵀ·C̄, summed over repeated batch axes
     const product =
       index === 0
-        ? g.emit("MatMul", [cotangent, swapLast(g, reshape(g, b, bShape))])
+        ? g.matMul(cotangent, swapLast(g, reshape(g, b, bShape)))
         : sharedProduct(g, reshape(g, a, aShape), cotangent, matrix);
     return reshape(g, unbroadcast(g, product, matrix), target.shape);
   },
@@ -74,14 +67,12 @@ export const MatMul: Op = {
 function sharedProduct(g: Emitter, a: Value, cotangent: Value, shape: readonly number[]): Value {
   const isShared = elementCount(shape.slice(0, -2)) === 1;
   if (isShared && elementCount(a.shape.slice(0, -2)) === elementCount(cotangent.shape.slice(0, -2))) {
-    const [rows, columns] = [a.shape.at(-1) as number, cotangent.shape.at(-1) as number];
     const count = elementCount(a.shape.slice(0, -1));
-    const product = g.emit("Gemm", [reshape(g, a, [count, rows]), reshape(g, cotangent, [count, columns])], {
-      transA: 1,
-    });
-    return reshape(g, product, shape);
+    const left = reshape(g, a, [count, sizeOf(a, -1)]);
+    const right = reshape(g, cotangent, [count, sizeOf(cotangent, -1)]);
+    return reshape(g, g.gemm(left, right, { transA: 1 }), shape);
   }
-  return g.emit("MatMul", [swapLast(g, a), cotangent]);
+  return g.matMul(swapLast(g, a), cotangent);
 }
 
 /** A vector as a row (left operand) or a column (right operand). */
@@ -91,7 +82,7 @@ function matrixShape(shape: readonly number[], vector: "row" | "column"): readon
 }
 
 function swapLast(g: Emitter, value: Value): Value {
-  const axes = value.shape.map((_, axis) => axis);
+  const axes = arange(value.shape.length);
   const last = axes.length - 1;
   return transpose(g, value, [...axes.slice(0, -2), last, last - 1]);
 }
@@ -99,14 +90,13 @@ function swapLast(g: Emitter, value: Value): Value {
 function matMulTangent(g: Emitter, node: ComputedNode, [da, db]: readonly (Tangent | undefined)[]): Value[] {
   const [a, b] = [required(node, 0), required(node, 1)].map((one) => finite(g, one, one)) as [Value, Value];
   const y = output(node);
-  const k = countOf(da ?? db);
+  const k = tangentCount(da ?? db);
   const [aShape, bShape] = [matrixShape(a.shape, "row"), matrixShape(b.shape, "column")];
   const rank = Math.max(aShape.length, bShape.length);
   const terms: Value[] = [];
   if (da) {
-    const stacked = isFactored(da) ? materialize(g, da, a.shape) : da;
-    const left = alignRank(g, reshape(g, stacked, [k, ...aShape]), aShape, rank);
-    terms.push(g.emit("MatMul", [left, reshape(g, b, bShape)]));
+    const left = reshape(g, stacked(g, da, a.shape), [k, ...aShape]);
+    terms.push(g.matMul(alignRank(g, left, aShape, rank), reshape(g, b, bShape)));
   }
   if (db) terms.push(rightTangent(g, reshape(g, a, aShape), db, bShape, rank));
   const shape = broadcastShapes(
@@ -114,30 +104,22 @@ function matMulTangent(g: Emitter, node: ComputedNode, [da, db]: readonly (Tange
     describeNode(node.node),
   );
   const total = sum(g, terms) as Value;
-  const full = elementCount(shape) === elementCount(total.shape) ? total : g.emit("Expand", [total, shape]);
-  return [broadcastTangent(g, reshape(g, full, [k, ...y.shape]), y) as Value];
+  const full = elementCount(shape) === elementCount(total.shape) ? total : g.expand(total, shape);
+  return [reshape(g, full, [k, ...y.shape])];
 }
 
 /** A·dB for k tangents of B. */
 function rightTangent(g: Emitter, a: Value, db: Tangent, bShape: readonly number[], rank: number): Value {
-  const k = countOf(db);
-  const isShared = bShape.length === 2;
+  const k = tangentCount(db);
+  const right = () => reshape(g, stacked(g, db, bShape), [k, ...bShape]);
+  if (bShape.length > 2) return g.matMul(a, alignRank(g, right(), bShape, rank));
   // A matrix shared by the whole batch: one flattened left operand instead of k products per batch entry.
-  const rows = elementCount(a.shape.slice(0, -1));
-  const flat = isShared ? reshape(g, a, [rows, a.shape.at(-1) as number]) : a;
-  const columns = bShape.at(-1) as number;
-  if (isFactored(db) && isShared) {
-    const product = outerProduct(g, thinProduct(g, flat, db.left), db.right);
-    return reshape(g, product, [k, ...a.shape.slice(0, -1), columns]);
-  }
-  const stacked = isFactored(db) ? materialize(g, db, bShape) : reshape(g, db, [k, ...bShape]);
-  const product = g.emit("MatMul", [flat, isShared ? stacked : alignRank(g, stacked, bShape, rank)]);
-  return isShared ? reshape(g, product, [k, ...a.shape.slice(0, -1), columns]) : product;
-}
-
-function countOf(tangent: Tangent | undefined): number {
-  if (!tangent) return 0;
-  return (isFactored(tangent) ? tangent.left : tangent).shape[0] as number;
+  const [before, columns = 0] = [a.shape.slice(0, -1), bShape[1]];
+  const flat = reshape(g, a, [elementCount(before), sizeOf(a, -1)]);
+  const product = isFactored(db)
+    ? outerProduct(g, thinProduct(g, flat, db.left), db.right)
+    : g.matMul(flat, right());
+  return reshape(g, product, [k, ...before, columns]);
 }
 
 /** d(α A′B′ + β C) = α dA′B′ + α A′dB′ + β dC, where A′ and B′ are transposed if the attributes say so */
@@ -174,17 +156,17 @@ export const Gemm: Op = {
     if (index === 2) {
       const beta = floatAttribute(node.node, "beta", 1);
       const summed = unbroadcast(g, cotangent, required(node, 2).shape);
-      return beta === 1 ? summed : g.emit("Mul", [summed, beta]);
+      return scaled(g, beta, summed);
     }
     // Ā′ = α C̄·B′ᵀ, B̄′ = α A′ᵀ·C̄, each stored transposed if the attribute says so
     if (index === 0) {
       return transA
-        ? g.emit("Gemm", [b, cotangent], { alpha, transA: transB ? 1 : 0, transB: 1 })
-        : g.emit("Gemm", [cotangent, b], { alpha, transB: transB ? 0 : 1 });
+        ? g.gemm(b, cotangent, { alpha, transA: transB ? 1 : 0, transB: 1 })
+        : g.gemm(cotangent, b, { alpha, transB: transB ? 0 : 1 });
     }
     return transB
-      ? g.emit("Gemm", [cotangent, a], { alpha, transA: 1, transB: transA ? 1 : 0 })
-      : g.emit("Gemm", [a, cotangent], { alpha, transA: transA ? 0 : 1 });
+      ? g.gemm(cotangent, a, { alpha, transA: 1, transB: transA ? 1 : 0 })
+      : g.gemm(a, cotangent, { alpha, transA: transA ? 0 : 1 });
   },
 };
 
@@ -198,9 +180,9 @@ function gemmShapes(node: NodeView) {
     transA,
     transB,
     alpha: floatAttribute(node.node, "alpha", 1),
-    rows: a.shape[transA ? 1 : 0] as number,
-    inner: a.shape[transA ? 0 : 1] as number,
-    columns: b.shape[transB ? 0 : 1] as number,
+    rows: sizeOf(a, transA ? 1 : 0),
+    inner: sizeOf(a, transA ? 0 : 1),
+    columns: sizeOf(b, transB ? 0 : 1),
   };
 }
 
@@ -210,22 +192,23 @@ function gemmTangent(
   [da, db, dc]: readonly (Tangent | undefined)[],
 ): Value[] {
   const { a, b, transA, transB, alpha, rows, inner, columns } = gemmShapes(node);
-  const k = countOf(da ?? db ?? dc);
+  const k = tangentCount(da ?? db ?? dc);
   const terms: Value[] = [];
   if (da) {
-    const stacked = isFactored(da) ? materialize(g, da, a.shape) : da;
-    const flat = reshape(g, transA ? transpose(g, stacked, [0, 2, 1]) : stacked, [k * rows, inner]);
-    terms.push(reshape(g, g.emit("Gemm", [flat, b], { alpha, transB: transB ? 1 : 0 }), [k, rows, columns]));
+    const tangent = stacked(g, da, a.shape);
+    const flat = reshape(g, transA ? transpose(g, tangent, [0, 2, 1]) : tangent, [k * rows, inner]);
+    const product = g.gemm(flat, b, { alpha, transB: transB ? 1 : 0 });
+    terms.push(reshape(g, product, [k, rows, columns]));
   }
   if (db) {
     const left = transA ? transpose(g, a, [1, 0]) : a;
     terms.push(scaled(g, alpha, gemmRightTangent(g, left, db, b.shape, transB)));
   }
   if (dc) {
-    const stacked = isFactored(dc) ? materialize(g, dc, required(node, 2).shape) : dc;
-    terms.push(scaled(g, floatAttribute(node.node, "beta", 1), align(g, stacked, node, 2)));
+    const tangent = align(g, stacked(g, dc, required(node, 2).shape), node, 2);
+    terms.push(scaled(g, floatAttribute(node.node, "beta", 1), tangent));
   }
-  return [broadcastTangent(g, sum(g, terms), output(node)) as Value];
+  return [broadcastTangent(g, sum(g, terms) as Value, output(node))];
 }
 
 /** A·dB′ for k tangents of B: [k, rows, columns]. */
@@ -236,20 +219,20 @@ function gemmRightTangent(
   shape: readonly number[],
   transB: boolean,
 ): Value {
-  const k = countOf(db);
+  const k = tangentCount(db);
   if (isFactored(db)) {
     const [near, far] = transB ? [db.right, db.left] : [db.left, db.right];
     return outerProduct(g, thinProduct(g, a, near), far);
   }
-  if (!transB) return g.emit("MatMul", [a, db]);
+  if (!transB) return g.matMul(a, db);
   // Stored as [k, columns, inner], the k tangents are one tall matrix: a single product instead of k.
   const [columns = 0, inner = 0] = shape;
-  const product = g.emit("Gemm", [a, reshape(g, db, [k * columns, inner])], { transB: 1 });
-  return transpose(g, reshape(g, product, [a.shape[0] as number, k, columns]), [1, 0, 2]);
+  const product = g.gemm(a, reshape(g, db, [k * columns, inner]), { transB: 1 });
+  return transpose(g, reshape(g, product, [sizeOf(a, 0), k, columns]), [1, 0, 2]);
 }
 
 function scaled(g: Emitter, factor: number, value: Value): Value {
-  return factor === 1 ? value : g.emit("Mul", [value, factor]);
+  return factor === 1 ? value : g.mul(value, factor);
 }
 
 /** d det A = Σᵢⱼ Cᵢⱼ dAᵢⱼ with the cofactors C, right for singular matrices too */
@@ -263,30 +246,25 @@ export const Det: Op = {
     }
     return [{ dtype, shape: shape.slice(0, -2) }];
   },
-  jvp: (g, node, [tangent]) => {
+  jvp: ofFirst((g, node, da) => {
     const a = required(node, 0);
     // The determinant of a matrix without rows is 1.
-    if (elementCount(a.shape) === 0) return [undefined];
-    const terms = a.shape.at(-1) === 1 ? (tangent as Value) : g.emit("Mul", [tangent, cofactors(g, a)]);
-    return [g.emit("ReduceSum", [terms, [-2, -1]], { keepdims: 0 })];
-  },
+    if (elementCount(a.shape) === 0) return undefined;
+    const terms = sizeOf(a, -1) === 1 ? da : g.mul(da, cofactors(g, a));
+    return g.reduceSum(terms, [-2, -1], { keepdims: 0 });
+  }),
 };
 
 /** Signed determinants of all minors: [..., n, n] */
 function cofactors(g: Emitter, a: Value): Value {
-  const size = a.shape.at(-1) as number;
+  const size = sizeOf(a, -1);
   const lead = a.shape.length - 2;
-  const places = Array.from({ length: size }, (_, place) => place);
-  const others = g.constant(
-    int64(
-      places.flatMap((left) => places.filter((place) => place !== left)),
-      [size, size - 1],
-    ),
-  );
-  const rows = g.emit("Gather", [a, others], { axis: lead }); // [..., n, n−1, n]
-  const both = g.emit("Gather", [rows, others], { axis: lead + 2 }); // [..., n, n−1, n, n−1]
-  const before = Array.from({ length: lead }, (_, axis) => axis);
-  const minors = transpose(g, both, [...before, lead, lead + 2, lead + 1, lead + 3]);
-  const signs = places.flatMap((row) => places.map((column) => ((row + column) % 2 === 0 ? 1 : -1)));
-  return g.emit("Mul", [g.emit("Det", [minors]), g.constant(tensorOf(a.dtype, signs, [size, size]))]);
+  const indices = arange(size);
+  const withoutOne = indices.flatMap((left) => indices.filter((index) => index !== left));
+  const others = g.constant(int64(withoutOne, [size, size - 1]));
+  const rows = g.gather(a, others, { axis: lead }); // [..., n, n−1, n]
+  const both = g.gather(rows, others, { axis: lead + 2 }); // [..., n, n−1, n, n−1]
+  const minors = transpose(g, both, [...arange(lead), lead, lead + 2, lead + 1, lead + 3]);
+  const signs = indices.flatMap((row) => indices.map((column) => ((row + column) % 2 === 0 ? 1 : -1)));
+  return g.mul(g.det(minors), g.constant(tensorOf(a.dtype, signs, [size, size])));
 }

@@ -1,13 +1,9 @@
+/** Recurrent layers, unrolled over the sequence. */
 import { describeNode, int, string, type Value } from "../../onnx/graph.ts";
 import { toNumbers } from "../../onnx/tensor.ts";
-import {
-  type Emitter,
-  intAttribute,
-  type NodeView,
-  type Op,
-  stringAttribute,
-  stringsAttribute,
-} from "../op.ts";
+import type { Emitter } from "../emitter.ts";
+import { intAttribute, type NodeView, stringAttribute, stringsAttribute } from "../node-view.ts";
+import type { Op } from "../op.ts";
 import { reshape, transpose, zerosLike } from "../rules.ts";
 import { required } from "../shapes.ts";
 
@@ -16,7 +12,7 @@ export const RNN: Op = recurrent({
   gates: 1,
   activations: ["Tanh"],
   step: (g, { recurrence, activate }, x, { hidden }) => ({
-    hidden: activate(0, g.emit("Gemm", [hidden, recurrence, x], { transB: 1 })),
+    hidden: activate(0, g.gemm(hidden, recurrence, x, { transB: 1 })),
   }),
 });
 
@@ -28,29 +24,25 @@ export const GRU: Op = recurrent({
   gates: 3,
   activations: ["Sigmoid", "Tanh"],
   step: (g, { recurrence, recurrentBias, activate, size }, x, { hidden }) => {
-    const gate = (sum: Value) => activate(0, sum);
+    const gate = (sum: Value | undefined) => activate(0, sum as Value);
     const next = (candidate: Value, update: Value) => ({
-      hidden: g.emit("Add", [candidate, g.emit("Mul", [update, g.emit("Sub", [hidden, candidate])])]),
+      hidden: g.add(candidate, g.mul(update, g.sub(hidden, candidate))),
     });
+    const ofGates = (value: Value) => columns(g, value, 0, 2 * size);
+    const ofCandidate = (value: Value) => columns(g, value, 2 * size, 3 * size);
     if (recurrentBias) {
-      const product = g.emit("Gemm", [hidden, recurrence, recurrentBias], { transB: 1 });
-      const [update, reset] = parts(
-        g,
-        g.emit("Add", [columns(g, x, 0, 2 * size), columns(g, product, 0, 2 * size)]),
-        2,
-      );
-      const memory = g.emit("Mul", [gate(reset as Value), columns(g, product, 2 * size, 3 * size)]);
-      const candidate = activate(1, g.emit("Add", [columns(g, x, 2 * size, 3 * size), memory]));
-      return next(candidate, gate(update as Value));
+      const product = g.gemm(hidden, recurrence, recurrentBias, { transB: 1 });
+      const [update, reset] = parts(g, g.add(ofGates(x), ofGates(product)), 2);
+      const memory = g.mul(gate(reset), ofCandidate(product));
+      const candidate = activate(1, g.add(ofCandidate(x), memory));
+      return next(candidate, gate(update));
     }
-    const rows = (start: number, end: number) => g.emit("Slice", [recurrence, [start], [end], [0]]);
-    const sums = g.emit("Gemm", [hidden, rows(0, 2 * size), columns(g, x, 0, 2 * size)], { transB: 1 });
+    const rows = (start: number, end: number) => g.slice(recurrence, [start], [end], [0]);
+    const sums = g.gemm(hidden, rows(0, 2 * size), ofGates(x), { transB: 1 });
     const [update, reset] = parts(g, sums, 2);
-    const kept = g.emit("Mul", [gate(reset as Value), hidden]);
-    const sum = g.emit("Gemm", [kept, rows(2 * size, 3 * size), columns(g, x, 2 * size, 3 * size)], {
-      transB: 1,
-    });
-    return next(activate(1, sum), gate(update as Value));
+    const kept = g.mul(gate(reset), hidden);
+    const sum = g.gemm(kept, rows(2 * size, 3 * size), ofCandidate(x), { transB: 1 });
+    return next(activate(1, sum), gate(update));
   },
 });
 
@@ -62,19 +54,17 @@ export const LSTM: Op = recurrent({
   gates: 4,
   activations: ["Sigmoid", "Tanh", "Tanh"],
   step: (g, { recurrence, peepholes, activate }, x, { hidden, cell }) => {
-    const sums = parts(g, g.emit("Gemm", [hidden, recurrence, x], { transB: 1 }), 4) as [
-      Value,
-      Value,
-      Value,
-      Value,
-    ];
-    const peep = (index: number, sum: Value, state: Value | undefined) =>
-      peepholes ? g.emit("Add", [sum, g.emit("Mul", [peepholes[index], state])]) : sum;
-    const input = activate(0, peep(0, sums[0], cell));
-    const forget = activate(0, peep(2, sums[2], cell));
-    const next = g.emit("Add", [g.emit("Mul", [forget, cell]), g.emit("Mul", [input, activate(1, sums[3])])]);
-    const output = activate(0, peep(1, sums[1], next));
-    return { hidden: g.emit("Mul", [output, activate(2, next)]), cell: next };
+    const sums = parts(g, g.gemm(hidden, recurrence, x, { transB: 1 }), 4);
+    const gate = (index: number, state: Value) => {
+      const [sum, peephole] = [sums[index] as Value, peepholes?.[index]];
+      return activate(0, peephole ? g.add(sum, g.mul(peephole, state)) : sum);
+    };
+    const before = cell as Value;
+    const input = gate(0, before);
+    const forget = gate(2, before);
+    const next = g.add(g.mul(forget, before), g.mul(input, activate(1, sums[3] as Value)));
+    const output = gate(1, next);
+    return { hidden: g.mul(output, activate(2, next)), cell: next };
   },
 });
 
@@ -132,24 +122,17 @@ function recurrent(cell: Cell): Op {
       const { directions } = sizesOf(node);
       const runs = directions.map((isReverse, direction) => unroll(g, node, cell, direction, isReverse));
       const join = (values: readonly Value[], axis: number) =>
-        values.length === 1 ? (values[0] as Value) : g.emit("Concat", values, { axis });
-      const last = (pick: (state: State) => Value | undefined) =>
-        join(
-          runs.flatMap(({ final }) => {
-            const value = pick(final);
-            return value ? [reshape(g, value, [1, ...value.shape])] : [];
-          }),
-          0,
-        );
-      const all = join(
-        runs.map(({ states }) =>
-          join(
-            states.map((value) => reshape(g, value, [1, 1, ...value.shape])),
-            0,
-          ),
-        ),
-        1,
-      );
+        values.length === 1 ? (values[0] as Value) : g.concat(...values, { axis });
+      const last = (pick: (state: State) => Value | undefined) => {
+        const values = runs.flatMap(({ final }) => pick(final) ?? []);
+        const byDirection = values.map((value) => reshape(g, value, [1, ...value.shape]));
+        return join(byDirection, 0);
+      };
+      const byDirection = runs.map(({ states }) => {
+        const bySteps = states.map((value) => reshape(g, value, [1, 1, ...value.shape]));
+        return join(bySteps, 0);
+      });
+      const all = join(byDirection, 1);
       const hidden = last((state) => state.hidden);
       return runs[0]?.final.cell ? [all, hidden, last((state) => state.cell)] : [all, hidden];
     },
@@ -167,9 +150,9 @@ function unroll(g: Emitter, node: NodeView, cell: Cell, direction: number, isRev
   const biases = own(3);
   const splitBias = intAttribute(node.node, "linear_before_reset", 0) === 1;
   const [ofInput, ofState] = biases ? parts(g, biases, 2) : [];
-  const bias = ofInput && ofState && !splitBias ? g.emit("Add", [ofInput, ofState]) : ofInput;
+  const bias = ofInput && ofState && !splitBias ? g.add(ofInput, ofState) : ofInput;
   const peepholes = own(7);
-  const names = activationsOf(node, cell).slice(direction * cell.activations.length);
+  const functions = activationsOf(node, cell).slice(direction * cell.activations.length);
   const layer: Layer = {
     recurrence: own(2) as Value,
     recurrentBias: splitBias
@@ -177,11 +160,11 @@ function unroll(g: Emitter, node: NodeView, cell: Cell, direction: number, isRev
       : undefined,
     peepholes: peepholes && parts(g, peepholes, 3),
     size,
-    activate: (place, value) => g.emit(names[place] as string, [value]),
+    activate: (place, value) => (functions[place] as Activation)(g, value),
   };
   // By example first, so that the rows of the product over all steps belong to one example after the other.
   const x = reshape(g, transpose(g, required(node, 0), [1, 0, 2]), [batch * steps, inputs]);
-  const sums = reshape(g, g.emit("Gemm", [x, own(1), bias], { transB: 1 }), [batch, steps, wide]);
+  const sums = reshape(g, g.gemm(x, own(1) as Value, bias, { transB: 1 }), [batch, steps, wide]);
   const each = parts(g, sums, steps, 1).map((value) => reshape(g, value, [batch, wide]));
   const start = (index: number) =>
     own(index) ?? zerosLike(g, { dtype: required(node, 0).dtype, shape: [batch, size] });
@@ -190,9 +173,9 @@ function unroll(g: Emitter, node: NodeView, cell: Cell, direction: number, isRev
   const states = [...each];
   for (const step of isReverse ? [...each.keys()].reverse() : each.keys()) {
     const next = cell.step(g, layer, each[step] as Value, final);
-    const isInside = lengths && g.emit("Less", [g.scalar("int32", step), lengths]);
+    const isInside = lengths && g.less(step, lengths);
     final = isInside ? kept(g, isInside, next, final) : next;
-    states[step] = isInside ? g.emit("Where", [isInside, next.hidden, 0]) : next.hidden;
+    states[step] = isInside ? g.where(isInside, next.hidden, 0) : next.hidden;
   }
   return { states, final };
 }
@@ -208,25 +191,25 @@ function lengthsOf(g: Emitter, node: NodeView): Value | undefined {
 
 /** The next state for sequences that go on, the last one for those that have ended or, in reverse, not begun. */
 function kept(g: Emitter, isInside: Value, next: State, last: State): State {
-  const choose = (a: Value, b: Value) => g.emit("Where", [isInside, a, b]);
+  const choose = (a: Value, b: Value) => g.where(isInside, a, b);
   const hidden = choose(next.hidden, last.hidden);
   return next.cell && last.cell ? { hidden, cell: choose(next.cell, last.cell) } : { hidden };
 }
 
 /** What belongs to one direction, without that axis. */
 function direct(g: Emitter, value: Value, direction: number, count: number): Value {
-  const own = count === 1 ? value : g.emit("Slice", [value, [direction], [direction + 1], [0]]);
+  const own = count === 1 ? value : g.slice(value, [direction], [direction + 1], [0]);
   return reshape(g, own, value.shape.slice(1));
 }
 
 /** Equal parts along an axis; default: the last. */
 function parts(g: Emitter, value: Value, count: number, axis = value.shape.length - 1): Value[] {
-  return count === 1 ? [value] : g.node("Split", [value], { axis, num_outputs: count }, { outputs: count });
+  return count === 1 ? [value] : g.split(value, { axis, num_outputs: count });
 }
 
 /** Columns of a matrix. */
 function columns(g: Emitter, value: Value, start: number, end: number): Value {
-  return g.emit("Slice", [value, [start], [end], [1]]);
+  return g.slice(value, [start], [end], [1]);
 }
 
 function sizesOf(node: NodeView) {
@@ -241,17 +224,26 @@ function sizesOf(node: NodeView) {
   return { steps, batch, inputs, directions: reverse, size: required(node, 2).shape[2] as number };
 }
 
-const supportedActivations = ["Relu", "Sigmoid", "Tanh"];
+type Activation = (g: Emitter, value: Value) => Value;
+
+const supportedActivations: Readonly<Record<string, Activation>> = {
+  Relu: (g, value) => g.relu(value),
+  Sigmoid: (g, value) => g.sigmoid(value),
+  Tanh: (g, value) => g.tanh(value),
+};
 
 /** The activations of all directions, one after the other. */
-function activationsOf(node: NodeView, cell: Cell): string[] {
+function activationsOf(node: NodeView, cell: Cell): Activation[] {
   const listed = stringsAttribute(node.node, "activations");
   const given = listed.length > 0 ? listed : sizesOf(node).directions.flatMap(() => cell.activations);
   return given.map((name) => {
-    const known = supportedActivations.find((supported) => supported.toLowerCase() === name.toLowerCase());
-    if (known) return known;
+    const known = Object.entries(supportedActivations).find(
+      ([supported]) => supported.toLowerCase() === name.toLowerCase(),
+    );
+    if (known) return known[1];
     throw new Error(
-      `${describeNode(node.node)}: activation '${name}' is not supported; expected one of ${supportedActivations.join(", ")}.`,
+      `${describeNode(node.node)}: activation '${name}' is not supported; expected one of ` +
+        `${Object.keys(supportedActivations).join(", ")}.`,
     );
   });
 }

@@ -1,5 +1,5 @@
 import { describeNode, formatShape } from "../../onnx/graph.ts";
-import { intAttribute, intsAttribute, type NodeView, stringAttribute } from "../op.ts";
+import { intAttribute, intsAttribute, type NodeView, stringAttribute } from "../node-view.ts";
 
 /**
  * How a window slides along one spatial axis: output place o and window place w meet input place

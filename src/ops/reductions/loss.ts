@@ -1,8 +1,11 @@
+/** Losses of class numbers, composed of simpler ops. */
 import { describeNode, string, type Value } from "../../onnx/graph.ts";
 import { int64 } from "../../onnx/tensor.ts";
-import { type Emitter, type NodeView, type Op, stringAttribute, type ValueType } from "../op.ts";
+import type { Emitter } from "../emitter.ts";
+import { type NodeView, stringAttribute, type ValueType } from "../node-view.ts";
+import type { Op } from "../op.ts";
 import { cast } from "../rules.ts";
-import { required } from "../shapes.ts";
+import { arange, required, sizeOf } from "../shapes.ts";
 
 /**
  * −w_t x_t for the class t of each position: x [batch, classes, …] log-probabilities, t [batch, …]; 0 where t is
@@ -19,7 +22,7 @@ export const SoftmaxCrossEntropyLoss: Op = {
   shape: (node) => [lossType(node), required(node, 0)].slice(0, node.node.outputs.length),
   defaults: { reduction: string("mean") },
   lower: (g, node) => {
-    const logProbabilities = g.emit("LogSoftmax", [required(node, 0)], { axis: 1 });
+    const logProbabilities = g.logSoftmax(required(node, 0), { axis: 1 });
     return [emitLoss(g, node, logProbabilities), logProbabilities];
   },
 };
@@ -52,27 +55,20 @@ function emitLoss(g: Emitter, node: NodeView, logProbabilities: Value): Value {
   const classWeights = node.inputs[2];
   const labels = cast(g, required(node, 1), "int64");
   const ignored = node.node.attributes.ignore_index;
-  const counts = ignored?.type === "int" && g.emit("Not", [g.emit("Equal", [labels, ignored.value])]);
+  const counts = ignored?.type === "int" && g.not(g.equal(labels, ignored.value));
   // An ignored label may be any number, and what it would choose may be −∞: chosen by Where, never by products.
-  const classes = counts ? g.emit("Where", [counts, labels, 0]) : labels;
-  const onlyCounted = (value: Value) => (counts ? g.emit("Where", [counts, value, 0]) : value);
-  const size = shape[1] as number;
-  const numbers = int64(
-    Array.from({ length: size }, (_, index) => index),
-    shape.map((_, axis) => (axis === 1 ? size : 1)),
-  );
-  const isChosen = g.emit("Equal", [g.emit("Unsqueeze", [classes, [1]]), g.constant(numbers)]);
-  const chosen = g.emit("ReduceSum", [g.emit("Where", [isChosen, logProbabilities, 0]), [1]], {
-    keepdims: 0,
-  });
-  const weights = classWeights && onlyCounted(g.emit("Gather", [classWeights, classes], { axis: 0 }));
-  const losses = g.emit("Neg", [
-    weights ? g.emit("Mul", [onlyCounted(chosen), weights]) : onlyCounted(chosen),
-  ]);
+  const classes = counts ? g.where(counts, labels, 0) : labels;
+  const onlyCounted = (value: Value) => (counts ? g.where(counts, value, 0) : value);
+  const size = sizeOf(logProbabilities, 1);
+  const along = shape.map((_, axis) => (axis === 1 ? size : 1));
+  const isChosen = g.equal(g.unsqueeze(classes, [1]), g.constant(int64(arange(size), along)));
+  const chosen = g.reduceSum(g.where(isChosen, logProbabilities, 0), [1], { keepdims: 0 });
+  const weights = classWeights && onlyCounted(g.gather(classWeights, classes, { axis: 0 }));
+  const losses = g.neg(weights ? g.mul(onlyCounted(chosen), weights) : onlyCounted(chosen));
   const reduction = reductionOf(node);
   if (reduction === "none") return losses;
-  const total = (value: Value) => g.emit("ReduceSum", [value], { keepdims: 0 });
+  const total = (value: Value) => g.reduceSum(value, { keepdims: 0 });
   if (reduction === "sum") return total(losses);
   const mass = weights ?? (counts && cast(g, counts, dtype));
-  return mass ? g.emit("Div", [total(losses), total(mass)]) : g.emit("ReduceMean", [losses], { keepdims: 0 });
+  return mass ? g.div(total(losses), total(mass)) : g.reduceMean(losses, { keepdims: 0 });
 }

@@ -1,8 +1,11 @@
+/** Normalizations composed of simpler ops. */
 import { describeNode, float, int, type Value } from "../../onnx/graph.ts";
 import { elementCount, tensorOf } from "../../onnx/tensor.ts";
-import { type Emitter, floatAttribute, intAttribute, intsAttribute, type NodeView, type Op } from "../op.ts";
+import type { Emitter } from "../emitter.ts";
+import { floatAttribute, intAttribute, intsAttribute, type NodeView } from "../node-view.ts";
+import type { Op } from "../op.ts";
 import { reshape } from "../rules.ts";
-import { axisOf, normalizeAxis, required, sameShape } from "../shapes.ts";
+import { arange, axisOf, normalizeAxis, required, sameShape } from "../shapes.ts";
 import { checkChannels, epsilonOf, perChannel } from "./standardize.ts";
 
 /**
@@ -22,8 +25,8 @@ export const GroupNormalization: Op = {
     const standard = standardized(g, flat, epsilonOf(node));
     const isPerGroup = required(node, 1).shape[0] !== channels;
     const restored = isPerGroup ? standard : reshape(g, standard, x.shape);
-    const scaled = g.emit("Mul", [restored, perChannel(g, required(node, 1), restored.shape.length)]);
-    const result = g.emit("Add", [scaled, perChannel(g, required(node, 2), restored.shape.length)]);
+    const scaled = g.mul(restored, perChannel(g, required(node, 1), restored.shape.length));
+    const result = g.add(scaled, perChannel(g, required(node, 2), restored.shape.length));
     return [reshape(g, result, x.shape)];
   },
 };
@@ -45,8 +48,8 @@ function groupSizes(node: NodeView) {
 /** (x − μ)/√(σ² + ε) over the last axis, by the runtime's fused kernel. */
 function standardized(g: Emitter, x: Value, epsilon: number): Value {
   // Of full size, because a scale that is broadcast takes twice the time; expanded, which keeps files small.
-  const ones = g.emit("Expand", [g.scalar(x.dtype, 1), x.shape.slice(-1)]);
-  return g.emit("LayerNormalization", [x, ones], { axis: -1, epsilon });
+  const ones = g.expand(g.scalar(x.dtype, 1), x.shape.slice(-1));
+  return g.layerNormalization(x, ones, { axis: -1, epsilon });
 }
 
 /** Each channel of each example standardized by its own mean and variance, then s x̂ + b. */
@@ -62,8 +65,8 @@ export const InstanceNormalization: Op = {
     const x = required(node, 0);
     const [batch = 0, channels = 0, ...places] = x.shape;
     const standard = standardized(g, reshape(g, x, [batch, channels, elementCount(places)]), epsilonOf(node));
-    const scaled = g.emit("Mul", [standard, perChannel(g, required(node, 1), 3)]);
-    return [reshape(g, g.emit("Add", [scaled, perChannel(g, required(node, 2), 3)]), x.shape)];
+    const scaled = g.mul(standard, perChannel(g, required(node, 1), 3));
+    return [reshape(g, g.add(scaled, perChannel(g, required(node, 2), 3)), x.shape)];
   },
 };
 
@@ -76,12 +79,12 @@ export const LpNormalization: Op = {
     const p = intAttribute(node.node, "p", 2);
     if (p !== 1 && p !== 2)
       throw new Error(`${describeNode(node.node)}: p is ${p}, expected 1 or 2, the norms that ONNX defines.`);
-    const powers = p === 1 ? g.emit("Abs", [x]) : g.emit("Mul", [x, x]);
-    const total = g.emit("ReduceSum", [powers, [axisOf(node, -1)]]);
-    const isZero = g.emit("Equal", [total, 0]);
-    const safe = g.emit("Where", [isZero, g.scalar(x.dtype, 1), total]);
-    const rate = g.emit("Reciprocal", [p === 1 ? safe : g.emit("Sqrt", [safe])]);
-    return [g.emit("Mul", [x, g.emit("Where", [isZero, g.scalar(x.dtype, 0), rate])])];
+    const powers = p === 1 ? g.abs(x) : g.mul(x, x);
+    const total = g.reduceSum(powers, [axisOf(node, -1)]);
+    const isZero = g.equal(total, 0);
+    const safe = g.where(isZero, 1, total);
+    const rate = g.reciprocal(p === 1 ? safe : g.sqrt(safe));
+    return [g.mul(x, g.where(isZero, 0, rate))];
   },
 };
 
@@ -92,9 +95,9 @@ export const MeanVarianceNormalization: Op = {
     const x = required(node, 0);
     const listed = intsAttribute(node.node, "axes") ?? [0, 2, 3];
     const axes = listed.map((axis) => normalizeAxis(axis, x.shape.length, node));
-    const centered = g.emit("Sub", [x, g.emit("ReduceMean", [x, axes])]);
-    const variance = g.emit("ReduceMean", [g.emit("Mul", [centered, centered]), axes]);
-    return [g.emit("Div", [centered, g.emit("Add", [g.emit("Sqrt", [variance]), 1e-9])])];
+    const centered = g.sub(x, g.reduceMean(x, axes));
+    const variance = g.reduceMean(g.mul(centered, centered), axes);
+    return [g.div(centered, g.add(g.sqrt(variance), 1e-9))];
   },
 };
 
@@ -109,18 +112,15 @@ export const LRN: Op = {
     const attribute = (name: string, fallback: number) =>
       Math.fround(floatAttribute(node.node, name, fallback));
     const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
-    const isNear = Array.from({ length: channels * channels }, (_, place) => {
-      const distance = (place % channels) - Math.floor(place / channels);
+    const isNear = arange(channels * channels).map((index) => {
+      const distance = (index % channels) - Math.floor(index / channels);
       return distance >= -before && distance <= after ? 1 : 0;
     });
     // The sliding sum as a product with a band matrix: few channels, and one op with a derivative.
     const band = g.constant(tensorOf(x.dtype, isNear, [channels, channels]));
-    const squares = reshape(g, g.emit("Mul", [x, x]), [batch, channels, elementCount(places)]);
-    const sums = reshape(g, g.emit("MatMul", [band, squares]), x.shape);
-    const base = g.emit("Add", [
-      g.emit("Mul", [sums, attribute("alpha", 1e-4) / size]),
-      attribute("bias", 1),
-    ]);
-    return [g.emit("Mul", [x, g.emit("Pow", [base, -attribute("beta", 0.75)])])];
+    const squares = reshape(g, g.mul(x, x), [batch, channels, elementCount(places)]);
+    const sums = reshape(g, g.matMul(band, squares), x.shape);
+    const base = g.add(g.mul(sums, attribute("alpha", 1e-4) / size), attribute("bias", 1));
+    return [g.mul(x, g.pow(base, -attribute("beta", 0.75)))];
   },
 };

@@ -1,16 +1,12 @@
+/** Normalizations with derivative rules of their own: batch, layer and root mean square. */
 import { describeNode, float, int, type Value } from "../../onnx/graph.ts";
 import { dtypeFromNumber } from "../../onnx/tensor.ts";
-import {
-  type ComputedNode,
-  type Emitter,
-  floatAttribute,
-  intAttribute,
-  type NodeView,
-  type Op,
-} from "../op.ts";
+import type { Emitter } from "../emitter.ts";
+import { type ComputedNode, floatAttribute, intAttribute, type NodeView } from "../node-view.ts";
+import type { Op } from "../op.ts";
 import { mixed } from "../range.ts";
-import { align, broadcastTangent, cast, output, reshape, sum } from "../rules.ts";
-import { axisOf, keepAxes, required } from "../shapes.ts";
+import { align, broadcastTangent, cast, output, reshape, sum, tangentCount } from "../rules.ts";
+import { axisOf, keepAxes, required, sizeOf } from "../shapes.ts";
 import {
   channelTangent,
   checkChannels,
@@ -74,17 +70,16 @@ function givenStatisticsTangent(
   const [x, scale] = [required(node, 0), required(node, 1)];
   const [mean, variance] = [required(node, 3), required(node, 4)];
   const { length: rank } = x.shape;
-  const rate = g.emit("Reciprocal", [g.emit("Sqrt", [g.emit("Add", [variance, epsilonOf(node)])])]);
-  const slope = g.emit("Mul", [scale, rate]);
-  const through = dx && g.emit("Mul", [dx, perChannel(g, slope, rank)]);
+  const rate = g.reciprocal(g.sqrt(g.add(variance, epsilonOf(node))));
+  const slope = g.mul(scale, rate);
+  const through = dx && g.mul(dx, perChannel(g, slope, rank));
   // Sums of [k, channels] first, so that each large product is made once.
-  const ofVariance =
-    dvariance && g.emit("Mul", [dvariance, g.emit("Mul", [g.emit("Mul", [slope, rate]), -0.5])]);
+  const ofVariance = dvariance && g.mul(dvariance, g.mul(g.mul(slope, rate), -0.5));
   const gain = sum(g, [dscale, ofVariance]);
-  const centered = g.emit("Sub", [x, perChannel(g, mean, rank)]);
-  const standard = g.emit("Mul", [centered, perChannel(g, rate, rank)]);
-  const scaled = gain && g.emit("Mul", [channelTangent(g, gain, rank), standard]);
-  const ofMean = dmean && g.emit("Neg", [g.emit("Mul", [dmean, slope])]);
+  const centered = g.sub(x, perChannel(g, mean, rank));
+  const standard = g.mul(centered, perChannel(g, rate, rank));
+  const scaled = gain && g.mul(channelTangent(g, gain, rank), standard);
+  const ofMean = dmean && g.neg(g.mul(dmean, slope));
   const shift = sum(g, [dbias, ofMean]);
   const shifted = shift && channelTangent(g, shift, rank);
   return broadcastTangent(g, sum(g, [through, scaled, shifted]), output(node));
@@ -100,13 +95,13 @@ function batchStatisticsTangents(
   const axes = x.shape.map((_, axis) => axis).filter((axis) => axis !== 1);
   const unit = standardize(g, x, axes, epsilonOf(node));
   const scale = perChannel(g, required(node, 1), rank);
-  const through = dx && standardTangent(g, unit, dx, axes, g.emit("Mul", [unit.rate, scale]));
-  const gain = dscale && g.emit("Mul", [channelTangent(g, dscale, rank), unit.values]);
+  const through = dx && standardTangent(g, unit, dx, axes, g.mul(unit.rate, scale));
+  const gain = dscale && g.mul(channelTangent(g, dscale, rank), unit.values);
   const shift = dbias && channelTangent(g, dbias, rank);
   const total = sum(g, [through?.tangent, gain, shift]);
   // dμ = mean(dx) and dσ² = 2 mean(x̂ dc)/r
   const ofMean = through?.mean;
-  const ofVariance = through && g.emit("Div", [g.emit("Mul", [through.projection, 2]), unit.rate]);
+  const ofVariance = through && g.div(g.mul(through.projection, 2), unit.rate);
   return [
     broadcastTangent(g, total, output(node)),
     running(g, node, dmean, ofMean),
@@ -117,9 +112,9 @@ function batchStatisticsTangents(
 /** momentum · (tangent of the running statistic) + (1 − momentum) · (tangent of the batch's): [k, channels] */
 function running(g: Emitter, node: ComputedNode, old: Value | undefined, batch: Value | undefined) {
   const momentum = Math.fround(floatAttribute(node.node, "momentum", 0.9));
-  const channels = required(node, 1).shape[0] as number;
-  const part = batch && reshape(g, batch, [batch.shape[0] as number, channels]);
-  return sum(g, [old && g.emit("Mul", [old, momentum]), part && g.emit("Mul", [part, 1 - momentum])]);
+  const channels = sizeOf(required(node, 1), 0);
+  const part = batch && reshape(g, batch, [tangentCount(batch), channels]);
+  return sum(g, [old && g.mul(old, momentum), part && g.mul(part, 1 - momentum)]);
 }
 
 /**
@@ -141,13 +136,10 @@ export const LayerNormalization: Op = {
   jvp: (g, node, [dx, dscale, dbias]) => {
     const axes = trailingAxes(node);
     const unit = standardize(g, required(node, 0), axes, epsilonOf(node));
-    const through = dx && standardTangent(g, unit, dx, axes, g.emit("Mul", [unit.rate, required(node, 1)]));
+    const through = dx && standardTangent(g, unit, dx, axes, g.mul(unit.rate, required(node, 1)));
     const bias = dbias && align(g, dbias, node, 2);
     const [, mean, rate] = node.outputs;
-    const ofRate =
-      through &&
-      rate &&
-      g.emit("Mul", [g.emit("Neg", [through.projection]), g.emit("Mul", [unit.rate, unit.rate])]);
+    const ofRate = through && rate && g.mul(g.neg(through.projection), g.mul(unit.rate, unit.rate));
     return [
       affineTangent(g, node, unit, through?.tangent, dscale, bias),
       through && mean && cast(g, through.mean, mean.dtype),
@@ -164,7 +156,7 @@ export const RMSNormalization: Op = {
   jvp: (g, node, [dx, dscale]) => {
     const axes = trailingAxes(node);
     const unit = toUnit(g, required(node, 0), axes, epsilonOf(node));
-    const through = dx && unitTangent(g, unit, dx, axes, g.emit("Mul", [unit.rate, required(node, 1)]));
+    const through = dx && unitTangent(g, unit, dx, axes, g.mul(unit.rate, required(node, 1)));
     return [affineTangent(g, node, unit, through?.tangent, dscale, undefined)];
   },
 };
@@ -184,6 +176,6 @@ function affineTangent(
   dscale: Value | undefined,
   dbias: Value | undefined,
 ): Value | undefined {
-  const gain = dscale && g.emit("Mul", [align(g, dscale, node, 1), unit.values]);
+  const gain = dscale && g.mul(align(g, dscale, node, 1), unit.values);
   return broadcastTangent(g, sum(g, [through, gain, dbias]), output(node));
 }

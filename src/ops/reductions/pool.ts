@@ -1,3 +1,4 @@
+/** Pools: the largest, the mean or the norm over windows of an image. */
 import {
   type Attributes,
   describeNode,
@@ -8,24 +9,33 @@ import {
   type Value,
 } from "../../onnx/graph.ts";
 import { elementCount, tensorOf } from "../../onnx/tensor.ts";
+import type { Emitter } from "../emitter.ts";
 import {
   type ComputedNode,
-  type Emitter,
   intAttribute,
   intsAttribute,
   type NodeView,
-  type Op,
-  type StackedTangent,
   type ValueType,
-} from "../op.ts";
+} from "../node-view.ts";
+import type { Op, StackedTangent } from "../op.ts";
 import {
   type SlidingWindow,
   slidingAttributes,
   slidingWindows,
   transposedAttributes,
 } from "../products/sliding-windows.ts";
-import { broadcastTangent, cast, foldIntoBatch, gatherElements, only, output, reshape } from "../rules.ts";
-import { keepAxes, required } from "../shapes.ts";
+import {
+  broadcastTangent,
+  cast,
+  foldIntoBatch,
+  gatherElements,
+  ofFirst,
+  only,
+  output,
+  reshape,
+  tangentCount,
+} from "../rules.ts";
+import { arange, keepAxes, required } from "../shapes.ts";
 
 /** d max(x) = dx at the largest place of each window; of equal ones the first, as in PyTorch */
 export const MaxPool: Op = {
@@ -34,23 +44,22 @@ export const MaxPool: Op = {
     return node.node.outputs.length > 1 ? [y, { dtype: "int64", shape: y.shape }] : [y];
   },
   defaults: { auto_pad: string("NOTSET"), ceil_mode: int(0), storage_order: int(0) },
-  jvp: (g, node, [tangent]) => {
-    if (!tangent) return [undefined];
+  jvp: ofFirst((g, node, dx) => {
     // Only indices that count along rows are places in the tensor.
     const isRowMajor = intAttribute(node.node, "storage_order", 0) === 0;
     const known = isRowMajor ? node.outputs[1] : undefined;
     const { storage_order: _, ...attributes } = node.node.attributes;
-    return [tangentAtLargest(g, node, tangent, known ?? largestPlaces(g, node, attributes))];
-  },
+    return tangentAtLargest(g, node, dx, known ?? largestPlaces(g, node, attributes));
+  }),
 };
 
 /** d max(x) = dx at the largest place of each channel; of equal ones the first, as in PyTorch's adaptive_max_pool */
 export const GlobalMaxPool: Op = {
   shape: globalShape,
-  jvp: (g, node, [tangent]) => {
+  jvp: ofFirst((g, node, dx) => {
     const attributes = { kernel_shape: ints(required(node, 0).shape.slice(2)) };
-    return [tangent && tangentAtLargest(g, node, tangent, largestPlaces(g, node, attributes))];
-  },
+    return tangentAtLargest(g, node, dx, largestPlaces(g, node, attributes));
+  }),
 };
 
 /** Where each window's largest element stands in the tensor, counted from its first element. */
@@ -60,9 +69,9 @@ function largestPlaces(g: Emitter, node: ComputedNode, attributes: Attributes): 
 
 function tangentAtLargest(g: Emitter, node: ComputedNode, tangent: StackedTangent, places: Value): Value {
   const x = required(node, 0);
-  const k = tangent.shape[0] as number;
+  const k = tangentCount(tangent);
   const count = elementCount(x.shape);
-  const flat = reshape(g, broadcastTangent(g, tangent, x) as Value, [k, count]);
+  const flat = reshape(g, broadcastTangent(g, tangent, x), [k, count]);
   // The places are repeated k times: 32 bits, where they suffice, take half of the memory.
   const indices = cast(
     g,
@@ -76,19 +85,15 @@ function tangentAtLargest(g: Emitter, node: ComputedNode, tangent: StackedTangen
 export const AveragePool: Op = {
   shape: poolShape,
   defaults: { auto_pad: string("NOTSET"), ceil_mode: int(0), count_include_pad: int(0) },
-  jvp: (g, node, [tangent]) => [tangent && foldIntoBatch(g, node, tangent)],
+  jvp: ofFirst(foldIntoBatch),
   // x̄ = each window's ȳ / count, spread over the window by a transposed convolution with ones
   transpose: (g, node, cotangents) => {
     const { shape } = required(node, 0);
     const windows = poolWindows(node);
-    const divided = g.emit("Div", [only(cotangents), windowCounts(g, node, windows)]);
+    const divided = g.div(only(cotangents), windowCounts(g, node, windows));
     const images = elementCount(shape.slice(0, 2));
     const alone = reshape(g, divided, [images, 1, ...windows.map((each) => each.output)]);
-    const spread = g.emit(
-      "ConvTranspose",
-      [alone, onesKernel(g, node, windows)],
-      transposedAttributes(windows),
-    );
+    const spread = g.convTranspose(alone, onesKernel(g, node, windows), transposedAttributes(windows));
     return reshape(g, spread, shape);
   },
 };
@@ -98,8 +103,8 @@ function windowCounts(g: Emitter, node: ComputedNode, windows: readonly SlidingW
   const includesPadding = intAttribute(node.node, "count_include_pad", 0) === 1;
   const counts = windows.map(({ input, output, size, stride, dilation, before, behind }) => {
     const [low, high] = includesPadding ? [-before, input + behind] : [0, input];
-    return Array.from({ length: output }, (_, place) => {
-      const places = Array.from({ length: size }, (_, inside) => place * stride + inside * dilation - before);
+    return arange(output).map((place) => {
+      const places = arange(size).map((inside) => place * stride + inside * dilation - before);
       return places.filter((covered) => covered >= low && covered < high).length;
     });
   });
@@ -110,51 +115,39 @@ function windowCounts(g: Emitter, node: ComputedNode, windows: readonly SlidingW
   const { dtype } = output(node);
   const [first = 1] = products;
   if (products.every((count) => count === first)) return g.scalar(dtype, first);
-  return g.constant(
-    tensorOf(
-      dtype,
-      products,
-      counts.map((axis) => axis.length),
-    ),
-  );
+  const shape = counts.map((axis) => axis.length);
+  return g.constant(tensorOf(dtype, products, shape));
 }
 
 function onesKernel(g: Emitter, node: ComputedNode, windows: readonly SlidingWindow[]): Value {
   const sizes = windows.map(({ size }) => size);
-  const count = elementCount(sizes);
-  return g.constant(
-    tensorOf(
-      output(node).dtype,
-      Array.from({ length: count }, () => 1),
-      [1, 1, ...sizes],
-    ),
-  );
+  const ones = arange(elementCount(sizes)).map(() => 1);
+  return g.constant(tensorOf(output(node).dtype, ones, [1, 1, ...sizes]));
 }
 
 /** d mean(x) = mean(dx) over each channel */
 export const GlobalAveragePool: Op = {
   shape: globalShape,
-  jvp: (g, node, [tangent]) => {
+  jvp: ofFirst((g, node, dx) => {
     const axes = spatialAxes(node).map((axis) => axis + 1);
-    return [tangent && g.emit("ReduceMean", [broadcastTangent(g, tangent, required(node, 0)), axes])];
-  },
+    return g.reduceMean(broadcastTangent(g, dx, required(node, 0)), axes);
+  }),
 };
 
 /** d (Σ|x|ᵖ)^(1/p) = Σ sign(x) |x|ᵖ⁻¹ dx / yᵖ⁻¹ over each window; 0 where y = 0 */
 export const LpPool: Op = {
   shape: poolShape,
   defaults: { auto_pad: string("NOTSET"), ceil_mode: int(0), p: int(2) },
-  jvp: (g, node, [tangent]) => {
-    if (!tangent) return [undefined];
+  jvp: ofFirst((g, node, dx) => {
     const windows = poolWindows(node);
     const p = intAttribute(node.node, "p", 2);
-    const weighted = g.emit("Mul", [tangent, normSlope(g, required(node, 0), p)]);
+    const weighted = g.mul(dx, normSlope(g, required(node, 0), p));
     const images = elementCount(weighted.shape.slice(0, 3));
     const alone = reshape(g, weighted, [images, 1, ...windows.map(({ input }) => input)]);
-    const sums = g.emit("Conv", [alone, onesKernel(g, node, windows)], slidingAttributes(windows));
+    const sums = g.conv(alone, onesKernel(g, node, windows), slidingAttributes(windows));
     const y = output(node);
-    return [dividedByNorm(g, reshape(g, sums, [tangent.shape[0] as number, ...y.shape]), y, p)];
-  },
+    return dividedByNorm(g, reshape(g, sums, [tangentCount(dx), ...y.shape]), y, p);
+  }),
 };
 
 /** (Σ|x|ᵖ)^(1/p) over each channel: one window as large as the image */
@@ -164,22 +157,22 @@ export const GlobalLpPool: Op = {
   lower: (g, node) => {
     const x = required(node, 0);
     const p = intAttribute(node.node, "p", 2);
-    return [g.emit("LpPool", [x], { kernel_shape: x.shape.slice(2), p })];
+    return [g.lpPool(x, { kernel_shape: x.shape.slice(2), p })];
   },
 };
 
 /** sign(x) |x|ᵖ⁻¹ */
 function normSlope(g: Emitter, x: Value, p: number): Value {
   if (p === 2) return x;
-  const sign = g.emit("Sign", [x]);
-  return p === 1 ? sign : g.emit("Mul", [sign, g.emit("Pow", [g.emit("Abs", [x]), p - 1])]);
+  const sign = g.sign(x);
+  return p === 1 ? sign : g.mul(sign, g.pow(g.abs(x), p - 1));
 }
 
 /** Sums / yᵖ⁻¹; where y = 0, all of x and the sums are 0. */
 function dividedByNorm(g: Emitter, sums: Value, y: Value, p: number): Value {
   if (p === 1) return sums;
-  const safe = g.emit("Where", [g.emit("Equal", [y, 0]), 1, y]);
-  return g.emit("Div", [sums, p === 2 ? safe : g.emit("Pow", [safe, p - 1])]);
+  const safe = g.where(g.equal(y, 0), 1, y);
+  return g.div(sums, p === 2 ? safe : g.pow(safe, p - 1));
 }
 
 function poolShape(node: NodeView): ValueType[] {

@@ -1,21 +1,23 @@
+/** What is largest or smallest, and its index. */
 import { describeNode, int } from "../../onnx/graph.ts";
-import { intAttribute, type NodeView, type Op, type ValueType } from "../op.ts";
-import { gatherElements, zero } from "../rules.ts";
+import { intAttribute, type NodeView, type ValueType } from "../node-view.ts";
+import type { Op } from "../op.ts";
+import { gatherElements, ofFirst, zero } from "../rules.ts";
 import { axisOf, keepAxes, required, requiredConstant } from "../shapes.ts";
 
-/** Places are integers: no derivative. */
+/** Indices are integers: no derivative. */
 export const ArgMax: Op = {
-  ...zero(placeShape),
+  ...zero(indexShape),
   defaults: { axis: int(0), keepdims: int(1), select_last_index: int(0) },
 };
 
-/** Places are integers: no derivative. */
+/** Indices are integers: no derivative. */
 export const ArgMin: Op = {
-  ...zero(placeShape),
+  ...zero(indexShape),
   defaults: { axis: int(0), keepdims: int(1), select_last_index: int(0) },
 };
 
-function placeShape(node: NodeView): ValueType[] {
+function indexShape(node: NodeView): ValueType[] {
   const axis = axisOf(node, 0);
   const { shape } = required(node, 0);
   const isKept = intAttribute(node.node, "keepdims", 1) === 1;
@@ -41,8 +43,8 @@ export const TopK: Op = {
     ];
   },
   defaults: { axis: int(-1), largest: int(1), sorted: int(1) },
-  jvp: (g, node, [tangent]) => {
-    const places = node.outputs[1];
-    return [tangent && places && gatherElements(g, tangent, places, axisOf(node, -1))];
-  },
+  jvp: ofFirst((g, node, dx) => {
+    const indices = node.outputs[1];
+    return indices && gatherElements(g, dx, indices, axisOf(node, -1));
+  }),
 };

@@ -1,15 +1,23 @@
+/** Sums, means, norms, products and extrema over axes, and running sums. */
 import { int, type Node, type Value } from "../../onnx/graph.ts";
 import { elementCount, int64, type Tensor } from "../../onnx/tensor.ts";
-import {
-  type ComputedNode,
-  type Emitter,
-  intAttribute,
-  intsAttribute,
-  type NodeView,
-  type Op,
-} from "../op.ts";
+import type { Emitter } from "../emitter.ts";
+import { type ComputedNode, intAttribute, intsAttribute, type NodeView } from "../node-view.ts";
+import type { Op } from "../op.ts";
 import { anyNumber, growing, mayBeHuge, type RangeRule, unchanged } from "../range.ts";
-import { awayFromZero, cast, choose, finite, only, output, reshape, transpose, zerosLike } from "../rules.ts";
+import {
+  awayFromZero,
+  cast,
+  choose,
+  finite,
+  ofFirst,
+  only,
+  output,
+  reshape,
+  reshapeTangent,
+  transpose,
+  zerosLike,
+} from "../rules.ts";
 import {
   keepAxes,
   normalizeAxis,
@@ -18,6 +26,7 @@ import {
   required,
   requiredConstant,
   sameShape,
+  sizeOf,
 } from "../shapes.ts";
 
 const reduction = {
@@ -39,31 +48,31 @@ export const ReduceMean: Op = { ...linearReduction((count) => 1 / count), range:
 
 /** d Σ|x| = Σ sign(x) dx; 0 at 0, as in PyTorch */
 export const ReduceL1: Op = {
-  ...weightedReduction((g, x) => g.emit("Sign", [x]), choose),
+  ...weightedReduction((g, x) => g.sign(x), choose),
   range: normRange,
 };
 
 /** d √Σx² = Σ x dx / y; 0 where y = 0, as in PyTorch */
 export const ReduceL2: Op = {
-  ...weightedReduction((g, x, y) => g.emit("Div", [x, awayFromZero(g, y)])),
+  ...weightedReduction((g, x, y) => g.div(x, awayFromZero(g, y))),
   range: normRange,
 };
 
 /** d Σx² = 2 Σ x dx */
 export const ReduceSumSquare: Op = {
-  ...weightedReduction((g, x) => g.emit("Mul", [x, 2])),
+  ...weightedReduction((g, x) => g.mul(x, 2)),
   range: normRange,
 };
 
 /** d ln Σx = Σdx / Σx */
 export const ReduceLogSum: Op = {
-  ...weightedReduction((g, x, _, axes) => g.emit("Reciprocal", [sumOver(g, x, axes)])),
+  ...weightedReduction((g, x, _, axes) => g.reciprocal(sumOver(g, x, axes))),
   range: (input, node) =>
     growing(Math.log, { low: 0, high: Number.POSITIVE_INFINITY })(() => sumRange(input, node), node),
 };
 
 /** d ln Σeˣ = Σ eˣ⁻ʸ dx; NaN where x and y are infinite, as in PyTorch */
-export const ReduceLogSumExp: Op = weightedReduction((g, x, y) => g.emit("Exp", [g.emit("Sub", [x, y])]));
+export const ReduceLogSumExp: Op = weightedReduction((g, x, y) => g.exp(g.sub(x, y)));
 
 /** d Πx = Σⱼ (Πᵢ≠ⱼ xᵢ) dxⱼ, right at zeros too, as PyTorch's `prod` */
 export const ReduceProd: Op = weightedReduction((g, x, _, axes) => productOfOthers(g, x, axes));
@@ -75,8 +84,8 @@ export const ReduceMax: Op = { ...weightedReduction(shareOfTies, choose), range:
 export const ReduceMin: Op = { ...weightedReduction(shareOfTies, choose), range: unchanged };
 
 function shareOfTies(g: Emitter, x: Value, y: Value, axes: readonly number[]): Value {
-  const chosen = cast(g, g.emit("Equal", [x, y]), x.dtype);
-  return g.emit("Div", [chosen, sumOver(g, chosen, axes)]);
+  const chosen = cast(g, g.equal(x, y), x.dtype);
+  return g.div(chosen, sumOver(g, chosen, axes));
 }
 
 /** Sums of numbers of one sign have that sign. */
@@ -101,20 +110,19 @@ function normRange(...[input]: Parameters<RangeRule>) {
 function linearReduction(factor: (count: number) => number): Op {
   return {
     ...reduction,
-    jvp: (g, node, [tangent]) => {
+    jvp: ofFirst((g, node, dx) => {
       const axes = reductionAxes(node).map((axis) => axis + 1);
-      if (axes.length === 0) return [tangent];
-      const reduced = g.emit(node.node.op, [tangent, axes], { keepdims: 0 });
-      return [reshape(g, reduced, [reduced.shape[0] as number, ...output(node).shape])];
-    },
+      if (axes.length === 0) return dx;
+      return reshapeTangent(g, g.emit(node.node.op, [dx, axes], { keepdims: 0 }), output(node));
+    }),
     transpose: (g, node, cotangents) => {
       const { shape } = required(node, 0);
       const axes = reductionAxes(node);
-      const scale = factor(elementCount(axes.map((axis) => shape[axis] as number)));
+      const scale = factor(elementCount(axes.map((axis) => shape[axis] ?? 1)));
       // ONNX Runtime does not expand a size of 1 to 0.
       if (elementCount(shape) === 0) return zerosLike(g, required(node, 0));
       const kept = reshape(g, only(cotangents), keepAxes(shape, axes));
-      return g.emit("Expand", [scale === 1 ? kept : g.emit("Mul", [kept, scale]), shape]);
+      return g.expand(scale === 1 ? kept : g.mul(kept, scale), shape);
     },
   };
 }
@@ -126,27 +134,23 @@ function linearReduction(factor: (count: number) => number): Op {
 function weightedReduction(
   weight: (g: Emitter, x: Value, y: Value, axes: readonly number[]) => Value,
   combine: (g: Emitter, tangent: Value, factor: Value, y: Value) => Value = (g, tangent, factor, y) =>
-    g.emit("Mul", [tangent, finite(g, factor, y)]),
+    g.mul(tangent, finite(g, factor, y)),
 ): Op {
   return {
     ...reduction,
-    jvp: (g, node, [tangent]) => {
+    jvp: ofFirst((g, node, dx) => {
       const x = required(node, 0);
       const axes = reductionAxes(node);
       const kept = reshape(g, output(node), keepAxes(x.shape, axes));
-      const weighted = combine(g, tangent as Value, weight(g, x, kept, axes), kept);
-      const summed = sumOver(
-        g,
-        weighted,
-        axes.map((axis) => axis + 1),
-      );
-      return [reshape(g, summed, [summed.shape[0] as number, ...output(node).shape])];
-    },
+      const weighted = combine(g, dx, weight(g, x, kept, axes), kept);
+      const shifted = axes.map((axis) => axis + 1);
+      return reshapeTangent(g, sumOver(g, weighted, shifted), output(node));
+    }),
   };
 }
 
 function sumOver(g: Emitter, value: Value, axes: readonly number[]): Value {
-  return axes.length === 0 ? value : g.emit("ReduceSum", [value, axes]);
+  return axes.length === 0 ? value : g.reduceSum(value, axes);
 }
 
 /**
@@ -158,9 +162,9 @@ function productOfOthers(g: Emitter, x: Value, axes: readonly number[]): Value {
   const order = [...others, ...axes];
   const inverse = order.map((_, axis) => order.indexOf(axis));
   const moved = transpose(g, x, order);
-  const count = elementCount(axes.map((axis) => x.shape[axis] as number));
-  const flat = reshape(g, moved, [elementCount(others.map((axis) => x.shape[axis] as number)), count]);
-  const product = g.emit("Mul", [runningProduct(g, flat, false), runningProduct(g, flat, true)]);
+  const sizes = (some: readonly number[]) => some.map((axis) => sizeOf(x, axis));
+  const flat = reshape(g, moved, [elementCount(sizes(others)), elementCount(sizes(axes))]);
+  const product = g.mul(runningProduct(g, flat, false), runningProduct(g, flat, true));
   return transpose(g, reshape(g, product, moved.shape), inverse);
 }
 
@@ -168,14 +172,14 @@ function productOfOthers(g: Emitter, x: Value, axes: readonly number[]): Value {
 function runningProduct(g: Emitter, x: Value, isReversed: boolean): Value {
   const [rows = 0, count = 0] = x.shape;
   const shifted = (value: Value, by: number) => {
-    const ones = g.emit("Expand", [g.scalar(x.dtype, 1), [rows, Math.min(by, count)]]);
+    const ones = g.expand(g.scalar(x.dtype, 1), [rows, Math.min(by, count)]);
     if (by >= count) return ones;
     const [start, end] = isReversed ? [by, count] : [0, count - by];
-    const kept = g.emit("Slice", [value, [start], [end], [1]]);
-    return g.emit("Concat", isReversed ? [kept, ones] : [ones, kept], { axis: 1 });
+    const kept = g.slice(value, [start], [end], [1]);
+    return g.concat(...(isReversed ? [kept, ones] : [ones, kept]), { axis: 1 });
   };
   let product = shifted(x, 1);
-  for (let span = 1; span < count; span *= 2) product = g.emit("Mul", [product, shifted(product, span)]);
+  for (let span = 1; span < count; span *= 2) product = g.mul(product, shifted(product, span));
   return product;
 }
 
@@ -183,13 +187,11 @@ function runningProduct(g: Emitter, x: Value, isReversed: boolean): Value {
 export const CumSum: Op = {
   shape: sameShape,
   defaults: { exclusive: int(0), reverse: int(0) },
-  jvp: (g, node, [tangent]) => [
-    tangent && g.emit("CumSum", [tangent, g.scalar("int64", scanAxis(node) + 1)], scanAttributes(node)),
-  ],
+  jvp: ofFirst((g, node, dx) => g.cumSum(dx, g.scalar("int64", scanAxis(node) + 1), scanAttributes(node))),
   // Each element adds to all that follow it, so its cotangent sums theirs, from the other end.
   transpose: (g, node, cotangents) => {
     const { exclusive, reverse } = scanAttributes(node);
-    return g.emit("CumSum", [only(cotangents), g.scalar("int64", scanAxis(node))], {
+    return g.cumSum(only(cotangents), g.scalar("int64", scanAxis(node)), {
       exclusive,
       reverse: 1 - reverse,
     });

@@ -1,5 +1,7 @@
+/** Values brought to mean 0 and mean square 1, and the tangents of that: what the normalizations share. */
 import { describeNode, type Value } from "../../onnx/graph.ts";
-import { type Emitter, floatAttribute, type NodeView } from "../op.ts";
+import type { Emitter } from "../emitter.ts";
+import { floatAttribute, type NodeView } from "../node-view.ts";
 import { reshape } from "../rules.ts";
 import { required } from "../shapes.ts";
 
@@ -12,32 +14,29 @@ export interface Unit {
 }
 
 export function toUnit(g: Emitter, x: Value, axes: readonly number[], epsilon: number): Unit {
-  const power = meanOver(g, g.emit("Mul", [x, x]), axes);
-  const rate = g.emit("Reciprocal", [g.emit("Sqrt", [g.emit("Add", [power, epsilon])])]);
-  return { values: g.emit("Mul", [x, rate]), rate };
+  const power = meanOver(g, g.mul(x, x), axes);
+  const rate = g.reciprocal(g.sqrt(g.add(power, epsilon)));
+  return { values: g.mul(x, rate), rate };
 }
 
 /** As `toUnit`, after the mean is taken off. */
 export function standardize(g: Emitter, x: Value, axes: readonly number[], epsilon: number): Unit {
-  return toUnit(g, g.emit("Sub", [x, meanOver(g, x, axes)]), axes, epsilon);
+  return toUnit(g, g.sub(x, meanOver(g, x, axes)), axes, epsilon);
 }
 
 /** factor (dx − x̂ m), and m = mean(x̂ dx), the projection; the factor is r, or r times what the result is scaled by. */
 export function unitTangent(g: Emitter, unit: Unit, dx: Value, axes: readonly number[], factor: Value) {
   const shifted = axes.map((axis) => axis + 1);
-  const projection = meanOver(g, g.emit("Mul", [dx, unit.values]), shifted);
-  const across = g.emit("Sub", [dx, g.emit("Mul", [projection, unit.values])]);
-  return { tangent: g.emit("Mul", [across, factor]), projection };
+  const projection = meanOver(g, g.mul(dx, unit.values), shifted);
+  const across = g.sub(dx, g.mul(projection, unit.values));
+  return { tangent: g.mul(across, factor), projection };
 }
 
 /** As `unitTangent`, of values whose mean was taken off; `mean` is that of dx. */
 export function standardTangent(g: Emitter, unit: Unit, dx: Value, axes: readonly number[], factor: Value) {
-  const mean = meanOver(
-    g,
-    dx,
-    axes.map((axis) => axis + 1),
-  );
-  return { ...unitTangent(g, unit, g.emit("Sub", [dx, mean]), axes, factor), mean };
+  const shifted = axes.map((axis) => axis + 1);
+  const mean = meanOver(g, dx, shifted);
+  return { ...unitTangent(g, unit, g.sub(dx, mean), axes, factor), mean };
 }
 
 /** The mean over axes, those at the end first: onnxruntime takes ten times as long for [k, batch, channels, …] at once. */
@@ -45,10 +44,7 @@ function meanOver(g: Emitter, x: Value, axes: readonly number[]): Value {
   const { length: rank } = x.shape;
   const last = axes.filter((axis) => axes.filter((other) => other >= axis).length === rank - axis);
   const rest = axes.filter((axis) => !last.includes(axis));
-  return [last, rest].reduce(
-    (mean, some) => (some.length > 0 ? g.emit("ReduceMean", [mean, some]) : mean),
-    x,
-  );
+  return [last, rest].reduce((mean, some) => (some.length > 0 ? g.reduceMean(mean, some) : mean), x);
 }
 
 /** The attribute as kernels read it: in float32. */

@@ -184,9 +184,9 @@ describe("productOperations", () => {
   it("counts transposed and grouped convolutions and transposed operands", () => {
     const g = new GraphBuilder("products");
     const x = g.input("x", "float32", [2, 4, 5, 5]);
-    const grouped = g.emit("Conv", [x, g.input("w", "float32", [6, 2, 3, 3])], { group: 2 });
-    const spread = g.emit("ConvTranspose", [x, g.input("v", "float32", [4, 3, 2, 2])]);
-    const product = g.emit("Gemm", [g.input("a", "float32", [7, 3]), g.input("b", "float32", [7, 2])], {
+    const grouped = g.conv(x, g.input("w", "float32", [6, 2, 3, 3]), { group: 2 });
+    const spread = g.convTranspose(x, g.input("v", "float32", [4, 3, 2, 2]));
+    const product = g.gemm(g.input("a", "float32", [7, 3]), g.input("b", "float32", [7, 2]), {
       transA: 1,
     });
     const graph = g.build({ grouped, spread, product });
@@ -198,7 +198,7 @@ describe("productOperations", () => {
   it("refuses what it does not know to count", () => {
     const g = new GraphBuilder("einsum");
     const x = g.input("x", "float32", [2, 3]);
-    const y = g.emit("Einsum", [x, x], { equation: "ij,ij->i" });
+    const y = g.einsum(x, x, { equation: "ij,ij->i" });
     expect(() => productOperations(g.build({ y }))).toThrow(/operations of Einsum nodes are not counted/);
   });
 });

@@ -7,7 +7,7 @@ import type { Differentiable } from "../../objective/objective.ts";
 import { countParameters } from "../../objective/parameters.ts";
 import { type Graph, getValue, type Node } from "../../onnx/graph.ts";
 import { elementCount } from "../../onnx/tensor.ts";
-import { intAttribute } from "../../ops/op.ts";
+import { intAttribute } from "../../ops/node-view.ts";
 import { samplers } from "../../tangents/samplers.ts";
 import { createTangentSet } from "../../tangents/tangent-set.ts";
 import type { EstimatorSettings } from "../../train/prepare.ts";
