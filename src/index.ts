@@ -48,10 +48,10 @@ export type { Normalization } from "./models/normalization.ts";
 export { type Resnet18Options, resnet18 } from "./models/resnet18.ts";
 export { type VitOptions, vit } from "./models/vit.ts";
 export { type DeriveOptions, deriveFile } from "./objective/derive.ts";
+export { encodeModelFile } from "./objective/model-file.ts";
 export {
   compileObjective,
   type Differentiable,
-  encodeModelFile,
   graphObjective,
   type Objective,
   type ObjectiveOptions,

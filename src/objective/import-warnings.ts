@@ -3,7 +3,7 @@ import { consumers } from "../onnx/graph.ts";
 import { isFloat, type Tensor } from "../onnx/tensor.ts";
 import { isBuffer } from "./buffers.ts";
 import { isMask, notFiniteIn } from "./finite-weights.ts";
-import { runningStatistics } from "./objective.ts";
+import { runningStatistics } from "./model-file.ts";
 
 /**
  * What a model file may have lost when it was exported, in sentences that say what to do. Nothing is certain here: a file

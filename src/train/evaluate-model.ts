@@ -9,9 +9,9 @@ import {
   valueBefore,
   withLossOutput,
 } from "../objective/final-activation.ts";
+import { floatOutput } from "../objective/import-model.ts";
 import { checkMemory } from "../objective/memory.ts";
 import { batchInputs, exampleInput, type InputChoice } from "../objective/model-inputs.ts";
-import { floatOutput } from "../objective/objective.ts";
 import { checkTargets, describeOtherBatch } from "../objective/targets.ts";
 import type { Model } from "../onnx/decode.ts";
 import { pruneModel } from "../onnx/prune-model.ts";

@@ -1,7 +1,7 @@
 import { isArrayOf } from "../arrays/kind.ts";
 import { adaptModel } from "../objective/adapter.ts";
 import { withoutDropout } from "../objective/dropout.ts";
-import { modelFrom } from "../objective/objective.ts";
+import { modelFrom } from "../objective/model-file.ts";
 import { refuseHalfPrecision } from "../objective/precision.ts";
 import { examplesFor } from "./example-arrays.ts";
 import type { RunOptions, TrainOptions } from "./options.ts";

@@ -1,0 +1,162 @@
+/** A model on its way from a file to a graph of ops with rules, whose shapes are known: the stages in their order. */
+import { SettingError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
+import type { Limits } from "../limits/limits.ts";
+import type { Loss } from "../losses/loss.ts";
+import type { Binding } from "../onnx/bind.ts";
+import { storeConstants } from "../onnx/constants.ts";
+import type { Model } from "../onnx/decode.ts";
+import { type Fill, withFilledInputs } from "../onnx/fill.ts";
+import { type Graph, getValue, type Node } from "../onnx/graph.ts";
+import { pruneModel } from "../onnx/prune-model.ts";
+import { isStructural } from "../onnx/structure/structure.ts";
+import { isFloat } from "../onnx/tensor.ts";
+import { catalogue, opOf } from "../ops/catalogue.ts";
+import { upgradeGraph } from "../ops/upgrade.ts";
+import { type ProbeOptions, probe } from "../runtime/probe.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { type DropoutMask, useDropoutMasks } from "./dropout.ts";
+import {
+  type FinalActivation,
+  isContained,
+  lossOutput,
+  valueBefore,
+  withLossOutput,
+} from "./final-activation.ts";
+import { openFixedBatch } from "./fixed-batch.ts";
+import { checkMemory } from "./memory.ts";
+import { modelFrom } from "./model-file.ts";
+import { refuseHalfPrecision, refuseHalfWeights } from "./precision.ts";
+import type { ParameterChoice } from "./trainable-parameters.ts";
+
+export interface ImportOptions extends Binding, Pick<ParameterChoice, "trainable"> {
+  /** An ONNX file's bytes, a decoded model, or a graph from the builder. */
+  readonly model: Uint8Array | Model | Graph;
+  /** What a model given as bytes may ask for, where it is other than `defaultLimits`. */
+  readonly limits?: Partial<Limits>;
+  readonly loss: Loss;
+  readonly runtime: Runtime;
+  /** Examples in one batch. A model file with a fixed batch keeps its own where its nodes do not allow another. */
+  readonly batch: number;
+  /** Shape of one example's labels or targets, where it is known: cross-entropy finds the axis of the classes by it. */
+  readonly targetShape?: readonly number[];
+  /** Numbers that always fill some of the model's inputs, by name; they choose branches and sizes. Default: none. */
+  readonly fill?: Fill;
+  /**
+   * The value that the loss reads, as it is: an output, or any float value inside. Default: the model's first float output; where that ends in an activation that
+   * the loss contains, such as Softmax, the value before it.
+   */
+  readonly output?: string;
+  /** Keeps all outputs of the model; default: only what the loss needs is computed. */
+  readonly keepOutputs?: boolean;
+}
+
+/** A model as the stages of its import leave it. */
+export interface ImportedModel {
+  /** As its file stores it. */
+  readonly file: Model;
+  /** What of it the loss needs, inputs filled. */
+  readonly model: Model;
+  /** The same for the batch of the run, where its file fixes another. */
+  readonly trained: Model;
+  /** In the emitted form, with static shapes. */
+  readonly graph: Graph;
+  /** Inputs of the graph that stand for dropout. */
+  readonly masks: readonly DropoutMask[];
+  /** Name of the value that the loss reads. */
+  readonly output: string;
+  /** What is worth saying of it, in sentences. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Imports a model, stage by stage. What each stage finds wrong is named with the node or value that it concerns.
+ *
+ * @throws when a stage refuses the model: it is damaged or too large, computes in half precision, has an op without a rule
+ * or a shape that depends on data, or does not run
+ */
+export async function importModel(options: ImportOptions): Promise<ImportedModel> {
+  // Decode: a scan of the bytes, then nodes, with local functions written out and weights in Constant nodes stored.
+  const file = storeConstants(modelFrom(options.model, options.limits), options.trainable);
+  // Fill inputs, and cut back to the value that the loss reads.
+  const wanted = options.output ?? floatOutput(file);
+  const filled = withFilledInputs(file, options.fill ?? {}, options);
+  const model = pruneModel(filled, options.keepOutputs ? keptOutputs(file, wanted) : [wanted]);
+  refuseHalfPrecision(model);
+  // An activation at the end that the loss contains is passed by.
+  const { activation, notes } = lossOutput(model, options.loss, wanted, options.output !== undefined);
+  const read = withLossOutput(model, wanted, activation);
+  // Run once: structure becomes plain nodes, values get their shapes, and a batch that the file fixes is opened.
+  const opened = await openFixedBatch(read, { ...options, output: wanted }, (each) =>
+    probeModel(each, options),
+  );
+  // Bring it into the form that rules are written for: masks for dropout, the newest opset, primitive ops.
+  const { graph: masked, masks } = useDropoutMasks(opened.graph);
+  const graph = upgradeGraph(masked);
+  const before = activation && readsBefore(activation, masked, wanted, options);
+  return {
+    ...{ file, model, graph, masks },
+    trained: opened.model,
+    output: before ?? wanted,
+    notes: [...(activation && !before ? [] : notes), ...(opened.note === undefined ? [] : [opened.note])],
+  };
+}
+
+/** Name of the value before an activation; undefined where the activation does not normalize over the classes. */
+function readsBefore(
+  activation: FinalActivation,
+  graph: Graph,
+  output: string,
+  { loss, targetShape }: ImportOptions,
+): string | undefined {
+  const prediction = getValue(graph, output);
+  const target = loss.target(prediction, targetShape).shape;
+  const shapeOf = (name: string) => getValue(graph, name).shape;
+  const fits = isContained(activation, shapeOf, loss.classAxis?.(prediction.shape, target));
+  return fits ? valueBefore(activation) : undefined;
+}
+
+/** The graph of a model that nothing is trained of: static shapes, the emitted form. */
+export async function importGraph(
+  model: Model,
+  options: ProbeOptions & { readonly runtime: Runtime },
+): Promise<Graph> {
+  refuseHalfWeights(model);
+  return upgradeGraph(await probeModel(model, options));
+}
+
+/** The model's graph with static shapes, in its own opset: followed by the shape rules first, then run once. */
+async function probeModel(
+  model: Model,
+  options: ProbeOptions & { readonly runtime: Runtime },
+): Promise<Graph> {
+  for (const refusal of checkMemory(model, options).refusals) throw refusal;
+  // When structure is replaced, and before all of it runs.
+  const check = ({ nodes, opset }: Model) => {
+    for (const node of nodes) opOf(node, opset);
+  };
+  return probe(model, options.runtime, { ...options, check });
+}
+
+/** The first float output of a model, or what scikit-learn's exporter turns into lists of maps behind it. */
+export function floatOutput(model: Model): string {
+  const output = model.outputs.find(({ dtype }) => isFloat(dtype))?.name;
+  const zipped = model.nodes.find(({ op, domain }) => op === "ZipMap" && domain === "ai.onnx.ml")?.inputs[0];
+  const found = output ?? zipped;
+  if (found !== undefined) return found;
+  throw new SettingError(
+    words`${model.source} has no float output; the loss needs one. Any value inside of the model can be it
+      (${option("output")}).`,
+    { option: "output" },
+  );
+}
+
+/** The output that the loss reads, and those others of the file that consist of ops with rules. */
+function keptOutputs(file: Model, output: string): string[] {
+  const isKnown = (node: Node) =>
+    isStructural(node) || (node.domain === "" && Object.hasOwn(catalogue, node.op));
+  const others = file.outputs
+    .map(({ name }) => name)
+    .filter((name) => name === output || pruneModel(file, [name]).nodes.every(isKnown));
+  return others.includes(output) ? others : [...others, output];
+}

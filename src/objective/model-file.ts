@@ -1,0 +1,35 @@
+/** Models as files: any way to give one becomes a decoded ONNX file, and a graph from the builder one that can be saved. */
+import { isArrayOf } from "../arrays/kind.ts";
+import type { Limits } from "../limits/limits.ts";
+import { decodeModel, type Model, readModel } from "../onnx/decode.ts";
+import { encodeGraph, modelMessage } from "../onnx/encode.ts";
+import type { Graph } from "../onnx/graph.ts";
+
+/** Turns any way to give a model into a decoded ONNX file; a graph and its model share the numbers of stored tensors. */
+export function modelFrom(model: Uint8Array | Model | Graph, limits?: Partial<Limits>): Model {
+  if (isArrayOf("Uint8Array", model)) return decodeModel(model, { limits });
+  if ("proto" in model) return model;
+  return readModel(modelMessage(storedGraph(model), fileOptions), `model '${model.name}'`);
+}
+
+/**
+ * A graph from the builder as a model file: open batch axis, everything but the parameters and BatchNormalization's
+ * running statistics as Constant nodes.
+ */
+export function encodeModelFile(graph: Graph): Uint8Array<ArrayBuffer> {
+  return encodeGraph(storedGraph(graph), fileOptions);
+}
+
+const fileOptions = { openBatch: true, constantNodes: true } as const;
+
+/** The graph with all that its file stores as initializers among its parameters. */
+function storedGraph(graph: Graph): Graph {
+  return { ...graph, parameters: [...graph.parameters, ...runningStatistics(graph)] };
+}
+
+/** Names of the values that BatchNormalization nodes read as running mean and variance. */
+export function runningStatistics(graph: Pick<Graph, "nodes">): Set<string> {
+  return new Set(
+    graph.nodes.flatMap(({ op, inputs }) => (op === "BatchNormalization" ? inputs.slice(3) : [])),
+  );
+}
