@@ -5,13 +5,9 @@
  */
 
 export type { Chart } from "./charts/chart.ts";
+export { functionGraph } from "./functions/function-graph.ts";
 export { type FunctionName, functions } from "./functions/functions.ts";
-export {
-  type FunctionView,
-  functionGraph,
-  type Minimum,
-  type TestFunction,
-} from "./functions/test-function.ts";
+export type { FunctionView, Minimum, TestFunction } from "./functions/test-function.ts";
 export {
   type Descent,
   type DescentOptions,

@@ -6,8 +6,9 @@ import { derivativeGraph } from "../ad/derivatives.ts";
 import { float64, toNumbers } from "../onnx/tensor.ts";
 import { evaluate } from "../runtime/evaluate.ts";
 import { nodeRuntime } from "../runtime/node.ts";
+import { functionGraph } from "./function-graph.ts";
 import { type FunctionName, functions } from "./functions.ts";
-import { functionGraph, requireDimension } from "./test-function.ts";
+import { requireDimension } from "./test-function.ts";
 
 interface Golden {
   readonly name: FunctionName;

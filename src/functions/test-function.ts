@@ -1,6 +1,5 @@
-import { formatShape, type Graph, type Value } from "../onnx/graph.ts";
-import { float64 } from "../onnx/tensor.ts";
-import { GraphBuilder } from "../ops/builder.ts";
+import type { Value } from "../onnx/graph.ts";
+import type { GraphBuilder } from "../ops/builder.ts";
 
 /** A point where the function is smallest, and how small it is there. */
 export interface Minimum {
@@ -65,24 +64,6 @@ export function requireDimension({ name, dimensions: { least, most } }: TestFunc
   throw new Error(
     `The function '${name}' takes ${range} coordinates, received n = ${n}; choose n ${least === most ? `= ${least}` : `≥ ${least}`}.`,
   );
-}
-
-/**
- * The function as an ONNX graph in float64: parameter `x` [n], output `loss`, a scalar.
- *
- * @param at values of x; default: where the paper's experiments start
- * @throws when the function does not take n coordinates, or `at` has another length
- */
-export function functionGraph(fn: TestFunction, n: number, at?: Float64Array): Graph {
-  requireDimension(fn, n);
-  const values = at ?? fn.start(n);
-  if (values.length !== n) {
-    throw new Error(
-      `The function '${fn.name}' in ${n} dimensions needs x of shape ${formatShape([n])}, received ${formatShape([values.length])}.`,
-    );
-  }
-  const g = new GraphBuilder(fn.name);
-  return g.build({ loss: fn.build(g, g.parameter("x", float64(values))) });
 }
 
 /** The two coordinates of x [2], as [1] each. */

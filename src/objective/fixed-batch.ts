@@ -3,13 +3,11 @@ import { hasOpenBatch } from "../onnx/bind.ts";
 import type { Model } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import type { Graph, Value } from "../onnx/graph.ts";
-import { rebatchModel } from "../onnx/rebatch.ts";
 import { elementCount, isFloat, type Tensor, tensorOf, toNumbers } from "../onnx/tensor.ts";
 import { keyFromSeed } from "../random/threefry.ts";
 import { uniform64 } from "../random/uniform.ts";
 import type { Runtime, Tensors } from "../runtime/runtime.ts";
 import { withoutDropout } from "./dropout.ts";
-import { planBatch } from "./plan-batch.ts";
 
 /** A model as it is trained. */
 export interface TrainedModel {
@@ -57,6 +55,11 @@ export async function openFixedBatch(
   const fixed = fixedBatch(model);
   const { batch, runtime } = wanted;
   if (fixed === undefined || fixed === batch) return { model, graph };
+  // Few files fix their batch, so that what opens them loads when one does.
+  const [{ planBatch }, { rebatchModel }] = await Promise.all([
+    import("./plan-batch.ts"),
+    import("../onnx/rebatch.ts"),
+  ]);
   const held = (why: string) => ({
     model,
     graph,

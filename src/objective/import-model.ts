@@ -9,7 +9,7 @@ import type { Model } from "../onnx/decode.ts";
 import { type Fill, withFilledInputs } from "../onnx/fill.ts";
 import { type Graph, getValue, type Node } from "../onnx/graph.ts";
 import { pruneModel } from "../onnx/prune-model.ts";
-import { isStructural } from "../onnx/structure/structure.ts";
+import { isStructural } from "../onnx/structure/structural-ops.ts";
 import { isFloat } from "../onnx/tensor.ts";
 import { catalogue, opOf } from "../ops/catalogue.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";

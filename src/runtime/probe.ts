@@ -6,9 +6,9 @@ import { describeNode, type Graph, prune, totalBytes, type Value } from "../onnx
 import { withFields } from "../onnx/message.ts";
 import { own } from "../onnx/own.ts";
 import { ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from "../onnx/schemas.ts";
+import { isStructural } from "../onnx/structure/structural-ops.ts";
 import { isFloat, type Tensor, toNumbers } from "../onnx/tensor.ts";
 import type { Runtime, Session, Tensors } from "./runtime.ts";
-import { withStaticStructure } from "./static-structure.ts";
 import { doesNotRun, sample, shapeConstants, withoutWeights } from "./trial.ts";
 
 /** How a model is run once to learn the shapes of its values. */
@@ -30,7 +30,7 @@ export interface ProbeOptions extends Binding {
 export async function probe(file: Model, runtime: Runtime, options: ProbeOptions = {}): Promise<Graph> {
   const inputs = bindInputs(file, options);
   checkMemory(file, inputs, runtime);
-  const model = await withStaticStructure(file, runtime, inputs, options.feeds ?? {});
+  const model = await withPlainNodes(file, runtime, inputs, options.feeds ?? {});
   options.check?.(model);
   const constantNames = shapeConstants(model);
   refuseCounts(model, constantNames);
@@ -62,6 +62,18 @@ export async function probe(file: Model, runtime: Runtime, options: ProbeOptions
     values,
   };
   return prune(graph);
+}
+
+/** The model without control flow and sequences; few models have some, so that the rules for them load when one does. */
+async function withPlainNodes(
+  file: Model,
+  runtime: Runtime,
+  inputs: readonly Value[],
+  feeds: Tensors,
+): Promise<Model> {
+  if (!file.nodes.some(isStructural)) return file;
+  const { withStaticStructure } = await import("./static-structure.ts");
+  return withStaticStructure(file, runtime, inputs, feeds);
 }
 
 /** What one run shows. */

@@ -7,7 +7,7 @@ import type { Model } from "../onnx/decode.ts";
 import type { Node, Value } from "../onnx/graph.ts";
 import { withFields } from "../onnx/message.ts";
 import { AttributeProtoSchema, AttributeType, NodeProtoSchema, TensorProtoSchema } from "../onnx/schemas.ts";
-import { controlFlowOps } from "../onnx/structure/structure.ts";
+import { controlFlowOps } from "../onnx/structure/structural-ops.ts";
 import { dtypeNumbers, elementCount, isFloat, type Tensor, tensorOf, zeros } from "../onnx/tensor.ts";
 import type { Runtime } from "./runtime.ts";
 

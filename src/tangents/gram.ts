@@ -1,8 +1,3 @@
-import type { Value } from "../onnx/graph.ts";
-import type { Emitter } from "../ops/emitter.ts";
-import type { Tangent } from "../ops/op.ts";
-import { reshape, transpose } from "../ops/rules.ts";
-import { sizeOf } from "../ops/shapes.ts";
 import type { SiteTangents } from "./site-tangents.ts";
 import { rowOf, type TangentPart, type TangentSet } from "./tangent-set.ts";
 
@@ -138,49 +133,4 @@ function dot(x: Float32Array, y: Float32Array, a: number, b: number, stride: num
   for (let place = 0; place < x.length; place += stride)
     total += (x[place + a] as number) * (y[place + b] as number);
   return total;
-}
-
-/** Emits the Gram matrix [k, k] of one parameter's tangents. */
-export function emitGram(g: Emitter, tangent: Tangent): Value {
-  if (!("left" in tangent)) {
-    const k = sizeOf(tangent, 0);
-    const size = rowSize(tangent);
-    const pieces = pieceCount(size);
-    // One product of few rows and many columns runs on one thread; a batch of shorter ones runs on all.
-    if (pieces > 1) {
-      const products = emitExampleGram(g, reshape(g, tangent, [k, pieces, size / pieces]));
-      return g.reduceSum(products, [0], { keepdims: 0 });
-    }
-    const rows = reshape(g, tangent, [k, size]);
-    return g.gemm(rows, rows, { transB: 1 });
-  }
-  const [k = 0, , rank = 0] = tangent.left.shape;
-  const factorGram = (factor: Value) => {
-    const turned = rank === 1 ? factor : transpose(g, factor, [0, 2, 1]);
-    const rows = reshape(g, turned, [k * rank, sizeOf(factor, 1)]);
-    return g.gemm(rows, rows, { transB: 1 });
-  };
-  const product = g.mul(factorGram(tangent.left), factorGram(tangent.right));
-  if (rank === 1) return product;
-  return g.reduceSum(reshape(g, product, [k, rank, k, rank]), [1, 3], { keepdims: 0 });
-}
-
-/** Emits the Gram matrices of each example's tangents at one site: [k, B, m] → [B, k, k]. */
-export function emitExampleGram(g: Emitter, tangents: Value): Value {
-  const byExample = transpose(g, tangents, [1, 0, 2]);
-  return g.matMul(byExample, transpose(g, byExample, [0, 2, 1]));
-}
-
-function rowSize(tangent: Value): number {
-  return tangent.shape.slice(1).reduce((product, size) => product * size, 1);
-}
-
-const pieceNumbers = 4096;
-const mostPieces = 64;
-
-/** Into how many equal pieces of at least `pieceNumbers` a row is cut. */
-function pieceCount(size: number): number {
-  let pieces = Math.max(1, Math.min(mostPieces, Math.floor(size / pieceNumbers)));
-  while (size % pieces !== 0) pieces--;
-  return pieces;
 }

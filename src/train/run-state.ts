@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { freshPatience, type Patience, watch } from "../optim/patience.ts";
 import { freshPlateau, observe, type Plateau, type PlateauOptions } from "../optim/plateau.ts";
-import { type Checkpoint, loadCheckpoint } from "../storage/checkpoint.ts";
+import type { Checkpoint } from "../storage/checkpoint.ts";
 import type { MetricsPosition } from "../storage/metrics.ts";
 import type { RunStore } from "../storage/run-store.ts";
 import { type AutoStep, freshAutoStep } from "./auto-step.ts";
@@ -136,7 +136,8 @@ export type RunCheckpoint = Checkpoint<RunState>;
  *
  * @throws when none is whole
  */
-export function loadRunCheckpoint(store: RunStore): Promise<RunCheckpoint | undefined> {
+export async function loadRunCheckpoint(store: RunStore): Promise<RunCheckpoint | undefined> {
+  const { loadCheckpoint } = await import("../storage/checkpoint.ts");
   return loadCheckpoint(store, runStateSchema);
 }
 

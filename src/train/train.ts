@@ -15,14 +15,13 @@ import type { Schedule } from "../optim/schedules.ts";
 import { streamKey } from "../random/streams.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import type { MetricsLine } from "../storage/metrics.ts";
-import { RunFiles } from "../storage/run-files.ts";
+import type { RunFiles } from "../storage/run-files.ts";
 import { afterMeasurement, isMeasured, type StepProbe, stepProbe } from "./auto-step.ts";
 import { type BatchReader, batchesOf } from "./batch-reader.ts";
 import { batchNotes, batchSize, stepsOf } from "./batch-size.ts";
 import { describeRun, startEvent } from "./describe-run.ts";
 import { areFinite, guardDivergence } from "./divergence.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
-import { explainNotFinite } from "./not-finite.ts";
 import type { RunOptions, TrainOptions } from "./options.ts";
 import {
   checkSettings,
@@ -207,6 +206,8 @@ class TrainingRun {
     const config = await describeRun(this.#options, this.#objective, this.#learningRate, steps);
     const { parameters, optimizer, estimator } = this.#training;
     const run = { config, schema: runStateSchema, parameters, optimizer, estimator, steps };
+    // Loaded where a run is kept: pages that keep none do without.
+    const { RunFiles } = await import("../storage/run-files.ts");
     this.#files = await RunFiles.open(store, run, { resume, overwrite, allowChanges });
     if (this.#files.checkpoint) this.#training.restore(this.#files.checkpoint);
     // So that a lost checkpoint can be told from one that was never written.
@@ -324,9 +325,8 @@ class TrainingRun {
     const { divergenceFactor = 100, momentum = 0 } = this.#options;
     const { step, firstLoss } = this.#state;
     const settings = { learningRate: this.#currentRate(), momentum };
-    const cause = Number.isFinite(loss)
-      ? undefined
-      : await explainNotFinite(this.#objective, this.#batches.feeds, step === 0);
+    const why = Number.isFinite(loss) ? undefined : await import("./not-finite.ts");
+    const cause = await why?.explainNotFinite(this.#objective, this.#batches.feeds, step === 0);
     guardDivergence(loss, firstLoss, divergenceFactor, `${what} of step ${step + 1}`, settings, cause);
   }
 

@@ -3,7 +3,6 @@ import type { EstimatorDefinition, EstimatorPlan } from "../estimator.ts";
 import { forwardGradient } from "../forward-gradient.ts";
 import { placeSites } from "./graphs.ts";
 import { type ActivationsOptions, keptSites } from "./kept.ts";
-import { redrawnSites } from "./redrawn.ts";
 
 /** Activation perturbation: tangents at the ends of layers, for each example its own coefficients. */
 export function activations({
@@ -22,9 +21,12 @@ export async function planSites(
   options: ActivationsOptions,
 ): Promise<EstimatorPlan> {
   const placed = await placeSites(objective, options);
-  const passes = options.lowMemory ? redrawnSites : keptSites;
   return {
     dimension: placed.dimension,
-    open: async () => forwardGradient(await passes(objective, options, placed)),
+    async open() {
+      // Loaded where it is asked for: pages that keep tangents do without.
+      const passes = options.lowMemory ? (await import("./redrawn.ts")).redrawnSites : keptSites;
+      return forwardGradient(await passes(objective, options, placed));
+    },
   };
 }

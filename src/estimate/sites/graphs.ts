@@ -8,8 +8,7 @@ import { consumers, type Graph, getValue, producers, prune, type Value } from ".
 import { float32 } from "../../onnx/tensor.ts";
 import { GraphBuilder } from "../../ops/builder.ts";
 import { reshape, transpose, withInfinities, zerosLike } from "../../ops/rules.ts";
-import { emitExampleCombine } from "../../tangents/combine.ts";
-import { emitExampleGram } from "../../tangents/gram.ts";
+import { emitExampleCombine, emitExampleGram } from "../../tangents/graphs.ts";
 
 export interface SiteOptions {
   /** Perturbs the outputs of named blocks instead: `true`, or the pattern that finds a block's name in a node's. */

@@ -8,8 +8,8 @@ import { zeros } from "../../onnx/tensor.ts";
 import { GraphBuilder } from "../../ops/builder.ts";
 import { createDrawer } from "../../random/drawer.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
-import { emitCombine } from "../../tangents/combine.ts";
-import { emitGram, gram } from "../../tangents/gram.ts";
+import { gram } from "../../tangents/gram.ts";
+import { emitCombine, emitGram } from "../../tangents/graphs.ts";
 import {
   createTangentSet,
   drawTangents,

@@ -1,8 +1,10 @@
 /** Lists of tensors, which have no values in a graph of tensors: what they hold is followed by name. */
+
 import type { NodeProto } from "onnx-buf";
 import { int } from "../graph.ts";
 import { int64, toNumbers } from "../tensor.ts";
 import type { Known } from "./known.ts";
+import type { sequenceOps } from "./structural-ops.ts";
 import {
   constantNode,
   copies,
@@ -18,7 +20,7 @@ import {
 type Rule = (node: NodeProto, known: Known, opset: number) => NodeProto[] | undefined;
 
 /** By op. A node that makes a sequence stays behind what makes its elements, until nobody reads it. */
-export const sequenceRules: Readonly<Record<string, Rule>> = {
+export const sequenceRules: Readonly<Record<(typeof sequenceOps)[number], Rule>> = {
   SequenceEmpty: (node, known) => made(node, known, []),
   SequenceConstruct: (node, known) => made(node, known, node.input),
   SplitToSequence: (node, known, opset) => splitUp(node, known, opset),

@@ -2,22 +2,15 @@
 import type { NodeProto } from "onnx-buf";
 import { isConstantOf } from "../constants.ts";
 import { decodeNode, decodeTensor, type Model } from "../decode.ts";
-import { describeNode, type Node } from "../graph.ts";
+import { describeNode } from "../graph.ts";
 import { withFields } from "../message.ts";
 import { int64, type Tensor } from "../tensor.ts";
 import { takeBranch } from "./branches.ts";
 import type { Findings, Known, Wanted } from "./known.ts";
 import { unrollLoop, unrollScan } from "./loops.ts";
 import { sequenceRules } from "./sequences.ts";
+import { isStructural, type sequenceOps } from "./structural-ops.ts";
 import { countNodes, readsOf } from "./subgraphs.ts";
-
-/** Ops with graphs inside, which read values of the graph around them without naming them as inputs. */
-export const controlFlowOps: ReadonlySet<string> = new Set(["If", "Loop", "Scan", "SequenceMap"]);
-
-/** Whether an op is replaced here. */
-export function isStructural({ op, domain }: Pick<Node, "op" | "domain">): boolean {
-  return domain === "" && (controlFlowOps.has(op) || Object.hasOwn(sequenceRules, op));
-}
 
 /** The key under which findings about a Loop are kept. */
 export function loopKey({ output }: NodeProto): string {
@@ -100,7 +93,7 @@ function replacement(node: NodeProto, known: Known, opset: number): NodeProto[] 
   const elements = node.opType === "Identity" ? known.sequences.get(node.input[0] ?? "") : undefined;
   if (elements) known.sequences.set(node.output[0] ?? "", elements);
   return Object.hasOwn(sequenceRules, node.opType)
-    ? sequenceRules[node.opType]?.(node, known, opset)
+    ? sequenceRules[node.opType as (typeof sequenceOps)[number]](node, known, opset)
     : undefined;
 }
 
