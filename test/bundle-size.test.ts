@@ -50,7 +50,9 @@ describe("a page that", () => {
     expect(saved?.length).toBeGreaterThan(1000);
     // zod's classes, protobuf's descriptions of descriptions, and what only Node has, are no part of any chunk.
     for (const path of inputs)
-      expect(path).not.toMatch(/^zod\/v4\/classic|descriptor_pb|^onnx-buf|\/(runtime|storage|data)\/node[-.]/);
+      expect(path).not.toMatch(
+        /^zod\/v4\/classic|descriptor_pb|^onnx-buf|\/(runtime|storage|data)\/node[-.]/,
+      );
     expect(downloaded()).toBeLessThanOrEqual(125_000);
   });
 
