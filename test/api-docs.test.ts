@@ -84,9 +84,7 @@ const isTag = ({ declaration }: Documented) =>
   declaration.type !== undefined &&
   ts.isLiteralTypeNode(declaration.type);
 
-/** Rooms whose comments are still being written. */
-const unfinished = /^src\/(train|search|estimate|objective|ops|storage|errors)\//;
-const everything = [...documented.values()].filter(({ label }) => !unfinished.test(label));
+const everything = [...documented.values()];
 const labels = (list: readonly Documented[]) => list.map(({ label }) => label).sort();
 const isCallable = ({ declaration }: Documented) =>
   ts.isFunctionDeclaration(declaration) ||
@@ -132,8 +130,8 @@ const isThrows = ({ tagName }: ts.JSDocTag) => tagName.text === "throws";
 
 describe("the API reference", () => {
   it("covers every entry point", () => {
-    expect(everything.length).toBeGreaterThan(400);
-    expect(functions.length).toBeGreaterThan(80);
+    expect(everything.length).toBeGreaterThan(600);
+    expect(functions.length).toBeGreaterThan(120);
   });
 
   it("says of every export and member what it is", () => {

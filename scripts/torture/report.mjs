@@ -84,8 +84,8 @@ const [{ version, node, platform }] = results;
 const minutes = results.reduce((sum, { seconds }) => sum + seconds, 0) / 60;
 const text = `# Reliability
 
-What is promised of files and folders, how it was tried, how many times, and what came out. Every case is a function of a
-seed, and anyone can repeat them:
+What is promised of files and folders, how it was tried, how often, and what came out. Every case is a function of a
+seed, so that anyone can repeat it:
 
 \`\`\`sh
 npm run torture -- --minutes 30 --seed ${results[0].seed} --results results.json

@@ -15,6 +15,7 @@ export type OptionValue =
 export interface Mention {
   /** Name in the library, with a point before what belongs to it: `learningRate`, `limits.nodes`. */
   readonly option: string;
+  /** The value that the message advises for it, where it does. */
   readonly value?: OptionValue;
   /** Index of the mention's first character in the message. */
   readonly start: number;
@@ -40,7 +41,9 @@ export class Words {
 
 /** What has a message with marked options: {@link Words}, and every error of the library. */
 export interface Worded {
+  /** The text, with options in the library's words. */
   readonly message: string;
+  /** The options that it names, in the order of the message. */
   readonly mentions: readonly Mention[];
 }
 

@@ -52,23 +52,29 @@ export type EstimatorState = Readonly<Record<string, Float32Array | Float64Array
 
 /** A way to estimate the gradient of an objective. */
 export interface Estimator {
+  /** Its name in messages and in a run's configuration. */
   readonly name: string;
   /** Dimension of the space that tangents live in: n for weights, one example's summed site sizes for activations. */
   readonly dimension: number;
   /** State before the first step. Default: none, each estimate starts from nothing. */
   init?(): EstimatorState;
   /**
-   * @param feeds the batch and the parameters, by input name
+   * Estimates the gradient of one batch.
+   *
+   * @param feeds the batch and the parameters, by input name, each in the shape [...] that the objective's graph declares
    * @param key the step's key; the tangents are a pure function of it
    * @param state what the steps before left. It is written only after ĝ of this step was formed: an estimate that depends
    * on a state which has seen its own tangents is biased. Default: the state before the first step
+   * @throws when a derivative is not finite, or the engine fails
    */
   estimate(feeds: Tensors, key: Key, state?: EstimatorState): Promise<Estimate>;
+  /** Frees sessions and threads. */
   release(): Promise<void>;
 }
 
 /** An estimator that was chosen: what it is, as plain data, and what makes it for an objective. */
 export interface EstimatorDefinition {
+  /** Its name in messages and in a run's configuration. */
   readonly name: string;
   /** Options of its own, which are part of a run's identity. */
   readonly config?: Readonly<Record<string, string | number | boolean | null>>;

@@ -13,6 +13,7 @@ export const estimators = { activations, weights, blocks, exact } as const satis
   Record<string, () => EstimatorDefinition>
 >;
 
+/** Name of an estimator in `estimators`. */
 export type EstimatorName = keyof typeof estimators;
 
 /** Weight perturbation for an objective, see `weights`. */
@@ -23,7 +24,11 @@ export async function weightsEstimator(
   return (await weights().plan(objective, options)).open();
 }
 
-/** Activation or block perturbation for an objective, see `activations` and `blocks`. */
+/**
+ * Activation or block perturbation for an objective, see `activations` and `blocks`.
+ *
+ * @throws when a value mixes examples, a parameter has no site, or a site's values do not belong to single examples
+ */
 export async function activationsEstimator(
   objective: Differentiable,
   options: ActivationsOptions,

@@ -13,7 +13,11 @@ import {
   statisticsRoom,
 } from "./estimator.ts";
 
-/** The exact gradient by reverse mode: the baseline, and the measure of a forward gradient's quality. */
+/**
+ * The exact gradient by reverse mode: the baseline, and the measure of a forward gradient's quality.
+ *
+ * @throws when an op has no derivative rule, or the engine refuses the graph
+ */
 export async function exactGradient(objective: Differentiable): Promise<Estimator> {
   const names = Object.keys(objective.parameters);
   const room = statisticsRoom(objective);

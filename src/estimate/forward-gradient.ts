@@ -5,6 +5,8 @@ import type { ExampleTangents, Method, Passes } from "./passes.ts";
 /**
  * The method, once for every kind of tangents: draw them, push them forward for the directional derivatives, take their
  * Gram matrix, solve for the coefficients, and combine (Flügel et al., arXiv 2410.17764, sections 3.1 and 3.2).
+ *
+ * @throws when estimating, where a derivative or a Gram matrix is not finite
  */
 export function forwardGradient(passes: Passes): Estimator {
   const { method, examples } = passes;
@@ -36,6 +38,7 @@ export function forwardGradient(passes: Passes): Estimator {
  * @param derivatives d of each example's own loss, [k, examples]
  * @param tangentsOf asked for in the order of the examples; undefined where the aggregator reads no G
  * @param coefficients written, [k, examples]
+ * @throws when d or G is not finite, or lengths disagree
  */
 export function aggregate(
   method: Method,

@@ -11,6 +11,7 @@ export interface EstimatorOptions {
   readonly tangents: number;
   /** Default: that of `defaultSampler`. */
   readonly sampler?: Sampler;
+  /** How derivatives become coefficients. */
   readonly aggregator: Aggregator;
   /** Runs layer by layer and draws tangents again instead of keeping them: memory does not grow with depth. Default false. */
   readonly lowMemory?: boolean;
@@ -28,7 +29,9 @@ export interface Method {
   readonly tangents: number;
   /** n, the dimension of the space that tangents live in: of one example's sites, or of all parameters. */
   readonly dimension: number;
+  /** Where tangents come from. */
   readonly sampler: Sampler;
+  /** How derivatives become coefficients. */
   readonly aggregator: Aggregator;
   /** Whether Gram matrices are computed in float64. */
   readonly exactGram: boolean;
@@ -58,6 +61,7 @@ export function methodIn(dimension: number, options: EstimatorOptions): Method {
 export interface Passes {
   /** "weights", "activations" or "blocks". */
   readonly name: string;
+  /** What was decided for them. */
   readonly method: Method;
   /** Examples with derivatives and coefficients of their own: the batch, or 1 for weights. */
   readonly examples: number;
@@ -70,8 +74,8 @@ export interface Passes {
    */
   derivatives(feeds: Tensors, first: number, count: number, derivatives: Float64Array): Promise<Primal>;
   /**
-   * G of all k tangents, which were drawn, by example. For weights it does not depend on the feeds; at sites, a ReLU gives
-   * each example zeros of its own.
+   * G of all k tangents, which were drawn, by example, [k, k] each. For weights it does not depend on the feeds; at sites,
+   * a ReLU gives each example zeros of its own.
    */
   gram(feeds: Tensors): Promise<(example: number) => ExampleTangents>;
   /**
@@ -81,6 +85,7 @@ export interface Passes {
    * @returns by parameter; the arrays are written anew by the next step
    */
   combine(feeds: Tensors, coefficients: Tensor): Promise<Readonly<Record<string, Float32Array>>>;
+  /** Frees sessions and threads. */
   release(): Promise<void>;
 }
 

@@ -4,6 +4,7 @@ import { getValue, prune } from "../onnx/graph.ts";
 import { encodeForRuntime } from "../runtime/evaluate.ts";
 import type { Objective } from "./objective.ts";
 
+/** How a derivative graph is written as a file. */
 export interface DeriveOptions {
   /** k */
   readonly tangents: number;
@@ -21,6 +22,8 @@ export interface DeriveOptions {
  * Inputs: the model's, `labels` or `target`, every parameter under its own name, and `tangent/<parameter>`
  * [k, ...shape] (or `tangent/<parameter>/left` [k, rows, r] and `/right` [k, columns, r]). Outputs: `loss`,
  * `derivatives`, and the model's own.
+ *
+ * @throws when nothing can be differentiated, or an op has no derivative rule
  */
 export function deriveFile(objective: Objective, options: DeriveOptions): Uint8Array<ArrayBuffer> {
   const { graph } = objective;

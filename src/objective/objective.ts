@@ -14,6 +14,7 @@ import { type ImportOptions, importModel } from "./import-model.ts";
 import { freeReservedNames } from "./reserved-names.ts";
 import { type ParameterChoice, trainableParameters } from "./trainable-parameters.ts";
 
+/** A model, a loss, and how the model is read. */
 export interface ObjectiveOptions extends ImportOptions, ParameterChoice {
   /** What BatchNormalization normalizes with: the stored statistics (default), or those of each batch, which they follow. */
   readonly batchNorm?: "frozen" | "batch";
@@ -38,9 +39,11 @@ export interface Differentiable {
   readonly statistics?: Readonly<Record<string, Parameter>>;
   /** What dropout multiplies values by: inputs that are drawn anew for each step. Default: none. */
   readonly masks?: readonly DropoutMask[];
+  /** What runs its graphs. */
   readonly runtime: Runtime;
 }
 
+/** A trainable tensor: float32, with `data` that training writes into. */
 export type Parameter = Tensor & { readonly data: Float32Array };
 
 /** A model with a loss. */
@@ -49,6 +52,7 @@ export interface Objective extends Differentiable {
   readonly model: Model;
   /** As it is trained: for another batch than the one that its file fixes. */
   readonly trained: Model;
+  /** The loss on top of the model. */
   readonly loss: Loss;
   /** What is worth saying of the value that the loss reads and of how the model is trained, in sentences. */
   readonly notes: readonly string[];
@@ -60,6 +64,8 @@ export interface Objective extends Differentiable {
 
 /**
  * A closed-form function as an objective: a graph from the builder with float32 parameters and a scalar output `loss`.
+ *
+ * @throws when the output is no scalar, nothing is declared as a parameter, or an op is not supported
  */
 export function graphObjective(given: Graph, runtime: Runtime): Differentiable {
   const graph = upgradeGraph(given);

@@ -84,13 +84,13 @@ export class GraphBuilder implements Emitter {
     return value;
   }
 
-  /** A trainable parameter: an initializer with this name. */
+  /** A trainable parameter: an initializer with this name and the tensor's shape [...]. */
   parameter(name: string, tensor: Tensor): Value {
     this.#parameters.push(name);
     return this.#initializer(name, tensor);
   }
 
-  /** An initializer with this name that is not trained, such as running statistics. */
+  /** An initializer with this name and the tensor's shape [...] that is not trained, such as running statistics. */
   buffer(name: string, tensor: Tensor): Value {
     return this.#initializer(name, tensor);
   }

@@ -4,9 +4,13 @@ import type { Rung } from "./successive-halving.ts";
 export interface Trial {
   /** From 0. */
   readonly rung: number;
+  /** The rate that was tried, before schedules. */
   readonly learningRate: number;
+  /** Decides batches, tangents and what else is drawn. */
   readonly seed: number;
+  /** Length of the run. */
   readonly steps: number;
+  /** Whether it was given up because its loss was no longer finite, or far too large. */
   readonly diverged: boolean;
   /** Absent where the run diverged. */
   readonly validationLoss?: number;
@@ -24,6 +28,7 @@ export interface SearchResult {
   readonly steps: number | undefined;
   /** Means over the seeds, after so many steps. */
   readonly validationLoss: number | undefined;
+  /** From 0 to 1; undefined for float targets. */
   readonly validationAccuracy: number | undefined;
   /** Where the best rate is the lowest or the highest of all that were tried, so that better ones may lie beyond. */
   readonly edge: "lowest" | "highest" | undefined;
@@ -31,7 +36,11 @@ export interface SearchResult {
   readonly trials: readonly Trial[];
 }
 
-/** What `searchLearningRate` yields. Trials and steps are counted over the whole search. */
+/**
+ * What `searchLearningRate` yields. Trials and steps are counted over the whole search: `trials` in all, `done` of them
+ * so far, in the `rungs` of the plan, and `steps` in all. A `step` says the `loss` of one step of the `trial` with this
+ * `learningRate`; a finished `trial` has its own event, and the last event has the `result`.
+ */
 export type SearchEvent =
   | {
       readonly kind: "start";

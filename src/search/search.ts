@@ -12,6 +12,7 @@ import type { SearchEvent, SearchResult, Trial } from "./events.ts";
 import { logUniform, planHalving, type Rung, ranked } from "./successive-halving.ts";
 import { trialStore } from "./trial-store.ts";
 
+/** What is trained, and how learning rates are searched. */
 export interface LearningRateSearchOptions extends Omit<TrainOptions, "learningRate" | "test"> {
   /** Trials with each seed, over all rungs. Default 24. */
   readonly evaluations?: number;

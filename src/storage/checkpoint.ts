@@ -17,7 +17,9 @@ export type NumberArrays = Readonly<Record<string, Float32Array | Float64Array |
 export interface Snapshot<State> {
   /** Parameters and running statistics. */
   readonly parameters: Tensors;
+  /** State of the optimizer, by its own names; flat arrays. */
   readonly optimizer: Readonly<Record<string, Float32Array>>;
+  /** State of the estimator, by its own names; flat arrays. */
   readonly estimator: NumberArrays;
   /** All else that changes from step to step, as plain data. */
   readonly state: State;

@@ -20,6 +20,7 @@ import { GraphBuilder } from "../ops/builder.ts";
 import { compileGraph, encodeModelForRuntime } from "../runtime/evaluate.ts";
 import type { Runtime, Tensors } from "../runtime/runtime.ts";
 
+/** What an evaluation says. */
 export interface Evaluation {
   /** Mean over all that counts. */
   readonly loss: number;
@@ -31,16 +32,21 @@ export interface Evaluation {
   readonly notes: readonly string[];
 }
 
+/** What is measured, and on which examples. */
 export interface EvaluateOptions extends InputChoice {
+  /** The file that is run. */
   readonly model: Model;
   /** Replace the file's own values. */
   readonly parameters: Readonly<Record<string, Tensor>>;
+  /** What it is measured on. */
   readonly examples: Examples;
   /** Which examples; default: all. */
   readonly indices?: Uint32Array;
+  /** What is measured. */
   readonly loss: Loss;
   /** As in `compileObjective`. */
   readonly output?: string;
+  /** What runs it. */
   readonly runtime: Runtime;
   /** True: the examples are known to fit. Default: they are checked first. */
   readonly isChecked?: boolean;

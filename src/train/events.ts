@@ -6,13 +6,17 @@ import type { Recovery } from "./run-state.ts";
 export interface TrainResult {
   /** On the test examples, measured once, at the end. */
   readonly testAccuracy: number | undefined;
+  /** Mean over all that counts; undefined without test examples. */
   readonly testLoss: number | undefined;
   /** On the validation examples, where there are any, at the end of the last epoch; of the parameters that are kept. */
   readonly validationLoss: number | undefined;
+  /** Of the same parameters, from 0 to 1. */
   readonly validationAccuracy: number | undefined;
   /** Mean loss of the last epoch's steps. */
   readonly trainLoss: number;
+  /** Steps done, all sessions together. */
   readonly steps: number;
+  /** Epochs done; the last may be a part of one. */
   readonly epochs: number;
   /** Seconds of wall time, without the first 10 steps of each start, evaluation and checkpoints. */
   readonly secondsPerStep: number | undefined;
@@ -32,7 +36,15 @@ export interface TrainResult {
   readonly guessing?: Guessing;
 }
 
-/** What `train` yields. */
+/**
+ * What `train` yields.
+ *
+ * start: the name of the `model`, its `input` that examples feed, the `output` that the loss reads, the names of the
+ * tensors that are `trained` and the number of `parameters` in them, `tangents` and `batch`, the `learningRate` before
+ * schedules, and all `steps`. step: the number of the `step` of `steps`, its `epoch`, its `loss`. epoch: the number of
+ * the `epoch` that ended, the mean `trainLoss` of its steps, `validationLoss` and `validationAccuracy` (0 to 1) after
+ * it. warning: a `message`. done: the `result`, and the trained `model`.
+ */
 export type TrainEvent =
   | {
       readonly kind: "start";

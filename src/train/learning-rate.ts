@@ -3,6 +3,7 @@ import { expectedLargestSquare } from "../aggregate/expected-largest-square.ts";
 
 /** What the scale of a good learning rate depends on. */
 export interface LearningRateRule {
+  /** Where tangents are injected, or exact gradients. */
   readonly perturb: "activations" | "weights" | "blocks" | "exact";
   /** Dimension of the space that tangents live in: n for weights, one example's summed site sizes for activations. */
   readonly dimension: number;
@@ -14,9 +15,11 @@ export interface LearningRateRule {
   readonly steps?: number;
   /** One set of tangents for all examples of a batch. Default false. */
   readonly shareTangents?: boolean;
+  /** How derivatives are combined. */
   readonly aggregate: AggregatorName;
   /** True where a projection is divided by its expected cosine. */
   readonly expectedLength?: boolean;
+  /** μ of the optimizer; 0 without. */
   readonly momentum: number;
   /** Default sgd. */
   readonly optimizer?: string;

@@ -8,6 +8,7 @@ import type { RunStore } from "../storage/run-store.ts";
 import type { ExampleArrays } from "./example-arrays.ts";
 import type { TrainSettings } from "./prepare.ts";
 
+/** What `train` is given: model, examples and engine, what is kept of the run, and all settings. */
 export interface TrainOptions extends TrainSettings, ExampleArrays {
   /** An ONNX file's bytes, a decoded model, or a graph from the builder. */
   readonly model: Uint8Array | Model | Graph;
@@ -17,6 +18,7 @@ export interface TrainOptions extends TrainSettings, ExampleArrays {
   readonly examples?: Examples;
   /** Test examples, used once, at the end. */
   readonly test?: Examples;
+  /** What runs the graphs: `nodeRuntime()` of `forwardgrad/node`. */
   readonly runtime: Runtime;
   /** Keeps configuration, metrics, checkpoints and the trained model; default: nothing is kept. */
   readonly store?: RunStore;

@@ -64,6 +64,10 @@ export interface TrainSettings extends EstimatorSettings, OptimizerOptions, Sche
   readonly dimensions?: Readonly<Record<string, number>>;
   /** The output that the loss reads. Default: the model's first float output. */
   readonly output?: string;
+  /**
+   * Which float32 initializers are trained, by name. Default: all on a differentiable path to the output, constants
+   * excepted.
+   */
   readonly trainable?: (name: string) => boolean;
   /** Takes stored tensors out of what is trained. Default: none. */
   readonly frozen?: (name: string) => boolean;

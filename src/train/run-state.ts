@@ -23,14 +23,17 @@ export interface Recovery {
 export interface RunState extends MetricsPosition {
   /** Losses since the last line of the metrics. */
   readonly windowLoss: number;
+  /** Steps since the last line of the metrics. */
   readonly windowSteps: number;
   /** Losses since the epoch began. */
   readonly epochLoss: number;
+  /** Steps since the epoch began. */
   readonly epochSteps: number;
   /** Mean loss of the last complete epoch. */
   readonly lastEpochLoss: number;
   /** Wall time of the steps, for the report. */
   readonly timedSeconds: number;
+  /** Steps that `timedSeconds` counts. */
   readonly timedSteps: number;
   /** Loss of the very first step; the divergence guard compares with it. */
   readonly firstLoss: number;
@@ -46,6 +49,7 @@ export interface RunState extends MetricsPosition {
   readonly validation?: Pick<Evaluation, "loss" | "accuracy">;
   /** Mean loss of the last window of steps, and the least of all windows. */
   readonly lastLoss?: number;
+  /** The least mean loss of all windows. */
   readonly leastLoss?: number;
   /** Where the default learning rate diverged: half of it from then on. */
   readonly recovery?: Recovery;

@@ -22,7 +22,11 @@ import { gradientRoom, statisticsRoom } from "../estimator.ts";
 import { type EstimatorOptions, methodIn, type Passes } from "../passes.ts";
 import { simulateWeights } from "../simulated.ts";
 
-/** Tangents of all parameters, kept in memory: d = ∇f·v_i from one dual pass, and ĝ = V c is the gradient itself. */
+/**
+ * Tangents of all parameters, kept in memory: d = ∇f·v_i from one dual pass, and ĝ = V c is the gradient itself.
+ *
+ * @throws when an op has no derivative rule, or `tangentChunk` is no whole number from 1
+ */
 export async function keptWeights(objective: Differentiable, options: EstimatorOptions): Promise<Passes> {
   const { runtime, graph } = objective;
   const k = options.tangents;
