@@ -87,7 +87,7 @@ describe("low-rank adapters", () => {
 
   it("refuse a rank that a matrix does not have, and a model without chosen matrices", () => {
     expect(() => adaptModel(base, { rank: 5 })).toThrow(
-      /rank of an adapter of 'layer2.weight' \[4, 5\] must be a whole number from 1 to 4, received 5; lower it \(--rank\)/,
+      /rank of an adapter of 'layer2.weight' \[4, 5\] must be a whole number from 1 to 4, received 5; lower it \(adapter\.rank\)/,
     );
     expect(() => adaptModel(base, { rank: 1, target: () => false })).toThrow(
       "there are 'layer1.weight', 'layer2.weight'",

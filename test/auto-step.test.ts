@@ -89,7 +89,7 @@ describe("an automatic learning rate", () => {
 
   it("is refused with low memory", async () => {
     await expect(finish({ ...auto, lowMemory: true })).rejects.toThrow(
-      "leave lowMemory out, or give a learning rate (--lr)",
+      "leave lowMemory out, or give a learning rate (learningRate)",
     );
   });
 });

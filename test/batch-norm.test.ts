@@ -125,7 +125,7 @@ describe("batch normalization with the batch's statistics", () => {
   it("couples examples, so that activations are refused, unless the statistics are frozen", async () => {
     const { objective } = await normalized("batch");
     await expect(createEstimator(objective, { tangents: 2 })).rejects.toThrow(
-      /BatchNormalization node 'norm' mixes the examples of a batch.*perturb: weights.*frozen statistics/,
+      /BatchNormalization node 'norm' mixes the examples of a batch.*perturb: "weights".*frozen statistics/,
     );
     const { objective: frozen, feeds } = await normalized("frozen");
     const estimator = await createEstimator(frozen, { tangents: 8 });

@@ -341,7 +341,7 @@ describe("examples that influence each other", () => {
     const model = g.build({ logits: g.matMul(g.tanh(g.matMul(g.sub(x, mean), w)), w) });
     const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
     await expect(createEstimator(objective, { tangents: 3 })).rejects.toThrow(
-      /ReduceMean node 'mean' mixes the examples.*perturb: weights/,
+      /ReduceMean node 'mean' mixes the examples.*perturb: "weights"/,
     );
     const weights = await createEstimator(objective, { perturb: "weights", tangents: 3 });
     await weights.release();

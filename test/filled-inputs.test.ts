@@ -21,7 +21,7 @@ it("other numbers choose another branch", async () => {
   const slow = await compileObjective({ ...options, fill: { rate: 20, length: 4 } });
   expect(Object.keys(slow.parameters)).toEqual(["v", "u"]);
   await expect(compileObjective({ ...options, fill: { length: 4 } })).rejects.toThrow(
-    /If node 'h'.*its condition depends on data.*--fill/s,
+    /If node 'h'.*its condition depends on data.*\(fill\)/s,
   );
   await expect(compileObjective({ ...options, fill: { speed: 4 } })).rejects.toThrow(
     /has no input 'speed' to fill; it has the inputs 'x', 'rate', 'length'/,

@@ -37,7 +37,7 @@ describe("a model whose file fixes its batch", () => {
       parameters,
     } = await compileObjective({ model, runtime, loss, batch });
     expect(taken).toBe(batch);
-    expect(notes).toEqual([expect.stringMatching(/exported for batches of \d; steps read/)]);
+    expect(notes.map(String)).toEqual([expect.stringMatching(/exported for batches of \d; steps read/)]);
     const [input] = decodeModel(model).inputs;
     const results = await evaluate(runtime, graph, {
       ...parameters,
@@ -131,7 +131,7 @@ describe("a model whose file fixes its batch", () => {
     expect(y).toHaveLength(14);
     expect(x).toHaveLength(28);
     expect(batch).toBe(4);
-    expect(notes).toEqual([
+    expect(notes.map(String)).toEqual([
       expect.stringMatching(
         /reads batches of 4, and steps do, too, instead of 7: .*other results.*open batch axis/,
       ),
@@ -145,7 +145,7 @@ describe("a model whose file fixes its batch", () => {
     const model = encodeGraph(g.build({ y: g.mul(input, weights) }));
     const { batch, notes } = await compileObjective({ model, runtime, loss: crossEntropy(), batch: 5 });
     expect(batch).toBe(2);
-    expect(notes).toEqual([
+    expect(notes.map(String)).toEqual([
       expect.stringMatching(/instead of 5: that stops at Mul node '.*\[5, 3\].*\[2, 3\]/),
     ]);
   });

@@ -132,6 +132,15 @@ describe("layers", () => {
     expect(wrong).toEqual([]);
   });
 
+  it("name options, not the command line's flags, which it puts in itself", () => {
+    // Flags of other programs, and a stylesheet's own variables.
+    const others = /--(jitless|ignore-scripts|format)\b/g;
+    const wrong = files
+      .filter((name) => !name.startsWith("cli/") && name !== "studies/report.ts")
+      .filter((name) => /(?<![\w-])--[a-z]/.test(read(name).replaceAll(others, "")));
+    expect(wrong).toEqual([]);
+  });
+
   it("have no import cycle", () => {
     const state = new Map<string, "open" | "done">();
     const visit = (name: string, path: readonly string[]): string | undefined => {

@@ -70,7 +70,7 @@ describe("a run that meets NaN or infinity names the node where it began, and no
     ] as const) {
       const run = finish(read(name), settings);
       await expect(run).rejects.toThrow(message);
-      await expect(run).rejects.not.toThrow(/--lr/);
+      await expect(run).rejects.not.toThrow(/--lr|learningRate/);
     }
   });
 
@@ -90,6 +90,6 @@ describe("a run that meets NaN or infinity names the node where it began, and no
       steps: 5,
       divergenceFactor: 1e38,
     });
-    await expect(run).rejects.toThrow(/diverged.*--lr/s);
+    await expect(run).rejects.toThrow(/diverged.*learningRate: /s);
   });
 });

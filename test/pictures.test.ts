@@ -41,7 +41,7 @@ describe("pictures are refused", () => {
     const limits = { pixels: 100 };
     await expect(decode(bytesOf("420.jpg"), "a.jpg", { limits })).rejects.toThrow(
       "a.jpg: the image has 23×19 pixels (width×height); the limit pixels is 100. If the file is to be trusted, raise it " +
-        "(--limit pixels=N).",
+        "(limits: { pixels: … }).",
     );
   });
 

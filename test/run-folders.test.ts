@@ -71,7 +71,7 @@ describe("one process a folder", () => {
     for (const resume of [true, false])
       await expect(trainIn(folder, { resume })).rejects.toThrow(
         new RegExp(
-          `run is in use: this process \\(${process.pid}\\) already writes to it since 2.*--out`,
+          `run is in use: this process \\(${process.pid}\\) already writes to it since 2.*\\(store\\)`,
           "s",
         ),
       );
@@ -230,9 +230,9 @@ describe("a run folder is known by all its files", () => {
     [
       "the checkpoints",
       checkpointFiles,
-      /holds metrics\.jsonl and model\.onnx of a run, but no checkpoint.*--model/s,
+      /holds metrics\.jsonl and model\.onnx of a run, but no checkpoint.*\(model\)/s,
     ],
-    ["the metrics", ["metrics.jsonl"], /metrics\.jsonl is missing.*step 60 counts on.*--allow-changes/s],
+    ["the metrics", ["metrics.jsonl"], /metrics\.jsonl is missing.*step 60 counts on.*allowChanges: true/s],
     [
       "everything but the model",
       ["config.json", "metrics.jsonl", ...checkpointFiles],
@@ -295,7 +295,7 @@ describe("a run folder is known by all its files", () => {
       const config = read(folder, "config.json");
       if (damage === undefined) rmSync(join(folder, "config.json"));
       else writeFileSync(join(folder, "config.json"), damage);
-      await expect(trainIn(folder)).rejects.toThrow("the same command with --resume goes on");
+      await expect(trainIn(folder)).rejects.toThrow("the same run with resume: true goes on");
       await expect(trainIn(folder, { resume: true, momentum: 0.5 })).rejects.toThrow(
         "momentum was 0, now 0.5",
       );
@@ -352,7 +352,9 @@ describe("a run folder is known by all its files", () => {
 
   it("starts anew where it is told to, and not with resume", async () => {
     const folder = await madeRun(20);
-    await expect(trainIn(folder)).rejects.toThrow(/already holds a run.*--resume.*--out.*--overwrite/);
+    await expect(trainIn(folder)).rejects.toThrow(
+      /already holds a run.*resume: true.*store.*overwrite: true/,
+    );
     await expect(trainIn(folder, { resume: true, overwrite: true })).rejects.toThrow("choose one of them");
     // Settings that cannot be trained with cost nothing.
     const before = snapshot(folder);

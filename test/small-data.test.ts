@@ -38,7 +38,7 @@ describe("fewer examples than a batch", () => {
       const { start, result } = await ends({ ...few, ...settings, epochs: 3 });
       const left = count - Math.floor(count / 10);
       expect(start).toMatchObject({ batch: left, steps: 3 });
-      expect(start.notes).toEqual([expect.stringContaining("fewer than a batch of 64")]);
+      expect(start.notes.map(String)).toEqual([expect.stringContaining("fewer than a batch of 64")]);
       expect(result.steps).toBe(3);
       expect(result.trainLoss).toBeGreaterThan(0);
     });
@@ -47,7 +47,7 @@ describe("fewer examples than a batch", () => {
     const few = { inputs: inputs.slice(0, 100), labels: labels.slice(0, 50) };
     const { start, result } = await ends({ ...few, validation: 30, patience: 5, epochs: 4 });
     expect(start.batch).toBe(20);
-    expect(start.notes).toEqual([
+    expect(start.notes.map(String)).toEqual([
       "20 examples are left to train on, after 30 were set aside for validation, fewer than a batch of 64: each step reads " +
         "all of them.",
     ]);
@@ -107,7 +107,7 @@ describe("fewer examples than a batch", () => {
     for await (const event of searchLearningRate({ model, runtime, ...few, epochs: 4, evaluations: 4 })) {
       expect(event).toMatchObject({
         kind: "start",
-        notes: [expect.stringContaining("27 examples are left")],
+        notes: [{ message: expect.stringContaining("27 examples are left") }],
       });
       break;
     }

@@ -52,7 +52,9 @@ describe("numbers as programs and spreadsheets write them", () => {
     );
     expect(Array.from(dataset("ambiguous.csv", { decimal: "point" }).test.inputs)).toEqual([1234, 5678]);
     const { warnings } = dataset("german-groups.csv");
-    expect(warnings?.[0]).toMatch(/row 2, column 'count': '1\.200' is read as 1200, because other columns/);
+    expect(warnings?.map(String)[0]).toMatch(
+      /row 2, column 'count': '1\.200' is read as 1200, because other columns/,
+    );
     expect(dataset("german-groups.csv", { decimal: "comma" }).warnings).toEqual([]);
   });
 });
@@ -64,7 +66,7 @@ describe("columns that are no numbers of one notation", () => {
     "mixed-percent.csv": /row 4, column 'rate': '0\.07' is written otherwise than '5%'/,
     "units.csv": /row 2, column 'weight': '5 kg' is a number with the unit 'kg', as in all rows/,
     "dates.csv": /row 2, column 'day': '05\.01\.2024' is a number in no notation that is read/,
-    "ambiguous.csv": /row 2, column 'price': '1,234' is 1234 or 1\.234, .*--decimal point, --decimal comma/,
+    "ambiguous.csv": /row 2, column 'price': '1,234' is 1234 or 1\.234, .*decimal: "point", decimal: "comma"/,
   };
   for (const [name, message] of Object.entries(refused)) {
     it(`are refused by row, column and notation: ${name}`, () => {
@@ -78,7 +80,7 @@ describe("columns that are no numbers of one notation", () => {
 describe("tables without a header", () => {
   for (const name of ["headless-iris.csv", "headless-numbers.csv", "headless-words.csv"]) {
     it(`are noticed, and read where that is said: ${name}`, () => {
-      expect(() => parseCsv(file(name))).toThrow(/row 1 holds .*--no-header/);
+      expect(() => parseCsv(file(name))).toThrow(/row 1 holds .*header: false/);
       const { header, rows, rowNumbers } = parseCsv(file(name), { header: false });
       expect(header).toEqual(header.map((_, column) => `${column + 1}`));
       expect(rowNumbers).toEqual(rows.map((_, row) => row + 1));
@@ -141,7 +143,7 @@ describe("whole numbers that float32 does not tell apart", () => {
   };
   for (const [name, message] of Object.entries(warned)) {
     it(`are warned of by the column's name: ${name}`, () => {
-      expect(dataset(name).warnings).toEqual([expect.stringMatching(message)]);
+      expect(dataset(name).warnings?.map(String)).toEqual([expect.stringMatching(message)]);
     });
   }
 

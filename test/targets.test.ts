@@ -348,7 +348,7 @@ describe("data that do not fit are refused in our words", () => {
   it("labels that fit two axes, unless one is chosen", () => {
     const logits = { name: "y", dtype: "float32", shape: [2, 4, 4] } as const;
     expect(() => crossEntropy().target(logits, [4])).toThrow(
-      "labels of shape [2, 4] fit classes on axis 2 and on axis 1; say which one it is (classAxis; --class-axis N)",
+      "labels of shape [2, 4] fit classes on axis 2 and on axis 1; say which one it is (classAxis: …)",
     );
     for (const classAxis of [1, 2, -1])
       expect(crossEntropy({ classAxis }).target(logits, [4]).shape).toEqual([2, 4]);

@@ -1,3 +1,4 @@
+import { ModelError } from "../errors/errors.ts";
 import { dependents, type Graph, getValue } from "../onnx/graph.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import type { Tangent } from "../ops/op.ts";
@@ -28,7 +29,7 @@ export function derivativeGraph(
   );
   const target = getValue(graph, output);
   if (!dependents(graph, forms.keys()).has(output)) {
-    throw new Error(
+    throw new ModelError(
       `The graph '${graph.name}': '${output}' does not depend on ${[...forms.keys()].map((name) => `'${name}'`).join(", ")}; ` +
         "choose parameters on a differentiable path to it.",
     );

@@ -1,4 +1,5 @@
-import { dependents, describeNode, type Graph, type Value } from "../onnx/graph.ts";
+import { ModelError } from "../errors/errors.ts";
+import { dependents, describeNode, type Graph, nodeName, type Value } from "../onnx/graph.ts";
 import type { GraphBuilder } from "../ops/builder.ts";
 import { opOf } from "../ops/catalogue.ts";
 import { computedNode } from "./pushforward.ts";
@@ -30,8 +31,9 @@ export function transposeLinear(
       if (!linear.has(name)) return;
       const cotangent = transpose?.(g, view, outputs, index);
       if (!cotangent) {
-        throw new Error(
+        throw new ModelError(
           `${describeNode(node)} is not linear in its input ${index} ('${name}') and has no transpose.`,
+          { node: nodeName(node) },
         );
       }
       const before = collected.get(name);

@@ -1,9 +1,11 @@
+import { ModelError } from "../errors/errors.ts";
 import {
   dependents,
   describeNode,
   type Graph,
   getValue,
   type Node,
+  nodeName,
   producers,
   type Value,
 } from "../onnx/graph.ts";
@@ -69,9 +71,10 @@ function applyRule(
 ): readonly (Tangent | undefined)[] {
   const op: Op = opOf(view.node, opset);
   if (op.lower && !op.jvp) {
-    throw new Error(
+    throw new ModelError(
       `${describeNode(view.node)} is composite and has no derivative rule of its own; pass the graph through ` +
         "upgradeGraph first, which lowers it to primitive ops.",
+      { node: nodeName(view.node) },
     );
   }
   if (tangents.some(isFactored)) {
@@ -102,13 +105,13 @@ function whole(g: Emitter, value: Value, seed: Tangent): Tangent {
 
 function checkSeed(value: Value, seed: Tangent): void {
   if (!isFloat(value.dtype)) {
-    throw new Error(`The value '${value.name}' is ${value.dtype}; only float values have tangents.`);
+    throw new ModelError(`The value '${value.name}' is ${value.dtype}; only float values have tangents.`);
   }
   const shape = isFactored(seed) ? [seed.left.shape[1], seed.right.shape[1]] : seed.shape.slice(1);
   const [rows = 1, ...rest] = value.shape;
   const expected = isFactored(seed) ? [rows, rest.reduce((product, size) => product * size, 1)] : value.shape;
   if (shape.length !== expected.length || shape.some((size, axis) => size !== expected[axis] && size !== 1)) {
-    throw new Error(
+    throw new ModelError(
       `The tangent of '${value.name}' must have the shape [k, ${expected.join(", ")}], received ` +
         `[k, ${shape.join(", ")}].`,
     );
@@ -121,7 +124,10 @@ export function computedNode(g: GraphBuilder, node: Node): ComputedNode {
   const inputs = node.inputs.map(find);
   const outputs = node.outputs.map((name) => {
     const output = find(name);
-    if (!output) throw new Error(`${describeNode(node)}: an omitted output has no tangent rule.`);
+    if (!output)
+      throw new ModelError(`${describeNode(node)}: an omitted output has no tangent rule.`, {
+        node: nodeName(node),
+      });
     return output;
   });
   return { node, inputs, outputs, constant: (index) => g.constantOf(inputs[index]) };

@@ -1,3 +1,5 @@
+import { ModelError, SettingError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 import { consumers, dependents, type Graph, type Node } from "../onnx/graph.ts";
 
 /** A graph value at which tangents are injected, and the parameters whose gradients follow from it. */
@@ -53,10 +55,11 @@ export function blockSites(
   }
   if (blocks.size === 0) {
     const names = graph.nodes.slice(0, 5).map((node) => `'${node.name}'`);
-    throw new Error(
-      `The graph '${graph.name}' has no named block: no node that reads a parameter has a name that matches ${pattern} ` +
-        `(the first nodes are ${names.join(", ")}). Choose a pattern that finds the blocks' names (--blocks), or perturb ` +
-        "activations.",
+    throw new SettingError(
+      words`The graph '${graph.name}' has no named block: no node that reads a parameter has a name that matches
+        ${pattern} (the first nodes are ${names.join(", ")}). Choose a pattern that finds the blocks' names
+        (${option("blocks")}), or perturb activations.`,
+      { option: "blocks" },
     );
   }
   const readers = consumers(graph);
@@ -103,9 +106,11 @@ export function collectSites(
         if (site !== undefined) {
           found.set(site, (found.get(site) ?? new Set()).add(parameter));
         } else if (result === output) {
-          throw new Error(
-            `The parameter '${parameter}' reaches '${output}' without passing a site: it meets no model input on the way, ` +
-              "or lies in no named block. Exclude it from training, or perturb weights instead (perturb: weights).",
+          throw new ModelError(
+            words`The parameter '${parameter}' reaches '${output}' without passing a site: it meets no model input on
+              the way, or lies in no named block. Exclude it from training (${option("frozen")}), or perturb weights
+              instead (${option("perturb", "weights")}).`,
+            { source: graph.name },
           );
         } else {
           seen.add(result);

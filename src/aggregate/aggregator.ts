@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 /** What an aggregator may know of the tangents besides d and G. */
 export interface AggregationContext {
   /** n, the dimension of the space that the tangents live in; some aggregators need it. */
@@ -45,25 +46,28 @@ export interface AggregatorOptions {
 /** Throws unless there are as many coefficients as derivatives. */
 export function requireSameLength(name: string, derivatives: Float64Array, coefficients: Float64Array): void {
   if (derivatives.length === coefficients.length) return;
-  throw new Error(
+  throw new SettingError(
     `The aggregator '${name}' writes one coefficient for each derivative; received ${derivatives.length} ` +
       `derivatives and room for ${coefficients.length} coefficients.`,
+    { option: "coefficients" },
   );
 }
 
 /** @throws when there is no Gram matrix. */
 export function requireGram(name: string, use: string, gram: Float64Array | undefined): Float64Array {
   if (gram) return gram;
-  throw new Error(
+  throw new SettingError(
     `The aggregator '${name}' ${use} and received no Gram matrix G; compute it from the tangents, ` +
       "or choose an aggregator whose usesGram is false.",
+    { option: "gram" },
   );
 }
 
 /** @throws when the dimension is not known. */
 export function requireDimension(name: string, context: AggregationContext | undefined): number {
   if (context?.dimension !== undefined) return context.dimension;
-  throw new Error(
+  throw new SettingError(
     `The aggregator '${name}' needs the dimension n of the tangents and received none; pass it in the context.`,
+    { option: "dimension" },
   );
 }

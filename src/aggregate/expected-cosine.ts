@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 import { logGammaHalfStep } from "../linalg/log-gamma.ts";
 
 /**
@@ -12,8 +13,9 @@ import { logGammaHalfStep } from "../linalg/log-gamma.ts";
  */
 export function expectedProjectionCosine(n: number, k: number): number {
   if (!Number.isSafeInteger(n) || !Number.isSafeInteger(k) || n < 1 || k < 1) {
-    throw new Error(
+    throw new SettingError(
       `The expected cosine needs a dimension n and a number of tangents k, whole numbers from 1; received ${n} and ${k}.`,
+      { option: "k" },
     );
   }
   return k >= n ? 1 : Math.exp(logGammaHalfStep(k / 2) - logGammaHalfStep(n / 2));

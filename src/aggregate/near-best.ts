@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 import { type Aggregator, type AggregatorOptions, requireSameLength } from "./aggregator.ts";
 import { expectedLargestSquare } from "./expected-largest-square.ts";
 
@@ -13,7 +14,9 @@ import { expectedLargestSquare } from "./expected-largest-square.ts";
 export function nearBest(options: AggregatorOptions = {}): Aggregator {
   const within = options.within ?? 0.2;
   if (!(within >= 0 && within <= 1)) {
-    throw new Error(`The near-best aggregator's \`within\` must be from 0 to 1, received ${within}.`);
+    throw new SettingError(`The near-best aggregator's \`within\` must be from 0 to 1, received ${within}.`, {
+      option: "within",
+    });
   }
   return {
     name: "near-best",

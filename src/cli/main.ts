@@ -2,7 +2,6 @@
 import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { DownloadError } from "../data/download.ts";
-import { ForwardgradError } from "../errors/errors.ts";
 import { ArchitectureError } from "../models/architecture.ts";
 import { addBoundedProbeCommand } from "./bounded-probe.ts";
 import { addDeriveCommand } from "./commands/derive.ts";
@@ -47,8 +46,7 @@ function exitCode(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const isDebug = program.opts().debug === true || process.argv.includes("--debug");
   const stack = isDebug && error instanceof Error ? error.stack : undefined;
-  const text = error instanceof ForwardgradError ? errorInFlags(error) : (error as Error).message;
-  const message = `forwardgrad: ${text}`;
+  const message = `forwardgrad: ${errorInFlags(error)}`;
   // Other messages are one line: names in them, which come from files, must not begin new ones.
   const hasLines = error instanceof ArchitectureError || error instanceof DownloadError;
   const lines = hasLines ? message.split("\n") : [message];

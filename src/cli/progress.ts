@@ -1,4 +1,5 @@
 import { MultiBar, type SingleBar } from "cli-progress";
+import { words } from "../errors/words.ts";
 import { importWarnings } from "../objective/import-warnings.ts";
 import type { Model } from "../onnx/decode.ts";
 import { printable } from "../onnx/printable.ts";
@@ -41,14 +42,14 @@ export async function reportProgress(
         case "start":
           say(describeStart(event, folder));
           if (imported) say(describeImport(event));
-          for (const note of event.notes) say(`note: ${note}`);
+          for (const note of event.notes) say(words`note: ${note}`);
           // A resumed run has said it before.
           if (imported && event.step === 0)
-            for (const warning of importWarnings(imported, event.trained)) say(`warning: ${warning}`);
+            for (const warning of importWarnings(imported, event.trained)) say(words`warning: ${warning}`);
           if (isTerminal) bar = bars.create(event.steps, event.step, { loss: "–", quality });
           break;
         case "warning":
-          say(`warning: ${event.message}`);
+          say(words`warning: ${event}`);
           break;
         case "step":
           average = average === undefined ? event.loss : 0.98 * average + 0.02 * event.loss;

@@ -5,6 +5,7 @@ import { replaceStructure } from "../onnx/structure/structure.ts";
 import { type InferredTypes, inferTypes } from "../ops/infer.ts";
 import { assignmentsOf, type SymbolicType, symbolicTypes } from "../ops/symbolic-types.ts";
 import { observeApart, type Types } from "./bounded-probe.ts";
+import { errorInFlags } from "./flags/in-flags.ts";
 
 /** The types of a model's values, as far as they can be found, and why some cannot. */
 export interface ShownTypes {
@@ -27,7 +28,7 @@ export async function findTypes(model: Model): Promise<ShownTypes> {
   if (openOf(known[0]).length === 0) return { types: symbolicTypes(assignments, known), warnings: [] };
   // What asks for more than the limits allow is not run, nor what a rule refuses under these sizes.
   const [reason] = found.flatMap(({ excess, refusals }) => [...excess, ...refusals]);
-  const observed = reason ? { failure: reason.message } : await observeApart(model);
+  const observed = reason ? { failure: errorInFlags(reason) } : await observeApart(model);
   if ("types" in observed)
     known = known.map((types, index) => new Map([...(observed.types[index] ?? []), ...types]));
   const unknown = openOf(known[0]);

@@ -1,4 +1,5 @@
 import { isArrayOf } from "../arrays/kind.ts";
+import { SettingError } from "../errors/errors.ts";
 import { permutation } from "../random/permutation.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import { type Examples, exampleSize } from "./dataset.ts";
@@ -15,9 +16,10 @@ export function splitValidation(
   key: Key,
 ): { train: Uint32Array; validation: Uint32Array } {
   if (!Number.isInteger(validationCount) || validationCount < 0 || validationCount >= count) {
-    throw new Error(
+    throw new SettingError(
       `splitValidation: ${validationCount} validation examples asked of ${count}, expected a whole number ` +
         `from 0 to ${count - 1}, so that some are left to train on; ask for fewer`,
+      { option: "validationCount" },
     );
   }
   const order = permutation(key, count);
@@ -47,9 +49,10 @@ export function readBatch(
   augmentation?: { readonly steps: Augmentation; readonly key: Key },
 ): void {
   if (start < 0 || size < 0 || start + size > indices.length) {
-    throw new Error(
+    throw new SettingError(
       `readBatch: examples ${start} to ${start + size - 1} asked of ${indices.length} indices; ` +
         "make the last batch smaller or leave it out",
+      { option: "size" },
     );
   }
   const inputSize = exampleSize(examples);
@@ -62,9 +65,10 @@ export function readBatch(
   for (let row = 0; row < size; row++) {
     const example = indices[start + row] as number;
     if (example >= examples.count) {
-      throw new Error(
+      throw new SettingError(
         `readBatch: index ${example} at position ${start + row}, expected 0 to ${examples.count - 1}; ` +
           "use the indices of this split",
+        { option: "indices" },
       );
     }
     for (let i = 0; i < inputSize; i++) {
@@ -84,18 +88,20 @@ export function readBatch(
 
 function checkBatchLength(what: string, received: number, size: number, each: number): void {
   if (received === size * each) return;
-  throw new Error(
+  throw new SettingError(
     `readBatch: ${what} array has ${received} numbers, expected ${size * each} ` +
       `(${size} examples of ${each}); allocate it for this batch size`,
+    { option: what },
   );
 }
 
 function checkLabelType(examples: Examples, labels: BigInt64Array | Float32Array): void {
   const classes = isArrayOf("Int32Array", examples.labels);
   if (classes === isArrayOf("BigInt64Array", labels)) return;
-  throw new Error(
+  throw new SettingError(
     classes
       ? "readBatch: the examples have class labels, received a Float32Array for them; pass a BigInt64Array"
       : "readBatch: the examples have target values, received a BigInt64Array for them; pass a Float32Array",
+    { option: "labels" },
   );
 }

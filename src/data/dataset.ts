@@ -1,4 +1,6 @@
 import { isArrayOf } from "../arrays/kind.ts";
+import { DataError } from "../errors/errors.ts";
+import type { Words } from "../errors/words.ts";
 import type { Limits } from "../limits/limits.ts";
 import type { Column } from "./files/columns.ts";
 import type { FileStore, RemoteFiles } from "./store.ts";
@@ -50,7 +52,7 @@ export interface Dataset {
   /** Examples to test on. */
   readonly test: Examples;
   /** What is read but may not be what was meant, in sentences that name the file and what to do. */
-  readonly warnings?: readonly string[];
+  readonly warnings?: readonly Words[];
 }
 
 /** A dataset that can be asked for by name. */
@@ -114,37 +116,42 @@ export function describePlace(
 
 function checkLengths({ count, shape, inputs, labels, targetShape }: Examples, name: string): void {
   if (!Number.isInteger(count) || count < 1) {
-    throw new Error(
+    throw new DataError(
       `${name}: count is ${count}, expected a whole number of at least 1; give at least one example`,
+      { source: name },
     );
   }
   const badSize = shape.find((size) => !Number.isInteger(size) || size < 1);
   if (badSize !== undefined) {
-    throw new Error(
+    throw new DataError(
       `${name}: shape [${shape}] holds ${badSize}, expected whole numbers of at least 1; leave out the batch axis`,
+      { source: name },
     );
   }
   const expected = shape.reduce((product, size) => product * size, count);
   if (inputs.length !== expected) {
-    throw new Error(
+    throw new DataError(
       `${name}: inputs hold ${inputs.length} numbers, expected ${expected} (${count} examples of shape [${shape}]); ` +
         "correct count or shape, or drop incomplete examples",
+      { source: name },
     );
   }
   if (labels.length === 0 || labels.length % count !== 0) {
-    throw new Error(
+    throw new DataError(
       isArrayOf("Int32Array", labels)
         ? `${name}: ${labels.length} labels for ${count} examples, expected one class index an example, or as many for ` +
             "each; check that inputs and labels come from the same split"
         : `${name}: targets hold ${labels.length} numbers, expected a multiple of the ${count} examples; ` +
             "give every example as many target values",
+      { source: name },
     );
   }
   const each = targetShapeOf({ count, labels, targetShape }).reduce((product, size) => product * size, 1);
   if (each * count !== labels.length) {
-    throw new Error(
+    throw new DataError(
       `${name}: targetShape [${targetShape}] holds ${each} numbers, and each of the ${count} examples has ` +
         `${labels.length / count}; correct targetShape`,
+      { source: name },
     );
   }
 }
@@ -153,9 +160,10 @@ function checkFinite(values: Float32Array, examples: Examples, name: string, wha
   const position = values.findIndex((value) => !Number.isFinite(value));
   if (position === -1) return;
   const own = Math.floor(position / (values.length / examples.count));
-  throw new Error(
+  throw new DataError(
     `${name}: example ${examples.origin?.[own] ?? own} has ${values[position]} among its ${what}, expected finite numbers; ` +
       "remove the example or fill in the value",
+    { source: name },
   );
 }
 
@@ -163,8 +171,9 @@ function checkClasses(examples: Examples, name: string, classes: number): void {
   const { labels } = examples;
   const place = labels.findIndex((label) => label !== IGNORED_LABEL && (label < 0 || label >= classes));
   if (place === -1) return;
-  throw new Error(
+  throw new DataError(
     `${name}: ${describePlace(examples, place)} has label ${labels[place]}, expected 0 to ${classes - 1} ` +
       `(or ${IGNORED_LABEL} to ignore it); correct the label or the number of classes`,
+    { source: name },
   );
 }

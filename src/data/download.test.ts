@@ -135,7 +135,7 @@ test("when every mirror fails, each has its reason and nothing is kept", async (
   expect(lines[3]).toContain("truncated or damaged gzip");
   expect(lines[4]).toMatch(/broken\/digits.gz: .*(terminated|closed|aborted)/);
   expect(lines[5]).toMatch(/silent\/digits.gz: .*timeout/);
-  expect(lines[6]).toContain("pass their folder with --data-dir");
+  expect(lines[6]).toContain("pass their folder (directory)");
   expect(() => readdirSync(join(folder, "failed"))).toThrow("ENOENT");
 });
 

@@ -1,3 +1,5 @@
+import { DataError } from "../errors/errors.ts";
+import { joined, option, type Words, words } from "../errors/words.ts";
 import { howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
 import { gunzip, isGzip, joinChunks } from "./files/gzip.ts";
 import type { FileCache, FileStore, RemoteFiles } from "./store.ts";
@@ -71,7 +73,7 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
 }
 
 /** No mirror gave a file; the message has a line for each. */
-export class DownloadError extends Error {}
+export class DownloadError extends DataError {}
 
 async function downloadFile(
   name: string,
@@ -79,19 +81,26 @@ async function downloadFile(
   options: DownloadOptions,
   report: (line: string) => void,
 ): Promise<Uint8Array> {
-  const failures: string[] = [];
+  const failures: Words[] = [];
   for (const mirror of options.files.mirrors) {
     const url = `${mirror}${name}${options.files.packing === "none" ? "" : ".gz"}`;
     report(`downloading ${url}`);
     try {
       return await downloadFrom(url, name, expected, options, report);
     } catch (error) {
-      failures.push(`  ${url}: ${reason(error)}`);
+      failures.push(words`  ${url}: ${reason(error)}`);
     }
   }
   throw new DownloadError(
-    `${name}: no mirror gave the file:\n${failures.join("\n")}\n` +
-      "Check the network, or get the dataset's files by hand and pass their folder with --data-dir",
+    joined(
+      [
+        `${name}: no mirror gave the file:`,
+        ...failures,
+        words`Check the network, or get the dataset's files by hand and pass their folder (${option("directory")})`,
+      ],
+      "\n",
+    ),
+    { source: name },
   );
 }
 
@@ -132,7 +141,9 @@ async function receive(
   const limits = limitsWith(changed);
   const checkLength = (bytes: number) => {
     if (bytes <= limits.downloadBytes) return;
-    throw new Error(`${bytes.toLocaleString("en")} bytes and more; ${howToRaise("downloadBytes", limits)}`);
+    throw new DataError(
+      words`${bytes.toLocaleString("en")} bytes and more; ${howToRaise("downloadBytes", limits)}`,
+    );
   };
   const abort = new AbortController();
   const giveUp = () => abort.abort(new Error(`timeout: nothing received for ${timeoutSeconds} s`));
@@ -176,7 +187,8 @@ function megabytes(bytes: number): string {
 }
 
 /** An error's message; fetch puts the telling part into the cause. */
-function reason(error: unknown): string {
+function reason(error: unknown): string | DataError {
+  if (error instanceof DataError) return error;
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error && !error.message.includes(error.cause.message)
     ? `${error.message} (${error.cause.message})`

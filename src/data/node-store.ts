@@ -2,6 +2,8 @@ import { statSync } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { DataError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 import { makeFolder, readIfPresent, writeShared } from "../storage/node-files.ts";
 import type { FileCache, ListedFiles } from "./store.ts";
 
@@ -12,7 +14,10 @@ import type { FileCache, ListedFiles } from "./store.ts";
 export function folderStore(directory: string): ListedFiles {
   const folder = resolve(directory);
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new Error(`${folder}: no such folder, expected one with the dataset's files; correct --data-dir`);
+    throw new DataError(
+      words`${folder}: no such folder, expected one with the dataset's files; correct ${option("directory")}`,
+      { source: folder },
+    );
   }
   return {
     describe: `folder ${folder}`,
@@ -61,7 +66,7 @@ export function folderCache(directory: string): FileCache {
       const path = join(folder, name);
       // Of a pipe, nothing would ever come.
       if (statSync(path, { throwIfNoEntry: false })?.isFile() === false)
-        throw new Error(`${path} is no regular file`);
+        throw new DataError(`${path} is no regular file`, { source: path });
       return readIfPresent(path);
     },
     async write(name, bytes) {

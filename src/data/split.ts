@@ -1,4 +1,5 @@
 import { isArrayOf } from "../arrays/kind.ts";
+import { DataError } from "../errors/errors.ts";
 import { permutation } from "../random/permutation.ts";
 import { keyFromSeed } from "../random/threefry.ts";
 import { type Examples, exampleSize } from "./dataset.ts";
@@ -20,9 +21,10 @@ export function splitTest(
 ): { train: Examples; test: Examples } {
   const { count } = examples;
   if (count < 2 && fraction < 1) {
-    throw new Error(
+    throw new DataError(
       `${source}: ${count} examples, expected at least 2, one to train and one to test on; add examples, or a test ` +
         "part of its own",
+      { source },
     );
   }
   const testCount = fraction >= 1 ? count : Math.min(count - 1, Math.max(1, Math.round(fraction * count)));

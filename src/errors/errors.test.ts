@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { errorInFlags, inFlags } from "../cli/flags/in-flags.ts";
-import { DataError, ForwardgradError, ModelError, SettingError, UnsupportedOpError } from "./errors.ts";
+import { DataError, ForwardgradError, ModelError, UnsupportedOpError } from "./errors.ts";
 import { joined, option, words } from "./words.ts";
 
 describe("words", () => {
@@ -13,41 +12,23 @@ describe("words", () => {
     ]);
     expect(`${option("loss", "cross-entropy")}`).toBe('loss: "cross-entropy"');
     expect(`${option("ignore", ["size", "a b"])}`).toBe('ignore: ["size", "a b"]');
-    expect(`${option("dimensions", { T: undefined, "a b": 2 })}`).toBe('dimensions: { T: …, "a b": 2 }');
+    expect(`${option("dimensions", { T: null, "a b": 2 })}`).toBe('dimensions: { T: …, "a b": 2 }');
     expect(`${option("header", false)}`).toBe("header: false");
   });
 
   it("keep the mentions of words and errors inside of them", () => {
     const inner = words`set ${option("learningRate")}`;
-    const error = new DataError(words`file.csv: ${inner}; ${joined([inner, "end"], " and ")}`, { line: 3 });
+    const error = new DataError(words`file.csv: ${inner}; ${joined([inner, "end"], " and ")}`, { row: 3 });
     const outer = words`a${1}\n  b: ${error}`;
     expect(outer.message).toBe("a1 b: file.csv: set learningRate; set learningRate and end");
     expect(outer.mentions.map(({ start, end }) => outer.message.slice(start, end))).toEqual([
       "learningRate",
       "learningRate",
     ]);
-    expect(inFlags(outer)).toBe("a1 b: file.csv: set --lr; set --lr and end");
   });
 
   it("leave line breaks that come from values alone", () => {
     expect(words`name ${"a\n  b"}`.message).toBe("name a\n  b");
-  });
-});
-
-describe("the command line's words", () => {
-  it("have flags with values as a shell takes them, and the library's name where there is no flag", () => {
-    expect(inFlags(words`try ${option("learningRate", 0.5)}, ${option("unheard", 2)}`)).toBe(
-      "try --lr 0.5, unheard: 2",
-    );
-  });
-
-  it("add the flag of the setting that is wrong", () => {
-    const wrong = (text: string) => errorInFlags(new SettingError(text, { option: "learningRate" }));
-    expect(wrong("learningRate is above 0, received -1.")).toBe(
-      "learningRate is above 0, received -1 (--lr).",
-    );
-    expect(wrong("received -1; raise it")).toBe("received -1; raise it (--lr)");
-    expect(errorInFlags(new SettingError("no flag", { option: "unheard" }))).toBe("no flag");
   });
 });
 

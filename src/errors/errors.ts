@@ -1,12 +1,14 @@
 import { type Mention, Words } from "./words.ts";
 
 /**
- * What the library throws, in one small set. A message says what is expected, what was received and what to do about it,
+ * What the library throws, in one small set; this class itself where a part of a larger work fails, with that part's error
+ * as its cause. A message says what is expected, what was received and what to do about it,
  * in the library's own words; `mentions` says where it names options. `name` is a property of each error, and so
  * outlives a worker's `error` event, where `instanceof` does not.
  */
-export abstract class ForwardgradError extends Error {
+export class ForwardgradError extends Error {
   /** Options that the message names, and where. */
+  override readonly name: string = "ForwardgradError";
   readonly mentions: readonly Mention[];
 
   constructor(message: string | Words, { cause }: Caused = {}) {
@@ -88,8 +90,8 @@ export class DataError extends ForwardgradError {
   override readonly name: string = "DataError";
   /** The file, folder or dataset; undefined for arrays in memory. */
   readonly source: string | undefined;
-  /** The line of a text file, counted from 1. */
-  readonly line: number | undefined;
+  /** The row of a table, as spreadsheets count: the header is row 1. */
+  readonly row: number | undefined;
   /** The name of the column of a table. */
   readonly column: string | undefined;
 
@@ -97,18 +99,18 @@ export class DataError extends ForwardgradError {
     message: string | Words,
     {
       source,
-      line,
+      row,
       column,
       ...rest
     }: Caused & {
       readonly source?: string | undefined;
-      readonly line?: number | undefined;
+      readonly row?: number | undefined;
       readonly column?: string | undefined;
     } = {},
   ) {
     super(message, rest);
     this.source = source;
-    this.line = line;
+    this.row = row;
     this.column = column;
   }
 }

@@ -3,13 +3,14 @@
  * program with other names for them, such as the command line with its flags, puts in its own by data, not by searching.
  */
 
-/** A value that a message advises; undefined among names stands for what the reader fills in. */
+/** A value that a message advises; null stands for what the reader fills in. */
 export type OptionValue =
   | string
   | number
   | boolean
+  | null
   | readonly string[]
-  | Readonly<Record<string, string | number | undefined>>;
+  | Readonly<Record<string, string | number | null>>;
 
 /** An option that a message names, and where. */
 export interface Mention {
@@ -63,21 +64,19 @@ class Option {
 
 /**
  * Marks an option in {@link words}: `option("learningRate")` reads `learningRate`, `option("loss", "cross-entropy")` reads
- * `loss: "cross-entropy"`, and `option("dimensions", { T: undefined })` reads `dimensions: { T: … }`.
+ * `loss: "cross-entropy"`, and `option("dimensions", { T: null })` reads `dimensions: { T: … }`.
  */
 export function option(name: string, value?: OptionValue): Option {
   return new Option(name, value);
 }
 
 /**
- * A template whose values may be options, words with options of their own, or errors of the library. A line break in the
- * template, with the blanks around it, is one blank in the message.
+ * A template whose values may be options, words with options of their own, errors of the library, or anything that has a
+ * text. A line break in the template, with the blanks around it, is one blank in the message.
  */
-export function words(
-  texts: TemplateStringsArray,
-  ...values: readonly (string | number | bigint | boolean | Option | Worded)[]
-): Words {
-  return concatenated(texts.flatMap((text, index) => [text.replace(/\s*\n\s*/g, " "), values[index] ?? ""]));
+export function words(texts: TemplateStringsArray, ...values: readonly unknown[]): Words {
+  const [first = "", ...others] = texts.map((text) => text.replace(/\s*\n\s*/g, " "));
+  return concatenated([first, ...others.flatMap((text, index) => [values[index], text])]);
 }
 
 /** Words after each other, with the separator between them. */
@@ -85,7 +84,7 @@ export function joined(parts: readonly (string | Worded)[], separator: string): 
   return concatenated(parts.flatMap((part, index) => (index === 0 ? [part] : [separator, part])));
 }
 
-function concatenated(parts: readonly (string | number | bigint | boolean | Option | Worded)[]): Words {
+function concatenated(parts: readonly unknown[]): Words {
   let message = "";
   const mentions: Mention[] = [];
   for (const part of parts) {
@@ -94,22 +93,30 @@ function concatenated(parts: readonly (string | number | bigint | boolean | Opti
       const { option: name, value } = part;
       message += part;
       mentions.push({ option: name, ...(value === undefined ? {} : { value }), start, end: message.length });
-    } else if (typeof part === "object") {
+    } else if (isWorded(part)) {
       message += part.message;
       for (const mention of part.mentions)
         mentions.push({ ...mention, start: mention.start + start, end: mention.end + start });
-    } else message += part;
+    } else message += part instanceof Error ? part.message : part;
   }
   return new Words(message, mentions);
 }
 
+function isWorded(part: unknown): part is Worded {
+  return typeof part === "object" && part !== null && "mentions" in part;
+}
+
 /** A value as JavaScript writes it. */
-function asCode(value: OptionValue | undefined): string {
-  if (value === undefined) return "…";
+function asCode(value: OptionValue): string {
+  if (value === null) return "…";
   if (typeof value !== "object") return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map((item) => JSON.stringify(item)).join(", ")}]`;
+  if (isList(value)) return `[${value.map((item) => JSON.stringify(item)).join(", ")}]`;
   const entries = Object.entries(value).map(
     ([name, item]) => `${/^[A-Za-z_]\w*$/.test(name) ? name : JSON.stringify(name)}: ${asCode(item)}`,
   );
   return `{ ${entries.join(", ")} }`;
+}
+
+function isList(value: object): value is readonly string[] {
+  return Array.isArray(value);
 }

@@ -1,4 +1,5 @@
 import type { Aggregator } from "../aggregate/aggregator.ts";
+import { SettingError } from "../errors/errors.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
@@ -109,7 +110,9 @@ export interface ExampleTangents {
 export function chunkSizes(count: number, chunk: number | undefined): number[] {
   const size = chunk ?? count;
   if (!Number.isInteger(size) || size < 1) {
-    throw new Error(`tangentChunk must be a whole number from 1, received ${chunk}.`);
+    throw new SettingError(`tangentChunk must be a whole number from 1, received ${chunk}.`, {
+      option: "tangentChunk",
+    });
   }
   return Array.from({ length: Math.ceil(count / size) }, (_, index) => Math.min(size, count - index * size));
 }

@@ -1,4 +1,5 @@
 import { anonymize, interleave, segmentGraph } from "../ad/segments.ts";
+import { ModelError } from "../errors/errors.ts";
 import { type Graph, initializersToInputs, type Value } from "../onnx/graph.ts";
 import { type Tensor, zeros } from "../onnx/tensor.ts";
 import { encodeForRuntime } from "../runtime/evaluate.ts";
@@ -75,7 +76,7 @@ export async function compileSegments(
           const known =
             alive.get(own) ?? (Object.hasOwn(feeds, own) ? feeds[own] : undefined) ?? fed.get(own);
           if (known) return [name, known] as const;
-          if (!draw) throw new Error(`The graph's input '${own}' was not fed.`);
+          if (!draw) throw new ModelError(`The graph's input '${own}' was not fed.`);
           const buffer = pool.take(dtype, shape);
           draw(own, buffer.data as Float32Array);
           drawn.push(buffer);

@@ -1,4 +1,5 @@
 /** Test functions as graphs. Apart from their formulas, so that programs that only descend the formulas load no op. */
+import { SettingError } from "../errors/errors.ts";
 import { formatShape, type Graph } from "../onnx/graph.ts";
 import { float64 } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
@@ -14,8 +15,9 @@ export function functionGraph(fn: TestFunction, n: number, at?: Float64Array): G
   requireDimension(fn, n);
   const values = at ?? fn.start(n);
   if (values.length !== n) {
-    throw new Error(
+    throw new SettingError(
       `The function '${fn.name}' in ${n} dimensions needs x of shape ${formatShape([n])}, received ${formatShape([values.length])}.`,
+      { option: "at" },
     );
   }
   const g = new GraphBuilder(fn.name);

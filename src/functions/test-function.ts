@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 import type { Value } from "../onnx/graph.ts";
 import type { GraphBuilder } from "../ops/builder.ts";
 
@@ -61,8 +62,9 @@ export const planar = { least: 2, most: 2 } as const;
 export function requireDimension({ name, dimensions: { least, most } }: TestFunction, n: number): void {
   if (Number.isSafeInteger(n) && n >= least && n <= most) return;
   const range = least === most ? `exactly ${least}` : `${least} or more`;
-  throw new Error(
+  throw new SettingError(
     `The function '${name}' takes ${range} coordinates, received n = ${n}; choose n ${least === most ? `= ${least}` : `≥ ${least}`}.`,
+    { option: "n" },
   );
 }
 

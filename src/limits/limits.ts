@@ -1,3 +1,5 @@
+import { SettingError } from "../errors/errors.ts";
+import { option, type Words, words } from "../errors/words.ts";
 /**
  * What a file may ask for before it is refused: each limit is checked before memory is taken or work is done. A file can
  * name any size in a few bytes, and one that asks for more than these is more often damaged or hostile than large.
@@ -63,18 +65,22 @@ export const defaultLimits: Limits = {
 export function limitsWith(changed: Partial<Limits> = {}): Limits {
   for (const [name, value] of Object.entries(changed)) {
     if (!Object.hasOwn(defaultLimits, name)) {
-      throw new Error(
+      throw new SettingError(
         `There is no limit '${name}'; the limits are ${Object.keys(defaultLimits).join(", ")}.`,
+        { option: "limits" },
       );
     }
     if (!Number.isSafeInteger(value) || value < 1) {
-      throw new Error(`The limit ${name} must be a whole number from 1, received ${value}.`);
+      throw new SettingError(`The limit ${name} must be a whole number from 1, received ${value}.`, {
+        option: "limits",
+      });
     }
   }
   return { ...defaultLimits, ...changed };
 }
 
 /** How messages end that refuse something for its size. */
-export function howToRaise(name: keyof Limits, limits: Limits): string {
-  return `the limit ${name} is ${limits[name].toLocaleString("en")}. If the file is to be trusted, raise it (--limit ${name}=N).`;
+export function howToRaise(name: keyof Limits, limits: Limits): Words {
+  return words`the limit ${name} is ${limits[name].toLocaleString("en")}. If the file is to be trusted, raise it
+    (${option("limits", { [name]: null })}).`;
 }

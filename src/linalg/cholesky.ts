@@ -1,4 +1,4 @@
-import { DivergenceError } from "../errors/errors.ts";
+import { DivergenceError, SettingError } from "../errors/errors.ts";
 
 /** Scratch space of `solveSymmetricSemidefinite` for systems of one size k, so that repeated solves allocate nothing. */
 export interface CholeskyWorkspace {
@@ -51,9 +51,10 @@ export function solveSymmetricSemidefinite(
 ): number {
   const size = right.length;
   if (gram.length !== size * size || solution.length !== size || workspace.size !== size) {
-    throw new Error(
+    throw new SettingError(
       `A system of ${size} equations needs a matrix of ${size * size} numbers, a solution of ${size} and a workspace ` +
         `of size ${size}; received ${gram.length}, ${solution.length} and ${workspace.size}.`,
+      { option: "gram" },
     );
   }
   requireFinite(gram, right);

@@ -1,3 +1,5 @@
+import { SettingError } from "../errors/errors.ts";
+
 /** The coefficients of z¹, z², … in ln Γ(2 + z): 1 − Euler's constant, then (−1)ᵏ (ζ(k) − 1) / k (DLMF 5.7.3). */
 const seriesAtTwo = [
   0.42278433509846713, 0.3224670334241132, -0.0673523010531981, 0.020580808427784546, -0.007385551028673986,
@@ -66,5 +68,6 @@ function oddSeries(coefficients: readonly number[], x: number): number {
 }
 
 function requirePositive(name: string, x: number): void {
-  if (!(x > 0 && x < Infinity)) throw new Error(`${name} needs a positive finite number, received ${x}.`);
+  if (!(x > 0 && x < Infinity))
+    throw new SettingError(`${name} needs a positive finite number, received ${x}.`, { option: "x" });
 }

@@ -1,3 +1,5 @@
+import { SettingError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 import type { Value } from "../onnx/graph.ts";
 import { formatShape } from "../onnx/graph.ts";
 import { holdsSameOrder, int64 } from "../onnx/tensor.ts";
@@ -28,7 +30,9 @@ export const ignoredLabel = -100;
 export function crossEntropy(options: CrossEntropyOptions = {}): Loss {
   const smoothing = options.smoothing ?? 0;
   if (!(smoothing >= 0 && smoothing < 1)) {
-    throw new Error(`Label smoothing must be from 0 to below 1, received ${smoothing}.`);
+    throw new SettingError(`Label smoothing must be from 0 to below 1, received ${smoothing}.`, {
+      option: "smoothing",
+    });
   }
   const axesIn = (rank: number): number[] => {
     const { classAxis } = options;
@@ -45,26 +49,29 @@ export function crossEntropy(options: CrossEntropyOptions = {}): Loss {
     classAxis,
     target: ({ name, shape }, given) => {
       if (shape.length < 2) {
-        throw new Error(
+        throw new SettingError(
           `Cross-entropy reads '${name}' of shape ${formatShape(shape)}, expected [batch, classes]; for one number an ` +
             "example use binary-cross-entropy or mean-squared-error.",
+          { option: "loss" },
         );
       }
       const axes = axesIn(shape.length);
       if (axes.some((axis) => !(axis >= 1 && axis < shape.length))) {
-        throw new Error(
+        throw new SettingError(
           `Cross-entropy reads '${name}' of shape ${formatShape(shape)}, and its class axis is ${options.classAxis}; expected ` +
             `an axis from 1 to ${shape.length - 1}.`,
+          { option: "classAxis" },
         );
       }
       const fitting = axes.filter(
         (axis) => given && holdsSameOrder(shape.slice(1).toSpliced(axis - 1, 1), given),
       );
       if (fitting.length > 1) {
-        throw new Error(
-          `Cross-entropy reads '${name}' of shape ${formatShape(shape)}, and labels of shape ` +
-            `${formatShape([shape[0], ...(given ?? [])])} fit classes on axis ${fitting.join(" and on axis ")}; say which one ` +
-            "it is (classAxis; --class-axis N).",
+        throw new SettingError(
+          words`Cross-entropy reads '${name}' of shape ${formatShape(shape)}, and labels of shape
+            ${formatShape([shape[0], ...(given ?? [])])} fit classes on axis ${fitting.join(" and on axis ")}; say
+            which one it is (${option("classAxis", null)}).`,
+          { option: "classAxis" },
         );
       }
       const axis = fitting[0] ?? (axes[0] as number);

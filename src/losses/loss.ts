@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 import { type Graph, getValue, type Value } from "../onnx/graph.ts";
 import type { DType } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
@@ -47,11 +48,15 @@ export interface Loss {
 export function attachLoss(graph: Graph, loss: Loss, output: string, given?: readonly number[]): Graph {
   const prediction = getValue(graph, output);
   if (prediction.dtype !== "float32" && prediction.dtype !== "float64") {
-    throw new Error(`The loss reads '${output}', which is ${prediction.dtype}; expected a float output.`);
+    throw new SettingError(
+      `The loss reads '${output}', which is ${prediction.dtype}; expected a float output.`,
+      { option: "output" },
+    );
   }
   if (prediction.shape.length === 0) {
-    throw new Error(
+    throw new SettingError(
       `The loss ${loss.name} reads '${output}', which is a scalar; expected a leading batch axis.`,
+      { option: "output" },
     );
   }
   const g = new GraphBuilder(graph.name, graph);

@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 import { tensorOf } from "../onnx/tensor.ts";
 import { type Loss, meanPerExample } from "./loss.ts";
 
@@ -19,16 +20,20 @@ export interface MeanSquaredErrorOptions {
 export function meanSquaredError({ scale = 1 }: MeanSquaredErrorOptions = {}): Loss {
   const scales = [scale].flat();
   if (scales.some((value) => !(value > 0 && Number.isFinite(value)))) {
-    throw new Error(`The scale of mean-squared-error must be above 0, received ${scales.join(", ")}.`);
+    throw new SettingError(
+      `The scale of mean-squared-error must be above 0, received ${scales.join(", ")}.`,
+      { option: "scale" },
+    );
   }
   return {
     name: "mean-squared-error",
     target: ({ dtype, shape }) => ({ name: "target", dtype, shape }),
     perExample: (g, prediction, target) => {
       if (scales.length > 1 && scales.length !== prediction.shape.at(-1)) {
-        throw new Error(
+        throw new SettingError(
           `mean-squared-error has ${scales.length} scales for '${prediction.name}' of shape ` +
             `[${prediction.shape.join(", ")}]; expected one, or one for each place along the last axis.`,
+          { option: "scale" },
         );
       }
       let difference = g.sub(prediction, target);

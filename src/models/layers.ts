@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 import type { Value } from "../onnx/graph.ts";
 import { float32 } from "../onnx/tensor.ts";
 import { layerStreams } from "../random/streams.ts";
@@ -150,8 +151,9 @@ function scaleAndShift({ parameter, layerKey }: Network, name: string, width: nu
 export function patches({ g }: Network, x: Value, size: number, model: string): Value {
   const [channels, height, width] = x.shape.slice(1) as [number, number, number];
   if (height % size !== 0 || width % size !== 0) {
-    throw new Error(
+    throw new SettingError(
       `${model}: patches of ${size}×${size} do not tile images of ${height}×${width}; choose a patch size that divides both.`,
+      { option: `${model}.patch` },
     );
   }
   const [rows, columns] = [height / size, width / size];

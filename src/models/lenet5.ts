@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 import type { Graph } from "../onnx/graph.ts";
 import { type ActivationName, activations } from "./activations.ts";
 import { convolution, linear, type PoolMode, pool } from "./layers.ts";
@@ -40,9 +41,10 @@ export function lenet5(options: Lenet5Options): Graph {
   checkSizes("lenet5", { channels, hidden });
   // Each convolution takes 4 pixels of a side, each pool halves it.
   if (Math.min(height, width) + 2 * padding < 16) {
-    throw new Error(
+    throw new SettingError(
       `lenet5: images of ${height}×${width} with a padding of ${padding} are too small; both sides need at least 16 pixels ` +
         "with the padding. Use larger images, more padding, or the model convnet.",
+      { option: "lenet5.input" },
     );
   }
   const network = startNetwork("lenet5", options);

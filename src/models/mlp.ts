@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 import type { Graph, Value } from "../onnx/graph.ts";
 import { type ActivationName, activations } from "./activations.ts";
 import { linear } from "./layers.ts";
@@ -30,13 +31,17 @@ export function mlp(options: MlpOptions): Graph {
   const { input, hidden = [256, 256], outputs, activation = "relu" } = options;
   const sizes = [input.reduce((product, size) => product * size, 1), ...hidden, outputs];
   if (sizes.some((size) => !Number.isInteger(size) || size < 1)) {
-    throw new Error(`mlp: layer sizes must be whole numbers from 1, received ${sizes.join("-")}.`);
+    throw new SettingError(`mlp: layer sizes must be whole numbers from 1, received ${sizes.join("-")}.`, {
+      option: "mlp.hidden",
+    });
   }
   const count = sizes
     .slice(1)
     .reduce((total, width, index) => total + width * ((sizes[index] as number) + 1), 0);
   if (count > largestModel)
-    throw new Error(tooLarge("mlp", `layers of sizes ${sizes.join("-")} have`, count));
+    throw new SettingError(tooLarge("mlp", `layers of sizes ${sizes.join("-")} have`, count), {
+      option: "mlp.hidden",
+    });
   const network = startNetwork(`mlp-${sizes.join("-")}`, options);
   const { g } = network;
   let x: Value = network.input;

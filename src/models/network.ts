@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 import type { Graph, Value } from "../onnx/graph.ts";
 import { elementCount, float32 } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
@@ -49,7 +50,8 @@ export function startNetwork(name: string, options: ModelOptions): Network {
     parameter(parameterName, shape, fill, layerKey) {
       const size = elementCount(shape);
       count += size;
-      if (count > largestModel) throw new Error(tooLarge(name, `'${parameterName}' makes it`, count));
+      if (count > largestModel)
+        throw new SettingError(tooLarge(name, `'${parameterName}' makes it`, count), { option: name });
       const data = new Float32Array(size);
       fill(layerKey, data);
       return g.parameter(parameterName, float32(data, shape));
@@ -76,9 +78,10 @@ export function finishNetwork({ g, options: { targetNormalization } }: Network, 
 export function imageShape(name: string, options: ModelOptions) {
   const [channels, height, width, ...others] = options.input;
   if (channels === undefined || height === undefined || width === undefined || others.length > 0) {
-    throw new Error(
+    throw new SettingError(
       `${name}: examples must have the shape [channels, height, width], received [${options.input.join(", ")}]; ` +
         "use image data, or the model mlp.",
+      { option: `${name}.input` },
     );
   }
   return { channels, height, width };
@@ -89,7 +92,10 @@ export function checkSizes(name: string, sizes: Readonly<Record<string, number |
   for (const [what, value] of Object.entries(sizes)) {
     const list = typeof value === "number" ? [value] : value;
     if (list.length > 0 && list.every((size) => Number.isInteger(size) && size >= 1)) continue;
-    throw new Error(`${name}: ${what} must be whole numbers from 1, received ${JSON.stringify(value)}.`);
+    throw new SettingError(
+      `${name}: ${what} must be whole numbers from 1, received ${JSON.stringify(value)}.`,
+      { option: `${name}.${what}` },
+    );
   }
 }
 

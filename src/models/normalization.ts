@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 import type { Value } from "../onnx/graph.ts";
 import { float32 } from "../onnx/tensor.ts";
 import type { GraphBuilder } from "../ops/builder.ts";
@@ -21,9 +22,10 @@ export interface Normalization {
 export function normalize(g: GraphBuilder, x: Value, { mean, standardDeviation }: Normalization): Value {
   const wrong = [standardDeviation].flat().find((value) => !(value > 0 && Number.isFinite(value)));
   if (wrong !== undefined) {
-    throw new Error(
+    throw new SettingError(
       `Normalization divides by standard deviations, which must be above 0; received ${wrong}. Leave constant inputs ` +
         "at 1.",
+      { option: "standardDeviation" },
     );
   }
   return g.div(
@@ -49,9 +51,10 @@ function alongPlaces(
   if (typeof values === "number") return values;
   const places = x.shape[1];
   if (values.length !== places && values.length !== 1) {
-    throw new Error(
+    throw new SettingError(
       `Normalization has ${values.length} numbers in '${what}' for the value '${x.name}' of shape ` +
         `[${x.shape.join(", ")}]; expected one for all, or ${places ?? 1}, one for each place along axis 1.`,
+      { option: what },
     );
   }
   const shape = x.shape.slice(1).map((_, axis) => (axis === 0 ? values.length : 1));

@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 import type { Graph, Value } from "../onnx/graph.ts";
 import { layerStreams } from "../random/streams.ts";
 import { fold } from "../random/threefry.ts";
@@ -48,8 +49,9 @@ export function vit(options: VitOptions): Graph {
   checkSizes("vit", { patch, layers, heads, width, mlp });
   imageShape("vit", options);
   if (width % heads !== 0) {
-    throw new Error(
+    throw new SettingError(
       `vit: ${heads} heads cannot share a width of ${width}; the width must be a multiple of the heads.`,
+      { option: "vit.width" },
     );
   }
   const network = startNetwork("vit", options);

@@ -1,4 +1,6 @@
 import { matrixView } from "../ad/derivatives.ts";
+import { ModelError, SettingError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 import type { Model } from "../onnx/decode.ts";
 import { insertIntoModel } from "../onnx/edit.ts";
 import { type Node, producers } from "../onnx/graph.ts";
@@ -41,9 +43,10 @@ export function adaptModel(model: Model, options: AdapterOptions): AdaptedModel 
   );
   const chosen = candidates.filter(([name]) => target(name));
   if (chosen.length === 0) {
-    throw new Error(
-      `${model.source}: no stored float32 matrix is chosen for adapters (--target); there are ` +
-        `${candidates.map(([name]) => `'${name}'`).join(", ") || "none"}.`,
+    throw new SettingError(
+      words`${model.source}: no stored float32 matrix is chosen for adapters (${option("adapter.target")}); there are
+        ${candidates.map(([name]) => `'${name}'`).join(", ") || "none"}.`,
+      { option: "adapter.target" },
     );
   }
   const scale = alpha / rank;
@@ -54,9 +57,11 @@ export function adaptModel(model: Model, options: AdapterOptions): AdaptedModel 
   for (const [index, [name, weight]] of chosen.entries()) {
     const [rows, columns] = matrixView(weight.shape);
     if (!Number.isInteger(rank) || rank < 1 || rank > Math.min(rows, columns)) {
-      throw new Error(
-        `${model.source}: the rank of an adapter of '${name}' [${weight.shape.join(", ")}] must be a whole number from 1 to ` +
-          `${Math.min(rows, columns)}, received ${rank}; lower it (--rank), or leave that matrix out (--target).`,
+      throw new SettingError(
+        words`${model.source}: the rank of an adapter of '${name}' [${weight.shape.join(", ")}] must be a whole number
+          from 1 to ${Math.min(rows, columns)}, received ${rank}; lower it (${option("adapter.rank")}), or leave that
+          matrix out (${option("adapter.target")}).`,
+        { option: "adapter.rank" },
       );
     }
     initializers.set(`${name}.lora_A`, uniform([rank, columns], fold(key, index)));
@@ -71,8 +76,10 @@ export function adaptModel(model: Model, options: AdapterOptions): AdaptedModel 
     taken.has(name),
   );
   if (clash !== undefined) {
-    throw new Error(
-      `${model.source} has adapters already ('${clash}'); train those (--trainable 'lora_'), or adapt the merged model.`,
+    throw new ModelError(
+      words`${model.source} has adapters already ('${clash}'); train those ${option("trainable", "lora_")}, or adapt
+        the merged model.`,
+      { source: model.source },
     );
   }
   return {
@@ -117,7 +124,8 @@ function merged(
   scale: number,
 ): Tensor {
   const [a, b] = [trained[`${name}.lora_A`]?.data, trained[`${name}.lora_B`]?.data];
-  if (!a || !b) throw new Error(`The adapter of '${name}' has no trained values; pass lora_A and lora_B.`);
+  if (!a || !b)
+    throw new ModelError(`The adapter of '${name}' has no trained values; pass lora_A and lora_B.`);
   const [, columns] = matrixView(weight.shape);
   const data = Float32Array.from(weight.data as Float32Array, (value, place) => {
     const [row, column] = [Math.floor(place / columns), place % columns];

@@ -1,4 +1,6 @@
-import { describeNode, type Graph, getValue, int, type Node, type Value } from "../onnx/graph.ts";
+import { ModelError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
+import { describeNode, type Graph, getValue, int, type Node, nodeName, type Value } from "../onnx/graph.ts";
 
 /** A graph whose BatchNormalization nodes normalize with the statistics of the batch. */
 export interface BatchStatistics {
@@ -27,9 +29,10 @@ export function useBatchStatistics(graph: Graph): BatchStatistics {
     const stored = node.inputs.slice(3, 5);
     const running = stored.map((name) => {
       if (!graph.initializers.has(name)) {
-        throw new Error(
-          `${describeNode(node)}: its running statistic '${name}' is computed, and only stored ones can follow the batches; ` +
-            "keep the statistics frozen (--batch-norm frozen).",
+        throw new ModelError(
+          words`${describeNode(node)}: its running statistic '${name}' is computed, and only stored ones can follow the
+            batches; keep the statistics frozen (${option("batchNorm", "frozen")}).`,
+          { node: nodeName(node) },
         );
       }
       const value = getValue(graph, name);

@@ -1,8 +1,11 @@
+import { ModelError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 import {
   dependents,
   describeNode,
   type Graph,
   getValue,
+  nodeName,
   prune,
   totalBytes,
   type Value,
@@ -42,21 +45,22 @@ export async function exampleLayouts(
   const { graph, batch } = objective;
   if (batch < 2) return names.map((name) => ({ outer: 1, inner: elementCount(getValue(graph, name).shape) }));
   const layouts = await observeLayouts(objective, [...names, "losses"], bytes);
-  if (!layouts.get("losses")) throw new Error(await describeCoupling(objective));
+  if (!layouts.get("losses")) throw await couplingError(objective);
   return names.map((name) => layouts.get(name));
 }
 
 /** Why a value cannot be a site. */
-export function describeNoPlaces({ graph, batch }: Differentiable, name: string): string {
-  return (
-    `The site '${name}' has the shape [${getValue(graph, name).shape.join(", ")}], in which the ${batch} examples of a ` +
-    "batch have no places of their own, although their losses are independent. Perturb weights instead " +
-    "(perturb: weights), or keep the batch on an axis of its own."
+export function noSite({ graph, batch }: Differentiable, name: string): ModelError {
+  return new ModelError(
+    words`The site '${name}' has the shape [${getValue(graph, name).shape.join(", ")}], in which the ${batch} examples
+      of a batch do not stay apart, although their losses are independent. Perturb weights instead
+      (${option("perturb", "weights")}), or keep the batch on an axis of its own.`,
+    { source: graph.name },
   );
 }
 
 /** The first node whose values mix examples, in words. Runs with every value as an output. */
-async function describeCoupling(objective: Differentiable): Promise<string> {
+async function couplingError(objective: Differentiable): Promise<ModelError> {
   const { graph } = objective;
   const onData = dependents(
     graph,
@@ -68,10 +72,12 @@ async function describeCoupling(objective: Differentiable): Promise<string> {
   const layouts = await observeLayouts(objective, watched);
   const mixing = watched.find((name) => !layouts.get(name)) ?? "losses";
   const node = graph.nodes.find(({ outputs }) => outputs.includes(mixing));
-  return (
-    `${node ? describeNode(node) : `'${mixing}'`} mixes the examples of a batch: changing one example changed another's ` +
-    "loss, so no example has derivatives of its own. Perturb weights instead (perturb: weights), or replace what mixes " +
-    "them (GroupNormalization or LayerNormalization for BatchNormalization in training mode, or frozen statistics)."
+  return new ModelError(
+    words`${node ? describeNode(node) : `'${mixing}'`} mixes the examples of a batch: changing one example changed
+      another's loss, so no example has derivatives of its own. Perturb weights instead
+      (${option("perturb", "weights")}), or replace what mixes them (GroupNormalization or LayerNormalization for
+      BatchNormalization in training mode, or frozen statistics).`,
+    { source: graph.name, node: node && nodeName(node) },
   );
 }
 

@@ -1,5 +1,14 @@
+import { ModelError } from "../errors/errors.ts";
 import type { Model } from "../onnx/decode.ts";
-import { consumers, describeNode, type Graph, getValue, type Node, type Value } from "../onnx/graph.ts";
+import {
+  consumers,
+  describeNode,
+  type Graph,
+  getValue,
+  type Node,
+  nodeName,
+  type Value,
+} from "../onnx/graph.ts";
 import { withFields } from "../onnx/message.ts";
 import { elementCount, type Tensor, toNumbers } from "../onnx/tensor.ts";
 import { fold, type Key } from "../random/threefry.ts";
@@ -33,9 +42,10 @@ export function useDropoutMasks(graph: Graph): {
     const ratio = scalar(graph.initializers.get(node.inputs[1] ?? "")) ?? (node.inputs[1] ? undefined : 0.5);
     const readsMask = node.outputs[1] !== undefined && readers.has(node.outputs[1]);
     if (ratio === undefined || !(ratio >= 0 && ratio < 1) || x.dtype !== "float32" || readsMask) {
-      throw new Error(
+      throw new ModelError(
         `${describeNode(node)}: dropout while training needs a float32 input, a constant ratio from 0 to below 1, and a mask ` +
           "that nothing else reads; export the model after model.eval().",
+        { node: nodeName(node) },
       );
     }
     const name = `dropout/${node.name || node.outputs[0]}`;

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { option, type Words, words } from "../errors/words.ts";
 import type { Loss } from "../losses/loss.ts";
 import type { Model } from "../onnx/decode.ts";
 import { encodeNode } from "../onnx/encode.ts";
@@ -22,7 +23,7 @@ export interface FinalActivation {
 export interface LossOutput {
   readonly activation: FinalActivation | undefined;
   /** What is worth saying about it, in sentences. */
-  readonly notes: readonly string[];
+  readonly notes: readonly Words[];
 }
 
 /** Ops behind an activation that change no numbers. */
@@ -50,13 +51,12 @@ export function lossOutput(model: Model, loss: Loss, output: string, isChosen: b
   const ends = `'${output}' ends in ${op} (${describeNode(node)})`;
   if (!loss.contains?.includes(op)) {
     const isRead = loss.contains !== undefined;
-    const note = `${ends}, and ${loss.name} takes it as it is, as logits. ${betterLoss[op] ?? ""}`;
+    const note = words`${ends}, and ${loss.name} takes it as it is, as logits. ${betterLoss[op] ?? ""}`;
     return { activation: undefined, notes: isRead ? [note] : [] };
   }
   if (isChosen) {
-    const note =
-      `${ends}, which ${loss.name} contains, and is read as it is, because it was chosen (--output). Name no output, or ` +
-      `'${inputs[0]}', to train the value before the ${op}.`;
+    const note = words`${ends}, which ${loss.name} contains, and is read as it is, because it was chosen
+      (${option("output")}). Name no output, or '${inputs[0]}', to train the value before the ${op}.`;
     return { activation: undefined, notes: [note] };
   }
   const renamed = new Map(
@@ -68,9 +68,8 @@ export function lossOutput(model: Model, loss: Loss, output: string, isChosen: b
     inputs: each.inputs.map((name) => renamed.get(name) ?? name),
     outputs: each.outputs.map((name) => renamed.get(name) ?? name),
   }));
-  const note =
-    `${ends}, which ${loss.name} contains: the loss reads the value before it, '${inputs[0]}'. The saved file keeps the ` +
-    `${op}. Choose an output to have it read as it is (--output ${output}).`;
+  const note = words`${ends}, which ${loss.name} contains: the loss reads the value before it, '${inputs[0]}'. The
+    saved file keeps the ${op}. Choose an output to have it read as it is (${option("output", output)}).`;
   return { activation: { node, copies }, notes: [note] };
 }
 
@@ -80,21 +79,22 @@ function pairNotes(
   computedBy: ReadonlyMap<string, Node>,
   loss: Loss,
   output: string,
-): string[] {
+): Words[] {
   const [complement, sigmoid] = [computedBy.get(rest), computedBy.get(one)];
   const isPair = sigmoid?.op === "Sigmoid" && complement?.op === "Sub" && complement.inputs[1] === one;
   if (!isPair || loss.contains === undefined) return [];
   return [
-    `'${output}' joins 1 − p and p of ${describeNode(sigmoid)}, and ${loss.name} takes them as they are, as logits. Train the ` +
-      `value before the Sigmoid: --output ${sigmoid.inputs[0]} --loss binary-cross-entropy, with targets 0 and 1.`,
+    words`'${output}' joins 1 − p and p of ${describeNode(sigmoid)}, and ${loss.name} takes them as they are, as
+      logits. Train the value before the Sigmoid: ${option("output", sigmoid.inputs[0] ?? null)},
+      ${option("loss", "binary-cross-entropy")}, with targets 0 and 1.`,
   ];
 }
 
-const betterLoss: Readonly<Record<string, string>> = {
-  Sigmoid:
-    "For outputs that are classes of their own, use --loss binary-cross-entropy with targets from 0 to 1.",
-  Softmax: "For one class an example, use --loss cross-entropy with class numbers.",
-  LogSoftmax: "For one class an example, use --loss cross-entropy with class numbers.",
+const betterLoss: Readonly<Record<string, Words>> = {
+  Sigmoid: words`For outputs that are classes of their own, use ${option("loss", "binary-cross-entropy")} with targets
+    from 0 to 1.`,
+  Softmax: words`For one class an example, use ${option("loss", "cross-entropy")} with class numbers.`,
+  LogSoftmax: words`For one class an example, use ${option("loss", "cross-entropy")} with class numbers.`,
 };
 
 /** What the loss reads instead of the output. */

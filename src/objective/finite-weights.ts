@@ -1,3 +1,5 @@
+import { ModelError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 
 /** The numbers of a stored tensor that are NaN or infinite, in words; undefined where there are none. */
@@ -37,8 +39,10 @@ export function refuseNotFinite(source: string, parameters: Readonly<Record<stri
   const found = Object.entries(parameters).flatMap(([name, tensor]) => notFiniteIn(name, tensor) ?? []);
   if (found.length === 0) return;
   const more = found.length > 3 ? `; and ${found.length - 3} more such tensors` : "";
-  throw new Error(
-    `${source}: ${found.slice(0, 3).join("; ")}${more}. Such weights give no loss that could be trained: export the model from a checkpoint ` +
-      "before they arose, or keep these tensors out of training (--freeze) if the output does not need them.",
+  throw new ModelError(
+    words`${source}: ${found.slice(0, 3).join("; ")}${more}. Such weights give no loss that could be trained: export
+      the model from a checkpoint before they arose, or keep these tensors out of training (${option("frozen")}) if the
+      output does not need them.`,
+    { source },
   );
 }

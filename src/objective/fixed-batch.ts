@@ -1,4 +1,5 @@
 import { DeviceError } from "../errors/errors.ts";
+import { Words, words } from "../errors/words.ts";
 import { hasOpenBatch } from "../onnx/bind.ts";
 import type { Model } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
@@ -15,7 +16,7 @@ export interface TrainedModel {
   /** Its graph, probed. */
   readonly graph: Graph;
   /** What is to be said of its batch. */
-  readonly note?: string;
+  readonly note?: Words;
 }
 
 /** So many plans are compared with the file's own results. */
@@ -60,16 +61,15 @@ export async function openFixedBatch(
     import("./plan-batch.ts"),
     import("../onnx/rebatch.ts"),
   ]);
-  const held = (why: string) => ({
+  const held = (why: Words) => ({
     model,
     graph,
-    note:
-      `${model.source} reads batches of ${fixed}, and steps do, too, instead of ${batch}: ${why}. Export it with an open batch ` +
-      "axis (dynamic_shapes or dynamic_axes in PyTorch) to choose.",
+    note: words`${model.source} reads batches of ${fixed}, and steps do, too, instead of ${batch}: ${why}. Export it
+      with an open batch axis (dynamic_shapes or dynamic_axes in PyTorch) to choose.`,
   });
   const inputs = new Set(graph.inputs.filter(({ shape }) => shape[0] === fixed).map(({ name }) => name));
   const output = wanted.output ?? graph.outputs.find(({ dtype }) => isFloat(dtype))?.name ?? "";
-  let reason = `in batches of ${batch} its examples get other results`;
+  let reason = words`in batches of ${batch} its examples get other results`;
   try {
     for (const plan of firstOf(planBatch(graph, inputs, { from: fixed, to: batch }), mostPlans)) {
       const opened = rebatchModel(model, plan);
@@ -80,16 +80,18 @@ export async function openFixedBatch(
         return {
           model: opened,
           graph: trained,
-          note: `${model.source} was exported for batches of ${fixed}; steps read ${batch} examples, and saved files keep ${fixed}.`,
+          note: words`${model.source} was exported for batches of ${fixed}; steps read ${batch} examples, and saved
+            files keep ${fixed}.`,
         };
       } catch (error) {
         if (error instanceof DeviceError) throw error;
-        reason = `it does not run in batches of ${batch} (${(error as Error).message})`;
+        reason = words`it does not run in batches of ${batch} (${error})`;
       }
     }
   } catch (error) {
     if (error instanceof DeviceError) throw error;
-    reason = `that stops at ${(error as Error).message.replace(/\.$/, "")}`;
+    const { message, mentions } = words`${error}`;
+    reason = words`that stops at ${new Words(message.replace(/\.$/, ""), mentions)}`;
   }
   return held(reason);
 }

@@ -1,6 +1,6 @@
 /** A model on its way from a file to a graph of ops with rules, whose shapes are known: the stages in their order. */
 import { SettingError } from "../errors/errors.ts";
-import { option, words } from "../errors/words.ts";
+import { option, type Words, words } from "../errors/words.ts";
 import type { Limits } from "../limits/limits.ts";
 import type { Loss } from "../losses/loss.ts";
 import type { Binding } from "../onnx/bind.ts";
@@ -66,7 +66,7 @@ export interface ImportedModel {
   /** Name of the value that the loss reads. */
   readonly output: string;
   /** What is worth saying of it, in sentences. */
-  readonly notes: readonly string[];
+  readonly notes: readonly Words[];
 }
 
 /**

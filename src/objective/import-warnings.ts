@@ -1,3 +1,4 @@
+import { option, type Words, words } from "../errors/words.ts";
 import type { Model } from "../onnx/decode.ts";
 import { consumers } from "../onnx/graph.ts";
 import { isFloat, type Tensor } from "../onnx/tensor.ts";
@@ -11,38 +12,41 @@ import { runningStatistics } from "./model-file.ts";
  *
  * @param trained names of the stored tensors that are trained. Default: all float ones with axes that are no buffers
  */
-export function importWarnings(model: Model, trained: readonly string[] = candidates(model)): string[] {
+export function importWarnings(model: Model, trained: readonly string[] = candidates(model)): Words[] {
   const merged = mergedParameters(model, trained);
   const buffers = model.declared.size > 0 ? [] : trained.filter((name) => bufferNames.test(name));
-  const warnings: string[] = [];
+  const warnings: Words[] = [];
   const constants = [...model.initializers].filter(
     ([name, tensor]) => !trained.includes(name) && !isMask(tensor),
   );
   const broken = constants.flatMap(([name, tensor]) => notFiniteIn(name, tensor) ?? []);
   if (broken.length > 0)
-    warnings.push(`${model.source}: ${listed(broken)}. If this is no mask, losses may be NaN or infinite.`);
+    warnings.push(
+      words`${model.source}: ${listed(broken)}. If this is no mask, losses may be NaN or infinite.`,
+    );
   if (merged.length > 0) {
     warnings.push(
-      `${model.source}: exporters store parameters of equal values once, and then they are trained as one. ` +
-        `This may have happened to ${listed(merged)}. If these are parameters of their own, export again: ` +
-        "torch.onnx.export(…, optimize=False) with dynamo, training=TrainingMode.TRAINING without; or make them differ, " +
-        "by noise of 1e-6 for example.",
+      words`${model.source}: exporters store parameters of equal values once, and then they are trained as one. This
+        may have happened to ${listed(merged)}. If these are parameters of their own, export again:
+        torch.onnx.export(…, optimize=False) with dynamo, training=TrainingMode.TRAINING without; or make them differ,
+        by noise of 1e-6 for example.`,
     );
   }
   const [one, other] = twins(model, trained);
   if (one !== undefined && other !== undefined) {
     warnings.push(
-      `${model.source}: '${one}' and '${other}' hold the same numbers. If the model ties them, the exporter stored them twice, ` +
-        "and training moves them apart: export again with torch.onnx.export(…, optimize=False) with dynamo, " +
-        "do_constant_folding=False without, or leave one as it is (--freeze).",
+      words`${model.source}: '${one}' and '${other}' hold the same numbers. If the model ties them, the exporter stored
+        them twice, and training moves them apart: export again with torch.onnx.export(…, optimize=False) with dynamo,
+        do_constant_folding=False without, or leave one as it is (${option("frozen")}).`,
     );
   }
   if (buffers.length > 0) {
     const named = buffers.map((name) => `'${name}'`);
     warnings.push(
-      `${model.source} does not say which stored tensors are buffers, and ${listed(named)} ` +
-        `${buffers.length === 1 ? "is named like one" : "are named like some"}. If ${buffers.length === 1 ? "it is" : "they are"} ` +
-        "no parameter of the model, leave it out (--freeze), or export with torch.onnx.export(…, dynamo=True).",
+      words`${model.source} does not say which stored tensors are buffers, and ${listed(named)}
+        ${buffers.length === 1 ? "is named like one" : "are named like some"}. If
+        ${buffers.length === 1 ? "it is" : "they are"} no parameter of the model, leave it out (${option("frozen")}),
+        or export with torch.onnx.export(…, dynamo=True).`,
     );
   }
   return warnings;

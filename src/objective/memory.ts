@@ -1,3 +1,4 @@
+import { ModelError } from "../errors/errors.ts";
 import { type Binding, bindInputs } from "../onnx/bind.ts";
 import type { Model } from "../onnx/decode.ts";
 import { formatShape } from "../onnx/graph.ts";
@@ -19,9 +20,10 @@ export function checkMemory(model: Model, options: Binding & { readonly runtime:
   for (const { name, dtype, shape } of inferred.values.values()) {
     const bytes = elementCount(shape) * bytesPerElement(dtype);
     if (bytes <= memory) continue;
-    throw new Error(
+    throw new ModelError(
       `${model.source}: the value '${name}' has the shape ${formatShape(shape)}, which takes ${gibibytes(bytes)}; this ` +
         `machine has ${gibibytes(memory)}. Use a smaller batch or smaller dimensions.`,
+      { source: model.source },
     );
   }
   return inferred;

@@ -1,5 +1,7 @@
 import { isArrayOf } from "../arrays/kind.ts";
 import type { Examples } from "../data/dataset.ts";
+import { DataError, SettingError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 import { bindInputs, dimensionName } from "../onnx/bind.ts";
 import type { Model, ModelValue } from "../onnx/decode.ts";
 import { type Fill, filledNumber } from "../onnx/fill.ts";
@@ -53,8 +55,10 @@ function chooseInput(model: Model, { input: name, fill = {} }: InputChoice): Mod
     (wanted) => wanted !== undefined && !model.inputs.some((input) => input.name === wanted),
   );
   if (stray !== undefined) {
-    throw new Error(
-      `${model.source} has no input '${stray}'; it has the inputs ${list}. Correct --input or --fill.`,
+    throw new SettingError(
+      words`${model.source} has no input '${stray}'; it has the inputs ${list}. Correct ${option("input")} or
+        ${option("fill")}.`,
+      { option: "input" },
     );
   }
   const open = model.inputs.filter((input) => !Object.hasOwn(fill, input.name));
@@ -63,16 +67,19 @@ function chooseInput(model: Model, { input: name, fill = {} }: InputChoice): Mod
       ? (open.find(({ dtype }) => dtype === "float32") ?? open[0])
       : open.find((input) => input.name === name);
   if (!chosen || !fedTypes.has(chosen.dtype)) {
-    throw new Error(
-      `${model.source} has the inputs ${list}; expected one of float32, int32 or int64 that examples feed` +
-        `${name === undefined ? "" : `, and '${name}' is not`}. Choose it with --input NAME.`,
+    throw new SettingError(
+      words`${model.source} has the inputs ${list}; expected one of float32, int32 or int64 that examples
+        feed${name === undefined ? "" : `, and '${name}' is not`}. Choose it with ${option("input", null)}.`,
+      { option: "input" },
     );
   }
   const others = open.filter((input) => input !== chosen).map((input) => `'${input.name}'`);
   if (others.length > 0) {
-    throw new Error(
-      `${model.source} has the inputs ${list}; examples feed '${chosen.name}', and nothing feeds ${others.join(", ")}. ` +
-        "Fill each with a number (--fill NAME=1), or choose another input (--input NAME).",
+    throw new SettingError(
+      words`${model.source} has the inputs ${list}; examples feed '${chosen.name}', and nothing feeds
+        ${others.join(", ")}. Fill each with a number (${option("fill", { NAME: 1 })}), or choose another input
+        (${option("input")}).`,
+      { option: "fill" },
     );
   }
   return chosen;
@@ -88,9 +95,10 @@ function takenShape(model: Model, input: ModelValue, examples: Examples): number
     typeof size === "number" ? size : (examples.shape[axis] ?? 1),
   );
   if (!holdsSameOrder(shape, examples.shape)) {
-    throw new Error(
+    throw new DataError(
       `${model.source}: input '${input.name}' takes examples of shape [${shape.join(", ")}], and the data's have ` +
         `the shape [${examples.shape.join(", ")}]; use data of that shape, or another model.`,
+      { source: model.source },
     );
   }
   return shape;
@@ -138,9 +146,10 @@ export function batchInputs(
       for (let place = 0; place < values.length; place++) {
         const value = values[place] as number;
         if (!Number.isInteger(value)) {
-          throw new Error(
+          throw new DataError(
             `${model.source}: input '${input.name}' takes whole numbers (${input.dtype}), and the data have ${value}; pass ` +
               "token or category numbers, not scaled ones.",
+            { source: model.source },
           );
         }
         if (isArrayOf("BigInt64Array", fed.data)) fed.data[place] = BigInt(value);

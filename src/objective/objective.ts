@@ -1,6 +1,7 @@
 /** A model with a loss, or a closed-form function, as a function of parameters that can be differentiated. */
 import { isArrayOf } from "../arrays/kind.ts";
 import { ModelError } from "../errors/errors.ts";
+import type { Words } from "../errors/words.ts";
 import { attachLoss, type Loss } from "../losses/loss.ts";
 import type { Model } from "../onnx/decode.ts";
 import { type Graph, getValue, initializersToInputs, prune } from "../onnx/graph.ts";
@@ -55,7 +56,7 @@ export interface Objective extends Differentiable {
   /** The loss on top of the model. */
   readonly loss: Loss;
   /** What is worth saying of the value that the loss reads and of how the model is trained, in sentences. */
-  readonly notes: readonly string[];
+  readonly notes: readonly Words[];
   /** Name of the value that the loss reads. */
   readonly output: string;
   /** Name of the target input. */

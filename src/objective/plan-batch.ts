@@ -1,4 +1,6 @@
-import { describeNode, formatShape, type Graph, type Node, type Value } from "../onnx/graph.ts";
+import { ModelError } from "../errors/errors.ts";
+import { words } from "../errors/words.ts";
+import { describeNode, formatShape, type Graph, type Node, nodeName, type Value } from "../onnx/graph.ts";
 import type { BatchPlan, Repetition } from "../onnx/rebatch.ts";
 import { elementCount, type Tensor } from "../onnx/tensor.ts";
 import { opOf } from "../ops/catalogue.ts";
@@ -146,7 +148,10 @@ function outputShapes(
       .shape({ node: upgraded, inputs: values, constant: (index) => tensorOf(upgraded.inputs[index] ?? "") })
       .map(({ shape }) => shape);
   } catch (cause) {
-    throw new Error(`${describeNode(node)} (${(cause as Error).message})`, { cause });
+    throw new ModelError(words`${describeNode(node)} (${cause})`, {
+      node: nodeName(node),
+      cause,
+    });
   }
 }
 
@@ -213,7 +218,8 @@ function reshaped(
   });
   const fitting = choices.filter(({ size }) => elementCount(size) === elementCount(input));
   if (fitting.length > 0) return fitting.sort((a, b) => a.rank - b.rank);
-  throw new Error(
+  throw new ModelError(
     `${describeNode(node)}, whose sizes ${formatShape(output)} leave no place for another batch in ${formatShape(input)}`,
+    { node: nodeName(node) },
   );
 }

@@ -1,3 +1,4 @@
+import { ModelError } from "../errors/errors.ts";
 import type { Model } from "../onnx/decode.ts";
 import { describeNode, type Node } from "../onnx/graph.ts";
 import { type DType, dtypeFromNumber } from "../onnx/tensor.ts";
@@ -38,8 +39,9 @@ function isHalf(dtype: DType): boolean {
 }
 
 function refuse(model: Model, what: string): never {
-  throw new Error(
+  throw new ModelError(
     `${model.source}: its ${what}; training needs float32. Convert the model to float32 before it is exported ` +
       "(in PyTorch: model.float(), without autocast), train that, and convert the result back.",
+    { source: model.source },
   );
 }

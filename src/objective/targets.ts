@@ -6,6 +6,8 @@ import {
   IGNORED_LABEL,
   targetShapeOf,
 } from "../data/dataset.ts";
+import { DataError, SettingError } from "../errors/errors.ts";
+import { option, type Words, words } from "../errors/words.ts";
 import type { Loss } from "../losses/loss.ts";
 import { formatShape, getValue, type Value } from "../onnx/graph.ts";
 import { elementCount, holdsSameOrder, type Tensor } from "../onnx/tensor.ts";
@@ -40,15 +42,14 @@ export function checkBatch({ graph, model, output }: Objective): void {
   const names = new Set(model.inputs.map(({ name }) => name));
   const sizes = graph.inputs.flatMap(({ name, shape: [size] }) => (names.has(name) && size ? [size] : []));
   if (sizes.length === 0 || sizes.some((size) => size === prediction.shape[0])) return;
-  throw new Error(describeOtherBatch(prediction, sizes[0] as number));
+  throw new SettingError(describeOtherBatch(prediction, sizes[0] as number), { option: "output" });
 }
 
 /** In words: the loss reads an output whose first axis is not the batch. */
-export function describeOtherBatch({ name, shape }: Pick<Value, "name" | "shape">, batch: number): string {
-  return (
-    `The loss reads '${name}' of shape ${formatShape(shape)} for a batch of ${batch} examples; expected the examples on ` +
-    "the first axis. Choose another output, or a value inside the model, such as the one before it is reshaped (--output)."
-  );
+export function describeOtherBatch({ name, shape }: Pick<Value, "name" | "shape">, batch: number): Words {
+  return words`The loss reads '${name}' of shape ${formatShape(shape)} for a batch of ${batch} examples; expected the
+    examples on the first axis. Choose another output, or a value inside the model, such as the one before it is
+    reshaped (${option("output")}).`;
 }
 
 /** @throws when the examples' labels do not fit the loss and the model's output, or none of them counts */
@@ -60,30 +61,37 @@ export function checkTargets(
   const isClasses = isArrayOf("Int32Array", examples.labels);
   const [batch = 1, ...shape] = target.shape;
   if (isClasses !== (target.dtype === "int64")) {
-    throw new Error(
-      `The loss reads ${target.dtype} targets of shape ${formatShape(target.shape)}, and the data has ` +
-        `${isClasses ? "class numbers (Int32Array)" : "float targets (Float32Array)"}; choose the loss that fits the data ` +
-        "(--loss): cross-entropy for class numbers, mean-squared-error or binary-cross-entropy for float targets.",
+    throw new SettingError(
+      words`The loss reads ${target.dtype} targets of shape ${formatShape(target.shape)}, and the data has
+        ${isClasses ? "class numbers (Int32Array)" : "float targets (Float32Array)"}; choose the loss that fits the
+        data (${option("loss")}): cross-entropy for class numbers, mean-squared-error or binary-cross-entropy for float
+        targets.`,
+      { option: "loss" },
     );
   }
   const given = targetShapeOf(examples);
   if (!holdsSameOrder(shape, given)) {
-    throw new Error(
-      `${name}: ${loss.name} reads '${prediction.name}' of shape ${formatShape(prediction.shape)} and takes ` +
-        `${isClasses ? "labels" : "targets"} of shape ${formatShape([batch, ...shape])}, and those of the data have the shape ` +
-        `${formatShape([batch, ...given])} for ${batch} examples; ` +
-        (isClasses
-          ? "give one class number for each position (the argmax of one-hot rows), or choose another output (--output)."
-          : `the targets must have the shape of the output, or equally many numbers in the same order.`),
+    throw new DataError(
+      words`${name}: ${loss.name} reads '${prediction.name}' of shape ${formatShape(prediction.shape)} and takes
+      ${isClasses ? "labels" : "targets"} of shape ${formatShape([batch, ...shape])}, and those of the data have the shape
+      ${formatShape([batch, ...given])} for ${batch} examples;
+      ${
+        isClasses
+          ? words`give one class number for each position (the argmax of one-hot rows), or choose another output
+            (${option("output")}).`
+          : "the targets must have the shape of the output, or equally many numbers in the same order."
+      }`,
+      { source: name },
     );
   }
   const classAxis = loss.classAxis?.(prediction.shape, target.shape);
   checkExamples(examples, name, classAxis === undefined ? 0 : (prediction.shape[classAxis] as number));
   checkRange(loss, examples, name);
   if (isClasses && examples.labels.every((label) => label === IGNORED_LABEL)) {
-    throw new Error(
+    throw new DataError(
       `${name}: all ${examples.labels.length.toLocaleString("en")} labels are ${IGNORED_LABEL}, which do not count; ` +
         "give class numbers.",
+      { source: name },
     );
   }
 }
@@ -94,9 +102,11 @@ function checkRange({ name: loss, range }: Loss, examples: Examples, name: strin
   const [least, most] = range;
   const place = (examples.labels as Float32Array).findIndex((value) => !(value >= least && value <= most));
   if (place === -1) return;
-  throw new Error(
-    `${name}: ${describePlace(examples, place)} has the target ${examples.labels[place]}, and ${loss} takes targets from ` +
-      `${least} to ${most}; scale them (classes −1 and 1: to 0 and 1), or use --loss mean-squared-error.`,
+  throw new DataError(
+    words`${name}: ${describePlace(examples, place)} has the target ${examples.labels[place]}, and ${loss} takes
+      targets from ${least} to ${most}; scale them (classes −1 and 1: to 0 and 1), or use
+      ${option("loss", "mean-squared-error")}.`,
+    { source: name },
   );
 }
 

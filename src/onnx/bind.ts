@@ -1,3 +1,5 @@
+import { SettingError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 import type { Model, ModelValue } from "./decode.ts";
 import type { Value } from "./graph.ts";
 import { own } from "./own.ts";
@@ -48,9 +50,10 @@ function dimensionsOf(
     .map((key) => Number(key.slice(name.length + 1)))
     .filter((axis) => Number.isInteger(axis) && axis >= 0);
   if (axes.length > 0) return Array.from({ length: Math.max(...axes) + 1 }, () => undefined);
-  throw new Error(
-    `${model.source} does not say which shape its input '${name}' has; bind each axis after the batch by its number ` +
-      `(--dim ${dimensionName(name, 1)}=N), or export the model with a shape.`,
+  throw new SettingError(
+    words`${model.source} does not say which shape its input '${name}' has; bind each axis after the batch by its
+      number (${option("dimensions", { [dimensionName(name, 1)]: null })}), or export the model with a shape.`,
+    { option: "dimensions" },
   );
 }
 
@@ -68,11 +71,14 @@ function bindDimension(
   if (bound !== undefined) return bound;
   const isBatch = size === undefined ? axis === 0 || isSecondBatch(input, axis) : size === batchSymbol;
   if (isBatch && batch !== undefined) return batch;
-  throw new Error(
-    `${model.source}: dimension ${axis} of input '${input.name}' is open (${size === undefined ? "no name" : `'${size}'`}); ` +
-      (isBatch
-        ? "pass a batch size (--batch N)."
-        : `bind it (--dim ${size ?? place}=N), or export with a fixed size.`),
+  throw new SettingError(
+    words`${model.source}: dimension ${axis} of input '${input.name}' is open (${size === undefined ? "no name" : `'${size}'`});
+      ${
+        isBatch
+          ? words`pass a batch size (${option("batch", null)}).`
+          : words`bind it (${option("dimensions", { [size ?? place]: null })}), or export with a fixed size.`
+      }`,
+    { option: isBatch ? "batch" : "dimensions" },
   );
 }
 

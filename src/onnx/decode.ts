@@ -1,10 +1,12 @@
 import { create, fromBinary } from "@bufbuild/protobuf";
 import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "onnx-buf";
 import { isArrayOf } from "../arrays/kind.ts";
+import { ModelError } from "../errors/errors.ts";
+import { words } from "../errors/words.ts";
 import { defaultLimits, howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
 import { storeConstants } from "./constants.ts";
 import { embedExternalData, type ReadExternal } from "./external-data.ts";
-import { type Attribute, describeNode, formatShape, type Node } from "./graph.ts";
+import { type Attribute, describeNode, formatShape, type Node, nodeName } from "./graph.ts";
 import { checkScan, scanModel } from "./scan.ts";
 import { AttributeType, DataType, GraphProtoSchema, ModelProtoSchema } from "./schemas.ts";
 import { inlineFunctions } from "./structure/functions.ts";
@@ -80,9 +82,10 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Mod
   const proto = parseProto(bytes, source, limits);
   const { graph } = proto;
   if (!graph || proto.irVersion <= 0n || graph.node.length === 0) {
-    throw new Error(
+    throw new ModelError(
       `${source} is not an ONNX model: expected a graph with at least one node and an IR version, received ` +
         `${bytes.length} bytes with ${graph ? `${graph.node.length} nodes` : "no graph"}; pass a complete .onnx file.`,
+      { source },
     );
   }
   copyBytes(proto);
@@ -131,9 +134,10 @@ export function readModel(proto: ModelProto, source: string, limits: Limits = de
       .map((initializer) => [initializer.name, decodeTensor(initializer, source, limits)]),
   );
   if (graph.sparseInitializer.length > 0) {
-    throw new Error(
+    throw new ModelError(
       `${source} has sparse initializers ('${graph.sparseInitializer[0]?.values?.name ?? "?"}'), which are not ` +
         "supported; export the model with dense weights.",
+      { source },
     );
   }
   const inputs = graph.input
@@ -152,7 +156,8 @@ export function readModel(proto: ModelProto, source: string, limits: Limits = de
   for (const output of outputs) {
     if (!computed.has(output.name) && !initializers.has(output.name) && !inputs.includes(output)) {
       const isInput = inputs.some((input) => input.name === output.name);
-      if (!isInput) throw new Error(`${source}: nothing computes the graph output '${output.name}'.`);
+      if (!isInput)
+        throw new ModelError(`${source}: nothing computes the graph output '${output.name}'.`, { source });
     }
   }
   const kinds = graph.valueInfo.flatMap((info) => {
@@ -184,18 +189,19 @@ function kindOf({ metadataProps }: ValueInfoProto): string | undefined {
 
 function parseProto(bytes: Uint8Array, source: string, limits: Limits): ModelProto {
   if (bytes.length > limits.modelBytes) {
-    throw new Error(
-      `${source} has ${bytes.length.toLocaleString("en")} bytes; ${howToRaise("modelBytes", limits)}`,
+    throw new ModelError(
+      words`${source} has ${bytes.length.toLocaleString("en")} bytes; ${howToRaise("modelBytes", limits)}`,
+      { source },
     );
   }
   const understood = <Result>(read: () => Result): Result => {
     try {
       return read();
     } catch (cause) {
-      throw new Error(
+      throw new ModelError(
         `${source} is not a complete ONNX file: expected a protobuf ModelProto, received ${bytes.length} bytes that ` +
           `stop making sense (${(cause as Error).message}); check that the file was copied whole.`,
-        { cause },
+        { source, cause },
       );
     }
   };
@@ -208,10 +214,11 @@ function opsetOf(proto: ModelProto, source: string): number {
   const found = proto.opsetImport.find((entry) => entry.domain === "" || entry.domain === "ai.onnx");
   const opset = Number(found?.version ?? 0);
   if (opset < supportedOpsets.oldest || opset > supportedOpsets.newest) {
-    throw new Error(
+    throw new ModelError(
       `${source} uses opset ${found ? opset : "none"} of the default ONNX domain; expected ` +
         `${supportedOpsets.oldest} to ${supportedOpsets.newest}. Export it again with an opset_version in that range, ` +
         "or convert it with onnx.version_converter.",
+      { source },
     );
   }
   return opset;
@@ -220,15 +227,17 @@ function opsetOf(proto: ModelProto, source: string): number {
 function decodeValue(info: ValueInfoProto, source: string): ModelValue {
   const type = info.type?.value;
   if (type?.case !== "tensorType") {
-    throw new Error(
+    throw new ModelError(
       `${source}: '${info.name}' is a ${type?.case ?? "value without a type"}; expected a tensor. Sequences, maps and ` +
         "optional values are not supported; export the model with tensor inputs and outputs.",
+      { source },
     );
   }
   const dtype = dtypeFromNumber(type.value.elemType);
   if (!dtype) {
-    throw new Error(
+    throw new ModelError(
       `${source}: '${info.name}' has ONNX element type ${type.value.elemType}, which is not supported.`,
+      { source },
     );
   }
   const dimensions = type.value.shape?.dim.map((dimension) => {
@@ -246,23 +255,27 @@ function decodeValue(info: ValueInfoProto, source: string): ModelValue {
 export function decodeTensor(proto: TensorProto, source: string, limits: Limits = defaultLimits): Tensor {
   const dtype = dtypeFromNumber(proto.dataType);
   if (!dtype) {
-    throw new Error(
+    throw new ModelError(
       `${source}: tensor '${proto.name}' has ONNX element type ${proto.dataType}, which is not supported.`,
+      { source },
     );
   }
   const shape = proto.dims.map(Number);
   const size = refusedSize({ dtype, shape }, limits);
   if (size !== undefined) {
-    throw new Error(`${source}: tensor '${proto.name}' of ${dtype} ${formatShape(shape)} ${size}`);
+    throw new ModelError(words`${source}: tensor '${proto.name}' of ${dtype} ${formatShape(shape)} ${size}`, {
+      source,
+    });
   }
   const count = elementCount(shape);
   const bytes = proto.rawData;
   if (bytes.length > 0) {
     const expected = count * bytesPerElement(dtype);
     if (bytes.length !== expected) {
-      throw new Error(
+      throw new ModelError(
         `${source}: tensor '${proto.name}' of ${dtype} ${formatShape(shape)} needs ${expected} bytes, received ` +
           `${bytes.length}; the file is damaged or was cut off.`,
+        { source },
       );
     }
     return { dtype, shape, data: dataFromBytes(dtype, bytes) };
@@ -278,9 +291,10 @@ export function decodeTensor(proto: TensorProto, source: string, limits: Limits 
             ? proto.uint64Data
             : proto.int32Data;
   if (listed.length !== count) {
-    throw new Error(
+    throw new ModelError(
       `${source}: tensor '${proto.name}' of ${dtype} ${formatShape(shape)} needs ${count} elements, received ` +
         `${listed.length}; the file is damaged or was cut off.`,
+      { source },
     );
   }
   return tensorOf(dtype, listed as readonly number[], shape);
@@ -334,8 +348,9 @@ function sortNodes(nodes: readonly Node[], available: ReadonlySet<string>, sourc
     for (const output of node.outputs) {
       if (output === "") continue;
       if (producer.has(output) || available.has(output)) {
-        throw new Error(
+        throw new ModelError(
           `${source}: the value '${output}' is computed twice, the second time by ${describeNode(node)}.`,
+          { source, node: nodeName(node) },
         );
       }
       producer.set(output, node);
@@ -358,14 +373,18 @@ function sortNodes(nodes: readonly Node[], available: ReadonlySet<string>, sourc
         if (input === "" || available.has(input)) continue;
         const before = producer.get(input);
         if (!before) {
-          throw new Error(
+          throw new ModelError(
             `${source}: ${describeNode(node)} reads '${input}', which is no graph input, no initializer and no ` +
               "node's output; the file is damaged or was edited by hand.",
+            { source, node: nodeName(node) },
           );
         }
         if (state.get(before) === "done") continue;
         if (state.get(before) === "open") {
-          throw new Error(`${source}: the graph has a cycle through ${describeNode(node)} and '${input}'.`);
+          throw new ModelError(
+            `${source}: the graph has a cycle through ${describeNode(node)} and '${input}'.`,
+            { source, node: nodeName(node) },
+          );
         }
         stack.push(before);
         waiting = true;

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "onnx-buf";
+import { ModelError } from "../errors/errors.ts";
 import { isConstantOf } from "./constants.ts";
 import type { Model } from "./decode.ts";
 import { type Attribute, formatShape, type Graph, getValue, type Node, type Value } from "./graph.ts";
@@ -98,9 +99,10 @@ export function encodeModel(model: Model, replaced: ReadonlyMap<string, Tensor>)
   for (const [name, tensor] of replaced) {
     const target = model.initializers.get(name);
     if (target?.dtype !== tensor.dtype || formatShape(target.shape) !== formatShape(tensor.shape)) {
-      throw new Error(
+      throw new ModelError(
         `${model.source}: cannot replace initializer '${name}' by a ${tensor.dtype} tensor ` +
           `${formatShape(tensor.shape)}; the file has ${target ? `shape ${formatShape(target.shape)}` : "no such initializer"}.`,
+        { source: model.source },
       );
     }
   }

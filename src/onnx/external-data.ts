@@ -6,6 +6,8 @@ import type {
   SparseTensorProto,
   TensorProto,
 } from "onnx-buf";
+import { ModelError } from "../errors/errors.ts";
+import { words } from "../errors/words.ts";
 import { howToRaise, type Limits } from "../limits/limits.ts";
 import { scanModel } from "./scan.ts";
 import { DataLocation } from "./schemas.ts";
@@ -31,8 +33,9 @@ export function embedExternalData(
   const fileAt = (location: string, name: string) => {
     const file = files.get(location) ?? read?.(location);
     if (!file) {
-      throw new Error(
+      throw new ModelError(
         `${source}: tensor '${name}' keeps its data in '${location}'; pass \`external\` to read that file.`,
+        { source },
       );
     }
     files.set(location, file);
@@ -44,9 +47,10 @@ export function embedExternalData(
       const bytes = externalBytes(tensor, source, fileAt);
       total += bytes.length;
       if (total > limits.modelBytes) {
-        throw new Error(
-          `${source}: its tensors take more than ${total.toLocaleString("en")} bytes of other files; ` +
-            howToRaise("modelBytes", limits),
+        throw new ModelError(
+          words`${source}: its tensors take more than ${total.toLocaleString("en")} bytes of other files;
+            ${howToRaise("modelBytes", limits)}`,
+          { source },
         );
       }
       // A copy: a view would keep the whole file in memory.
@@ -65,7 +69,7 @@ export function embedExternalData(
 export function refuseExternalData(model: Uint8Array): void {
   const { external } = scanModel(model);
   if (external === undefined) return;
-  throw new Error(
+  throw new ModelError(
     `The tensor '${external}' keeps its data in another file; an engine is given complete models only. Decode the file ` +
       "with decodeModel and its option `external`, which puts the data into the model.",
   );
@@ -80,8 +84,9 @@ function externalBytes(
   const location = entries.get("location") ?? "";
   // The location must stay inside the model's folder, or a model file could read any file of the machine.
   if (location === "" || /^([/\\]|[A-Za-z]:)/.test(location) || location.split(/[/\\]/).includes("..")) {
-    throw new Error(
+    throw new ModelError(
       `${source}: tensor '${tensor.name}' keeps its data at '${location}'; expected a file beside the model.`,
+      { source },
     );
   }
   const file = fileAt(location, tensor.name);
@@ -89,9 +94,10 @@ function externalBytes(
   const length = entries.has("length") ? Number(entries.get("length")) : file.length - offset;
   const isPlace = [offset, length].every((number) => Number.isSafeInteger(number) && number >= 0);
   if (!isPlace || offset + length > file.length) {
-    throw new Error(
+    throw new ModelError(
       `${source}: tensor '${tensor.name}' needs bytes ${offset} to ${offset + length} of '${location}', which has ` +
         `${file.length}; the data file is damaged or belongs to another model.`,
+      { source },
     );
   }
   return file.subarray(offset, offset + length);

@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 /** Inputs that always hold the same number. */
 import { type Binding, bindInputs } from "./bind.ts";
 import { decodeNode, type Model } from "./decode.ts";
@@ -26,7 +27,9 @@ export function withFilledInputs(model: Model, fill: Fill, binding: Binding): Mo
   const stray = names.find((name) => !model.inputs.some((input) => input.name === name));
   if (stray !== undefined) {
     const list = model.inputs.map(({ name }) => `'${name}'`).join(", ") || "none";
-    throw new Error(`${model.source} has no input '${stray}' to fill; it has the inputs ${list}.`);
+    throw new SettingError(`${model.source} has no input '${stray}' to fill; it has the inputs ${list}.`, {
+      option: "fill",
+    });
   }
   if (!graph || names.length === 0) return model;
   const isFilled = ({ name }: { readonly name: string }) => Object.hasOwn(fill, name);

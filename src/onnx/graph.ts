@@ -1,3 +1,4 @@
+import { ModelError } from "../errors/errors.ts";
 import { bytesPerElement, type DType, elementCount, type Tensor } from "./tensor.ts";
 
 /** A value of a graph: every value has a static element type and shape. */
@@ -75,14 +76,19 @@ export function formatShape(shape: readonly (number | string | undefined)[]): st
 
 /** How messages name a node: its name where it has one, otherwise its first output. */
 export function describeNode(node: Node): string {
-  return `${node.op} node '${node.name || node.outputs.find((output) => output !== "") || "?"}'`;
+  return `${node.op} node '${nodeName(node)}'`;
+}
+
+/** The node's name, or that of its first output where it has none. */
+export function nodeName(node: Node): string {
+  return node.name || node.outputs.find((output) => output !== "") || "?";
 }
 
 /** The value of this name; a named error where the graph has none. */
 export function getValue(graph: Pick<Graph, "name" | "values" | "inputs" | "outputs">, name: string): Value {
   const value = graph.values.get(name);
   if (!value) {
-    throw new Error(
+    throw new ModelError(
       `The graph '${graph.name}' has no value named '${name}'; its inputs are ${graph.inputs
         .map((input) => `'${input.name}'`)
         .join(", ")} and its outputs ${graph.outputs.map((output) => `'${output.name}'`).join(", ")}.`,

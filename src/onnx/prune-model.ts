@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import type { NodeProto } from "onnx-buf";
+import { SettingError } from "../errors/errors.ts";
 import type { Model } from "./decode.ts";
 import { withFields } from "./message.ts";
 import { ValueInfoProtoSchema } from "./schemas.ts";
@@ -17,8 +18,9 @@ export function pruneModel(model: Model, outputs: readonly string[]): Model {
   for (const name of outputs) {
     if (producer.has(name) || model.outputs.some((output) => output.name === name)) continue;
     const names = graph.output.map((output) => `'${output.name}'`).join(", ");
-    throw new Error(
+    throw new SettingError(
       `${model.source} has no output '${name}'; its outputs are ${names}, and any value inside of it can be one.`,
+      { option: "output" },
     );
   }
   const needed = new Set<string>();

@@ -1,4 +1,6 @@
 import type { DescMessage } from "@bufbuild/protobuf";
+import { ModelError } from "../errors/errors.ts";
+import { words } from "../errors/words.ts";
 import { howToRaise, type Limits } from "../limits/limits.ts";
 import { GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, TensorProtoSchema } from "./schemas.ts";
 
@@ -63,7 +65,10 @@ export function checkScan({ nodes, messages, nesting }: ModelScan, source: strin
   ] as const;
   for (const [name, count, what] of counts)
     if (count > limits[name])
-      throw new Error(`${source} has ${count.toLocaleString("en")} ${what}; ${howToRaise(name, limits)}`);
+      throw new ModelError(
+        words`${source} has ${count.toLocaleString("en")} ${what}; ${howToRaise(name, limits)}`,
+        { source },
+      );
 }
 
 /** A message that is being gone through. */

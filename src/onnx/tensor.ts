@@ -1,4 +1,5 @@
 import { isArrayOf } from "../arrays/kind.ts";
+import { ModelError } from "../errors/errors.ts";
 /** Element types of ONNX tensors that forwardgrad reads and writes, by ONNX's own enumeration number. */
 export const dtypeNumbers = {
   float32: 1,
@@ -157,7 +158,7 @@ export function tensorOf(dtype: DType, values: Iterable<number>, shape: readonly
 export function tensor(dtype: DType, data: TensorData, shape: readonly number[]): Tensor {
   const expected = elementCount(shape);
   if (data.length !== expected) {
-    throw new Error(
+    throw new ModelError(
       `A ${dtype} tensor of shape [${shape.join(", ")}] holds ${expected} elements, received ${data.length}; ` +
         "pass the shape that matches the data.",
     );

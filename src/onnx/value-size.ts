@@ -1,3 +1,4 @@
+import { type Words, words } from "../errors/words.ts";
 import { howToRaise, type Limits } from "../limits/limits.ts";
 import { bytesPerElement, type DType, elementCount } from "./tensor.ts";
 
@@ -5,12 +6,13 @@ import { bytesPerElement, type DType, elementCount } from "./tensor.ts";
 export function refusedSize(
   { dtype, shape }: { readonly dtype: DType; readonly shape: readonly number[] },
   limits: Limits,
-): string | undefined {
-  if (shape.length > limits.rank) return `has ${shape.length} axes; ${howToRaise("rank", limits)}`;
+): Words | string | undefined {
+  if (shape.length > limits.rank) return words`has ${shape.length} axes; ${howToRaise("rank", limits)}`;
   if (shape.some((size) => !Number.isSafeInteger(size) || size < 0))
     return "has an impossible size; expected whole numbers from 0. The file is damaged.";
   const bytes = elementCount(shape) * bytesPerElement(dtype);
   return bytes <= limits.valueBytes
     ? undefined
-    : `takes ${(bytes / 2 ** 30).toPrecision(3)} GiB. Use a smaller batch or smaller dimensions: ${howToRaise("valueBytes", limits)}`;
+    : words`takes ${(bytes / 2 ** 30).toPrecision(3)} GiB. Use a smaller batch or smaller dimensions:
+      ${howToRaise("valueBytes", limits)}`;
 }

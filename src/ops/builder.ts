@@ -1,3 +1,4 @@
+import { ModelError } from "../errors/errors.ts";
 import {
   type Attribute,
   type Attributes,
@@ -8,10 +9,12 @@ import {
   int,
   ints,
   type Node,
+  nodeName,
   prune,
   string,
   type Value,
 } from "../onnx/graph.ts";
+import { nodeError } from "../onnx/node-error.ts";
 import { type DType, elementCount, int64, isFloat, type Tensor, tensorOf } from "../onnx/tensor.ts";
 import { catalogue, type OpName, opNames, opOf } from "./catalogue.ts";
 import type { AttributeInputs, Emitter, Operand } from "./emitter.ts";
@@ -157,7 +160,10 @@ export class GraphBuilder implements Emitter {
     const view: NodeView = { node, inputs, constant: (index) => this.constantOf(inputs[index]) };
     const types = rules.shape(view);
     if (types.length !== count) {
-      throw new Error(`${describeNode(node)} has ${types.length} outputs, received a request for ${count}.`);
+      throw new ModelError(
+        `${describeNode(node)} has ${types.length} outputs, received a request for ${count}.`,
+        { node: nodeName(node) },
+      );
     }
     this.#push(node);
     const declared = types.map((type, index) =>
@@ -248,7 +254,9 @@ export class GraphBuilder implements Emitter {
   #rename(value: Value, name: string): Value {
     const existing = this.#values.get(name);
     if (existing)
-      throw new Error(`The graph '${this.#name}' already has a value named '${name}'; choose another name.`);
+      throw new ModelError(
+        `The graph '${this.#name}' already has a value named '${name}'; choose another name.`,
+      );
     const node: Node = {
       name: `${name}/output`,
       op: "Identity",
@@ -271,7 +279,10 @@ export class GraphBuilder implements Emitter {
       if (typeof operand === "number") {
         const dtype = partner?.dtype ?? (op === "Where" ? "float32" : undefined);
         if (!dtype)
-          throw new Error(`${op}: expected at least one value among its operands, received only numbers.`);
+          throw new ModelError(
+            `${op}: expected at least one value among its operands, received only numbers.`,
+            { source: op },
+          );
         return this.scalar(dtype, operand);
       }
       if ("dtype" in operand) return operand;
@@ -289,10 +300,12 @@ export class GraphBuilder implements Emitter {
 
   #declare(name: string, dtype: DType, shape: readonly number[]): Value {
     if (this.#values.has(name)) {
-      throw new Error(`The graph '${this.#name}' already has a value named '${name}'; choose another name.`);
+      throw new ModelError(
+        `The graph '${this.#name}' already has a value named '${name}'; choose another name.`,
+      );
     }
     if (!Number.isSafeInteger(elementCount(shape)) || shape.some((size) => size < 0)) {
-      throw new Error(
+      throw new ModelError(
         `The value '${name}' has the shape [${shape.join(", ")}], expected whole sizes from 0.`,
       );
     }
@@ -359,5 +372,5 @@ function typedAttributes(
 
 function wholeNumber(node: Node, name: string, value: number): number {
   if (Number.isInteger(value)) return value;
-  throw new Error(`${describeNode(node)}: attribute '${name}' must be a whole number, received ${value}.`);
+  throw nodeError(node, `attribute '${name}' must be a whole number, received ${value}.`);
 }

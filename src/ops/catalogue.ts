@@ -1,4 +1,5 @@
-import type { Node } from "../onnx/graph.ts";
+import { UnsupportedOpError } from "../errors/errors.ts";
+import { type Node, nodeName } from "../onnx/graph.ts";
 import * as activation from "./elementwise/activation.ts";
 import * as arithmetic from "./elementwise/arithmetic.ts";
 import * as choice from "./elementwise/choice.ts";
@@ -81,5 +82,9 @@ export function opOf(node: Node, opset: number): Op {
   const name = renamed && opset <= renamed.last ? renamed.op : node.op;
   const op = Object.hasOwn(families, name) && node.domain === "" ? families[name as OpName] : undefined;
   if (op) return op;
-  throw new Error(unsupported(node, opset, opNames));
+  throw new UnsupportedOpError(unsupported(node, opset, opNames), {
+    op: node.op,
+    domain: node.domain,
+    node: nodeName(node),
+  });
 }

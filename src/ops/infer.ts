@@ -1,6 +1,8 @@
+import { ModelError } from "../errors/errors.ts";
+import { type Words, words } from "../errors/words.ts";
 import { howToRaise } from "../limits/limits.ts";
 import type { Model } from "../onnx/decode.ts";
-import { describeNode, formatShape, type Node, type Value } from "../onnx/graph.ts";
+import { describeNode, formatShape, type Node, nodeName, type Value } from "../onnx/graph.ts";
 import { elementCount, type Tensor } from "../onnx/tensor.ts";
 import { refusedSize } from "../onnx/value-size.ts";
 import { catalogue, type OpName } from "./catalogue.ts";
@@ -37,7 +39,11 @@ export function inferTypes(model: Model, inputs: readonly Value[]): InferredType
     const refused = refusedSize(value, limits);
     if (refused === undefined) values.set(value.name, value);
     else
-      excess.push(new Error(`${model.source}: ${where}, of shape ${formatShape(value.shape)}, ${refused}`));
+      excess.push(
+        new ModelError(words`${model.source}: ${where}, of shape ${formatShape(value.shape)}, ${refused}`, {
+          source: model.source,
+        }),
+      );
   };
   for (const input of inputs) add(input, `input '${input.name}'`);
   for (const [name, { dtype, shape }] of model.initializers) values.set(name, { name, dtype, shape });
@@ -49,7 +55,8 @@ export function inferTypes(model: Model, inputs: readonly Value[]): InferredType
   };
   for (const given of model.nodes) {
     const turns = refusedTurns(given, model, constants);
-    if (turns !== undefined) excess.push(new Error(turns));
+    if (turns !== undefined)
+      excess.push(new ModelError(turns, { source: model.source, node: nodeName(given) }));
     const known = attempt(() => typesOf(model, given, values, constants, constant), refusals);
     if (!known) continue;
     const { view, types } = known;
@@ -104,10 +111,11 @@ function refusedTurns(
   node: Node,
   { source, limits }: Model,
   constants: ReadonlyMap<string, Tensor>,
-): string | undefined {
+): Words | undefined {
   if (node.op !== "Loop" || node.domain !== "") return undefined;
   const turns = Number(constants.get(node.inputs[0] ?? "")?.data[0] ?? 0);
   // The largest number stands for none: the condition alone ends the loop.
   if (turns <= limits.loopTurns || turns >= 2 ** 63) return undefined;
-  return `${source}: ${describeNode(node)} makes ${turns.toLocaleString("en")} turns; ${howToRaise("loopTurns", limits)}`;
+  return words`${source}: ${describeNode(node)} makes ${turns.toLocaleString("en")} turns;
+    ${howToRaise("loopTurns", limits)}`;
 }

@@ -1,4 +1,5 @@
-import { describeNode, float, int, type Node, string, type Value } from "../onnx/graph.ts";
+import { float, int, type Node, string, type Value } from "../onnx/graph.ts";
+import { nodeError } from "../onnx/node-error.ts";
 import { elementCount, float32, int64, type Tensor } from "../onnx/tensor.ts";
 import { floatAttribute, intAttribute, intsAttribute } from "./node-view.ts";
 
@@ -138,8 +139,9 @@ function resize(node: Node, constant: AddConstant): Node {
 
 function perChannel(node: Node): Node {
   if (intAttribute(node, "spatial", 1) !== 1) {
-    throw new Error(
-      `${describeNode(node)}: spatial = 0 normalizes each place by numbers of its own, which newer opsets do not have; ` +
+    throw nodeError(
+      node,
+      "spatial = 0 normalizes each place by numbers of its own, which newer opsets do not have; " +
         "write it with Sub, Div, Mul and Add.",
     );
   }

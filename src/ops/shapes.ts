@@ -1,4 +1,6 @@
+import { ModelError } from "../errors/errors.ts";
 import { describeNode, formatShape, type Value } from "../onnx/graph.ts";
+import { nodeError } from "../onnx/node-error.ts";
 import { type DType, toNumbers } from "../onnx/tensor.ts";
 import { intAttribute, intsAttribute, type NodeView, type ValueType } from "./node-view.ts";
 
@@ -6,8 +8,9 @@ import { intAttribute, intsAttribute, type NodeView, type ValueType } from "./no
 export function required(node: NodeView, index: number): Value {
   const value = node.inputs[index];
   if (!value) {
-    throw new Error(
-      `${describeNode(node.node)}: input ${index} is missing; it has ${node.inputs.length} of them. Pass that input.`,
+    throw nodeError(
+      node.node,
+      `input ${index} is missing; it has ${node.inputs.length} of them. Pass that input.`,
     );
   }
   return value;
@@ -47,9 +50,10 @@ export function broadcastShapes(shapes: readonly (readonly number[])[], context:
       const size = shape[shape.length - rank + axis] ?? 1;
       if (size === 1) continue;
       if (dimension !== 1 && size !== dimension) {
-        throw new Error(
+        throw new ModelError(
           `${context}: shapes ${shapes.map(formatShape).join(" and ")} cannot be broadcast together; ` +
             "from the last axis on, sizes must be equal or 1.",
+          { source: context },
         );
       }
       dimension = size;
@@ -78,8 +82,9 @@ function broadcastInputs(node: NodeView): number[] {
   const inputs = node.inputs.filter((input) => input !== undefined);
   const types = new Set<DType>(inputs.map((input) => input.dtype));
   if (types.size > 1 && node.node.op !== "Pow" && node.node.op !== "Where") {
-    throw new Error(
-      `${describeNode(node.node)}: its inputs have types ${[...types].join(" and ")}, expected one type; insert a Cast.`,
+    throw nodeError(
+      node.node,
+      `its inputs have types ${[...types].join(" and ")}, expected one type; insert a Cast.`,
     );
   }
   return broadcastShapes(
@@ -92,7 +97,7 @@ function broadcastInputs(node: NodeView): number[] {
 export function normalizeAxis(axis: number, rank: number, node: NodeView): number {
   const normalized = axis < 0 ? axis + rank : axis;
   if (normalized < 0 || normalized >= Math.max(rank, 1)) {
-    throw new Error(`${describeNode(node.node)}: axis ${axis} is outside the input's ${rank} axes.`);
+    throw nodeError(node.node, `axis ${axis} is outside the input's ${rank} axes.`);
   }
   return normalized;
 }

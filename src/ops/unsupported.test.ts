@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { similarNames } from "../errors/similar-names.ts";
 import type { Node } from "../onnx/graph.ts";
 import { opNames, opOf } from "./catalogue.ts";
-import { similarNames } from "./unsupported.ts";
 
 const node = (op: string, domain = ""): Node => ({
   name: "fc1",

@@ -1,3 +1,5 @@
+import { similarNames } from "../errors/similar-names.ts";
+import { option, type Words, words } from "../errors/words.ts";
 import { describeNode, type Node } from "../onnx/graph.ts";
 
 /**
@@ -5,19 +7,18 @@ import { describeNode, type Node } from "../onnx/graph.ts";
  *
  * @param names the supported ops, for suggestions
  */
-export function unsupported(node: Node, opset: number, names: readonly string[]): string {
+export function unsupported(node: Node, opset: number, names: readonly string[]): Words {
   const where = `${describeNode(node)} (domain '${node.domain || "ai.onnx"}', opset ${opset})`;
-  if (node.domain !== "") return `${where}: ${domainRemedy(node.op, node.domain)}`;
+  if (node.domain !== "") return words`${where}: ${domainRemedy(node.op, node.domain)}`;
   const reason = reasons.find(({ ops }) => ops.test(node.op));
-  if (reason) return `${where}: ${reason.text}`;
+  if (reason) return words`${where}: ${reason.text}`;
   const near = similarNames(node.op, names);
-  return (
-    `${where}: this op is not supported.${near.length > 0 ? ` Similar ones that are: ${near.join(", ")}.` : ""} ` +
-    `forwardgrad has rules for ${names.length} ops of the default domain; write the model with those, or ask for this one.`
-  );
+  return words`${where}: this op is not
+    supported.${near.length > 0 ? ` Similar ones that are: ${near.join(", ")}.` : ""} forwardgrad has rules for
+    ${names.length} ops of the default domain; write the model with those, or ask for this one.`;
 }
 
-/** Ops that have no place in a differentiable graph of static shapes. */
+/** Ops that cannot be in a differentiable graph of static shapes. */
 const reasons: readonly { readonly ops: RegExp; readonly text: string }[] = [
   {
     ops: /^Optional\w*$/,
@@ -56,25 +57,22 @@ const reasons: readonly { readonly ops: RegExp; readonly text: string }[] = [
 ];
 
 /** Models of ai.onnx.ml that learn without gradients, or whose weights no gradient reaches. */
-const classicalModels: readonly { readonly ops: RegExp; readonly text: string }[] = [
+const classicalModels: readonly { readonly ops: RegExp; readonly text: string | Words }[] = [
   {
     ops: /^TreeEnsemble/,
-    text:
-      "this is a tree ensemble (decision tree, random forest, gradient boosting), which has no weights that gradients train. " +
-      "Train it where it was made, or train a network on the same data (--model mlp).",
+    text: words`this is a tree ensemble (decision tree, random forest, gradient boosting), which has no weights that
+      gradients train. Train it where it was made, or train a network on the same data (${option("mlp")}).`,
   },
   {
     ops: /^Linear(Classifier|Regressor)$/,
-    text:
-      "this is a classical linear model (logistic or linear regression), which keeps its weights as settings of the node. " +
-      "Write it as a layer (in PyTorch: nn.Linear; in scikit-learn: MLPClassifier or MLPRegressor) and export that, or " +
-      "train one here on the same data (--model mlp).",
+    text: words`this is a classical linear model (logistic or linear regression), which keeps its weights as settings
+      of the node. Write it as a layer (in PyTorch: nn.Linear; in scikit-learn: MLPClassifier or MLPRegressor) and
+      export that, or train one here on the same data (${option("mlp")}).`,
   },
   {
     ops: /^SVM/,
-    text:
-      "this is a support vector machine, which is fitted by its support vectors, not by gradients. Train it where it was " +
-      "made, or train a network on the same data (--model mlp).",
+    text: words`this is a support vector machine, which is fitted by its support vectors, not by gradients. Train it
+      where it was made, or train a network on the same data (${option("mlp")}).`,
   },
   {
     ops: /^(LabelEncoder|OneHotEncoder|CategoryMapper|DictVectorizer|FeatureVectorizer|Imputer|Normalizer|Binarizer|CastMap)$/,
@@ -84,7 +82,7 @@ const classicalModels: readonly { readonly ops: RegExp; readonly text: string }[
   },
 ];
 
-function domainRemedy(op: string, domain: string): string {
+function domainRemedy(op: string, domain: string): string | Words {
   if (domain === "ai.onnx.ml") {
     const model = classicalModels.find(({ ops }) => ops.test(op));
     if (model) return model.text;
@@ -109,31 +107,4 @@ function domainRemedy(op: string, domain: string): string {
     "only ops of the default ONNX domain are supported. Export the model without fusions made for one runtime and " +
     `without custom ops (for example, before onnxruntime's optimizer writes '${domain}' ops).`
   );
-}
-
-/** Up to five names that differ from this one by a few letters or contain it, nearest first. */
-export function similarNames(name: string, names: readonly string[]): string[] {
-  const wanted = name.toLowerCase();
-  return names
-    .map((other) => ({ other, distance: distanceBetween(wanted, other.toLowerCase()) }))
-    .filter(({ distance }) => distance <= Math.max(1, Math.floor(wanted.length / 3)))
-    .sort((a, b) => a.distance - b.distance || (a.other < b.other ? -1 : 1))
-    .slice(0, 5)
-    .map(({ other }) => other);
-}
-
-/** Edit distance (Levenshtein); 1 where the shorter word, of 3 letters or more, begins or ends the longer one. */
-function distanceBetween(a: string, b: string): number {
-  const [short, long] = a.length < b.length ? [a, b] : [b, a];
-  if (short.length >= 3 && short !== long && (long.startsWith(short) || long.endsWith(short))) return 1;
-  let row = Array.from({ length: b.length + 1 }, (_, place) => place);
-  for (let place = 1; place <= a.length; place++) {
-    const next = [place];
-    for (let other = 1; other <= b.length; other++) {
-      const substituted = (row[other - 1] ?? 0) + (a[place - 1] === b[other - 1] ? 0 : 1);
-      next.push(Math.min(substituted, (row[other] ?? 0) + 1, (next[other - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

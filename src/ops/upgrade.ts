@@ -1,4 +1,5 @@
-import { describeNode, formatShape, type Graph, getValue, type Node, type Value } from "../onnx/graph.ts";
+import { formatShape, type Graph, getValue, type Node, type Value } from "../onnx/graph.ts";
+import { nodeError } from "../onnx/node-error.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import { emittedOpset, GraphBuilder } from "./builder.ts";
 import { opOf } from "./catalogue.ts";
@@ -76,8 +77,9 @@ function lowered(g: GraphBuilder, node: Node, lower: NonNullable<Op["lower"]>): 
     const result = results[index];
     const expected = g.value(name);
     if (result?.dtype !== expected.dtype || !sameDimensions(result.shape, expected.shape)) {
-      throw new Error(
-        `${describeNode(node)}: its output '${name}' is ${expected.dtype} ${formatShape(expected.shape)}, but lowering ` +
+      throw nodeError(
+        node,
+        `its output '${name}' is ${expected.dtype} ${formatShape(expected.shape)}, but lowering ` +
           `it gives ${result ? `${result.dtype} ${formatShape(result.shape)}` : "nothing"}.`,
       );
     }

@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 import {
   type Arrays,
   type Optimizer,
@@ -63,7 +64,10 @@ export function adaptive(name: string, options: AdamOptions, l2: number, decoupl
 /** Counts the step in the state and returns its number, from 1. */
 function nextStep(state: Arrays): number {
   const { steps } = state;
-  if (!steps) throw new Error("Adam's state has no step count; begin with the state that init() returns.");
+  if (!steps)
+    throw new SettingError("Adam's state has no step count; begin with the state that init() returns.", {
+      option: "state",
+    });
   steps[0] = (steps[0] as number) + 1;
   return steps[0] as number;
 }

@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 import type { Arrays } from "./optimizer.ts";
 
 /**
@@ -8,7 +9,10 @@ import type { Arrays } from "./optimizer.ts";
  * @throws when the limit is not positive
  */
 export function clipGlobalNorm(gradients: Arrays, limit: number): number {
-  if (!(limit > 0)) throw new Error(`The limit of a gradient's length must be positive, received ${limit}.`);
+  if (!(limit > 0))
+    throw new SettingError(`The limit of a gradient's length must be positive, received ${limit}.`, {
+      option: "limit",
+    });
   let square = 0;
   for (const values of Object.values(gradients)) for (const value of values) square += value * value;
   const length = Math.sqrt(square);

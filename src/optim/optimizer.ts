@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 /** Parameters, gradients or optimizer state, by name. */
 export type Arrays = Readonly<Record<string, Float32Array>>;
 
@@ -44,7 +45,7 @@ export function zerosLike(parameters: Arrays, prefix: string): Arrays {
 export function requireBelow(name: string, value: number, limit: number): void {
   if (value >= 0 && value < limit) return;
   const range = limit === Number.POSITIVE_INFINITY ? "a finite number from 0" : `from 0 to below ${limit}`;
-  throw new Error(`${name} must be ${range}, received ${value}.`);
+  throw new SettingError(`${name} must be ${range}, received ${value}.`, { option: name });
 }
 
 /** @throws when an option of another optimizer is given. */
@@ -56,6 +57,8 @@ export function refuseOptions(
   for (const name of names) {
     if (!options[name]) continue;
     const remedy = name === "momentum" ? "its momentum is beta1" : "leave it out or choose another optimizer";
-    throw new Error(`${name} (${options[name]}) is not an option of ${optimizer}; ${remedy}.`);
+    throw new SettingError(`${name} (${options[name]}) is not an option of ${optimizer}; ${remedy}.`, {
+      option: name,
+    });
   }
 }

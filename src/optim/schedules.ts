@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 /** Factor of the learning rate at a step, from 0 (first) to total − 1 (last). */
 export type Schedule = (step: number, total: number) => number;
 
@@ -30,7 +31,10 @@ export function staircase(options: ScheduleOptions = {}): Schedule {
   const { decay = 0.1, decayEvery } = options;
   requireDecay("step", decay);
   if (decayEvery !== undefined && !(Number.isSafeInteger(decayEvery) && decayEvery >= 1)) {
-    throw new Error(`The step schedule's decayEvery must be a whole number from 1, received ${decayEvery}.`);
+    throw new SettingError(
+      `The step schedule's decayEvery must be a whole number from 1, received ${decayEvery}.`,
+      { option: "decayEvery" },
+    );
   }
   return (step, total) => decay ** Math.floor(step / (decayEvery ?? Math.max(Math.ceil(total / 3), 1)));
 }
@@ -56,7 +60,9 @@ export function withWarmUp(schedule: Schedule, steps: number): Schedule {
 
 function requireDecay(name: string, decay: number): void {
   if (decay > 0 && decay <= 1) return;
-  throw new Error(`The ${name} schedule's decay must be above 0 and at most 1, received ${decay}.`);
+  throw new SettingError(`The ${name} schedule's decay must be above 0 and at most 1, received ${decay}.`, {
+    option: "decay",
+  });
 }
 
 const list = { constant, cosine, linear, step: staircase, exponential, plateau };

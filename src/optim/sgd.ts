@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 import {
   type Optimizer,
   type OptimizerOptions,
@@ -21,8 +22,9 @@ export function sgd(options: SgdOptions = {}): Optimizer {
   requireBelow("momentum", momentum, 1);
   requireBelow("weightDecay", weightDecay, Number.POSITIVE_INFINITY);
   if (nesterov && momentum === 0) {
-    throw new Error(
+    throw new SettingError(
       "nesterov looks ahead along the momentum, and the momentum is 0; set it, for example to 0.9.",
+      { option: "nesterov" },
     );
   }
   return {

@@ -1,3 +1,4 @@
+import { DeviceError } from "../errors/errors.ts";
 import { kernelBase64, sharedFlagAt } from "./kernel.generated.ts";
 
 /** The numbers by which the kernel knows its distributions. */
@@ -63,7 +64,7 @@ export function createKernel(threads?: number): Kernel {
     const { buffer } = memory;
     return { ...exports, module, memory, floats: new Float32Array(buffer), ints: new Int32Array(buffer) };
   } catch (error) {
-    throw new Error(
+    throw new DeviceError(
       "Random numbers are drawn by a WebAssembly module with vectors (SIMD), and this engine does not run it: " +
         `${error instanceof Error ? error.message : error}. Use Node 20 or newer, without --jitless, or a browser from 2023 on.`,
       { cause: error },

@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 import type { Key } from "./threefry.ts";
 import { uniform64 } from "./uniform.ts";
 
@@ -25,7 +26,10 @@ export function permutation(key: Key, count: number): Uint32Array {
  */
 export function drawDistinct(key: Key, count: number, range: number): number[] {
   if (count > range) {
-    throw new Error(`${count} different numbers were asked of 0 to ${range - 1}; ask for ${range} at most.`);
+    throw new SettingError(
+      `${count} different numbers were asked of 0 to ${range - 1}; ask for ${range} at most.`,
+      { option: "count" },
+    );
   }
   // Fisher-Yates from the front; places that no swap has touched hold their own number.
   const moved = new Map<number, number>();

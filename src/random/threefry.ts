@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 /** Two unsigned 32-bit words that name a stream of random numbers. */
 export type Key = readonly [number, number];
 
@@ -33,7 +34,9 @@ export function threefry2x32(key: Key, counter0: number, counter1: number, round
  */
 export function keyFromSeed(seed: number): Key {
   if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new Error(`A seed must be a whole number from 0 to 2^53 - 1, received ${seed}.`);
+    throw new SettingError(`A seed must be a whole number from 0 to 2^53 - 1, received ${seed}.`, {
+      option: "seed",
+    });
   }
   return [seed >>> 0, Math.floor(seed / 2 ** 32)];
 }

@@ -2,7 +2,9 @@ import { existsSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { Tensor as EngineTensor, InferenceSession } from "onnxruntime-node";
-import { DeviceError } from "../errors/errors.ts";
+import { DeviceError, ModelError, SettingError } from "../errors/errors.ts";
+import { similarNames } from "../errors/similar-names.ts";
+import { option, type Words, words } from "../errors/words.ts";
 import { refuseExternalData } from "../onnx/external-data.ts";
 import { formatShape } from "../onnx/graph.ts";
 import { own } from "../onnx/own.ts";
@@ -36,11 +38,16 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
   // The engine reads it when it makes the first session.
   processEnvironment.ORT_DISABLE_TELEMETRY ??= "1";
   if (!nodeDevices.includes(device)) {
-    throw new Error(`device must be one of ${nodeDevices.join(", ")}, received ${device}.`);
+    throw new SettingError(`device must be one of ${nodeDevices.join(", ")}, received ${device}.`, {
+      option: "device",
+      neighbours: similarNames(device, nodeDevices),
+    });
   }
   const threads = options.threads ?? availableParallelism();
   if (!Number.isInteger(threads) || threads < 1) {
-    throw new Error(`threads must be a whole number from 1, received ${threads}.`);
+    throw new SettingError(`threads must be a whole number from 1, received ${threads}.`, {
+      option: "threads",
+    });
   }
   const version = `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`;
   return {
@@ -104,13 +111,14 @@ function explained(device: NodeDevice, cause: unknown): unknown {
   const reason = message.replace(/^.* was false\. /s, "").trim();
   const [what, fix] = device === "webgpu" ? webgpuRemedy() : cudaRemedy();
   return new DeviceError(
-    `The device ${device} cannot be used: ONNX Runtime says "${reason}". ${what} ${fix}, or use the CPU (--device cpu).`,
-    { cause },
+    words`The device ${device} cannot be used: ONNX Runtime says "${reason}". ${what} ${fix}, or use the CPU
+      (${option("device", "cpu")}).`,
+    { device, cause },
   );
 }
 
 /** What was tried, and what to do. */
-function webgpuRemedy(): [string, string] {
+function webgpuRemedy(): [string, string | Words] {
   if (process.platform !== "linux") {
     return [
       `Tried ${process.platform === "darwin" ? "Metal" : "Direct3D 12"}.`,
@@ -137,17 +145,18 @@ function webgpuRemedy(): [string, string] {
   ];
 }
 
-function cudaRemedy(): [string, string] {
+function cudaRemedy(): [string, string | Words] {
   const isOffered = process.platform === "linux" && process.arch === "x64";
   return isOffered
     ? [
         "CUDA needs an NVIDIA card with its driver, CUDA 12 and cuDNN 9, and libraries that onnxruntime-node's install " +
           "script downloads.",
-        "Run that script (npm rebuild onnxruntime-node --ignore-scripts=false), or use --device webgpu",
+        words`Run that script (npm rebuild onnxruntime-node --ignore-scripts=false), or use
+          ${option("device", "webgpu")}`,
       ]
     : [
         `onnxruntime-node has CUDA for Linux on x64 alone, and this is ${process.platform} on ${process.arch}.`,
-        "Use --device webgpu",
+        words`Use ${option("device", "webgpu")}`,
       ];
 }
 
@@ -179,7 +188,7 @@ class NodeSession implements Session {
       this.#session.inputNames.map((name) => {
         const tensor = own(feeds, name);
         if (tensor) return [name, this.#wrap(tensor)];
-        throw new Error(
+        throw new ModelError(
           `The graph's input '${name}' was not fed; received ${Object.keys(feeds).join(", ")}.`,
         );
       }),
@@ -226,7 +235,7 @@ function isNames(fetches: readonly string[] | Tensors): fetches is readonly stri
 
 function unwrap(name: string, result: EngineTensor): Tensor {
   if (result.type === "string") {
-    throw new Error(
+    throw new ModelError(
       `The output '${name}' ${formatShape(result.dims)} holds strings; only numbers are supported.`,
     );
   }

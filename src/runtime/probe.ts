@@ -1,8 +1,9 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { NodeProto } from "onnx-buf";
+import { ModelError } from "../errors/errors.ts";
 import { type Binding, bindInputs } from "../onnx/bind.ts";
 import type { Model } from "../onnx/decode.ts";
-import { describeNode, type Graph, prune, totalBytes, type Value } from "../onnx/graph.ts";
+import { describeNode, type Graph, nodeName, prune, totalBytes, type Value } from "../onnx/graph.ts";
 import { withFields } from "../onnx/message.ts";
 import { own } from "../onnx/own.ts";
 import { ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from "../onnx/schemas.ts";
@@ -148,9 +149,10 @@ function refuseCounts(model: Model, constantNames: ReadonlySet<string>): void {
     const counted =
       node.op === "NonZero" ? node.inputs[0] : node.op === "Compress" ? node.inputs[1] : undefined;
     if (counted === undefined || constantNames.has(counted) || model.initializers.has(counted)) continue;
-    throw new Error(
+    throw new ModelError(
       `${model.source}: ${describeNode(node)}: its shape depends on data ('${counted}'). Export the model with fixed ` +
         "shapes: torch.where with three arguments instead of masked selection.",
+      { source: model.source, node: nodeName(node) },
     );
   }
 }
@@ -176,10 +178,11 @@ async function checkDataDependence(
         (before.length === after.length && before.every((size, axis) => size === after[axis]))
       )
         continue;
-      throw new Error(
+      throw new ModelError(
         `${model.source}: ${describeNode(node)} gives '${name}' the shape [${before.join(", ")}] on one batch and ` +
           `[${after.join(", ")}] on another${feeds ? " (the sample batch and made-up numbers)" : ""}: its shape depends on ` +
           "data. Export the model with fixed shapes.",
+        { source: model.source, node: nodeName(node) },
       );
     }
   }
@@ -209,8 +212,9 @@ function checkMemory(model: Model, inputs: readonly Value[], runtime: Runtime): 
   const needed = totalBytes(inputs);
   if (runtime.memory === undefined || needed <= runtime.memory) return;
   const sizes = inputs.map(({ name, shape }) => `'${name}' [${shape.join(", ")}]`).join(", ");
-  throw new Error(
+  throw new ModelError(
     `${model.source}: the inputs ${sizes} take ${(needed / 2 ** 30).toFixed(1)} GiB, and this machine has ` +
       `${(runtime.memory / 2 ** 30).toFixed(1)} GiB; use a smaller batch or smaller dimensions.`,
+    { source: model.source },
   );
 }

@@ -1,7 +1,8 @@
 /** Trial runs of a model on made-up numbers, for its shapes alone. */
 import { create } from "@bufbuild/protobuf";
 import type { ModelProto } from "onnx-buf";
-import { DeviceError } from "../errors/errors.ts";
+import { DeviceError, ModelError } from "../errors/errors.ts";
+import { words } from "../errors/words.ts";
 import { isConstantOf } from "../onnx/constants.ts";
 import type { Model } from "../onnx/decode.ts";
 import type { Node, Value } from "../onnx/graph.ts";
@@ -111,8 +112,8 @@ function isDeterministic(node: Node): boolean {
 export function doesNotRun(model: Model, runtime: Runtime, inputs: readonly Value[], cause: unknown): Error {
   if (cause instanceof DeviceError) return cause;
   const given = inputs.map(({ name, dtype, shape }) => `'${name}' ${dtype} [${shape.join(", ")}]`).join(", ");
-  return new Error(
-    `${model.source} does not run on ${runtime.name}: ${(cause as Error).message} (inputs ${given}).`,
-    { cause },
-  );
+  return new ModelError(words`${model.source} does not run on ${runtime.name}: ${cause} (inputs ${given}).`, {
+    source: model.source,
+    cause,
+  });
 }

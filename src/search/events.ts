@@ -1,3 +1,4 @@
+import type { Words } from "../errors/words.ts";
 import type { Rung } from "./successive-halving.ts";
 
 /** One training run of a search. */
@@ -52,7 +53,7 @@ export type SearchEvent =
       readonly done: number;
       readonly steps: number;
       /** What the runs do otherwise than asked for, and why. */
-      readonly notes: readonly string[];
+      readonly notes: readonly Words[];
     }
   | {
       readonly kind: "step";

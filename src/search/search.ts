@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { DivergenceError } from "../errors/errors.ts";
+import { DivergenceError, SettingError, StorageError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 import { streamKey } from "../random/streams.ts";
 import { uniform64 } from "../random/uniform.ts";
 import { type ClaimOptions, claimStore, type RunConfig } from "../storage/run-config.ts";
@@ -62,8 +63,9 @@ async function* search(
   const run = await previewRun(options);
   const { lowest = run.learningRate / 300, highest = run.learningRate * 10 } = options;
   if (!(lowest > 0 && lowest < highest && Number.isFinite(highest))) {
-    throw new Error(
+    throw new SettingError(
       `The lowest learning rate must be above 0 and below the highest one, received ${lowest} and ${highest}.`,
+      { option: "lowest" },
     );
   }
   const rungs = planHalving({ ...settings, steps: run.steps });
@@ -160,7 +162,9 @@ function checkedSettings({
   };
   for (const [name, [value = 0, least = 0]] of Object.entries(whole))
     if (!(Number.isSafeInteger(value) && value >= least))
-      throw new Error(`${name} must be a whole number from ${least}, received ${value}.`);
+      throw new SettingError(`${name} must be a whole number from ${least}, received ${value}.`, {
+        option: name,
+      });
   return { evaluations, rungs, reduction };
 }
 
@@ -203,9 +207,10 @@ async function claimTrials(store: RunStore, config: RunConfig, options: ClaimOpt
   const claim = await claimStore(store, "search", config, { resume, overwrite, allowChanges });
   const trials = claim.isOld ? await readSealed(store, trialsFile, trialsSchema) : [];
   if (!trials && (await hasFinishedTrial(store))) {
-    throw new Error(
-      `${store.describe}/${trialsFile} is missing, and it holds the trials that were done; restore it, search again in ` +
-        "another folder (--out), or discard the search (--overwrite).",
+    throw new StorageError(
+      words`${store.describe}/${trialsFile} is missing, and it holds the trials that were done; restore it, search
+        again in another folder (${option("store")}), or discard the search (${option("overwrite", true)}).`,
+      { path: store.describe },
     );
   }
   await claim.take();
@@ -222,9 +227,10 @@ async function hasFinishedTrial(store: RunStore): Promise<boolean> {
 function requirePlanned(trial: Trial, plan: Plan, index: number, source: string): void {
   for (const name of ["rung", "learningRate", "seed", "steps"] as const) {
     if (trial[name] === plan[name]) continue;
-    throw new Error(
-      `${source} is of another search: trial ${index + 1} has ${name} ${trial[name]}, expected ${plan[name]}; restore it, or ` +
-        "search again in another folder (--out).",
+    throw new StorageError(
+      words`${source} is of another search: trial ${index + 1} has ${name} ${trial[name]}, expected ${plan[name]};
+        restore it, or search again in another folder (${option("store")}).`,
+      { path: source },
     );
   }
 }
@@ -277,10 +283,11 @@ async function* runTrial(
   const { validationLoss, validationAccuracy } = result;
   const judged = options.judge === "accuracy" ? validationAccuracy : validationLoss;
   if (judged === undefined) {
-    throw new Error(
+    throw new SettingError(
       validationLoss === undefined
         ? "A search judges rates by the validation examples, and none are set aside; set validation above 0, or give more data (of fewer than 10 to train on, none are set aside by default)."
         : "A search by accuracy needs class numbers as labels; judge by the loss.",
+      { option: "judge" },
     );
   }
   return { ...plan, diverged: false, validationLoss, validationAccuracy, seconds: seconds() };

@@ -1,3 +1,5 @@
+import { SettingError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 /** One round of successive halving: so many candidates, each trained for so many steps. */
 export interface Rung {
   /** Learning rates that are tried. */
@@ -25,9 +27,10 @@ export function planHalving(options: {
     Array.from({ length: rungs }, (_, rung) => Math.ceil(first / reduction ** rung));
   const total = (first: number) => counts(first).reduce((sum, count) => sum + count, 0);
   if (total(2) > evaluations) {
-    throw new Error(
-      `A search with ${rungs} rungs needs ${total(2)} evaluations or more, received ${evaluations}; allow more ` +
-        "(--evaluations), or take fewer rungs (--rungs).",
+    throw new SettingError(
+      words`A search with ${rungs} rungs needs ${total(2)} evaluations or more, received ${evaluations}; allow more
+        (${option("evaluations")}), or take fewer rungs (${option("rungs")}).`,
+      { option: "evaluations" },
     );
   }
   let first = 2;

@@ -1,6 +1,8 @@
 /** Checkpoints: all that a run needs to go on, in one file. What the run's own state is, is the run's business. */
 import * as z from "zod/mini";
 import { isArrayOf } from "../arrays/kind.ts";
+import { StorageError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 import { bytesOf, type Tensor } from "../onnx/tensor.ts";
 import type { MetricsPosition } from "./metrics.ts";
 import { checkpointFiles } from "./own-files.ts";
@@ -131,8 +133,9 @@ export async function loadCheckpoint<State>(
 ): Promise<Checkpoint<State> | undefined> {
   const { newest, problems } = await loadCheckpoints(store, schema);
   if (newest || problems.length === 0) return newest?.checkpoint;
-  throw new Error(
-    `${problems.join(" ")} Restore a checkpoint from a backup, or start again in another folder (--out).`,
+  throw new StorageError(
+    words`${problems.join(" ")} Restore a checkpoint from a backup, or start again in another folder
+      (${option("store")}).`,
   );
 }
 
@@ -155,27 +158,33 @@ async function decodeCheckpoint<State>(
   const parsed = texts.safeParse(metadata);
   if (!parsed.success) {
     const fields = parsed.error.issues.map(({ path }) => `'${path.join(".")}'`);
-    throw new Error(
+    throw new StorageError(
       `${source} is no checkpoint: its metadata lack ${fields.join(", ")}, or have another kind of value.`,
+      { path: source },
     );
   }
   const { sha256, ...rest } = parsed.data;
   if (rest.format !== undefined && rest.format !== format) {
-    throw new Error(
+    throw new StorageError(
       `${source} has the format ${JSON.stringify(rest.format)}, and this version reads ${format}; use the version that wrote it.`,
+      { path: source },
     );
   }
   const expected =
     rest.format === undefined ? await oldDigest(tensors, rest.progress) : await digest(tensors, rest);
   if (sha256 !== expected) {
-    throw new Error(`${source} does not match its own checksum: it was damaged after it was written.`);
+    throw new StorageError(
+      `${source} does not match its own checksum: it was damaged after it was written.`,
+      { path: source },
+    );
   }
   const pick = (prefix: string) =>
     Object.entries(tensors).flatMap(([name, tensor]) =>
       name.startsWith(prefix) ? [[name.slice(prefix.length), tensor] as const] : [],
     );
   const stray = Object.keys(tensors).find((name) => !prefixes.test(name));
-  if (stray !== undefined) throw new Error(`${source} holds '${stray}', which no checkpoint has.`);
+  if (stray !== undefined)
+    throw new StorageError(`${source} holds '${stray}', which no checkpoint has.`, { path: source });
   const snapshot = (prefix: string, text: string): Snapshot<State> => ({
     parameters: Object.fromEntries(pick(`${prefix}parameter/`)),
     optimizer: Object.fromEntries(
@@ -209,30 +218,37 @@ function parseState<State>(text: string, schema: StateSchema<State>, source: str
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new Error(`${source} holds no state of a run that can be read: ${(cause as Error).message}.`, {
-      cause,
-    });
+    throw new StorageError(
+      `${source} holds no state of a run that can be read: ${(cause as Error).message}.`,
+      { path: source, cause },
+    );
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const { issues } = parsed.error;
   const fields = issues.filter(({ code }) => code !== "custom").map(({ path }) => `'${path.join(".")}'`);
   // What is wrong with all of it together is said in the schema's own words.
-  if (fields.length === 0) throw new Error(`${source} ${issues[0]?.message}.`);
-  throw new Error(`${source} holds a state that no run has: ${fields.join(", ")} missing or out of bounds.`);
+  if (fields.length === 0) throw new StorageError(`${source} ${issues[0]?.message}.`, { path: source });
+  throw new StorageError(
+    `${source} holds a state that no run has: ${fields.join(", ")} missing or out of bounds.`,
+    { path: source },
+  );
 }
 
 function floatsOf({ dtype, data }: Tensor, name: string, source: string): Float32Array {
   if (dtype === "float32") return data as Float32Array;
-  throw new Error(`${source}: the optimizer's '${name}' is ${dtype}, expected float32.`);
+  throw new StorageError(`${source}: the optimizer's '${name}' is ${dtype}, expected float32.`, {
+    path: source,
+  });
 }
 
 function arraysOf(tensors: readonly (readonly [string, Tensor])[], source: string): NumberArrays {
   return Object.fromEntries(
     tensors.map(([name, { dtype, data }]) => {
       if (dtype !== "float32" && dtype !== "float64" && dtype !== "int32")
-        throw new Error(
+        throw new StorageError(
           `${source}: the estimator's '${name}' is ${dtype}, expected float32, float64 or int32.`,
+          { path: source },
         );
       return [name, data as Float32Array | Float64Array | Int32Array];
     }),
@@ -260,15 +276,18 @@ export function checkCheckpoint<State extends MetricsPosition>(
     const more = received.find((entry) => !wanted.includes(entry));
     const less = wanted.find((entry) => !received.includes(entry));
     if (more === undefined && less === undefined) continue;
-    throw new Error(
-      `${source}/${file} does not fit this run: it holds ${more ?? "nothing else"} where the run has ${less ?? "nothing"}. ` +
-        "It belongs to another run: restore the right one, or choose another folder (--out).",
+    throw new StorageError(
+      words`${source}/${file} does not fit this run: it holds ${more ?? "nothing else"} where the run has
+        ${less ?? "nothing"}. It belongs to another run: restore the right one, or choose another folder
+        (${option("store")}).`,
+      { path: `${source}/${file}` },
     );
   }
   if (state.step > expected.steps) {
-    throw new Error(
-      `${source}/${file} is at step ${state.step} of a run of ${expected.steps}. It belongs to another run: restore the ` +
-        "right one, or choose another folder (--out).",
+    throw new StorageError(
+      words`${source}/${file} is at step ${state.step} of a run of ${expected.steps}. It belongs to another run:
+        restore the right one, or choose another folder (${option("store")}).`,
+      { path: `${source}/${file}` },
     );
   }
 }

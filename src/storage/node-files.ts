@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { lstat, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { StorageError } from "../errors/errors.ts";
 
 /** Makes a folder and those above it, one by one: Node's recursive mkdir never returns below /proc. */
 export function makeFolder(path: string): void {
@@ -15,11 +16,9 @@ export async function readIfPresent(path: string): Promise<Uint8Array | undefine
     return new Uint8Array(await readFile(path));
   } catch (error) {
     if (isMissing(error)) return undefined;
-    throw new Error(
+    throw new StorageError(
       `${path}: cannot be read (${(error as Error).message}); check the file and its permissions.`,
-      {
-        cause: error,
-      },
+      { path: path, cause: error },
     );
   }
 }

@@ -5,6 +5,8 @@ import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { StorageError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 import { codeOf } from "./node-files.ts";
 
 /** The name of the file in a locked folder; it says who holds the lock. */
@@ -68,9 +70,11 @@ export async function lockFolder(directory: string): Promise<FolderLock> {
     return {
       async check() {
         if (await isSameFile(file, path)) return;
-        throw new Error(
-          `${path} was deleted or replaced while this process (${process.pid}) held it, so another one may be writing to ` +
-            `${directory}. Nothing more is written; make sure that one process is left, and go on with --resume.`,
+        throw new StorageError(
+          words`${path} was deleted or replaced while this process (${process.pid}) held it, so another one may be
+            writing to ${directory}. Nothing more is written; make sure that one process is left, and go on with
+            ${option("resume", true)}.`,
+          { path: path },
         );
       },
       async release() {
@@ -230,25 +234,32 @@ function inUse(directory: string, owner: Owner | undefined): Error {
         ? `this process (${owner.pid}) already`
         : `process ${owner.pid} on ${owner.host}`;
   const since = owner === undefined ? "" : ` since ${owner.since}`;
-  return new Error(
-    `${directory} is in use: ${who} writes to it${since}. Wait until it has ended or stop it, or choose another folder (--out).`,
+  return new StorageError(
+    words`${directory} is in use: ${who} writes to it${since}. Wait until it has ended or stop it, or choose another
+      folder (${option("store")}).`,
+    { path: directory },
   );
 }
 
 function elsewhere(directory: string, owner: Owner): Error {
-  return new Error(
-    `${directory} is in use, or was when its writer died: process ${owner.pid} on another machine, ${owner.host}, took it at ` +
-      `${owner.since}, and whether it still runs cannot be told from here. If it has ended, delete ` +
-      `${join(directory, lockFile)} and go on with --resume; or choose another folder (--out).`,
+  return new StorageError(
+    words`${directory} is in use, or was when its writer died: process ${owner.pid} on another machine, ${owner.host},
+      took it at ${owner.since}, and whether it still runs cannot be told from here. If it has ended, delete
+      ${join(directory, lockFile)} and go on with ${option("resume", true)}; or choose another folder
+      (${option("store")}).`,
+    { path: directory },
   );
 }
 
 function cannotLock(path: string, cause: unknown): Error {
   const what = existsSync(path) ? "cannot be locked" : "cannot be made";
   const full =
-    codeOf(cause) === "ENOSPC" ? "The disk is full: free some space, then go on with --resume" : undefined;
-  return new Error(
-    `${path} ${what} (${(cause as Error).message}). ${full ?? "Check the folder and its permissions, or choose another one (--out)"}.`,
-    { cause },
+    codeOf(cause) === "ENOSPC"
+      ? words`The disk is full: free some space, then go on with ${option("resume", true)}`
+      : undefined;
+  return new StorageError(
+    words`${path} ${what} (${(cause as Error).message}).
+      ${full ?? words`Check the folder and its permissions, or choose another one (${option("store")})`}.`,
+    { path: path, cause },
   );
 }

@@ -1,5 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
+import { ModelError } from "../errors/errors.ts";
+import { type Words, words } from "../errors/words.ts";
 import { howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
 import { decodeModel, type Model } from "../onnx/decode.ts";
 
@@ -22,9 +24,10 @@ export function loadModel(path: string, changed?: Partial<Limits>): Model {
       const named = join(dirname(path), location);
       const real = resolved(named);
       if (!folders.some((folder) => isInside(folder, real))) {
-        throw new Error(
+        throw new ModelError(
           `${path} keeps data in '${location}', which leads to '${real}', outside of the model's folder; copy that file ` +
             "beside the model, if the model is to be trusted with it.",
+          { source: path },
         );
       }
       return readRegularFile(real, named, limits);
@@ -57,7 +60,7 @@ function readRegularFile(path: string, shown: string, limits: Limits): Uint8Arra
     if (state.size > limits.modelBytes)
       throw unreadable(
         shown,
-        `it has ${state.size.toLocaleString("en")} bytes; ${howToRaise("modelBytes", limits)}`,
+        words`it has ${state.size.toLocaleString("en")} bytes; ${howToRaise("modelBytes", limits)}`,
       );
     return readAll(file, state.size, shown);
   } catch (cause) {
@@ -79,8 +82,11 @@ function readAll(file: number, size: number, shown: string): Uint8Array {
   return bytes;
 }
 
-class UnreadableError extends Error {}
+class UnreadableError extends ModelError {}
 
-function unreadable(path: string, why: string, cause?: unknown): UnreadableError {
-  return new UnreadableError(`The file '${path}' cannot be read (${why}); check the path.`, { cause });
+function unreadable(path: string, why: string | Words, cause?: unknown): UnreadableError {
+  return new UnreadableError(words`The file '${path}' cannot be read (${why}); check the path.`, {
+    source: path,
+    cause,
+  });
 }

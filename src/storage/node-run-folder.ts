@@ -1,6 +1,8 @@
 import { constants, existsSync } from "node:fs";
 import { type FileHandle, lstat, open, readdir, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { StorageError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 import {
   codeOf,
   isMissing,
@@ -23,9 +25,10 @@ export function runFolder(directory: string): RunStore {
   try {
     makeFolder(resolve(directory));
   } catch (cause) {
-    throw new Error(
-      `The folder '${directory}' cannot be made (${(cause as Error).message}); choose another one (--out).`,
-      { cause },
+    throw new StorageError(
+      words`The folder '${directory}' cannot be made (${(cause as Error).message}); choose another one
+        (${option("store")}).`,
+      { path: directory, cause },
     );
   }
   let lock: FolderLock | undefined;
@@ -45,11 +48,16 @@ export function runFolder(directory: string): RunStore {
       const path = join(directory, name);
       const entry = await lstat(path).catch(() => undefined);
       if (entry && !entry.isFile() && !entry.isSymbolicLink())
-        throw new Error(`${path} is no regular file; move it away, or choose another folder (--out).`);
+        throw new StorageError(
+          words`${path} is no regular file; move it away, or choose another folder (${option("store")}).`,
+          { path: path },
+        );
       const bytes = await readIfPresent(path);
       if (bytes || !entry) return bytes;
-      throw new Error(
-        `${path} is a link to a file that is missing; restore it, or choose another folder (--out).`,
+      throw new StorageError(
+        words`${path} is a link to a file that is missing; restore it, or choose another folder
+          (${option("store")}).`,
+        { path: path },
       );
     },
     write: (name, bytes) =>
@@ -158,9 +166,9 @@ async function refuseLinkedFolders(directory: string): Promise<void> {
   for (const folder of folders) {
     const entry = await lstat(join(directory, folder)).catch(() => undefined);
     if (entry?.isSymbolicLink())
-      throw new Error(
-        `${join(directory, folder)} is a link, and nothing is written through links: put the folder itself there, or choose ` +
-          "another one (--out).",
+      throw new StorageError(
+        words`${join(directory, folder)} is a link, and nothing is written through links: put the folder itself there,
+          or choose another one (${option("store")}).`,
       );
   }
 }
@@ -187,13 +195,15 @@ function failed(directory: string, name: string, what: string, cause: unknown): 
   const code = codeOf(cause);
   const remedy =
     code === "ENOSPC" || code === "EDQUOT"
-      ? "The disk is full: free some space, then go on with --resume."
+      ? words`The disk is full: free some space, then go on with ${option("resume", true)}.`
       : code === "EROFS" || code === "EACCES" || code === "EPERM"
-        ? "The folder cannot be written to: change its permissions or choose another one (--out)."
+        ? words`The folder cannot be written to: change its permissions or choose another one (${option("store")}).`
         : code === "ELOOP"
-          ? "It is a link, and nothing is written through links: put the file itself there, or choose another folder (--out)."
-          : "Check the folder, then go on with --resume.";
-  return new Error(`${directory}/${name} could not be ${what} (${(cause as Error).message}). ${remedy}`, {
+          ? words`It is a link, and nothing is written through links: put the file itself there, or choose another
+            folder (${option("store")}).`
+          : words`Check the folder, then go on with ${option("resume", true)}.`;
+  return new StorageError(words`${directory}/${name} could not be ${what} (${cause}). ${remedy}`, {
+    path: `${directory}/${name}`,
     cause,
   });
 }

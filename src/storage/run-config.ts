@@ -1,4 +1,6 @@
 import * as z from "zod/mini";
+import { SettingError, StorageError } from "../errors/errors.ts";
+import { option, type Words, words } from "../errors/words.ts";
 import { bytesOf } from "../onnx/tensor.ts";
 import { ownFiles, type RunKind } from "./own-files.ts";
 import { type RunStore, readFilled, removeFile } from "./run-store.ts";
@@ -24,7 +26,7 @@ export interface ClaimOptions {
 export interface Claim {
   /** True when the store holds this run already. */
   readonly isOld: boolean;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Words[];
   /** Makes the store this run's. Until then, nothing in it is changed. */
   take(): Promise<void>;
 }
@@ -45,8 +47,9 @@ export async function claimStore(
   const write = () =>
     store.write("config.json", new TextEncoder().encode(`${JSON.stringify(config, undefined, 2)}\n`));
   if (overwrite && resume) {
-    throw new Error(
-      "overwrite discards what resume goes on with (--overwrite, --resume); choose one of them.",
+    throw new SettingError(
+      words`${option("overwrite", true)} discards what ${option("resume", true)} goes on with; choose one of them.`,
+      { option: "overwrite" },
     );
   }
   const { config: kept, problem } = await readConfig(store);
@@ -63,9 +66,10 @@ export async function claimStore(
     };
   }
   if (kept && !resume) {
-    throw new Error(
-      `${store.describe} already holds a run. Go on with it (--resume), choose another folder (--out), or discard what it ` +
-        "holds (--overwrite).",
+    throw new StorageError(
+      words`${store.describe} already holds a run. Go on with it (${option("resume", true)}), choose another folder
+        (${option("store")}), or discard what it holds (${option("overwrite", true)}).`,
+      { path: store.describe },
     );
   }
   if (kept) {
@@ -79,7 +83,11 @@ export async function claimStore(
   if (!spare || !resume) throw unaccounted(store, problem, lying, spare);
   requireSame(store, spare, config, allowChanges);
   const fault = problem ?? `${store.describe}/config.json is missing.`;
-  return { isOld: true, warnings: [`${fault} It was written again as the checkpoint has it.`], take: write };
+  return {
+    isOld: true,
+    warnings: [words`${fault} It was written again as the checkpoint has it.`],
+    take: write,
+  };
 }
 
 /** @returns whether settings differ that may; @throws where others do */
@@ -97,9 +105,11 @@ function requireSame(
     .map((name) => `${name} was ${kept[name] ?? "unset"}, now ${config[name] ?? "unset"}`)
     .join("; ");
   const remedy = fatal.every((name) => reproducibility.has(name))
-    ? "The result could differ in its last bits: use the same settings, or say --allow-changes."
-    : "Use the same settings, or choose another folder (--out).";
-  throw new Error(`${store.describe} holds ${what}: ${list}. ${remedy}`);
+    ? words`The result could differ in its last bits: use the same settings, or say ${option("allowChanges", true)}.`
+    : words`Use the same settings, or choose another folder (${option("store")}).`;
+  throw new StorageError(words`${store.describe} holds ${what}: ${list}. ${remedy}`, {
+    path: store.describe,
+  });
 }
 
 const schema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]));
@@ -152,17 +162,18 @@ function unaccounted(
   spare: RunConfig | undefined,
 ): Error {
   const rescue = spare
-    ? "The checkpoint has the configuration as well: the same command with --resume goes on."
+    ? words` The checkpoint has the configuration as well: the same run with ${option("resume", true)} goes on.`
     : lying.includes("model.onnx")
-      ? "model.onnx, if it is a run's, can be used as it is."
+      ? " model.onnx, if it is a run's, can be used as it is."
       : "";
   const what =
     problem ??
     `${store.describe} holds a ${lying.join(", ")} but no config.json that tells which run wrote it.`;
   const also = problem && lying.length > 0 ? ` Beside it: ${lying.join(", ")}.` : "";
-  return new Error(
-    `${[`${what}${also}`, rescue].filter(Boolean).join(" ")} Restore it, choose another folder (--out), or replace these ` +
-      "files (--overwrite).",
+  return new StorageError(
+    words`${what}${also}${rescue} Restore it, choose another folder (${option("store")}), or replace these files
+      (${option("overwrite", true)}).`,
+    { path: store.describe },
   );
 }
 

@@ -1,4 +1,6 @@
 /** The files of one run: opened, checked against what the run is, written as it goes on. */
+import { StorageError } from "../errors/errors.ts";
+import { option, type Words, words } from "../errors/words.ts";
 import {
   type Checkpoint,
   checkCheckpoint,
@@ -34,7 +36,7 @@ export class RunFiles<State extends MetricsPosition> {
   /** The state to go on from; undefined for a new run. */
   readonly checkpoint: Checkpoint<State> | undefined;
   /** What was found damaged or missing, and made good. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Words[];
   readonly #store: RunStore;
   readonly #run: RunDescription<State>;
   readonly #release: () => Promise<void>;
@@ -43,7 +45,7 @@ export class RunFiles<State extends MetricsPosition> {
   private constructor(
     store: RunStore,
     run: RunDescription<State>,
-    found: { readonly stored?: StoredCheckpoint<State>; readonly warnings: readonly string[] },
+    found: { readonly stored?: StoredCheckpoint<State>; readonly warnings: readonly Words[] },
     release: () => Promise<void>,
   ) {
     this.#store = store;
@@ -116,17 +118,18 @@ export class RunFiles<State extends MetricsPosition> {
   }
 
   /** Writes the model of a finished run where it is missing. @returns what is worth knowing */
-  async restoreModel(bytes: Uint8Array): Promise<string | undefined> {
+  async restoreModel(bytes: Uint8Array): Promise<Words | undefined> {
     const kept = await readFilled(this.#store, "model.onnx");
     const path = `${this.#store.describe}/model.onnx`;
     if (!kept) {
       await this.writeModel(bytes);
-      return `${path} was missing, and was written again.`;
+      return words`${path} was missing, and was written again.`;
     }
     const isSame = kept.length === bytes.length && kept.every((byte, place) => byte === bytes[place]);
     return isSame
       ? undefined
-      : `${path} is not what this run wrote, and is left as it is; without it, --resume writes the run's own again.`;
+      : words`${path} is not what this run wrote, and is left as it is; without it, ${option("resume", true)} writes
+        the run's own again.`;
   }
 
   /** Lets others in. */
@@ -139,7 +142,7 @@ async function openFiles<State extends MetricsPosition>(
   store: RunStore,
   run: RunDescription<State>,
   options: ClaimOptions,
-): Promise<{ readonly stored?: StoredCheckpoint<State>; readonly warnings: readonly string[] }> {
+): Promise<{ readonly stored?: StoredCheckpoint<State>; readonly warnings: readonly Words[] }> {
   // What will be discarded need not be whole.
   const { newest, problems } = options.overwrite
     ? { newest: undefined, problems: [] }
@@ -155,7 +158,7 @@ async function openFiles<State extends MetricsPosition>(
   const { state } = newest.checkpoint;
   if (problems.length > 0)
     warnings.push(
-      `${problems.join(" ")} The run goes on from the checkpoint before it, of step ${state.step}.`,
+      words`${problems.join(" ")} The run goes on from the checkpoint before it, of step ${state.step}.`,
     );
   // A folder in its place would only show when the run has ended.
   await store.read("model.onnx");
@@ -169,7 +172,9 @@ async function openFiles<State extends MetricsPosition>(
   }
   const sound = soundLines(metrics ?? new Uint8Array(), state.step);
   await store.truncate("metrics.jsonl", sound.metricsBytes);
-  warnings.push(`${store.describe}/metrics.jsonl ${fault}; its first ${sound.metricsBytes} bytes are kept.`);
+  warnings.push(
+    words`${store.describe}/metrics.jsonl ${fault}; its first ${sound.metricsBytes} bytes are kept.`,
+  );
   const checkpoint = { ...newest.checkpoint, state: { ...state, ...sound } };
   return { stored: { ...newest, checkpoint }, warnings };
 }
@@ -184,11 +189,12 @@ async function refuseLostCheckpoint(store: RunStore, problems: readonly string[]
       ? `${problems.join(" ")} No other checkpoint is left.`
       : `${store.describe} holds ${left.join(" and ")} of a run, but no checkpoint: ${checkpointFiles.join(" and ")} are missing.`;
   const rescue = left.includes("model.onnx")
-    ? "model.onnx is the model as it was saved last, and can be used or trained further (--model). "
+    ? words`model.onnx is the model as it was saved last, and can be used or trained further (${option("model")}). `
     : "";
-  throw new Error(
-    `${what} ${rescue}Restore a checkpoint from a backup, start again in another folder (--out), or discard the run ` +
-      "(--overwrite).",
+  throw new StorageError(
+    words`${what} ${rescue}Restore a checkpoint from a backup, start again in another folder (${option("store")}), or
+      discard the run (${option("overwrite", true)}).`,
+    { path: store.describe },
   );
 }
 
@@ -198,9 +204,10 @@ function damagedMetrics(
   { file, checkpoint }: StoredCheckpoint<MetricsPosition>,
 ): Error {
   const { step, metricsBytes } = checkpoint.state;
-  return new Error(
-    `${store.describe}/metrics.jsonl ${fault}, and the checkpoint of step ${step} counts on its first ${metricsBytes} bytes. ` +
-      `Restore it, or go on without what is lost of it (--allow-changes): ${file} is whole, and no number of the training ` +
-      "depends on the metrics.",
+  return new StorageError(
+    words`${store.describe}/metrics.jsonl ${fault}, and the checkpoint of step ${step} counts on its first
+      ${metricsBytes} bytes. Restore it, or go on without what is lost of it (${option("allowChanges", true)}): ${file}
+      is whole, and no number of the training depends on the metrics.`,
+    { path: `${store.describe}/metrics.jsonl` },
   );
 }

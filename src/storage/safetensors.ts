@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { StorageError } from "../errors/errors.ts";
 import {
   bytesOf,
   bytesPerElement,
@@ -107,7 +108,10 @@ export function decodeSafetensors(
       metadata: described.data,
     };
   } catch (cause) {
-    throw new Error(`${source} is no complete safetensors file: ${(cause as Error).message}.`, { cause });
+    throw new StorageError(`${source} is no complete safetensors file: ${(cause as Error).message}.`, {
+      path: source,
+      cause,
+    });
   }
 }
 

@@ -1,4 +1,6 @@
 import * as z from "zod/mini";
+import { StorageError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 import { fingerprint } from "./run-config.ts";
 import { type RunStore, readFilled } from "./run-store.ts";
 
@@ -32,9 +34,10 @@ export async function readSealed<T>(
     const [issue] = parsed.error.issues;
     throw new Error(`'${issue?.path.join(".")}' is missing or out of bounds`);
   } catch (cause) {
-    throw new Error(
-      `${store.describe}/${name} is damaged (${(cause as Error).message}); restore it, or start again in another folder (--out).`,
-      { cause },
+    throw new StorageError(
+      words`${store.describe}/${name} is damaged (${(cause as Error).message}); restore it, or start again in another
+        folder (${option("store")}).`,
+      { path: `${store.describe}/${name}`, cause },
     );
   }
 }

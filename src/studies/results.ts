@@ -1,5 +1,7 @@
 import Papa from "papaparse";
 import { parseCsv } from "../data/files/csv.ts";
+import { SettingError, StorageError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 import type { Column, Row } from "./study.ts";
 
 /** The header line of a CSV file. */
@@ -16,7 +18,9 @@ export function encodeRows(columns: readonly Column[], rows: readonly Row[]): st
   const lines = rows.map((row) => {
     const stray = Object.keys(row).find((name) => !columns.some((column) => column.name === name));
     if (stray !== undefined)
-      throw new Error(`A row has the column '${stray}', which the study does not list; list it.`);
+      throw new SettingError(`A row has the column '${stray}', which the study does not list; list it.`, {
+        option: "rows",
+      });
     return columns.map((column) => {
       const value = row[column.name];
       if (
@@ -25,8 +29,9 @@ export function encodeRows(columns: readonly Column[], rows: readonly Row[]): st
           : typeof value === (column.kind === "number" ? "number" : "string")
       )
         return value === undefined ? "" : String(value);
-      throw new Error(
+      throw new SettingError(
         `A row's column '${column.name}' holds ${JSON.stringify(value)}, expected a ${column.kind}; correct the study.`,
+        { option: "rows" },
       );
     });
   });
@@ -44,8 +49,10 @@ export function decodeRows(source: string, bytes: Uint8Array, columns: readonly 
   const table = parseCsv({ name: source, bytes });
   const expected = columns.map(({ name }) => name).join(",");
   if (table.header.join(",") !== expected) {
-    throw new Error(
-      `${source}: the header is '${table.header.join(",")}', expected '${expected}'; restore the file, or start again in another folder (--out).`,
+    throw new StorageError(
+      words`${source}: the header is '${table.header.join(",")}', expected '${expected}'; restore the file, or start
+        again in another folder (${option("store")}).`,
+      { path: source },
     );
   }
   return table.rows.map((fields, index) =>
@@ -54,9 +61,10 @@ export function decodeRows(source: string, bytes: Uint8Array, columns: readonly 
         const field = fields[place] as string;
         const value = parseField(field, column);
         if (value !== undefined || (field === "" && column.optional)) return [column.name, value];
-        throw new Error(
-          `${source}: row ${table.rowNumbers[index]}, column '${column.name}' holds '${field}', expected a ${column.kind}; ` +
-            "restore the file, or start again in another folder (--out).",
+        throw new StorageError(
+          words`${source}: row ${table.rowNumbers[index]}, column '${column.name}' holds '${field}', expected a
+            ${column.kind}; restore the file, or start again in another folder (${option("store")}).`,
+          { path: source },
         );
       }),
     ),

@@ -1,4 +1,6 @@
 import * as z from "zod/mini";
+import { ForwardgradError, SettingError, StorageError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 import { claimStore, fingerprint, type RunConfig } from "../storage/run-config.ts";
 import type { RunStore } from "../storage/run-store.ts";
 import { decodeRows, encodeHeader, encodeRows } from "./results.ts";
@@ -101,7 +103,7 @@ async function* measureUnits(run: StudyRun): AsyncGenerator<StudyEvent, void> {
         rows = await unit.measure({ ...environment, advance });
       } catch (cause) {
         await file.commit(seconds());
-        throw new Error(`${study.name}, ${unit.key}: ${(cause as Error).message}`, { cause });
+        throw new ForwardgradError(words`${study.name}, ${unit.key}: ${cause}`, { cause });
       }
     }
     if (!rows) {
@@ -133,8 +135,9 @@ function requireDistinctKeys(study: Study, units: readonly Unit[]): void {
   const keys = new Set<string>();
   for (const { key } of units) {
     if (keys.has(key))
-      throw new Error(
+      throw new SettingError(
         `The study '${study.name}' has two units '${key}'; leave repeated values out of the settings.`,
+        { option: "settings" },
       );
     keys.add(key);
   }
@@ -151,39 +154,47 @@ async function readCommitted(
   units: readonly Unit[],
 ): Promise<Before | undefined> {
   const where = `${store.describe}/${resultsFile}`;
-  const remedy = "restore the file, or start again in another folder (--out).";
+  const remedy = words`restore the file, or start again in another folder (${option("store")}).`;
   const [bytes, stateBytes] = [await store.read(resultsFile), await store.read(stateFile)];
   if (!stateBytes) {
     if (!bytes || bytes.length === 0) return undefined;
-    throw new Error(
-      `${store.describe}/${stateFile} is missing, and only it tells which rows of ${resultsFile} are whole; ${remedy}`,
+    throw new StorageError(
+      words`${store.describe}/${stateFile} is missing, and only it tells which rows of ${resultsFile} are whole;
+        ${remedy}`,
+      { path: store.describe },
     );
   }
   let state: Committed;
   try {
     state = committedSchema.parse(JSON.parse(new TextDecoder().decode(stateBytes)));
   } catch (cause) {
-    throw new Error(`${store.describe}/${stateFile} is damaged (${(cause as Error).message}); ${remedy}`, {
+    throw new StorageError(words`${store.describe}/${stateFile} is damaged (${cause}); ${remedy}`, {
+      path: store.describe,
       cause,
     });
   }
   if (state.bytes === 0) return { state, text: "" };
   if (!bytes || bytes.length < state.bytes) {
-    throw new Error(
-      `${where} has ${bytes?.length ?? 0} bytes, expected at least the ${state.bytes} that ${stateFile} counts on; ${remedy}`,
+    throw new StorageError(
+      words`${where} has ${bytes?.length ?? 0} bytes, expected at least the ${state.bytes} that ${stateFile} counts on;
+        ${remedy}`,
+      { path: where },
     );
   }
   const whole = bytes.slice(0, state.bytes);
   // A damaged field is named where it can be; the sum finds the rest.
   decodeRows(where, whole, study.columns);
   if ((await fingerprint(whole)) !== state.sha256)
-    throw new Error(
-      `${where} was changed since it was written (its SHA-256 differs from the one in ${stateFile}); ${remedy}`,
+    throw new StorageError(
+      words`${where} was changed since it was written (its SHA-256 differs from the one in ${stateFile}); ${remedy}`,
+      { path: where },
     );
   if (state.finished > units.length || units[state.finished - 1]?.key !== state.last) {
-    throw new Error(
-      `${store.describe} was measured by another version of the study '${study.name}': its unit ${state.finished} is ` +
-        `'${state.last}', here '${units[state.finished - 1]?.key}'. Start again in another folder (--out).`,
+    throw new StorageError(
+      words`${store.describe} was measured by another version of the study '${study.name}': its unit ${state.finished}
+        is '${state.last}', here '${units[state.finished - 1]?.key}'. Start again in another folder
+        (${option("store")}).`,
+      { path: store.describe },
     );
   }
   return { state, text: new TextDecoder().decode(whole) };

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { SettingError } from "../errors/errors.ts";
 import type { Setting, Settings, Study } from "./study.ts";
 
 /** Which defaults a run starts from. */
@@ -17,17 +18,19 @@ export function resolveSettings(
   for (const [name, text] of Object.entries(changes)) {
     const before = Object.hasOwn(settings, name) ? settings[name] : undefined;
     if (before === undefined) {
-      throw new Error(
+      throw new SettingError(
         `The study '${study.name}' has no setting '${name}', received ${name}=${text}; its settings: ` +
           `${Object.keys(study.settings).join(", ")}.`,
+        { option: name },
       );
     }
     settings[name] = parseSetting(text, before);
     const rule = study.settings[name] as z.core.$ZodType<Setting>;
     const checked = z.safeParse(rule, settings[name], { error: z.locales.en().localeError });
     if (!checked.success)
-      throw new Error(
+      throw new SettingError(
         `${name}=${text}: ${z.prettifyError(checked.error).replaceAll(/^✖ /gm, "")}; correct the value.`,
+        { option: name },
       );
   }
   return settings;

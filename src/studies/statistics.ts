@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 import type { Row } from "./study.ts";
 
 /** Mean, standard deviation and 95 % interval of some measurements. */
@@ -10,7 +11,10 @@ export interface Moments {
 
 /** @throws when there are no values */
 export function moments(values: readonly number[]): Moments {
-  if (values.length === 0) throw new Error("The moments of no values are not defined; pass at least one.");
+  if (values.length === 0)
+    throw new SettingError("The moments of no values are not defined; pass at least one.", {
+      option: "values",
+    });
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return { count: values.length, mean, deviation: Math.sqrt(squares / Math.max(values.length - 1, 1)) };
@@ -19,7 +23,10 @@ export function moments(values: readonly number[]): Moments {
 /** The moments of several groups of measurements taken together, exactly as from the measurements themselves. */
 export function pool(groups: readonly Moments[]): Moments {
   const count = groups.reduce((sum, group) => sum + group.count, 0);
-  if (count === 0) throw new Error("The moments of no values are not defined; pass at least one group.");
+  if (count === 0)
+    throw new SettingError("The moments of no values are not defined; pass at least one group.", {
+      option: "groups",
+    });
   const mean = groups.reduce((sum, group) => sum + group.count * group.mean, 0) / count;
   const squares = groups.reduce(
     (sum, group) => sum + (group.count - 1) * group.deviation ** 2 + group.count * (group.mean - mean) ** 2,
@@ -115,7 +122,8 @@ export function summaryOf(name: string, given: Moments): Row {
 export function numberIn(row: Row, name: string): number {
   const value = row[name];
   if (typeof value === "number") return value;
-  throw new Error(
+  throw new SettingError(
     `The column '${name}' holds ${JSON.stringify(value)}, expected a number; check the columns.`,
+    { option: "name" },
   );
 }

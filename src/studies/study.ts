@@ -112,7 +112,7 @@ export interface Study<S extends Settings = Settings> {
   readonly settings: { readonly [Name in keyof S]: z.core.$ZodType<S[Name]> };
   /** The source's settings. */
   readonly full: S;
-  /** For --quick: ends within 3 minutes on 2 cores. */
+  /** Smaller settings, which end within 3 minutes on 2 cores. */
   readonly quick: S;
   /** For the contract tests: ends within seconds, with at least three units. */
   readonly tiny: S;

@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 import { innerProduct } from "./pieces.ts";
 import type { Pieces, Sampler, SamplerOptions } from "./sampler.ts";
 
@@ -12,8 +13,9 @@ import type { Pieces, Sampler, SamplerOptions } from "./sampler.ts";
 export function fixedAngle(options: SamplerOptions = {}): Sampler {
   const angle = options.angle ?? 45;
   if (!(angle > 0 && angle <= 90)) {
-    throw new Error(
+    throw new SettingError(
       `The angle of fixed-angle tangents must be above 0 and at most 90 degrees, received ${angle}.`,
+      { option: "angle" },
     );
   }
   const [cosine, sine] = [cosineOfDegrees(angle), cosineOfDegrees(90 - angle)];
@@ -29,9 +31,10 @@ export function fixedAngle(options: SamplerOptions = {}): Sampler {
         mix(tangent, 1, first, -along);
         const rest = innerProduct(tangent, tangent);
         if (rest <= 1e-10 * square) {
-          throw new Error(
+          throw new SettingError(
             "Fixed-angle tangents need a space of at least 2 dimensions, because one dimension has no other " +
               "direction; use another sampler.",
+            { option: "sampler" },
           );
         }
         const factor = sine * Math.sqrt(square / rest);

@@ -1,3 +1,4 @@
+import { SettingError } from "../errors/errors.ts";
 import { gaussian } from "./gaussian.ts";
 import type { Sampler, SamplerOptions } from "./sampler.ts";
 
@@ -17,12 +18,15 @@ export interface LowRankOptions extends SamplerOptions {
 export function lowRank(options: LowRankOptions = {}): Sampler {
   const rank = options.rank ?? 1;
   if (!Number.isInteger(rank) || rank < 1) {
-    throw new Error(`The rank of low-rank tangents must be a whole number from 1, received ${rank}.`);
+    throw new SettingError(`The rank of low-rank tangents must be a whole number from 1, received ${rank}.`, {
+      option: "rank",
+    });
   }
   const factors = options.factors ?? gaussian();
   if (factors.radius || factors.rank) {
-    throw new Error(
+    throw new SettingError(
       `The factors of low-rank tangents must be gaussian or rademacher, received ${factors.name}.`,
+      { option: "factors" },
     );
   }
   return { name: "low-rank", fill: factors.fill, rank };

@@ -1,3 +1,5 @@
+import { SettingError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import { callingThread, type Drawer } from "../random/drawer.ts";
 import { stepStreams } from "../random/streams.ts";
@@ -33,9 +35,10 @@ export function createSiteTangents(
   sampler: Sampler,
 ): SiteTangents {
   if (sampler.rank !== undefined) {
-    throw new Error(
-      "The low-rank sampler makes tangents of matrices, and activations of one example are vectors; " +
-        "use another sampler, for example gaussian, or perturb weights.",
+    throw new SettingError(
+      words`The low-rank sampler makes tangents of matrices, and activations of one example are vectors; use another
+        sampler, for example gaussian, or perturb weights (${option("perturb", "weights")}).`,
+      { option: "sampler" },
     );
   }
   return {

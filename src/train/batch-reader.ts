@@ -1,6 +1,7 @@
 import { epochOrder, readBatch, splitValidation } from "../data/batches.ts";
 import type { Examples } from "../data/dataset.ts";
 import type { Augmentation } from "../data/pictures/augment.ts";
+import { DataError } from "../errors/errors.ts";
 import { drawMasks, maskTensors } from "../objective/dropout.ts";
 import { batchInputs, exampleInput, type InputChoice } from "../objective/model-inputs.ts";
 import type { Objective } from "../objective/objective.ts";
@@ -58,7 +59,7 @@ export function createBatchReader(objective: Objective, options: BatchReaderOpti
   const split = splitValidation(examples.count, validation, splitKey);
   const stepsPerEpoch = Math.floor(split.train.length / batch);
   if (stepsPerEpoch === 0) {
-    throw new Error(
+    throw new DataError(
       `The training set has ${split.train.length} examples after ${validation} were split off for validation, fewer ` +
         `than one batch of ${batch}; use a smaller batch (where the model's file fixes it, export the model with an open ` +
         "batch axis), a smaller validation part, or more data.",

@@ -1,4 +1,5 @@
 import type { Examples } from "../data/dataset.ts";
+import { type Words, words } from "../errors/words.ts";
 
 /** How many examples a run sets aside for validation. Default 5,000, at most a tenth. */
 export function validationCount(examples: Examples, asked?: number): number {
@@ -19,14 +20,14 @@ export function batchNotes(
   examples: Examples,
   asked: { readonly batch?: number; readonly validation?: number },
   batch: number,
-): string[] {
+): Words[] {
   const { batch: wanted = 64, validation } = asked;
   const left = examples.count - validationCount(examples, validation);
   if (wanted <= left || batch !== left) return [];
   const rest = left < examples.count ? `, after ${examples.count - left} were set aside for validation` : "";
   return [
-    `${left} ${left === 1 ? "example is" : "examples are"} left to train on${rest}, fewer than a batch of ${wanted}: each ` +
-      "step reads all of them.",
+    words`${left} ${left === 1 ? "example is" : "examples are"} left to train on${rest}, fewer than a batch of ${wanted}: each
+      step reads all of them.`,
   ];
 }
 

@@ -37,9 +37,9 @@ export function guardDivergence(
   }
   const slower = settings.momentum > 0 ? `, lower the momentum (${settings.momentum})` : "";
   throw new DivergenceError(
-    words`Training diverged: ${what} ${size}. Lower the learning rate (it is ${settings.learningRate.toPrecision(3)}; try
-      ${option("learningRate", Number((settings.learningRate / 3).toPrecision(2)))})${slower}, or use more tangents.
-      The last good state is kept.`,
+    words`Training diverged: ${what} ${size}. Lower the learning rate (it is ${settings.learningRate.toPrecision(3)};
+      try ${option("learningRate", Number((settings.learningRate / 3).toPrecision(2)))})${slower}, or use more
+      tangents. The last good state is kept.`,
     { reason: `${what} ${size}` },
   );
 }

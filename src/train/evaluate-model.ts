@@ -1,6 +1,8 @@
 import { isArrayOf } from "../arrays/kind.ts";
 import { readBatch } from "../data/batches.ts";
 import { type Examples, targetShapeOf } from "../data/dataset.ts";
+import { SettingError } from "../errors/errors.ts";
+import type { Words } from "../errors/words.ts";
 import type { Loss } from "../losses/loss.ts";
 import {
   type FinalActivation,
@@ -29,7 +31,7 @@ export interface Evaluation {
   /** How many labels count; of float targets, how many examples. */
   readonly counted: number;
   /** What is worth saying about the value that the loss reads, in sentences. */
-  readonly notes: readonly string[];
+  readonly notes: readonly Words[];
 }
 
 /** What is measured, and on which examples. */
@@ -147,7 +149,7 @@ async function createMeasure(
 ): Promise<Measure> {
   const { dtype, shape } = results[output] as Tensor;
   const prediction = { name: output, dtype, shape };
-  if (shape[0] !== batch) throw new Error(describeOtherBatch(prediction, batch));
+  if (shape[0] !== batch) throw new SettingError(describeOtherBatch(prediction, batch), { option: "output" });
   const target = loss.target(prediction, targetShapeOf(examples));
   if (!isChecked) checkTargets({ loss, prediction, target }, examples, "the data");
   const axis = loss.classAxis?.(shape, target.shape);

@@ -1,3 +1,4 @@
+import type { Mention, Words } from "../errors/words.ts";
 import type { Quality } from "../estimate/quality.ts";
 import type { Guessing } from "./guessing.ts";
 import type { Recovery } from "./run-state.ts";
@@ -60,13 +61,13 @@ export type TrainEvent =
       readonly learningRate: number | "auto";
       readonly batch: number;
       /** What is done otherwise than asked for, and why: sentences for the user. */
-      readonly notes: readonly string[];
+      readonly notes: readonly Words[];
       readonly steps: number;
       /** Steps done already: more than 0 when the run was resumed. */
       readonly step: number;
     }
-  /** Something was found that the user should know; the run goes on. */
-  | { readonly kind: "warning"; readonly message: string }
+  /** Something was found that the user should know, and the options that the message names; the run goes on. */
+  | { readonly kind: "warning"; readonly message: string; readonly mentions: readonly Mention[] }
   | {
       readonly kind: "step";
       readonly step: number;

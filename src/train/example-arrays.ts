@@ -1,5 +1,6 @@
 import { isArrayOf } from "../arrays/kind.ts";
 import type { Examples } from "../data/dataset.ts";
+import { DataError, SettingError } from "../errors/errors.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
 import type { Loss } from "../losses/loss.ts";
 import type { Model } from "../onnx/decode.ts";
@@ -21,27 +22,32 @@ export function examplesFor(
   const { examples, inputs, labels } = options;
   if (examples) return examples;
   if (!inputs || !labels)
-    throw new Error("train needs `examples`, or `inputs` and `labels`; received neither.");
+    throw new SettingError("train needs examples, or inputs and labels; received neither.", {
+      option: "examples",
+    });
   const first: unknown = inputs[0];
   if (inputs.length > 0 && typeof first !== "number") {
-    throw new Error(
+    throw new DataError(
       `${model.source}: inputs[0] is ${Array.isArray(first) || ArrayBuffer.isView(first) ? "a list" : `of type ${typeof first}`}, expected ` +
         "numbers, all examples one after the other; flatten rows (inputs.flat())",
+      { source: model.source },
     );
   }
   const input = model.inputs.find(({ name }) => name === options.input) ?? model.inputs[0];
   const dimensions = input?.dimensions?.slice(1);
   if (!dimensions?.every((size) => typeof size === "number")) {
-    throw new Error(
+    throw new DataError(
       `${model.source}: the shape of one example is open in '${input?.name}'; pass \`examples\`, which have a shape.`,
+      { source: model.source },
     );
   }
   const shape = dimensions;
   const count = inputs.length / elementCount(shape);
   if (!Number.isInteger(count) || count === 0 || labels.length % count !== 0) {
-    throw new Error(
+    throw new DataError(
       `${model.source}: inputs hold ${inputs.length} numbers and labels ${labels.length}; expected a whole number of ` +
         `examples of shape [${shape.join(", ")}] and as many labels.`,
+      { source: model.source },
     );
   }
   return {
@@ -62,7 +68,7 @@ function targetsFrom(
   if (!loss.classAxis) return Float32Array.from(numbers);
   const wrong = numbers.findIndex((number) => (number | 0) !== number);
   if (wrong < 0) return Int32Array.from(numbers);
-  throw new Error(
+  throw new DataError(
     `labels: ${loss.name} reads class numbers, whole and counted from 0, and labels[${wrong}] is ${numbers[wrong]}; pass class ` +
       "numbers, or choose a loss of values (meanSquaredError, binaryCrossEntropy).",
   );

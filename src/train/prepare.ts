@@ -239,8 +239,8 @@ export function checkSettings(settings: TrainSettings, examples: Examples): void
   refuseStrayOptions({ schedule: settings.schedule ?? "cosine" }, { ...settings });
   if (settings.learningRate === "auto" && settings.lowMemory) {
     throw new Error(
-      "The automatic learning rate measures a curvature with the values of all layers at once, which lowMemory " +
-        "(--low-memory) is to avoid; leave lowMemory out, or give a learning rate (--lr).",
+      "The automatic learning rate measures a curvature with the values of all layers at once, which lowMemory is to " +
+        "avoid; leave lowMemory out, or give a learning rate (learningRate).",
     );
   }
   if (settings.trackQuality !== undefined && settings.gradient === "exact") {

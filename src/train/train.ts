@@ -153,12 +153,12 @@ class TrainingRun {
       steps: this.#totalSteps,
       step: this.#state.step,
     });
-    for (const message of this.#files?.warnings ?? []) yield { kind: "warning", message };
+    for (const warning of this.#files?.warnings ?? []) yield { kind: "warning", ...warning };
     const finished = this.#state.result as TrainResult | undefined;
     if (finished) {
       const model = this.#saved.bytes();
-      const message = await this.#files?.restoreModel(model);
-      if (message !== undefined) yield { kind: "warning", message };
+      const warning = await this.#files?.restoreModel(model);
+      if (warning) yield { kind: "warning", ...warning };
       yield { kind: "done", result: finished, model, resumedComplete: true };
       return;
     }

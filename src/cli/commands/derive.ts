@@ -1,5 +1,6 @@
 import { basename, dirname } from "node:path";
 import type { Command } from "commander";
+import { words } from "../../errors/words.ts";
 import type { Limits } from "../../limits/limits.ts";
 import { deriveFile } from "../../objective/derive.ts";
 import { fixedBatch } from "../../objective/fixed-batch.ts";
@@ -85,7 +86,7 @@ Examples:
         keepOutputs: true,
         trainable: trainable && ((name) => trainable.test(name)),
       });
-      for (const note of objective.notes) say(`note: ${note}`);
+      for (const note of objective.notes) say(words`note: ${note}`);
       const bytes = deriveFile(objective, flags);
       await runFolder(dirname(flags.output)).write(basename(flags.output), bytes);
       const names = Object.keys(objective.parameters);

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { isArrayOf } from "../../arrays/kind.ts";
 import type { Examples } from "../../data/dataset.ts";
+import { words } from "../../errors/words.ts";
 import { type NodeDevice, nodeRuntime } from "../../runtime/node.ts";
 import { loadModel } from "../../storage/node-model.ts";
 import { evaluateModel } from "../../train/evaluate-model.ts";
@@ -55,7 +56,7 @@ Examples:
         output: flags.output,
         runtime: nodeRuntime({ device: flags.device, threads: flags.threads }),
       });
-      for (const note of notes) say(`note: ${note}`);
+      for (const note of notes) say(words`note: ${note}`);
       if (flags.json) printJson({ testAccuracy: accuracy, testLoss: loss, examples: test.count, counted });
       else {
         const percent = accuracy === undefined ? "" : `test accuracy ${(100 * accuracy).toFixed(2)} %, `;

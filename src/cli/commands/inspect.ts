@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { words } from "../../errors/words.ts";
 import type { Limits } from "../../limits/limits.ts";
 import { importWarnings } from "../../objective/import-warnings.ts";
 import type { Model } from "../../onnx/decode.ts";
@@ -24,7 +25,7 @@ export function addInspectCommand(program: Command): void {
       const types = new Map([...found.types].map(([name, type]) => [name, shown(type)]));
       if (flags.json) printJson(asData(model, types));
       else print(...printModel(model, types).trimEnd().split("\n"));
-      for (const warning of [...found.warnings, ...importWarnings(model)]) say(`warning: ${warning}`);
+      for (const warning of [...found.warnings, ...importWarnings(model)]) say(words`warning: ${warning}`);
     },
   );
 }

@@ -1,5 +1,6 @@
 import { MultiBar, type SingleBar } from "cli-progress";
 import type { Command } from "commander";
+import { words } from "../../errors/words.ts";
 import { printable } from "../../onnx/printable.ts";
 import type { SearchEvent, SearchResult, Trial } from "../../search/events.ts";
 import { type LearningRateSearchOptions, searchLearningRate } from "../../search/search.ts";
@@ -126,7 +127,7 @@ async function reportSearch(
       switch (event.kind) {
         case "start":
           say(describeStart(event, folder));
-          for (const note of event.notes) say(`note: ${note}`);
+          for (const note of event.notes) say(words`note: ${note}`);
           if (progressStream.isTTY)
             bar = bars.create(event.steps, 0, {
               trial: event.done,

@@ -8,6 +8,7 @@ import type { ImageFolderOptions } from "../../data/pictures/image-folder.ts";
 import { decodePicture } from "../../data/pictures/node-picture.ts";
 import { datasetNamed, datasets } from "../../data/sets/list.ts";
 import type { SourceFile } from "../../data/store.ts";
+import { words } from "../../errors/words.ts";
 import type { Limits } from "../../limits/limits.ts";
 import type { LossName } from "../../losses/losses.ts";
 import { readIfPresent } from "../../storage/node-files.ts";
@@ -167,7 +168,7 @@ function announced(dataset: Dataset): Dataset {
   say(
     `${dataset.name}: ${count(train.count)} examples to train on, ${count(test.count)} to test on; inputs ` +
       `[${train.shape.join(", ")}], ${learned}`,
-    ...warnings.map((warning) => `warning: ${warning}`),
+    ...warnings.map((warning) => words`warning: ${warning}`),
   );
   return dataset;
 }

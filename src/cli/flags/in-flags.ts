@@ -1,9 +1,62 @@
+import { ForwardgradError, SettingError } from "../../errors/errors.ts";
 import type { Mention, OptionValue, Worded } from "../../errors/words.ts";
 import { quoted } from "./command-line.ts";
 
-/** The flags of the library's options, where messages name them; with what stands for a value that the reader chooses. */
-export const flags: Readonly<Record<string, readonly [flag: string, placeholder?: string]>> = {
-  learningRate: ["--lr", "X"],
+interface Flag {
+  readonly flag: string;
+  /** Stands for a value that the reader chooses. */
+  readonly placeholder?: string;
+  /** Values that have flags of their own. */
+  readonly values?: Readonly<Record<string, string>>;
+}
+
+/** The flags of the library's options, as far as messages name them. */
+export const flags: Readonly<Record<string, Flag>> = {
+  "adapter.rank": { flag: "--rank" },
+  "adapter.target": { flag: "--target" },
+  allowChanges: { flag: "--allow-changes" },
+  angle: { flag: "--angle" },
+  arrays: { flag: "--arrays" },
+  augment: { flag: "--augment" },
+  batch: { flag: "--batch", placeholder: "N" },
+  batchNorm: { flag: "--batch-norm" },
+  blocks: { flag: "--blocks" },
+  categorical: { flag: "--categorical" },
+  classAxis: { flag: "--class-axis", placeholder: "N" },
+  decimal: { flag: "--decimal" },
+  device: { flag: "--device" },
+  dimensions: { flag: "--dim", placeholder: "N" },
+  // The folder of a dataset's files.
+  directory: { flag: "--data-dir" },
+  evaluations: { flag: "--evaluations" },
+  fill: { flag: "--fill" },
+  frozen: { flag: "--freeze" },
+  header: { flag: "--header", values: { false: "--no-header" } },
+  ignore: { flag: "--ignore-columns" },
+  input: { flag: "--input", placeholder: "NAME" },
+  learningRate: { flag: "--lr", placeholder: "X" },
+  limits: { flag: "--limit", placeholder: "N" },
+  loss: { flag: "--loss" },
+  lowMemory: { flag: "--low-memory" },
+  // The function that makes the model of that name.
+  mlp: { flag: "--model mlp" },
+  model: { flag: "--model" },
+  output: { flag: "--output", placeholder: "NAME" },
+  overwrite: { flag: "--overwrite" },
+  perturb: { flag: "--perturb" },
+  resume: { flag: "--resume" },
+  rungs: { flag: "--rungs" },
+  size: { flag: "--image-size" },
+  // Where a run keeps its files.
+  store: { flag: "--out" },
+  target: { flag: "--target" },
+  // What a table's targets are follows from the loss.
+  targets: {
+    flag: "--loss",
+    values: { values: "--loss mean-squared-error", classes: "--loss cross-entropy" },
+  },
+  threads: { flag: "--threads" },
+  trainable: { flag: "--trainable" },
 };
 
 /** A message as the command line says it: with flags instead of the library's options. */
@@ -21,27 +74,37 @@ export function inFlags({ message, mentions }: Worded): string {
  * An error as the command line says it: with flags instead of options, and with the flag of the option that is wrong where
  * the message names none.
  */
-export function errorInFlags(error: Worded & { readonly option?: string }): string {
+export function errorInFlags(error: unknown): string {
+  if (!(error instanceof ForwardgradError)) return error instanceof Error ? error.message : String(error);
   const text = inFlags(error);
-  const flag = error.option === undefined ? undefined : flags[error.option]?.[0];
+  const flag = error instanceof SettingError ? flagOf(error.option)?.flag : undefined;
   if (flag === undefined || text.includes(flag)) return text;
   return text.endsWith(".") ? `${text.slice(0, -1)} (${flag}).` : `${text} (${flag})`;
 }
 
 function inFlag({ option, value, start, end }: Mention, message: string): string {
-  const known = Object.hasOwn(flags, option) ? flags[option] : undefined;
+  const known = flagOf(option);
   if (!known) return message.slice(start, end);
-  const [flag, placeholder = "VALUE"] = known;
+  const { flag, placeholder = "VALUE", values = {} } = known;
   if (value === undefined || value === true) return flag;
-  if (value === false) return flag.replace("--", "--no-");
-  return `${flag} ${given(value, placeholder)}`;
+  if (option === "size") return `${flag} ${Object.values(value as object).join("x")}`;
+  return values[String(value)] ?? `${flag} ${given(value, placeholder)}`;
+}
+
+function flagOf(option: string): Flag | undefined {
+  return Object.hasOwn(flags, option) ? flags[option] : undefined;
 }
 
 /** A value as a shell takes it. */
 function given(value: OptionValue, placeholder: string): string {
+  if (value === null) return placeholder;
   if (typeof value !== "object") return quoted(String(value));
-  if (Array.isArray(value)) return quoted(value.join(","));
+  if (isList(value)) return quoted(value.join(","));
   return Object.entries(value)
-    .map(([name, item]) => quoted(`${name}=${item ?? placeholder}`))
+    .map(([name, item]) => (item === null ? `${name}=${placeholder}` : quoted(`${name}=${item}`)))
     .join(" ");
+}
+
+function isList(value: object): value is readonly string[] {
+  return Array.isArray(value);
 }

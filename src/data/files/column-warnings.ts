@@ -1,4 +1,5 @@
-import { type Column, columnValues, notationOf, numbersOf, quoted } from "./columns.ts";
+import { option, type Words, words } from "../../errors/words.ts";
+import { type Column, columnValues, notationOf, numbersOf } from "./columns.ts";
 import { place, type Table } from "./csv.ts";
 import { equalAsFloat32, losesSpread } from "./float32.ts";
 import { describeNotation, fittingNotations, parseNumber, read } from "./notation.ts";
@@ -12,7 +13,7 @@ export function tableWarnings(
   columns: readonly Column[],
   target: string,
   classNames: readonly string[] | undefined,
-): string[] {
+): Words[] {
   const ofInputs = columns.flatMap((column) =>
     column.kind === "number"
       ? [...numberWarnings(table, column.name), ...indexWarnings(table, column.name)]
@@ -30,28 +31,28 @@ export function tableWarnings(
 }
 
 /** Classes that are numbers, and too many for the rows: such targets are mostly values. */
-function valueWarnings(table: Table, target: string, classNames: readonly string[]): string[] {
+function valueWarnings(table: Table, target: string, classNames: readonly string[]): Words[] {
   const rows = table.rows.length;
   const areValues = classNames.every((name) => parseNumber(name) !== undefined);
   if (!areValues || classNames.length <= 20 || 10 * classNames.length <= rows) return [];
   return [
-    `${table.source}: the target '${target}' has ${classNames.length} different numbers in ${rows} rows, and each becomes a class. ` +
-      "For target values use --loss mean-squared-error",
+    words`${table.source}: the target '${target}' has ${classNames.length} different numbers in ${rows} rows, and each
+      becomes a class. For target values use ${option("targets", "values")}`,
   ];
 }
 
-function numberWarnings(table: Table, name: string): string[] {
+function numberWarnings(table: Table, name: string): Words[] {
   const values = columnValues(table, name);
   const notation = notationOf(table, name, values);
   if (notation === undefined) return [];
-  const warnings: string[] = [];
+  const warnings: Words[] = [];
   const isPlain = values.every((value) => parseNumber(value) !== undefined);
   if (isPlain && notation.decimal === "," && table.decimal === undefined) {
     const at = values.findIndex((value) => value.includes("."));
     warnings.push(
-      `${place(table, at, name)}: '${values[at]}' is read as ${read(values[at] ?? "", notation)}, because other columns write ` +
-        `numbers like ${describeNotation({ ...notation, currency: "", divisor: 1 })}. If it has a decimal point, say so ` +
-        "(--decimal point)",
+      words`${place(table, at, name)}: '${values[at]}' is read as ${read(values[at] ?? "", notation)}, because other
+        columns write numbers like ${describeNotation({ ...notation, currency: "", divisor: 1 })}. If it has a decimal
+        point, say so (${option("decimal", "point")})`,
     );
   }
   if (
@@ -62,16 +63,17 @@ function numberWarnings(table: Table, name: string): string[] {
   ) {
     const at = values.findIndex((value) => value.includes("."));
     warnings.push(
-      `${place(table, at, name)}: '${values[at]}' is read as ${read(values[at] ?? "", notation)}, and nothing in the table tells ` +
-        "that its point stands between thousands. If it does, say so (--decimal comma), otherwise --decimal point",
+      words`${place(table, at, name)}: '${values[at]}' is read as ${read(values[at] ?? "", notation)}, and nothing in
+        the table tells that its point stands between thousands. If it does, say so (${option("decimal", "comma")}),
+        otherwise ${option("decimal", "point")}`,
     );
   }
   const zeros = values.findIndex((value) => /^0\d/.test(value));
   if (zeros !== -1) {
     warnings.push(
-      `${place(table, zeros, name)}: '${values[zeros]}' is read as the number ${read(values[zeros] ?? "", notation)}. If it is a ` +
-        `code, such as of a place, take the column for categories (--categorical ${quoted(name)}) or leave it out ` +
-        `(--ignore-columns ${quoted(name)})`,
+      words`${place(table, zeros, name)}: '${values[zeros]}' is read as the number
+        ${read(values[zeros] ?? "", notation)}. If it is a code, such as of a place, take the column for categories
+        (${option("categorical", [name])}) or leave it out (${option("ignore", [name])})`,
     );
   }
   const numbers = numbersOf(table, name, values, notation);
@@ -79,16 +81,16 @@ function numberWarnings(table: Table, name: string): string[] {
   if (pair !== undefined) {
     const [first, second] = pair;
     warnings.push(
-      `${place(table, first, name)}: '${values[first]}' and '${values[second]}' (row ${table.rowNumbers[second]}) are the same ` +
-        `number for 32-bit floats, ${Math.fround(read(values[first] ?? "", notation) ?? 0)}. Subtract a number near them, or ` +
-        `divide; or leave the column out (--ignore-columns ${quoted(name)})`,
+      words`${place(table, first, name)}: '${values[first]}' and '${values[second]}' (row ${table.rowNumbers[second]})
+        are the same number for 32-bit floats, ${Math.fround(read(values[first] ?? "", notation) ?? 0)}. Subtract a
+        number near them, or divide; or leave the column out (${option("ignore", [name])})`,
     );
   }
   if (pair === undefined && losesSpread(numbers)) {
     warnings.push(
-      `${table.source}: column '${name}' differs from row to row by less than 32-bit floats tell apart at its size (row ` +
-        `${table.rowNumbers[0]}: '${values[0]}'). Subtract a number near its values, or multiply; or leave the column out ` +
-        `(--ignore-columns ${quoted(name)})`,
+      words`${table.source}: column '${name}' differs from row to row by less than 32-bit floats tell apart at its size
+        (row ${table.rowNumbers[0]}: '${values[0]}'). Subtract a number near its values, or multiply; or leave the
+        column out (${option("ignore", [name])})`,
     );
   }
   return warnings;
@@ -100,39 +102,39 @@ function isUnclear(values: readonly string[]): boolean {
 }
 
 /** Numbers that count the rows, as the index that pandas writes. */
-function indexWarnings(table: Table, name: string): string[] {
+function indexWarnings(table: Table, name: string): Words[] {
   const values = columnValues(table, name);
   const first = parseNumber(values[0] ?? "") ?? -1;
   const counts =
     (first === 0 || first === 1) && values.every((value, row) => parseNumber(value) === first + row);
   if (!counts || values.length < fewRows) return [];
   return [
-    `${table.source}: column '${name}' counts the rows (${first}, ${first + 1}, …), as an index does, and a model learns ` +
-      `nothing from it for other rows. Leave it out (--ignore-columns ${quoted(name)})`,
+    words`${table.source}: column '${name}' counts the rows (${first}, ${first + 1}, …), as an index does, and a model
+      learns nothing from it for other rows. Leave it out (${option("ignore", [name])})`,
   ];
 }
 
 /** Categories of which most come once: names, identifiers, dates. */
-function identifierWarnings(table: Table, name: string, categories: readonly string[]): string[] {
+function identifierWarnings(table: Table, name: string, categories: readonly string[]): Words[] {
   const rows = table.rows.length;
   if (rows < fewRows || 2 * categories.length <= rows) return [];
   return [
-    `${table.source}: column '${name}' has ${categories.length} different values in ${rows} rows ('${categories[0]}', ` +
-      `'${categories[1]}', …), and each becomes an input. If they are names, dates or times, leave the column out ` +
-      `(--ignore-columns ${quoted(name)}), or write them as numbers`,
+    words`${table.source}: column '${name}' has ${categories.length} different values in ${rows} rows
+      ('${categories[0]}', '${categories[1]}', …), and each becomes an input. If they are names, dates or times, leave
+      the column out (${option("ignore", [name])}), or write them as numbers`,
   ];
 }
 
 /** Categories, or classes, that are the same but for capital letters and spaces. */
-function caseWarnings(table: Table, name: string, categories: readonly string[]): string[] {
+function caseWarnings(table: Table, name: string, categories: readonly string[]): Words[] {
   const seen = new Map<string, string>();
   for (const category of categories) {
     const folded = category.normalize("NFKC").toLowerCase().replaceAll(/\s+/g, " ");
     const other = seen.get(folded);
     if (other !== undefined) {
       return [
-        `${table.source}: column '${name}' has '${other}' and '${category}', which count as two. If they are one, write ` +
-          "them alike",
+        words`${table.source}: column '${name}' has '${other}' and '${category}', which count as two. If they are one,
+          write them alike`,
       ];
     }
     seen.set(folded, category);

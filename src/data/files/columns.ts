@@ -1,4 +1,6 @@
-import { place, type Table } from "./csv.ts";
+import { DataError } from "../../errors/errors.ts";
+import { option, words } from "../../errors/words.ts";
+import { cell, place, type Table } from "./csv.ts";
 import { isMissing } from "./missing.ts";
 import {
   firstMisfit,
@@ -43,10 +45,11 @@ export function inferColumns(
     refuseSpoiledNumbers(table, name, values);
     const categories = distinct(values);
     if (categories.length > mostCategories) {
-      throw new Error(
-        `${table.source}: column '${name}' has ${categories.length} different values, expected at most ` +
-          `${mostCategories} categories; leave it out (--ignore-columns ${quoted(name)}), or ask for them ` +
-          `(--categorical ${quoted(name)})`,
+      throw new DataError(
+        words`${table.source}: column '${name}' has ${categories.length} different values, expected at most
+          ${mostCategories} categories; leave it out (${option("ignore", [name])}), or ask for them
+          (${option("categorical", [name])})`,
+        { source: table.source },
       );
     }
     return { name, kind: "category", categories };
@@ -82,27 +85,30 @@ export function encodeColumns(table: Table, columns: readonly Column[]): Float32
 
 /** Refuses a column of which most values are numbers, or look like some, but not all in one notation. */
 function refuseSpoiledNumbers(table: Table, name: string, values: readonly string[]): void {
-  const remedy = `or take the column for categories (--categorical ${quoted(name)})`;
+  const remedy = words`or take the column for categories (${option("categorical", [name])})`;
   const count = (isOne: (value: string) => boolean) => values.filter(isOne).length;
   if (2 * count((value) => parseNumber(value) !== undefined) > values.length) {
     const other = values.findIndex((value) => parseNumber(value) === undefined);
-    throw new Error(
-      `${place(table, other, name)}: '${values[other]}' is no number, expected one as in most rows (with a decimal ` +
-        `point); correct it, ${remedy}`,
+    throw new DataError(
+      words`${place(table, other, name)}: '${values[other]}' is no number, expected one as in most rows (with a decimal
+        point); correct it, ${remedy}`,
+      cell(table, other, name),
     );
   }
   const unit = commonUnit(values);
   if (unit !== undefined) {
-    throw new Error(
-      `${place(table, 0, name)}: '${values[0]}' is a number with the unit '${unit}', as in all rows, expected numbers alone; ` +
-        `take the unit out, ${remedy}`,
+    throw new DataError(
+      words`${place(table, 0, name)}: '${values[0]}' is a number with the unit '${unit}', as in all rows, expected
+        numbers alone; take the unit out, ${remedy}`,
+      cell(table, 0, name),
     );
   }
   if (2 * count(looksLikeNumber) <= values.length) return;
   const { row, problem } = firstMisfit(values) ?? { row: 0, problem: "is no number" };
-  throw new Error(
-    `${place(table, row, name)}: '${values[row]}' ${problem}, expected one notation in the whole column, such as 1234.5, ` +
-      `1,234.5, 1.234,5, 1 234,5 or 1'234.5, with the same sign of currency or percent; correct it, ${remedy}`,
+  throw new DataError(
+    words`${place(table, row, name)}: '${values[row]}' ${problem}, expected one notation in the whole column, such as
+      1234.5, 1,234.5, 1.234,5, 1 234,5 or 1'234.5, with the same sign of currency or percent; correct it, ${remedy}`,
+    cell(table, row, name),
   );
 }
 
@@ -133,9 +139,10 @@ export function notationOf(
   if (decimal !== undefined) return decimal === first.decimal ? first : second;
   const at = values.findIndex((value) => /[.,]/.test(value));
   const [some, other] = [first, second].map((notation) => read(values[at] ?? "", notation));
-  throw new Error(
-    `${place(table, at, name)}: '${values[at]}' is ${some} or ${other}, and neither this column nor another tells which; say ` +
-      "which sign is the decimal one (--decimal point, --decimal comma)",
+  throw new DataError(
+    words`${place(table, at, name)}: '${values[at]}' is ${some} or ${other}, and neither this column nor another tells
+      which; say which sign is the decimal one (${option("decimal", "point")}, ${option("decimal", "comma")})`,
+    cell(table, at, name),
   );
 }
 
@@ -167,9 +174,11 @@ export function numbersOf(
     const value = notation ? read(text, notation) : parseNumber(text);
     if (value !== undefined && Number.isFinite(Math.fround(value))) return value;
     const isLarge = value !== undefined || parseNumber(text) !== undefined;
-    throw new Error(
-      `${place(table, row, name)}: '${text}' is no number${isLarge ? " that 32-bit floats hold" : ""}, expected one in each row; ` +
-        `correct it${isLarge ? "" : `, or, where '${name}' is the target and names classes, use --loss cross-entropy`}`,
+    throw new DataError(
+      words`${place(table, row, name)}: '${text}' is no number${isLarge ? " that 32-bit floats hold" : ""}, expected
+        one in each row; correct
+        it${isLarge ? "" : words`, or, where '${name}' is the target and names classes, use ${option("targets", "classes")}`}`,
+      cell(table, row, name),
     );
   });
 }
@@ -181,8 +190,9 @@ export function numbersOf(
 export function columnValues(table: Table, name: string, known: readonly string[] | "all" = []): string[] {
   const at = table.header.indexOf(name);
   if (at === -1) {
-    throw new Error(
+    throw new DataError(
       `${table.source}: no column '${name}', expected one of ${table.header.join(", ")}; correct the name`,
+      { source: table.source },
     );
   }
   const values = table.rows.map((fields) => fields[at] as string);
@@ -199,10 +209,12 @@ export function columnValues(table: Table, name: string, known: readonly string[
       values.filter((value) => !isMissing(value)),
     ) !== undefined
       ? ""
-      : `; if '${values[missing]}' is a category, say so (--categorical ${quoted(name)})`;
-  throw new Error(
-    `${place(table, missing, name)}: the value is missing ('${values[missing]}')${more > 0 ? `, as in ${more} more rows` : ""}; ` +
-      `expected one in each row. Fill it in, take the row out, or leave the column out (--ignore-columns ${quoted(name)})${asCategory}`,
+      : words`; if '${values[missing]}' is a category, say so (${option("categorical", [name])})`;
+  throw new DataError(
+    words`${place(table, missing, name)}: the value is missing
+      ('${values[missing]}')${more > 0 ? `, as in ${more} more rows` : ""}; expected one in each row. Fill it in, take
+      the row out, or leave the column out (${option("ignore", [name])})${asCategory}`,
+    cell(table, missing, name),
   );
 }
 
@@ -222,13 +234,9 @@ export function unknown(
   known: readonly string[],
 ): Error {
   const list = known.length > 12 ? [...known.slice(0, 12), "…"] : known;
-  return new Error(
+  return new DataError(
     `${place(table, row, name)}: '${value}' is new, expected one of ${list.join(", ")}; correct it, or train on data ` +
       "that has it",
+    cell(table, row, name),
   );
-}
-
-/** A column's name as a shell takes it. */
-export function quoted(name: string): string {
-  return /^[\w.-]+$/.test(name) ? name : `'${name}'`;
 }

@@ -1,4 +1,6 @@
 import Papa from "papaparse";
+import { DataError } from "../../errors/errors.ts";
+import { option, words } from "../../errors/words.ts";
 import { defaultLimits, howToRaise, type Limits } from "../../limits/limits.ts";
 import type { SourceFile } from "../store.ts";
 import { parseJsonTable } from "./json-table.ts";
@@ -47,7 +49,10 @@ export function parseCsv(file: SourceFile, reading: TableReading = {}): Table {
   // Programs that write JSON write points.
   const table = json ? { ...json, source: name, separator: "," } : fromCsv(text, name, reading, limits);
   if (table.rows.length === 0) {
-    throw new Error(`${name}: no rows below the header, expected at least one; check that the file is whole`);
+    throw new DataError(
+      `${name}: no rows below the header, expected at least one; check that the file is whole`,
+      { source: name },
+    );
   }
   return { ...table, decimal };
 }
@@ -60,9 +65,10 @@ function fromCsv(text: string, name: string, reading: TableReading, limits: Limi
   const { data, errors } = Papa.parse<string[]>(content, { delimiter: separator });
   const problem = errors.find(({ type }) => type !== "Delimiter");
   if (problem) {
-    throw new Error(
+    throw new DataError(
       `${name}: row ${(problem.row ?? 0) + 1}: ${problem.message}, expected quotes around whole fields and doubled ` +
         'inside them ("a ""b"" c"); correct the quotes',
+      { source: name },
     );
   }
   const trimmed = data.map((fields) => fields.map((field) => withoutFormula(field.trim())));
@@ -81,9 +87,10 @@ function fromCsv(text: string, name: string, reading: TableReading, limits: Limi
     if (isEmpty(fields)) continue;
     const number = start + index + (hasHeader ? 2 : 1);
     if (fields.length !== header.length) {
-      throw new Error(
+      throw new DataError(
         `${name}: row ${number} has ${fields.length} fields, expected ${header.length} as in ` +
           `${hasHeader ? "the header" : "row 1"}; ${remedyOfWidth(header, fields)}`,
+        { source: name },
       );
     }
     rows.push(fields);
@@ -158,8 +165,9 @@ function checkCells(text: string, separator: string, name: string, limits: Limit
   for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) lines++;
   const width = text.slice(0, text.indexOf("\n")).split(separator).length;
   if (lines * width <= limits.cells) return;
-  throw new Error(
-    `${name}: about ${(lines * width).toLocaleString("en")} fields; ${howToRaise("cells", limits)}`,
+  throw new DataError(
+    words`${name}: about ${(lines * width).toLocaleString("en")} fields; ${howToRaise("cells", limits)}`,
+    { source: name },
   );
 }
 
@@ -169,29 +177,37 @@ function checkHeader(
   name: string,
   isGuessed: boolean,
 ): void {
-  const remedy = "add a row of names at the top, or say that there is none (--no-header)";
+  const remedy = words`add a row of names at the top, or say that there is none (${option("header", false)})`;
   if (isGuessed && header.length > 0 && header.every((column) => parseNumber(column) !== undefined)) {
-    throw new Error(`${name}: row 1 holds numbers alone, expected the names of the columns; ${remedy}`);
+    throw new DataError(
+      words`${name}: row 1 holds numbers alone, expected the names of the columns; ${remedy}`,
+      {
+        source: name,
+      },
+    );
   }
   const value = isGuessed ? valueInHeader(header, below) : undefined;
   if (value !== undefined) {
-    throw new Error(
-      `${name}: row 1 holds values such as '${value}', expected the names of the columns; ${remedy}. If it does name them, ` +
-        "say so (--header)",
+    throw new DataError(
+      words`${name}: row 1 holds values such as '${value}', expected the names of the columns; ${remedy}. If it does
+        name them, say so (${option("header", true)})`,
+      { source: name },
     );
   }
   const empty = header.indexOf("");
   if (empty !== -1) {
-    throw new Error(
+    throw new DataError(
       `${name}: column ${empty + 1} has no name, expected a name for each column in row 1; name it, or save the table ` +
         "without its index",
+      { source: name },
     );
   }
   const double = header.find((column, place) => header.indexOf(column) !== place);
   if (double !== undefined) {
-    throw new Error(
-      `${name}: two columns are called '${double}', expected different names; rename one, or say that row 1 names no ` +
-        "columns (--no-header)",
+    throw new DataError(
+      words`${name}: two columns are called '${double}', expected different names; rename one, or say that row 1 names
+        no columns (${option("header", false)})`,
+      { source: name },
     );
   }
 }
@@ -210,6 +226,11 @@ function valueInHeader(header: readonly string[], below: readonly string[][]): s
   const again = texts.filter((column) => below.some((fields) => fields[column] === header[column]));
   const isValue = numbers.length > 0 ? again.length > 0 : again.length === header.length && header.length > 1;
   return isValue ? header[again[0] ?? 0] : undefined;
+}
+
+/** Where a cell is, as errors about it say: the rows of a table are counted as spreadsheets count. */
+export function cell({ source, rowNumbers }: Table, row: number, column: string) {
+  return { source, row: rowNumbers[row], column };
 }
 
 /** "data.csv: row 7, column 'age'" */

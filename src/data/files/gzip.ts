@@ -1,4 +1,6 @@
 import { Gunzip } from "fflate";
+import { DataError } from "../../errors/errors.ts";
+import { words } from "../../errors/words.ts";
 import { howToRaise, type Limits, limitsWith } from "../../limits/limits.ts";
 import { crc32 } from "./crc32.ts";
 
@@ -77,7 +79,7 @@ export async function inflate(
 }
 
 /** A file that unpacks to more than the limit. */
-class LimitError extends Error {}
+class LimitError extends DataError {}
 
 interface Collector {
   add(chunk: Uint8Array): void;
@@ -94,7 +96,8 @@ export function collector(source: string, changed: Partial<Limits>): Collector {
       size += chunk.length;
       if (size > limits.unpackedBytes) {
         throw new LimitError(
-          `${source}: unpacks to more bytes than allowed; ${howToRaise("unpackedBytes", limits)}`,
+          words`${source}: unpacks to more bytes than allowed; ${howToRaise("unpackedBytes", limits)}`,
+          { source },
         );
       }
       chunks.push(chunk);
@@ -131,16 +134,18 @@ async function decompress(bytes: Uint8Array, format: "gzip" | "deflate", output:
 function checkStart(bytes: Uint8Array, source: string): void {
   if (isGzip(bytes)) return;
   const received = Array.from(bytes.subarray(0, 2), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  throw new Error(
+  throw new DataError(
     `${source}: not gzip, received ${bytes.length} bytes that begin with "${received}", expected "1f8b"; ` +
       "get the file again, or drop .gz from its name if it is not compressed",
+    { source },
   );
 }
 
 function damaged(start: string, bytes: Uint8Array, cause: unknown): Error {
   if (cause instanceof LimitError) return cause;
   const detail = cause instanceof Error ? cause.message : String(cause);
-  return new Error(`${start} ${bytes.length} bytes that do not decompress (${detail}); get the file again`, {
-    cause,
-  });
+  return new DataError(
+    `${start} ${bytes.length} bytes that do not decompress (${detail}); get the file again`,
+    { source: start, cause },
+  );
 }

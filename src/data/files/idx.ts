@@ -1,3 +1,4 @@
+import { DataError } from "../../errors/errors.ts";
 import { isGzip } from "./gzip.ts";
 
 /**
@@ -26,24 +27,27 @@ export function parseIdx(bytes: Uint8Array, source: string): { shape: number[]; 
   const dimensions = readMagic(bytes, source);
   const header = 4 + 4 * dimensions;
   if (bytes.length < header) {
-    throw new Error(
+    throw new DataError(
       `${source}: truncated IDX header, received ${bytes.length} bytes, expected at least ${header} ` +
         `for ${dimensions} dimensions; get the file again`,
+      { source },
     );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const shape = Array.from({ length: dimensions }, (_, axis) => view.getUint32(4 + 4 * axis));
   if (shape.includes(0)) {
-    throw new Error(
+    throw new DataError(
       `${source}: IDX shape [${shape}] has a dimension of size 0, expected at least 1; get the file again`,
+      { source },
     );
   }
   const expected = shape.reduce((product, size) => product * size, 1) + header;
   if (bytes.length !== expected) {
     const problem = bytes.length < expected ? "truncated IDX file" : "trailing bytes after the IDX data";
-    throw new Error(
+    throw new DataError(
       `${source}: ${problem}, received ${bytes.length} bytes, expected ${expected} ` +
         `(${header} of header and shape [${shape}]); get the file again`,
+      { source },
     );
   }
   return { shape, data: bytes.subarray(header) };
@@ -53,24 +57,30 @@ export function parseIdx(bytes: Uint8Array, source: string): { shape: number[]; 
 function readMagic(bytes: Uint8Array, source: string): number {
   const [first, second, type, dimensions] = bytes;
   if (first === undefined || second === undefined || type === undefined || dimensions === undefined) {
-    throw new Error(
+    throw new DataError(
       `${source}: truncated IDX header, received ${bytes.length} bytes, expected at least 8; get the file again`,
+      { source },
     );
   }
   const magic = [first, second, type, dimensions].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  const expected = `expected an IDX file of unsigned bytes (0x000008 and the number of dimensions, 01 to 04)`;
+  const expected = "expected an IDX file of unsigned bytes (0x000008 and the number of dimensions, 01 to 04)";
   if (isGzip(bytes)) {
-    throw new Error(
+    throw new DataError(
       `${source}: magic number 0x${magic} is gzip, ${expected}; decompress it first or name it .gz`,
+      { source },
     );
   }
   if (first === 0 && second === 0 && otherTypes[type] !== undefined) {
-    throw new Error(
+    throw new DataError(
       `${source}: magic number 0x${magic} stands for ${otherTypes[type]}, ${expected}; convert the file to bytes`,
+      { source },
     );
   }
   if (first !== 0 || second !== 0 || type !== UNSIGNED_BYTE || dimensions < 1 || dimensions > 4) {
-    throw new Error(`${source}: magic number 0x${magic}, ${expected}; check that this is the right file`);
+    throw new DataError(
+      `${source}: magic number 0x${magic}, ${expected}; check that this is the right file`,
+      { source },
+    );
   }
   return dimensions;
 }

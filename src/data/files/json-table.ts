@@ -1,3 +1,4 @@
+import { DataError } from "../../errors/errors.ts";
 /** Columns and their values as text. */
 export interface JsonTable {
   readonly header: readonly string[];
@@ -31,21 +32,24 @@ export function parseJsonTable(text: string, source: string): JsonTable | undefi
     if (whole === undefined) {
       // A field of CSV may begin with a bracket.
       if (!/^\s*(?:\{\s*"|\[\s*[[{])/.test(text)) return undefined;
-      throw new Error(
+      throw new DataError(
         `${source}: row ${(numbers[0] ?? 0) + 1} is no JSON${problemOf(text)}, expected an object a line (JSON Lines) or one array ` +
           "of objects; correct it",
+        { source },
       );
     }
-    throw new Error(
+    throw new DataError(
       `${source}: one JSON object, expected an object a line (JSON Lines) or an array of objects; convert it ` +
         '(pandas: to_json(…, orient="records", lines=True))',
+      { source },
     );
   }
   const records = numbers.map((line) => {
     const record = parsed(lines[line] ?? "");
     if (record !== undefined) return record;
-    throw new Error(
+    throw new DataError(
       `${source}: row ${line + 1} is no JSON${problemOf(lines[line] ?? "")}, expected an object as in row 1; correct the row`,
+      { source },
     );
   });
   return asTable(
@@ -59,9 +63,10 @@ function asTable(records: readonly unknown[], rowNumbers: readonly number[], sou
   const columns = new Map<string, number>();
   for (const [place, record] of records.entries()) {
     if (!isFields(record)) {
-      throw new Error(
+      throw new DataError(
         `${source}: row ${rowNumbers[place]} is ${what(record)}, expected an object with a value for each column; ` +
           'convert it (pandas: to_json(…, orient="records", lines=True))',
+        { source },
       );
     }
     for (const name of Object.keys(record)) if (!columns.has(name)) columns.set(name, columns.size);
@@ -72,11 +77,12 @@ function asTable(records: readonly unknown[], rowNumbers: readonly number[], sou
       const value = Object.hasOwn(record, name) ? record[name] : null;
       if (value === null) return "";
       if (typeof value !== "object") return String(value).trim();
-      throw new Error(
+      throw new DataError(
         `${source}: row ${rowNumbers[place]}, column '${name}': ${what(value)}, expected a number or text; ` +
           (records.length === 1
             ? 'the file is one object, so write an object for each row (pandas: to_json(…, orient="records", lines=True))'
             : "give its parts columns of their own, or leave the key out"),
+        { source },
       );
     }),
   );

@@ -1,3 +1,4 @@
+import { DataError } from "../../errors/errors.ts";
 import type { Limits } from "../../limits/limits.ts";
 import { inflate } from "./gzip.ts";
 
@@ -63,7 +64,9 @@ export async function parseMat(
     at = element.end;
     const [name, array] = await readTopLevel(element, source, limits);
     if (arrays.has(name)) {
-      throw new Error(`${source}: two arrays are called '${name}', expected one; save the file again`);
+      throw new DataError(`${source}: two arrays are called '${name}', expected one; save the file again`, {
+        source,
+      });
     }
     arrays.set(name, array);
   }
@@ -77,12 +80,17 @@ async function readTopLevel(
 ): Promise<[string, MatArray]> {
   if (element.type === MATRIX) return readMatrix(element.data, source);
   if (element.type !== COMPRESSED) {
-    throw new Error(`${source}: MAT element of type ${element.type}, expected an array; get the file again`);
+    throw new DataError(
+      `${source}: MAT element of type ${element.type}, expected an array; get the file again`,
+      { source },
+    );
   }
   const content = await inflate(element.data, source, limits);
   const inner = readElement(content, 0, source, true);
   if (inner.type !== MATRIX || inner.end !== content.length) {
-    throw new Error(`${source}: a compressed MAT element holds no single array; get the file again`);
+    throw new DataError(`${source}: a compressed MAT element holds no single array; get the file again`, {
+      source,
+    });
   }
   return readMatrix(inner.data, source);
 }
@@ -90,18 +98,22 @@ async function readTopLevel(
 function checkHeader(bytes: Uint8Array, source: string): void {
   const text = new TextDecoder("latin1").decode(bytes.subarray(0, 19));
   if (bytes.length < HEADER || !text.startsWith("MATLAB")) {
-    throw new Error(
+    throw new DataError(
       `${source}: ${bytes.length} bytes that begin with "${text}", expected "MATLAB 5.0 MAT-file" and a header of ` +
         `${HEADER} bytes; check that this is the right file`,
+      { source },
     );
   }
   const [low, high, first, second] = bytes.subarray(124, HEADER);
   if (first === 0x4d && second === 0x49) {
-    throw new Error(`${source}: a big-endian MAT-file, expected a little-endian one; save it again`);
+    throw new DataError(`${source}: a big-endian MAT-file, expected a little-endian one; save it again`, {
+      source,
+    });
   }
   if (first !== 0x49 || second !== 0x4d || low !== 0 || high !== 1) {
-    throw new Error(
+    throw new DataError(
       `${source}: MAT-file version ${high}.${low}, expected 1.0 (MATLAB 5); save it with -v7, not with -v7.3 (HDF5)`,
+      { source },
     );
   }
 }
@@ -114,8 +126,9 @@ function readElement(bytes: Uint8Array, at: number, source: string, isLast: bool
   const smallSize = word >>> 16;
   if (smallSize > 0) {
     if (smallSize > 4) {
-      throw new Error(
+      throw new DataError(
         `${source}: a small MAT element of ${smallSize} bytes, expected at most 4; get the file again`,
+        { source },
       );
     }
     return { type: word & 0xffff, data: bytes.subarray(at + 4, at + 4 + smallSize), end: at + 8 };
@@ -139,26 +152,30 @@ function readMatrix(bytes: Uint8Array, source: string): [string, MatArray] {
   const naming = readElement(bytes, dimensions.end, source, false);
   const real = readElement(bytes, naming.end, source, true);
   if (flags.type !== UINT32 || flags.data.length !== 8 || dimensions.type !== INT32 || naming.type !== INT8) {
-    throw new Error(`${source}: the parts of a MAT array are out of order; get the file again`);
+    throw new DataError(`${source}: the parts of a MAT array are out of order; get the file again`, {
+      source,
+    });
   }
   const name = new TextDecoder("latin1").decode(naming.data);
   const [matrixClass = 0, bits = 0] = flags.data;
   const kind = storage[real.type];
   if (!isNumeric(matrixClass) || (bits & COMPLEX) !== 0 || kind === undefined) {
-    throw new Error(
+    throw new DataError(
       `${source}: '${name}' is of MATLAB class ${matrixClass} and storage type ${real.type}, expected a full array of ` +
         "real numbers; save it as one",
+      { source },
     );
   }
   if (real.end !== bytes.length) {
-    throw new Error(`${source}: bytes after the numbers of '${name}'; get the file again`);
+    throw new DataError(`${source}: bytes after the numbers of '${name}'; get the file again`, { source });
   }
   const shape = readNumbers(dimensions.data, INT32);
   const count = shape.reduce((product, size) => product * size, 1);
   if (shape.some((size) => size < 1) || real.data.length !== count * kind[0]) {
-    throw new Error(
+    throw new DataError(
       `${source}: '${name}' of shape [${shape.join(",")}] has ${real.data.length} bytes, expected ${count * kind[0]}; ` +
         "get the file again",
+      { source },
     );
   }
   return [
@@ -179,7 +196,8 @@ function readNumbers(bytes: Uint8Array, type: number): Float64Array {
 }
 
 function truncated(source: string, received: number, expected: number): Error {
-  return new Error(
+  return new DataError(
     `${source}: truncated MAT-file, received ${received} bytes, expected at least ${expected}; get the file again`,
+    { source },
   );
 }

@@ -1,3 +1,4 @@
+import { DataError } from "../../errors/errors.ts";
 import { type PythonValue, parsePythonLiteral } from "./python-literal.ts";
 
 /**
@@ -75,9 +76,10 @@ export function parseNpy(bytes: Uint8Array, source: string): NpyArray {
   const expected = start + count * kind.size;
   if (bytes.length !== expected) {
     const problem = bytes.length < expected ? "truncated array" : "bytes after the array";
-    throw new Error(
+    throw new DataError(
       `${source}: ${problem}, received ${bytes.length} bytes, expected ${expected} (${start} of header and shape ` +
         `[${shape}] of ${kind.type}); save it again`,
+      { source },
     );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset + start, count * kind.size);
@@ -119,10 +121,10 @@ function readHeader(bytes: Uint8Array, source: string): Header {
 }
 
 function wrongHeader(source: string, text: string, cause?: unknown): Error {
-  return new Error(
+  return new DataError(
     `${source}: the .npy header is ${JSON.stringify(text.slice(0, 200))}, expected 'descr', 'fortran_order' and 'shape'; ` +
       "save it again",
-    { cause },
+    { source, cause },
   );
 }
 
@@ -134,16 +136,18 @@ function headerText(bytes: Uint8Array, source: string): { text: string; start: n
   const major = bytes[6] ?? 0;
   const lengthBytes = major === 1 ? 2 : 4;
   if (!isNpy(bytes) || major < 1 || major > 3 || bytes[7] !== 0 || bytes.length < 8 + lengthBytes) {
-    throw new Error(
+    throw new DataError(
       `${source}: ${bytes.length} bytes that do not begin as a .npy array of version 1 to 3 does; save it with NumPy`,
+      { source },
     );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = lengthBytes === 2 ? view.getUint16(8, true) : view.getUint32(8, true);
   const start = 8 + lengthBytes + length;
   if (bytes.length < start) {
-    throw new Error(
+    throw new DataError(
       `${source}: truncated .npy header, received ${bytes.length} bytes, expected at least ${start}; save it again`,
+      { source },
     );
   }
   const decoder = new TextDecoder(major === 3 ? "utf-8" : "latin1");
@@ -156,7 +160,7 @@ function kindOf(descriptor: PythonValue, source: string): { kind: Kind; isLittle
   const code = Object.hasOwn(otherNames, name) ? (otherNames[name] as string) : name;
   const kind = Object.hasOwn(kinds, code) ? kinds[code] : undefined;
   if (kind !== undefined) return { kind, isLittleEndian: order !== ">" };
-  throw new Error(
+  throw new DataError(
     `${source}: ${elementsOf(descriptor)}, expected one of ${Object.values(kinds)
       .map(({ type }) => type)
       .join(", ")}; convert the array (array.astype(numpy.float32))${
@@ -164,6 +168,7 @@ function kindOf(descriptor: PythonValue, source: string): { kind: Kind; isLittle
         ? ", or, where it names classes, number them (numpy.unique(array, return_inverse=True)[1])"
         : ""
     }`,
+    { source },
   );
 }
 

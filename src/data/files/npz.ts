@@ -1,5 +1,7 @@
 import type { FileEntry } from "@zip.js/zip.js";
 import { isArrayOf } from "../../arrays/kind.ts";
+import { DataError } from "../../errors/errors.ts";
+import { option, words } from "../../errors/words.ts";
 import { howToRaise, type Limits, limitsWith } from "../../limits/limits.ts";
 import { checkExamples, type Dataset, describePlace, type Examples, IGNORED_LABEL } from "../dataset.ts";
 import { measureNormalization, measureTargets } from "../normalization.ts";
@@ -39,16 +41,19 @@ export async function npzDataset(file: SourceFile, options: NpzOptions): Promise
   return withArchive(file, limits, async (archive) => {
     const names = options.arrays ?? usualNames(archive);
     if (archive.names.length === 0) {
-      throw new Error(
+      throw new DataError(
         `${file.name}: a ZIP archive without NumPy arrays, expected a .npz archive, as numpy.savez("data.npz", x=…, y=…) writes it ` +
           "(of PyTorch's tensors: x=x.numpy()); save the arrays so",
+        { source: file.name },
       );
     }
     if (names === undefined || (names.length !== 2 && names.length !== 4)) {
-      throw new Error(
-        `${file.name}: has the arrays ${await describe(archive)}, expected ` +
-          `${usualArrays.map((list) => list.join(", ")).join("; or ")}; name them: --arrays inputs,labels or ` +
-          "--arrays inputs,labels,test-inputs,test-labels",
+      throw new DataError(
+        words`${file.name}: has the arrays ${await describe(archive)}, expected
+          ${usualArrays.map((list) => list.join(", ")).join("; or ")}; name them:
+          ${option("arrays", ["inputs", "labels"])} or
+          ${option("arrays", ["inputs", "labels", "test-inputs", "test-labels"])}`,
+        { source: file.name },
       );
     }
     const arrays = new Map<string, NpyArray>();
@@ -80,9 +85,10 @@ function asDataset(
   const own =
     names.length === 4 ? asExamples(source, arrays, testInputs, testLabels, options, limits) : undefined;
   if (own && own.shape.join() !== all.shape.join()) {
-    throw new Error(
+    throw new DataError(
       `${source}: examples of '${inputs}' have the shape [${all.shape}] and those of '${testInputs}' [${own.shape}], ` +
         "expected the same; save arrays that belong together",
+      { source },
     );
   }
   const classes = options.targets === "classes" ? countClasses([all, ...(own ? [own] : [])]) : 0;
@@ -101,7 +107,7 @@ function asDataset(
       ...rounded.flatMap((name) => roundingWarning(source, name, arrays.get(name))),
       ...channelWarning(source, inputs, arrays.get(inputs)),
       ...(options.targets === "classes" ? classWarning(source, labels, all.labels, classes) : []),
-    ],
+    ].map((warning) => words`${warning}`),
   };
 }
 
@@ -137,24 +143,26 @@ async function withArchive<Result>(
   use: (archive: Archive) => Promise<Result>,
 ): Promise<Result> {
   if (isNpy(bytes)) {
-    throw new Error(
+    throw new DataError(
       `${source}: one .npy array, ${describeNpy(bytes)}, expected a .npz archive of inputs and labels; put them into one ` +
         `(numpy.savez("data.npz", x=numpy.load("${source}"), y=…))`,
+      { source },
     );
   }
   const kind = kindOfFile(bytes);
   if (kind !== "ZIP") {
-    throw new Error(
+    throw new DataError(
       `${source}: the file is ${kind ?? "no ZIP"}, expected a .npz archive, as numpy.savez("data.npz", x=…, y=…) writes it; ` +
         "correct the file's name, or save its arrays so",
+      { source },
     );
   }
   // Loaded only here: it takes a while to start.
   const zip = await import("@zip.js/zip.js");
   const damaged = (cause: unknown) =>
-    new Error(
+    new DataError(
       `${source}: truncated or damaged .npz archive, ${bytes.length} bytes (${(cause as Error).message}); save it again`,
-      { cause },
+      { source, cause },
     );
   const reader = new zip.ZipReader(new zip.Uint8ArrayReader(bytes), {
     useWebWorkers: false,
@@ -171,11 +179,12 @@ async function withArchive<Result>(
       has: (name) => entries.has(name),
       async read(name) {
         const entry = entries.get(name);
-        if (entry === undefined) throw new Error(`${source}: no array '${name}'`);
+        if (entry === undefined) throw new DataError(`${source}: no array '${name}'`, { source });
         if (entry.uncompressedSize > limits.unpackedBytes) {
-          throw new Error(
-            `${source}: '${name}' unpacks to ${entry.uncompressedSize.toLocaleString("en")} bytes; ` +
-              howToRaise("unpackedBytes", limits),
+          throw new DataError(
+            words`${source}: '${name}' unpacks to ${entry.uncompressedSize.toLocaleString("en")} bytes;
+              ${howToRaise("unpackedBytes", limits)}`,
+            { source },
           );
         }
         return entry
@@ -197,8 +206,9 @@ function isArray(path: string): boolean {
 
 async function readArray(archive: Archive, name: string): Promise<NpyArray> {
   if (!archive.has(name)) {
-    throw new Error(
-      `${archive.source}: no array '${name}', received ${await describe(archive)}; correct --arrays`,
+    throw new DataError(
+      words`${archive.source}: no array '${name}', received ${await describe(archive)}; correct ${option("arrays")}`,
+      { source: archive.source },
     );
   }
   return parseNpy(await archive.read(name), `${archive.source}: '${name}.npy'`);
@@ -271,19 +281,22 @@ function asExamples(
   limits: Limits,
 ): Examples {
   const [inputs, labels] = [arrays.get(inputName), arrays.get(labelName)];
-  if (inputs === undefined || labels === undefined) throw new Error(`${source}: an array is missing`);
+  if (inputs === undefined || labels === undefined)
+    throw new DataError(`${source}: an array is missing`, { source });
   checkHoldsNumbers(source, inputName, inputs);
   checkHoldsNumbers(source, labelName, labels);
   const [count = 0, ...shape] = inputs.shape;
   if (inputs.shape.length < 2 || count === 0) {
-    throw new Error(
+    throw new DataError(
       `${source}: '${inputName}' has the shape [${inputs.shape}], expected [examples, …] with at least two axes; reshape it`,
+      { source },
     );
   }
   if (labels.shape[0] !== count) {
-    throw new Error(
+    throw new DataError(
       `${source}: '${inputName}' has ${count} examples and '${labelName}' has the shape [${labels.shape}], expected as ` +
         "many labels; save arrays that belong together",
+      { source },
     );
   }
   const examples = {
@@ -308,16 +321,20 @@ function checkHoldsNumbers(source: string, name: string, { shape, type }: NpyArr
       : empty === 0
         ? `has the shape [${shape}]: it holds no examples`
         : `has the shape [${shape}]: axis ${empty} has the size 0, so its examples hold no numbers`;
-  throw new Error(`${source}: '${name}' (${type}) ${problem}, expected [examples, …]; save the whole array`);
+  throw new DataError(
+    `${source}: '${name}' (${type}) ${problem}, expected [examples, …]; save the whole array`,
+    { source },
+  );
 }
 
 /** Class numbers, one an example or one for each of its positions. */
 function classNumbers(source: string, name: string, array: NpyArray, limits: Limits): Int32Array {
   const { type, shape, data } = array;
   if (isOneHot(type, shape, data)) {
-    throw new Error(
-      `${source}: '${name}' has the shape [${shape}] and one-hot rows, expected class numbers; take the argmax of each row, ` +
-        "or use --loss mean-squared-error for target values",
+    throw new DataError(
+      words`${source}: '${name}' has the shape [${shape}] and one-hot rows, expected class numbers; take the argmax of
+        each row, or use ${option("targets", "values")} for target values`,
+      { source },
     );
   }
   const place = (at: number) => describePlace({ count: shape[0] ?? 1, labels: data }, at);
@@ -325,17 +342,19 @@ function classNumbers(source: string, name: string, array: NpyArray, limits: Lim
     (value) => !(Number.isInteger(value) && ((value >= 0 && value < 2 ** 31) || value === IGNORED_LABEL)),
   );
   if (wrong !== -1) {
-    throw new Error(
-      `${source}: '${name}' holds ${data[wrong]} for ${place(wrong)}, expected class numbers from 0 (or ${IGNORED_LABEL} to ` +
-        "ignore it); for target values use --loss mean-squared-error",
+    throw new DataError(
+      words`${source}: '${name}' holds ${data[wrong]} for ${place(wrong)}, expected class numbers from 0 (or
+        ${IGNORED_LABEL} to ignore it); for target values use ${option("targets", "values")}`,
+      { source },
     );
   }
   const large = data.findIndex((value) => value >= limits.classes);
   if (large !== -1) {
-    throw new Error(
-      `${source}: '${name}' holds the class number ${data[large]} for ${place(large)}, which asks for ` +
-        `${((data[large] as number) + 1).toLocaleString("en")} classes; ${howToRaise("classes", limits)} Otherwise number ` +
-        `the classes from 0 (numpy.unique(${name}, return_inverse=True)[1])`,
+    throw new DataError(
+      words`${source}: '${name}' holds the class number ${data[large]} for ${place(large)}, which asks for
+        ${((data[large] as number) + 1).toLocaleString("en")} classes; ${howToRaise("classes", limits)} Otherwise
+        number the classes from 0 (numpy.unique(${name}, return_inverse=True)[1])`,
+      { source },
     );
   }
   return Int32Array.from(data);

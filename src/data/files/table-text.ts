@@ -1,3 +1,5 @@
+import { DataError } from "../../errors/errors.ts";
+import { words } from "../../errors/words.ts";
 import { howToRaise, type Limits } from "../../limits/limits.ts";
 import type { SourceFile } from "../store.ts";
 import { kindOfFile } from "./file-kinds.ts";
@@ -37,28 +39,34 @@ const conversions: Readonly<Record<string, (name: string) => string>> = {
  */
 export function tableText({ name, bytes: stored }: SourceFile, limits: Limits): string {
   if (stored.length === 0)
-    throw new Error(`${name}: the file is empty, expected a table; check that it is whole`);
+    throw new DataError(`${name}: the file is empty, expected a table; check that it is whole`, {
+      source: name,
+    });
   const bytes = isGzip(stored) ? gunzipAtOnce(stored, name, limits) : stored;
   const kind = kindOfTable(bytes);
   if (kind !== undefined) {
     const convert = conversions[kind]?.(name) ?? "check that this is the right file";
-    throw new Error(`${name}: the file is ${kind}, expected CSV or JSON Lines in UTF-8; ${convert}`);
+    throw new DataError(`${name}: the file is ${kind}, expected CSV or JSON Lines in UTF-8; ${convert}`, {
+      source: name,
+    });
   }
   if (bytes.length > limits.unpackedBytes || bytes.length > longestText) {
-    throw new Error(
-      `${name}: the table has ${bytes.length.toLocaleString("en")} bytes of text, expected at most ` +
-        `${Math.min(limits.unpackedBytes, longestText).toLocaleString("en")}; split it, or use arrays (npz). As to limits: ` +
-        howToRaise("unpackedBytes", limits),
+    throw new DataError(
+      words`${name}: the table has ${bytes.length.toLocaleString("en")} bytes of text, expected at most
+        ${Math.min(limits.unpackedBytes, longestText).toLocaleString("en")}; split it, or use arrays (npz). As to
+        limits: ${howToRaise("unpackedBytes", limits)}`,
+      { source: name },
     );
   }
   const text = decode(bytes, name);
   if (!text.includes("\0")) return text;
   const isWide = bytes.subarray(0, 1000).filter((byte) => byte === 0).length > 100;
-  throw new Error(
+  throw new DataError(
     `${name}: the file holds zero bytes, expected CSV text; ` +
       (isWide
         ? "it looks like UTF-16 without a byte order mark: save it in UTF-8"
         : "check that this is the right file"),
+    { source: name },
   );
 }
 
@@ -76,11 +84,11 @@ function decode(bytes: Uint8Array, name: string): string {
     const row = 1 + bytes.subarray(0, at).filter((byte) => byte === 10).length;
     const byte = bytes[at] ?? 0;
     const letter = new TextDecoder("windows-1252").decode(Uint8Array.of(byte));
-    throw new Error(
+    throw new DataError(
       `${name}: the file is no UTF-8 text (byte 0x${byte.toString(16).padStart(2, "0")} in row ${row}, which is '${letter}' ` +
         "in Latin-1 and Windows-1252), expected CSV or JSON Lines in UTF-8; save it in that encoding, or: iconv -f " +
         `WINDOWS-1252 -t UTF-8 ${name}`,
-      { cause },
+      { source: name, cause },
     );
   }
 }

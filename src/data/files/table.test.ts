@@ -166,14 +166,14 @@ describe("examples", () => {
       expect(() => tableDataset(file(text), { ...classes, ...options }));
     refused(animals.replace("7,", ",")).toThrow(
       "own.csv: row 5, column 'size': the value is missing (''); expected one in each row. Fill it in, take the row out, " +
-        "or leave the column out (--ignore-columns size)",
+        'or leave the column out (ignore: ["size"])',
     );
     refused(animals.replaceAll("red", "NA")).toThrow(
       "row 2, column 'color': the value is missing ('NA'), as in 2 more rows",
     );
     refused(animals.replace("7,", "7 kg,")).toThrow(
       "row 5, column 'size': '7 kg' is no number, expected one as in most rows (with a decimal point); correct it, or take " +
-        "the column for categories (--categorical size)",
+        'the column for categories (categorical: ["size"])',
     );
     refused(animals.replace("7,", "1e99,")).toThrow(
       "row 5, column 'size': '1e99' is no number that 32-bit floats hold",
@@ -182,20 +182,20 @@ describe("examples", () => {
       "own.csv: no column 'kinds', expected one of size, color, age, kind",
     );
     refused(animals, { ignore: ["weight"] }).toThrow("no column 'weight'");
-    refused(animals, { categorical: ["weight"] }).toThrow("correct --categorical");
+    refused(animals, { categorical: ["weight"] }).toThrow("correct categorical");
     refused(animals, { ignore: ["size", "color", "age"] }).toThrow(
       "no column is left beside the target 'kind'",
     );
     refused(animals, { target: "size" }).toThrow(
       "own.csv: row 2, column 'size': the target holds '1.5', expected the names or numbers of classes; for target values " +
-        "use --loss mean-squared-error",
+        'use targets: "values"',
     );
     refused(animals, { targets: "values" }).toThrow("row 2, column 'kind': 'cat' is no number");
     refused("x,kind\n1,a\n2,a\n").toThrow("the target 'kind' is 'a' in every row");
     refused("x,kind\n1,a\n").toThrow("the target 'kind' is 'a' in every row");
     const names = Array.from({ length: 150 }, (_, at) => `n${at},${at % 2}`).join("\n");
     refused(`name,kind\n${names}`).toThrow(
-      "own.csv: column 'name' has 150 different values, expected at most 100 categories; leave it out (--ignore-columns name)",
+      "own.csv: column 'name' has 150 different values, expected at most 100 categories; leave it out (ignore: [\"name\"])",
     );
     expect(
       tableDataset(file(`name,kind\n${names}`), { ...classes, categorical: ["name"] }).train.shape,

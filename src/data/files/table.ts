@@ -1,3 +1,6 @@
+import { DataError, SettingError } from "../../errors/errors.ts";
+import { similarNames } from "../../errors/similar-names.ts";
+import { option, words } from "../../errors/words.ts";
 import { type Limits, limitsWith } from "../../limits/limits.ts";
 import type { Dataset, Examples, Normalization } from "../dataset.ts";
 import { measureNormalization, measureTargets } from "../normalization.ts";
@@ -14,7 +17,7 @@ import {
   numbersOf,
   unknown,
 } from "./columns.ts";
-import { parseCsv, place, type Table, type TableReading, withoutClearedRows } from "./csv.ts";
+import { cell, parseCsv, place, type Table, type TableReading, withoutClearedRows } from "./csv.ts";
 import { fittingNotations, parseNumber, read } from "./notation.ts";
 
 /** How a table becomes examples. */
@@ -49,16 +52,17 @@ export function tableDataset(file: SourceFile, options: TableOptions): Dataset {
   const reading = { header, decimal, limits: limitsWith(options.limits) };
   const table = withoutClearedRows(parseCsv(file, reading));
   const { ignore = [], categorical = [], target } = options;
-  for (const [names, flag] of [
-    [[target], "--target"],
-    [ignore, "--ignore-columns"],
-    [categorical, "--categorical"],
+  for (const [names, name] of [
+    [[target], "target"],
+    [ignore, "ignore"],
+    [categorical, "categorical"],
   ] as const)
-    checkNames(table, names, flag);
+    checkNames(table, names, name);
   const inputs = table.header.filter((name) => name !== target && !ignore.includes(name));
   if (inputs.length === 0) {
-    throw new Error(
+    throw new DataError(
       `${table.source}: no column is left beside the target '${target}', expected at least one to learn from; ignore fewer`,
+      { source: table.source },
     );
   }
   const columns = options.columns ?? inferColumns(table, inputs, categorical);
@@ -86,15 +90,17 @@ export function tableDataset(file: SourceFile, options: TableOptions): Dataset {
   };
 }
 
-function checkNames(table: Table, names: readonly string[], flag: string): void {
+function checkNames(table: Table, names: readonly string[], setting: string): void {
   const missing = names.find((name) => !table.header.includes(name));
   if (missing === undefined) return;
   const alone =
     table.header.length === 1
       ? "; there is one column alone: fields are separated by commas, semicolons, tabs or bars, or by what a first line sep=… says"
       : "";
-  throw new Error(
-    `${table.source}: no column '${missing}', expected one of ${table.header.join(", ")}; correct ${flag}${alone}`,
+  throw new SettingError(
+    words`${table.source}: no column '${missing}', expected one of ${table.header.join(", ")}; correct
+      ${option(setting)}${alone}`,
+    { option: setting, neighbours: similarNames(missing, table.header) },
   );
 }
 
@@ -108,15 +114,17 @@ function classesOf(table: Table, target: string, isCategorical: boolean): string
   const areMany = classes.length > 20 && 2 * classes.length > values.length;
   if (fraction !== -1 || areMany) {
     const what = areMany ? `${classes.length} different values` : `'${values[fraction]}'`;
-    throw new Error(
-      `${place(table, Math.max(0, fraction), target)}: the target holds ${what}, expected the names or numbers of ` +
-        "classes; for target values use --loss mean-squared-error",
+    throw new DataError(
+      words`${place(table, Math.max(0, fraction), target)}: the target holds ${what}, expected the names or numbers of
+        classes; for target values use ${option("targets", "values")}`,
+      cell(table, Math.max(0, fraction), target),
     );
   }
   if (classes.length < 2) {
-    throw new Error(
-      `${table.source}: the target '${target}' is '${classes[0]}' in every row, expected at least 2 classes; choose ` +
-        "another column (--target)",
+    throw new DataError(
+      words`${table.source}: the target '${target}' is '${classes[0]}' in every row, expected at least 2 classes;
+        choose another column (${option("target")})`,
+      { source: table.source },
     );
   }
   return classes;

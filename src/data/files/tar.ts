@@ -1,3 +1,5 @@
+import { DataError } from "../../errors/errors.ts";
+
 /**
  * The tar archive format, as far as datasets use it: regular files in ustar headers.
  * Source: POSIX.1-1988 "ustar Interchange Format".
@@ -17,9 +19,10 @@ export function parseTar(bytes: Uint8Array, source: string): Map<string, Uint8Ar
   for (;;) {
     const header = bytes.subarray(at, at + BLOCK);
     if (header.length < BLOCK) {
-      throw new Error(
+      throw new DataError(
         `${source}: truncated tar archive, received ${bytes.length} bytes, expected an empty block at the end; ` +
           "get the file again",
+        { source },
       );
     }
     if (header.every((byte) => byte === 0)) return files;
@@ -29,9 +32,10 @@ export function parseTar(bytes: Uint8Array, source: string): Map<string, Uint8Ar
     const size = readOctal(header.subarray(124, 136));
     const end = at + BLOCK + size;
     if (bytes.length < end) {
-      throw new Error(
+      throw new DataError(
         `${source}: truncated tar archive, received ${bytes.length} bytes, expected at least ${end} ` +
           `for '${path}'; get the file again`,
+        { source },
       );
     }
     // Type "0", or a zero byte in archives older than POSIX.
@@ -45,8 +49,9 @@ function checkHeader(header: Uint8Array, source: string, at: number): void {
   const sum = header.reduce((total, byte, place) => total + (place >= 148 && place < 156 ? 0x20 : byte), 0);
   const isWhole = Number.isInteger(readOctal(header.subarray(124, 136)));
   if (isWhole && sum === readOctal(header.subarray(148, 156))) return;
-  throw new Error(
+  throw new DataError(
     `${source}: tar header at byte ${at} does not match its checksum, expected a tar archive; get the file again`,
+    { source },
   );
 }
 

@@ -1,3 +1,5 @@
+import { SettingError } from "../../errors/errors.ts";
+import { option, words } from "../../errors/words.ts";
 import { fold, type Key, threefry2x32 } from "../../random/threefry.ts";
 
 /** Random changes of training images [channels, height, width]: first the crop, then the flip. */
@@ -17,13 +19,20 @@ export function parseAugmentation(text: string): Augmentation {
   for (const step of text.split(",").map((part) => part.trim())) {
     const [name, padding] = step.split(":", 2);
     if (name !== "crop" && step !== "flip") {
-      throw new Error(`augmentation '${step}', expected crop:PIXELS, flip, or both: crop:4,flip`);
+      throw new SettingError(`augmentation '${step}', expected crop:PIXELS, flip, or both: crop:4,flip`, {
+        option: "augment",
+      });
     }
     if (augmentation[name as keyof Augmentation] !== undefined) {
-      throw new Error(`augmentation '${name}' is given twice, expected each step once; leave one out`);
+      throw new SettingError(
+        `augmentation '${name}' is given twice, expected each step once; leave one out`,
+        { option: "augment" },
+      );
     }
     if (name === "crop" && !/^[1-9]\d{0,3}$/.test(padding ?? "")) {
-      throw new Error(`augmentation '${step}', expected a number of pixels from 1: crop:4`);
+      throw new SettingError(`augmentation '${step}', expected a number of pixels from 1: crop:4`, {
+        option: "augment",
+      });
     }
     augmentation =
       name === "crop" ? { ...augmentation, crop: Number(padding) } : { ...augmentation, flip: true };
@@ -43,15 +52,17 @@ export function checkAugmentation(augmentation: Augmentation, shape: readonly nu
   const [, height = 0, width = 0] = shape;
   const text = formatAugmentation(augmentation);
   if (text !== undefined && shape.length !== 3) {
-    throw new Error(
-      `The augmentation ${text} changes images, and the examples have the shape [${shape.join(", ")}]; expected ` +
-        "[channels, height, width]. Leave it out (--augment).",
+    throw new SettingError(
+      words`The augmentation ${text} changes images, and the examples have the shape [${shape.join(", ")}]; expected
+        [channels, height, width]. Leave it out (${option("augment")}).`,
+      { option: "augment" },
     );
   }
   if (crop !== 0 && !(Number.isInteger(crop) && crop >= 1 && crop < height && crop < width)) {
-    throw new Error(
-      `The augmentation crop:${crop} leaves nothing of images of ${height}×${width}; expected a whole number of pixels ` +
-        "from 1 to less than both. Choose a smaller one (--augment).",
+    throw new SettingError(
+      words`The augmentation crop:${crop} leaves nothing of images of ${height}×${width}; expected a whole number of
+        pixels from 1 to less than both. Choose a smaller one (${option("augment")}).`,
+      { option: "augment" },
     );
   }
 }

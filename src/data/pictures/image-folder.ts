@@ -1,3 +1,5 @@
+import { DataError } from "../../errors/errors.ts";
+import { option, words } from "../../errors/words.ts";
 import type { Limits } from "../../limits/limits.ts";
 import { checkExamples, type Dataset, type Examples } from "../dataset.ts";
 import { measureNormalization } from "../normalization.ts";
@@ -77,7 +79,7 @@ export async function imageFolder(files: ListedFiles, options: ImageFolderOption
     normalization: measureNormalization(train),
     train,
     test,
-    warnings: passedOver(listed, images, parts, files),
+    warnings: passedOver(listed, images, parts, files).map((warning) => words`${warning}`),
   };
 }
 
@@ -104,9 +106,10 @@ function refusePartsOfImages(images: readonly string[], files: ListedFiles): voi
   if (train === undefined || test === undefined || !areAll) return;
   const first = images.find((path) => path.startsWith(`${train}/`) && path.split("/").length === 2);
   if (first === undefined) return;
-  throw new Error(
+  throw new DataError(
     `${first} (${files.describe}): the image lies right in ${train}/, expected a folder for each class inside of ${train}/ ` +
       `and ${test}/ (${train}/cats/1.png); move the images into such folders`,
+    { source: first },
   );
 }
 
@@ -119,8 +122,9 @@ function partsOf(images: readonly string[], files: ListedFiles): Parts {
     for (const name of names) {
       const found = [...withClasses].filter((folder) => partName(folder) === name);
       if (found.length > 1) {
-        throw new Error(
+        throw new DataError(
           `${files.describe}: both ${found.map((folder) => `${folder}/`).join(" and ")}, expected one of them; put them together`,
+          { source: files.describe },
         );
       }
       if (found[0] !== undefined) return found[0];
@@ -175,9 +179,10 @@ function isHidden(path: string): boolean {
 function isImage(path: string, files: ListedFiles): boolean {
   if (isHidden(path)) return false;
   if (otherImageEnding.test(path)) {
-    throw new Error(
+    throw new DataError(
       `${path} (${files.describe}): images of this kind cannot be read, expected PNG or JPEG; convert it, or take it ` +
         "out of the folder",
+      { source: path },
     );
   }
   return imageEnding.test(path);
@@ -186,16 +191,18 @@ function isImage(path: string, files: ListedFiles): boolean {
 /** The class folders, which lie below `depth` others. */
 function classesOf(paths: readonly string[], depth: number, files: ListedFiles): string[] {
   if (paths.length === 0) {
-    throw new Error(
-      `${files.describe}: no PNG or JPEG images in folders, expected one folder for each class (cats/1.png, dogs/2.png), ` +
-        "by themselves or in train/ and test/; correct --data-dir",
+    throw new DataError(
+      words`${files.describe}: no PNG or JPEG images in folders, expected one folder for each class (cats/1.png,
+        dogs/2.png), by themselves or in train/ and test/; correct ${option("directory")}`,
+      { source: files.describe },
     );
   }
   const names = new Set(paths.map((path) => classOf(path, depth, files)));
   if (names.size < 2) {
-    throw new Error(
+    throw new DataError(
       `${files.describe}: images of the class '${[...names].join()}' alone, expected folders of at least 2 classes; ` +
         "pass the folder that holds the class folders",
+      { source: files.describe },
     );
   }
   return [...names].sort();
@@ -204,8 +211,9 @@ function classesOf(paths: readonly string[], depth: number, files: ListedFiles):
 function classOf(path: string, depth: number, files: ListedFiles): string {
   const parts = path.split("/");
   if (parts.length < depth + 2) {
-    throw new Error(
+    throw new DataError(
       `${path} (${files.describe}): the image lies in no class folder, expected one for each class; move it into one`,
+      { source: path },
     );
   }
   return parts[depth] as string;
@@ -221,9 +229,10 @@ function labelled(
     const name = classOf(path, depth, files);
     const label = classNames.indexOf(name);
     if (label === -1) {
-      throw new Error(
+      throw new DataError(
         `${path} (${files.describe}): '${name}' is no class, expected one of ${classNames.join(", ")}; rename the ` +
           "folder or take it out",
+        { source: path },
       );
     }
     return { path, label };
@@ -240,16 +249,19 @@ async function decodeAll(
     const source = `${path} (${files.describe})`;
     const bytes = await files.read(path);
     if (bytes === undefined)
-      throw new Error(
+      throw new DataError(
         `${source}: the file has gone, or is a link to nothing; leave the folder alone while it is read, or take it out`,
+        { source },
       );
     const decoded = await decodeImage(bytes, source, { decode, ignoreOrientation, limits });
     const picture = size ? resize(decoded, size.width, size.height) : decoded;
     const first = pictures[0] ?? picture;
     if (picture.width !== first.width || picture.height !== first.height) {
-      throw new Error(
-        `${source}: ${picture.height}×${picture.width} pixels (height×width), expected ${first.height}×${first.width} ` +
-          `as in ${images[0]?.path}; bring all images to one size (--image-size ${first.height}x${first.width})`,
+      throw new DataError(
+        words`${source}: ${picture.height}×${picture.width} pixels (height×width), expected
+          ${first.height}×${first.width} as in ${images[0]?.path}; bring all images to one size
+          (${option("size", { height: first.height, width: first.width })})`,
+        { source },
       );
     }
     pictures.push(picture);

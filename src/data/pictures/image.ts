@@ -1,3 +1,5 @@
+import { DataError } from "../../errors/errors.ts";
+import { words } from "../../errors/words.ts";
 import { defaultLimits, howToRaise, type Limits, limitsWith } from "../../limits/limits.ts";
 import { kindOfFile } from "../files/file-kinds.ts";
 import { type DecodePicture, type Picture, UnreadPictureError } from "./picture.ts";
@@ -34,27 +36,26 @@ export async function decodeImage(
         : kind
           ? `${article} ${kind} ${isPicture(kind) ? "image" : "file"}`
           : "no image";
-    throw new Error(
+    throw new DataError(
       `${source}: the file is ${received}, expected PNG or JPEG; convert it, or take it out of the folder`,
+      { source },
     );
   }
   const checkSize = (width: number, height: number) => {
     if (width * height <= limits.pixels) return;
     throw new UnreadPictureError(
-      `the image has ${width}×${height} pixels (width×height); ${howToRaise("pixels", limits)}`,
+      words`the image has ${width}×${height} pixels (width×height); ${howToRaise("pixels", limits)}`,
     );
   };
   try {
     if (kind === "PNG") checkPng(bytes, checkSize);
     return await options.decode(bytes, { ignoreOrientation: options.ignoreOrientation, checkSize });
   } catch (cause) {
-    const lines = (cause instanceof Error ? cause.message : String(cause)).split("\n");
-    const detail = [...new Set(lines.map((line) => line.trim()))].join("; ");
     const problem =
       cause instanceof UnreadPictureError
-        ? detail
-        : `the image is truncated or damaged (${detail}); get the file again`;
-    throw new Error(`${source}: ${problem} (${kind} of ${bytes.length} bytes)`, { cause });
+        ? cause
+        : `the image is truncated or damaged (${detailOf(cause)}); get the file again`;
+    throw new DataError(words`${source}: ${problem} (${kind} of ${bytes.length} bytes)`, { source, cause });
   }
 }
 
@@ -72,4 +73,10 @@ function checkPng(bytes: Uint8Array, checkSize: (width: number, height: number) 
 
 function isPicture(kind: string): boolean {
   return /^(?:PNG|JPEG|GIF|BMP|WebP|TIFF|AVIF|HEIC)/.test(kind);
+}
+
+/** What a decoder says, on one line. */
+function detailOf(cause: unknown): string {
+  const lines = (cause instanceof Error ? cause.message : String(cause)).split("\n");
+  return [...new Set(lines.map((line) => line.trim()))].join("; ");
 }

@@ -1,3 +1,4 @@
+import { DataError } from "../../errors/errors.ts";
 /** Pixels row by row, the channels of a pixel beside each other: [height, width, channels]. */
 export interface Picture {
   /** Pixels from left to right. */
@@ -26,4 +27,4 @@ export interface DecodePictureOptions {
 export type DecodePicture = (bytes: Uint8Array, options: DecodePictureOptions) => Promise<Picture>;
 
 /** A picture that is whole, but of a kind that is not read; the message says which, and what to do. */
-export class UnreadPictureError extends Error {}
+export class UnreadPictureError extends DataError {}

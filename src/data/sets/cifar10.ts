@@ -1,3 +1,4 @@
+import { DataError } from "../../errors/errors.ts";
 import type { Limits } from "../../limits/limits.ts";
 import { checkExamples, type Dataset, type DatasetEntry, type Examples } from "../dataset.ts";
 import { gunzip } from "../files/gzip.ts";
@@ -45,9 +46,10 @@ const BATCHES = 5;
 export function parseCifar10(bytes: Uint8Array, source: string): Examples {
   const count = bytes.length / RECORD;
   if (count === 0 || !Number.isInteger(count)) {
-    throw new Error(
+    throw new DataError(
       `${source}: ${bytes.length} bytes, expected records of ${RECORD} bytes (a label and 3×32×32 pixels); ` +
         "check that this is CIFAR-10's binary version, whole and decompressed",
+      { source },
     );
   }
   const inputs = new Uint8Array(count * (RECORD - 1));
@@ -75,7 +77,7 @@ export async function cifar10(store: FileStore, limits: Partial<Limits> = {}): P
   const first = await readBatchFile(files, "data_batch_1.bin", limits);
   const test = await readBatchFile(files, "test_batch.bin", limits);
   if (first === undefined || test === undefined) {
-    throw new Error(
+    throw new DataError(
       `cifar10: no file ${first === undefined ? "data_batch_1.bin" : "test_batch.bin"} in ${files.describe}, ` +
         `gzipped or not, by itself or in cifar-10-batches-bin/${files === store ? ", and no cifar-10-binary.tar.gz" : ""}; ` +
         "put the files of CIFAR-10's binary version there",
@@ -85,7 +87,7 @@ export async function cifar10(store: FileStore, limits: Partial<Limits> = {}): P
   for (let number = 2; number <= BATCHES; number++) {
     const batch = await readBatchFile(files, `data_batch_${number}.bin`, limits);
     if (batch && batches.length < number - 1) {
-      throw new Error(
+      throw new DataError(
         `cifar10: ${files.describe} has data_batch_${number}.bin but no data_batch_${batches.length + 1}.bin; ` +
           "add the missing file",
       );
@@ -110,7 +112,7 @@ export const cifar10Entry: DatasetEntry = {
   files: cifar10Files,
   async load({ store, limits }) {
     if (store === undefined) {
-      throw new Error("cifar10: needs its files, received no store; pass a folder or a download store");
+      throw new DataError("cifar10: needs its files, received no store; pass a folder or a download store");
     }
     return cifar10(store, limits);
   },

@@ -1,3 +1,4 @@
+import { DataError } from "../../errors/errors.ts";
 import type { DatasetEntry } from "../dataset.ts";
 import type { RemoteFiles } from "../store.ts";
 import { readMnistFiles } from "./mnist.ts";
@@ -28,7 +29,7 @@ export const fashionMnistEntry: DatasetEntry = {
   files: fashionMnistFiles,
   async load({ store, limits }) {
     if (store === undefined) {
-      throw new Error(
+      throw new DataError(
         "fashion-mnist: needs its four files, received no store; pass a folder or a download store",
       );
     }

@@ -1,3 +1,4 @@
+import { SettingError } from "../../errors/errors.ts";
 import { permutation } from "../../random/permutation.ts";
 import { glyphPartStreams, glyphStreams, streamKey } from "../../random/streams.ts";
 import { fold, type Key } from "../../random/threefry.ts";
@@ -84,8 +85,9 @@ export const glyphsEntry: DatasetEntry = {
 
 function checkSize(split: string, count: number): void {
   if (Number.isInteger(count) && count >= 1) return;
-  throw new Error(
+  throw new SettingError(
     `glyphs: ${split} is ${count}, expected a whole number of at least 1; leave it out for the default`,
+    { option: split },
   );
 }
 

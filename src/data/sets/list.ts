@@ -1,3 +1,4 @@
+import { SettingError } from "../../errors/errors.ts";
 import type { DatasetEntry } from "../dataset.ts";
 import { cifar10Entry } from "./cifar10.ts";
 import { fashionMnistEntry } from "./fashion-mnist.ts";
@@ -22,5 +23,7 @@ export function datasetNamed(name: string): DatasetEntry {
   const entry = datasets.find((candidate) => candidate.name === name);
   if (entry !== undefined) return entry;
   const names = datasets.map((candidate) => candidate.name).join(", ");
-  throw new Error(`no dataset is called "${name}", expected one of ${names}; correct the name`);
+  throw new SettingError(`no dataset is called "${name}", expected one of ${names}; correct the name`, {
+    option: "data",
+  });
 }

@@ -1,3 +1,4 @@
+import { DataError } from "../../errors/errors.ts";
 import type { Limits } from "../../limits/limits.ts";
 import { checkExamples, type Dataset, type DatasetEntry, type Examples } from "../dataset.ts";
 import { gunzip } from "../files/gzip.ts";
@@ -63,7 +64,9 @@ export const mnistEntry: DatasetEntry = {
   files: mnistFiles,
   load({ store, limits }) {
     if (store === undefined) {
-      throw new Error("mnist: needs its four files, received no store; pass a folder or a download store");
+      throw new DataError(
+        "mnist: needs its four files, received no store; pass a folder or a download store",
+      );
     }
     return mnist(store, limits);
   },
@@ -79,19 +82,22 @@ async function readSplit(
   const labels = await readIdx(store, name, `${split}-labels`, "idx1-ubyte", limits);
   const [count, height, width] = images.shape;
   if (count === undefined || images.shape.length !== 3 || height !== 28 || width !== 28) {
-    throw new Error(
+    throw new DataError(
       `${images.source}: shape [${images.shape}], expected [count,28,28]; check that this is the file of images`,
+      { source: images.source },
     );
   }
   if (labels.shape.length !== 1) {
-    throw new Error(
+    throw new DataError(
       `${labels.source}: shape [${labels.shape}], expected [count]; check that this is the file of labels`,
+      { source: labels.source },
     );
   }
   if (labels.shape[0] !== count) {
-    throw new Error(
+    throw new DataError(
       `${images.source} has ${count} images and ${labels.source} has ${labels.shape[0]} labels, ` +
         "expected as many; take both files from the same split",
+      { source: images.source },
     );
   }
   const examples: Examples = {
@@ -119,5 +125,7 @@ async function readIdx(
     const content = name.endsWith(".gz") ? await gunzip(bytes, source, limits) : bytes;
     return { source, ...parseIdx(content, source) };
   }
-  throw new Error(`${dataset}: no file ${names.join(", ")} in ${store.describe}; put one of them there`);
+  throw new DataError(`${dataset}: no file ${names.join(", ")} in ${store.describe}; put one of them there`, {
+    source: dataset,
+  });
 }

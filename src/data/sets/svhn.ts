@@ -1,4 +1,5 @@
 import { isArrayOf } from "../../arrays/kind.ts";
+import { DataError } from "../../errors/errors.ts";
 import type { Limits } from "../../limits/limits.ts";
 import { checkExamples, type Dataset, type DatasetEntry, type Examples } from "../dataset.ts";
 import { parseMat } from "../files/mat.ts";
@@ -44,7 +45,7 @@ export const svhnEntry: DatasetEntry = {
   files: svhnFiles,
   async load({ store, limits }) {
     if (store === undefined) {
-      throw new Error("svhn: needs its two files, received no store; pass a folder or a download store");
+      throw new DataError("svhn: needs its two files, received no store; pass a folder or a download store");
     }
     return svhn(store, limits);
   },
@@ -53,36 +54,40 @@ export const svhnEntry: DatasetEntry = {
 async function readSplit(store: FileStore, name: string, limits: Partial<Limits>): Promise<Examples> {
   const bytes = await store.read(name);
   if (bytes === undefined) {
-    throw new Error(`svhn: no file ${name} in ${store.describe}; put it there`);
+    throw new DataError(`svhn: no file ${name} in ${store.describe}; put it there`);
   }
   const source = `${name} (${store.describe})`;
   const arrays = await parseMat(bytes, source, limits);
   const [images, numbers] = [arrays.get("X"), arrays.get("y")];
   if (images === undefined || numbers === undefined) {
-    throw new Error(
+    throw new DataError(
       `${source}: holds the arrays ${[...arrays.keys()].join(", ") || "none"}, expected X and y; ` +
         "check that this is a file of SVHN's cropped digits",
+      { source },
     );
   }
   const [height, width, channels, count = 1] = images.shape;
   const isBytes = isArrayOf("Uint8Array", images.data);
   if (height !== SIDE || width !== SIDE || channels !== CHANNELS || images.shape.length > 4 || !isBytes) {
-    throw new Error(
+    throw new DataError(
       `${source}: X has shape [${images.shape}]${isBytes ? "" : " and no bytes"}, expected bytes of shape ` +
         `[${SIDE},${SIDE},${CHANNELS},count]; check that this is a file of SVHN's cropped digits`,
+      { source },
     );
   }
   if (numbers.data.length !== count) {
-    throw new Error(
+    throw new DataError(
       `${source}: X has ${count} images and y has ${numbers.data.length} labels, expected as many; get the file again`,
+      { source },
     );
   }
   const wrong = numbers.data.findIndex(
     (number) => !(Number.isInteger(number) && number >= 1 && number <= 10),
   );
   if (wrong !== -1) {
-    throw new Error(
+    throw new DataError(
       `${source}: example ${wrong} has label ${numbers.data[wrong]}, expected 1 to 10 (10 is the digit 0); get the file again`,
+      { source },
     );
   }
   const examples = {

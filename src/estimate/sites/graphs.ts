@@ -2,7 +2,7 @@ import { keepUsedInputs, localGradientGraph } from "../../ad/gradient.ts";
 import { layerSites } from "../../ad/layers.ts";
 import { pushforward } from "../../ad/pushforward.ts";
 import { blockSites, type Site } from "../../ad/sites.ts";
-import { describeNoPlaces, type ExampleLayout, exampleLayouts } from "../../objective/coupling.ts";
+import { type ExampleLayout, exampleLayouts, noSite } from "../../objective/coupling.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { consumers, type Graph, getValue, producers, prune, type Value } from "../../onnx/graph.ts";
 import { float32 } from "../../onnx/tensor.ts";
@@ -72,7 +72,7 @@ export async function placeSites(
     // A value of one example alone: the layer goes on, to where the examples meet.
     const without = sites.filter((_, index) => !layouts[index]).map(({ value }) => value);
     const [stuck] = blocks ? without : without.filter((value) => unfit.has(value));
-    if (stuck !== undefined) throw new Error(describeNoPlaces(objective, stuck));
+    if (stuck !== undefined) throw noSite(objective, stuck);
     for (const value of without) unfit.add(value);
   }
 }

@@ -1,4 +1,5 @@
 import { keepUsedInputs } from "../../ad/gradient.ts";
+import { ModelError } from "../../errors/errors.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { getValue, prune } from "../../onnx/graph.ts";
 import { zeros } from "../../onnx/tensor.ts";
@@ -203,7 +204,7 @@ function siteStream(
     /** Draws for a graph's input, from tangent `start` on. */
     draw(name: string, start: number, into: Float32Array) {
       const index = places.get(name);
-      if (index === undefined) throw new Error(`The graph's input '${name}' was not fed.`);
+      if (index === undefined) throw new ModelError(`The graph's input '${name}' was not fed.`);
       drawSite(index, start, into);
     },
   };

@@ -1,4 +1,6 @@
 import { derivativeGraph } from "../../ad/derivatives.ts";
+import { ModelError, SettingError } from "../../errors/errors.ts";
+import { option, words } from "../../errors/words.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { countParameters } from "../../objective/parameters.ts";
 import type { Graph } from "../../onnx/graph.ts";
@@ -78,7 +80,7 @@ export async function redrawnWeights(objective: Differentiable, options: Estimat
   /** Tangents from `first` on of one parameter, as many as `into` holds. */
   const drawParameter = (input: string, first: number, into: Float32Array) => {
     const parameter = parameters.find(({ name }) => `tangent/${name}` === input);
-    if (!parameter) throw new Error(`The graph's input '${input}' was not fed.`);
+    if (!parameter) throw new ModelError(`The graph's input '${input}' was not fed.`);
     const { start, size } = parameter;
     drawer.draw(
       Array.from({ length: chunk }, (_, i) => ({
@@ -151,9 +153,10 @@ function layOut({ parameters }: Differentiable): Placed[] {
 /** @throws for samplers whose tangents have to be kept. */
 export function requireStream(sampler: Sampler): void {
   if (sampler.rank === undefined && !sampler.arrange) return;
-  throw new Error(
-    `Low memory needs tangents that can be drawn again piece by piece, and those of the sampler '${sampler.name}' have to be ` +
-      "kept as a whole; use gaussian, rademacher or sphere.",
+  throw new SettingError(
+    words`${option("lowMemory", true)} needs tangents that can be drawn again piece by piece, and those of the sampler
+      '${sampler.name}' have to be kept as a whole; use gaussian, rademacher or sphere.`,
+    { option: "sampler" },
   );
 }
 

@@ -1,5 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import type { AttributeProto, FunctionProto, ModelProto, NodeProto } from "onnx-buf";
+import { ModelError } from "../../errors/errors.ts";
+import { words } from "../../errors/words.ts";
 import { howToRaise, type Limits } from "../../limits/limits.ts";
 import { withFields } from "../message.ts";
 import { definedNames, renamedNode } from "../rename.ts";
@@ -66,9 +68,10 @@ class Inliner {
   #body(call: NodeProto, called: FunctionProto, calls: readonly FunctionProto[]): NodeProto[] {
     if (calls.includes(called)) {
       const path = [...calls, called].map(({ name }) => `'${name}'`).join(", which calls ");
-      throw new Error(
+      throw new ModelError(
         `${this.#source}: the function '${called.name}' (domain '${called.domain}') calls itself: ${path}; functions of ` +
           "a model file must not be recursive.",
+        { source: this.#source },
       );
     }
     const place = call.name || call.output.find((name) => name !== "") || called.name;
@@ -126,9 +129,10 @@ class Inliner {
 
   #count(what: string): void {
     if (++this.#nodes <= this.#limits.nodes) return;
-    throw new Error(
-      `${this.#source}: its functions unfold into more than ${this.#limits.nodes.toLocaleString("en")} nodes (the last is a ` +
-        `${what} node); ${howToRaise("nodes", this.#limits)}`,
+    throw new ModelError(
+      words`${this.#source}: its functions unfold into more than ${this.#limits.nodes.toLocaleString("en")} nodes (the
+        last is a ${what} node); ${howToRaise("nodes", this.#limits)}`,
+      { source: this.#source },
     );
   }
 }

@@ -1,5 +1,7 @@
 /** Loop and Scan nodes, turn by turn. */
 import type { NodeProto } from "onnx-buf";
+import { ModelError } from "../../errors/errors.ts";
+import { words } from "../../errors/words.ts";
 import { howToRaise } from "../../limits/limits.ts";
 import { int } from "../graph.ts";
 import { withFields } from "../message.ts";
@@ -165,11 +167,12 @@ export function unrollScan(node: NodeProto, known: Known, opset: number): NodePr
 function refuseSize(node: NodeProto, turns: number, known: Known): void {
   const [inside, most] = [countNodes([node]), known.limits.unrolledNodes];
   if (known.size + turns * inside <= most) return;
-  throw new Error(
-    `${known.source}: ${node.opType} node '${node.name || node.output[0]}' runs ${turns >= most ? `${most} times or more` : `${turns} times`}, ` +
-      `and its graph has ${inside} nodes. Its turns are written out one after the other; for the nodes of that, ` +
-      `${howToRaise("unrolledNodes", known.limits)} Otherwise export the model for shorter sequences or a smaller batch, or ` +
-      "replace the loop by one op over all of them.",
+  throw new ModelError(
+    words`${known.source}: ${node.opType} node '${node.name || node.output[0]}' runs
+      ${turns >= most ? `${most} times or more` : `${turns} times`}, and its graph has ${inside} nodes. Its turns are
+      written out one after the other; for the nodes of that, ${howToRaise("unrolledNodes", known.limits)} Otherwise
+      export the model for shorter sequences or a smaller batch, or replace the loop by one op over all of them.`,
+    { source: known.source },
   );
 }
 

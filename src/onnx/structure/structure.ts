@@ -1,8 +1,10 @@
 /** Control flow and lists of tensors, replaced by the plain nodes that shapes and constants make of them. */
 import type { NodeProto } from "onnx-buf";
+import { UnsupportedOpError } from "../../errors/errors.ts";
+import { option, type Words, words } from "../../errors/words.ts";
 import { isConstantOf } from "../constants.ts";
 import { decodeNode, decodeTensor, type Model } from "../decode.ts";
-import { describeNode } from "../graph.ts";
+import { describeNode, nodeName } from "../graph.ts";
 import { withFields } from "../message.ts";
 import { int64, type Tensor } from "../tensor.ts";
 import { takeBranch } from "./branches.ts";
@@ -131,20 +133,22 @@ export function refuseStructure(
 ): void {
   const left = nodes.find((node) => isStructural(node) && !node.outputs.some((name) => sequences.has(name)));
   if (!left) return;
-  const where = `${source}: ${describeNode(left)} (domain 'ai.onnx', opset ${opset})`;
-  throw new Error(`${where}: ${reasons[left.op] ?? sequenceReason}`);
+  throw new UnsupportedOpError(
+    words`${source}: ${describeNode(left)} (domain 'ai.onnx', opset ${opset}): ${reasons[left.op] ?? sequenceReason}`,
+    { source, node: nodeName(left), op: left.op, domain: left.domain },
+  );
 }
 
-const staticReason =
-  "control flow is not supported where data decide it, because the derivative graph is one fixed computation. Export the " +
-  "model in eval mode with static control flow: trace it with fixed shapes, write branches on data with torch.where, and " +
-  "give loops a fixed number of turns; an input that chooses can be filled with a number (--fill).";
+const staticReason = words`control flow is not supported where data decide it, because the derivative graph is one
+  fixed computation. Export the model in eval mode with static control flow: trace it with fixed shapes, write branches
+  on data with torch.where, and give loops a fixed number of turns; an input that chooses can be filled with a number
+  (${option("fill")}).`;
 
-const reasons: Readonly<Record<string, string>> = {
-  If: `its condition depends on data; ${staticReason}`,
-  Loop: `how often it runs depends on data, or it never runs; ${staticReason}`,
-  Scan: `it runs over a list of no elements; ${staticReason}`,
-  SequenceMap: `the length of its sequence depends on data; ${staticReason}`,
+const reasons: Readonly<Record<string, Words>> = {
+  If: words`its condition depends on data; ${staticReason}`,
+  Loop: words`how often it runs depends on data, or it never runs; ${staticReason}`,
+  Scan: words`it runs over a list of no elements; ${staticReason}`,
+  SequenceMap: words`the length of its sequence depends on data; ${staticReason}`,
 };
 
 const sequenceReason =

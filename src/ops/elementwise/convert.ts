@@ -1,5 +1,4 @@
-/** The same numbers, or the same in another type. */
-import { describeNode } from "../../onnx/graph.ts";
+import { unsupportedNode } from "../../onnx/node-error.ts";
 import { dtypeFromNumber, isFloat } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
 import { type ComputedNode, intAttribute } from "../node-view.ts";
@@ -24,9 +23,7 @@ export const Cast: Op = {
     const number = intAttribute(node.node, "to", 0);
     const dtype = dtypeFromNumber(number);
     if (!dtype) {
-      throw new Error(
-        `${describeNode(node.node)}: its target type has ONNX number ${number}, which is not supported.`,
-      );
+      throw unsupportedNode(node.node, `its target type has ONNX number ${number}, which is not supported.`);
     }
     return [{ dtype, shape: required(node, 0).shape }];
   },

@@ -1,5 +1,6 @@
+import { ModelError } from "../../errors/errors.ts";
 /** Dropout where nothing is dropped. */
-import { describeNode } from "../../onnx/graph.ts";
+import { describeNode, nodeName } from "../../onnx/graph.ts";
 import { tensorOf, toNumbers } from "../../onnx/tensor.ts";
 import type { NodeView } from "../node-view.ts";
 import type { Op } from "../op.ts";
@@ -18,10 +19,11 @@ export const Dropout: Op = {
   lower: (g, node) => {
     const x = required(node, 0);
     if (scalarOf(node, 2, 0) !== 0 && scalarOf(node, 1, 0.5) !== 0) {
-      throw new Error(
+      throw new ModelError(
         `${describeNode(node.node)} drops values at random (its training_mode is ` +
           `${node.constant(2) ? "true" : "not a constant"}), so no two runs compute the same function and its ` +
           "derivatives mean nothing; export the model after model.eval(), or with training_mode false.",
+        { node: nodeName(node.node) },
       );
     }
     return [x, g.expand(g.constant(tensorOf("bool", [1], [])), x.shape)];

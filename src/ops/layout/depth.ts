@@ -1,5 +1,6 @@
 /** Blocks of pixels as channels, and back. */
-import { describeNode, formatShape, int, string } from "../../onnx/graph.ts";
+import { formatShape, int, string } from "../../onnx/graph.ts";
+import { nodeError } from "../../onnx/node-error.ts";
 import { intAttribute, type NodeView, stringAttribute } from "../node-view.ts";
 import type { Op } from "../op.ts";
 import { foldIntoBatch, ofFirst, only, rearrange } from "../rules.ts";
@@ -11,8 +12,9 @@ export const DepthToSpace: Op = {
     const block = intAttribute(node.node, "blocksize", 1);
     const [batch, channels, height, width] = imageShape(node);
     if (channels % block ** 2 !== 0) {
-      throw new Error(
-        `${describeNode(node.node)}: ${channels} channels cannot be laid out in blocks of ${block} × ${block}; their ` +
+      throw nodeError(
+        node.node,
+        `${channels} channels cannot be laid out in blocks of ${block} × ${block}; their ` +
           `number must be a multiple of ${block ** 2}.`,
       );
     }
@@ -40,8 +42,9 @@ export const SpaceToDepth: Op = {
     const block = intAttribute(node.node, "blocksize", 1);
     const [batch, channels, height, width] = imageShape(node);
     if (height % block !== 0 || width % block !== 0) {
-      throw new Error(
-        `${describeNode(node.node)}: an image of ${height} × ${width} cannot be cut into blocks of ${block} × ${block}; ` +
+      throw nodeError(
+        node.node,
+        `an image of ${height} × ${width} cannot be cut into blocks of ${block} × ${block}; ` +
           "pad it to a multiple.",
       );
     }
@@ -57,8 +60,9 @@ export const SpaceToDepth: Op = {
 function imageShape(node: NodeView): [batch: number, channels: number, height: number, width: number] {
   const { shape } = required(node, 0);
   if (shape.length !== 4) {
-    throw new Error(
-      `${describeNode(node.node)}: its input has shape ${formatShape(shape)}, expected [batch, channels, height, width].`,
+    throw nodeError(
+      node.node,
+      `its input has shape ${formatShape(shape)}, expected [batch, channels, height, width].`,
     );
   }
   return shape as unknown as [number, number, number, number];

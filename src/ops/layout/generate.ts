@@ -1,5 +1,6 @@
 /** Values made of shapes, indices and attributes. */
-import { describeNode, int } from "../../onnx/graph.ts";
+import { int } from "../../onnx/graph.ts";
+import { unsupportedNode } from "../../onnx/node-error.ts";
 import { dtypeFromNumber } from "../../onnx/tensor.ts";
 import { intAttribute, type NodeView, type ValueType } from "../node-view.ts";
 import type { Op } from "../op.ts";
@@ -15,8 +16,9 @@ export const Constant = zero((node): ValueType[] => {
   if (value_int) return [{ dtype: "int64", shape: [] }];
   if (value_floats?.type === "floats") return [{ dtype: "float32", shape: [value_floats.value.length] }];
   if (value_ints?.type === "ints") return [{ dtype: "int64", shape: [value_ints.value.length] }];
-  throw new Error(
-    `${describeNode(node.node)}: expected one of the attributes value, value_float, value_floats, value_int or ` +
+  throw unsupportedNode(
+    node.node,
+    "expected one of the attributes value, value_float, value_floats, value_int or " +
       `value_ints, received ${Object.keys(node.node.attributes).join(", ") || "none"}; strings and sparse tensors are ` +
       "not supported.",
   );

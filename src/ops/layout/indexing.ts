@@ -1,5 +1,6 @@
 /** Look-ups and scatters by index: element by element, by slices, and one-hot. */
-import { describeNode, formatShape, int, string, type Value } from "../../onnx/graph.ts";
+import { formatShape, int, string, type Value } from "../../onnx/graph.ts";
+import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount, int64, toNumbers } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
 import { type ComputedNode, intAttribute, type NodeView, stringAttribute } from "../node-view.ts";
@@ -185,8 +186,9 @@ export const GatherND: Op = {
     const batch = intAttribute(node.node, "batch_dims", 0);
     const depth = indices.at(-1) ?? 0;
     if (batch + depth > shape.length) {
-      throw new Error(
-        `${describeNode(node.node)}: indices ${formatShape(indices)} address ${depth} axes` +
+      throw nodeError(
+        node.node,
+        `indices ${formatShape(indices)} address ${depth} axes` +
           `${batch > 0 ? ` after ${batch} batch axes` : ""}, but the data has ${shape.length}.`,
       );
     }

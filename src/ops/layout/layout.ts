@@ -1,5 +1,6 @@
 /** The same elements in another shape or order, repeated, or side by side. */
 import { describeNode, formatShape, int } from "../../onnx/graph.ts";
+import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount } from "../../onnx/tensor.ts";
 import { intAttribute, intsAttribute, type NodeView, type ValueType } from "../node-view.ts";
 import { isFactored, type Op } from "../op.ts";
@@ -25,8 +26,9 @@ function sameElements(shape: (node: NodeView) => readonly number[]): Op {
       const { dtype, shape: from } = required(node, 0);
       const to = shape(node);
       if (elementCount(from) !== elementCount(to)) {
-        throw new Error(
-          `${describeNode(node.node)}: cannot give ${formatShape(from)} the shape ${formatShape(to)}; the number of ` +
+        throw nodeError(
+          node.node,
+          `cannot give ${formatShape(from)} the shape ${formatShape(to)}; the number of ` +
             "elements must stay the same.",
         );
       }
@@ -139,8 +141,9 @@ export const Concat: Op = {
     for (const input of node.inputs) {
       const matches = input?.shape.every((other, place) => place === axis || other === first.shape[place]);
       if (!input || input.shape.length !== first.shape.length || !matches) {
-        throw new Error(
-          `${describeNode(node.node)}: cannot join ${formatShape(input?.shape ?? [])} to ${formatShape(first.shape)} ` +
+        throw nodeError(
+          node.node,
+          `cannot join ${formatShape(input?.shape ?? [])} to ${formatShape(first.shape)} ` +
             `along axis ${axis}; all other axes must agree.`,
         );
       }
@@ -171,8 +174,9 @@ export const Tile: Op = {
     const { dtype, shape } = required(node, 0);
     const repeats = requiredConstant(node, 1, "repeats");
     if (repeats.length !== shape.length) {
-      throw new Error(
-        `${describeNode(node.node)}: ${repeats.length} repeats for the input ${formatShape(shape)}; expected one for each axis.`,
+      throw nodeError(
+        node.node,
+        `${repeats.length} repeats for the input ${formatShape(shape)}; expected one for each axis.`,
       );
     }
     return [{ dtype, shape: shape.map((size, axis) => size * (repeats[axis] as number)) }];

@@ -1,5 +1,6 @@
 /** Values added around a value, or cut off from it. */
-import { describeNode, formatShape, string, type Value } from "../../onnx/graph.ts";
+import { formatShape, string, type Value } from "../../onnx/graph.ts";
+import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount, int64 } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
 import { intsAttribute, type NodeView, stringAttribute } from "../node-view.ts";
@@ -75,8 +76,9 @@ function centerPaddings(node: NodeView): Padding[] {
     normalizeAxis(axis, shape.length, node),
   );
   if (axes.length !== targets.length) {
-    throw new Error(
-      `${describeNode(node.node)}: received ${targets.length} sizes for the axes ${formatShape(axes)} of ` +
+    throw nodeError(
+      node.node,
+      `received ${targets.length} sizes for the axes ${formatShape(axes)} of ` +
         `${formatShape(shape)}; expected one for each.`,
     );
   }
@@ -97,8 +99,9 @@ function paddingsOf(node: NodeView): Padding[] {
   const pads = requiredConstant(node, 1, "pads");
   const listed = node.inputs[3] ? requiredConstant(node, 3, "axes") : shape.map((_, axis) => axis);
   if (pads.length !== 2 * listed.length) {
-    throw new Error(
-      `${describeNode(node.node)}: received ${pads.length} pads for the axes ${formatShape(listed)} of its input ` +
+    throw nodeError(
+      node.node,
+      `received ${pads.length} pads for the axes ${formatShape(listed)} of its input ` +
         `${formatShape(shape)}; expected ${2 * listed.length}, those in front of each axis and then those behind.`,
     );
   }

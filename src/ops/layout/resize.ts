@@ -1,13 +1,6 @@
 /** Values at other sizes, by looking up or mixing neighbours. */
-import {
-  type Attributes,
-  describeNode,
-  float,
-  formatShape,
-  int,
-  string,
-  type Value,
-} from "../../onnx/graph.ts";
+import { type Attributes, float, formatShape, int, string, type Value } from "../../onnx/graph.ts";
+import { nodeError, unsupportedNode } from "../../onnx/node-error.ts";
 import { elementCount, float32, int64 } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
 import { type ComputedNode, intsAttribute, type NodeView, stringAttribute } from "../node-view.ts";
@@ -91,8 +84,9 @@ function axisResizes(node: NodeView): AxisResize[] {
   );
   const policy = stringAttribute(node.node, "keep_aspect_ratio_policy", "stretch");
   if (policy !== "stretch") {
-    throw new Error(
-      `${describeNode(node.node)}: keep_aspect_ratio_policy '${policy}' is not supported; export the sizes that it gives ` +
+    throw unsupportedNode(
+      node.node,
+      `keep_aspect_ratio_policy '${policy}' is not supported; export the sizes that it gives ` +
         "for the input's size.",
     );
   }
@@ -100,8 +94,9 @@ function axisResizes(node: NodeView): AxisResize[] {
   const sizes = listed(node, 3, "sizes", axes.length);
   const crop = listed(node, 1, "roi", 2 * axes.length);
   if ((scales === undefined) === (sizes === undefined)) {
-    throw new Error(
-      `${describeNode(node.node)}: expected either scales (input 2) or sizes (input 3) for the axes ${formatShape(axes)} of ` +
+    throw nodeError(
+      node.node,
+      `expected either scales (input 2) or sizes (input 3) for the axes ${formatShape(axes)} of ` +
         `${formatShape(shape)}, received ${scales ? "both" : "neither"}.`,
     );
   }
@@ -124,9 +119,7 @@ function listed(node: NodeView, index: number, what: string, count: number): num
   if (!input || elementCount(input.shape) === 0) return undefined;
   const values = requiredConstant(node, index, what);
   if (values.length === count) return values;
-  throw new Error(
-    `${describeNode(node.node)}: its ${what} (input ${index}) are ${values.length} numbers, expected ${count}.`,
-  );
+  throw nodeError(node.node, `its ${what} (input ${index}) are ${values.length} numbers, expected ${count}.`);
 }
 
 /** An identity matrix, made when the graph runs. */

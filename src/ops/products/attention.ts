@@ -1,5 +1,7 @@
+import { ModelError } from "../../errors/errors.ts";
 /** Attention of queries to keys, as products and a softmax. */
-import { describeNode, float, formatShape, int, type Value } from "../../onnx/graph.ts";
+import { describeNode, float, formatShape, int, nodeName, type Value } from "../../onnx/graph.ts";
+import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount, type Tensor, tensorOf, toNumbers } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
 import { floatAttribute, intAttribute, type NodeView } from "../node-view.ts";
@@ -115,8 +117,9 @@ function checkMask(node: NodeView, mask: Value, queries: number, keys: number): 
   const fits = mask.shape.at(-1) === keys && mask.shape.length <= 4;
   const together = fits ? broadcastShapes([mask.shape, whole], describeNode(node.node)) : [];
   if (fits && elementCount(together) === elementCount(whole)) return;
-  throw new Error(
-    `${describeNode(node.node)}: attn_mask has the shape ${formatShape(mask.shape)}, expected one that broadcasts to ` +
+  throw nodeError(
+    node.node,
+    `attn_mask has the shape ${formatShape(mask.shape)}, expected one that broadcasts to ` +
       `${formatShape(whole)} with all ${keys} keys on its last axis.`,
   );
 }
@@ -128,9 +131,10 @@ function refuseCaches(node: NodeView): void {
     (_, index) => outputs[index + 1],
   );
   if (names.length + results.length === 0) return;
-  throw new Error(
+  throw new ModelError(
     `${describeNode(node.node)} uses ${[...names, ...results].join(", ")}, which serve decoding token by token; ` +
       "export the model without a key-value cache.",
+    { node: nodeName(node.node) },
   );
 }
 
@@ -147,8 +151,9 @@ function sizesOf(node: NodeView) {
   const ranks = new Set([q.shape.length, k.shape.length, v.shape.length]);
   const whole = [heads / shared, size, valueSize].every(Number.isInteger);
   if (ranks.size > 1 || ![3, 4].includes(q.shape.length) || !whole || size !== keySize) {
-    throw new Error(
-      `${describeNode(node.node)}: Q ${formatShape(q.shape)}, K ${formatShape(k.shape)} and V ${formatShape(v.shape)} with ` +
+    throw nodeError(
+      node.node,
+      `Q ${formatShape(q.shape)}, K ${formatShape(k.shape)} and V ${formatShape(v.shape)} with ` +
         `${heads} query heads and ${shared} key heads do not fit; expected [batch, heads, length, size] or [batch, length, ` +
         "heads · size] with q_num_heads and kv_num_heads, equal sizes of Q and K, and query heads a multiple of key heads.",
     );

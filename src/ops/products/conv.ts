@@ -1,5 +1,6 @@
 /** Convolutions and transposed convolutions. */
-import { describeNode, formatShape, int, string, type Value } from "../../onnx/graph.ts";
+import { formatShape, int, string, type Value } from "../../onnx/graph.ts";
+import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
 import { type ComputedNode, intAttribute, type NodeView } from "../node-view.ts";
@@ -35,8 +36,9 @@ export const Conv: Op = {
     const group = groupsOf(node);
     const [filters = 0, channels = 0] = w.shape;
     if (x.shape.length < 3 || w.shape.length !== x.shape.length || x.shape[1] !== channels * group) {
-      throw new Error(
-        `${describeNode(node.node)}: input X has shape ${formatShape(x.shape)}, expected [batch, ${channels * group}, ` +
+      throw nodeError(
+        node.node,
+        `input X has shape ${formatShape(x.shape)}, expected [batch, ${channels * group}, ` +
           `…] with ${w.shape.length} axes to match kernels of shape ${formatShape(w.shape)} and group ${group}; check ` +
           "the channels of the layers around it.",
       );
@@ -77,8 +79,9 @@ function convWindows(node: NodeView): SlidingWindow[] {
 function checkBias(node: NodeView, filters: number, divides: boolean): void {
   const bias = node.inputs[2];
   if (!divides || (bias && (bias.shape.length !== 1 || bias.shape[0] !== filters))) {
-    throw new Error(
-      `${describeNode(node.node)}: has ${filters} filters and group ${groupsOf(node)}` +
+    throw nodeError(
+      node.node,
+      `has ${filters} filters and group ${groupsOf(node)}` +
         `${bias ? ` and a bias of shape ${formatShape(bias.shape)}, expected [${filters}]` : ""}; the group must ` +
         "divide the filters (of a ConvTranspose, the channels), and each filter has one bias.",
     );
@@ -218,8 +221,9 @@ export const ConvTranspose: Op = {
     const group = groupsOf(node);
     const [channels = 0, filters = 0] = w.shape;
     if (x.shape.length < 3 || w.shape.length !== x.shape.length || x.shape[1] !== channels) {
-      throw new Error(
-        `${describeNode(node.node)}: input X has shape ${formatShape(x.shape)}, expected [batch, ${channels}, …] with ` +
+      throw nodeError(
+        node.node,
+        `input X has shape ${formatShape(x.shape)}, expected [batch, ${channels}, …] with ` +
           `${w.shape.length} axes to match kernels of shape ${formatShape(w.shape)}; check the channels of the layers ` +
           "around it.",
       );

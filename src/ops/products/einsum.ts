@@ -1,5 +1,6 @@
 /** Sums of products over named axes. */
-import { describeNode, formatShape, type Value } from "../../onnx/graph.ts";
+import { formatShape, type Value } from "../../onnx/graph.ts";
+import { nodeError } from "../../onnx/node-error.ts";
 import { tensorOf } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
 import { type NodeView, stringAttribute } from "../node-view.ts";
@@ -101,8 +102,9 @@ const alphabet = [..."abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"];
 function unusedIndices(equation: Equation, count: number, node: NodeView): string[] {
   const unused = alphabet.filter((letter) => !equation.sizes.has(letter));
   if (unused.length >= count) return unused.slice(0, count);
-  throw new Error(
-    `${describeNode(node.node)}: its ${equation.sizes.size} indices and ${count} more that its derivative needs exceed the ` +
+  throw nodeError(
+    node.node,
+    `its ${equation.sizes.size} indices and ${count} more that its derivative needs exceed the ` +
       "52 letters; write it as two products.",
   );
 }
@@ -114,8 +116,9 @@ function parseEquation(node: NodeView): Equation {
   const written = left.split(",");
   const shapes = node.inputs.map((_, place) => required(node, place).shape);
   const wrong = (problem: string) =>
-    new Error(
-      `${describeNode(node.node)}: the equation '${text}' ${problem}; its operands have the shapes ` +
+    nodeError(
+      node.node,
+      `the equation '${text}' ${problem}; its operands have the shapes ` +
         `${shapes.map(formatShape).join(", ")}.`,
     );
   if (written.length !== shapes.length)

@@ -1,5 +1,6 @@
 /** Fourier transforms, of a whole axis or of windows of a signal. */
-import { describeNode, int, type Node, type Value } from "../../onnx/graph.ts";
+import { int, type Node, type Value } from "../../onnx/graph.ts";
+import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount, int64, type Tensor, tensorOf } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
 import { intAttribute, type NodeView } from "../node-view.ts";
@@ -71,8 +72,9 @@ function framesOf(node: NodeView): {
   const isWindow = !weights || (weights.shape.length === 1 && weights.shape[0] === length);
   const fits = shape.length === 3 && (parts === 1 || (parts === 2 && !isOneSided));
   if (!fits || !isWindow || !(step > 0) || !(length > 0 && length <= size)) {
-    throw new Error(
-      `${describeNode(node.node)}: its signal [${shape.join(", ")}] does not fit windows of ${length} every ${step} places` +
+    throw nodeError(
+      node.node,
+      `its signal [${shape.join(", ")}] does not fit windows of ${length} every ${step} places` +
         `${weights ? ` with weights [${weights.shape.join(", ")}]` : ""}; expected [batch, length, 1] of real numbers, or ` +
         "[batch, length, 2] of complex ones that are not one-sided, at least one window long.",
     );
@@ -139,8 +141,9 @@ function transformOf(node: NodeView): Transform {
       : size;
   const fits = parts === 2 || (parts === 1 && !toReal);
   if (!fits || axis === shape.length - 1 || !(length > 0) || (isOneSided && !isInverse && parts !== 1)) {
-    throw new Error(
-      `${describeNode(node.node)}: its input [${shape.join(", ")}] does not fit a ${isOneSided ? "one-sided " : ""}` +
+    throw nodeError(
+      node.node,
+      `its input [${shape.join(", ")}] does not fit a ${isOneSided ? "one-sided " : ""}` +
         `${isInverse ? "inverse " : ""}transform of length ${length} along axis ${given}; expected [batch, …, 1] of real ` +
         "numbers (always, for a one-sided one) or [batch, …, 2] of complex ones, and an axis before the last.",
     );

@@ -1,5 +1,6 @@
 /** Sampling images at the points of a grid, and summing sliding blocks into images. */
-import { describeNode, formatShape, int, type Node, string, type Value } from "../../onnx/graph.ts";
+import { formatShape, int, type Node, string, type Value } from "../../onnx/graph.ts";
+import { nodeError, unsupportedNode } from "../../onnx/node-error.ts";
 import { elementCount, int64, tensorOf } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
 import { intAttribute, type NodeView, stringAttribute } from "../node-view.ts";
@@ -31,9 +32,10 @@ function gridSizes(node: NodeView): number[] {
   const { shape } = required(node, 0);
   const expected = [batch, places.length, places.length + 1];
   if (formatShape(shape) !== formatShape(expected) || ![2, 3].includes(places.length)) {
-    throw new Error(
-      `${describeNode(node.node)}: theta has the shape ${formatShape(shape)}, expected [batch, 2, 3] for images or ` +
-        `[batch, 3, 4] for volumes, and a size of [batch, channels, …] to match.`,
+    throw nodeError(
+      node.node,
+      `theta has the shape ${formatShape(shape)}, expected [batch, 2, 3] for images or ` +
+        "[batch, 3, 4] for volumes, and a size of [batch, channels, …] to match.",
     );
   }
   return [batch, ...places];
@@ -63,8 +65,9 @@ export const GridSample: Op = {
     const { dtype, shape } = required(node, 0);
     const grid = required(node, 1).shape;
     if (grid.length !== shape.length || grid.at(-1) !== shape.length - 2) {
-      throw new Error(
-        `${describeNode(node.node)}: grid ${formatShape(grid)} does not fit X ${formatShape(shape)}; expected ` +
+      throw nodeError(
+        node.node,
+        `grid ${formatShape(grid)} does not fit X ${formatShape(shape)}; expected ` +
           "[batch, …, d] with d coordinates for the axes after the channels.",
       );
     }
@@ -78,8 +81,9 @@ export const GridSample: Op = {
     const mode = stringAttribute(node.node, "mode", "linear");
     const between = interpolations[mode];
     if (!between) {
-      throw new Error(
-        `${describeNode(node.node)}: mode '${mode}' is not supported, expected linear, cubic or nearest; export with ` +
+      throw unsupportedNode(
+        node.node,
+        `mode '${mode}' is not supported, expected linear, cubic or nearest; export with ` +
           "torch.nn.functional.grid_sample(…, mode='bilinear').",
       );
     }
@@ -226,8 +230,9 @@ function foldSizes(node: NodeView) {
   });
   const channels = (shape[1] ?? 0) / elementCount(block);
   if (shape.length !== 3 || shape[2] !== elementCount(steps) || !Number.isInteger(channels)) {
-    throw new Error(
-      `${describeNode(node.node)}: its input ${formatShape(shape)} does not fit blocks of ${formatShape(block)} in an image ` +
+    throw nodeError(
+      node.node,
+      `its input ${formatShape(shape)} does not fit blocks of ${formatShape(block)} in an image ` +
         `of ${formatShape(image)}; expected [batch, channels · ${elementCount(block)}, ${elementCount(steps)}].`,
     );
   }

@@ -1,5 +1,6 @@
 /** Products of matrices, and determinants. */
 import { describeNode, float, formatShape, int, type Value } from "../../onnx/graph.ts";
+import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount, int64, tensorOf } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
 import { type ComputedNode, floatAttribute, intAttribute, type NodeView } from "../node-view.ts";
@@ -31,8 +32,9 @@ export const MatMul: Op = {
     const [a, b] = [required(node, 0), required(node, 1)];
     const [left, right] = [matrixShape(a.shape, "row"), matrixShape(b.shape, "column")];
     if (a.shape.length === 0 || b.shape.length === 0 || left.at(-1) !== right.at(-2)) {
-      throw new Error(
-        `${describeNode(node.node)}: cannot multiply ${formatShape(a.shape)} by ${formatShape(b.shape)}; the last ` +
+      throw nodeError(
+        node.node,
+        `cannot multiply ${formatShape(a.shape)} by ${formatShape(b.shape)}; the last ` +
           "axis of the first must equal the second-to-last axis of the second.",
       );
     }
@@ -130,8 +132,9 @@ export const Gemm: Op = {
     const bInner = b.shape[intAttribute(node.node, "transB", 0) === 1 ? 1 : 0];
     const c = node.inputs[2];
     if (a.shape.length !== 2 || b.shape.length !== 2 || inner !== bInner) {
-      throw new Error(
-        `${describeNode(node.node)}: input A has shape ${formatShape(a.shape)}, expected ` +
+      throw nodeError(
+        node.node,
+        `input A has shape ${formatShape(a.shape)}, expected ` +
           `${intAttribute(node.node, "transA", 0) === 1 ? `[${bInner}, *]` : `[*, ${bInner}]`} to match B of shape ` +
           `${formatShape(b.shape)}; check the sizes of the layers around it.`,
       );
@@ -141,8 +144,9 @@ export const Gemm: Op = {
       formatShape(broadcastShapes([c.shape, [rows, columns]], describeNode(node.node))) !==
         formatShape([rows, columns])
     ) {
-      throw new Error(
-        `${describeNode(node.node)}: input C has shape ${formatShape(c.shape)}, expected to broadcast to ${formatShape([rows, columns])}.`,
+      throw nodeError(
+        node.node,
+        `input C has shape ${formatShape(c.shape)}, expected to broadcast to ${formatShape([rows, columns])}.`,
       );
     }
     return [{ dtype: a.dtype, shape: [rows, columns] }];
@@ -240,8 +244,9 @@ export const Det: Op = {
   shape: (node) => {
     const { dtype, shape } = required(node, 0);
     if (shape.length < 2 || shape.at(-1) !== shape.at(-2)) {
-      throw new Error(
-        `${describeNode(node.node)}: the input has the shape ${formatShape(shape)}, expected square matrices on its last axes.`,
+      throw nodeError(
+        node.node,
+        `the input has the shape ${formatShape(shape)}, expected square matrices on its last axes.`,
       );
     }
     return [{ dtype, shape: shape.slice(0, -2) }];

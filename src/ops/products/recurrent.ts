@@ -1,5 +1,6 @@
 /** Recurrent layers, unrolled over the sequence. */
-import { describeNode, int, string, type Value } from "../../onnx/graph.ts";
+import { int, string, type Value } from "../../onnx/graph.ts";
+import { nodeError, unsupportedNode } from "../../onnx/node-error.ts";
 import { toNumbers } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
 import { intAttribute, type NodeView, stringAttribute, stringsAttribute } from "../node-view.ts";
@@ -217,9 +218,7 @@ function sizesOf(node: NodeView) {
   const direction = stringAttribute(node.node, "direction", "forward");
   const reverse = { forward: [false], reverse: [true], bidirectional: [false, true] }[direction];
   if (!reverse) {
-    throw new Error(
-      `${describeNode(node.node)}: direction '${direction}', expected forward, reverse or bidirectional.`,
-    );
+    throw nodeError(node.node, `direction '${direction}', expected forward, reverse or bidirectional.`);
   }
   return { steps, batch, inputs, directions: reverse, size: required(node, 2).shape[2] as number };
 }
@@ -241,8 +240,9 @@ function activationsOf(node: NodeView, cell: Cell): Activation[] {
       ([supported]) => supported.toLowerCase() === name.toLowerCase(),
     );
     if (known) return known[1];
-    throw new Error(
-      `${describeNode(node.node)}: activation '${name}' is not supported; expected one of ` +
+    throw unsupportedNode(
+      node.node,
+      `activation '${name}' is not supported; expected one of ` +
         `${Object.keys(supportedActivations).join(", ")}.`,
     );
   });
@@ -250,7 +250,7 @@ function activationsOf(node: NodeView, cell: Cell): Activation[] {
 
 function refuseUnsupported(node: NodeView, cell: Cell): void {
   const refuse = (what: string, remedy: string) => {
-    throw new Error(`${describeNode(node.node)}: ${what} is not supported; ${remedy}.`);
+    throw unsupportedNode(node.node, `${what} is not supported; ${remedy}.`);
   };
   if (intAttribute(node.node, "layout", 0) !== 0)
     refuse("layout = 1 (batch first)", "transpose the input and export with layout = 0");
@@ -258,8 +258,9 @@ function refuseUnsupported(node: NodeView, cell: Cell): void {
   if (intAttribute(node.node, "input_forget", 0) !== 0) refuse("input_forget", "export without it");
   const count = sizesOf(node).directions.length * cell.activations.length;
   if (activationsOf(node, cell).length !== count) {
-    throw new Error(
-      `${describeNode(node.node)}: it lists ${activationsOf(node, cell).length} activations, expected ${count}.`,
+    throw nodeError(
+      node.node,
+      `it lists ${activationsOf(node, cell).length} activations, expected ${count}.`,
     );
   }
 }

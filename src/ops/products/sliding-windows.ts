@@ -1,4 +1,5 @@
-import { describeNode, formatShape } from "../../onnx/graph.ts";
+import { formatShape } from "../../onnx/graph.ts";
+import { nodeError } from "../../onnx/node-error.ts";
 import { intAttribute, intsAttribute, type NodeView, stringAttribute } from "../node-view.ts";
 
 /**
@@ -48,8 +49,9 @@ export function slidingWindows(node: NodeView, sizes: readonly number[]): Slidin
     // A window that would start behind the input and the front padding is left out.
     if (isCeil && (output - 1) * stride >= input + before) output -= 1;
     if (output < 1) {
-      throw new Error(
-        `${describeNode(node.node)}: a window of ${span} places does not fit into ${input + before + behind} ` +
+      throw nodeError(
+        node.node,
+        `a window of ${span} places does not fit into ${input + before + behind} ` +
           `(axis ${axis + 2} of ${formatShape(node.inputs[0]?.shape ?? [])} with its padding); give it larger inputs, ` +
           "smaller kernels or more padding.",
       );
@@ -79,8 +81,9 @@ function padding(
   const total = (Math.ceil(input / stride) - 1) * stride + span - input;
   const before = Math.trunc((mode === "SAME_UPPER" ? total : total + 1) / 2);
   if (span !== size || before < 0) {
-    throw new Error(
-      `${describeNode(node.node)}: with ${span === size ? `stride ${stride} over a kernel of ${size}` : "dilations"}, ` +
+    throw nodeError(
+      node.node,
+      `with ${span === size ? `stride ${stride} over a kernel of ${size}` : "dilations"}, ` +
         `ONNX Runtime pads ${mode} in another way than ONNX says; export it with explicit pads.`,
     );
   }
@@ -96,8 +99,9 @@ function listed(
 ): readonly number[] {
   const values = intsAttribute(node.node, name) ?? axes.map(() => fallback);
   if (values.length === axes.length && axes.length % sizes.length === 0) return values;
-  throw new Error(
-    `${describeNode(node.node)}: its kernel ${formatShape(sizes)} and its ${name} ${formatShape(values)} do not fit ` +
+  throw nodeError(
+    node.node,
+    `its kernel ${formatShape(sizes)} and its ${name} ${formatShape(values)} do not fit ` +
       `the input ${formatShape(node.inputs[0]?.shape ?? [])}; each spatial axis needs its entries.`,
   );
 }
@@ -133,8 +137,9 @@ export function transposedWindows(node: NodeView, sizes: readonly number[]): Sli
     }
     const input = wanted ? (target as number) : full - before - behind;
     if (input < 1) {
-      throw new Error(
-        `${describeNode(node.node)}: its padding takes away all ${full} places along axis ${axis + 2} of its output; ` +
+      throw nodeError(
+        node.node,
+        `its padding takes away all ${full} places along axis ${axis + 2} of its output; ` +
           "lower the padding.",
       );
     }

@@ -1,5 +1,6 @@
 /** Losses of class numbers, composed of simpler ops. */
-import { describeNode, string, type Value } from "../../onnx/graph.ts";
+import { string, type Value } from "../../onnx/graph.ts";
+import { nodeError } from "../../onnx/node-error.ts";
 import { int64 } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
 import { type NodeView, stringAttribute, type ValueType } from "../node-view.ts";
@@ -36,8 +37,9 @@ function lossType(node: NodeView): ValueType {
     labels.shape.length !== expected.length ||
     !labels.shape.every((size, axis) => size === expected[axis])
   ) {
-    throw new Error(
-      `${describeNode(node.node)}: labels of shape [${labels.shape.join(", ")}] do not fit scores of shape ` +
+    throw nodeError(
+      node.node,
+      `labels of shape [${labels.shape.join(", ")}] do not fit scores of shape ` +
         `[${shape.join(", ")}]; expected the same without axis 1, the classes.`,
     );
   }
@@ -47,7 +49,7 @@ function lossType(node: NodeView): ValueType {
 function reductionOf(node: NodeView): string {
   const reduction = stringAttribute(node.node, "reduction", "mean");
   if (["none", "sum", "mean"].includes(reduction)) return reduction;
-  throw new Error(`${describeNode(node.node)}: reduction '${reduction}'; expected none, sum or mean.`);
+  throw nodeError(node.node, `reduction '${reduction}'; expected none, sum or mean.`);
 }
 
 function emitLoss(g: Emitter, node: NodeView, logProbabilities: Value): Value {

@@ -1,5 +1,6 @@
 /** Normalizations composed of simpler ops. */
-import { describeNode, float, int, type Value } from "../../onnx/graph.ts";
+import { float, int, type Value } from "../../onnx/graph.ts";
+import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount, tensorOf } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
 import { floatAttribute, intAttribute, intsAttribute, type NodeView } from "../node-view.ts";
@@ -35,9 +36,7 @@ function groupSizes(node: NodeView) {
   const [batch = 0, channels = 0] = required(node, 0).shape;
   const groups = intAttribute(node.node, "num_groups", 0);
   if (!(groups > 0) || channels % groups !== 0) {
-    throw new Error(
-      `${describeNode(node.node)}: num_groups is ${groups}, expected a divisor of the ${channels} channels.`,
-    );
+    throw nodeError(node.node, `num_groups is ${groups}, expected a divisor of the ${channels} channels.`);
   }
   const size = required(node, 1).shape[0] === groups ? groups : channels;
   checkChannels(node, 1, "scale", [size]);
@@ -78,7 +77,7 @@ export const LpNormalization: Op = {
     const x = required(node, 0);
     const p = intAttribute(node.node, "p", 2);
     if (p !== 1 && p !== 2)
-      throw new Error(`${describeNode(node.node)}: p is ${p}, expected 1 or 2, the norms that ONNX defines.`);
+      throw nodeError(node.node, `p is ${p}, expected 1 or 2, the norms that ONNX defines.`);
     const powers = p === 1 ? g.abs(x) : g.mul(x, x);
     const total = g.reduceSum(powers, [axisOf(node, -1)]);
     const isZero = g.equal(total, 0);

@@ -1,5 +1,6 @@
 /** Normalizations with derivative rules of their own: batch, layer and root mean square. */
-import { describeNode, float, int, type Value } from "../../onnx/graph.ts";
+import { float, int, type Value } from "../../onnx/graph.ts";
+import { nodeError, unsupportedNode } from "../../onnx/node-error.ts";
 import { dtypeFromNumber } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
 import { type ComputedNode, floatAttribute, intAttribute, type NodeView } from "../node-view.ts";
@@ -36,8 +37,9 @@ export const BatchNormalization: Op = {
     for (const [index, name] of ["scale", "B", "mean", "var"].entries())
       checkChannels(node, index + 1, name, channels);
     if (node.node.outputs.length > (isTraining(node) ? 3 : 1)) {
-      throw new Error(
-        `${describeNode(node.node)}: it has ${node.node.outputs.length} outputs, expected Y alone, or with ` +
+      throw nodeError(
+        node.node,
+        `it has ${node.node.outputs.length} outputs, expected Y alone, or with ` +
           "training_mode = 1 Y, running_mean and running_var.",
       );
     }
@@ -47,8 +49,9 @@ export const BatchNormalization: Op = {
   defaults: { epsilon: float(1e-5), momentum: float(0.9), training_mode: int(0) },
   upgrade: (node, opset) => {
     if (opset >= 14 || node.outputs.length === 1) return node;
-    throw new Error(
-      `${describeNode(node)}: opset ${opset} computes statistics of the batch where a node has ${node.outputs.length} ` +
+    throw unsupportedNode(
+      node,
+      `opset ${opset} computes statistics of the batch where a node has ${node.outputs.length} ` +
         "outputs, and that form is not supported; export with opset_version 14 or newer, or after model.eval().",
     );
   },

@@ -1,13 +1,6 @@
 /** Pools: the largest, the mean or the norm over windows of an image. */
-import {
-  type Attributes,
-  describeNode,
-  formatShape,
-  int,
-  ints,
-  string,
-  type Value,
-} from "../../onnx/graph.ts";
+import { type Attributes, formatShape, int, ints, string, type Value } from "../../onnx/graph.ts";
+import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount, tensorOf } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
 import {
@@ -184,8 +177,9 @@ function poolWindows(node: NodeView): SlidingWindow[] {
   const sizes = intsAttribute(node.node, "kernel_shape");
   const { shape } = required(node, 0);
   if (!sizes || shape.length !== sizes.length + 2 || shape.length < 3) {
-    throw new Error(
-      `${describeNode(node.node)}: its kernel_shape ${sizes ? formatShape(sizes) : "is missing and"} does not fit the ` +
+    throw nodeError(
+      node.node,
+      `its kernel_shape ${sizes ? formatShape(sizes) : "is missing and"} does not fit the ` +
         `input ${formatShape(shape)}; expected [batch, channels, …] with one kernel size for each further axis.`,
     );
   }

@@ -1,5 +1,6 @@
 /** What is largest or smallest, and its index. */
-import { describeNode, int } from "../../onnx/graph.ts";
+import { int } from "../../onnx/graph.ts";
+import { nodeError } from "../../onnx/node-error.ts";
 import { intAttribute, type NodeView, type ValueType } from "../node-view.ts";
 import type { Op } from "../op.ts";
 import { gatherElements, ofFirst, zero } from "../rules.ts";
@@ -32,8 +33,9 @@ export const TopK: Op = {
     const [count = 0] = requiredConstant(node, 1, "k");
     const size = shape[axis] ?? 0;
     if (count > size) {
-      throw new Error(
-        `${describeNode(node.node)}: k is ${count}, but axis ${axis} has ${size} elements; choose at most that many.`,
+      throw nodeError(
+        node.node,
+        `k is ${count}, but axis ${axis} has ${size} elements; choose at most that many.`,
       );
     }
     const kept = shape.with(axis, count);

@@ -1,5 +1,6 @@
 /** Values brought to mean 0 and mean square 1, and the tangents of that: what the normalizations share. */
-import { describeNode, type Value } from "../../onnx/graph.ts";
+import type { Value } from "../../onnx/graph.ts";
+import { nodeError } from "../../onnx/node-error.ts";
 import type { Emitter } from "../emitter.ts";
 import { floatAttribute, type NodeView } from "../node-view.ts";
 import { reshape } from "../rules.ts";
@@ -76,8 +77,9 @@ export function checkChannels(
 ): void {
   const { shape } = required(node, index);
   if (shape.length === expected.length && shape.every((size, axis) => size === expected[axis])) return;
-  throw new Error(
-    `${describeNode(node.node)}: ${name} has the shape [${shape.join(", ")}], expected [${expected.join(", ")}], one ` +
+  throw nodeError(
+    node.node,
+    `${name} has the shape [${shape.join(", ")}], expected [${expected.join(", ")}], one ` +
       `number for each channel of the input [${required(node, 0).shape.join(", ")}].`,
   );
 }

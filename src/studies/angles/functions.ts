@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import type { Chart } from "../../charts/chart.ts";
 import { type Point, panelChart } from "../../charts/charts.ts";
+import { SettingError } from "../../errors/errors.ts";
 import { functions } from "../../functions/functions.ts";
 import { gapOf, rangesOverlap } from "../functions/comparison.ts";
 import type { GradientMethod } from "../functions/optimize.ts";
@@ -86,8 +87,9 @@ export const anglesFunctions: Study<AnglesFunctionsSettings> = {
       const best = group.map((row) => numberIn(row, "best"));
       const reference = angleReference(angledMethodIn(first));
       if (!reference)
-        throw new Error(
+        throw new SettingError(
           `No result of the authors for ${methodName(methodIn(first))}; choose their settings.`,
+          { option: "settings" },
         );
       return {
         ...Object.fromEntries(cellColumns.map(({ name }) => [name, first[name]])),

@@ -1,6 +1,7 @@
 import { derivativeGraph, type TangentForm } from "../../ad/derivatives.ts";
 import { gradientGraph } from "../../ad/gradient.ts";
 import { aggregators } from "../../aggregate/aggregators.ts";
+import { ModelError } from "../../errors/errors.ts";
 import { dualGraph, gramGraph, localGraph, placeSites } from "../../estimate/sites/graphs.ts";
 import { weightsCombineGraph, weightsGramGraph, withoutModelOutputs } from "../../estimate/weights/kept.ts";
 import type { Differentiable } from "../../objective/objective.ts";
@@ -119,7 +120,8 @@ function nodeOperations(graph: Graph, node: Node): number {
       return 2 * elementCount(shape(x)) * elementCount(shape(w).slice(1));
   }
   if (!uncounted.has(node.op)) return 0;
-  throw new Error(
+  throw new ModelError(
     `The operations of ${node.op} nodes are not counted ('${node.name}'); use a model of MatMul, Gemm and Conv.`,
+    { node: node.name },
   );
 }

@@ -1,5 +1,6 @@
 import type { Aggregator } from "../../aggregate/aggregator.ts";
 import { type AggregatorName, aggregators } from "../../aggregate/aggregators.ts";
+import { SettingError } from "../../errors/errors.ts";
 import { requireDimension, type TestFunction } from "../../functions/test-function.ts";
 import { fillNormal } from "../../random/normal.ts";
 import { fold, type Key, keyFromSeed } from "../../random/threefry.ts";
@@ -127,7 +128,9 @@ function estimator(method: GradientMethod, n: number, seed: number): Estimate {
   if (method.gradient === "exact") return (gradient) => gradient;
   const { k } = method;
   if (!Number.isSafeInteger(k) || k < 1) {
-    throw new Error(`An estimate by '${method.gradient}' needs k ≥ 1 tangents, received k = ${k}.`);
+    throw new SettingError(`An estimate by '${method.gradient}' needs k ≥ 1 tangents, received k = ${k}.`, {
+      option: "k",
+    });
   }
   const aggregator: Aggregator = aggregators[method.gradient]();
   const draw = tangentSource(n, k, fold(fold(keyFromSeed(seed), n), k), method.angle);

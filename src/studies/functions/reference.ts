@@ -1,3 +1,4 @@
+import { SettingError } from "../../errors/errors.ts";
 import anglesTable from "../reference/angles-functions.json" with { type: "json" };
 import ratesTable from "../reference/function-learning-rates.json" with { type: "json" };
 import functionsTable from "../reference/functions.json" with { type: "json" };
@@ -46,9 +47,10 @@ export function functionLearningRate(fn: string, n: number, method: GradientMeth
   const rate = row?.[angle === undefined ? 4 : 5];
   if (typeof rate === "number") return rate;
   const at = angle === undefined ? "" : ` at ${angle}°`;
-  throw new Error(
+  throw new SettingError(
     `No learning rate is known for ${fn} with n = ${n}, ${gradient}, k = ${k}${at}; choose settings of the paper ` +
       "(n a power of 2 up to 1,024; exact, mean of 1, 2, 4 or 16 tangents, projection on 2, 4 or 16), or give one.",
+    { option: "k" },
   );
 }
 

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { SettingError } from "../../errors/errors.ts";
 import { methodKey, methodsOf } from "../methods.ts";
 import { count, some } from "../rules.ts";
 import type { Study, Unit } from "../study.ts";
@@ -110,9 +111,10 @@ export const networks: Study<NetworksSettings> = {
       datasets.filter((dataset) => isPair(network, dataset)).map((dataset) => ({ network, dataset })),
     );
     if (pairs.length === 0) {
-      throw new Error(
+      throw new SettingError(
         `Fully connected networks are not trained on ${datasets.join(", ")}; add mnist to datasets, or resnet18 or vit to ` +
           "networks.",
+        { option: "datasets" },
       );
     }
     return pairs.flatMap((pair) =>

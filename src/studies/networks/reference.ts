@@ -1,3 +1,4 @@
+import { SettingError } from "../../errors/errors.ts";
 import type { GradientMethod } from "../functions/optimize.ts";
 import table from "../reference/network-learning-rates.json" with { type: "json" };
 import type { NetworkDataset, NetworkName } from "./models.ts";
@@ -16,8 +17,9 @@ export function networkLearningRate(
   const key = [network, dataset === "cifar10" ? dataset : "mnist", gradient, k];
   const rate = table.rows.find((row) => key.every((value, place) => row[place] === value))?.[key.length];
   if (typeof rate === "number") return rate;
-  throw new Error(
+  throw new SettingError(
     `No learning rate is known for ${network} on ${dataset} with ${gradient}, k = ${k}; choose settings of the paper ` +
       "(exact, mean of 1, 2, 4 or 16 tangents, projection on 2, 4 or 16).",
+    { option: "k" },
   );
 }

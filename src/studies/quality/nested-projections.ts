@@ -1,3 +1,4 @@
+import { SettingError } from "../../errors/errors.ts";
 import type { Tensor } from "../../onnx/tensor.ts";
 import { GraphBuilder } from "../../ops/builder.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
@@ -150,8 +151,9 @@ function largestDiagonal(gram: Float64Array, count: number): number {
 
 function requireLengths(gram: Float64Array, sides: readonly Float64Array[], count: number): void {
   if (gram.length === count * count && sides.every((side) => side.length === count)) return;
-  throw new Error(
+  throw new SettingError(
     `Projections of ${count} tangents need a matrix of ${count * count} numbers and sides of ${count}; received ` +
       `${gram.length} and ${sides.map(({ length }) => length).join(", ")}.`,
+    { option: "gram" },
   );
 }
