@@ -1,3 +1,4 @@
+/** Passes in dual numbers along tangents that are kept, in chunks of any size. */
 import type { Graph } from "../onnx/graph.ts";
 import { type Tensor, zeros } from "../onnx/tensor.ts";
 import { compileGraph } from "../runtime/evaluate.ts";

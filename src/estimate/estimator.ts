@@ -1,3 +1,4 @@
+/** What an estimator is: how it is chosen, planned, opened and asked, and what it may remember. */
 import { statisticsOutput } from "../objective/batch-norm.ts";
 import type { Differentiable } from "../objective/objective.ts";
 import { zeros } from "../onnx/tensor.ts";
@@ -19,31 +20,34 @@ export interface Estimate {
   readonly statistics: Readonly<Record<string, Float32Array>>;
 }
 
-/** Room for the gradients that a graph computes: tensors by output name, and their data by parameter. */
-export function gradientRoom({ parameters }: Pick<Differentiable, "parameters">): {
+/** Buffers for the gradients that a graph computes: tensors by output name, and their data by parameter. */
+export function gradientBuffers({ parameters }: Pick<Differentiable, "parameters">): {
   readonly tensors: Tensors;
-  readonly gradients: Readonly<Record<string, Float32Array>>;
+  readonly gradients: Arrays;
 } {
-  const rooms = Object.entries(parameters).map(
-    ([name, { shape }]) => [name, zeros("float32", shape)] as const,
-  );
-  return {
-    tensors: Object.fromEntries(rooms.map(([name, tensor]) => [`gradient/${name}`, tensor])),
-    gradients: Object.fromEntries(rooms.map(([name, { data }]) => [name, data as Float32Array])),
-  };
+  const { tensors, arrays } = outputBuffers(parameters, (name) => `gradient/${name}`);
+  return { tensors, gradients: arrays };
 }
 
-/** Room for the running statistics that a graph computes: tensors by output name, and their data by statistic. */
-export function statisticsRoom({ statistics = {} }: Differentiable): {
+/** Buffers for the running statistics that a graph computes: tensors by output name, and their data by statistic. */
+export function statisticsBuffers({ statistics = {} }: Differentiable): {
   readonly tensors: Tensors;
-  readonly statistics: Readonly<Record<string, Float32Array>>;
+  readonly statistics: Arrays;
 } {
-  const rooms = Object.entries(statistics).map(
-    ([name, { shape }]) => [name, zeros("float32", shape)] as const,
-  );
+  const { tensors, arrays } = outputBuffers(statistics, statisticsOutput);
+  return { tensors, statistics: arrays };
+}
+
+type Arrays = Readonly<Record<string, Float32Array>>;
+
+function outputBuffers(
+  like: Differentiable["parameters"],
+  outputOf: (name: string) => string,
+): { readonly tensors: Tensors; readonly arrays: Arrays } {
+  const buffers = Object.entries(like).map(([name, { shape }]) => [name, zeros("float32", shape)] as const);
   return {
-    tensors: Object.fromEntries(rooms.map(([name, tensor]) => [statisticsOutput(name), tensor])),
-    statistics: Object.fromEntries(rooms.map(([name, { data }]) => [name, data as Float32Array])),
+    tensors: Object.fromEntries(buffers.map(([name, tensor]) => [outputOf(name), tensor])),
+    arrays: Object.fromEntries(buffers.map(([name, { data }]) => [name, data as Float32Array])),
   };
 }
 

@@ -1,3 +1,4 @@
+/** The exact gradient by reverse mode, and how gradients are compared. */
 import { gradientGraph } from "../ad/gradient.ts";
 import type { Differentiable } from "../objective/objective.ts";
 import { countParameters } from "../objective/parameters.ts";
@@ -9,8 +10,8 @@ import {
   type Estimate,
   type Estimator,
   type EstimatorDefinition,
-  gradientRoom,
-  statisticsRoom,
+  gradientBuffers,
+  statisticsBuffers,
 } from "./estimator.ts";
 
 /**
@@ -20,23 +21,23 @@ import {
  */
 export async function exactGradient(objective: Differentiable): Promise<Estimator> {
   const names = Object.keys(objective.parameters);
-  const room = statisticsRoom(objective);
+  const running = statisticsBuffers(objective);
   const session = await compileGraph(
     objective.runtime,
-    gradientGraph(objective.graph, names, "loss", Object.keys(room.tensors)),
+    gradientGraph(objective.graph, names, "loss", Object.keys(running.tensors)),
   );
   const loss = zeros("float32", []);
-  const { tensors: gradientTensors, gradients } = gradientRoom(objective);
+  const { tensors: gradientTensors, gradients } = gradientBuffers(objective);
   return {
     name: "exact",
     dimension: countParameters(objective.parameters),
     async estimate(feeds: Tensors): Promise<Estimate> {
-      await session.run(feeds, { loss, ...gradientTensors, ...room.tensors });
+      await session.run(feeds, { loss, ...gradientTensors, ...running.tensors });
       return {
         loss: Number(loss.data[0]),
         derivatives: new Float64Array(),
         gradients,
-        statistics: room.statistics,
+        statistics: running.statistics,
       };
     },
     release: () => session.release(),
@@ -63,8 +64,8 @@ export function cosine(
   for (const [name, values] of Object.entries(a)) {
     const others = own(b, name);
     if (!others) continue;
-    for (let place = 0; place < values.length; place++) {
-      const [x, y] = [values[place] as number, others[place] as number];
+    for (let index = 0; index < values.length; index++) {
+      const [x, y] = [values[index] as number, others[index] as number];
       product += x * y;
       squareA += x * x;
       squareB += y * y;

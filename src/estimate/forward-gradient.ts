@@ -1,3 +1,4 @@
+/** The method: read this file first. */
 import { type Tensor, zeros } from "../onnx/tensor.ts";
 import type { Estimate, Estimator } from "./estimator.ts";
 import type { ExampleTangents, Method, Passes } from "./passes.ts";

@@ -1,3 +1,4 @@
+/** How far forward gradients are from the exact one. */
 import type { Differentiable } from "../objective/objective.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";

@@ -61,8 +61,8 @@ export async function compileSegments(
     sessions.set(key, session);
     pieces.push({
       session,
-      inputs: inputs.map((own, place) => [own, graph.inputs[place] as Value]),
-      outputs: outputs.map((own, place) => [own, graph.outputs[place] as Value]),
+      inputs: inputs.map((own, position) => [own, graph.inputs[position] as Value]),
+      outputs: outputs.map((own, position) => [own, graph.outputs[position] as Value]),
       finished: [...lastReader].filter(([, last]) => last === index).map(([name]) => name),
     });
   }

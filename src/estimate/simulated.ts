@@ -1,3 +1,4 @@
+/** Directional derivatives out of the exact gradient, for studies of many tangents. */
 import { gradientGraph } from "../ad/gradient.ts";
 import { statisticsOutput } from "../objective/batch-norm.ts";
 import type { Differentiable } from "../objective/objective.ts";

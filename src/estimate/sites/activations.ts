@@ -1,3 +1,4 @@
+/** Activation perturbation, as a choice. */
 import type { Differentiable } from "../../objective/objective.ts";
 import type { EstimatorDefinition, EstimatorPlan } from "../estimator.ts";
 import { forwardGradient } from "../forward-gradient.ts";

@@ -1,3 +1,4 @@
+/** Block perturbation, as a choice. */
 import type { EstimatorDefinition } from "../estimator.ts";
 import { planSites } from "./activations.ts";
 import type { ActivationsOptions } from "./kept.ts";

@@ -1,3 +1,4 @@
+/** Tangents at sites that are kept in memory. */
 import type { Differentiable } from "../../objective/objective.ts";
 import { type Graph, getValue } from "../../onnx/graph.ts";
 import { zeros } from "../../onnx/tensor.ts";
@@ -7,7 +8,7 @@ import type { Tensors } from "../../runtime/runtime.ts";
 import { exampleGram } from "../../tangents/gram.ts";
 import { createSiteTangents, drawSiteTangents, type SiteTangents } from "../../tangents/site-tangents.ts";
 import { dualPasses } from "../dual-passes.ts";
-import { gradientRoom } from "../estimator.ts";
+import { gradientBuffers } from "../estimator.ts";
 import {
   type EstimatorOptions,
   type ExampleTangents,
@@ -71,7 +72,7 @@ export async function keptSites(
   const residualTensors = Object.fromEntries(
     needed.map((name) => [name, zeros(getValue(graph, name).dtype, getValue(graph, name).shape)]),
   );
-  const { tensors: gradientTensors, gradients } = gradientRoom(objective);
+  const { tensors: gradientTensors, gradients } = gradientBuffers(objective);
   return {
     name: options.blocks ? "blocks" : "activations",
     method,

@@ -1,3 +1,4 @@
+/** Numbers at sites that a ReLU cut off, by example. */
 import type { ExampleLayout } from "../../objective/coupling.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
 import type { PlacedSite } from "./graphs.ts";
@@ -10,9 +11,9 @@ export function gatherExamples(
 ): void {
   const batch = into.length / (outer * inner);
   for (let example = 0; example < batch; example++)
-    for (let place = 0; place < outer; place++) {
-      const start = (place * batch + example) * inner;
-      into.set(from.subarray(start, start + inner), (example * outer + place) * inner);
+    for (let position = 0; position < outer; position++) {
+      const start = (position * batch + example) * inner;
+      into.set(from.subarray(start, start + inner), (example * outer + position) * inner);
     }
 }
 
@@ -31,23 +32,24 @@ export interface ActiveNumbers {
 }
 
 export function activeNumbers(sites: readonly PlacedSite[], batch: number): ActiveNumbers {
-  const room = sites.map(({ rectified, size }) => new Float32Array(rectified ? batch * size : 0));
+  const held = sites.map(({ rectified, size }) => new Float32Array(rectified ? batch * size : 0));
   return {
     read(values) {
       for (const [index, { value, layout, rectified }] of sites.entries())
         if (rectified)
-          gatherExamples(values[value]?.data as Float32Array, layout, room[index] as Float32Array);
+          gatherExamples(values[value]?.data as Float32Array, layout, held[index] as Float32Array);
     },
     mask(site, example, rows) {
       const { rectified, size } = sites[site] as PlacedSite;
       if (!rectified) return;
-      const own = (room[site] as Float32Array).subarray(example * size, (example + 1) * size);
-      for (let place = 0; place < rows.length; place++) if (own[place % size] === 0) rows[place] = 0;
+      const own = (held[site] as Float32Array).subarray(example * size, (example + 1) * size);
+      for (let position = 0; position < rows.length; position++)
+        if (own[position % size] === 0) rows[position] = 0;
     },
     count(example) {
       return sites.reduce((sum, { rectified, size }, site) => {
         if (!rectified) return sum + size;
-        const own = (room[site] as Float32Array).subarray(example * size, (example + 1) * size);
+        const own = (held[site] as Float32Array).subarray(example * size, (example + 1) * size);
         return sum + own.reduce((active, value) => active + (value === 0 ? 0 : 1), 0);
       }, 0);
     },

@@ -7,7 +7,7 @@ import { createDrawer, type Drawer } from "../../random/drawer.ts";
 import { fold, type Key } from "../../random/threefry.ts";
 import { addGram, maskedRows } from "../../tangents/gram.ts";
 import type { Sampler } from "../../tangents/sampler.ts";
-import { gradientRoom } from "../estimator.ts";
+import { gradientBuffers } from "../estimator.ts";
 import { methodIn, type Passes } from "../passes.ts";
 import { compileSegments } from "../segmented.ts";
 import { requireStream } from "../weights/redrawn.ts";
@@ -71,7 +71,7 @@ export async function redrawnSites(
   };
   const dimensions = new Float64Array(batch).fill(dimension);
   const matrices = Array.from({ length: grams }, () => new Float64Array(k * k));
-  const { tensors: gradientTensors, gradients } = gradientRoom(objective);
+  const { tensors: gradientTensors, gradients } = gradientBuffers(objective);
   const drawer = createDrawer(runtime);
   const stream = siteStream(sites, method.sampler, { k, examples, dimension }, drawer);
 
@@ -145,7 +145,7 @@ function siteStream(
   { k, examples, dimension }: StreamSizes,
   drawer: Drawer,
 ) {
-  const places = new Map(sites.map((site, index) => [`tangent/${site.value}`, index]));
+  const indices = new Map(sites.map((site, index) => [`tangent/${site.value}`, index]));
   const largest = Math.max(...sites.map(({ size }) => size));
   let scratch = new Float32Array(0);
   // Length scales of the tangents, by tangent and example.
@@ -160,13 +160,13 @@ function siteStream(
     const parts = sampler.radius ? examples : 1;
     const length = (examples / parts) * size;
     drawer.draw(
-      Array.from({ length: count * parts }, (_, place) => {
-        const [i, part] = [Math.floor(place / parts), place % parts];
+      Array.from({ length: count * parts }, (_, row) => {
+        const [i, part] = [Math.floor(row / parts), row % parts];
         return {
           fill: sampler.fill,
           key: fold(fold(stepKey, start + i), index),
           start: part * length,
-          out: into.subarray(place * length, (place + 1) * length),
+          out: into.subarray(row * length, (row + 1) * length),
           // Chunks may draw tangents beyond the last one, which nobody reads.
           scale: sampler.radius ? scales[(start + i) * parts + part] : 1,
         };
@@ -185,14 +185,14 @@ function siteStream(
     scales.fill(1);
     for (const [index, { size }] of sites.entries()) {
       const own = rows(index);
-      for (let place = 0; place < own.length; place++) {
-        const tangent = Math.floor(place / size);
-        squares[tangent] = (squares[tangent] as number) + (own[place] as number) ** 2;
+      for (let position = 0; position < own.length; position++) {
+        const tangent = Math.floor(position / size);
+        squares[tangent] = (squares[tangent] as number) + (own[position] as number) ** 2;
       }
     }
-    for (let place = 0; place < scales.length; place++) {
-      const square = squares[place] as number;
-      scales[place] = square === 0 ? 1 : radius(dimension) / Math.sqrt(square);
+    for (let position = 0; position < scales.length; position++) {
+      const square = squares[position] as number;
+      scales[position] = square === 0 ? 1 : radius(dimension) / Math.sqrt(square);
     }
   };
   return {
@@ -203,7 +203,7 @@ function siteStream(
     rows,
     /** Draws for a graph's input, from tangent `start` on. */
     draw(name: string, start: number, into: Float32Array) {
-      const index = places.get(name);
+      const index = indices.get(name);
       if (index === undefined) throw new ModelError(`The graph's input '${name}' was not fed.`);
       drawSite(index, start, into);
     },

@@ -1,3 +1,4 @@
+/** Tangents of all parameters that are kept in memory. */
 import { derivativeGraph, type TangentForm, tangentInput } from "../../ad/derivatives.ts";
 import { keepUsedInputs } from "../../ad/gradient.ts";
 import { statisticsOutput } from "../../objective/batch-norm.ts";
@@ -18,7 +19,7 @@ import {
   tangentInputName,
 } from "../../tangents/tangent-set.ts";
 import { dualPasses } from "../dual-passes.ts";
-import { gradientRoom, statisticsRoom } from "../estimator.ts";
+import { gradientBuffers, statisticsBuffers } from "../estimator.ts";
 import { type EstimatorOptions, methodIn, type Passes } from "../passes.ts";
 import { simulateWeights } from "../simulated.ts";
 
@@ -52,8 +53,8 @@ export async function keptWeights(objective: Differentiable, options: EstimatorO
     [...forms.keys()].map((name) => [`gram/${name}`, zeros("float32", [k, k])] as const),
   );
   const total = new Float64Array(k * k);
-  const statistics = statisticsRoom(objective);
-  const { tensors: gradientTensors, gradients } = gradientRoom(objective);
+  const statistics = statisticsBuffers(objective);
+  const { tensors: gradientTensors, gradients } = gradientBuffers(objective);
   return {
     name: "weights",
     method,
@@ -74,8 +75,8 @@ export async function keptWeights(objective: Differentiable, options: EstimatorO
       await gramSession.run(tangents, products);
       total.fill(0);
       for (const { data } of Object.values(products))
-        for (let place = 0; place < total.length; place++)
-          total[place] = (total[place] as number) + Number(data[place]);
+        for (let index = 0; index < total.length; index++)
+          total[index] = (total[index] as number) + Number(data[index]);
       return () => ({ gram: total, dimension: method.dimension });
     },
     async combine(_feeds, { data }) {

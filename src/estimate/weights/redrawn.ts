@@ -12,7 +12,7 @@ import { compileGraph } from "../../runtime/evaluate.ts";
 import { addGram } from "../../tangents/gram.ts";
 import { emitCombine, emitGram } from "../../tangents/graphs.ts";
 import type { Sampler } from "../../tangents/sampler.ts";
-import { statisticsRoom } from "../estimator.ts";
+import { statisticsBuffers } from "../estimator.ts";
 import { type EstimatorOptions, methodIn, type Passes } from "../passes.ts";
 import { compileSegments } from "../segmented.ts";
 import { withoutModelOutputs } from "./kept.ts";
@@ -57,7 +57,7 @@ export async function redrawnWeights(objective: Differentiable, options: Estimat
   const gradients = Object.fromEntries(
     parameters.map(({ name, start, size }) => [name, flat.subarray(start, start + size)]),
   );
-  const { tensors, statistics } = statisticsRoom(objective);
+  const { tensors, statistics } = statisticsBuffers(objective);
   const results = { loss: zeros("float32", []), derivatives: zeros("float32", [chunk]), ...tensors };
   const scales = new Float64Array(k);
   let stepKey: Key = [0, 0];
@@ -200,6 +200,6 @@ function combineGraph(k: number, slice: number): Graph {
 }
 
 function addTo(total: Float64Array, part: Float32Array): void {
-  for (let place = 0; place < total.length; place++)
-    total[place] = (total[place] as number) + (part[place] as number);
+  for (let index = 0; index < total.length; index++)
+    total[index] = (total[index] as number) + (part[index] as number);
 }

@@ -1,3 +1,4 @@
+/** Weight perturbation, as a choice. */
 import { countParameters } from "../../objective/parameters.ts";
 import type { EstimatorDefinition } from "../estimator.ts";
 import { forwardGradient } from "../forward-gradient.ts";
