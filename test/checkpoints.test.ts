@@ -1,7 +1,9 @@
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { decodeModel } from "../src/onnx/decode.ts";
 import type { Tensor } from "../src/onnx/tensor.ts";
+import type { Runtime } from "../src/runtime/runtime.ts";
 import { type Checkpoint, loadCheckpoints, saveCheckpoint } from "../src/storage/checkpoint.ts";
 import { crc32, faultOfMetrics, soundLines } from "../src/storage/metrics.ts";
 import { runFolder } from "../src/storage/node-run-folder.ts";
@@ -86,6 +88,29 @@ describe("checkpoints", () => {
     expect(readFileSync(join(folder, "metrics.jsonl"), "utf8").split("\n")[0]).toBe(
       readFileSync(join(old, "metrics.jsonl"), "utf8").trimEnd(),
     );
+  });
+
+  it("are compared before anything is differentiated, and a run that is held before the model is run", async () => {
+    const { store } = await stopped();
+    const names: string[] = [];
+    const watched: Runtime = {
+      ...runtime,
+      createSession(bytes, options) {
+        const { inputs, outputs } = decodeModel(bytes);
+        names.push(...[...inputs, ...outputs].map(({ name }) => name));
+        return runtime.createSession(bytes, options);
+      },
+    };
+    await expect(run(store, { runtime: watched })).rejects.toThrow("memory already holds a run");
+    expect(names).toEqual([]);
+    await expect(run(store, { runtime: watched, resume: true, learningRate: 0.2 })).rejects.toThrow(
+      "learningRate was 0.1, now 0.2",
+    );
+    expect(names).toContain("input");
+    const differentiated = () => names.filter((name) => /^(tangent|gradient)\//.test(name));
+    expect(differentiated()).toEqual([]);
+    await run(store, { runtime: watched, resume: true });
+    expect(differentiated()).not.toEqual([]);
   });
 
   it("are checked before anything of them is used", async () => {

@@ -32,6 +32,18 @@ export interface Claim {
 }
 
 /**
+ * The question that can be answered before a run is known.
+ *
+ * @throws StorageError when the store holds a run that is neither to go on nor to be replaced
+ */
+export async function refuseHeldStore(
+  store: RunStore,
+  { resume = false, overwrite = false }: ClaimOptions,
+): Promise<void> {
+  if (!resume && !overwrite && (await readConfig(store)).config) throw heldStore(store);
+}
+
+/**
  * Compares a run's configuration with the one in its store.
  *
  * @throws when the store holds another run, or holds this one and `resume` is not set, or holds files of a run's names that
@@ -65,13 +77,7 @@ export async function claimStore(
       },
     };
   }
-  if (kept && !resume) {
-    throw new StorageError(
-      words`${store.describe} already holds a run. Go on with it (${option("resume", true)}), choose another folder
-        (${option("store")}), or discard what it holds (${option("overwrite", true)}).`,
-      { path: store.describe },
-    );
-  }
+  if (kept && !resume) throw heldStore(store);
   if (kept) {
     const hasChanged = requireSame(store, kept, config, allowChanges);
     // A checkpoint tells which run wrote it. What may change may have changed since.
@@ -88,6 +94,14 @@ export async function claimStore(
     warnings: [words`${fault} It was written again as the checkpoint has it.`],
     take: write,
   };
+}
+
+function heldStore(store: RunStore): StorageError {
+  return new StorageError(
+    words`${store.describe} already holds a run. Go on with it (${option("resume", true)}), choose another folder
+        (${option("store")}), or discard what it holds (${option("overwrite", true)}).`,
+    { path: store.describe },
+  );
 }
 
 /** @returns whether settings differ that may; @throws where others do */

@@ -20,61 +20,81 @@ import {
   soundLines,
 } from "./metrics.ts";
 import { checkpointFiles } from "./own-files.ts";
-import { type ClaimOptions, claimStore, type RunConfig } from "./run-config.ts";
+import { type Claim, type ClaimOptions, claimStore, type RunConfig, refuseHeldStore } from "./run-config.ts";
 import { type RunStore, readFilled } from "./run-store.ts";
 
-/** What a run is, for its files. */
-export interface RunDescription<State> extends Omit<Snapshot<State>, "state"> {
-  readonly config: RunConfig;
-  /** What the plain state in its checkpoints must be. */
-  readonly schema: StateSchema<State>;
-  readonly steps: number;
-}
+/** What the checkpoints of a run hold: names, types and shapes; and how many steps it has. */
+export type RunShape = Omit<Snapshot<unknown>, "state"> & { readonly steps: number };
 
 /** The files of one training run, which nobody else writes until they are released. */
 export class RunFiles<State extends MetricsPosition> {
-  /** The state to go on from; undefined for a new run. */
-  readonly checkpoint: Checkpoint<State> | undefined;
-  /** What was found damaged or missing, and made good. */
-  readonly warnings: readonly Words[];
   readonly #store: RunStore;
-  readonly #run: RunDescription<State>;
+  readonly #schema: StateSchema<State>;
+  readonly #options: ClaimOptions;
   readonly #release: () => Promise<void>;
+  #claimed: ClaimedRun<State> | undefined;
+  #warnings: readonly Words[] = [];
   #last: Pick<StoredCheckpoint<State>, "file" | "number"> | undefined;
 
   private constructor(
     store: RunStore,
-    run: RunDescription<State>,
-    found: { readonly stored?: StoredCheckpoint<State>; readonly warnings: readonly Words[] },
+    schema: StateSchema<State>,
+    options: ClaimOptions,
     release: () => Promise<void>,
   ) {
     this.#store = store;
-    this.#run = run;
-    this.#last = found.stored;
-    this.checkpoint = found.stored?.checkpoint;
-    this.warnings = found.warnings;
+    this.#schema = schema;
+    this.#options = options;
     this.#release = release;
   }
 
   /**
-   * Opens the files of a run: locks the store, checks that what it holds is this run's and whole, and cuts the metrics
-   * back to the checkpoint.
+   * Keeps all others out of a store, which may hold a run already. Nothing in it is changed before `take`.
    *
-   * @throws when the store is in use, holds something else, or what was lost or damaged cannot be made good; nothing is
-   * then changed
+   * @param schema what the plain state in its checkpoints must be
+   * @throws when the store is in use, or holds a run that is neither to go on nor to be replaced
    */
-  static async open<State extends MetricsPosition>(
+  static async lock<State extends MetricsPosition>(
     store: RunStore,
-    run: RunDescription<State>,
+    schema: StateSchema<State>,
     options: ClaimOptions,
   ): Promise<RunFiles<State>> {
     const release = (await store.lock?.()) ?? (async () => {});
     try {
-      return new RunFiles(store, run, await openFiles(store, run, options), release);
+      await refuseHeldStore(store, options);
+      return new RunFiles(store, schema, options, release);
     } catch (error) {
       await release();
       throw error;
     }
+  }
+
+  /** What was found damaged or missing, and made good. */
+  get warnings(): readonly Words[] {
+    return this.#warnings;
+  }
+
+  /**
+   * Compares a run's configuration with the one in the store.
+   *
+   * @throws when the store holds something else, or what was lost or damaged cannot be made good
+   */
+  async compare(config: RunConfig): Promise<void> {
+    this.#claimed = await compareRun(this.#store, this.#schema, config, this.#options);
+  }
+
+  /**
+   * Makes the store the run's that was compared, and cuts the metrics back to its checkpoint.
+   *
+   * @returns the state to go on from; undefined for a new run
+   * @throws as `compare`; nothing is then changed
+   */
+  async take(shape: RunShape): Promise<Checkpoint<State> | undefined> {
+    if (!this.#claimed) throw new Error("A store is taken after it was compared with the run.");
+    const { stored, warnings } = await takeRun(this.#store, this.#claimed, shape, this.#options);
+    this.#warnings = warnings;
+    this.#last = stored;
+    return stored?.checkpoint;
   }
 
   /** Adds a line to the metrics. @returns where they are then */
@@ -99,13 +119,13 @@ export class RunFiles<State extends MetricsPosition> {
       file: this.#last?.file === first ? second : first,
       number: (this.#last?.number ?? -1) + 1,
     };
-    await saveCheckpoint(this.#store, checkpoint, { ...next, config: this.#run.config });
+    await saveCheckpoint(this.#store, checkpoint, { ...next, config: this.#claimed?.config });
     this.#last = next;
   }
 
   /** The newest checkpoint on disk. */
   async latest(): Promise<Checkpoint<State> | undefined> {
-    return loadCheckpoint(this.#store, this.#run.schema);
+    return loadCheckpoint(this.#store, this.#schema);
   }
 
   /** Cuts the metrics back to where a checkpoint left them. */
@@ -138,23 +158,43 @@ export class RunFiles<State extends MetricsPosition> {
   }
 }
 
-async function openFiles<State extends MetricsPosition>(
+/** What a comparison found: how to take the store, and the checkpoint to go on from. */
+interface ClaimedRun<State> {
+  readonly config: RunConfig;
+  readonly claim: Claim;
+  readonly newest: StoredCheckpoint<State> | undefined;
+  /** What is wrong with checkpoints that are not whole. */
+  readonly problems: readonly string[];
+}
+
+async function compareRun<State extends MetricsPosition>(
   store: RunStore,
-  run: RunDescription<State>,
+  schema: StateSchema<State>,
+  config: RunConfig,
   options: ClaimOptions,
-): Promise<{ readonly stored?: StoredCheckpoint<State>; readonly warnings: readonly Words[] }> {
+): Promise<ClaimedRun<State>> {
   // What will be discarded need not be whole.
   const { newest, problems } = options.overwrite
     ? { newest: undefined, problems: [] }
-    : await loadCheckpoints(store, run.schema);
-  const claim = await claimStore(store, "train", run.config, { ...options, spare: newest?.config });
-  if (!newest || !claim.isOld) {
-    if (claim.isOld) await refuseLostCheckpoint(store, problems);
+    : await loadCheckpoints(store, schema);
+  const spare = newest?.config;
+  const claim = await claimStore(store, "train", config, { ...options, spare });
+  if (claim.isOld && !newest) await refuseLostCheckpoint(store, problems);
+  return { config, claim, newest: claim.isOld ? newest : undefined, problems };
+}
+
+async function takeRun<State extends MetricsPosition>(
+  store: RunStore,
+  { claim, newest, problems }: ClaimedRun<State>,
+  shape: RunShape,
+  { allowChanges }: ClaimOptions,
+): Promise<{ readonly stored?: StoredCheckpoint<State>; readonly warnings: readonly Words[] }> {
+  if (!newest) {
     await claim.take();
     return { warnings: claim.warnings };
   }
   const warnings = [...claim.warnings];
-  checkCheckpoint(newest, store.describe, run);
+  checkCheckpoint(newest, store.describe, shape);
   const { state } = newest.checkpoint;
   if (problems.length > 0)
     warnings.push(
@@ -164,7 +204,7 @@ async function openFiles<State extends MetricsPosition>(
   await store.read("model.onnx");
   const metrics = await readFilled(store, "metrics.jsonl");
   const fault = faultOfMetrics(metrics, state);
-  if (fault !== undefined && !options.allowChanges) throw damagedMetrics(store, fault, newest);
+  if (fault !== undefined && !allowChanges) throw damagedMetrics(store, fault, newest);
   await claim.take();
   if (fault === undefined) {
     await store.truncate("metrics.jsonl", state.metricsBytes);

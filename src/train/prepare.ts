@@ -184,7 +184,7 @@ export function createSchedule(settings: TrainSettings): Schedule {
 /** The learning rate of the settings; the default for this estimator where none is given, or auto to start from. */
 export function learningRateOf(
   settings: TrainSettings,
-  estimator: Estimator,
+  estimator: Pick<Estimator, "dimension">,
   run: { readonly batch: number; readonly steps: number },
 ): number {
   if (settings.learningRate !== undefined && settings.learningRate !== "auto") {

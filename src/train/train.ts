@@ -1,14 +1,9 @@
-import { targetShapeOf } from "../data/dataset.ts";
 import { DivergenceError } from "../errors/errors.ts";
 import type { Estimator } from "../estimate/estimator.ts";
 import { ExactComparison, measureQuality, type Quality } from "../estimate/quality.ts";
 import { NotFiniteError } from "../linalg/cholesky.ts";
-import { crossEntropy } from "../losses/cross-entropy.ts";
-import type { Loss } from "../losses/loss.ts";
-import { exampleInput } from "../objective/model-inputs.ts";
-import { compileObjective, type Objective } from "../objective/objective.ts";
+import type { Objective } from "../objective/objective.ts";
 import { arraysOf } from "../objective/parameters.ts";
-import { checkBatch, checkTargets, lossInputs } from "../objective/targets.ts";
 import { clipGlobalNorm } from "../optim/clip.ts";
 import type { Arrays, Optimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
@@ -16,23 +11,17 @@ import { streamKey } from "../random/streams.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import type { MetricsLine } from "../storage/metrics.ts";
 import type { RunFiles } from "../storage/run-files.ts";
+import type { RunStore } from "../storage/run-store.ts";
 import { afterMeasurement, isMeasured, type StepProbe, stepProbe } from "./auto-step.ts";
-import { type BatchReader, batchesOf } from "./batch-reader.ts";
-import { batchNotes, batchSize, stepsOf } from "./batch-size.ts";
-import { describeRun, startEvent } from "./describe-run.ts";
+import type { BatchReader } from "./batch-reader.ts";
+import { startEvent } from "./describe-run.ts";
 import { areFinite, guardDivergence } from "./divergence.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
 import type { RunOptions, TrainOptions } from "./options.ts";
-import {
-  checkSettings,
-  createEstimator,
-  createOptimizer,
-  createSchedule,
-  learningRateOf,
-  requireValidation,
-} from "./prepare.ts";
+import { createOptimizer, createSchedule } from "./prepare.ts";
 import { afterDivergence, afterWindow, isGood, recoveredRate } from "./recovery.ts";
 import { runOptions } from "./run-options.ts";
+import { describePlan, planRun, type RunPlan } from "./run-plan.ts";
 import { resultOf } from "./run-result.ts";
 import {
   afterEpoch,
@@ -66,6 +55,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
 }
 
 class TrainingRun {
+  readonly #plan: RunPlan;
   readonly #options: RunOptions;
   readonly #objective: Objective;
   readonly #estimator: Estimator;
@@ -82,49 +72,42 @@ class TrainingRun {
   #stepsHere = 0;
   #lastCheckpoint = performance.now();
   /** Where the run is kept, if it is. */
-  #files: RunFiles<RunState> | undefined;
+  readonly #files: RunFiles<RunState> | undefined;
 
-  private constructor(options: RunOptions, objective: Objective, estimator: Estimator, loss: Loss) {
+  private constructor(plan: RunPlan, estimator: Estimator, files: RunFiles<RunState> | undefined) {
+    const { options, objective } = plan;
+    this.#plan = plan;
     this.#options = options;
     this.#objective = objective;
     this.#estimator = estimator;
+    this.#files = files;
     this.#comparison = new ExactComparison(objective);
     this.#optimizer = createOptimizer(options);
     this.#schedule = createSchedule(options);
     this.#arrays = arraysOf(objective.parameters);
     const stored = { ...objective.parameters, ...objective.statistics };
-    this.#saved = savedModel(options, objective, loss, stored);
+    this.#saved = savedModel(options, objective, objective.loss, stored);
     const remembered = estimator.init?.() ?? {};
     this.#training = new TrainingState(stored, this.#optimizer.init(this.#arrays), remembered);
-    this.#batches = batchesOf(objective, options);
-    requireValidation(options, this.#batches.split.validation.length);
-    this.#totalSteps = stepsOf(options, this.#batches.stepsPerEpoch);
-    const run = { batch: objective.batch, steps: this.#totalSteps };
-    this.#learningRate = learningRateOf(options, estimator, run);
+    this.#batches = plan.batches;
+    this.#totalSteps = plan.steps;
+    this.#learningRate = plan.learningRate;
   }
 
+  /** Plans the run, compares it with what its store holds, and only then differentiates. */
   static async open(options: RunOptions): Promise<TrainingRun> {
-    const loss = options.loss ?? crossEntropy();
-    checkSettings(options, options.examples);
-    const batch = batchSize(options.examples, options);
-    const objective = await compileObjective({
-      ...options,
-      loss,
-      batch,
-      targetShape: targetShapeOf(options.examples),
-      dimensions: exampleInput(options.model, options.examples, options).dimensions,
-    });
-    checkBatch(objective);
-    checkTargets(lossInputs(objective), options.examples, "the training data");
-    if (options.test) checkTargets(lossInputs(objective), options.test, "the test data");
-    const estimator = await createEstimator(objective, options);
-    let run: TrainingRun | undefined;
+    const files = options.store && (await lockFiles(options.store, options));
+    let estimator: Estimator | undefined;
     try {
-      run = new TrainingRun(options, objective, estimator, loss);
-      await run.#openFiles();
+      const plan = await planRun(options);
+      await files?.compare(await describePlan(plan));
+      estimator = await plan.estimator.open();
+      const run = new TrainingRun(plan, estimator, files);
+      await run.#takeFiles();
       return run;
     } catch (error) {
-      await (run ?? estimator).release();
+      await estimator?.release();
+      await files?.release();
       throw error;
     }
   }
@@ -149,7 +132,7 @@ class TrainingRun {
     yield startEvent(options, this.#objective, {
       dimension: this.#estimator.dimension,
       learningRate: options.learningRate === "auto" ? "auto" : this.#learningRate,
-      notes: [...this.#objective.notes, ...batchNotes(options.examples, options, this.#objective.batch)],
+      notes: this.#plan.notes,
       steps: this.#totalSteps,
       step: this.#state.step,
     });
@@ -198,18 +181,12 @@ class TrainingRun {
     );
   }
 
-  async #openFiles(): Promise<void> {
-    const { store, resume, overwrite, allowChanges } = this.#options;
+  async #takeFiles(): Promise<void> {
     this.#keepGood();
-    if (!store) return;
-    const steps = this.#totalSteps;
-    const config = await describeRun(this.#options, this.#objective, this.#learningRate, steps);
+    if (!this.#files) return;
     const { parameters, optimizer, estimator } = this.#training;
-    const run = { config, schema: runStateSchema, parameters, optimizer, estimator, steps };
-    // Loaded where a run is kept: pages that keep none do without.
-    const { RunFiles } = await import("../storage/run-files.ts");
-    this.#files = await RunFiles.open(store, run, { resume, overwrite, allowChanges });
-    if (this.#files.checkpoint) this.#training.restore(this.#files.checkpoint);
+    const checkpoint = await this.#files.take({ parameters, optimizer, estimator, steps: this.#totalSteps });
+    if (checkpoint) this.#training.restore(checkpoint);
     // So that a lost checkpoint can be told from one that was never written.
     else await this.#save();
   }
@@ -394,4 +371,13 @@ class TrainingRun {
     await this.#files?.save(this.#training.checkpoint());
     this.#lastCheckpoint = performance.now();
   }
+}
+
+/** Loaded where a run is kept: pages that keep none do without. */
+async function lockFiles(
+  store: RunStore,
+  { resume, overwrite, allowChanges }: RunOptions,
+): Promise<RunFiles<RunState>> {
+  const { RunFiles } = await import("../storage/run-files.ts");
+  return RunFiles.lock(store, runStateSchema, { resume, overwrite, allowChanges });
 }
