@@ -39,11 +39,12 @@ async function writeReference() {
   if (!project) throw new Error("typedoc found errors, see above.");
   await app.generateOutputs(project);
   if (app.logger.hasErrors()) throw new Error("typedoc found errors, see above.");
-  // Pages hold no HTML: the anchors of single rows are left out.
+  // Pages hold no HTML: the anchors of single rows are left out. Their class is for tables on phones.
   for (const name of readdirSync(join(content, "api"), { recursive: true, encoding: "utf8" })) {
     if (!name.endsWith(".md")) continue;
     const path = join(content, "api", name);
-    writeFileSync(path, readFileSync(path, "utf8").replaceAll(/<a id="[^"]*"><\/a> ?/g, ""));
+    const text = readFileSync(path, "utf8").replaceAll(/<a id="[^"]*"><\/a> ?/g, "");
+    writeFileSync(path, `---\npageClass: reference\n---\n\n${text}`);
   }
 }
 
