@@ -9,6 +9,7 @@ import { type Mention, Words } from "./words.ts";
 export class ForwardgradError extends Error {
   /** Options that the message names, and where. */
   override readonly name: string = "ForwardgradError";
+  /** The options that the message names, in the order of the message. */
   readonly mentions: readonly Mention[];
 
   constructor(message: string | Words, { cause }: Caused = {}) {

@@ -44,7 +44,7 @@ export interface TrainResult {
  * tensors that are `trained` and the number of `parameters` in them, `tangents` and `batch`, the `learningRate` before
  * schedules, and all `steps`. step: the number of the `step` of `steps`, its `epoch`, its `loss`. epoch: the number of
  * the `epoch` that ended, the mean `trainLoss` of its steps, `validationLoss` and `validationAccuracy` (0 to 1) after
- * it. warning: a `message`. done: the `result`, and the trained `model`.
+ * it. warning: a `message`, and the options that it names, `mentions`. done: the `result`, and the trained `model`.
  */
 export type TrainEvent =
   | {
