@@ -20,7 +20,7 @@ export {
   StorageError,
   UnsupportedOpError,
 } from "./errors/errors.ts";
-export type { Mention, OptionValue, Worded } from "./errors/words.ts";
+export type { Mention, OptionValue, Worded, Words } from "./errors/words.ts";
 export type {
   Estimate,
   Estimator,

@@ -141,6 +141,24 @@ describe("layers", () => {
     expect(wrong).toEqual([]);
   });
 
+  it("throw errors that users can tell apart: plain ones only where they are caught and given their class", () => {
+    const inner = [
+      // Readers, whose callers say which file it is.
+      ...["onnx/scan.ts", "storage/safetensors.ts", "storage/sealed.ts", "data/files/python-literal.ts"],
+      ...["data/files/gzip.ts", "data/pictures/image.ts", "data/download.ts", "runtime/probe.ts"],
+      ...["storage/node-folder-lock.ts", "storage/node-run-folder.ts", "random/kernel.ts"],
+      // What cannot happen, but for a mistake of ours.
+      ...["onnx/schemas.ts", "runtime/node-realm.ts", "search/search.ts", "estimate/sites/kept.ts"],
+      ...["charts/vega.ts"],
+      // The settings of a run.
+      ...["train/prepare.ts", "train/stray-options.ts"],
+    ];
+    const wrong = production.filter(
+      (name) => !name.startsWith("cli/") && !inner.includes(name) && /\bnew Error\(/.test(read(name)),
+    );
+    expect(wrong).toEqual([]);
+  });
+
   it("have no import cycle", () => {
     const state = new Map<string, "open" | "done">();
     const visit = (name: string, path: readonly string[]): string | undefined => {

@@ -1,15 +1,14 @@
 import { type Mention, Words } from "./words.ts";
 
 /**
- * What the library throws, in one small set; this class itself where a part of a larger work fails, with that part's error
- * as its cause. A message says what is expected, what was received and what to do about it,
- * in the library's own words; `mentions` says where it names options. `name` is a property of each error, and so
- * outlives a worker's `error` event, where `instanceof` does not.
+ * What the library throws, in one small set; this class itself where one part of a larger work fails, with that part's
+ * error as its cause. A message says what is expected, what was received and what to do about it, in the library's own
+ * words; `mentions` says where it names options. `name` is a property of each error, and so outlives a worker's `error`
+ * event, where `instanceof` does not.
  */
 export class ForwardgradError extends Error {
-  /** Options that the message names, and where. */
   override readonly name: string = "ForwardgradError";
-  /** The options that the message names, in the order of the message. */
+  /** Options that the message names, and where. */
   readonly mentions: readonly Mention[];
 
   constructor(message: string | Words, { cause }: Caused = {}) {

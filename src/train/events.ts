@@ -66,8 +66,13 @@ export type TrainEvent =
       /** Steps done already: more than 0 when the run was resumed. */
       readonly step: number;
     }
-  /** Something was found that the user should know, and the options that the message names; the run goes on. */
-  | { readonly kind: "warning"; readonly message: string; readonly mentions: readonly Mention[] }
+  /** Something was found that the user should know; the run goes on. */
+  | {
+      readonly kind: "warning";
+      readonly message: string;
+      /** Options that the message names, and where. */
+      readonly mentions: readonly Mention[];
+    }
   | {
       readonly kind: "step";
       readonly step: number;

@@ -72,7 +72,7 @@ function numberWarnings(table: Table, name: string): Words[] {
   if (zeros !== -1) {
     warnings.push(
       words`${place(table, zeros, name)}: '${values[zeros]}' is read as the number
-        ${read(values[zeros] ?? "", notation)}. If it is a code, such as of a place, take the column for categories
+        ${read(values[zeros] ?? "", notation)}. If it is a code, such as a postal code, take the column for categories
         (${option("categorical", [name])}) or leave it out (${option("ignore", [name])})`,
     );
   }
