@@ -149,7 +149,7 @@ describe("layers", () => {
       ...["storage/node-folder-lock.ts", "storage/node-run-folder.ts", "random/kernel.ts"],
       // What cannot happen, but for a mistake of ours.
       ...["onnx/schemas.ts", "runtime/node-realm.ts", "search/search.ts", "estimate/sites/kept.ts"],
-      ...["charts/vega.ts"],
+      ...["charts/vega.ts", "storage/run-files.ts"],
       // The settings of a run.
       ...["train/prepare.ts", "train/stray-options.ts"],
     ];
