@@ -5,6 +5,7 @@ import { isFactored } from "../ops/op.ts";
 import { reshape, stacked, withInfinities } from "../ops/rules.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
 import { keepUsedInputs } from "./gradient.ts";
+import { gradientName, linearName } from "./names.ts";
 import { transposeLinear } from "./pullback.ts";
 import { pushforward } from "./pushforward.ts";
 
@@ -64,14 +65,14 @@ export async function checkDerivatives(graph: Graph, options: DerivativeCheck): 
     wrt.map((name, index) => [name, pattern(dtype, [k, ...getValue(graph, name).shape], index)]),
   );
   const tangentFeeds = Object.fromEntries(
-    wrt.map((name) => [`direction/${name}`, directions[name] as Tensor]),
+    wrt.map((name) => [directionName(name), directions[name] as Tensor]),
   );
   const forward = await options.evaluate(forwardGraph(lowered, wrt, outputs, k), {
     ...feeds,
     ...tangentFeeds,
   });
   const derivatives = Object.fromEntries(
-    outputs.map((value) => [value.name, forward[`direction/${value.name}/out`] as Tensor]),
+    outputs.map((value) => [value.name, forward[derivativeName(value.name)] as Tensor]),
   );
 
   const differences = await centralDifferences(open, options.evaluate, feeds, directions, outputs, k, step);
@@ -83,7 +84,7 @@ export async function checkDerivatives(graph: Graph, options: DerivativeCheck): 
     outputs.map((value, index) => [value.name, pattern(value.dtype, value.shape, index + 7)]),
   );
   const covectorFeeds = Object.fromEntries(
-    outputs.map((value) => [`cotangent/${value.name}`, covectors[value.name] as Tensor]),
+    outputs.map((value) => [cotangentName(value.name), covectors[value.name] as Tensor]),
   );
   const backward = await options.evaluate(backwardGraph(lowered, wrt, outputs), {
     ...feeds,
@@ -97,7 +98,7 @@ export async function checkDerivatives(graph: Graph, options: DerivativeCheck): 
     );
     const backwardProduct = wrt.reduce(
       (total, name) =>
-        total + dot(directions[name] as Tensor, tangent, backward[`gradient/${name}`] as Tensor),
+        total + dot(directions[name] as Tensor, tangent, backward[gradientName(name)] as Tensor),
       0,
     );
     transposeError = Math.max(transposeError, Math.abs(forwardProduct - backwardProduct) / size);
@@ -105,20 +106,25 @@ export async function checkDerivatives(graph: Graph, options: DerivativeCheck): 
   return { forwardError, transposeError, derivatives };
 }
 
+// Names of this check's own graphs.
+const directionName = (input: string) => `direction/${input}`;
+const derivativeName = (output: string) => `direction/${output}/out`;
+const cotangentName = (output: string) => `cotangent/${output}`;
+
 /** Outputs `direction/<output>/out` [k, ...shape] from inputs `direction/<name>`. */
 function forwardGraph(graph: Graph, wrt: readonly string[], outputs: readonly Value[], k: number): Graph {
   const g = new GraphBuilder("check/forward", graph);
   const seeds = new Map(
     wrt.map((name) => {
       const { dtype, shape } = getValue(graph, name);
-      return [name, g.input(`direction/${name}`, dtype, [k, ...shape])];
+      return [name, g.input(directionName(name), dtype, [k, ...shape])];
     }),
   );
   const tangents = pushforward(g, graph, seeds);
   const results = outputs.map(({ name, dtype, shape }) => {
     const tangent = tangents.get(name);
     const known = tangent && withInfinities(g, stacked(g, tangent, shape));
-    return [`direction/${name}/out`, known ?? g.expand(g.scalar(dtype, 0), [k, ...shape])] as const;
+    return [derivativeName(name), known ?? g.expand(g.scalar(dtype, 0), [k, ...shape])] as const;
   });
   return g.build(Object.fromEntries(results));
 }
@@ -129,13 +135,13 @@ function backwardGraph(graph: Graph, wrt: readonly string[], outputs: readonly V
   const seeds = new Map(
     wrt.map((name) => {
       const { dtype, shape } = getValue(graph, name);
-      return [name, g.input(`linear/${name}`, dtype, [1, ...shape])];
+      return [name, g.input(linearName(name), dtype, [1, ...shape])];
     }),
   );
   const tangents = pushforward(g, graph, seeds);
   const cotangents = new Map<string, Value>();
   for (const { name, dtype, shape } of outputs) {
-    const cotangent = g.input(`cotangent/${name}`, dtype, shape);
+    const cotangent = g.input(cotangentName(name), dtype, shape);
     const tangent = tangents.get(name);
     if (tangent && !isFactored(tangent)) cotangents.set(tangent.name, reshape(g, cotangent, tangent.shape));
   }
@@ -147,9 +153,9 @@ function backwardGraph(graph: Graph, wrt: readonly string[], outputs: readonly V
   );
   const results = wrt.map((name) => {
     const { dtype, shape } = getValue(graph, name);
-    const gradient = gradients.get(`linear/${name}`);
+    const gradient = gradients.get(linearName(name));
     return [
-      `gradient/${name}`,
+      gradientName(name),
       gradient ? withInfinities(g, reshape(g, gradient, shape)) : g.expand(g.scalar(dtype, 0), shape),
     ] as const;
   });

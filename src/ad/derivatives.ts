@@ -3,6 +3,7 @@ import { dependents, type Graph, getValue } from "../onnx/graph.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import type { Tangent } from "../ops/op.ts";
 import { stacked, withInfinities, zerosLike } from "../ops/rules.ts";
+import { reserved, tangentFactorName, tangentName } from "./names.ts";
 import { pushforward } from "./pushforward.ts";
 
 /** How the tangents of one value are stored: stacked [k, ...shape], or in thin factors of this `rank`. */
@@ -40,7 +41,7 @@ export function derivativeGraph(
     zerosLike(g, { dtype: target.dtype, shape: [tangents, ...target.shape] });
   const derivatives = stacked(g, tangent, target.shape);
   const outputs = graph.outputs.map((value) => [value.name, value] as const);
-  return g.build({ ...Object.fromEntries(outputs), derivatives: withInfinities(g, derivatives) });
+  return g.build({ ...Object.fromEntries(outputs), [reserved.derivatives]: withInfinities(g, derivatives) });
 }
 
 /** Declares the tangent inputs of one value. */
@@ -52,11 +53,11 @@ export function tangentInput(
   tangents: number,
 ): Tangent {
   const { dtype, shape } = getValue(graph, name);
-  if (form === "stacked") return g.input(`tangent/${name}`, dtype, [tangents, ...shape]);
+  if (form === "stacked") return g.input(tangentName(name), dtype, [tangents, ...shape]);
   const [rows, columns] = matrixView(shape);
   return {
-    left: g.input(`tangent/${name}/left`, dtype, [tangents, rows, form.rank]),
-    right: g.input(`tangent/${name}/right`, dtype, [tangents, columns, form.rank]),
+    left: g.input(tangentFactorName(name, "left"), dtype, [tangents, rows, form.rank]),
+    right: g.input(tangentFactorName(name, "right"), dtype, [tangents, columns, form.rank]),
   };
 }
 

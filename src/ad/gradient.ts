@@ -2,6 +2,7 @@ import { dependents, type Graph, getValue, prune, type Value } from "../onnx/gra
 import { elementCount, tensorOf, zeros } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { reshape, withInfinities } from "../ops/rules.ts";
+import { gradientName, linearName, linearValue } from "./names.ts";
 import { transposeLinear } from "./pullback.ts";
 import { pushforward } from "./pushforward.ts";
 import type { Site } from "./sites.ts";
@@ -69,7 +70,7 @@ function linearInputs(g: GraphBuilder, graph: Graph, parameters: readonly string
   return new Map(
     parameters.map((name) => {
       const { dtype, shape } = getValue(graph, name);
-      return [name, g.input(`linear/${name}`, dtype, [1, ...shape])];
+      return [name, g.input(linearName(name), dtype, [1, ...shape])];
     }),
   );
 }
@@ -81,7 +82,7 @@ function transposed(
 ): Map<string, Value> {
   const names = new Set([...seeds.values()].map((seed) => seed.name));
   const results = transposeLinear(g, g.snapshot(), names, cotangents);
-  return new Map([...results].map(([name, value]) => [name.slice("linear/".length), value]));
+  return new Map([...results].map(([name, value]) => [linearValue(name), value]));
 }
 
 function outputsOf(
@@ -95,7 +96,7 @@ function outputsOf(
       const { dtype, shape } = getValue(graph, name);
       const gradient = gradients.get(name);
       return [
-        `gradient/${name}`,
+        gradientName(name),
         gradient ? withInfinities(g, reshape(g, gradient, shape)) : g.constant(zeros(dtype, shape)),
       ];
     }),

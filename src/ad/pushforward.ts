@@ -13,9 +13,9 @@ import { isFloat } from "../onnx/tensor.ts";
 import type { GraphBuilder } from "../ops/builder.ts";
 import { opOf } from "../ops/catalogue.ts";
 import type { Emitter } from "../ops/emitter.ts";
-import type { ComputedNode } from "../ops/node-view.ts";
 import { isFactored, type Op, type Tangent } from "../ops/op.ts";
 import { broadcastTangent, stacked } from "../ops/rules.ts";
+import type { ComputedNode } from "../ops/view.ts";
 
 export interface PushforwardOptions {
   /** Values whose tangents are recorded but go no further: the rest of the graph sees zeros there. */

@@ -1,9 +1,9 @@
 import { type Graph, getValue, prune } from "../onnx/graph.ts";
 import { zeros } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
-import { isFactored } from "../ops/op.ts";
-import { materialize, reshape } from "../ops/rules.ts";
+import { reshape, stacked } from "../ops/rules.ts";
 import { derivativeGraph } from "./derivatives.ts";
+import { reserved, tangentName } from "./names.ts";
 import { pushforward } from "./pushforward.ts";
 
 /**
@@ -19,13 +19,13 @@ export function secondDerivativeGraph(graph: Graph, names: readonly string[], ou
   const forms = new Map(names.map((name) => [name, "stacked" as const]));
   const derived = derivativeGraph(graph, forms, 1, output);
   const value = getValue(derived, output);
-  const first = getValue(derived, "derivatives");
+  const first = getValue(derived, reserved.derivatives);
   const once = prune(derived, [value, first]);
   const g = new GraphBuilder(`${graph.name}/second derivative`, once);
   // u itself does not change along u.
-  const seeds = new Map(names.map((name) => [name, g.value(`tangent/${name}`)]));
-  const tangent = pushforward(g, once, seeds).get("derivatives");
-  const second = isFactored(tangent) ? materialize(g, tangent, first.shape) : tangent;
+  const seeds = new Map(names.map((name) => [name, g.value(tangentName(name))]));
+  const tangent = pushforward(g, once, seeds).get(reserved.derivatives);
+  const second = tangent && stacked(g, tangent, first.shape);
   const { dtype, shape } = value;
   return g.build({
     [output]: value,

@@ -1,5 +1,5 @@
 /** What an estimator is: how it is chosen, planned, opened and asked, and what it may remember. */
-import { statisticsOutput } from "../objective/batch-norm.ts";
+import { gradientName, statisticsName } from "../ad/names.ts";
 import type { Differentiable } from "../objective/objective.ts";
 import { zeros } from "../onnx/tensor.ts";
 import type { Key } from "../random/threefry.ts";
@@ -25,7 +25,7 @@ export function gradientBuffers({ parameters }: Pick<Differentiable, "parameters
   readonly tensors: Tensors;
   readonly gradients: Arrays;
 } {
-  const { tensors, arrays } = outputBuffers(parameters, (name) => `gradient/${name}`);
+  const { tensors, arrays } = outputBuffers(parameters, gradientName);
   return { tensors, gradients: arrays };
 }
 
@@ -34,7 +34,7 @@ export function statisticsBuffers({ statistics = {} }: Differentiable): {
   readonly tensors: Tensors;
   readonly statistics: Arrays;
 } {
-  const { tensors, arrays } = outputBuffers(statistics, statisticsOutput);
+  const { tensors, arrays } = outputBuffers(statistics, statisticsName);
   return { tensors, statistics: arrays };
 }
 

@@ -1,5 +1,7 @@
 /** The exact gradient by reverse mode, and how gradients are compared. */
+
 import { gradientGraph } from "../ad/gradient.ts";
+import { reserved } from "../ad/names.ts";
 import type { Differentiable } from "../objective/objective.ts";
 import { countParameters } from "../objective/parameters.ts";
 import { own } from "../onnx/own.ts";
@@ -24,7 +26,7 @@ export async function exactGradient(objective: Differentiable): Promise<Estimato
   const running = statisticsBuffers(objective);
   const session = await compileGraph(
     objective.runtime,
-    gradientGraph(objective.graph, names, "loss", Object.keys(running.tensors)),
+    gradientGraph(objective.graph, names, reserved.loss, Object.keys(running.tensors)),
   );
   const loss = zeros("float32", []);
   const { tensors: gradientTensors, gradients } = gradientBuffers(objective);

@@ -1,6 +1,6 @@
 /** Directional derivatives out of the exact gradient, for studies of many tangents. */
 import { gradientGraph } from "../ad/gradient.ts";
-import { statisticsOutput } from "../objective/batch-norm.ts";
+import { gradientName, reserved, statisticsName } from "../ad/names.ts";
 import type { Differentiable } from "../objective/objective.ts";
 import { getValue } from "../onnx/graph.ts";
 import { zeros } from "../onnx/tensor.ts";
@@ -25,7 +25,7 @@ export async function simulateWeights(objective: Differentiable, set: TangentSet
     async run(feeds, first, count, derivatives, once) {
       const { loss, gradients, statistics } = await exact.estimate(feeds, [0, 0]);
       for (const [name, values] of Object.entries(statistics))
-        (once[statisticsOutput(name)]?.data as Float32Array | undefined)?.set(values);
+        (once[statisticsName(name)]?.data as Float32Array | undefined)?.set(values);
       derivativesAlong(set, gradients, all);
       derivatives.set(all.subarray(first, first + count));
       return loss;
@@ -48,10 +48,13 @@ export async function simulateSites(
 ): Promise<DualPasses> {
   const { graph, runtime, batch } = objective;
   const sites = placed.sites.map(({ value }) => value);
-  const session = await compileGraph(runtime, gradientGraph(graph, sites, "losses", ["loss", ...kept]));
+  const session = await compileGraph(
+    runtime,
+    gradientGraph(graph, sites, reserved.losses, [reserved.loss, ...kept]),
+  );
   const loss = zeros("float32", []);
   const tensors = Object.fromEntries(
-    sites.map((site) => [`gradient/${site}`, zeros("float32", getValue(graph, site).shape)]),
+    sites.map((site) => [gradientName(site), zeros("float32", getValue(graph, site).shape)]),
   );
   const gradients = Object.fromEntries(
     placed.sites.map(({ value, size }) => [value, new Float32Array(batch * size)]),
@@ -64,7 +67,7 @@ export async function simulateSites(
       active.read(once);
       for (const [site, { value, layout, size }] of placed.sites.entries()) {
         const gradient = gradients[value] as Float32Array;
-        gatherExamples(tensors[`gradient/${value}`]?.data as Float32Array, layout, gradient);
+        gatherExamples(tensors[gradientName(value)]?.data as Float32Array, layout, gradient);
         // Tangents are zero where a rectified value is.
         for (let example = 0; example < batch; example++)
           active.mask(site, example, gradient.subarray(example * size, (example + 1) * size));

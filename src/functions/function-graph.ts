@@ -1,4 +1,6 @@
 /** Test functions as graphs. Apart from their formulas, so that programs that only descend the formulas load no op. */
+
+import { reserved } from "../ad/names.ts";
 import { SettingError } from "../errors/errors.ts";
 import { formatShape, type Graph } from "../onnx/graph.ts";
 import { float64 } from "../onnx/tensor.ts";
@@ -21,5 +23,5 @@ export function functionGraph(fn: TestFunction, n: number, at?: Float64Array): G
     );
   }
   const g = new GraphBuilder(fn.name);
-  return g.build({ loss: fn.build(g, g.parameter("x", float64(values))) });
+  return g.build({ [reserved.loss]: fn.build(g, g.parameter("x", float64(values))) });
 }

@@ -1,3 +1,4 @@
+import { reserved } from "../ad/names.ts";
 import { type Loss, meanPerExample } from "./loss.ts";
 
 /**
@@ -9,7 +10,7 @@ export function binaryCrossEntropy(): Loss {
     name: "binary-cross-entropy",
     contains: ["Sigmoid"],
     range: [0, 1],
-    target: ({ dtype, shape }) => ({ name: "target", dtype, shape }),
+    target: ({ dtype, shape }) => ({ name: reserved.target, dtype, shape }),
     perExample: (g, logits, target) => meanPerExample(g, g.sub(g.softplus(logits), g.mul(logits, target))),
   };
 }

@@ -1,3 +1,4 @@
+import { reserved } from "../ad/names.ts";
 import { SettingError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
 import type { Value } from "../onnx/graph.ts";
@@ -75,7 +76,7 @@ export function crossEntropy(options: CrossEntropyOptions = {}): Loss {
         );
       }
       const axis = fitting[0] ?? (axes[0] as number);
-      return { name: "labels", dtype: "int64", shape: shape.toSpliced(axis, 1) };
+      return { name: reserved.labels, dtype: "int64", shape: shape.toSpliced(axis, 1) };
     },
     perExample: (g, logits, labels) => {
       const axis = classAxis(logits.shape, labels.shape);

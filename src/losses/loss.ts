@@ -1,3 +1,4 @@
+import { reserved } from "../ad/names.ts";
 import { SettingError } from "../errors/errors.ts";
 import { type Graph, getValue, type Value } from "../onnx/graph.ts";
 import type { DType } from "../onnx/tensor.ts";
@@ -67,7 +68,7 @@ export function attachLoss(graph: Graph, loss: Loss, output: string, given?: rea
   const losses = counts ? g.div(sums, meanCount(g, counts)) : sums;
   const mean = g.reduceMean(losses, { keepdims: 0 });
   const outputs = graph.outputs.map((value) => [value.name, value] as const);
-  return g.build({ loss: mean, losses, ...Object.fromEntries(outputs) });
+  return g.build({ [reserved.loss]: mean, [reserved.losses]: losses, ...Object.fromEntries(outputs) });
 }
 
 /** How many losses count on average; where none does, a number below any such mean. */

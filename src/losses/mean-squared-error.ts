@@ -1,3 +1,4 @@
+import { reserved } from "../ad/names.ts";
 import { SettingError } from "../errors/errors.ts";
 import { tensorOf } from "../onnx/tensor.ts";
 import { type Loss, meanPerExample } from "./loss.ts";
@@ -27,7 +28,7 @@ export function meanSquaredError({ scale = 1 }: MeanSquaredErrorOptions = {}): L
   }
   return {
     name: "mean-squared-error",
-    target: ({ dtype, shape }) => ({ name: "target", dtype, shape }),
+    target: ({ dtype, shape }) => ({ name: reserved.target, dtype, shape }),
     perExample: (g, prediction, target) => {
       if (scales.length > 1 && scales.length !== prediction.shape.at(-1)) {
         throw new SettingError(

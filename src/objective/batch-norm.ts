@@ -1,6 +1,7 @@
+import { statisticsName } from "../ad/names.ts";
 import { ModelError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
-import { describeNode, type Graph, getValue, int, type Node, nodeName, type Value } from "../onnx/graph.ts";
+import { describeNode, describeNode, type Graph, type Graph, getValue, getValue, int, int, type Node, type Node, nodeName, type Value, type Value } from "../onnx/graph.ts";
 
 /** A graph whose BatchNormalization nodes normalize with the statistics of the batch. */
 export interface BatchStatistics {
@@ -8,11 +9,6 @@ export interface BatchStatistics {
   readonly graph: Graph;
   /** Names of the stored running means and variances. */
   readonly names: readonly string[];
-}
-
-/** Name of the output that carries a running statistic's next value. */
-export function statisticsOutput(name: string): string {
-  return `statistics/${name}`;
 }
 
 /**
@@ -38,8 +34,8 @@ export function useBatchStatistics(graph: Graph): BatchStatistics {
       const value = getValue(graph, name);
       if (!names.includes(name)) {
         names.push(name);
-        outputs.push({ ...value, name: statisticsOutput(name) });
-        return statisticsOutput(name);
+        outputs.push({ ...value, name: statisticsName(name) });
+        return statisticsName(name);
       }
       // A second node with the same statistics leaves them to the first.
       return "";

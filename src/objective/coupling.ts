@@ -1,3 +1,4 @@
+import { reserved } from "../ad/names.ts";
 import { ModelError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
 import {
@@ -44,8 +45,8 @@ export async function exampleLayouts(
 ): Promise<(ExampleLayout | undefined)[]> {
   const { graph, batch } = objective;
   if (batch < 2) return names.map((name) => ({ outer: 1, inner: elementCount(getValue(graph, name).shape) }));
-  const layouts = await observeLayouts(objective, [...names, "losses"], bytes);
-  if (!layouts.get("losses")) throw await couplingError(objective);
+  const layouts = await observeLayouts(objective, [...names, reserved.losses], bytes);
+  if (!layouts.get(reserved.losses)) throw await couplingError(objective);
   return names.map((name) => layouts.get(name));
 }
 
@@ -70,7 +71,7 @@ async function couplingError(objective: Differentiable): Promise<ModelError> {
     .flatMap((node) => node.outputs)
     .filter((name) => onData.has(name) && isFloat(getValue(graph, name).dtype));
   const layouts = await observeLayouts(objective, watched);
-  const mixing = watched.find((name) => !layouts.get(name)) ?? "losses";
+  const mixing = watched.find((name) => !layouts.get(name)) ?? reserved.losses;
   const node = graph.nodes.find(({ outputs }) => outputs.includes(mixing));
   return new ModelError(
     words`${node ? describeNode(node) : `'${mixing}'`} mixes the examples of a batch: changing one example changed

@@ -1,4 +1,5 @@
 import { derivativeGraph, type TangentForm } from "../ad/derivatives.ts";
+import { reserved } from "../ad/names.ts";
 import type { EncodeOptions } from "../onnx/encode.ts";
 import { getValue, prune } from "../onnx/graph.ts";
 import { encodeForRuntime } from "../runtime/evaluate.ts";
@@ -33,9 +34,14 @@ export function deriveFile(objective: Objective, options: DeriveOptions): Uint8A
       options.lowRank !== undefined && shape.length >= 2 ? { rank: options.lowRank } : "stacked",
     ]),
   );
-  const derived = derivativeGraph(graph, forms, options.tangents, options.perExample ? "losses" : "loss");
-  const own = graph.outputs.filter(({ name }) => name !== "losses" && name !== "loss");
-  const outputs = ["loss", "derivatives", ...own.map(({ name }) => name)].map((name) =>
+  const derived = derivativeGraph(
+    graph,
+    forms,
+    options.tangents,
+    options.perExample ? reserved.losses : reserved.loss,
+  );
+  const own = graph.outputs.filter(({ name }) => name !== reserved.losses && name !== reserved.loss);
+  const outputs = [reserved.loss, reserved.derivatives, ...own.map(({ name }) => name)].map((name) =>
     getValue(derived, name),
   );
   const wanted = prune(derived, outputs);

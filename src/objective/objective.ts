@@ -1,4 +1,5 @@
 /** A model with a loss, or a closed-form function, as a function of parameters that can be differentiated. */
+import { reserved } from "../ad/names.ts";
 import { isArrayOf } from "../arrays/kind.ts";
 import { ModelError } from "../errors/errors.ts";
 import type { Words } from "../errors/words.ts";
@@ -70,7 +71,7 @@ export interface Objective extends Differentiable {
  */
 export function graphObjective(given: Graph, runtime: Runtime): Differentiable {
   const graph = upgradeGraph(given);
-  const { shape } = getValue(graph, "loss");
+  const { shape } = getValue(graph, reserved.loss);
   if (shape.length > 0) {
     throw new ModelError(
       `The output 'loss' of '${graph.name}' must be a scalar, received the shape [${shape.join(", ")}].`,
@@ -116,7 +117,7 @@ export async function compileObjective(options: ObjectiveOptions): Promise<Objec
     Object.fromEntries(names.map((name) => [name, take(model.source, graph, name)]));
   const first = values(parameters);
   refuseNotFinite(model.source, first);
-  const batch = getValue(withLoss, "losses").shape[0] as number;
+  const batch = getValue(withLoss, reserved.losses).shape[0] as number;
   return {
     model: withoutDropout(file),
     trained,

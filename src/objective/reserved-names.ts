@@ -1,4 +1,5 @@
 /** Names that derived graphs use themselves stay free for them. */
+import { isReserved } from "../ad/names.ts";
 import { ModelError } from "../errors/errors.ts";
 import type { Graph } from "../onnx/graph.ts";
 
@@ -8,7 +9,6 @@ import type { Graph } from "../onnx/graph.ts";
  * @throws when an input, output or stored tensor has such a name, because its name is public
  */
 export function freeReservedNames(graph: Graph, source: string): Graph {
-  const isReserved = (name: string) => reservedNames.test(name);
   const open = [...graph.inputs, ...graph.outputs]
     .map((value) => value.name)
     .concat(...graph.initializers.keys());
@@ -33,6 +33,3 @@ export function freeReservedNames(graph: Graph, source: string): Graph {
   );
   return { ...graph, nodes, values };
 }
-
-const reservedNames =
-  /^(loss|losses|labels|target|derivatives|coefficients|gram)$|^(tangent|gradient|linear|gram|statistics)\//;

@@ -18,9 +18,9 @@ import { nodeError } from "../onnx/node-error.ts";
 import { type DType, elementCount, int64, isFloat, type Tensor, tensorOf } from "../onnx/tensor.ts";
 import { catalogue, type OpName, opNames, opOf } from "./catalogue.ts";
 import type { AttributeInputs, Emitter, Operand } from "./emitter.ts";
-import type { NodeView } from "./node-view.ts";
 import type { Operators } from "./operators.ts";
 import { type Range, rangeOf } from "./range.ts";
+import type { NodeView } from "./view.ts";
 
 /** The opset of every graph that forwardgrad emits. */
 export const emittedOpset = 24;

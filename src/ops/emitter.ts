@@ -1,9 +1,9 @@
 /** What rules emit nodes with: the ops as methods, constants, and questions about values that exist already. */
 import type { Attribute, Value } from "../onnx/graph.ts";
 import type { DType, Tensor } from "../onnx/tensor.ts";
-import type { NodeView } from "./node-view.ts";
 import type { Operators, Term } from "./operators.ts";
 import type { Range } from "./range.ts";
+import type { NodeView } from "./view.ts";
 
 /** What a node may read: a term, or nothing in place of an input that is left out. */
 export type Operand = Term | undefined;

@@ -1,6 +1,6 @@
 import { isFloat, type Tensor, type TensorData, tensorOf, toNumbers } from "../onnx/tensor.ts";
-import { intAttribute, intsAttribute, type NodeView, type ValueType } from "./node-view.ts";
 import { axisOf, normalizeAxis, reductionAxes, required, sliceRanges } from "./shapes.ts";
+import { intAttribute, intsAttribute, type NodeView, type ValueType } from "./view.ts";
 
 /** Elements up to which a value is worth computing without an engine: shapes, places, and what is made of them. */
 export const foldedElements = 4096;

@@ -7,10 +7,10 @@ import { elementCount, type Tensor } from "../onnx/tensor.ts";
 import { refusedSize } from "../onnx/value-size.ts";
 import { catalogue, type OpName } from "./catalogue.ts";
 import { fold, foldedElements } from "./fold.ts";
-import type { NodeView, ValueType } from "./node-view.ts";
 import { olderForm } from "./older-forms.ts";
 import type { Op } from "./op.ts";
 import { UnknownConstantError } from "./shapes.ts";
+import type { NodeView, ValueType } from "./view.ts";
 
 /** What the shape rules tell of a model's values without running it. */
 export interface InferredTypes {

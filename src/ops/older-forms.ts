@@ -1,7 +1,7 @@
 import { float, int, type Node, string, type Value } from "../onnx/graph.ts";
 import { nodeError } from "../onnx/node-error.ts";
 import { elementCount, float32, int64, type Tensor } from "../onnx/tensor.ts";
-import { floatAttribute, intAttribute, intsAttribute } from "./node-view.ts";
+import { floatAttribute, intAttribute, intsAttribute } from "./view.ts";
 
 /** Ops of older opsets that have another name now, and the last opset that knew the old one. */
 export const renamedOps: ReadonlyMap<string, { readonly op: string; readonly last: number }> = new Map([

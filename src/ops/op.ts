@@ -2,8 +2,8 @@
 import type { Attributes, Node, Value } from "../onnx/graph.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Emitter } from "./emitter.ts";
-import type { ComputedNode, NodeView, ValueType } from "./node-view.ts";
 import type { RangeRule } from "./range.ts";
+import type { ComputedNode, NodeView, ValueType } from "./view.ts";
 
 /** k tangents of a value, stacked on a leading axis: [k, ...shape]. */
 export type StackedTangent = Value;

@@ -1,10 +1,10 @@
 import type { Value } from "../onnx/graph.ts";
 import { type DType, dtypeNumbers, elementCount, type Tensor, zeros } from "../onnx/tensor.ts";
 import type { Emitter } from "./emitter.ts";
-import type { ComputedNode, NodeView, ValueType } from "./node-view.ts";
 import { type FactoredTangent, isFactored, type Op, type StackedTangent, type Tangent } from "./op.ts";
 import { hugeNumber, mayBeHuge, mayBeInfinite } from "./range.ts";
 import { arange, broadcastShape, sameShape, sizeOf } from "./shapes.ts";
+import type { ComputedNode, NodeView, ValueType } from "./view.ts";
 
 /** A partial derivative of an op with these inputs: a value that broadcasts to the output, or a number. */
 export type PartialDerivative<Inputs extends readonly Value[] = readonly Value[]> = (

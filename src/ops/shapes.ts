@@ -2,7 +2,7 @@ import { ModelError } from "../errors/errors.ts";
 import { describeNode, formatShape, type Value } from "../onnx/graph.ts";
 import { nodeError } from "../onnx/node-error.ts";
 import { type DType, toNumbers } from "../onnx/tensor.ts";
-import { intAttribute, intsAttribute, type NodeView, type ValueType } from "./node-view.ts";
+import { intAttribute, intsAttribute, type NodeView, type ValueType } from "./view.ts";
 
 /** The input at this place; a named error where the node omits it. */
 export function required(node: NodeView, index: number): Value {

@@ -1,3 +1,4 @@
+import { tangentFactorName, tangentName } from "../ad/names.ts";
 import { elementCount, type Tensor } from "../onnx/tensor.ts";
 import { callingThread, type Drawer } from "../random/drawer.ts";
 import { stepStreams } from "../random/streams.ts";
@@ -65,7 +66,7 @@ export function createTangentSet(
 
 /** Name of the graph input that takes a part. */
 export function tangentInputName({ parameter, role }: TangentPart): string {
-  return role === "stacked" ? `tangent/${parameter}` : `tangent/${parameter}/${role}`;
+  return role === "stacked" ? tangentName(parameter) : tangentFactorName(parameter, role);
 }
 
 /**

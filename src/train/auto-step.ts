@@ -1,3 +1,4 @@
+import { reserved, tangentName } from "../ad/names.ts";
 import { secondDerivativeGraph } from "../ad/second-derivative.ts";
 import type { Differentiable } from "../objective/objective.ts";
 import { arraysOf } from "../objective/parameters.ts";
@@ -99,14 +100,14 @@ export async function stepProbe(objective: Differentiable, optimizer: Optimizer)
   const names = Object.keys(objective.parameters);
   const session = await compileGraph(
     objective.runtime,
-    secondDerivativeGraph(objective.graph, names, "loss"),
+    secondDerivativeGraph(objective.graph, names, reserved.loss),
   );
   const directions = Object.entries(objective.parameters).map(
-    ([name, { shape }]) => [`tangent/${name}`, zeros("float32", [1, ...shape])] as const,
+    ([name, { shape }]) => [tangentName(name), zeros("float32", [1, ...shape])] as const,
   );
   const tangents: Readonly<Record<string, Tensor>> = Object.fromEntries(directions);
   const moved = Object.fromEntries(
-    names.map((name) => [name, tangents[`tangent/${name}`]?.data as Float32Array]),
+    names.map((name) => [name, tangents[tangentName(name)]?.data as Float32Array]),
   );
   const stateCopy = optimizer.init(arraysOf(objective.parameters));
   const first = zeros("float32", []);

@@ -1,3 +1,4 @@
+import { reserved } from "../ad/names.ts";
 import { isArrayOf } from "../arrays/kind.ts";
 import { readBatch } from "../data/batches.ts";
 import { type Examples, targetShapeOf } from "../data/dataset.ts";
@@ -158,7 +159,7 @@ async function createMeasure(
   const g = new GraphBuilder("loss");
   const inputs = [
     g.input("prediction", dtype, shape),
-    g.input("target", target.dtype, target.shape),
+    g.input(reserved.target, target.dtype, target.shape),
   ] as const;
   const sums = loss.perExample(g, ...inputs);
   const counts = loss.counts?.(g, ...inputs);
@@ -166,7 +167,10 @@ async function createMeasure(
   return {
     read,
     async run(values, labels, count) {
-      const results = await session.run({ prediction: values, target: { ...target, data: labels } });
+      const results = await session.run({
+        prediction: values,
+        [reserved.target]: { ...target, data: labels },
+      });
       const sum = (tensor: Tensor | undefined) =>
         tensor
           ? toNumbers(tensor)

@@ -1,3 +1,4 @@
+import { reserved } from "../ad/names.ts";
 import { isArrayOf } from "../arrays/kind.ts";
 import type { Examples } from "../data/dataset.ts";
 import type { Loss } from "../losses/loss.ts";
@@ -100,12 +101,15 @@ async function constantLoss(
   const losses = loss.perExample(
     g,
     g.input("prediction", "float32", shape),
-    g.input("target", "float32", shape),
+    g.input(reserved.target, "float32", shape),
   );
-  const session = await compileGraph(runtime, g.build({ loss: g.reduceMean(losses, { keepdims: 0 }) }));
+  const session = await compileGraph(
+    runtime,
+    g.build({ [reserved.loss]: g.reduceMean(losses, { keepdims: 0 }) }),
+  );
   try {
     const prediction = tensorOf("float32", answers, shape);
-    const results = await session.run({ prediction, target: tensorOf("float32", targets, shape) });
+    const results = await session.run({ prediction, [reserved.target]: tensorOf("float32", targets, shape) });
     return Number(results.loss?.data[0]);
   } finally {
     await session.release();

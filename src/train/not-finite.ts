@@ -1,3 +1,4 @@
+import { reserved } from "../ad/names.ts";
 import { pushforward } from "../ad/pushforward.ts";
 import type { Differentiable } from "../objective/objective.ts";
 import {
@@ -43,10 +44,9 @@ export async function firstNotFinite(
   feeds: Tensors,
 ): Promise<NotFinite | undefined> {
   const { graph } = objective;
-  const loss = "loss";
   const values = new Map(graph.nodes.flatMap(({ outputs }) => outputs.map((name) => [name, name] as const)));
   const primal = await findings(objective, new GraphBuilder("values", graph), values, feeds);
-  const culprit = beginning(graph, loss, primal);
+  const culprit = beginning(graph, reserved.loss, primal);
   if (culprit) return { node: culprit.node, of: "value", is: culprit.holdsNaN ? "NaN" : "infinite" };
 
   const g = new GraphBuilder("derivatives", graph);
@@ -60,7 +60,7 @@ export async function firstNotFinite(
   const tangents = new Map<string, string>();
   for (const [name, tangent] of pushforward(g, graph, seeds))
     if (!isFactored(tangent)) tangents.set(name, withInfinities(g, tangent).name);
-  const derived = beginning(graph, loss, await findings(objective, g, tangents, feeds));
+  const derived = beginning(graph, reserved.loss, await findings(objective, g, tangents, feeds));
   return derived && { node: derived.node, of: "derivative", is: derived.holdsNaN ? "NaN" : "infinite" };
 }
 

@@ -1,5 +1,6 @@
 import { basename, dirname } from "node:path";
 import type { Command } from "commander";
+import { tangentName } from "../../ad/names.ts";
 import { words } from "../../errors/words.ts";
 import type { Limits } from "../../limits/limits.ts";
 import { deriveFile } from "../../objective/derive.ts";
@@ -99,5 +100,5 @@ Examples:
 /** Whether a file is a derivative graph of this command: only it writes inputs `tangent/<parameter>`. */
 function isDerivative(bytes: Uint8Array): boolean {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return file.subarray(0, 64).includes("forwardgrad") && file.includes("tangent/");
+  return file.subarray(0, 64).includes("forwardgrad") && file.includes(tangentName(""));
 }

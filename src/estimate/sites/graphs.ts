@@ -1,5 +1,6 @@
 import { keepUsedInputs, localGradientGraph } from "../../ad/gradient.ts";
 import { layerSites } from "../../ad/layers.ts";
+import { reserved, tangentName } from "../../ad/names.ts";
 import { pushforward } from "../../ad/pushforward.ts";
 import { blockSites, type Site } from "../../ad/sites.ts";
 import { type ExampleLayout, exampleLayouts, noSite } from "../../objective/coupling.ts";
@@ -57,7 +58,7 @@ export async function placeSites(
   for (;;) {
     const { sites, last } = blocks
       ? { sites: namedBlocks(graph, blocks), last: undefined }
-      : layerSites(graph, graph.parameters, "losses", nonNegative, unfit);
+      : layerSites(graph, graph.parameters, reserved.losses, nonNegative, unfit);
     const layouts = await exampleLayouts(
       objective,
       sites.map((site) => site.value),
@@ -78,7 +79,7 @@ export async function placeSites(
 }
 
 function namedBlocks(graph: Graph, blocks: true | RegExp) {
-  const sites = blockSites(graph, graph.parameters, "losses", blocks === true ? undefined : blocks);
+  const sites = blockSites(graph, graph.parameters, reserved.losses, blocks === true ? undefined : blocks);
   return sites.map((site) => ({ ...site, rectified: false }));
 }
 
@@ -95,7 +96,7 @@ export function dualGraph(
   for (const { value, size, layout, rectified } of sites) {
     const { shape } = getValue(graph, value);
     const { outer, inner } = layout;
-    const input = g.input(`tangent/${value}`, "float32", [count, examples, size]);
+    const input = g.input(tangentName(value), "float32", [count, examples, size]);
     // Shared tangents broadcast over the batch where it is an axis of its own.
     const broadcasts = outer === 1 && shape[0] === batch;
     const given = examples === batch || broadcasts ? input : g.expand(input, [count, batch, size]);
@@ -110,10 +111,13 @@ export function dualGraph(
     if (before) seeds.set(before, seed);
     else seeds.set(value, rectified ? g.mul(seed, activeNumbers(g, getValue(graph, value))) : seed);
   }
-  const tangent = pushforward(g, graph, seeds).get("losses");
+  const tangent = pushforward(g, graph, seeds).get(reserved.losses);
   const derivatives =
     tangent && !("left" in tangent) ? tangent : zerosLike(g, { dtype: "float32", shape: [count, batch] });
-  const own = g.build({ loss: getValue(graph, "loss"), derivatives: withInfinities(g, derivatives) });
+  const own = g.build({
+    [reserved.loss]: getValue(graph, reserved.loss),
+    [reserved.derivatives]: withInfinities(g, derivatives),
+  });
   const kept = residuals.map((name) => getValue(graph, name));
   return prune({ ...g.snapshot(), outputs: [...own.outputs, ...kept] });
 }
@@ -136,9 +140,9 @@ export function localGraph(
   const emitCotangent = (g: GraphBuilder, site: Site, value: Value) => {
     const placed = sites.find((one) => one.value === site.value);
     if (!placed) return g.expand(g.constant(float32([gain / batch])), value.shape);
-    coefficients ??= g.input("coefficients", "float32", [count, batch]);
+    coefficients ??= g.input(reserved.coefficients, "float32", [count, batch]);
     const { outer, inner } = placed.layout;
-    const input = g.input(`tangent/${site.value}`, "float32", [count, examples, outer * inner]);
+    const input = g.input(tangentName(site.value), "float32", [count, examples, outer * inner]);
     // The mean over the batch enters here, once.
     const mean = g.mul(emitExampleCombine(g, input, coefficients), 1 / batch);
     return reshape(g, transpose(g, reshape(g, mean, [batch, outer, inner]), [1, 0, 2]), value.shape);
@@ -161,7 +165,7 @@ export function gramGraph(
   const g = residuals === "inputs" ? new GraphBuilder("gram") : new GraphBuilder(`${graph.name}/gram`, graph);
   const counts: Value[] = [];
   const terms = sites.map(({ value, size, layout, rectified }) => {
-    const tangents = g.input(`tangent/${value}`, "float32", [count, examples, size]);
+    const tangents = g.input(tangentName(value), "float32", [count, examples, size]);
     if (!rectified) return emitExampleGram(g, tangents);
     const { dtype, shape } = getValue(graph, value);
     const known = residuals === "inputs" ? g.input(value, dtype, shape) : getValue(graph, value);
@@ -172,7 +176,7 @@ export function gramGraph(
     return emitExampleGram(g, g.mul(tangents, mask));
   });
   const add = (sum: Value, term: Value) => g.add(sum, term);
-  const outputs = { gram: terms.reduce(add) };
+  const outputs = { [reserved.gram]: terms.reduce(add) };
   if (counts.length === 0) return keepUsedInputs(g.build(outputs), new Set());
   const others = sites.reduce((sum, { size, rectified }) => sum + (rectified ? 0 : size), 0);
   const active = g.add(counts.reduce(add), others);

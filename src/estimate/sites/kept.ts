@@ -1,4 +1,5 @@
 /** Tangents at sites that are kept in memory. */
+import { tangentName } from "../../ad/names.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { type Graph, getValue } from "../../onnx/graph.ts";
 import { zeros } from "../../onnx/tensor.ts";
@@ -60,7 +61,7 @@ export async function keptSites(
   const residuals = local.inputs.map((input) => input.name).filter((name) => !isOwnInput(graph, name));
   const read = residuals.filter((name) => graph.values.has(name));
   const needed = [...new Set([...read, ...(usesGram || options.simulated ? rectified : [])])];
-  const inputs = tangents.sites.map(({ value, tensor }) => [`tangent/${value}`, tensor] as const);
+  const inputs = tangents.sites.map(({ value, tensor }) => [tangentName(value), tensor] as const);
   const derived = (count: number) => dualGraph(objective, placed, { count, examples }, needed);
   const dual = options.simulated
     ? await simulateSites(objective, placed, tangents, needed)

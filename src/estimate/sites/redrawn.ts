@@ -1,4 +1,5 @@
 import { keepUsedInputs } from "../../ad/gradient.ts";
+import { reserved, tangentName } from "../../ad/names.ts";
 import { ModelError } from "../../errors/errors.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { getValue, prune } from "../../onnx/graph.ts";
@@ -43,7 +44,11 @@ export async function redrawnSites(
   const rectified = usesGram && method.exactGram ? sites.filter((site) => site.rectified) : [];
   const values = rectified.map(({ value }) => getValue(graph, value));
   const dual = dualGraph(objective, placed, { count: chunk, examples });
-  const derived = prune(dual, [getValue(dual, "derivatives"), getValue(dual, "loss"), ...values]);
+  const derived = prune(dual, [
+    getValue(dual, reserved.derivatives),
+    getValue(dual, reserved.loss),
+    ...values,
+  ]);
   const first = await compileSegments(runtime, derived, graph, options.pieceBytes);
   const local = localGraph(objective, placed, { count: k, examples }, method.gain, "computed");
   const second = await compileSegments(runtime, keepUsedInputs(local, new Set()), graph, options.pieceBytes);
@@ -60,13 +65,13 @@ export async function redrawnSites(
       : undefined;
 
   const results = {
-    loss: zeros("float32", []),
-    derivatives: zeros("float32", [chunk, batch]),
+    [reserved.loss]: zeros("float32", []),
+    [reserved.derivatives]: zeros("float32", [chunk, batch]),
     ...Object.fromEntries(values.map(({ name, dtype, shape }) => [name, zeros(dtype, shape)])),
   };
   const active = activeNumbers(rectified.length > 0 ? sites : [], batch);
   const products = {
-    gram: zeros("float32", [grams, k, k]),
+    [reserved.gram]: zeros("float32", [grams, k, k]),
     ...(isRectified ? { active: zeros("float32", [batch]) } : {}),
   };
   const dimensions = new Float64Array(batch).fill(dimension);
@@ -145,7 +150,7 @@ function siteStream(
   { k, examples, dimension }: StreamSizes,
   drawer: Drawer,
 ) {
-  const indices = new Map(sites.map((site, index) => [`tangent/${site.value}`, index]));
+  const indices = new Map(sites.map((site, index) => [tangentName(site.value), index]));
   const largest = Math.max(...sites.map(({ size }) => size));
   let scratch = new Float32Array(0);
   // Length scales of the tangents, by tangent and example.

@@ -1,7 +1,7 @@
 /** Tangents of all parameters that are kept in memory. */
 import { derivativeGraph, type TangentForm, tangentInput } from "../../ad/derivatives.ts";
 import { keepUsedInputs } from "../../ad/gradient.ts";
-import { statisticsOutput } from "../../objective/batch-norm.ts";
+import { gradientName, gramName, reserved, statisticsName } from "../../ad/names.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { countParameters } from "../../objective/parameters.ts";
 import { type Graph, getValue, prune } from "../../onnx/graph.ts";
@@ -37,7 +37,7 @@ export async function keptWeights(objective: Differentiable, options: EstimatorO
   const forms = formsOf(set);
   const drawer = createDrawer(runtime);
   const dualGraph = (count: number) =>
-    withoutModelOutputs(derivativeGraph(graph, forms, count, "loss"), objective);
+    withoutModelOutputs(derivativeGraph(graph, forms, count, reserved.loss), objective);
   const inputs = set.parts.map((part) => [tangentInputName(part), part.tensor] as const);
   const dual = options.simulated
     ? await simulateWeights(objective, set)
@@ -50,7 +50,7 @@ export async function keptWeights(objective: Differentiable, options: EstimatorO
 
   const tangents = tangentFeeds(set);
   const products = Object.fromEntries(
-    [...forms.keys()].map((name) => [`gram/${name}`, zeros("float32", [k, k])] as const),
+    [...forms.keys()].map((name) => [gramName(name), zeros("float32", [k, k])] as const),
   );
   const total = new Float64Array(k * k);
   const statistics = statisticsBuffers(objective);
@@ -97,7 +97,7 @@ function formsOf(set: TangentSet): Map<string, TangentForm> {
 
 /** Outputs `loss`, `derivatives` and the running statistics. */
 export function withoutModelOutputs(derived: Graph, { statistics = {} }: Differentiable): Graph {
-  const names = ["loss", "derivatives", ...Object.keys(statistics).map(statisticsOutput)];
+  const names = [reserved.loss, reserved.derivatives, ...Object.keys(statistics).map(statisticsName)];
   return prune(
     derived,
     names.map((name) => getValue(derived, name)),
@@ -108,7 +108,7 @@ export function withoutModelOutputs(derived: Graph, { statistics = {} }: Differe
 export function weightsGramGraph(graph: Graph, forms: ReadonlyMap<string, TangentForm>, k: number): Graph {
   const g = new GraphBuilder("gram", { ...graph, inputs: [], nodes: [], outputs: [] });
   const outputs = [...forms].map(
-    ([name, form]) => [`gram/${name}`, emitGram(g, tangentInput(g, graph, name, form, k))] as const,
+    ([name, form]) => [gramName(name), emitGram(g, tangentInput(g, graph, name, form, k))] as const,
   );
   return keepUsedInputs(g.build(Object.fromEntries(outputs)), new Set());
 }
@@ -116,10 +116,10 @@ export function weightsGramGraph(graph: Graph, forms: ReadonlyMap<string, Tangen
 /** Outputs `gradient/<parameter>` from `coefficients` [k] and the tangents. */
 export function weightsCombineGraph(graph: Graph, forms: ReadonlyMap<string, TangentForm>, k: number): Graph {
   const g = new GraphBuilder("combine", { ...graph, inputs: [], nodes: [], outputs: [] });
-  const coefficients = g.input("coefficients", "float32", [k]);
+  const coefficients = g.input(reserved.coefficients, "float32", [k]);
   const outputs = [...forms].map(([name, form]) => {
     const tangent = tangentInput(g, graph, name, form, k);
-    return [`gradient/${name}`, emitCombine(g, tangent, coefficients, getValue(graph, name).shape)] as const;
+    return [gradientName(name), emitCombine(g, tangent, coefficients, getValue(graph, name).shape)] as const;
   });
   return keepUsedInputs(g.build(Object.fromEntries(outputs)), new Set());
 }

@@ -1,4 +1,5 @@
 import { derivativeGraph } from "../../ad/derivatives.ts";
+import { reserved, tangentName } from "../../ad/names.ts";
 import { ModelError, SettingError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
 import type { Differentiable } from "../../objective/objective.ts";
@@ -58,7 +59,11 @@ export async function redrawnWeights(objective: Differentiable, options: Estimat
     parameters.map(({ name, start, size }) => [name, flat.subarray(start, start + size)]),
   );
   const { tensors, statistics } = statisticsBuffers(objective);
-  const results = { loss: zeros("float32", []), derivatives: zeros("float32", [chunk]), ...tensors };
+  const results = {
+    [reserved.loss]: zeros("float32", []),
+    [reserved.derivatives]: zeros("float32", [chunk]),
+    ...tensors,
+  };
   const scales = new Float64Array(k);
   let stepKey: Key = [0, 0];
 
@@ -79,7 +84,7 @@ export async function redrawnWeights(objective: Differentiable, options: Estimat
   };
   /** Tangents from `first` on of one parameter, as many as `into` holds. */
   const drawParameter = (input: string, first: number, into: Float32Array) => {
-    const parameter = parameters.find(({ name }) => `tangent/${name}` === input);
+    const parameter = parameters.find(({ name }) => tangentName(name) === input);
     if (!parameter) throw new ModelError(`The graph's input '${input}' was not fed.`);
     const { start, size } = parameter;
     drawer.draw(
@@ -182,7 +187,7 @@ function lengthScale(
 function derivativesOnly(objective: Differentiable, chunk: number): Graph {
   const { graph } = objective;
   const forms = new Map(graph.parameters.map((name) => [name, "stacked"] as const));
-  const derived = derivativeGraph(graph, forms, chunk, "loss");
+  const derived = derivativeGraph(graph, forms, chunk, reserved.loss);
   return withoutModelOutputs(derived, objective);
 }
 
@@ -196,7 +201,7 @@ function gramGraph(k: number, slice: number): Graph {
 function combineGraph(k: number, slice: number): Graph {
   const g = new GraphBuilder("combine");
   const rows = g.input("rows", "float32", [k, slice]);
-  return g.build({ combined: emitCombine(g, rows, g.input("coefficients", "float32", [k]), [slice]) });
+  return g.build({ combined: emitCombine(g, rows, g.input(reserved.coefficients, "float32", [k]), [slice]) });
 }
 
 function addTo(total: Float64Array, part: Float32Array): void {

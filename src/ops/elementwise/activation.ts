@@ -1,10 +1,10 @@
 /** Activation functions. */
 import { float, int, string } from "../../onnx/graph.ts";
-import { floatAttribute, stringAttribute } from "../node-view.ts";
 import type { Op } from "../op.ts";
 import { anyNumber, bounded, from, type RangeRule } from "../range.ts";
 import { cast, choosing, elementwise, finite, ofFirst, output, zero } from "../rules.ts";
 import { axisOf, sameShape } from "../shapes.ts";
+import { floatAttribute, stringAttribute } from "../view.ts";
 
 /** d tanh x = (1 − y²) dx */
 export const Tanh: Op = {

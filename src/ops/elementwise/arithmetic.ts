@@ -1,7 +1,6 @@
 /** Arithmetic, powers, logarithms, extrema and sums of any number of operands, element by element. */
 import type { Value } from "../../onnx/graph.ts";
 import type { Emitter } from "../emitter.ts";
-import type { NodeView } from "../node-view.ts";
 import type { Op } from "../op.ts";
 import {
   anything,
@@ -30,6 +29,7 @@ import {
   unbroadcast,
 } from "../rules.ts";
 import { broadcastShape, required } from "../shapes.ts";
+import type { NodeView } from "../view.ts";
 
 /** d(a + b) = da + db */
 export const Add: Op = {

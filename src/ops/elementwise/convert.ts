@@ -1,11 +1,11 @@
 import { unsupportedNode } from "../../onnx/node-error.ts";
 import { dtypeFromNumber, isFloat } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
-import { type ComputedNode, intAttribute } from "../node-view.ts";
 import { isFactored, type Op, type Tangent } from "../op.ts";
 import { unchanged } from "../range.ts";
 import { cast, only, output } from "../rules.ts";
 import { required, sameShape } from "../shapes.ts";
+import { type ComputedNode, intAttribute } from "../view.ts";
 
 /** d identity(x) = dx */
 export const Identity: Op = {

@@ -2,9 +2,9 @@ import { ModelError } from "../../errors/errors.ts";
 /** Dropout where nothing is dropped. */
 import { describeNode, nodeName } from "../../onnx/graph.ts";
 import { tensorOf, toNumbers } from "../../onnx/tensor.ts";
-import type { NodeView } from "../node-view.ts";
 import type { Op } from "../op.ts";
 import { required } from "../shapes.ts";
+import type { NodeView } from "../view.ts";
 
 /**
  * Outside of training the identity, with a mask of ones. In training, objectives put a product with a fed mask in its

@@ -1,7 +1,8 @@
 /** Comparisons, truth values and bits. */
-import type { NodeView, ValueType } from "../node-view.ts";
+
 import { zero } from "../rules.ts";
 import { broadcastShape, comparisonShape, required, sameShape } from "../shapes.ts";
+import type { NodeView, ValueType } from "../view.ts";
 
 // Truth values and bits carry no derivative.
 

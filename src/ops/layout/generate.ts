@@ -2,10 +2,10 @@
 import { int } from "../../onnx/graph.ts";
 import { unsupportedNode } from "../../onnx/node-error.ts";
 import { dtypeFromNumber } from "../../onnx/tensor.ts";
-import { intAttribute, type NodeView, type ValueType } from "../node-view.ts";
 import type { Op } from "../op.ts";
 import { zero } from "../rules.ts";
 import { required, requiredConstant } from "../shapes.ts";
+import { intAttribute, type NodeView, type ValueType } from "../view.ts";
 
 // They do not depend differentiably on anything.
 

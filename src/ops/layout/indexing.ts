@@ -3,7 +3,6 @@ import { formatShape, int, string, type Value } from "../../onnx/graph.ts";
 import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount, int64, toNumbers } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
-import { type ComputedNode, intAttribute, type NodeView, stringAttribute } from "../node-view.ts";
 import type { Op } from "../op.ts";
 import { unchanged } from "../range.ts";
 import {
@@ -20,6 +19,7 @@ import {
   zerosLike,
 } from "../rules.ts";
 import { arange, axisOf, normalizeAxis, required, requiredConstant } from "../shapes.ts";
+import { type ComputedNode, intAttribute, type NodeView, stringAttribute } from "../view.ts";
 import { reducedTangent } from "./scatter-reduction.ts";
 
 /** d gather(x, i) = gather(dx, i) along an axis, element by element */

@@ -2,7 +2,6 @@
 import { describeNode, formatShape, int } from "../../onnx/graph.ts";
 import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount } from "../../onnx/tensor.ts";
-import { intAttribute, intsAttribute, type NodeView, type ValueType } from "../node-view.ts";
 import { isFactored, type Op } from "../op.ts";
 import { unchanged } from "../range.ts";
 import {
@@ -18,6 +17,7 @@ import {
   unbroadcast,
 } from "../rules.ts";
 import { axisOf, broadcastShapes, normalizeAxis, required, requiredConstant } from "../shapes.ts";
+import { intAttribute, intsAttribute, type NodeView, type ValueType } from "../view.ts";
 
 /** Op that only gives the same elements another shape. */
 function sameElements(shape: (node: NodeView) => readonly number[]): Op {

@@ -3,10 +3,10 @@ import { formatShape, string, type Value } from "../../onnx/graph.ts";
 import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount, int64 } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
-import { intsAttribute, type NodeView, stringAttribute } from "../node-view.ts";
 import type { Op } from "../op.ts";
 import { broadcastTangent, only, output, reshape, sum, tangentCount, zerosLike } from "../rules.ts";
 import { arange, normalizeAxis, required, requiredConstant, sizeOf } from "../shapes.ts";
+import { intsAttribute, type NodeView, stringAttribute } from "../view.ts";
 
 /** Places added in front of and behind an axis; taken away where they are negative. */
 interface Padding {

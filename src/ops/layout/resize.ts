@@ -3,10 +3,10 @@ import { type Attributes, float, formatShape, int, string, type Value } from "..
 import { nodeError, unsupportedNode } from "../../onnx/node-error.ts";
 import { elementCount, float32, int64 } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
-import { type ComputedNode, intsAttribute, type NodeView, stringAttribute } from "../node-view.ts";
 import type { Op } from "../op.ts";
 import { broadcastTangent, cast, ofFirst, only, output, reshape, tangentCount } from "../rules.ts";
 import { arange, normalizeAxis, required, requiredConstant } from "../shapes.ts";
+import { type ComputedNode, intsAttribute, type NodeView, stringAttribute } from "../view.ts";
 
 /** How one axis is resized. */
 interface AxisResize {

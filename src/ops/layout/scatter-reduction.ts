@@ -1,10 +1,10 @@
 /** Derivatives of scattering with a reduction that is not linear: max, min, mul. As PyTorch's scatter_reduce has them. */
 import type { Value } from "../../onnx/graph.ts";
 import type { Emitter } from "../emitter.ts";
-import type { ComputedNode } from "../node-view.ts";
 import type { StackedTangent } from "../op.ts";
 import { cast, output, repeatIndices, tangentCount, zerosLike } from "../rules.ts";
 import { axisOf, required } from "../shapes.ts";
+import type { ComputedNode } from "../view.ts";
 
 /** How a change of each number that meets at a place changes the result there. */
 interface Factors {

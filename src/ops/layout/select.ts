@@ -2,7 +2,6 @@
 import { int, type Value } from "../../onnx/graph.ts";
 import { elementCount, int64 } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
-import { type ComputedNode, intAttribute, type NodeView } from "../node-view.ts";
 import { isFactored, type Op } from "../op.ts";
 import { unchanged } from "../range.ts";
 import {
@@ -18,6 +17,7 @@ import {
   zerosLike,
 } from "../rules.ts";
 import { arange, axisOf, required, requiredConstant, sameShape, sizeOf, sliceRanges } from "../shapes.ts";
+import { type ComputedNode, intAttribute, type NodeView } from "../view.ts";
 
 /** d split(x) = split(dx) */
 export const Split: Op = {

@@ -4,10 +4,10 @@ import { describeNode, float, formatShape, int, nodeName, type Value } from "../
 import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount, type Tensor, tensorOf, toNumbers } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
-import { floatAttribute, intAttribute, type NodeView } from "../node-view.ts";
 import type { Op } from "../op.ts";
 import { cast, reshape, transpose } from "../rules.ts";
 import { arange, broadcastShapes, required, sizeOf } from "../shapes.ts";
+import { floatAttribute, intAttribute, type NodeView } from "../view.ts";
 
 /**
  * softmax(cap(scale · Q Kᵀ) + bias) V for each head: Q [batch, heads, queries, size], or [batch, queries, heads · size]

@@ -3,7 +3,6 @@ import { formatShape, int, string, type Value } from "../../onnx/graph.ts";
 import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
-import { type ComputedNode, intAttribute, type NodeView } from "../node-view.ts";
 import { type FactoredTangent, isFactored, type Op, type StackedTangent, type Tangent } from "../op.ts";
 import { mixed } from "../range.ts";
 import {
@@ -20,6 +19,7 @@ import {
   transpose,
 } from "../rules.ts";
 import { arange, required, sizeOf } from "../shapes.ts";
+import { type ComputedNode, intAttribute, type NodeView } from "../view.ts";
 import {
   type SlidingWindow,
   slidingAttributes,

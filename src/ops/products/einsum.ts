@@ -3,11 +3,11 @@ import { formatShape, type Value } from "../../onnx/graph.ts";
 import { nodeError } from "../../onnx/node-error.ts";
 import { tensorOf } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
-import { type NodeView, stringAttribute } from "../node-view.ts";
 import type { Op } from "../op.ts";
 import { mixed } from "../range.ts";
 import { only, reshape, sum } from "../rules.ts";
 import { arange, required, sizeOf } from "../shapes.ts";
+import { type NodeView, stringAttribute } from "../view.ts";
 
 /** An operand with one index for each of its axes. */
 interface Term {

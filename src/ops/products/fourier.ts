@@ -3,10 +3,10 @@ import { int, type Node, type Value } from "../../onnx/graph.ts";
 import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount, int64, type Tensor, tensorOf } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
-import { intAttribute, type NodeView } from "../node-view.ts";
 import type { Op } from "../op.ts";
 import { reshape, transpose } from "../rules.ts";
 import { arange, normalizeAxis, required, requiredConstant, sizeOf } from "../shapes.ts";
+import { intAttribute, type NodeView } from "../view.ts";
 
 /**
  * X_m = Σₙ x_n e^(∓2πi·nm/L), the inverse divided by L; real and imaginary part on the last axis. As one product with a

@@ -3,10 +3,10 @@ import { formatShape, int, type Node, string, type Value } from "../../onnx/grap
 import { nodeError, unsupportedNode } from "../../onnx/node-error.ts";
 import { elementCount, int64, tensorOf } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
-import { intAttribute, type NodeView, stringAttribute } from "../node-view.ts";
 import type { Op } from "../op.ts";
 import { cast, reshape, sum, transpose } from "../rules.ts";
 import { arange, required, requiredConstant } from "../shapes.ts";
+import { intAttribute, type NodeView, stringAttribute } from "../view.ts";
 
 /** θ · (places, 1): where each place of an image of the given size [batch, channels, …] lies after an affine map. */
 export const AffineGrid: Op = {

@@ -3,7 +3,6 @@ import { describeNode, float, formatShape, int, type Value } from "../../onnx/gr
 import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount, int64, tensorOf } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
-import { type ComputedNode, floatAttribute, intAttribute, type NodeView } from "../node-view.ts";
 import { isFactored, type Op, type Tangent } from "../op.ts";
 import { mixed } from "../range.ts";
 import {
@@ -24,6 +23,7 @@ import {
   unbroadcast,
 } from "../rules.ts";
 import { arange, broadcastShapes, required, sizeOf } from "../shapes.ts";
+import { type ComputedNode, floatAttribute, intAttribute, type NodeView } from "../view.ts";
 
 /** d(A·B) = dA·B + A·dB */
 export const MatMul: Op = {

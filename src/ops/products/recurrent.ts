@@ -3,10 +3,10 @@ import { int, string, type Value } from "../../onnx/graph.ts";
 import { nodeError, unsupportedNode } from "../../onnx/node-error.ts";
 import { toNumbers } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
-import { intAttribute, type NodeView, stringAttribute, stringsAttribute } from "../node-view.ts";
 import type { Op } from "../op.ts";
 import { reshape, transpose, zerosLike } from "../rules.ts";
 import { required } from "../shapes.ts";
+import { intAttribute, type NodeView, stringAttribute, stringsAttribute } from "../view.ts";
 
 /** h′ = f(W x + R h + b); f = tanh. Unrolled over the sequence. */
 export const RNN: Op = recurrent({

@@ -1,6 +1,6 @@
-import { formatShape } from "../../onnx/graph.ts";
+import { describeNode, formatShape, formatShape } from "../../onnx/graph.ts";
 import { nodeError } from "../../onnx/node-error.ts";
-import { intAttribute, intsAttribute, type NodeView, stringAttribute } from "../node-view.ts";
+import { intAttribute, intsAttribute, type NodeView, stringAttribute } from "../view.ts";
 
 /**
  * How a window slides along one spatial axis: output place o and window place w meet input place

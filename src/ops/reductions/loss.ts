@@ -3,10 +3,10 @@ import { string, type Value } from "../../onnx/graph.ts";
 import { nodeError } from "../../onnx/node-error.ts";
 import { int64 } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
-import { type NodeView, stringAttribute, type ValueType } from "../node-view.ts";
 import type { Op } from "../op.ts";
 import { cast } from "../rules.ts";
 import { arange, required, sizeOf } from "../shapes.ts";
+import { type NodeView, stringAttribute, type ValueType } from "../view.ts";
 
 /**
  * −w_t x_t for the class t of each position: x [batch, classes, …] log-probabilities, t [batch, …]; 0 where t is

@@ -3,10 +3,10 @@ import { float, int, type Value } from "../../onnx/graph.ts";
 import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount, tensorOf } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
-import { floatAttribute, intAttribute, intsAttribute, type NodeView } from "../node-view.ts";
 import type { Op } from "../op.ts";
 import { reshape } from "../rules.ts";
 import { arange, axisOf, normalizeAxis, required, sameShape } from "../shapes.ts";
+import { floatAttribute, intAttribute, intsAttribute, type NodeView } from "../view.ts";
 import { checkChannels, epsilonOf, perChannel } from "./standardize.ts";
 
 /**

@@ -3,11 +3,11 @@ import { float, int, type Value } from "../../onnx/graph.ts";
 import { nodeError, unsupportedNode } from "../../onnx/node-error.ts";
 import { dtypeFromNumber } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
-import { type ComputedNode, floatAttribute, intAttribute, type NodeView } from "../node-view.ts";
 import type { Op } from "../op.ts";
 import { mixed } from "../range.ts";
 import { align, broadcastTangent, cast, output, reshape, sum, tangentCount } from "../rules.ts";
 import { axisOf, keepAxes, required, sizeOf } from "../shapes.ts";
+import { type ComputedNode, floatAttribute, intAttribute, type NodeView } from "../view.ts";
 import {
   channelTangent,
   checkChannels,

@@ -3,13 +3,6 @@ import { type Attributes, formatShape, int, ints, string, type Value } from "../
 import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount, tensorOf } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
-import {
-  type ComputedNode,
-  intAttribute,
-  intsAttribute,
-  type NodeView,
-  type ValueType,
-} from "../node-view.ts";
 import type { Op, StackedTangent } from "../op.ts";
 import {
   type SlidingWindow,
@@ -29,6 +22,7 @@ import {
   tangentCount,
 } from "../rules.ts";
 import { arange, keepAxes, required } from "../shapes.ts";
+import { type ComputedNode, intAttribute, intsAttribute, type NodeView, type ValueType } from "../view.ts";
 
 /** d max(x) = dx at the largest place of each window; of equal ones the first, as in PyTorch */
 export const MaxPool: Op = {

@@ -2,7 +2,6 @@
 import { int, type Node, type Value } from "../../onnx/graph.ts";
 import { elementCount, int64, type Tensor } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
-import { type ComputedNode, intAttribute, intsAttribute, type NodeView } from "../node-view.ts";
 import type { Op } from "../op.ts";
 import { anyNumber, growing, mayBeHuge, type RangeRule, unchanged } from "../range.ts";
 import {
@@ -28,6 +27,7 @@ import {
   sameShape,
   sizeOf,
 } from "../shapes.ts";
+import { type ComputedNode, intAttribute, intsAttribute, type NodeView } from "../view.ts";
 
 const reduction = {
   shape: reductionShape,

@@ -2,9 +2,9 @@
 import type { Value } from "../../onnx/graph.ts";
 import { nodeError } from "../../onnx/node-error.ts";
 import type { Emitter } from "../emitter.ts";
-import { floatAttribute, type NodeView } from "../node-view.ts";
 import { reshape } from "../rules.ts";
 import { required } from "../shapes.ts";
+import { floatAttribute, type NodeView } from "../view.ts";
 
 /** Values scaled to a mean square of 1 over some axes. */
 export interface Unit {

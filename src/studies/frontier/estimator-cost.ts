@@ -1,5 +1,6 @@
 import { derivativeGraph, type TangentForm } from "../../ad/derivatives.ts";
 import { gradientGraph } from "../../ad/gradient.ts";
+import { reserved } from "../../ad/names.ts";
 import { aggregators } from "../../aggregate/aggregators.ts";
 import { ModelError } from "../../errors/errors.ts";
 import { dualGraph, gramGraph, localGraph, placeSites } from "../../estimate/sites/graphs.ts";
@@ -8,7 +9,7 @@ import type { Differentiable } from "../../objective/objective.ts";
 import { countParameters } from "../../objective/parameters.ts";
 import { type Graph, getValue, type Node } from "../../onnx/graph.ts";
 import { elementCount } from "../../onnx/tensor.ts";
-import { intAttribute } from "../../ops/node-view.ts";
+import { intAttribute } from "../../ops/view.ts";
 import { samplers } from "../../tangents/samplers.ts";
 import { createTangentSet } from "../../tangents/tangent-set.ts";
 import type { EstimatorSettings } from "../../train/prepare.ts";
@@ -50,7 +51,7 @@ async function operationsOf(objective: Differentiable, settings: EstimatorSettin
   const names = Object.keys(parameters);
   if (settings.gradient === "exact") {
     return {
-      operations: productOperations(gradientGraph(graph, names, "loss")),
+      operations: productOperations(gradientGraph(graph, names, reserved.loss)),
       numbers: 0,
       bytes: bytesPerNumber * countParameters(parameters),
     };
@@ -72,7 +73,7 @@ async function operationsOf(objective: Differentiable, settings: EstimatorSettin
     );
     return {
       operations: total([
-        withoutModelOutputs(derivativeGraph(graph, forms, k, "loss"), objective),
+        withoutModelOutputs(derivativeGraph(graph, forms, k, reserved.loss), objective),
         ...(usesGram ? [weightsGramGraph(graph, forms, k)] : []),
         weightsCombineGraph(graph, forms, k),
       ]),
