@@ -1,8 +1,7 @@
 import { reserved } from "../ad/names.ts";
 import { SettingError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
-import type { Value } from "../onnx/graph.ts";
-import { formatShape } from "../onnx/graph.ts";
+import { formatShape, type Value } from "../onnx/graph.ts";
 import { holdsSameOrder, int64 } from "../onnx/tensor.ts";
 import type { GraphBuilder } from "../ops/builder.ts";
 import { cast, reshape } from "../ops/rules.ts";

@@ -1,7 +1,7 @@
 import { statisticsName } from "../ad/names.ts";
 import { ModelError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
-import { describeNode, describeNode, type Graph, type Graph, getValue, getValue, int, int, type Node, type Node, nodeName, type Value, type Value } from "../onnx/graph.ts";
+import { describeNode, type Graph, getValue, int, type Node, nodeName, type Value } from "../onnx/graph.ts";
 
 /** A graph whose BatchNormalization nodes normalize with the statistics of the batch. */
 export interface BatchStatistics {

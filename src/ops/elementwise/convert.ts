@@ -1,3 +1,4 @@
+/** The same numbers, or the same in another type. */
 import { unsupportedNode } from "../../onnx/node-error.ts";
 import { dtypeFromNumber, isFloat } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";

@@ -1,5 +1,5 @@
-import { ModelError } from "../../errors/errors.ts";
 /** Dropout where nothing is dropped. */
+import { ModelError } from "../../errors/errors.ts";
 import { describeNode, nodeName } from "../../onnx/graph.ts";
 import { tensorOf, toNumbers } from "../../onnx/tensor.ts";
 import type { Op } from "../op.ts";

@@ -1,10 +1,10 @@
 /** Blocks of pixels as channels, and back. */
-import { describeNode, formatShape, formatShape, int, int, string, string } from "../../onnx/graph.ts";
+import { formatShape, int, string } from "../../onnx/graph.ts";
 import { nodeError } from "../../onnx/node-error.ts";
 import type { Op } from "../op.ts";
 import { foldIntoBatch, ofFirst, only, rearrange } from "../rules.ts";
 import { required } from "../shapes.ts";
-import { intAttribute, intAttribute, type NodeView, type NodeView, stringAttribute, stringAttribute } from "../view.ts";
+import { intAttribute, type NodeView, stringAttribute } from "../view.ts";
 
 /** d depthToSpace(x) = depthToSpace(dx) */
 export const DepthToSpace: Op = {

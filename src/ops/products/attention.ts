@@ -1,5 +1,5 @@
-import { ModelError } from "../../errors/errors.ts";
 /** Attention of queries to keys, as products and a softmax. */
+import { ModelError } from "../../errors/errors.ts";
 import { describeNode, float, formatShape, int, nodeName, type Value } from "../../onnx/graph.ts";
 import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount, type Tensor, tensorOf, toNumbers } from "../../onnx/tensor.ts";

@@ -1,4 +1,5 @@
-import { describeNode, formatShape, formatShape } from "../../onnx/graph.ts";
+/** How the windows of convolutions and pools slide over an image. */
+import { formatShape } from "../../onnx/graph.ts";
 import { nodeError } from "../../onnx/node-error.ts";
 import { intAttribute, intsAttribute, type NodeView, stringAttribute } from "../view.ts";
 

@@ -1,10 +1,10 @@
 /** What is largest or smallest, and its index. */
-import { describeNode, int, int } from "../../onnx/graph.ts";
+import { int } from "../../onnx/graph.ts";
 import { nodeError } from "../../onnx/node-error.ts";
 import type { Op } from "../op.ts";
 import { gatherElements, ofFirst, zero } from "../rules.ts";
 import { axisOf, keepAxes, required, requiredConstant } from "../shapes.ts";
-import { intAttribute, intAttribute, type NodeView, type NodeView, type ValueType, type ValueType } from "../view.ts";
+import { intAttribute, type NodeView, type ValueType } from "../view.ts";
 
 /** Indices are integers: no derivative. */
 export const ArgMax: Op = {
