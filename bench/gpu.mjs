@@ -89,7 +89,10 @@ async function measure(width) {
       continue;
     }
     try {
-      const estimator = await createEstimator(objective, { tangents, ...settings });
+      const estimator = await createEstimator(
+        objective,
+        settings.gradient === "exact" ? settings : { tangents, ...settings },
+      );
       try {
         rows.push({ width, by: name, milliseconds: await timeSteps(estimator, feeds, arrays) });
       } finally {

@@ -30,7 +30,7 @@ async function measure(mode, layers) {
   const runtime = nodeRuntime({ threads: 1 });
   const model = models.vit({ input: [3, 32, 32], outputs: 10, layers, batch });
   const objective = await compileObjective({ model, inPlace: true, loss: crossEntropy(), runtime, batch });
-  const estimator = await createEstimator(objective, { tangents: 16, ...modes[mode] });
+  const estimator = await createEstimator(objective, modes[mode]);
   const input = {
     dtype: "float32",
     shape: [batch, 3, 32, 32],

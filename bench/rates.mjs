@@ -42,7 +42,6 @@ for (const learningRate of rates) {
       runtime: nodeRuntime({ threads: flags.threads && Number(flags.threads) }),
       learningRate,
       steps: 300,
-      qualityDraws: 0,
       divergenceFactor: 5,
       ...JSON.parse(flags.settings),
     });

@@ -4,7 +4,7 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { mlp, train } from "forwardgrad";
+import { mlp, sgd, train } from "forwardgrad";
 import { nodeRuntime } from "forwardgrad/node";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 
@@ -24,13 +24,12 @@ const model = mlp({ input: [2], hidden: [32, 32], outputs: 2, activation: "tanh"
 let trained;
 for await (const event of train({
   model,
-  inputs,
-  labels,
+  examples: { inputs, labels },
   runtime: nodeRuntime(), // nodeRuntime({ device: "webgpu" }) for a graphics card
   tangents: 16,
   batch: 32,
   epochs: 10,
-  momentum: 0.9,
+  optimizer: sgd({ momentum: 0.9 }),
 })) {
   // One event a step, one an epoch, and the result at the end.
   if (event.kind === "epoch") {

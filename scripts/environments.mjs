@@ -42,7 +42,7 @@ const ownArrays = `
 export async function trainOnOwnArrays() {
   const inputs = Float32Array.from({ length: 128 }, (_, index) => Math.sin(index));
   const labels = Int32Array.from({ length: 64 }, (_, index) => index % 2);
-  const options = { model: mlp({ input: [2], hidden: [4], outputs: 2 }), inputs, labels };
+  const options = { model: mlp({ input: [2], hidden: [4], outputs: 2 }), examples: { inputs, labels } };
   for await (const event of train({ ...options, runtime: nodeRuntime({ threads: 1 }), steps: 5, batch: 16 }))
     if (event.kind === "done" && !Number.isFinite(event.result.trainLoss)) throw new Error("no finite loss");
 }

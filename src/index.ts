@@ -3,8 +3,9 @@
  *
  * @module forwardgrad
  */
-export type { AggregationContext, Aggregator, AggregatorOptions } from "./aggregate/aggregator.ts";
+export type { AggregationContext, Aggregator } from "./aggregate/aggregator.ts";
 export { type AggregatorName, aggregators } from "./aggregate/aggregators.ts";
+export { type NearBestOptions, nearBest } from "./aggregate/near-best.ts";
 export { type ProjectionOptions, projection } from "./aggregate/projection.ts";
 export type { Dataset, DatasetEntry, Examples } from "./data/dataset.ts";
 export type { Column } from "./data/files/columns.ts";
@@ -28,16 +29,16 @@ export type {
   EstimatorPlan,
   EstimatorState,
 } from "./estimate/estimator.ts";
-export { type EstimatorName, estimators } from "./estimate/estimators.ts";
+export { activations, blocks, type EstimatorName, estimators, weights } from "./estimate/estimators.ts";
 export { cosine, exactGradient } from "./estimate/exact.ts";
 export type { EstimatorOptions } from "./estimate/passes.ts";
-export { defaultLimits, type Limits } from "./limits/limits.ts";
+export type { Limits } from "./limits/limits.ts";
 export { binaryCrossEntropy } from "./losses/binary-cross-entropy.ts";
 export { type CrossEntropyOptions, crossEntropy, ignoredLabel } from "./losses/cross-entropy.ts";
 export type { Loss } from "./losses/loss.ts";
 export { type LossName, losses } from "./losses/losses.ts";
 export { type MeanSquaredErrorOptions, meanSquaredError } from "./losses/mean-squared-error.ts";
-export { type ActivationName, activations } from "./models/activations.ts";
+export type { ActivationName } from "./models/activations.ts";
 export { type ConvnetOptions, convnet } from "./models/convnet.ts";
 export { type Lenet5Options, lenet5 } from "./models/lenet5.ts";
 export { type MlpOptions, mlp } from "./models/mlp.ts";
@@ -73,15 +74,13 @@ export { GraphBuilder } from "./ops/builder.ts";
 export { type AdamOptions, adam } from "./optim/adam.ts";
 export { adamw } from "./optim/adamw.ts";
 export { clipGlobalNorm } from "./optim/clip.ts";
-export type { Arrays, Optimizer, OptimizerOptions } from "./optim/optimizer.ts";
+export type { Arrays, Optimizer } from "./optim/optimizer.ts";
 export { type OptimizerName, optimizers } from "./optim/optimizers.ts";
-export type { Plateau, PlateauOptions } from "./optim/plateau.ts";
+export type { Plateau } from "./optim/plateau.ts";
 export {
   type Schedule,
   type ScheduleName,
-  type ScheduleOptions,
   schedules,
-  withWarmUp,
 } from "./optim/schedules.ts";
 export { type SgdOptions, sgd } from "./optim/sgd.ts";
 export { fold, type Key, keyFromSeed } from "./random/threefry.ts";
@@ -94,25 +93,24 @@ export type {
   Tensors,
 } from "./runtime/runtime.ts";
 export type { SearchEvent, SearchResult, Trial } from "./search/events.ts";
-export { type LearningRateSearchOptions, searchLearningRate } from "./search/search.ts";
+export type { LearningRateSearchOptions } from "./search/options.ts";
+export { searchLearningRate } from "./search/search.ts";
 export type { Rung } from "./search/successive-halving.ts";
 export { type Checkpoint, type Snapshot, saveCheckpoint } from "./storage/checkpoint.ts";
 export type { RunStore } from "./storage/run-store.ts";
 export { gaussian } from "./tangents/gaussian.ts";
 export { type LowRankOptions, lowRank } from "./tangents/low-rank.ts";
-export { rademacher } from "./tangents/rademacher.ts";
-export type { Sampler, SamplerOptions } from "./tangents/sampler.ts";
+export type { Sampler } from "./tangents/sampler.ts";
 export { type SamplerName, samplers } from "./tangents/samplers.ts";
-export { type SphereOptions, sphere } from "./tangents/sphere.ts";
 export { type EvaluateOptions, type Evaluation, evaluateModel } from "./train/evaluate-model.ts";
 export type { TrainEvent, TrainResult } from "./train/events.ts";
 export type { ExampleArrays } from "./train/example-arrays.ts";
 export { defaultLearningRate, type LearningRateRule } from "./train/learning-rate.ts";
-export type { TrainOptions } from "./train/options.ts";
-export { createEstimator, type EstimatorSettings, type TrainSettings } from "./train/prepare.ts";
 export {
   loadRunCheckpoint as loadCheckpoint,
   type RunCheckpoint,
   type RunState,
 } from "./train/run-state.ts";
+export { createEstimator, type EstimatorSettings } from "./train/settings/estimator.ts";
+export type { TrainOptions, TrainSettings } from "./train/settings/options.ts";
 export { train } from "./train/train.ts";

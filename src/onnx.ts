@@ -4,6 +4,7 @@
  * @module forwardgrad/onnx
  */
 
+export { defaultLimits, type Limits } from "./limits/limits.ts";
 export { denormalize, normalize } from "./models/normalization.ts";
 export { importWarnings } from "./objective/import-warnings.ts";
 export { type Binding, bindInputs, hasOpenBatch } from "./onnx/bind.ts";

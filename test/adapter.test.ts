@@ -10,7 +10,7 @@ import { encodeModel } from "../src/onnx/encode.ts";
 import { float32, int64, type Tensor } from "../src/onnx/tensor.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { createEstimator } from "../src/train/prepare.ts";
+import { createEstimator } from "../src/train/settings/estimator.ts";
 import { relativeError } from "./golden.ts";
 
 const runtime = nodeRuntime({ threads: 1 });

@@ -8,7 +8,7 @@ import { nodeRuntime } from "../src/runtime/node.ts";
 import type { RunStore } from "../src/storage/run-store.ts";
 import { evaluateModel } from "../src/train/evaluate-model.ts";
 import type { TrainEvent } from "../src/train/events.ts";
-import type { TrainOptions } from "../src/train/options.ts";
+import type { TrainOptions } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";
 
 const runtime = nodeRuntime({ threads: 1 });

@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
 import { float32 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
-import type { TrainOptions } from "../src/train/options.ts";
+import type { TrainOptions } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";
-import { finish, inputs, labels, memory, model, runtime } from "./circle.ts";
+import { examples, finish, memory, model, runtime } from "./circle.ts";
 
 const auto = { learningRate: "auto", epochs: 3 } as const;
 
@@ -23,9 +23,7 @@ function linear(scale = 1) {
   return {
     model: g.build({ output }),
     loss: meanSquaredError(),
-    inputs: signs,
-    labels: signs.map((value) => 0.5 * value),
-    perturb: "weights" as const,
+    examples: { inputs: signs, labels: signs.map((value) => 0.5 * value) },
     gradient: "exact" as const,
   };
 }
@@ -54,7 +52,7 @@ describe("an automatic learning rate", () => {
     for (const options of [
       { ...auto, perturb: "weights", tangents: 4 },
       { ...auto, optimizer: "adam" },
-      { ...auto, momentum: 0.9, schedule: "linear" },
+      { ...auto, optimizer: { name: "sgd", momentum: 0.9 }, schedule: "linear" },
     ] as const) {
       const whole = memory();
       const result = await finish({ ...options, store: whole });
@@ -63,8 +61,7 @@ describe("an automatic learning rate", () => {
         const stop = new AbortController();
         const events = train({
           model,
-          inputs,
-          labels,
+          examples,
           runtime,
           batch: 32,
           ...options,

@@ -8,7 +8,7 @@ import { GraphBuilder } from "../src/ops/builder.ts";
 import { fold, keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { createEstimator } from "../src/train/prepare.ts";
+import { createEstimator } from "../src/train/settings/estimator.ts";
 import { train } from "../src/train/train.ts";
 import { relativeError } from "./golden.ts";
 
@@ -142,8 +142,7 @@ describe("batch normalization with the batch's statistics", () => {
     // Both epochs have the one batch there is, in some order, and a rate that moves nothing.
     const run = train({
       model: objective.model,
-      inputs: (feeds.x as Tensor).data as Float32Array,
-      labels,
+      examples: { inputs: (feeds.x as Tensor).data as Float32Array, labels },
       runtime,
       loss: meanSquaredError(),
       perturb: "weights",

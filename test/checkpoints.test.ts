@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { decodeModel } from "../src/onnx/decode.ts";
 import type { Tensor } from "../src/onnx/tensor.ts";
+import { sgd } from "../src/optim/sgd.ts";
 import type { Runtime } from "../src/runtime/runtime.ts";
 import { type Checkpoint, loadCheckpoints, saveCheckpoint } from "../src/storage/checkpoint.ts";
 import { crc32, faultOfMetrics, soundLines } from "../src/storage/metrics.ts";
@@ -11,13 +12,16 @@ import { checkpointFiles } from "../src/storage/own-files.ts";
 import type { RunStore } from "../src/storage/run-store.ts";
 import { decodeSafetensors, encodeSafetensors } from "../src/storage/safetensors.ts";
 import type { TrainEvent } from "../src/train/events.ts";
-import type { TrainOptions } from "../src/train/options.ts";
 import { loadRunCheckpoint, type RunState, runStateSchema } from "../src/train/run-state.ts";
+import type { TrainOptions } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";
-import { inputs, labels, memory, model, runtime } from "./circle.ts";
+import { examples, memory, model, runtime } from "./circle.ts";
 import { temporaryFolder } from "./cli.ts";
 
-const settings = { model, inputs, labels, runtime, batch: 32, steps: 60, momentum: 0.9, learningRate: 0.1 };
+const settings = {
+  ...{ model, examples, runtime, batch: 32, steps: 60, learningRate: 0.1 },
+  optimizer: sgd({ momentum: 0.9 }),
+};
 
 async function run(
   store: RunStore,

@@ -3,7 +3,7 @@ import { encodeModelFile } from "../src/objective/model-file.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { RunStore } from "../src/storage/run-store.ts";
 import type { TrainResult } from "../src/train/events.ts";
-import type { TrainOptions } from "../src/train/options.ts";
+import type { TrainOptions } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";
 
 // A problem that trains in a moment: is a point of the plane inside a circle?
@@ -20,9 +20,11 @@ const inside = (index: number) =>
   Math.hypot(inputs[2 * index] as number, inputs[2 * index + 1] as number) < 0.8;
 export const labels = Int32Array.from({ length: count }, (_, index) => (inside(index) ? 1 : 0));
 
+export const examples = { inputs, labels };
+
 /** Trains to the end and returns the result. */
 export async function finish(options: Partial<TrainOptions>): Promise<TrainResult> {
-  for await (const event of train({ model, inputs, labels, runtime, batch: 32, ...options }))
+  for await (const event of train({ model, examples, runtime, batch: 32, ...options }))
     if (event.kind === "done") return event.result;
   throw new Error("not done");
 }

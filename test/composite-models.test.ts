@@ -10,7 +10,7 @@ import { float32 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { createEstimator } from "../src/train/prepare.ts";
+import { createEstimator } from "../src/train/settings/estimator.ts";
 import { fromGolden, type GoldenTensor, type GoldenTensors, readGolden, relativeError } from "./golden.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
@@ -43,7 +43,10 @@ describe("activations of lowered models", () => {
         const { objective, golden, feeds } = await objectiveOf(file);
         const { dimension } = await createEstimator(objective, { tangents: 1 });
         const tangents = Math.ceil(1.3 * dimension);
-        const estimator = await createEstimator(objective, { tangents, shareTangents });
+        const estimator = await createEstimator(objective, {
+          tangents,
+          perturb: { name: "activations", shareTangents },
+        });
         const { gradients } = await estimator.estimate(feeds, keyFromSeed(5));
         for (const [name, { data }] of Object.entries(golden.gradients))
           expect(relativeError(gradients[name] as Float32Array, data), name).toBeLessThan(1e-3);

@@ -9,7 +9,7 @@ import { GraphBuilder } from "../src/ops/builder.ts";
 import { fold, keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { createEstimator } from "../src/train/prepare.ts";
+import { createEstimator } from "../src/train/settings/estimator.ts";
 import { train } from "../src/train/train.ts";
 import { relativeError } from "./golden.ts";
 
@@ -40,7 +40,15 @@ const inputs = Float32Array.from({ length: 24 * 3 }, (_, place) => Math.cos(plac
 const labels = Int32Array.from({ length: 24 }, (_, index) => index % 3);
 
 async function trained(settings: Partial<Parameters<typeof train>[0]> = {}) {
-  const options = { model: dropping(), inputs, labels, runtime, batch, epochs: 3, tangents: 6, ...settings };
+  const options = {
+    model: dropping(),
+    examples: { inputs, labels },
+    runtime,
+    batch,
+    epochs: 3,
+    tangents: 6,
+    ...settings,
+  };
   for await (const event of train(options)) if (event.kind === "done") return event;
   throw new Error("the run did not end");
 }

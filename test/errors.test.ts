@@ -95,7 +95,7 @@ describe("data that cannot be read are a DataError, which names the place", () =
 
 describe("a call that cannot be meant is a SettingError, which names the option and what is like it", () => {
   it.each([
-    ["a range", () => library.sgd({ momentum: 1 }), { option: "momentum" }],
+    ["a range", () => library.sgd({ momentum: 1 }), { option: "optimizer.momentum" }],
     [
       "a device",
       () => node.nodeRuntime({ device: "webgp" as "webgpu" }),
@@ -120,11 +120,11 @@ describe("a call that cannot be meant is a SettingError, which names the option 
 describe("a run that leaves what its losses mean is a DivergenceError", () => {
   // Written by torch.onnx.export.
   it.each(["log-of-zero", "division-by-zero", "root-at-zero"])("%s.onnx", async (name) => {
-    const numbers = { inputs: new Float32Array(24).fill(1), labels: new Float32Array(16).fill(1) };
+    const examples = { inputs: new Float32Array(24).fill(1), labels: new Float32Array(16).fill(1) };
     const settings = { validation: 0, batch: 4, steps: 2, loss: library.meanSquaredError(), runtime };
     const model = node.loadModel(join(cases, `not-finite/${name}.onnx`));
     const finish = async () => {
-      for await (const event of library.train({ model, ...numbers, ...settings })) void event;
+      for await (const event of library.train({ model, examples, ...settings })) void event;
     };
     await expectThrown(DivergenceError, finish, { message: expect.stringMatching(/Training stopped/) });
   });
@@ -134,7 +134,7 @@ describe("a run's files that are not what they were are a StorageError, which na
   const model = library.mlp({ input: [3], hidden: [], outputs: 2 });
   const settings = {
     ...{ model, runtime, loss: library.meanSquaredError(), steps: 2, batch: 4 },
-    ...{ inputs: new Float32Array(30).fill(1), labels: new Float32Array(20).fill(1) },
+    examples: { inputs: new Float32Array(30).fill(1), labels: new Float32Array(20).fill(1) },
   };
   const trainIn = async (folder: string, options = {}) => {
     const store = node.runFolder(folder);

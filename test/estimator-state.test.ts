@@ -8,7 +8,7 @@ import { estimators } from "../src/estimate/estimators.ts";
 import { runFolder } from "../src/storage/node-run-folder.ts";
 import { loadRunCheckpoint } from "../src/train/run-state.ts";
 import { train } from "../src/train/train.ts";
-import { finish, inputs, labels, memory, model, runtime } from "./circle.ts";
+import { examples, finish, memory, model, runtime } from "./circle.ts";
 import { temporaryFolder } from "./cli.ts";
 
 const script = resolve(import.meta.dirname, "cases/remembering.mjs");
@@ -29,7 +29,10 @@ const modelOf = (folder: string) => readFileSync(join(folder, "model.onnx"));
 const newFolder = () => join(temporaryFolder(), "run");
 
 describe("an estimator that remembers", () => {
-  const settings = { steps: 60, batch: 32, learningRate: 0.05, momentum: 0.5, qualityDraws: 2, patience: 5 };
+  const settings = {
+    ...{ steps: 60, batch: 32, learningRate: 0.05, patience: 5, quality: { draws: 2 } },
+    optimizer: { name: "sgd", momentum: 0.5 },
+  };
 
   it("ends with the same bytes after kills at any step", async () => {
     const calm = newFolder();
@@ -56,7 +59,10 @@ describe("an estimator that remembers", () => {
   });
 
   it("goes back to what it knew in the last good state when the default rate diverges", async () => {
-    const settings = { steps: 300, batch: 8, momentum: 0.5, divergenceFactor: 1.8, tangents: 2 };
+    const settings = {
+      ...{ steps: 300, batch: 8, divergenceFactor: 1.8, tangents: 2 },
+      optimizer: { name: "sgd", momentum: 0.5 },
+    };
     const calm = newFolder();
     const reference = child(calm, settings);
     expect(reference.status, reference.stderr).toBe(0);
@@ -101,7 +107,7 @@ function counting(config?: EstimatorDefinition["config"]): EstimatorDefinition {
 }
 
 describe("an estimator of the user's own", () => {
-  const settings = { model, inputs, labels, runtime, batch: 32, steps: 20 } as const;
+  const settings = { model, examples, runtime, batch: 32, steps: 20 } as const;
 
   it("trains as the one that it wraps, at the same default rate", async () => {
     const [own, known] = [await finish({ gradient: counting(), steps: 20 }), await finish({ steps: 20 })];
@@ -116,9 +122,7 @@ describe("an estimator of the user's own", () => {
       for await (const _ of train({ ...settings, store, resume: true, ...options }));
     };
     await expect(resume({})).rejects.toThrow("gradient was counting, now forward");
-    await expect(resume({ gradient: counting({ size: 2 }) })).rejects.toThrow(
-      'gradientConfig was {"size":1}, now {"size":2}',
-    );
+    await expect(resume({ gradient: counting({ size: 2 }) })).rejects.toThrow("gradient.size was 1, now 2");
     const other = { ...counting({ size: 1 }), plan: estimators.activations().plan };
     await expect(resume({ gradient: other })).rejects.toThrow(
       "it holds steps: int32 [1] where the run has nothing",

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { activationSites } from "../src/ad/sites.ts";
+import type { Aggregator } from "../src/aggregate/aggregator.ts";
 import { aggregators } from "../src/aggregate/aggregators.ts";
 import type { Estimator } from "../src/estimate/estimator.ts";
 import { activationsEstimator } from "../src/estimate/estimators.ts";
@@ -20,7 +21,7 @@ import { gaussian } from "../src/tangents/gaussian.ts";
 import type { Sampler } from "../src/tangents/sampler.ts";
 import { type SamplerName, samplers } from "../src/tangents/samplers.ts";
 import { createTangentSet, drawTangents, rowOf } from "../src/tangents/tangent-set.ts";
-import { createEstimator, type EstimatorSettings } from "../src/train/prepare.ts";
+import { createEstimator, type EstimatorSettings } from "../src/train/settings/estimator.ts";
 import { fromGolden, type GoldenTensors, readGolden, relativeError } from "./golden.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
@@ -90,7 +91,10 @@ describe("activations with projection", () => {
 
   it("gives each example its own coefficients also for shared tangents", async () => {
     const { objective, feeds } = await smallObjective();
-    const estimator = await createEstimator(objective, { tangents: 24, shareTangents: true });
+    const estimator = await createEstimator(objective, {
+      tangents: 24,
+      perturb: { name: "activations", shareTangents: true },
+    });
     const exact = await exactGradient(objective);
     const { gradients } = await exact.estimate(feeds, key);
     expect(
@@ -104,16 +108,22 @@ describe("the mean of k tangents", () => {
     ...(Object.keys(samplers) as SamplerName[])
       .filter((sampler) => sampler !== "low-rank")
       .map((sampler) => ({ name: `activations, ${sampler}`, settings: { sampler } })),
-    { name: "activations, shared gaussian", settings: { sampler: "gaussian", shareTangents: true } },
+    {
+      name: "activations, shared gaussian",
+      settings: { sampler: "gaussian", perturb: { name: "activations", shareTangents: true } },
+    },
     ...(Object.keys(samplers) as SamplerName[]).map((sampler) => ({
       name: `weights, ${sampler}`,
       settings: { perturb: "weights" as const, sampler },
     })),
     {
       name: "weights, fixed-angle at 15 degrees",
-      settings: { perturb: "weights", sampler: "fixed-angle", angle: 15 },
+      settings: { perturb: "weights", sampler: fixedAngle({ degrees: 15 }) },
     },
-    { name: "weights, low-rank of rank 3", settings: { perturb: "weights", sampler: "low-rank", rank: 3 } },
+    {
+      name: "weights, low-rank of rank 3",
+      settings: { perturb: "weights", sampler: { name: "low-rank", rank: 3 } },
+    },
   ];
   for (const { name, settings } of cases) {
     it(`${name}: is the exact gradient in expectation`, async () => {
@@ -205,13 +215,22 @@ describe("tangents that cover the space", () => {
     const { objective } = await smallObjective();
     const wrong: [EstimatorSettings, string][] = [
       [
-        { angle: 30 },
-        "angle (--angle 30) has no effect with sampler default; leave it out, or choose sampler fixed-angle",
+        { sampler: { degrees: 30 } as unknown as Sampler },
+        'sampler.degrees: 30 belongs to fixed-angle: leave it out, or choose sampler: "fixed-angle"',
       ],
-      [{ rank: 2, perturb: "weights" }, "choose sampler low-rank"],
-      [{ within: 0.1 }, "within (--within 0.1) has no effect with aggregate projection"],
-      [{ aggregate: "mean", expectedLength: true }, "choose aggregate projection"],
-      [{ aggregate: "max", select: "first-n" }, "choose aggregate projection"],
+      [{ sampler: { name: "gaussian", rank: 2 } as unknown as Sampler }, 'choose sampler: "low-rank"'],
+      [
+        { aggregate: { name: "projection", within: 0.1 } as unknown as Aggregator },
+        "aggregate.within: 0.1 is no option of projection; it belongs to near-best",
+      ],
+      [
+        { aggregate: { name: "mean", expectedLength: true } as unknown as Aggregator },
+        'choose aggregate: "projection"',
+      ],
+      [
+        { aggregate: { name: "max", select: "first-n" } as unknown as Aggregator },
+        'choose aggregate: "projection"',
+      ],
     ];
     for (const [settings, message] of wrong)
       await expect(createEstimator(objective, settings)).rejects.toThrow(message);
@@ -226,8 +245,7 @@ describe("weights with projection", () => {
     const dimension = exact.length;
     const estimator = await createEstimator(objective, {
       perturb: "weights",
-      sampler: "fixed-angle",
-      angle: 0.05,
+      sampler: fixedAngle({ degrees: 0.05 }),
       tangents: 8,
     });
     expect(8).toBeLessThan(dimension / 8);
@@ -235,7 +253,7 @@ describe("weights with projection", () => {
     const set = createTangentSet(
       Object.entries(objective.parameters).map(([name, { shape }]) => ({ name, shape })),
       8,
-      fixedAngle({ angle: 0.05 }),
+      fixedAngle({ degrees: 0.05 }),
     );
     let squares = 0;
     for (let step = 0; step < 20; step++) {

@@ -260,11 +260,13 @@ describe("rows as lists of their own", () => {
     const events = train({
       model: mlp({ input: [2], hidden: [], outputs: 2 }),
       // As JavaScript passes them.
-      inputs: [
-        [1, 2],
-        [3, 4],
-      ] as unknown as number[],
-      labels: [0, 1],
+      examples: {
+        inputs: [
+          [1, 2],
+          [3, 4],
+        ] as unknown as number[],
+        labels: [0, 1],
+      },
       runtime: nodeRuntime({ threads: 1 }),
     });
     await expect(events.next()).rejects.toThrow(

@@ -6,7 +6,7 @@ import { convnet } from "../src/models/convnet.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { TrainResult } from "../src/train/events.ts";
-import type { TrainOptions } from "../src/train/options.ts";
+import type { TrainOptions } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";
 
 const runtime = nodeRuntime({ threads: 1 });

@@ -105,7 +105,7 @@ describe("a model whose file fixes its batch", () => {
     const size = x.length / (shape[0] as number);
     const inputs = Float32Array.from({ length: count * size }, (_, place) => x[place % x.length] as number);
     const labels = Int32Array.from({ length: count }, (_, index) => index % 3);
-    const events = train({ model: bytes(name), inputs, labels, runtime, batch: 12, epochs: 2 });
+    const events = train({ model: bytes(name), examples: { inputs, labels }, runtime, batch: 12, epochs: 2 });
     for await (const event of events) {
       if (event.kind === "start") expect(event).toMatchObject({ batch: 12, steps: 6 });
       if (event.kind !== "done") continue;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { GivenTrainFlags } from "../src/cli/flags/training-command.ts";
 import { guessingAdvice } from "../src/cli/guessing-advice.ts";
 import { binaryCrossEntropy } from "../src/losses/binary-cross-entropy.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
+import { sgd } from "../src/optim/sgd.ts";
 import type { TrainResult } from "../src/train/events.ts";
 import { count, finish, inputs, labels } from "./circle.ts";
 
@@ -24,7 +24,7 @@ describe("a run is compared with one answer to all", () => {
   it("of class numbers: the most frequent class", async () => {
     const idle = await finish({ test, steps: 5, learningRate: 1e-9 });
     expect(idle.guessing).toEqual({ accuracy: share, loss: undefined, examples: "test", isNear: true });
-    const learned = await finish({ test, epochs: 40, momentum: 0.5 });
+    const learned = await finish({ test, epochs: 40, optimizer: sgd({ momentum: 0.5 }) });
     expect(learned.testAccuracy).toBeGreaterThan(0.8);
     expect(learned.guessing).toMatchObject({ accuracy: share, isNear: false });
   });
@@ -43,7 +43,7 @@ describe("a run is compared with one answer to all", () => {
   });
 
   it("of values: their mean, in the loss's own units", async () => {
-    const values = { labels: targets, test: { ...test, labels: targets } };
+    const values = { examples: { inputs, labels: targets }, test: { ...test, labels: targets } };
     const idle = await finish({ ...values, loss: meanSquaredError(), steps: 5, learningRate: 1e-9 });
     expect(idle.guessing?.loss).toBeCloseTo(variance, 4);
     expect(idle.guessing).toMatchObject({ accuracy: undefined, isNear: true });
@@ -61,7 +61,11 @@ describe("a run is compared with one answer to all", () => {
 
   it("of shares: their mean, whose loss is the entropy", async () => {
     const shares = Float32Array.from({ length: 2 * count }, (_, index) => (index % 8 < 2 ? 1 : 0));
-    const given = { labels: shares, test: { ...test, labels: shares }, loss: binaryCrossEntropy() };
+    const given = {
+      examples: { inputs, labels: shares },
+      test: { ...test, labels: shares },
+      loss: binaryCrossEntropy(),
+    };
     const { guessing } = await finish({ ...given, steps: 5, learningRate: 1e-9 });
     const entropy = -0.25 * Math.log(0.25) - 0.75 * Math.log(0.75);
     expect(guessing?.loss).toBeCloseTo(entropy, 5);
@@ -69,10 +73,11 @@ describe("a run is compared with one answer to all", () => {
 });
 
 describe("advice near guessing", () => {
-  const flags = { gradient: "forward", perturb: "weights", tangents: 4, lr: 3 } as GivenTrainFlags;
+  const flags = { perturb: "weights", learningRate: 3 };
   const outcome = {
     testAccuracy: 0.113,
     epochs: 2,
+    tangents: 4,
     guessing: { accuracy: 0.112, loss: undefined, examples: "test", isNear: true },
   } as TrainResult;
 

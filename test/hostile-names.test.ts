@@ -12,7 +12,7 @@ import { nodeRuntime } from "../src/runtime/node.ts";
 import type { RunStore } from "../src/storage/run-store.ts";
 import { decodeSafetensors, encodeSafetensors } from "../src/storage/safetensors.ts";
 import { evaluateModel } from "../src/train/evaluate-model.ts";
-import type { TrainOptions } from "../src/train/options.ts";
+import type { TrainOptions } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";
 
 const folder = join(import.meta.dirname, "cases/hostile");
@@ -71,7 +71,7 @@ describe("names of JavaScript's own are ordinary names", () => {
   const ways = {
     activations: { perturb: "activations" },
     "weights, with Adam": { perturb: "weights", optimizer: "adam", tangents: 4 },
-    "exact gradients, with momentum": { gradient: "exact", momentum: 0.9 },
+    "exact gradients, with momentum": { gradient: "exact", optimizer: { name: "sgd", momentum: 0.9 } },
     "low memory": { perturb: "weights", lowMemory: true, tangents: 4 },
     adapters: { adapter: { rank: 1 } },
   } satisfies Record<string, Partial<TrainOptions>>;

@@ -11,7 +11,7 @@ import { float32, type Tensor } from "../src/onnx/tensor.ts";
 import { emittedOpset, GraphBuilder } from "../src/ops/builder.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { createEstimator } from "../src/train/prepare.ts";
+import { createEstimator } from "../src/train/settings/estimator.ts";
 import { fromGolden, type GoldenTensor, type GoldenTensors, readGolden, relativeError } from "./golden.ts";
 
 interface ImportGolden {

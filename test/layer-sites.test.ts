@@ -16,7 +16,7 @@ import { GraphBuilder } from "../src/ops/builder.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { createEstimator, type EstimatorSettings } from "../src/train/prepare.ts";
+import { createEstimator, type EstimatorSettings } from "../src/train/settings/estimator.ts";
 import { relativeError } from "./golden.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
@@ -220,13 +220,23 @@ describe("rectified sites", () => {
   // All unit tangents cover the space: the mean of their estimates is exact only if no zeroed number counts.
   it.each<EstimatorSettings>([
     { sampler: "standard-basis", aggregate: "mean", tangents: 13 },
-    { sampler: "standard-basis", aggregate: "mean", tangents: 13, shareTangents: true },
+    {
+      sampler: "standard-basis",
+      aggregate: "mean",
+      tangents: 13,
+      perturb: { name: "activations", shareTangents: true },
+    },
     { sampler: "standard-basis", aggregate: "projection", tangents: 13 },
     { sampler: "orthonormal", aggregate: "projection", tangents: 13 },
     { aggregate: "projection", tangents: 17 },
-    { aggregate: "projection", tangents: 17, shareTangents: true },
+    { aggregate: "projection", tangents: 17, perturb: { name: "activations", shareTangents: true } },
     { aggregate: "projection", tangents: 17, lowMemory: true },
-    { aggregate: "projection", tangents: 17, lowMemory: true, shareTangents: true },
+    {
+      aggregate: "projection",
+      tangents: 17,
+      lowMemory: true,
+      perturb: { name: "activations", shareTangents: true },
+    },
     { aggregate: "projection", tangents: 17, gradient: "simulated" },
   ])("give exact gradients with enough tangents: %j", async (settings) => {
     const { objective, feeds, exact } = await rectified();

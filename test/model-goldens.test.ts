@@ -7,7 +7,7 @@ import { elementCount, float32, type Tensor } from "../src/onnx/tensor.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { compileGraph, evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { createEstimator } from "../src/train/prepare.ts";
+import { createEstimator } from "../src/train/settings/estimator.ts";
 import { readGolden, relativeError } from "./golden.ts";
 import {
   type GoldenCase,

@@ -6,7 +6,7 @@ import { decodeModel } from "../src/onnx/decode.ts";
 import { float32 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import type { TrainOptions } from "../src/train/options.ts";
+import type { TrainOptions } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
@@ -14,19 +14,19 @@ const folder = new URL("cases/not-finite/", import.meta.url);
 const read = (name: string) =>
   decodeModel(new Uint8Array(readFileSync(new URL(`${name}.onnx`, folder))), { source: `${name}.onnx` });
 
+const examples = { inputs: new Float32Array(24).fill(1), labels: new Float32Array(16).fill(1) };
+
 async function finish(model: TrainOptions["model"], options: Partial<TrainOptions> = {}): Promise<number> {
   const settings = {
     model,
     runtime,
-    inputs: new Float32Array(24).fill(1),
-    shape: [3],
-    labels: new Float32Array(16).fill(1),
+    examples,
     loss: meanSquaredError(),
     validation: 0,
     batch: 4,
     steps: 2,
     ...options,
-  } as TrainOptions;
+  };
   let loss = Number.NaN;
   for await (const event of train(settings)) if (event.kind === "step") loss = event.loss;
   return loss;
@@ -85,7 +85,7 @@ describe("a run that meets NaN or infinity names the node where it began, and no
     const model = g.build({ y: g.exp(g.matMul(x, g.parameter("w", float32([1, 1, 1, 1, 1, 1], [3, 2])))) });
     const run = finish(model, {
       gradient: "exact",
-      labels: new Float32Array(16).fill(1000),
+      examples: { ...examples, labels: new Float32Array(16).fill(1000) },
       learningRate: 1,
       steps: 5,
       divergenceFactor: 1e38,

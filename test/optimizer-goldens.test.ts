@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { clipGlobalNorm } from "../src/optim/clip.ts";
-import type { OptimizerOptions } from "../src/optim/optimizer.ts";
 import { type OptimizerName, optimizers } from "../src/optim/optimizers.ts";
 import { freshPlateau, observe } from "../src/optim/plateau.ts";
-import { type ScheduleName, type ScheduleOptions, schedules } from "../src/optim/schedules.ts";
+import type { ScheduleName } from "../src/optim/schedules.ts";
+import { scheduleSetting } from "../src/train/settings/choices.ts";
 import { type GoldenTensors, readGolden, relativeError } from "./golden.ts";
 
 type Golden =
   | {
       kind: "optimizer";
       name: OptimizerName;
-      options: OptimizerOptions;
+      options: Readonly<Record<string, number>>;
       rate: number;
       start: GoldenTensors;
       gradients: GoldenTensors[];
@@ -20,7 +20,7 @@ type Golden =
   | {
       kind: "schedule";
       name: ScheduleName;
-      options: ScheduleOptions & { plateauPatience?: number };
+      options: { readonly decay?: number; readonly plateauPatience?: number };
       factors: number[];
       losses: number[];
     };
@@ -56,15 +56,15 @@ for (const entry of golden.filter((one) => one.kind === "clip"))
 describe("schedules are PyTorch's", () => {
   for (const { name, options, factors, losses } of golden.filter((one) => one.kind === "schedule"))
     it(`${name} ${JSON.stringify(options)}`, () => {
-      const schedule = schedules[name](options);
+      const { plateauPatience: patience, ...others } = options;
+      const given = patience === undefined ? others : { ...others, patience };
+      const schedule = scheduleSetting.choose({ name, ...given });
       let plateau = freshPlateau;
       factors.forEach((factor, step) => {
-        expect(schedule(step, factors.length) * plateau.factor).toBeCloseTo(factor, 12);
-        if (name === "plateau") {
-          const { decay, plateauPatience: patience } = options;
-          // A checkpoint in between changes nothing.
-          plateau = JSON.parse(JSON.stringify(observe(plateau, losses[step] ?? 0, { decay, patience })));
-        }
+        expect(schedule.factor(step, factors.length) * plateau.factor).toBeCloseTo(factor, 12);
+        // A checkpoint in between changes nothing.
+        if (schedule.plateau)
+          plateau = JSON.parse(JSON.stringify(observe(plateau, losses[step] ?? 0, schedule.plateau)));
       });
     });
 });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { TrainEvent } from "../src/train/events.ts";
-import type { TrainOptions } from "../src/train/options.ts";
+import type { TrainOptions } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";
-import { inputs, labels, memory, model, runtime } from "./circle.ts";
+import { examples, memory, model, runtime } from "./circle.ts";
 
 // A limit so low that noise reaches it at the default rate, and not at half of it.
-const noisy = { model, inputs, labels, runtime, batch: 8, steps: 400 } as const;
+const noisy = { model, examples, runtime, batch: 8, steps: 400 } as const;
 
 async function eventsOf(options: Partial<TrainOptions>): Promise<TrainEvent[]> {
   const events: TrainEvent[] = [];
@@ -26,7 +26,12 @@ const untimed = (store: ReturnType<typeof memory>) =>
   metricsOf(store).map((line) => ({ ...line, seconds: undefined, secondsPerStep: undefined }));
 
 describe("a run that diverges by the default learning rate", () => {
-  const settings = { perturb: "weights", tangents: 2, momentum: 0.5, divergenceFactor: 1.53 } as const;
+  const settings = {
+    perturb: "weights",
+    tangents: 2,
+    optimizer: { name: "sgd", momentum: 0.5 },
+    divergenceFactor: 1.53,
+  } as const;
 
   it("goes back to its last good state and on at half the rate, once", async () => {
     const store = memory();

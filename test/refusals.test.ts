@@ -47,7 +47,7 @@ describe("models in half precision are refused before they run", () => {
     const x = g.cast(g.input("x", "float16", [2, 3]), { to: 1 });
     const model = encodeGraph(g.build({ y: g.mul(x, g.parameter("w", float32([1, 2, 3]))) }));
     const inputs = new Float32Array(30);
-    const run = train({ model, inputs, labels: new Int32Array(10), runtime });
+    const run = train({ model, examples: { inputs, labels: new Int32Array(10) }, runtime });
     await expect(run.next()).rejects.toThrow(/its input 'x' is float16; training needs float32/);
   });
 

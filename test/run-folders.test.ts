@@ -19,12 +19,12 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runFolder } from "../src/storage/node-run-folder.ts";
 import { checkpointFiles } from "../src/storage/own-files.ts";
-import type { TrainOptions } from "../src/train/options.ts";
+import type { TrainOptions } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";
-import { inputs, labels, model, runtime } from "./circle.ts";
+import { examples, model, runtime } from "./circle.ts";
 import { temporaryFolder } from "./cli.ts";
 
-const settings = { model, inputs, labels, runtime, batch: 32, steps: 60 };
+const settings = { model, examples, runtime, batch: 32, steps: 60 };
 
 /** Trains in a folder; `stopAt` ends the run after so many steps. Returns what it warned of. */
 async function trainIn(
@@ -296,9 +296,9 @@ describe("a run folder is known by all its files", () => {
       if (damage === undefined) rmSync(join(folder, "config.json"));
       else writeFileSync(join(folder, "config.json"), damage);
       await expect(trainIn(folder)).rejects.toThrow("the same run with resume: true goes on");
-      await expect(trainIn(folder, { resume: true, momentum: 0.5 })).rejects.toThrow(
-        "momentum was 0, now 0.5",
-      );
+      await expect(
+        trainIn(folder, { resume: true, optimizer: { name: "sgd", momentum: 0.5 } }),
+      ).rejects.toThrow("momentum was 0, now 0.5");
       const warnings = await trainIn(folder, { resume: true });
       expect(warnings.join()).toMatch(/config\.json .*It was written again as the checkpoint has it/);
       expect(read(folder, "config.json").equals(config)).toBe(true);
@@ -358,7 +358,9 @@ describe("a run folder is known by all its files", () => {
     await expect(trainIn(folder, { resume: true, overwrite: true })).rejects.toThrow("choose one of them");
     // Settings that cannot be trained with cost nothing.
     const before = snapshot(folder);
-    await expect(trainIn(folder, { overwrite: true, learningRate: -1 })).rejects.toThrow("positive");
+    await expect(trainIn(folder, { overwrite: true, learningRate: -1 })).rejects.toThrow(
+      "learningRate must be a number above 0",
+    );
     expect(snapshot(folder)).toEqual(before);
     await trainIn(folder, { overwrite: true });
     expect(untimed(folder)).toBe(untimed(await whole));

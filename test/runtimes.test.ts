@@ -5,7 +5,7 @@ import { GraphBuilder } from "../src/ops/builder.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { compileGraph, evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { createEstimator, type EstimatorSettings } from "../src/train/prepare.ts";
+import { createEstimator, type EstimatorSettings } from "../src/train/settings/estimator.ts";
 import { readGolden, relativeError } from "./golden.ts";
 import { openGolden, type SmallModelGolden } from "./model-goldens.ts";
 import { withoutWebgpu } from "./webgpu.ts";

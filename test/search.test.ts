@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { SearchEvent, SearchResult, Trial } from "../src/search/events.ts";
-import { type LearningRateSearchOptions, searchLearningRate } from "../src/search/search.ts";
-import { finish, inputs, labels, memory, model, runtime } from "./circle.ts";
+import type { LearningRateSearchOptions } from "../src/search/options.ts";
+import { searchLearningRate } from "../src/search/search.ts";
+import { examples, finish, memory, model, runtime } from "./circle.ts";
 
 const settings: LearningRateSearchOptions = {
   model,
-  inputs,
-  labels,
+  examples,
   runtime,
   batch: 32,
   steps: 90,
@@ -151,9 +151,9 @@ describe("a search for a learning rate", () => {
     await collect({ store, evaluations: 2, rungs: 1, steps: 2 });
     const again = { store, evaluations: 2, rungs: 1, steps: 2 };
     await expect(collect(again)).rejects.toThrow("memory already holds a run");
-    await expect(collect({ ...again, resume: true, momentum: 0.5 })).rejects.toThrow(
-      "momentum was 0, now 0.5",
-    );
+    await expect(
+      collect({ ...again, resume: true, optimizer: { name: "sgd", momentum: 0.5 } }),
+    ).rejects.toThrow("momentum was 0, now 0.5");
     await expect(collect({ ...again, resume: true, highest: 7 })).rejects.toThrow("highest was 10000, now 7");
   });
 

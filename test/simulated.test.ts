@@ -8,7 +8,7 @@ import { GraphBuilder } from "../src/ops/builder.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { fillUniform } from "../src/random/uniform.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { createEstimator, type EstimatorSettings } from "../src/train/prepare.ts";
+import { createEstimator, type EstimatorSettings } from "../src/train/settings/estimator.ts";
 import { relativeError } from "./golden.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
@@ -59,13 +59,18 @@ async function estimateOf(name: string, settings: EstimatorSettings) {
 describe.each(Object.keys(models))("simulated derivatives of %s are those of dual passes", (name) => {
   it.each<EstimatorSettings>([
     { perturb: "weights", tangents: 6 },
-    { perturb: "weights", tangents: 6, sampler: "low-rank", rank: 2, aggregate: "mean" },
-    { perturb: "weights", tangents: 5, sampler: "fixed-angle", angle: 60 },
+    { perturb: "weights", tangents: 6, sampler: { name: "low-rank", rank: 2 }, aggregate: "mean" },
+    { perturb: "weights", tangents: 5, sampler: { name: "fixed-angle", degrees: 60 } },
     { perturb: "weights", tangents: 4, sampler: "standard-basis", aggregate: "sum" },
     { perturb: "activations", tangents: 6 },
-    { perturb: "activations", tangents: 6, shareTangents: true },
+    { perturb: { name: "activations", shareTangents: true }, tangents: 6 },
     { perturb: "activations", tangents: 4, sampler: "sphere", aggregate: "max" },
-    { perturb: "activations", tangents: 5, sampler: "orthonormal", aggregate: "near-best", within: 0.5 },
+    {
+      perturb: "activations",
+      tangents: 5,
+      sampler: "orthonormal",
+      aggregate: { name: "near-best", within: 0.5 },
+    },
   ])("%j", async (settings) => {
     const forward = await estimateOf(name, settings);
     const simulated = await estimateOf(name, { ...settings, gradient: "simulated" });

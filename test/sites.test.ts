@@ -10,7 +10,7 @@ import { elementCount, float32, int64, type Tensor } from "../src/onnx/tensor.ts
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { createEstimator, type EstimatorSettings } from "../src/train/prepare.ts";
+import { createEstimator, type EstimatorSettings } from "../src/train/settings/estimator.ts";
 import { relativeError } from "./golden.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
@@ -100,7 +100,10 @@ describe("examples have their places", () => {
     async (shareTangents) => {
       const objective = await objectiveOf(sequenceModel());
       // 6 + 6 + 6 + 6 + 2 numbers an example.
-      await expectExact(objective, feedsOf(objective, "x", [0, 1, 1]), { tangents: 40, shareTangents });
+      await expectExact(objective, feedsOf(objective, "x", [0, 1, 1]), {
+        tangents: 40,
+        perturb: { name: "activations", shareTangents },
+      });
     },
   );
 });
@@ -137,13 +140,11 @@ describe("blocks", () => {
   it.each([false, true])("give exact gradients with enough tangents (shared: %s)", async (shareTangents) => {
     const objective = await objectiveOf(named());
     const feeds = feedsOf(objective, "input", [2, 0, 1]);
-    await expectExact(objective, feeds, { perturb: "blocks", tangents: 16, shareTangents });
+    await expectExact(objective, feeds, { perturb: { name: "blocks", shareTangents }, tangents: 16 });
     // Two blocks that a pattern of one's own finds: layers 1 and 2 together, and layer 3.
     await expectExact(objective, feeds, {
-      perturb: "blocks",
-      blocks: /^layer[12]|^layer3/,
+      perturb: { name: "blocks", pattern: /^layer[12]|^layer3/, shareTangents },
       tangents: 16,
-      shareTangents,
     });
   });
 

@@ -9,9 +9,9 @@ import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
 import { mlp } from "../src/models/mlp.ts";
 import { searchLearningRate } from "../src/search/search.ts";
 import type { TrainEvent } from "../src/train/events.ts";
-import type { TrainOptions } from "../src/train/options.ts";
+import type { TrainOptions } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";
-import { inputs, labels, memory, model, runtime } from "./circle.ts";
+import { examples, inputs, labels, memory, model, runtime } from "./circle.ts";
 import { lastJson, run, temporaryFolder } from "./cli.ts";
 
 const cases = join(import.meta.dirname, "cases/small-data");
@@ -20,7 +20,7 @@ const file = (name: string) => ({ name, bytes: new Uint8Array(readFileSync(join(
 /** The first and the last event of a run. */
 async function ends(options: Partial<TrainOptions>) {
   const events: TrainEvent[] = [];
-  for await (const event of train({ model, runtime, ...options })) events.push(event);
+  for await (const event of train({ model, examples, runtime, ...options })) events.push(event);
   const [start, done] = [events[0], events.at(-1)];
   if (start?.kind !== "start" || done?.kind !== "done") throw new Error("The run did not end.");
   return { start, result: done.result };
@@ -31,10 +31,10 @@ describe("fewer examples than a batch", () => {
     {},
     { perturb: "weights" },
     { gradient: "exact" },
-    { shareTangents: true },
+    { perturb: { name: "activations", shareTangents: true } },
   ] as const)
     it.each([1, 2, 3, 40])(`are one batch: %i with ${JSON.stringify(settings)}`, async (count) => {
-      const few = { inputs: inputs.slice(0, 2 * count), labels: labels.slice(0, count) };
+      const few = { examples: { inputs: inputs.slice(0, 2 * count), labels: labels.slice(0, count) } };
       const { start, result } = await ends({ ...few, ...settings, epochs: 3 });
       const left = count - Math.floor(count / 10);
       expect(start).toMatchObject({ batch: left, steps: 3 });
@@ -44,7 +44,7 @@ describe("fewer examples than a batch", () => {
     });
 
   it("leave a validation part of any size aside, and say how many are left", async () => {
-    const few = { inputs: inputs.slice(0, 100), labels: labels.slice(0, 50) };
+    const few = { examples: { inputs: inputs.slice(0, 100), labels: labels.slice(0, 50) } };
     const { start, result } = await ends({ ...few, validation: 30, patience: 5, epochs: 4 });
     expect(start.batch).toBe(20);
     expect(start.notes.map(String)).toEqual([
@@ -52,13 +52,13 @@ describe("fewer examples than a batch", () => {
         "all of them.",
     ]);
     expect(result.validationLoss).toBeGreaterThan(0);
-    const enough = await ends({ inputs, labels, steps: 1 });
+    const enough = await ends({ steps: 1 });
     expect(enough.start).toMatchObject({ batch: 64, notes: [] });
     await expect(ends({ ...few, validation: 50 })).rejects.toThrow(/50 validation examples asked of 50/);
   });
 
   it("go on after an interruption as one run", async () => {
-    const few = { inputs: inputs.slice(0, 40), labels: labels.slice(0, 20), epochs: 6 };
+    const few = { examples: { inputs: inputs.slice(0, 40), labels: labels.slice(0, 20) }, epochs: 6 };
     const [whole, parts] = [memory(), memory()];
     await ends({ ...few, store: whole });
     const stop = new AbortController();
@@ -103,7 +103,7 @@ describe("fewer examples than a batch", () => {
   });
 
   it("are told of by a search, too", async () => {
-    const few = { inputs: inputs.slice(0, 60), labels: labels.slice(0, 30) };
+    const few = { examples: { inputs: inputs.slice(0, 60), labels: labels.slice(0, 30) } };
     for await (const event of searchLearningRate({ model, runtime, ...few, epochs: 4, evaluations: 4 })) {
       expect(event).toMatchObject({
         kind: "start",

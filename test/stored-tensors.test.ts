@@ -95,8 +95,10 @@ describe("parameters", () => {
 
   it("train to the same file in place, and leave a graph as it was without", async () => {
     const settings = {
-      inputs: Float32Array.from({ length: 40 }, (_, place) => Math.sin(place)),
-      labels: Int32Array.from({ length: 10 }, (_, place) => place % 3),
+      examples: {
+        inputs: Float32Array.from({ length: 40 }, (_, place) => Math.sin(place)),
+        labels: Int32Array.from({ length: 10 }, (_, place) => place % 3),
+      },
       validation: 0,
       batch: 5,
       steps: 4,

@@ -16,7 +16,7 @@ import { keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { evaluateModel } from "../src/train/evaluate-model.ts";
-import { createEstimator, type EstimatorSettings } from "../src/train/prepare.ts";
+import { createEstimator, type EstimatorSettings } from "../src/train/settings/estimator.ts";
 import { train } from "../src/train/train.ts";
 import { fromGolden, type GoldenTensor, type GoldenTensors, relativeError } from "./golden.ts";
 
@@ -149,7 +149,7 @@ describe("with unequal numbers of ignored positions, estimators with enough tang
   const settings: [string, EstimatorSettings][] = [
     ["tagging", { sampler, tangents: 24 }],
     ["tagging", { sampler, tangents: 24, tangentChunk: 5 }],
-    ["tagging", { sampler, tangents: 24, shareTangents: true }],
+    ["tagging", { sampler, tangents: 24, perturb: { name: "activations", shareTangents: true } }],
     ["tagging", { sampler, tangents: 24, lowMemory: true }],
     ["tagging", { sampler, tangents: 24, gradient: "simulated" }],
     ["ignored-smoothed", { sampler, tangents: 24 }],
@@ -157,7 +157,7 @@ describe("with unequal numbers of ignored positions, estimators with enough tang
     ["tagging", { sampler, tangents: 64, perturb: "weights", tangentChunk: 7 }],
     ["tagging", { sampler, tangents: 64, perturb: "weights", lowMemory: true, tangentChunk: 16 }],
     ["tagging", { sampler, tangents: 64, perturb: "weights", gradient: "simulated" }],
-    ["segmentation", { sampler, tangents: 180, perturb: "blocks", blocks: /^\/(first|second)/ }],
+    ["segmentation", { sampler, tangents: 180, perturb: { name: "blocks", pattern: /^\/(first|second)/ } }],
   ];
   for (const [name, setting] of settings) {
     it(`${name}, ${JSON.stringify(setting)}`, async () => {

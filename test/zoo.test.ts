@@ -14,7 +14,7 @@ import { keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { Tensors } from "../src/runtime/runtime.ts";
-import { createEstimator } from "../src/train/prepare.ts";
+import { createEstimator } from "../src/train/settings/estimator.ts";
 import { readGolden, relativeError } from "./golden.ts";
 
 /** A tensor that the stream gives: whole numbers below `values`, or floats. */

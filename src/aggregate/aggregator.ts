@@ -1,4 +1,6 @@
 import { SettingError } from "../errors/errors.ts";
+import type { Identity } from "../settings/named.ts";
+
 /** What an aggregator may know of the tangents besides d and G. */
 export interface AggregationContext {
   /** n, the dimension of the space that the tangents live in; some aggregators need it. */
@@ -8,9 +10,7 @@ export interface AggregationContext {
 }
 
 /** From (d, G) to c; ĝ = V c. An aggregator never sees a tangent. */
-export interface Aggregator {
-  /** Its name in lists and on the command line. */
-  readonly name: string;
+export interface Aggregator extends Identity {
   /** False when `gram` is not read, so that callers need not compute it. */
   readonly usesGram: boolean;
   /**
@@ -33,15 +33,8 @@ export interface Aggregator {
   ): void;
 }
 
-/** What can be asked of any aggregator by name. */
-export interface AggregatorOptions {
-  /** near-best only: averages the tangents whose |d| is within this part of the largest, from 0 to 1. Default 0.2. */
-  readonly within?: number;
-  /** projection only: which of k > n tangents are used. Default all. */
-  readonly select?: "all" | "first-n";
-  /** projection only: divides by the expected cosine, so that ĝ has the exact gradient's expected length. Default false. */
-  readonly expectedLength?: boolean;
-}
+/** What an aggregator is but for its name and options. */
+export type AggregatorRule = Omit<Aggregator, keyof Identity>;
 
 /** Throws unless there are as many coefficients as derivatives. */
 export function requireSameLength(name: string, derivatives: Float64Array, coefficients: Float64Array): void {

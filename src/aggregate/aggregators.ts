@@ -1,4 +1,3 @@
-import type { Aggregator, AggregatorOptions } from "./aggregator.ts";
 import { max } from "./max.ts";
 import { maxNormalized } from "./max-normalized.ts";
 import { mean } from "./mean.ts";
@@ -7,7 +6,8 @@ import { nearBest } from "./near-best.ts";
 import { projection } from "./projection.ts";
 import { sum } from "./sum.ts";
 
-const list = {
+/** The aggregators by name. */
+export const aggregators = {
   mean,
   sum,
   projection,
@@ -18,8 +18,4 @@ const list = {
 };
 
 /** Name of an aggregator in `aggregators`. */
-export type AggregatorName = keyof typeof list;
-
-/** The aggregators by name. */
-export const aggregators: Readonly<Record<AggregatorName, (options?: AggregatorOptions) => Aggregator>> =
-  list;
+export type AggregatorName = keyof typeof aggregators;

@@ -1,4 +1,5 @@
-import { type Aggregator, requireGram, requireSameLength } from "./aggregator.ts";
+import { named } from "../settings/named.ts";
+import { type AggregatorRule, requireGram, requireSameLength } from "./aggregator.ts";
 import { expectedLargestSquare } from "./expected-largest-square.ts";
 
 /**
@@ -8,9 +9,8 @@ import { expectedLargestSquare } from "./expected-largest-square.ts";
  * @source the choice is that of the code of Flügel et al. (https://github.com/Helmholtz-AI-Energy/frog);
  * the coefficient is the projection's
  */
-export function maxNormalized(): Aggregator {
+export const maxNormalized = named("aggregate", "max-normalized", {}, (): AggregatorRule => {
   return {
-    name: "max-normalized",
     usesGram: true,
     expectedGain: (n, k) => Math.min(1, expectedLargestSquare(k) / n),
     aggregate(derivatives, given, coefficients) {
@@ -28,4 +28,4 @@ export function maxNormalized(): Aggregator {
       if (steepest > 0) coefficients[best] = value;
     },
   };
-}
+});

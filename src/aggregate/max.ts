@@ -1,4 +1,5 @@
-import { type Aggregator, requireSameLength } from "./aggregator.ts";
+import { named } from "../settings/named.ts";
+import { type AggregatorRule, requireSameLength } from "./aggregator.ts";
 import { expectedLargestSquare } from "./expected-largest-square.ts";
 
 /**
@@ -6,9 +7,8 @@ import { expectedLargestSquare } from "./expected-largest-square.ts";
  *
  * @source the code of Flügel et al. (https://github.com/Helmholtz-AI-Energy/frog)
  */
-export function max(): Aggregator {
+export const max = named("aggregate", "max", {}, (): AggregatorRule => {
   return {
-    name: "max",
     usesGram: false,
     expectedGain: (_n, k) => expectedLargestSquare(k),
     aggregate(derivatives, _gram, coefficients) {
@@ -21,4 +21,4 @@ export function max(): Aggregator {
       coefficients[best] = value;
     },
   };
-}
+});

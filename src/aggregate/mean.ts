@@ -1,9 +1,9 @@
-import { type Aggregator, requireSameLength } from "./aggregator.ts";
+import { named } from "../settings/named.ts";
+import { type AggregatorRule, requireSameLength } from "./aggregator.ts";
 
 /** c = d / k: the mean of k single-tangent forward gradients (Flügel et al., arXiv 2410.17764). */
-export function mean(): Aggregator {
+export const mean = named("aggregate", "mean", {}, (): AggregatorRule => {
   return {
-    name: "mean",
     usesGram: false,
     expectedGain: () => 1,
     aggregate(derivatives, _gram, coefficients) {
@@ -12,4 +12,4 @@ export function mean(): Aggregator {
       for (let i = 0; i < count; i++) coefficients[i] = (derivatives[i] as number) / count;
     },
   };
-}
+});

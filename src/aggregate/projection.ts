@@ -1,18 +1,26 @@
 import { choleskyWorkspace, solveSymmetricSemidefinite } from "../linalg/cholesky.ts";
-import {
-  type Aggregator,
-  type AggregatorOptions,
-  requireDimension,
-  requireGram,
-  requireSameLength,
-} from "./aggregator.ts";
+import { named } from "../settings/named.ts";
+import { choice, type Given, number, toggle } from "../settings/option.ts";
+import { type AggregatorRule, requireDimension, requireGram, requireSameLength } from "./aggregator.ts";
 import { expectedProjectionCosine } from "./expected-cosine.ts";
 
-/** Options of `projection`. */
-export interface ProjectionOptions extends AggregatorOptions {
+export const projectionOptions = {
+  /** Which of k > n tangents are used. */
+  select: choice(["all", "first-n"], {
+    help: "which of more tangents than dimensions are used",
+    default: "all",
+  }),
+  /** Divides by the expected cosine, so that ĝ has the exact gradient's expected length. */
+  expectedLength: toggle({ help: "projections as long as the exact gradient, on average" }),
   /** What part of max Gᵢᵢ counts as zero. Default: k times the precision of G. */
-  readonly relativeTolerance?: number;
-}
+  relativeTolerance: number(
+    { from: 0 },
+    { help: "part of the longest tangent's square that counts as zero", otherwise: "k times the precision" },
+  ),
+};
+
+/** Options of `projection`. */
+export type ProjectionOptions = Given<typeof projectionOptions>;
 
 /**
  * c = G⁺ d: ĝ = V c is the orthogonal projection of the gradient on the span of the tangents, the point of the span
@@ -25,12 +33,11 @@ export interface ProjectionOptions extends AggregatorOptions {
  *
  * @throws when coefficients are asked for without a Gram matrix, or without the dimension that `first-n` or `expectedLength` needs
  */
-export function projection(options: ProjectionOptions = {}): Aggregator {
+export const projection = named("aggregate", "projection", projectionOptions, (options): AggregatorRule => {
   // Kept between calls of the same k, which come once per example.
   let workspace = choleskyWorkspace(0);
   let first = { gram: new Float64Array(0), coefficients: new Float64Array(0) };
   return {
-    name: "projection",
     usesGram: true,
     expectedGain: (n, k) =>
       Math.min(1, k / n) / (options.expectedLength ? expectedProjectionCosine(n, k) : 1),
@@ -61,4 +68,4 @@ export function projection(options: ProjectionOptions = {}): Aggregator {
       }
     },
   };
-}
+});

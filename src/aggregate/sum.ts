@@ -1,9 +1,9 @@
-import { type Aggregator, requireSameLength } from "./aggregator.ts";
+import { named } from "../settings/named.ts";
+import { type AggregatorRule, requireSameLength } from "./aggregator.ts";
 
 /** c = d: the sum of k single-tangent forward gradients (Flügel et al., arXiv 2410.17764). */
-export function sum(): Aggregator {
+export const sum = named("aggregate", "sum", {}, (): AggregatorRule => {
   return {
-    name: "sum",
     usesGram: false,
     expectedGain: (_n, k) => k,
     aggregate(derivatives, _gram, coefficients) {
@@ -11,4 +11,4 @@ export function sum(): Aggregator {
       coefficients.set(derivatives);
     },
   };
-}
+});

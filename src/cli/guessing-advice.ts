@@ -1,8 +1,12 @@
 import type { TrainResult } from "../train/events.ts";
-import type { GivenTrainFlags } from "./flags/training-command.ts";
+import { trainOptions } from "../train/settings/options.ts";
+import type { SettingData } from "./flags/setting-flags.ts";
 
 /** What to say of a run that ended near guessing, and what to try; nothing where it did not. */
-export function guessingAdvice(outcome: TrainResult, flags: GivenTrainFlags): string[] {
+export function guessingAdvice(
+  outcome: TrainResult,
+  { gradient, perturb, learningRate }: SettingData,
+): string[] {
   const { guessing } = outcome;
   if (!guessing?.isNear) return [];
   const { accuracy, loss, examples } = guessing;
@@ -20,17 +24,22 @@ export function guessingAdvice(outcome: TrainResult, flags: GivenTrainFlags): st
     ...(outcome.epochs < 10
       ? [`longer training: --epochs ${epochs} (it was ${outcome.epochs.toFixed(1)})`]
       : []),
-    ...(flags.gradient !== "exact" && flags.perturb !== "activations"
+    ...(gradient !== "exact" && siteOf(perturb) !== "activations"
       ? ["estimates with less noise: --perturb activations"]
       : []),
-    ...(flags.lr === undefined ? [] : [`the default learning rate: without --lr ${flags.lr}`]),
+    ...(learningRate === undefined ? [] : [`the default learning rate: without --lr ${learningRate}`]),
     "a learning rate for this data: forwardgrad search with the same flags",
-    ...(flags.gradient === "exact"
+    ...(gradient === "exact"
       ? ["another model, or other labels: exact gradients do not learn these"]
       : [
-          `more tangents: --tangents ${4 * flags.tangents}`,
+          `more tangents: --tangents ${4 * outcome.tangents}`,
           "--gradient exact, which tells whether this model can learn this data at all",
         ]),
   ];
   return [`near guessing: ${compared}. Try`, ...tries.map((line) => `  ${line}`)];
+}
+
+/** What is perturbed, by name. */
+function siteOf(perturb: SettingData["perturb"] = trainOptions.perturb.default): unknown {
+  return typeof perturb === "object" && perturb !== null && "name" in perturb ? perturb.name : perturb;
 }

@@ -4,6 +4,7 @@ import type { Differentiable } from "../objective/objective.ts";
 import { zeros } from "../onnx/tensor.ts";
 import type { Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
+import type { Identity } from "../settings/named.ts";
 import type { EstimatorOptions } from "./passes.ts";
 
 /** What one estimate of the gradient gives. */
@@ -77,14 +78,13 @@ export interface Estimator {
 }
 
 /** An estimator that was chosen: what it is, as plain data, and what makes it for an objective. */
-export interface EstimatorDefinition {
-  /** Its name in messages and in a run's configuration. */
-  readonly name: string;
-  /** Options of its own, which are part of a run's identity. */
-  readonly config?: Readonly<Record<string, string | number | boolean | null>>;
+export interface EstimatorDefinition extends Identity {
   /** Finds out what follows from the objective. Nothing is differentiated yet. */
   plan(objective: Differentiable, options: EstimatorOptions): Promise<EstimatorPlan>;
 }
+
+/** What an estimator is but for its name and options. */
+export type EstimatorRule = Omit<EstimatorDefinition, keyof Identity>;
 
 /** What is known of an estimator before derivative graphs are made. */
 export interface EstimatorPlan {

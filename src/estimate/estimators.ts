@@ -1,6 +1,6 @@
 /** The estimators that are chosen by name: a new one is one file, and one entry here. */
 import type { Differentiable } from "../objective/objective.ts";
-import type { Estimator, EstimatorDefinition } from "./estimator.ts";
+import type { Estimator } from "./estimator.ts";
 import { exact } from "./exact.ts";
 import type { EstimatorOptions } from "./passes.ts";
 import { activations, planSites } from "./sites/activations.ts";
@@ -8,10 +8,10 @@ import { blocks } from "./sites/blocks.ts";
 import type { ActivationsOptions } from "./sites/kept.ts";
 import { weights } from "./weights/weights.ts";
 
+export { activations, blocks, weights };
+
 /** Estimators by name. */
-export const estimators = { activations, weights, blocks, exact } as const satisfies Readonly<
-  Record<string, () => EstimatorDefinition>
->;
+export const estimators = { activations, weights, blocks, exact };
 
 /** Name of an estimator in `estimators`. */
 export type EstimatorName = keyof typeof estimators;

@@ -8,10 +8,11 @@ import { own } from "../onnx/own.ts";
 import { zeros } from "../onnx/tensor.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Tensors } from "../runtime/runtime.ts";
+import { named } from "../settings/named.ts";
 import {
   type Estimate,
   type Estimator,
-  type EstimatorDefinition,
+  type EstimatorRule,
   gradientBuffers,
   statisticsBuffers,
 } from "./estimator.ts";
@@ -47,15 +48,17 @@ export async function exactGradient(objective: Differentiable): Promise<Estimato
 }
 
 /** The exact gradient as a choice: of what is asked of estimators, it needs nothing. */
-export function exact(): EstimatorDefinition {
-  return {
-    name: "exact",
+export const exact = named(
+  "gradient",
+  "exact",
+  {},
+  (): EstimatorRule => ({
     async plan(objective) {
       const dimension = countParameters(objective.parameters);
       return { dimension, open: () => exactGradient(objective) };
     },
-  };
-}
+  }),
+);
 
 /** Cosine of the angle between two gradients over all parameters; 0 where one of them is zero. */
 export function cosine(

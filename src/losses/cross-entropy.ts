@@ -5,18 +5,28 @@ import { formatShape, type Value } from "../onnx/graph.ts";
 import { holdsSameOrder, int64 } from "../onnx/tensor.ts";
 import type { GraphBuilder } from "../ops/builder.ts";
 import { cast, reshape } from "../ops/rules.ts";
-import type { Loss } from "./loss.ts";
+import { named } from "../settings/named.ts";
+import { type Given, number, whole } from "../settings/option.ts";
+import type { LossRule } from "./loss.ts";
 
-/** Options of `crossEntropy`. */
-export interface CrossEntropyOptions {
-  /** Share of the target spread evenly over all classes, from 0 to 1 (Szegedy et al., arXiv 1512.00567). Default 0. */
-  readonly smoothing?: number;
+export const crossEntropyOptions = {
+  /** Share of the target spread evenly over all classes, from 0 to below 1 (Szegedy et al., arXiv 1512.00567). */
+  smoothing: number(
+    { from: 0, below: 1 },
+    { help: "share of the target that is spread over all classes", default: 0 },
+  ),
   /**
    * Axis of the classes. Default: the last one, or axis 1 as in PyTorch, whichever leaves the shape of the data's labels;
    * the last where that is not known.
    */
-  readonly classAxis?: number;
-}
+  classAxis: whole(undefined, {
+    help: "axis of the classes in the output, counted from 0",
+    otherwise: "the last, or 1, as the labels' shape has it",
+  }),
+};
+
+/** Options of `crossEntropy`. */
+export type CrossEntropyOptions = Given<typeof crossEntropyOptions>;
 
 /** Labels with this value do not count, as in PyTorch. */
 export const ignoredLabel = -100;
@@ -27,13 +37,8 @@ export const ignoredLabel = -100;
  *
  * @throws when the smoothing is not from 0 to below 1; when a graph is built, for logits that are not [batch, classes, …]
  */
-export function crossEntropy(options: CrossEntropyOptions = {}): Loss {
-  const smoothing = options.smoothing ?? 0;
-  if (!(smoothing >= 0 && smoothing < 1)) {
-    throw new SettingError(`Label smoothing must be from 0 to below 1, received ${smoothing}.`, {
-      option: "smoothing",
-    });
-  }
+export const crossEntropy = named("loss", "cross-entropy", crossEntropyOptions, (options): LossRule => {
+  const { smoothing } = options;
   const axesIn = (rank: number): number[] => {
     const { classAxis } = options;
     if (classAxis === undefined) return rank === 2 ? [1] : [rank - 1, 1];
@@ -44,7 +49,6 @@ export function crossEntropy(options: CrossEntropyOptions = {}): Loss {
     return axes.find((axis) => logits.toSpliced(axis, 1).join() === labels.join()) ?? (axes[0] as number);
   };
   return {
-    name: "cross-entropy",
     contains: ["Softmax", "LogSoftmax"],
     classAxis,
     target: ({ name, shape }, given) => {
@@ -95,7 +99,7 @@ export function crossEntropy(options: CrossEntropyOptions = {}): Loss {
     },
     counts: (g, logits, labels) => sumPerExample(g, countedPlaces(g, logits, labels)),
   };
-}
+});
 
 /** 1 where a label counts, 0 where it is ignored. */
 function countedPlaces(g: GraphBuilder, logits: Value, labels: Value): Value {

@@ -4,11 +4,13 @@ import { type Graph, getValue, type Value } from "../onnx/graph.ts";
 import type { DType } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { reshape } from "../ops/rules.ts";
+import type { Identity } from "../settings/named.ts";
+
+/** What a loss is but for its name and options. */
+export type LossRule = Omit<Loss, keyof Identity>;
 
 /** A loss of predictions and targets: the mean of what counts, computed for each example of the batch first. */
-export interface Loss {
-  /** Its name in lists and on the command line. */
-  readonly name: string;
+export interface Loss extends Identity {
   /**
    * Name and type of the target input for predictions of this type.
    *

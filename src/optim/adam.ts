@@ -1,36 +1,45 @@
 import { SettingError } from "../errors/errors.ts";
-import {
-  type Arrays,
-  type Optimizer,
-  type OptimizerOptions,
-  refuseOptions,
-  requireBelow,
-  zerosLike,
-} from "./optimizer.ts";
+import { named } from "../settings/named.ts";
+import { type Given, number, type Resolved } from "../settings/option.ts";
+import { type Arrays, type Optimizer, weightDecay, zerosLike } from "./optimizer.ts";
 
-/** Options of `adam` and `adamw`. */
-export type AdamOptions = Omit<OptimizerOptions, "momentum" | "nesterov">;
+/** What Adam and AdamW have in common. */
+export const adaptiveOptions = {
+  /** Decay of the gradient's mean, from 0 to below 1. */
+  beta1: number({ from: 0, below: 1 }, { help: "decay of the mean gradient", default: 0.9 }),
+  /** Decay of the gradient's mean square, from 0 to below 1. */
+  beta2: number({ from: 0, below: 1 }, { help: "decay of the mean square", default: 0.999 }),
+  /** Added to the root of the mean square. */
+  epsilon: number({ from: 0 }, { help: "addition to the root mean square", default: 1e-8 }),
+};
+
+export const adamOptions = {
+  ...adaptiveOptions,
+  /** λ, from 0, as part of the gradient (L2). */
+  weightDecay: weightDecay("pulls parameters towards 0, as a part of the gradient", 0),
+};
+
+/** Options of `adam`. */
+export type AdamOptions = Given<typeof adamOptions>;
 
 /**
  * Adam (Kingma and Ba, arXiv 1412.6980) as in PyTorch, with L2 weight decay: g ← g + λθ, m ← β₁m + (1 − β₁)g,
  * s ← β₂s + (1 − β₂)g², θ ← θ − lr·m̂/(√ŝ + ε) with the bias corrections m̂ = m/(1 − β₁ᵗ), ŝ = s/(1 − β₂ᵗ).
  *
- * @throws for options out of range
+ * @throws SettingError for options out of range
  */
-export function adam(options: AdamOptions = {}): Optimizer {
-  return adaptive("adam", options, options.weightDecay ?? 0, 0);
-}
+export const adam = named("optimizer", "adam", adamOptions, (options) =>
+  adaptive(options, options.weightDecay, 0),
+);
 
 /** Adam with the weight decay in the gradient (l2), apart from it (decoupled), or without. */
-export function adaptive(name: string, options: AdamOptions, l2: number, decoupled: number): Optimizer {
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
-  refuseOptions(name, options, ["momentum", "nesterov"]);
-  requireBelow("beta1", beta1, 1);
-  requireBelow("beta2", beta2, 1);
-  requireBelow("epsilon", epsilon, Number.POSITIVE_INFINITY);
-  requireBelow("weightDecay", l2 + decoupled, Number.POSITIVE_INFINITY);
+export function adaptive(
+  { beta1, beta2, epsilon }: Resolved<typeof adaptiveOptions>,
+  l2: number,
+  decoupled: number,
+): Omit<Optimizer, "name"> {
   return {
-    name,
+    isAdaptive: true,
     init: (parameters) => ({
       // Exact in float32 up to 2²⁴ steps, where the corrections have long been 1.
       steps: new Float32Array(1),

@@ -60,14 +60,14 @@ describe("sgd", () => {
 
 describe("options", () => {
   it.each([
-    ["sgd", { momentum: 1 }, "momentum must be from 0 to below 1, received 1"],
+    ["sgd", { momentum: 1 }, "optimizer.momentum must be a number from 0 to below 1, received 1"],
     ["sgd", { nesterov: true }, "momentum is 0"],
-    ["sgd", { weightDecay: -1 }, "weightDecay must be a finite number from 0, received -1"],
-    ["sgd", { beta1: 0.9 }, "beta1 (0.9) is not an option of sgd"],
-    ["adam", { momentum: 0.9 }, "momentum (0.9) is not an option of adam; its momentum is beta1"],
-    ["adam", { beta2: 1 }, "beta2 must be from 0 to below 1"],
-    ["adamw", { nesterov: true }, "not an option of adamw"],
-    ["adamw", { epsilon: Number.NaN }, "epsilon must be a finite number from 0"],
+    ["sgd", { weightDecay: -1 }, "optimizer.weightDecay must be a number from 0, received -1"],
+    ["sgd", { beta1: 0.9 }, "sgd has no option 'beta1'"],
+    ["adam", { momentum: 0.9 }, "adam has no option 'momentum'. adam takes beta1, beta2"],
+    ["adam", { beta2: 1 }, "optimizer.beta2 must be a number from 0 to below 1"],
+    ["adamw", { nesterov: true }, "adamw has no option 'nesterov'"],
+    ["adamw", { epsilon: Number.NaN }, "optimizer.epsilon must be a number from 0, received NaN"],
   ] as const)("%s refuses %j", (name, options, message) => {
     expect(() => optimizers[name](options)).toThrow(message);
   });
@@ -81,30 +81,32 @@ describe("schedules", () => {
   it("begin at 1 and stay within [0, 1]", () => {
     for (const name of Object.keys(schedules) as ScheduleName[]) {
       const schedule = schedules[name]();
-      expect(schedule(0, 10)).toBe(1);
+      expect(schedule.factor(0, 10)).toBe(1);
       for (let step = 0; step < 10; step++) {
-        expect(schedule(step, 10)).toBeGreaterThanOrEqual(0);
-        expect(schedule(step, 10)).toBeLessThanOrEqual(1);
+        expect(schedule.factor(step, 10)).toBeGreaterThanOrEqual(0);
+        expect(schedule.factor(step, 10)).toBeLessThanOrEqual(1);
       }
-      expect(schedule(0, 0)).toBe(1);
+      expect(schedule.factor(0, 0)).toBe(1);
     }
-    expect(schedules.cosine()(5, 10)).toBeCloseTo(0.5, 12);
-    expect(schedules.linear()(5, 10)).toBe(0.5);
-    expect(schedules.exponential()(10, 10)).toBeCloseTo(0.01, 12);
-    expect([0, 3, 4, 8].map((step) => schedules.step()(step, 10))).toEqual([1, 1, 0.1, 0.1 ** 2]);
+    expect(schedules.cosine().factor(5, 10)).toBeCloseTo(0.5, 12);
+    expect(schedules.linear().factor(5, 10)).toBe(0.5);
+    expect(schedules.exponential().factor(10, 10)).toBeCloseTo(0.01, 12);
+    expect([0, 3, 4, 8].map((step) => schedules.step().factor(step, 10))).toEqual([1, 1, 0.1, 0.1 ** 2]);
   });
 
   it("may warm up", () => {
     const schedule = withWarmUp(schedules.linear(), 4);
-    expect([0, 1, 3, 4, 5].map((step) => schedule(step, 10))).toEqual([0.25, 0.45, 0.7, 0.6, 0.5]);
-    expect(withWarmUp(schedules.constant(), 0)(0, 10)).toBe(1);
+    expect([0, 1, 3, 4, 5].map((step) => schedule.factor(step, 10))).toEqual([0.25, 0.45, 0.7, 0.6, 0.5]);
+    const same = schedules.linear({ warmUp: 4 });
+    expect([0, 1, 3, 4, 5].map((step) => same.factor(step, 10))).toEqual([0.25, 0.45, 0.7, 0.6, 0.5]);
+    expect(withWarmUp(schedules.constant(), 0).factor(0, 10)).toBe(1);
   });
 
   it("refuse a decay that is none", () => {
     for (const name of ["step", "exponential", "plateau"] as const)
       for (const decay of [0, 1.5, Number.NaN])
         expect(() => schedules[name]({ decay })).toThrow(
-          `decay must be above 0 and at most 1, received ${decay}`,
+          `schedule.decay must be a number above 0 and at most 1, received ${decay}`,
         );
     expect(() => schedules.step({ decayEvery: 0.5 })).toThrow("whole number from 1, received 0.5");
   });

@@ -9,11 +9,11 @@ export interface Plateau {
 }
 
 /** When a plateau schedule decays, and by how much. */
-export interface PlateauOptions {
-  /** What the learning rate is multiplied by on a plateau. Default 0.1. */
-  readonly decay?: number;
-  /** Losses without improvement that are waited for. Default 2. */
-  readonly patience?: number;
+export interface PlateauRule {
+  /** What the learning rate is multiplied by on a plateau. */
+  readonly decay: number;
+  /** Losses without improvement that are waited for. */
+  readonly patience: number;
 }
 
 /** Before the first validation loss: the whole learning rate. */
@@ -23,8 +23,7 @@ export const freshPlateau: Plateau = { factor: 1, patience: freshPatience };
 const threshold = 1e-4;
 
 /** Takes a validation loss into account: after more than `patience` losses without improvement, the factor decays. */
-export function observe(plateau: Plateau, loss: number, options: PlateauOptions = {}): Plateau {
-  const { decay = 0.1, patience: limit = 2 } = options;
+export function observe(plateau: Plateau, loss: number, { decay, patience: limit }: PlateauRule): Plateau {
   const patience = watch(plateau.patience, loss, threshold);
   if (patience.waited <= limit) return { ...plateau, patience };
   return { factor: plateau.factor * decay, patience: { ...patience, waited: 0 } };

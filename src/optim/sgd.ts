@@ -1,58 +1,67 @@
 import { SettingError } from "../errors/errors.ts";
-import {
-  type Optimizer,
-  type OptimizerOptions,
-  refuseOptions,
-  requireBelow,
-  zerosLike,
-} from "./optimizer.ts";
+import { named } from "../settings/named.ts";
+import { type Given, number, toggle } from "../settings/option.ts";
+import { type Optimizer, weightDecay, zerosLike } from "./optimizer.ts";
+
+export const sgdOptions = {
+  /** μ, from 0 to below 1. */
+  momentum: number(
+    { from: 0, below: 1 },
+    { help: "part of the last step that goes on in the next", default: 0 },
+  ),
+  /** Looks ahead along the momentum. */
+  nesterov: toggle({ help: "look ahead along the momentum" }),
+  /** λ, from 0, as part of the gradient (L2). */
+  weightDecay: weightDecay("pulls parameters towards 0, as a part of the gradient", 0),
+};
 
 /** Options of `sgd`. */
-export type SgdOptions = Pick<OptimizerOptions, "momentum" | "nesterov" | "weightDecay">;
+export type SgdOptions = Given<typeof sgdOptions>;
 
 /**
  * Stochastic gradient descent as in PyTorch, with L2 weight decay: g ← g + λθ, v ← μv + g, θ ← θ − lr·v, or with
  * Nesterov's look-ahead θ ← θ − lr·(g + μv).
  *
- * @throws for options out of range, and for Nesterov's look-ahead without momentum
+ * @throws SettingError for options out of range, and for Nesterov's look-ahead without momentum
  */
-export function sgd(options: SgdOptions = {}): Optimizer {
-  const { momentum = 0, nesterov = false, weightDecay = 0 } = options;
-  refuseOptions("sgd", options, ["beta1", "beta2", "epsilon"]);
-  requireBelow("momentum", momentum, 1);
-  requireBelow("weightDecay", weightDecay, Number.POSITIVE_INFINITY);
-  if (nesterov && momentum === 0) {
-    throw new SettingError(
-      "nesterov looks ahead along the momentum, and the momentum is 0; set it, for example to 0.9.",
-      { option: "nesterov" },
-    );
-  }
-  return {
-    name: "sgd",
-    init: (parameters) => (momentum === 0 ? {} : zerosLike(parameters, "velocity")),
-    update(parameters, gradients, state, learningRate) {
-      for (const [name, values] of Object.entries(parameters)) {
-        const gradient = Object.hasOwn(gradients, name) ? gradients[name] : undefined;
-        if (!gradient) continue;
-        const velocity = state[`velocity/${name}`];
-        if (!velocity && weightDecay === 0) {
-          descend(values, gradient, learningRate);
-          continue;
-        }
-        for (let place = 0; place < values.length; place++) {
-          const value = values[place] as number;
-          let direction = (gradient[place] as number) + weightDecay * value;
-          if (velocity) {
-            const speed = momentum * (velocity[place] as number) + direction;
-            velocity[place] = speed;
-            direction = nesterov ? direction + momentum * speed : (velocity[place] as number);
+export const sgd = named(
+  "optimizer",
+  "sgd",
+  sgdOptions,
+  ({ momentum, nesterov, weightDecay }): Omit<Optimizer, "name"> => {
+    if (nesterov && momentum === 0) {
+      throw new SettingError(
+        "nesterov looks ahead along the momentum, and the momentum is 0; set it, for example to 0.9.",
+        { option: "optimizer.nesterov" },
+      );
+    }
+    return {
+      momentum,
+      init: (parameters) => (momentum === 0 ? {} : zerosLike(parameters, "velocity")),
+      update(parameters, gradients, state, learningRate) {
+        for (const [name, values] of Object.entries(parameters)) {
+          const gradient = Object.hasOwn(gradients, name) ? gradients[name] : undefined;
+          if (!gradient) continue;
+          const velocity = state[`velocity/${name}`];
+          if (!velocity && weightDecay === 0) {
+            descend(values, gradient, learningRate);
+            continue;
           }
-          values[place] = value - learningRate * direction;
+          for (let place = 0; place < values.length; place++) {
+            const value = values[place] as number;
+            let direction = (gradient[place] as number) + weightDecay * value;
+            if (velocity) {
+              const speed = momentum * (velocity[place] as number) + direction;
+              velocity[place] = speed;
+              direction = nesterov ? direction + momentum * speed : (velocity[place] as number);
+            }
+            values[place] = value - learningRate * direction;
+          }
         }
-      }
-    },
-  };
-}
+      },
+    };
+  },
+);
 
 /** θ ← θ − lr·g, four numbers a round: the round itself takes V8 as long as two of them. */
 function descend(values: Float32Array, gradient: Float32Array, learningRate: number): void {

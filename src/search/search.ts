@@ -1,35 +1,24 @@
 import * as z from "zod/mini";
 import { DivergenceError, SettingError, StorageError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
+import { type Schedule, schedules } from "../optim/schedules.ts";
 import { streamKey } from "../random/streams.ts";
 import { uniform64 } from "../random/uniform.ts";
+import type { ConfigValue } from "../settings/config.ts";
 import { type ClaimOptions, claimStore, type RunConfig } from "../storage/run-config.ts";
 import { type RunStore, readFilled } from "../storage/run-store.ts";
 import { readSealed, writeSealed } from "../storage/sealed.ts";
 import type { TrainResult } from "../train/events.ts";
-import type { TrainOptions } from "../train/options.ts";
+import { previewTraining } from "../train/run-plan.ts";
+import { scheduleSetting } from "../train/settings/choices.ts";
+import type { TrainOptions } from "../train/settings/options.ts";
+import { resolveSettings } from "../train/settings/resolve.ts";
+import { runSettings } from "../train/settings/run-settings.ts";
 import { train } from "../train/train.ts";
 import type { SearchEvent, SearchResult, Trial } from "./events.ts";
+import { type LearningRateSearchOptions, ownSearchOptions, searchOptions } from "./options.ts";
 import { logUniform, planHalving, type Rung, ranked } from "./successive-halving.ts";
 import { trialStore } from "./trial-store.ts";
-
-/** What is trained, and how learning rates are searched. */
-export interface LearningRateSearchOptions extends Omit<TrainOptions, "learningRate" | "test"> {
-  /** Trials with each seed, over all rungs. Default 24. */
-  readonly evaluations?: number;
-  /** Rounds of successive halving; the last one trains for the full length. Default 3. */
-  readonly rungs?: number;
-  /** One rate in so many goes on, with so many times the steps. Default 3. */
-  readonly reduction?: number;
-  /** Default: a 300th of the default learning rate. */
-  readonly lowest?: number;
-  /** Default: ten times the default learning rate. */
-  readonly highest?: number;
-  /** What rates are judged by, on the validation examples. Default loss. */
-  readonly judge?: "loss" | "accuracy";
-  /** Runs of each rate, with the seeds from `seed` on; rates are judged by their mean. Default 1. */
-  readonly seeds?: number;
-}
 
 const trialsFile = "trials.json";
 
@@ -46,7 +35,7 @@ const trialsFile = "trials.json";
 export async function* searchLearningRate(
   options: LearningRateSearchOptions,
 ): AsyncGenerator<SearchEvent, void> {
-  const settings = checkedSettings(options);
+  const settings = checkedOptions(options);
   const release = await options.store?.lock?.();
   try {
     yield* search(options, settings);
@@ -55,22 +44,31 @@ export async function* searchLearningRate(
   }
 }
 
+/** What is searched, and how. */
+type Search = ReturnType<typeof checkedOptions>;
+
 async function* search(
   options: LearningRateSearchOptions,
-  settings: ReturnType<typeof checkedSettings>,
+  { own, training }: Search,
 ): AsyncGenerator<SearchEvent, void> {
-  const { store, signal, seed = 0, seeds = 1, judge = "loss" } = options;
-  const run = await previewRun(options);
-  const { lowest = run.learningRate / 300, highest = run.learningRate * 10 } = options;
-  if (!(lowest > 0 && lowest < highest && Number.isFinite(highest))) {
+  const { store, signal, seed = searchOptions.seed.default } = options;
+  const { seeds, judge, evaluations, rungs: rounds, reduction } = own;
+  const settings = { evaluations, rungs: rounds, reduction };
+  const run = await previewTraining(training);
+  const { lowest = run.learningRate / 300, highest = run.learningRate * 10 } = own;
+  if (!(lowest < highest)) {
     throw new SettingError(
       `The lowest learning rate must be above 0 and below the highest one, received ${lowest} and ${highest}.`,
       { option: "lowest" },
     );
   }
   const rungs = planHalving({ ...settings, steps: run.steps });
-  const config = { ...run.config, search: "learning rate", lowest, highest, judge, seeds, ...settings };
-  const trials = store ? await claimTrials(store, config, options) : [];
+  const described = (of: RunConfig): RunConfig => ({
+    ...{ ...of, learningRate: null },
+    ...{ search: "learning rate", lowest, highest, judge, seeds, ...settings },
+  });
+  const asBefore = async (kept: RunConfig) => described(await run.asBefore(kept));
+  const trials = store ? await claimTrials(store, described(run.config), { ...options, asBefore }) : [];
   const uniform = uniform64(streamKey(seed, "rates"), rungs[0]?.candidates ?? 0);
   const rates = logUniform(lowest, highest, uniform);
   const count = rungs.reduce((sum, { candidates }) => sum + candidates * seeds, 0);
@@ -89,7 +87,7 @@ async function* search(
         let trial = trials[done];
         if (trial) requirePlanned(trial, plan, done, `${store?.describe}/${trialsFile}`);
         else {
-          trial = yield* runTrial(options, plan, done, { count, stepsBefore, fullSteps: run.steps });
+          trial = yield* runTrial(training, judge, plan, done, { count, stepsBefore, fullSteps: run.steps });
           if (!trial) {
             yield { kind: "interrupted", trials: count, done };
             return;
@@ -148,44 +146,18 @@ function stepsOf(rungs: readonly Rung[]): number {
   return rungs.reduce((sum, { candidates, steps }) => sum + candidates * steps, 0);
 }
 
-function checkedSettings({
-  evaluations = 24,
-  rungs = 3,
-  reduction = 3,
-  seeds = 1,
-}: LearningRateSearchOptions) {
-  const whole = {
-    evaluations: [evaluations, 2],
-    rungs: [rungs, 1],
-    reduction: [reduction, 2],
-    seeds: [seeds, 1],
-  };
-  for (const [name, [value = 0, least = 0]] of Object.entries(whole))
-    if (!(Number.isSafeInteger(value) && value >= least))
-      throw new SettingError(`${name} must be a whole number from ${least}, received ${value}.`, {
-        option: name,
-      });
-  return { evaluations, rungs, reduction };
-}
-
-/** What a run with the default learning rate would be: nothing is trained. */
-async function previewRun(options: LearningRateSearchOptions) {
-  let config: RunConfig = {};
-  const store: RunStore = {
-    describe: "preview",
-    read: async () => undefined,
-    async write(name, bytes) {
-      if (name === "config.json") config = JSON.parse(new TextDecoder().decode(bytes)) as RunConfig;
-    },
-    append: async () => undefined,
-    truncate: async () => undefined,
-  };
-  for await (const event of train({ ...options, store, resume: false, overwrite: false })) {
-    if (event.kind !== "start" || event.learningRate === "auto") break;
-    const { learningRate, steps, notes } = event;
-    return { learningRate, steps, notes, config: { ...config, learningRate: null } };
-  }
-  throw new Error("A run that is about to be searched for has to start.");
+/** @throws SettingError as `train` does, and for what a search does not take */
+function checkedOptions(options: LearningRateSearchOptions) {
+  const naming = { of: "searchLearningRate" };
+  resolveSettings(searchOptions, options, naming);
+  const names = Object.keys(ownSearchOptions);
+  const entries = Object.entries(options);
+  const own = Object.fromEntries(entries.filter(([name]) => names.includes(name)));
+  const training = Object.fromEntries(
+    entries.filter(([name]) => !names.includes(name)),
+  ) as unknown as TrainOptions;
+  runSettings(training, naming.of);
+  return { own: resolveSettings(ownSearchOptions, own, naming), training };
 }
 
 const trialsSchema = z.array(
@@ -203,8 +175,8 @@ const trialsSchema = z.array(
 
 /** The trials that the store's search has done. */
 async function claimTrials(store: RunStore, config: RunConfig, options: ClaimOptions): Promise<Trial[]> {
-  const { resume, overwrite, allowChanges } = options;
-  const claim = await claimStore(store, "search", config, { resume, overwrite, allowChanges });
+  const { resume, overwrite, allowChanges, asBefore } = options;
+  const claim = await claimStore(store, "search", config, { resume, overwrite, allowChanges, asBefore });
   const trials = claim.isOld ? await readSealed(store, trialsFile, trialsSchema) : [];
   if (!trials && (await hasFinishedTrial(store))) {
     throw new StorageError(
@@ -239,7 +211,8 @@ type Plan = Pick<Trial, "rung" | "learningRate" | "seed" | "steps">;
 
 /** Trains with one rate; undefined when the signal ended it. */
 async function* runTrial(
-  options: LearningRateSearchOptions,
+  options: TrainOptions,
+  judge: "loss" | "accuracy",
   plan: Plan,
   index: number,
   place: { readonly count: number; readonly stepsBefore: number; readonly fullSteps: number },
@@ -247,9 +220,6 @@ async function* runTrial(
   const { steps, learningRate, seed } = plan;
   const { store } = options;
   const { count, stepsBefore, fullSteps } = place;
-  // Numbers of steps shrink with the run.
-  const scaled = (of: number | undefined, least: number) =>
-    of === undefined ? undefined : Math.max(least, Math.round((of * steps) / fullSteps));
   const started = performance.now();
   const seconds = () => (performance.now() - started) / 1000;
   const events = train({
@@ -258,12 +228,12 @@ async function* runTrial(
     seed,
     steps,
     epochs: undefined,
-    warmUp: scaled(options.warmUp, 0),
-    decayEvery: scaled(options.decayEvery, 1),
-    qualityDraws: 0,
+    schedule: shortened(options.schedule, steps, fullSteps),
+    quality: { ...options.quality, draws: 0 },
     store: store && (await trialStore(store, `${index}`)),
-    resume: true,
-    overwrite: false,
+    resume: store !== undefined,
+    allowChanges: store && options.allowChanges,
+    overwrite: undefined,
     signal: options.signal,
   });
   let result: TrainResult | undefined;
@@ -281,7 +251,7 @@ async function* runTrial(
   }
   if (!result) return undefined;
   const { validationLoss, validationAccuracy } = result;
-  const judged = options.judge === "accuracy" ? validationAccuracy : validationLoss;
+  const judged = judge === "accuracy" ? validationAccuracy : validationLoss;
   if (judged === undefined) {
     throw new SettingError(
       validationLoss === undefined
@@ -291,6 +261,22 @@ async function* runTrial(
     );
   }
   return { ...plan, diverged: false, validationLoss, validationAccuracy, seconds: seconds() };
+}
+
+/** A schedule in which numbers of steps shrink with the run; one of the user's own is told how long the run is. */
+function shortened(schedule: TrainOptions["schedule"], steps: number, fullSteps: number): Schedule {
+  const whole = scheduleSetting.choose(schedule ?? scheduleSetting.default);
+  const { warmUp, decayEvery } = whole.config ?? {};
+  const scaled = (of: ConfigValue | undefined, least: number) =>
+    typeof of === "number" ? Math.max(least, Math.round((of * steps) / fullSteps)) : undefined;
+  if (!Object.hasOwn(schedules, whole.name)) return whole;
+  const given = configured(whole);
+  return scheduleSetting.choose({ ...given, warmUp: scaled(warmUp, 0), decayEvery: scaled(decayEvery, 1) });
+}
+
+/** A thing of a registry as data, from its description: null is what was not given. */
+function configured({ name, config = {} }: Schedule): Readonly<Record<string, ConfigValue>> {
+  return { name, ...Object.fromEntries(Object.entries(config).filter(([, value]) => value !== null)) };
 }
 
 /** Rates from best to worst by the mean over their trials; among equals, the lower rate comes first. */

@@ -2,11 +2,12 @@ import * as z from "zod/mini";
 import { SettingError, StorageError } from "../errors/errors.ts";
 import { option, type Words, words } from "../errors/words.ts";
 import { bytesOf } from "../onnx/tensor.ts";
+import { type Config, flattened } from "../settings/config.ts";
 import { ownFiles, type RunKind } from "./own-files.ts";
 import { type RunStore, readFilled, removeFile } from "./run-store.ts";
 
 /** Plain description of a run, kept as config.json; two runs with equal configurations compute the same. */
-export type RunConfig = Readonly<Record<string, string | number | boolean | null>>;
+export type RunConfig = Config;
 
 /** Settings that change last bits but not what is computed; a resumed run may change them when told. */
 const reproducibility = new Set(["threads", "tangentChunk", "runtime"]);
@@ -21,6 +22,8 @@ export interface ClaimOptions {
   readonly allowChanges?: boolean;
   /** The configuration as the checkpoint has it: it must be this run's, and stands in for a lost or damaged config.json. */
   readonly spare?: RunConfig;
+  /** This run as an earlier release described it, whose configurations have no `format`. Default: as it is described now. */
+  readonly asBefore?: (kept: RunConfig) => Promise<RunConfig>;
 }
 
 export interface Claim {
@@ -55,7 +58,9 @@ export async function claimStore(
   config: RunConfig,
   options: ClaimOptions,
 ): Promise<Claim> {
-  const { resume = false, overwrite = false, allowChanges = false, spare } = options;
+  const { resume = false, overwrite = false, allowChanges = false, spare, asBefore } = options;
+  const comparable = async (kept: RunConfig) =>
+    kept.format === undefined && asBefore ? asBefore(kept) : config;
   const write = () =>
     store.write("config.json", new TextEncoder().encode(`${JSON.stringify(config, undefined, 2)}\n`));
   if (overwrite && resume) {
@@ -79,15 +84,16 @@ export async function claimStore(
   }
   if (kept && !resume) throw heldStore(store);
   if (kept) {
-    const hasChanged = requireSame(store, kept, config, allowChanges);
+    const hasChanged = requireSame(store, kept, await comparable(kept), allowChanges);
+    const isOlder = kept.format !== config.format;
     // A checkpoint tells which run wrote it. What may change may have changed since.
-    if (spare) requireSame(store, spare, config, true, "a checkpoint of another run");
-    return { isOld: true, warnings: [], take: async () => (hasChanged ? write() : undefined) };
+    if (spare) requireSame(store, spare, await comparable(spare), true, "a checkpoint of another run");
+    return { isOld: true, warnings: [], take: async () => (hasChanged || isOlder ? write() : undefined) };
   }
   const lying = await presentFiles(store, kind);
   if (!problem && lying.length === 0) return { isOld: false, warnings: [], take: write };
   if (!spare || !resume) throw unaccounted(store, problem, lying, spare);
-  requireSame(store, spare, config, allowChanges);
+  requireSame(store, spare, await comparable(spare), allowChanges);
   const fault = problem ?? `${store.describe}/config.json is missing.`;
   return {
     isOld: true,
@@ -107,16 +113,19 @@ function heldStore(store: RunStore): StorageError {
 /** @returns whether settings differ that may; @throws where others do */
 function requireSame(
   store: RunStore,
-  kept: RunConfig,
+  keptConfig: RunConfig,
   config: RunConfig,
   allowChanges: boolean,
   what = "a run with other settings",
 ): boolean {
-  const changed = Object.keys({ ...kept, ...config }).filter((name) => kept[name] !== config[name]);
+  const [kept, now] = [flattened(keptConfig), flattened(config)];
+  const changed = Object.keys({ ...kept, ...now }).filter(
+    (name) => (kept[name] ?? null) !== (now[name] ?? null),
+  );
   const fatal = changed.filter((name) => !(allowChanges && reproducibility.has(name)));
   if (fatal.length === 0) return changed.length > 0;
   const list = fatal
-    .map((name) => `${name} was ${kept[name] ?? "unset"}, now ${config[name] ?? "unset"}`)
+    .map((name) => `${name} was ${kept[name] ?? "unset"}, now ${now[name] ?? "unset"}`)
     .join("; ");
   const remedy = fatal.every((name) => reproducibility.has(name))
     ? words`The result could differ in its last bits: use the same settings, or say ${option("allowChanges", true)}.`
@@ -126,7 +135,7 @@ function requireSame(
   });
 }
 
-const schema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]));
+const schema = z.record(z.string(), z.json());
 
 /** The configuration in a store, or what is wrong with it; neither where there is none. */
 async function readConfig(

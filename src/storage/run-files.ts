@@ -23,6 +23,13 @@ import { checkpointFiles } from "./own-files.ts";
 import { type Claim, type ClaimOptions, claimStore, type RunConfig, refuseHeldStore } from "./run-config.ts";
 import { type RunStore, readFilled } from "./run-store.ts";
 
+/** What a run is, as plain data. */
+export interface DescribedRun {
+  readonly config: RunConfig;
+  /** The same as an earlier release described it, next to its own description. */
+  readonly asBefore: (kept: RunConfig) => Promise<RunConfig>;
+}
+
 /** What the checkpoints of a run hold: names, types and shapes; and how many steps it has. */
 export type RunShape = Omit<Snapshot<unknown>, "state"> & { readonly steps: number };
 
@@ -79,8 +86,8 @@ export class RunFiles<State extends MetricsPosition> {
    *
    * @throws when the store holds something else, or what was lost or damaged cannot be made good
    */
-  async compare(config: RunConfig): Promise<void> {
-    this.#claimed = await compareRun(this.#store, this.#schema, config, this.#options);
+  async compare(run: DescribedRun): Promise<void> {
+    this.#claimed = await compareRun(this.#store, this.#schema, run, this.#options);
   }
 
   /**
@@ -170,7 +177,7 @@ interface ClaimedRun<State> {
 async function compareRun<State extends MetricsPosition>(
   store: RunStore,
   schema: StateSchema<State>,
-  config: RunConfig,
+  { config, asBefore }: DescribedRun,
   options: ClaimOptions,
 ): Promise<ClaimedRun<State>> {
   // What will be discarded need not be whole.
@@ -178,7 +185,7 @@ async function compareRun<State extends MetricsPosition>(
     ? { newest: undefined, problems: [] }
     : await loadCheckpoints(store, schema);
   const spare = newest?.config;
-  const claim = await claimStore(store, "train", config, { ...options, spare });
+  const claim = await claimStore(store, "train", config, { ...options, spare, asBefore });
   if (claim.isOld && !newest) await refuseLostCheckpoint(store, problems);
   return { config, claim, newest: claim.isOld ? newest : undefined, problems };
 }

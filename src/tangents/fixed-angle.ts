@@ -1,29 +1,34 @@
 import { SettingError } from "../errors/errors.ts";
+import { named } from "../settings/named.ts";
+import { type Given, number } from "../settings/option.ts";
 import { innerProduct } from "./pieces.ts";
-import type { Pieces, Sampler, SamplerOptions } from "./sampler.ts";
+import type { Pieces, SamplerRule } from "./sampler.ts";
+
+export const fixedAngleOptions = {
+  /** Degrees between the first tangent and each of the others, above 0 and at most 90. */
+  degrees: number(
+    { above: 0, to: 90, unit: "degrees" },
+    { help: "between the first tangent and the others", default: 45, flag: "angle", was: ["angle"] },
+  ),
+};
+
+/** Options of `fixedAngle`. */
+export type FixedAngleOptions = Given<typeof fixedAngleOptions>;
 
 /**
  * A first tangent uniform on the sphere of radius √n, and others of the same length at a fixed angle α to it (Flügel et
  * al., arXiv 2410.17764, section 4.3): v_i = cos α·v_1 + sin α·o_i with o_i uniform among the vectors of length √n
  * orthogonal to v_1. Each alone satisfies E[v vᵀ] = I; together they are dependent, with vᵢ·vⱼ = n cos²α on average.
  *
- * @param options.angle degrees, above 0 and at most 90
- * @throws for an angle outside this range; when drawn in one dimension, which has no such angles
+ * @throws SettingError for an angle outside this range; when drawn in one dimension, which has no such angles
  */
-export function fixedAngle(options: SamplerOptions = {}): Sampler {
-  const angle = options.angle ?? 45;
-  if (!(angle > 0 && angle <= 90)) {
-    throw new SettingError(
-      `The angle of fixed-angle tangents must be above 0 and at most 90 degrees, received ${angle}.`,
-      { option: "angle" },
-    );
-  }
-  const [cosine, sine] = [cosineOfDegrees(angle), cosineOfDegrees(90 - angle)];
+export const fixedAngle = named("sampler", "fixed-angle", fixedAngleOptions, ({ degrees }): SamplerRule => {
+  const [cosine, sine] = [cosineOfDegrees(degrees), cosineOfDegrees(90 - degrees)];
   return {
-    name: "fixed-angle",
     fill: "normal",
     radius: Math.sqrt,
     exactGram: true,
+    angle: degrees,
     arrange([first = [], ...others]) {
       const square = innerProduct(first, first);
       for (const tangent of others) {
@@ -42,7 +47,7 @@ export function fixedAngle(options: SamplerOptions = {}): Sampler {
       }
     },
   };
-}
+});
 
 /** Replaces a tangent by factor·tangent + weight·reference. */
 function mix(tangent: Pieces, factor: number, reference: Pieces, weight: number): void {

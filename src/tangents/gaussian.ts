@@ -1,6 +1,7 @@
-import type { Sampler } from "./sampler.ts";
+import { named } from "../settings/named.ts";
+import type { SamplerRule } from "./sampler.ts";
 
 /** Independent standard normal numbers: v ~ N(0, I), E[v vᵀ] = I (Baydin et al., arXiv 2202.08587). */
-export function gaussian(): Sampler {
-  return { name: "gaussian", fill: "normal" };
-}
+export const gaussian = named("sampler", "gaussian", {}, (): SamplerRule => {
+  return { fill: "normal" };
+});

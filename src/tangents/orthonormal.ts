@@ -1,5 +1,6 @@
+import { named } from "../settings/named.ts";
 import { dimensionOf } from "./pieces.ts";
-import type { Pieces, Sampler } from "./sampler.ts";
+import type { Pieces, SamplerRule } from "./sampler.ts";
 
 /**
  * Mutually orthogonal tangents of length √n, an orthonormal set times √n: E[v vᵀ] = I, and with n of them mean and
@@ -9,9 +10,8 @@ import type { Pieces, Sampler } from "./sampler.ts";
  *
  * @source this library
  */
-export function orthonormal(): Sampler {
+export const orthonormal = named("sampler", "orthonormal", {}, (): SamplerRule => {
   return {
-    name: "orthonormal",
     fill: "normal",
     radius: Math.sqrt,
     arrange(tangents) {
@@ -27,7 +27,7 @@ export function orthonormal(): Sampler {
       }
     },
   };
-}
+});
 
 function read(tangent: Pieces, out: Float64Array): void {
   let start = 0;

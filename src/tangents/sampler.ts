@@ -1,14 +1,14 @@
 import type { Fill } from "../random/drawer.ts";
 import type { Distribution } from "../random/kernel.ts";
 import type { Key } from "../random/threefry.ts";
+import type { Identity } from "../settings/named.ts";
+import { toggle } from "../settings/option.ts";
 
 /** One tangent, in the pieces that it is stored in: one for each parameter or site, as views. */
 export type Pieces = readonly Float32Array[];
 
 /** Where tangents come from. A tangent is a pure function of (seed, step, tangent index, element). */
-export interface Sampler {
-  /** Its name in lists and on the command line. */
-  readonly name: string;
+export interface Sampler extends Identity {
   /**
    * What a tangent's stream holds, of mean 0 and variance 1: a distribution by name, which several threads draw, or a
    * function that writes numbers `start`, `start + 1`, … of the stream `key` times `scale`.
@@ -18,6 +18,8 @@ export interface Sampler {
   readonly radius?: (dimension: number) => number;
   /** Rank of the tangents of matrices, which are then kept as two thin factors; absent: full. */
   readonly rank?: number;
+  /** Degrees between the first tangent of a set and each of the others; absent: they are independent. */
+  readonly angle?: number;
   /**
    * Makes the k tangents of one set out of what was drawn, in place and after `radius`; absent: they are independent.
    * Tangent i depends on those before it at most, so that it is the same whatever k is.
@@ -30,10 +32,16 @@ export interface Sampler {
   readonly exactGram?: boolean;
 }
 
-/** What can be asked of any sampler by name. */
-export interface SamplerOptions {
-  /** Number of outer products that a matrix's tangent sums; low-rank only. Default 1. */
-  readonly rank?: number;
-  /** Degrees between the first tangent and each of the others; fixed-angle only. Default 45. */
-  readonly angle?: number;
+/** What a sampler is but for its name and options. */
+export type SamplerRule = Omit<Sampler, keyof Identity>;
+
+/** Of samplers whose tangents have one length. */
+export const unitOption = {
+  /** True gives tangents of length 1, with E[v vᵀ] = I/n, instead of √n. */
+  unit: toggle({ help: "tangents of length 1 instead of √n" }),
+};
+
+/** Whether a value can fill a tangent: a distribution's name, or a function. */
+export function isFill(value: unknown): boolean {
+  return value === "normal" || value === "rademacher" || typeof value === "function";
 }

@@ -25,7 +25,7 @@ const all = [
   ...(Object.keys(samplers) as SamplerName[]).map((name) => ({ name, sampler: samplers[name]() })),
   { name: "low-rank of rank 3", sampler: lowRank({ rank: 3 }) },
   { name: "low-rank with rademacher factors", sampler: lowRank({ factors: samplers.rademacher() }) },
-  { name: "fixed-angle at 15 degrees", sampler: fixedAngle({ angle: 15 }) },
+  { name: "fixed-angle at 15 degrees", sampler: fixedAngle({ degrees: 15 }) },
 ];
 
 /** Tangent i as one vector over all parameters: V c with a one-hot c. */
@@ -230,17 +230,17 @@ describe("standard-basis", () => {
 
 describe("fixed-angle", () => {
   it.each([15, 30, 45, 60, 75, 90])("has %i degrees between the first tangent and all others", (angle) => {
-    const [first = []] = cosines(fixedAngle({ angle }), 9);
+    const [first = []] = cosines(fixedAngle({ degrees: angle }), 9);
     for (const value of first.slice(1)) expect(Math.acos(value) * (180 / Math.PI)).toBeCloseTo(angle, 4);
-    const set = createTangentSet(shapes, 9, fixedAngle({ angle }));
+    const set = createTangentSet(shapes, 9, fixedAngle({ degrees: angle }));
     drawTangents(set, key);
     for (let tangent = 0; tangent < 9; tangent++)
       expect(Math.hypot(...vectorOf(set, tangent))).toBeCloseTo(4, 5);
   });
 
   it("refuses other angles, and a space of one dimension", () => {
-    expect(() => fixedAngle({ angle: 0 })).toThrow("above 0 and at most 90 degrees, received 0");
-    expect(() => fixedAngle({ angle: 91 })).toThrow("received 91");
+    expect(() => fixedAngle({ degrees: 0 })).toThrow("above 0 and at most 90 degrees, received 0");
+    expect(() => fixedAngle({ degrees: 91 })).toThrow("received 91");
     const line = createTangentSet([{ name: "x", shape: [] }], 2, fixedAngle());
     expect(() => drawTangents(line, key)).toThrow("at least 2 dimensions");
   });

@@ -3,12 +3,13 @@ import { gaussian } from "./gaussian.ts";
 import { lowRank } from "./low-rank.ts";
 import { orthonormal } from "./orthonormal.ts";
 import { rademacher } from "./rademacher.ts";
-import type { Sampler, SamplerOptions } from "./sampler.ts";
+import type { Sampler } from "./sampler.ts";
 import { sphere } from "./sphere.ts";
 import { standardBasis } from "./standard-basis.ts";
 import { varyingLength } from "./varying-length.ts";
 
-const list = {
+/** The samplers by name. */
+export const samplers = {
   gaussian,
   rademacher,
   sphere,
@@ -20,10 +21,7 @@ const list = {
 };
 
 /** Name of a sampler in `samplers`. */
-export type SamplerName = keyof typeof list;
-
-/** The samplers by name. */
-export const samplers: Readonly<Record<SamplerName, (options?: SamplerOptions) => Sampler>> = list;
+export type SamplerName = keyof typeof samplers;
 
 /**
  * The sampler of k tangents in n dimensions where none is chosen: signs, which have the least variance of all independent

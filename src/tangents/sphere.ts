@@ -1,10 +1,9 @@
-import type { Sampler, SamplerOptions } from "./sampler.ts";
+import { named } from "../settings/named.ts";
+import type { Given } from "../settings/option.ts";
+import { type SamplerRule, unitOption } from "./sampler.ts";
 
 /** Options of `sphere`. */
-export interface SphereOptions extends SamplerOptions {
-  /** True gives tangents of length 1, as the paper's normalized tangents, with E[v vᵀ] = I/n. Default false. */
-  readonly unit?: boolean;
-}
+export type SphereOptions = Given<typeof unitOption>;
 
 /**
  * Uniform on the sphere of radius √n: normalized Gaussian numbers, E[v vᵀ] = I.
@@ -12,6 +11,6 @@ export interface SphereOptions extends SamplerOptions {
  * @source with `unit`, the normalized tangents of the code of Flügel et al.
  * (https://github.com/Helmholtz-AI-Energy/frog)
  */
-export function sphere(options: SphereOptions = {}): Sampler {
-  return { name: "sphere", fill: "normal", radius: options.unit ? () => 1 : Math.sqrt };
-}
+export const sphere = named("sampler", "sphere", unitOption, ({ unit }): SamplerRule => {
+  return { fill: "normal", radius: unit ? () => 1 : Math.sqrt };
+});

@@ -1,13 +1,12 @@
 import { drawDistinct } from "../random/permutation.ts";
 import { fold } from "../random/threefry.ts";
+import { named } from "../settings/named.ts";
+import type { Given } from "../settings/option.ts";
 import { dimensionOf } from "./pieces.ts";
-import type { Sampler, SamplerOptions } from "./sampler.ts";
+import { type SamplerRule, unitOption } from "./sampler.ts";
 
 /** Options of `standardBasis`. */
-export interface StandardBasisOptions extends SamplerOptions {
-  /** True gives the unit vectors themselves, with E[v vᵀ] = I/n and the sum of all n as exact gradient. Default false. */
-  readonly unit?: boolean;
-}
+export type StandardBasisOptions = Given<typeof unitOption>;
 
 /**
  * Unit vectors e_i times √n, drawn without replacement: E[v vᵀ] = I, and n of them are all directions, so that mean and
@@ -15,10 +14,9 @@ export interface StandardBasisOptions extends SamplerOptions {
  *
  * @source this library
  */
-export function standardBasis(options: StandardBasisOptions = {}): Sampler {
-  const radius = options.unit ? () => 1 : Math.sqrt;
+export const standardBasis = named("sampler", "standard-basis", unitOption, ({ unit }): SamplerRule => {
+  const radius = unit ? () => 1 : Math.sqrt;
   return {
-    name: "standard-basis",
     fill: (_key, _start, out) => void out.fill(0),
     radius,
     arrange(tangents, key) {
@@ -36,4 +34,4 @@ export function standardBasis(options: StandardBasisOptions = {}): Sampler {
       }
     },
   };
-}
+});

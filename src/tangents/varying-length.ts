@@ -1,6 +1,7 @@
 import { uniform64 } from "../random/uniform.ts";
+import { named } from "../settings/named.ts";
 import { scale } from "./pieces.ts";
-import type { Sampler } from "./sampler.ts";
+import type { SamplerRule } from "./sampler.ts";
 
 /**
  * Uniform directions whose lengths are uniform from 0 to √(3n): E[v vᵀ] = I, because the mean square of such a length is
@@ -8,9 +9,8 @@ import type { Sampler } from "./sampler.ts";
  *
  * @source this library
  */
-export function varyingLength(): Sampler {
+export const varyingLength = named("sampler", "varying-length", {}, (): SamplerRule => {
   return {
-    name: "varying-length",
     fill: "normal",
     radius: Math.sqrt,
     exactGram: true,
@@ -20,4 +20,4 @@ export function varyingLength(): Sampler {
         scale(tangent, Math.sqrt(3) * (units[index] as number));
     },
   };
-}
+});

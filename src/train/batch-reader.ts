@@ -1,7 +1,8 @@
 import { epochOrder, readBatch, splitValidation } from "../data/batches.ts";
 import type { Examples } from "../data/dataset.ts";
 import type { Augmentation } from "../data/pictures/augment.ts";
-import { DataError } from "../errors/errors.ts";
+import { DataError, SettingError } from "../errors/errors.ts";
+import { option as mention, words } from "../errors/words.ts";
 import { drawMasks, maskTensors } from "../objective/dropout.ts";
 import { batchInputs, exampleInput, type InputChoice } from "../objective/model-inputs.ts";
 import type { Objective } from "../objective/objective.ts";
@@ -12,7 +13,7 @@ import { streamKey } from "../random/streams.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 import { validationCount } from "./batch-size.ts";
-import type { RunOptions } from "./options.ts";
+import type { RunOptions } from "./settings/run-settings.ts";
 
 /** The batches of a run, in an order that follows from its keys alone. */
 export interface BatchReader {
@@ -41,7 +42,7 @@ export interface BatchReaderOptions extends InputChoice {
 
 /** The batches of a training run, which follow from its seed. @throws as `createBatchReader` */
 export function batchesOf(objective: Objective, options: RunOptions): BatchReader {
-  const { examples, validation, augment, input, fill, dimensions, seed = 0 } = options;
+  const { examples, validation, augment, input, fill, dimensions, seed } = options;
   return createBatchReader(objective, {
     ...{ examples, validation, augment, input, fill, dimensions },
     splitKey: streamKey(seed, "split"),
@@ -96,4 +97,20 @@ export function createBatchReader(objective: Objective, options: BatchReaderOpti
       inputs.written();
     },
   };
+}
+
+/** @throws SettingError when a setting follows the validation loss and there are no validation examples. */
+export function requireValidation(
+  { patience, schedule }: Pick<RunOptions, "patience" | "schedule">,
+  examples: number,
+): void {
+  const option = patience !== undefined ? "patience" : schedule.plateau ? "schedule" : undefined;
+  if (option === undefined || examples > 0) return;
+  const follower =
+    option === "schedule" ? words`${mention("schedule", schedule.name)}` : words`${mention(option)}`;
+  throw new SettingError(
+    words`${follower} follows the validation loss, and no examples are set aside for validation; set ${mention("validation")}
+      above 0, or give more data.`,
+    { option },
+  );
 }

@@ -9,19 +9,17 @@ export function validationCount(examples: Examples, asked?: number): number {
 /** The batch size of a run: the one asked for, or all examples that are left to train on where they are fewer. */
 export function batchSize(
   examples: Examples,
-  asked: { readonly batch?: number; readonly validation?: number },
+  { batch, validation }: { readonly batch: number; readonly validation?: number | undefined },
 ): number {
-  const { batch = 64, validation } = asked;
   return Math.max(1, Math.min(batch, examples.count - validationCount(examples, validation)));
 }
 
 /** What to say of a run whose steps do not read as many examples as were asked for. */
 export function batchNotes(
   examples: Examples,
-  asked: { readonly batch?: number; readonly validation?: number },
+  { batch: wanted, validation }: { readonly batch: number; readonly validation?: number | undefined },
   batch: number,
 ): Words[] {
-  const { batch: wanted = 64, validation } = asked;
   const left = examples.count - validationCount(examples, validation);
   if (wanted <= left || batch !== left) return [];
   const rest = left < examples.count ? `, after ${examples.count - left} were set aside for validation` : "";

@@ -8,11 +8,12 @@ import { examplesFor } from "./example-arrays.ts";
 
 const model = modelFrom(mlp({ input: [2], outputs: 2 }));
 const inputs = [1, 2, 3, 4];
+const classes = { loss: crossEntropy(), option: "examples" };
 
 describe("labels as plain numbers", () => {
   it("are values where the loss reads values, fractions included", () => {
     for (const loss of [meanSquaredError(), binaryCrossEntropy()]) {
-      const { labels } = examplesFor(model, { inputs, labels: [0.5, 1], loss });
+      const { labels } = examplesFor(model, { inputs, labels: [0.5, 1] }, { loss, option: "examples" });
       expect(labels).toEqual(new Float32Array([0.5, 1]));
     }
   });
@@ -24,17 +25,19 @@ describe("labels as plain numbers", () => {
       new Float64Array([1, 0]),
       new BigInt64Array([1n, 0n]),
     ])
-      expect(examplesFor(model, { inputs, labels }).labels).toEqual(new Int32Array([1, 0]));
-    expect(examplesFor(model, { inputs, labels: [-100, 1], loss: crossEntropy() }).labels).toEqual(
+      expect(examplesFor(model, { inputs, labels }, classes).labels).toEqual(new Int32Array([1, 0]));
+    expect(examplesFor(model, { inputs, labels: [-100, 1] }, classes).labels).toEqual(
       new Int32Array([-100, 1]),
     );
   });
 
   it("are refused where class numbers are no whole ones, with the first of them", () => {
     for (const labels of [[1, 0.5], new Float64Array([1, 0.5])])
-      expect(() => examplesFor(model, { inputs, labels })).toThrow(
+      expect(() => examplesFor(model, { inputs, labels }, classes)).toThrow(
         "labels: cross-entropy reads class numbers, whole and counted from 0, and labels[1] is 0.5",
       );
-    expect(() => examplesFor(model, { inputs, labels: [Number.NaN, 1] })).toThrow("labels[0] is NaN");
+    expect(() => examplesFor(model, { inputs, labels: [Number.NaN, 1] }, classes)).toThrow(
+      "labels[0] is NaN",
+    );
   });
 });

@@ -1,61 +1,106 @@
 import { isArrayOf } from "../arrays/kind.ts";
 import type { Examples } from "../data/dataset.ts";
 import { DataError, SettingError } from "../errors/errors.ts";
-import { crossEntropy } from "../losses/cross-entropy.ts";
+import { option as mention, words } from "../errors/words.ts";
 import type { Loss } from "../losses/loss.ts";
 import type { Model } from "../onnx/decode.ts";
 import { elementCount } from "../onnx/tensor.ts";
+import { shown } from "../settings/check.ts";
+import { nearest } from "../settings/nearest.ts";
 
 /** Examples as plain arrays, for data of one's own. */
 export interface ExampleArrays {
   /** All examples one after the other, in the shape of the model's input; bytes stand for value / 255. */
-  readonly inputs?: Float32Array | Uint8Array | readonly number[];
+  readonly inputs: Float32Array | Uint8Array | readonly number[];
   /** Class numbers (Int32Array), target values (Float32Array), or numbers that are what the loss reads. */
-  readonly labels?: Int32Array | Float32Array | ArrayLike<number | bigint>;
+  readonly labels: Int32Array | Float32Array | ArrayLike<number | bigint>;
+  /** Shape of one example. Default: that of the model's input. */
+  readonly shape?: readonly number[];
+  /** How many there are. Default: as many as `inputs` hold. */
+  readonly count?: number;
+  /** Shape of one example's labels or targets. Default: one number, or as many as there are in a row. */
+  readonly targetShape?: readonly number[];
 }
 
-/** The examples that the options give, in either way. */
+const known = ["inputs", "labels", "shape", "count", "targetShape", "origin"];
+
+/**
+ * Examples as a run reads them, from either form.
+ *
+ * @param read what reads them, and the option that they were given as
+ * @throws SettingError for what are no examples; DataError where numbers and shapes do not agree
+ */
 export function examplesFor(
   model: Model,
-  options: ExampleArrays & { readonly examples?: Examples; readonly input?: string; readonly loss?: Loss },
+  given: Examples | ExampleArrays,
+  { input: name, loss, option }: { readonly input?: string; readonly loss: Loss; readonly option: string },
 ): Examples {
-  const { examples, inputs, labels } = options;
-  if (examples) return examples;
-  if (!inputs || !labels)
-    throw new SettingError("train needs examples, or inputs and labels; received neither.", {
-      option: "examples",
-    });
+  const { inputs, labels, targetShape } = given;
+  const unknown = Object.keys(given).find((key) => !known.includes(key));
+  if (unknown !== undefined) {
+    const [near] = nearest(unknown, known);
+    throw new SettingError(
+      words`${mention(option)} has no '${unknown}'. ${near === undefined ? "" : `Did you mean ${near}? `}It takes
+        ${known.join(", ")}.`,
+      { option: `${option}.${unknown}`, neighbours: near === undefined ? [] : [`${option}.${near}`] },
+    );
+  }
+  for (const [part, values] of [
+    ["inputs", inputs],
+    ["labels", labels],
+  ] as const)
+    if (!isList(values))
+      throw new SettingError(
+        words`${mention(`${option}.${part}`)} must be numbers, one after the other, received ${shown(values)}.`,
+        { option: `${option}.${part}` },
+      );
   const first: unknown = inputs[0];
   if (inputs.length > 0 && typeof first !== "number") {
     throw new DataError(
-      `${model.source}: inputs[0] is ${Array.isArray(first) || ArrayBuffer.isView(first) ? "a list" : `of type ${typeof first}`}, expected ` +
+      `${model.source}: inputs[0] is ${isList(first) ? "a list" : `of type ${typeof first}`}, expected ` +
         "numbers, all examples one after the other; flatten rows (inputs.flat())",
       { source: model.source },
     );
   }
-  const input = model.inputs.find(({ name }) => name === options.input) ?? model.inputs[0];
-  const dimensions = input?.dimensions?.slice(1);
-  if (!dimensions?.every((size) => typeof size === "number")) {
-    throw new DataError(
-      `${model.source}: the shape of one example is open in '${input?.name}'; pass \`examples\`, which have a shape.`,
-      { source: model.source },
+  const shape = given.shape ?? shapeOf(model, name, option);
+  if (!isList(shape) || !shape.every((size) => Number.isSafeInteger(size) && size >= 1)) {
+    throw new SettingError(
+      words`${mention(`${option}.shape`)} must be whole numbers from 1, without the batch axis, received ${shown(shape)}.`,
+      { option: `${option}.shape` },
     );
   }
-  const shape = dimensions;
-  const count = inputs.length / elementCount(shape);
-  if (!Number.isInteger(count) || count === 0 || labels.length % count !== 0) {
+  const count = given.count ?? inputs.length / elementCount(shape);
+  if (
+    !Number.isInteger(count) ||
+    count === 0 ||
+    labels.length % count !== 0 ||
+    inputs.length !== count * elementCount(shape)
+  ) {
     throw new DataError(
       `${model.source}: inputs hold ${inputs.length} numbers and labels ${labels.length}; expected a whole number of ` +
-        `examples of shape [${shape.join(", ")}] and as many labels.`,
-      { source: model.source },
+        `examples of shape [${shape.join(", ")}] and as many labels${given.count === undefined ? "" : `, ${count} of them`}.`,
     );
   }
   return {
+    ...("origin" in given ? { origin: given.origin } : {}),
+    ...(targetShape && { targetShape }),
     count,
     shape,
     inputs: isTyped(inputs) ? inputs : Float32Array.from(inputs),
-    labels: targetsFrom(labels, options.loss ?? crossEntropy()),
+    labels: targetsFrom(labels, loss),
   };
+}
+
+/** The shape of one example in the model's input. */
+function shapeOf(model: Model, name: string | undefined, option: string): readonly number[] {
+  const input = model.inputs.find((each) => each.name === name) ?? model.inputs[0];
+  const dimensions = input?.dimensions?.slice(1);
+  if (dimensions?.every((size) => typeof size === "number")) return dimensions;
+  throw new SettingError(
+    words`${model.source}: the shape of one example is open in '${input?.name ?? ""}'; give it
+      (${mention(`${option}.shape`)}).`,
+    { option: `${option}.shape` },
+  );
 }
 
 /** Numbers as what the loss reads: class numbers, or values. @throws for class numbers that are no whole ones */
@@ -76,4 +121,8 @@ function targetsFrom(
 
 function isTyped(inputs: Float32Array | Uint8Array | readonly number[]): inputs is Float32Array | Uint8Array {
   return isArrayOf("Float32Array", inputs) || isArrayOf("Uint8Array", inputs);
+}
+
+function isList(value: unknown): value is ArrayLike<unknown> {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value);
 }

@@ -8,7 +8,7 @@ import { GraphBuilder } from "../ops/builder.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Evaluation } from "./evaluate-model.ts";
-import type { RunOptions } from "./options.ts";
+import type { RunOptions } from "./settings/run-settings.ts";
 
 /** What one answer to everything reaches on the examples that a run is judged by. */
 export interface Guessing {

@@ -1,10 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { type AggregatorName, aggregators } from "../aggregate/aggregators.ts";
+import { projection } from "../aggregate/projection.ts";
+import { sgd } from "../optim/sgd.ts";
 import { fillNormal } from "../random/normal.ts";
 import { fold, keyFromSeed } from "../random/threefry.ts";
 import { combine } from "../tangents/combine.ts";
 import { gram } from "../tangents/gram.ts";
 import { samplers } from "../tangents/samplers.ts";
+import { sphere } from "../tangents/sphere.ts";
 import { createTangentSet, drawTangents } from "../tangents/tangent-set.ts";
 import { defaultLearningRate } from "./learning-rate.ts";
 
@@ -13,7 +16,6 @@ const rule = {
   dimension: 10_000,
   tangents: 16,
   aggregate: "mean",
-  momentum: 0,
 } as const;
 
 describe("the default learning rate", () => {
@@ -21,14 +23,13 @@ describe("the default learning rate", () => {
     const mean = defaultLearningRate(rule);
     expect(defaultLearningRate({ ...rule, aggregate: "sum" })).toBeCloseTo(mean / 16, 12);
     expect(defaultLearningRate({ ...rule, aggregate: "projection" })).toBeCloseTo((mean * 10_000) / 16, 9);
-    expect(defaultLearningRate({ ...rule, momentum: 0.9 })).toBeCloseTo(mean / 10, 12);
-    expect(defaultLearningRate({ ...rule, radius: 1 })).toBeCloseTo(mean * 10_000, 9);
+    expect(defaultLearningRate({ ...rule, optimizer: sgd({ momentum: 0.9 }) })).toBeCloseTo(mean / 10, 12);
+    expect(defaultLearningRate({ ...rule, sampler: sphere({ unit: true }) })).toBeCloseTo(mean * 10_000, 9);
     expect(defaultLearningRate({ ...rule, tangents: 64 })).toBeGreaterThan(mean);
     // Tangents of length 1 and a mean times n are the plain mean again.
-    expect(defaultLearningRate({ ...rule, aggregate: "mean-times-dimension", radius: 1 })).toBeCloseTo(
-      mean,
-      12,
-    );
+    expect(
+      defaultLearningRate({ ...rule, aggregate: "mean-times-dimension", sampler: sphere({ unit: true }) }),
+    ).toBeCloseTo(mean, 12);
   });
 
   it("is one number for Adam, whatever the estimator", () => {
@@ -87,9 +88,9 @@ describe("the default learning rate", () => {
   ];
   for (const options of cases)
     it.each([2, 8])(`makes steps of one expected length: ${JSON.stringify(options)}, k = %i`, (k) => {
-      const { aggregate, angle, expectedLength } = options;
-      const sampler = angle === undefined ? samplers.gaussian() : samplers["fixed-angle"]({ angle });
-      const aggregator = aggregators[aggregate]({ expectedLength });
+      const { aggregate: name, angle: degrees, expectedLength } = options;
+      const sampler = degrees === undefined ? samplers.gaussian() : samplers["fixed-angle"]({ degrees });
+      const aggregator = name === "projection" ? projection({ expectedLength }) : aggregators[name]();
       const set = createTangentSet([{ name: "x", shape: [n] }], k, sampler);
       const gradient = new Float32Array(n);
       fillNormal(keyFromSeed(9), 0, gradient);
@@ -107,7 +108,13 @@ describe("the default learning rate", () => {
         const estimate = combine(set, coefficients).get("x") ?? new Float64Array();
         total += estimate.reduce((sum, value) => sum + value * value, 0) / size ** 2;
       }
-      const rate = defaultLearningRate({ ...rule, ...options, dimension: n, tangents: k });
+      const rate = defaultLearningRate({
+        ...rule,
+        aggregate: aggregator,
+        sampler,
+        dimension: n,
+        tangents: k,
+      });
       const constant = rate * Math.sqrt(total / draws);
       // 1.9·√(B/T) of batches of 64 over 1,000 steps; the fits and √(n/k) for √(1 + n/k) leave some room.
       expect(constant).toBeGreaterThan(0.4807 * 0.85);

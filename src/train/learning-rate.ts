@@ -1,33 +1,36 @@
-import { type AggregatorName, aggregators } from "../aggregate/aggregators.ts";
+import type { Aggregator } from "../aggregate/aggregator.ts";
 import { expectedLargestSquare } from "../aggregate/expected-largest-square.ts";
+import { resolveOptions } from "../settings/check.ts";
+import { choice, type Given, number, toggle, whole } from "../settings/option.ts";
+import { aggregateSetting, optimizerSetting, samplerSetting } from "./settings/choices.ts";
+import type { ChosenEstimator } from "./settings/estimator.ts";
+import type { RunSettings } from "./settings/run-settings.ts";
+
+const ruleOptions = {
+  /** Where tangents are injected; exact: there are none. Default activations. */
+  perturb: choice(["activations", "weights", "blocks", "exact"], {
+    help: "where tangents are injected",
+    default: "activations",
+  }),
+  /** Dimension of the space that tangents live in: n for weights, one example's summed site sizes for activations. */
+  dimension: number({ above: 0 }, { help: "dimension of the tangents' space", default: 1 }),
+  /** k. Default 1. */
+  tangents: whole(1, { help: "number of tangents", default: 1 }),
+  /** Examples in one batch. Default 64. */
+  batch: whole(1, { help: "examples in one batch", default: 64 }),
+  /** Steps of the whole run, over which the rate falls to 0. Default 1,000. */
+  steps: whole(0, { help: "steps of the whole run", default: 1000 }),
+  /** One set of tangents for all examples of a batch. Default false. */
+  shareTangents: toggle({ help: "one set of tangents for all examples of a batch" }),
+  aggregate: aggregateSetting,
+  /** Default sgd without momentum. */
+  optimizer: optimizerSetting,
+  /** Default: tangents of length about √dimension that are independent of each other. */
+  sampler: samplerSetting,
+};
 
 /** What the scale of a good learning rate depends on. */
-export interface LearningRateRule {
-  /** Where tangents are injected, or exact gradients. */
-  readonly perturb: "activations" | "weights" | "blocks" | "exact";
-  /** Dimension of the space that tangents live in: n for weights, one example's summed site sizes for activations. */
-  readonly dimension: number;
-  /** k */
-  readonly tangents: number;
-  /** Examples in one batch. Default 64. */
-  readonly batch?: number;
-  /** Steps of the whole run, over which the rate falls to 0. Default 1,000. */
-  readonly steps?: number;
-  /** One set of tangents for all examples of a batch. Default false. */
-  readonly shareTangents?: boolean;
-  /** How derivatives are combined. */
-  readonly aggregate: AggregatorName;
-  /** True where a projection is divided by its expected cosine. */
-  readonly expectedLength?: boolean;
-  /** μ of the optimizer; 0 without. */
-  readonly momentum: number;
-  /** Default sgd. */
-  readonly optimizer?: string;
-  /** Length that the sampler gives tangents, when it is not about √dimension. */
-  readonly radius?: number;
-  /** Degrees between the first tangent and the others, when they are not independent. */
-  readonly angle?: number;
-}
+export interface LearningRateRule extends Given<typeof ruleOptions> {}
 
 /** What works for exact gradients of the models here, with the cosine schedule; no estimate gets a larger one. */
 const exactRate = 0.2;
@@ -80,20 +83,31 @@ const adaptiveRate = 0.003;
  * than √n multiplies the mean by l²/n; both are taken out again.
  *
  * **Adam and AdamW** divide each gradient by its own size, so one rate serves all estimators.
+ *
+ * @throws SettingError for an unknown option, or a value out of range
  */
 export function defaultLearningRate(rule: LearningRateRule): number {
-  const { perturb, dimension: n, tangents: k, aggregate, momentum, radius } = rule;
-  if (rule.optimizer !== undefined && rule.optimizer !== "sgd") return adaptiveRate;
+  const resolved = resolveOptions(ruleOptions, rule, { of: "defaultLearningRate" });
+  const { perturb, dimension: n, tangents: k } = resolved;
+  const { momentum = 0, isAdaptive = false } = optimizerSetting.choose(resolved.optimizer);
+  if (isAdaptive) return adaptiveRate;
   if (perturb === "exact") return exactRate * (1 - momentum);
-  const isProjection = aggregate === "projection" || aggregate === "max-normalized";
-  const effective = aggregate.includes("max") || aggregate === "near-best" ? expectedLargestSquare(k) : k;
+  const aggregator = aggregateSetting.choose(resolved.aggregate);
+  const sampler = resolved.sampler === undefined ? undefined : samplerSetting.choose(resolved.sampler);
+  const isProjection = aggregator.name === "projection" || aggregator.name === "max-normalized";
+  const effective = readsBest(aggregator) ? expectedLargestSquare(k) : k;
   const independent =
-    rule.angle === undefined || isProjection ? effective : Math.min(effective, atAngle(k, rule.angle));
-  const mean = Math.min(exactRate, rateOfMean(perturb, n, independent, rule));
+    sampler?.angle === undefined || isProjection ? effective : Math.min(effective, atAngle(k, sampler.angle));
+  const mean = Math.min(exactRate, rateOfMean(perturb, n, independent, resolved));
+  const radius = sampler?.radius?.(n) ?? Math.sqrt(n);
   // A projection does not change with the tangents' length.
-  const length = radius === undefined || isProjection ? 1 : n / radius ** 2;
-  const gain = aggregators[aggregate]({ expectedLength: rule.expectedLength }).expectedGain(n, k);
-  return (mean / gain) * length * (1 - momentum);
+  const length = radius === Math.sqrt(n) || isProjection ? 1 : n / radius ** 2;
+  return (mean / aggregator.expectedGain(n, k)) * length * (1 - momentum);
+}
+
+/** Whether an aggregator looks at the tangents of the largest |d| alone. */
+function readsBest({ name }: Aggregator): boolean {
+  return name.includes("max") || name === "near-best";
 }
 
 /** The rate for the mean of k independent tangents. */
@@ -101,7 +115,11 @@ function rateOfMean(
   perturb: "activations" | "blocks" | "weights",
   n: number,
   k: number,
-  { batch = 64, steps = 1000, shareTangents = false }: LearningRateRule,
+  {
+    batch,
+    steps,
+    shareTangents,
+  }: { readonly batch: number; readonly steps: number; readonly shareTangents: boolean },
 ): number {
   if (perturb === "weights") {
     const length = Math.min(walk.step, walk.length * Math.sqrt(batch / Math.max(steps, 1)));
@@ -116,4 +134,20 @@ function rateOfMean(
 function atAngle(k: number, degrees: number): number {
   const square = Math.cos((degrees * Math.PI) / 180) ** 2;
   return k ** 2 / (k + 2 * (k - 1) * square + (k - 1) * (k - 2) * square ** 2);
+}
+
+/** The learning rate of a run: the one that it was given, or the default for its estimator, from which auto starts. */
+export function runLearningRate(
+  settings: ChosenEstimator & Partial<Pick<RunSettings, "learningRate" | "optimizer">>,
+  dimension: number,
+  run: { readonly batch: number; readonly steps: number },
+): number {
+  const { learningRate, gradient, perturb, tangents, aggregate, sampler, optimizer } = settings;
+  if (typeof learningRate === "number") return learningRate;
+  const site = perturb.name === "weights" || perturb.name === "blocks" ? perturb.name : "activations";
+  return defaultLearningRate({
+    ...{ dimension, tangents, aggregate, sampler, optimizer, ...run },
+    perturb: gradient === "exact" ? "exact" : site,
+    shareTangents: perturb.config?.shareTangents === true,
+  });
 }

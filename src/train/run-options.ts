@@ -4,23 +4,35 @@ import { withoutDropout } from "../objective/dropout.ts";
 import { modelFrom } from "../objective/model-file.ts";
 import { refuseHalfPrecision } from "../objective/precision.ts";
 import { examplesFor } from "./example-arrays.ts";
-import type { RunOptions, TrainOptions } from "./options.ts";
+import type { TrainOptions } from "./settings/options.ts";
+import { trainOptions } from "./settings/options.ts";
+import { type RunOptions, runSettings } from "./settings/run-settings.ts";
 
 /** Decodes the model, puts adapters into it, and fits the examples to its input. @throws when they do not fit */
 export function runOptions(options: TrainOptions): RunOptions {
-  const base = modelFrom(options.model, options.limits);
+  const settings = runSettings(options);
+  const { adapter, loss, input } = settings;
+  const base = modelFrom(options.model);
   // Before examples are fitted to inputs that would be refused anyway.
   refuseHalfPrecision(base);
-  const adapted = options.adapter && adaptModel(base, { seed: options.seed, ...options.adapter });
+  const {
+    rank = trainOptions.adapter.parts.rank.default,
+    seed = settings.seed,
+    target,
+    alpha,
+  } = adapter ?? {};
+  const adapted = adapter && adaptModel(base, { rank, seed, target, alpha });
+  const read = { loss, input };
   return {
-    ...options,
+    ...settings,
     model: adapted?.model ?? base,
     // An adapted model shares its numbers with the base that its adapters are merged into.
-    inPlace: !adapted && (options.inPlace ?? isArrayOf("Uint8Array", options.model)),
-    trainable: adapted ? (name) => adapted.parameters.includes(name) : options.trainable,
-    examples: examplesFor(base, options),
+    inPlace: !adapted && (settings.inPlace ?? isArrayOf("Uint8Array", options.model)),
+    trainable: adapted ? (name) => adapted.parameters.includes(name) : settings.trainable,
+    examples: examplesFor(base, options.examples, { ...read, option: "examples" }),
+    test: options.test && examplesFor(base, options.test, { ...read, option: "test" }),
     merge:
-      options.adapter?.saved === "apart"
+      adapter?.saved === "apart"
         ? undefined
         : adapted && { into: withoutDropout(base), values: adapted.merge },
   };

@@ -1,16 +1,18 @@
 import { targetShapeOf } from "../data/dataset.ts";
+import { checkAugmentation } from "../data/pictures/augment.ts";
 import type { Words } from "../errors/words.ts";
 import type { EstimatorPlan } from "../estimate/estimator.ts";
-import { crossEntropy } from "../losses/cross-entropy.ts";
 import { exampleInput } from "../objective/model-inputs.ts";
 import { compileObjective, type Objective } from "../objective/objective.ts";
 import { checkBatch, checkTargets, lossInputs } from "../objective/targets.ts";
-import type { RunConfig } from "../storage/run-config.ts";
-import { type BatchReader, batchesOf } from "./batch-reader.ts";
+import type { DescribedRun } from "../storage/run-files.ts";
+import { type BatchReader, batchesOf, requireValidation } from "./batch-reader.ts";
 import { batchNotes, batchSize, stepsOf } from "./batch-size.ts";
-import { describeRun } from "./describe-run.ts";
-import type { RunOptions } from "./options.ts";
-import { checkSettings, learningRateOf, planEstimator, requireValidation } from "./prepare.ts";
+import { runLearningRate } from "./learning-rate.ts";
+import { runOptions } from "./run-options.ts";
+import { planEstimator } from "./settings/estimator.ts";
+import type { TrainOptions } from "./settings/options.ts";
+import type { RunOptions } from "./settings/run-settings.ts";
 
 /** What a run will be, known before anything is differentiated. */
 export interface RunPlan {
@@ -28,10 +30,9 @@ export interface RunPlan {
 /** Imports the model, finds its sites, and counts the steps. @throws for models and data that cannot be used together */
 export async function planRun(options: RunOptions): Promise<RunPlan> {
   const { examples, test } = options;
-  checkSettings(options, examples);
+  checkAugmentation(options.augment ?? {}, examples.shape);
   const objective = await compileObjective({
     ...options,
-    loss: options.loss ?? crossEntropy(),
     batch: batchSize(examples, options),
     targetShape: targetShapeOf(examples),
     dimensions: exampleInput(options.model, examples, options).dimensions,
@@ -43,12 +44,29 @@ export async function planRun(options: RunOptions): Promise<RunPlan> {
   const batches = batchesOf(objective, options);
   requireValidation(options, batches.split.validation.length);
   const steps = stepsOf(options, batches.stepsPerEpoch);
-  const learningRate = learningRateOf(options, estimator, { batch: objective.batch, steps });
+  const learningRate = runLearningRate(options, estimator.dimension, { batch: objective.batch, steps });
   const notes = [...objective.notes, ...batchNotes(examples, options, objective.batch)];
   return { options, objective, estimator, batches, steps, learningRate, notes };
 }
 
-/** What a planned run is, as plain data. */
-export function describePlan({ options, objective, learningRate, steps }: RunPlan): Promise<RunConfig> {
-  return describeRun(options, objective, learningRate, steps);
+/** What a planned run is, as plain data. Loaded where a run is kept: pages that keep none do without. */
+export async function describePlan(plan: RunPlan): Promise<DescribedRun> {
+  const { options, objective, learningRate, steps } = plan;
+  const validation = plan.batches.split.validation.length;
+  const { describedRun } = await import("./settings/identity.ts");
+  return describedRun(options, objective, { learningRate, steps, validation });
+}
+
+/**
+ * What a run would be: nothing is trained or kept.
+ *
+ * @throws as `train`
+ */
+export async function previewTraining(
+  options: TrainOptions,
+): Promise<DescribedRun & Pick<RunPlan, "learningRate" | "steps" | "notes">> {
+  const { store, resume, overwrite, allowChanges, ...rest } = options;
+  const plan = await planRun(runOptions(rest));
+  const { learningRate, steps, notes } = plan;
+  return { ...(await describePlan(plan)), learningRate, steps, notes };
 }

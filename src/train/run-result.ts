@@ -3,8 +3,8 @@ import { countParameters } from "../objective/parameters.ts";
 import type { Evaluation } from "./evaluate-model.ts";
 import type { TrainResult } from "./events.ts";
 import { guessingOf } from "./guessing.ts";
-import type { RunOptions } from "./options.ts";
 import type { RunState } from "./run-state.ts";
+import type { RunOptions } from "./settings/run-settings.ts";
 
 /** What is known at the end of a run besides its state. */
 export interface Measured extends Pick<TrainResult, "learningRate" | "cosine" | "bestStep"> {
@@ -22,7 +22,7 @@ export async function resultOf(
   state: RunState,
   { validationIndices: indices, test, stepsPerEpoch, learningRate, cosine, bestStep }: Measured,
 ): Promise<TrainResult> {
-  const { gradient, tangents = 16 } = options;
+  const { gradient, tangents } = options;
   const { step, lastEpochLoss, timedSeconds, timedSteps, validation, recovery } = state;
   const guessing = await guessingOf(options, objective, { test, validation, indices });
   return {

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { freshPatience, type Patience, watch } from "../optim/patience.ts";
-import { freshPlateau, observe, type Plateau, type PlateauOptions } from "../optim/plateau.ts";
+import { freshPlateau, observe, type Plateau, type PlateauRule } from "../optim/plateau.ts";
 import type { Checkpoint } from "../storage/checkpoint.ts";
 import type { MetricsPosition } from "../storage/metrics.ts";
 import type { RunStore } from "../storage/run-store.ts";
@@ -172,7 +172,7 @@ export function afterLine(before: RunState): RunState {
 export function afterEpoch(
   before: RunState,
   validationLoss: number | undefined,
-  plateau: PlateauOptions | undefined,
+  plateau: PlateauRule | undefined,
 ): RunState {
   const after = {
     ...before,

@@ -1,12 +1,11 @@
 import type { Examples } from "../data/dataset.ts";
-import type { Loss } from "../losses/loss.ts";
 import type { Objective } from "../objective/objective.ts";
 import { countTargets } from "../objective/targets.ts";
 import type { Model } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import { type Evaluation, evaluateModel } from "./evaluate-model.ts";
-import type { RunOptions } from "./options.ts";
+import type { RunOptions } from "./settings/run-settings.ts";
 
 /** The model that a run saves: what is measured is what is saved. */
 export interface SavedModel {
@@ -20,10 +19,9 @@ export interface SavedModel {
 export function savedModel(
   options: RunOptions,
   objective: Objective,
-  loss: Loss,
   stored: Readonly<Record<string, Tensor>>,
 ): SavedModel {
-  const { merge, input, fill, dimensions, output, runtime } = options;
+  const { merge, input, fill, dimensions, output, loss, runtime } = options;
   const model: Model = merge?.into ?? objective.model;
   const values = () => merge?.values(stored) ?? new Map(Object.entries(stored));
   return {

@@ -5,8 +5,7 @@ import { NotFiniteError } from "../linalg/cholesky.ts";
 import type { Objective } from "../objective/objective.ts";
 import { arraysOf } from "../objective/parameters.ts";
 import { clipGlobalNorm } from "../optim/clip.ts";
-import type { Arrays, Optimizer } from "../optim/optimizer.ts";
-import type { Schedule } from "../optim/schedules.ts";
+import type { Arrays } from "../optim/optimizer.ts";
 import { streamKey } from "../random/streams.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import type { MetricsLine } from "../storage/metrics.ts";
@@ -14,11 +13,8 @@ import type { RunFiles } from "../storage/run-files.ts";
 import type { RunStore } from "../storage/run-store.ts";
 import { afterMeasurement, isMeasured, type StepProbe, stepProbe } from "./auto-step.ts";
 import type { BatchReader } from "./batch-reader.ts";
-import { startEvent } from "./describe-run.ts";
 import { areFinite, guardDivergence } from "./divergence.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
-import type { RunOptions, TrainOptions } from "./options.ts";
-import { createOptimizer, createSchedule } from "./prepare.ts";
 import { afterDivergence, afterWindow, isGood, recoveredRate } from "./recovery.ts";
 import { runOptions } from "./run-options.ts";
 import { describePlan, planRun, type RunPlan } from "./run-plan.ts";
@@ -32,6 +28,9 @@ import {
   runStateSchema,
 } from "./run-state.ts";
 import { type SavedModel, savedModel } from "./saved-model.ts";
+import type { TrainOptions } from "./settings/options.ts";
+import type { RunOptions } from "./settings/run-settings.ts";
+import { startEvent } from "./start-event.ts";
 import { TrainingState } from "./training-state.ts";
 
 const stepsPerLine = 50;
@@ -41,7 +40,8 @@ const untimedSteps = 10;
  * Trains a model with forward gradients, step by step: yields after every step, so that the caller sees progress and
  * can stop at any time. The last event, `done`, carries the result and the trained model as ONNX bytes.
  *
- * @throws DivergenceError when losses explode; Error for unusable models, data or settings
+ * @throws SettingError for options that are unknown, out of range or at odds; DivergenceError when losses explode; other
+ * errors of the library for models and data that cannot be used
  * @example
  * for await (const event of train({ model, examples, runtime })) if (event.kind === "done") console.log(event.result);
  */
@@ -61,8 +61,6 @@ class TrainingRun {
   readonly #estimator: Estimator;
   #probe: StepProbe | undefined;
   readonly #comparison: ExactComparison;
-  readonly #optimizer: Optimizer;
-  readonly #schedule: Schedule;
   readonly #learningRate: number;
   readonly #arrays: Arrays;
   readonly #training: TrainingState;
@@ -82,13 +80,11 @@ class TrainingRun {
     this.#estimator = estimator;
     this.#files = files;
     this.#comparison = new ExactComparison(objective);
-    this.#optimizer = createOptimizer(options);
-    this.#schedule = createSchedule(options);
     this.#arrays = arraysOf(objective.parameters);
     const stored = { ...objective.parameters, ...objective.statistics };
-    this.#saved = savedModel(options, objective, objective.loss, stored);
+    this.#saved = savedModel(options, objective, stored);
     const remembered = estimator.init?.() ?? {};
-    this.#training = new TrainingState(stored, this.#optimizer.init(this.#arrays), remembered);
+    this.#training = new TrainingState(stored, this.#options.optimizer.init(this.#arrays), remembered);
     this.#batches = plan.batches;
     this.#totalSteps = plan.steps;
     this.#learningRate = plan.learningRate;
@@ -157,7 +153,7 @@ class TrainingRun {
       const { step, windowSteps, bestStep } = this.#state;
       // The best parameters have to be of no later step.
       if ((windowSteps === 0 && isGood(this.#state)) || bestStep === step) this.#keepGood();
-      const isDue = performance.now() - this.#lastCheckpoint > (options.checkpointSeconds ?? 10) * 1000;
+      const isDue = performance.now() - this.#lastCheckpoint > options.checkpointSeconds * 1000;
       if (this.#isEpochEnd() || isDue) await this.#save();
       if (options.signal?.aborted && !this.#isOver()) {
         await this.#save();
@@ -224,7 +220,7 @@ class TrainingRun {
   }
 
   async #step(): Promise<TrainEvent> {
-    const { seed = 0, clip } = this.#options;
+    const { seed, clip } = this.#options;
     const { stepsPerEpoch, feeds } = this.#batches;
     const started = performance.now();
     const { step, plateau } = this.#state;
@@ -244,8 +240,9 @@ class TrainingRun {
     const quality = await this.#trackQuality(key, gradients);
     const measured = performance.now() - measuring;
     if (clip !== undefined) clipGlobalNorm(gradients, clip);
-    const rate = this.#schedule(step, this.#totalSteps) * plateau.factor * (await this.#rate(gradients));
-    this.#optimizer.update(this.#arrays, gradients, this.#training.optimizer, rate);
+    const rate =
+      this.#options.schedule.factor(step, this.#totalSteps) * plateau.factor * (await this.#rate(gradients));
+    this.#options.optimizer.update(this.#arrays, gradients, this.#training.optimizer, rate);
     for (const [name, values] of Object.entries(statistics)) this.#training.arrays[name]?.set(values);
     const seconds = (performance.now() - started - measured) / 1000;
     this.#state = afterStep(this.#state, loss, ++this.#stepsHere > untimedSteps ? seconds : undefined);
@@ -271,7 +268,7 @@ class TrainingRun {
     const { step, autoStep } = this.#state;
     const { learningRate, gradient } = this.#options;
     if (learningRate === "auto" && isMeasured(step, typeof gradient === "object" ? "forward" : gradient)) {
-      this.#probe ??= await stepProbe(this.#objective, this.#optimizer);
+      this.#probe ??= await stepProbe(this.#objective, this.#options.optimizer);
       this.#batches.read(step + 1);
       const { feeds } = this.#batches;
       const along = await this.#probe.measure(feeds, this.#arrays, gradients, this.#training.optimizer);
@@ -289,9 +286,9 @@ class TrainingRun {
 
   /** Compares this step's gradient with the exact one where it is due; nothing of the run depends on it. */
   async #trackQuality(key: Key, gradients: Arrays): Promise<Quality | undefined> {
-    const { trackQuality } = this.#options;
+    const { every } = this.#options.quality;
     const step = this.#state.step + 1;
-    if (trackQuality === undefined || step % trackQuality !== 0) return undefined;
+    if (every === undefined || step % every !== 0) return undefined;
     const quality = await this.#comparison.compare(this.#batches.feeds, key, gradients);
     await this.#log({ kind: "quality", step, ...quality });
     return quality;
@@ -299,9 +296,9 @@ class TrainingRun {
 
   /** @throws DivergenceError */
   async #guard(loss: number, what: string): Promise<void> {
-    const { divergenceFactor = 100, momentum = 0 } = this.#options;
+    const { divergenceFactor, optimizer } = this.#options;
     const { step, firstLoss } = this.#state;
-    const settings = { learningRate: this.#currentRate(), momentum };
+    const settings = { learningRate: this.#currentRate(), momentum: optimizer.momentum ?? 0 };
     const why = Number.isFinite(loss) ? undefined : await import("./not-finite.ts");
     const cause = await why?.explainNotFinite(this.#objective, this.#batches.feeds, step === 0);
     guardDivergence(loss, firstLoss, divergenceFactor, `${what} of step ${step + 1}`, settings, cause);
@@ -309,11 +306,10 @@ class TrainingRun {
 
   async #endEpoch(): Promise<TrainEvent> {
     const { step, timedSeconds } = this.#state;
-    const { decay, plateauPatience, patience } = this.#options;
+    const { schedule, patience } = this.#options;
     const validation = await this.#saved.evaluate(this.#options.examples, this.#batches.split.validation);
     if (validation) await this.#guard(validation.loss, "the validation loss");
-    const plateau = this.#options.schedule === "plateau" ? { decay, patience: plateauPatience } : undefined;
-    this.#state = afterEpoch(this.#state, validation?.loss, plateau);
+    this.#state = afterEpoch(this.#state, validation?.loss, schedule.plateau);
     const line = {
       kind: "epoch",
       step,
@@ -330,7 +326,7 @@ class TrainingRun {
   }
 
   async #finish(): Promise<TrainEvent> {
-    const { test, qualityDraws = 0, seed = 0 } = this.#options;
+    const { test, quality, seed } = this.#options;
     const isBest = this.#training.takeBest();
     const { step } = this.#state;
     const key = streamKey(seed, "quality");
@@ -339,7 +335,7 @@ class TrainingRun {
       validationIndices: this.#batches.split.validation,
       stepsPerEpoch: this.#batches.stepsPerEpoch,
       learningRate: this.#currentRate(),
-      cosine: qualityDraws > 0 ? await this.#quality(key, qualityDraws) : undefined,
+      cosine: quality.draws > 0 ? await this.#quality(key, quality.draws) : undefined,
       bestStep: isBest ? this.#state.bestStep : undefined,
     });
     const model = this.#saved.bytes();

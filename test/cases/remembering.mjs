@@ -87,7 +87,7 @@ const events = train({
   store: runFolder(folder),
   resume: true,
   checkpointSeconds: 1e-9,
-  ...{ inputs, labels, ...options },
+  ...{ examples: { inputs, labels }, ...options },
 });
 for await (const event of events) {
   const isDue =

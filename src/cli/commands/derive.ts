@@ -10,28 +10,21 @@ import { hasOpenBatch } from "../../onnx/bind.ts";
 import { nodeRuntime } from "../../runtime/node.ts";
 import { loadModel } from "../../storage/node-model.ts";
 import { runFolder } from "../../storage/node-run-folder.ts";
-import { addLossOptions, chosenLoss, type LossFlags } from "../flags/loss-options.ts";
-import {
-  addLimitOption,
-  assignment,
-  choice,
-  dimension,
-  dimensionHelp,
-  pattern,
-  wholeNumber,
-} from "../flags/options.ts";
+import { type TrainSettings, trainOptions } from "../../train/settings/options.ts";
+import { chosenLoss } from "../flags/chosen-loss.ts";
+import { addLimitOption, choice, wholeNumber } from "../flags/options.ts";
+import { addSettingFlags, asOptions, settingsFrom } from "../flags/setting-flags.ts";
 import { say } from "../output.ts";
 import { requireFree } from "../output-file.ts";
 
-interface DeriveFlags extends LossFlags {
-  readonly tangents: number;
+const { loss, tangents, dimensions, trainable, fill } = trainOptions;
+const settings = { loss, tangents, dimensions, trainable, fill };
+
+interface DeriveFlags {
   readonly batch?: number;
-  readonly dim?: Record<string, number>;
   readonly lowRank?: number;
   readonly perExample: boolean;
   readonly parameters: "inputs" | "initializers";
-  readonly trainable?: RegExp;
-  readonly fill?: Record<string, number>;
   readonly prediction?: string;
   readonly output: string;
   readonly limit?: Partial<Limits>;
@@ -44,10 +37,8 @@ export function addDeriveCommand(program: Command): void {
     .description("write the derivative graph of a model and a loss as an ONNX file")
     .argument("<model.onnx>", "the model")
     .requiredOption("-o, --output <file>", "the ONNX file to write");
-  addLimitOption(addLossOptions(command))
-    .option("--tangents <k>", "directions", wholeNumber(1), 16)
+  addSettingFlags(addLimitOption(command), settings)
     .option("--batch <n>", "size of the batch axis, where the model leaves it open", wholeNumber(1))
-    .option("--dim <name=n>", dimensionHelp, dimension)
     .option("--low-rank <r>", "take the tangents of matrices as factors of this rank", wholeNumber(1))
     .option("--per-example", "derivatives [k, batch] of each example's own loss", false)
     .addOption(
@@ -55,8 +46,6 @@ export function addDeriveCommand(program: Command): void {
         "inputs",
       ),
     )
-    .option("--trainable <regex>", "which stored tensors get tangents (default: all float ones)", pattern)
-    .option("--fill <name=x>", "number that always fills an input; may be given several times", assignment)
     .option("--prediction <name>", "output that the loss reads (default: the first float one)")
     .option("--overwrite", "replace the output file, whatever it is", false)
     .addHelpText(
@@ -75,24 +64,30 @@ Examples:
           `${path} leaves its batch axis open; say how many examples the derivative graph takes (--batch N).`,
         );
       }
-      const { trainable } = flags;
+      const data = settingsFrom(settings, { ...flags });
+      const {
+        dimensions,
+        trainable,
+        fill,
+        tangents = settings.tangents.default,
+      } = asOptions(settings, data) as TrainSettings;
       const objective = await compileObjective({
         model,
-        loss: chosenLoss(flags),
+        loss: chosenLoss(data),
         runtime: nodeRuntime(),
         batch: flags.batch ?? fixedBatch(model) ?? 1,
-        dimensions: flags.dim,
-        fill: flags.fill,
+        dimensions,
+        fill,
         output: flags.prediction,
         keepOutputs: true,
-        trainable: trainable && ((name) => trainable.test(name)),
+        trainable,
       });
       for (const note of objective.notes) say(words`note: ${note}`);
-      const bytes = deriveFile(objective, flags);
+      const bytes = deriveFile(objective, { ...flags, tangents });
       await runFolder(dirname(flags.output)).write(basename(flags.output), bytes);
       const names = Object.keys(objective.parameters);
       say(
-        `${flags.output}: derivatives along ${flags.tangents} tangents of ${names.length} parameters (${names.join(", ")})`,
+        `${flags.output}: derivatives along ${tangents} tangents of ${names.length} parameters (${names.join(", ")})`,
       );
     });
 }

@@ -5,17 +5,18 @@ import { words } from "../../errors/words.ts";
 import { type NodeDevice, nodeRuntime } from "../../runtime/node.ts";
 import { loadModel } from "../../storage/node-model.ts";
 import { evaluateModel } from "../../train/evaluate-model.ts";
+import { type TrainSettings, trainOptions } from "../../train/settings/options.ts";
+import { chosenLoss, lossName } from "../flags/chosen-loss.ts";
 import { type DatasetChoice, dataNames, openDataset } from "../flags/datasets.ts";
-import { addLossOptions, chosenLoss, type LossFlags } from "../flags/loss-options.ts";
 import { imageChannels, knownData } from "../flags/model-data.ts";
-import { addDataOptions, addRuntimeOptions, assignment, dimension, dimensionHelp } from "../flags/options.ts";
+import { addDataOptions, addRuntimeOptions } from "../flags/options.ts";
+import { addSettingFlags, asOptions, settingsFrom } from "../flags/setting-flags.ts";
 import { print, printJson, say } from "../output.ts";
 
-interface EvalFlags extends DatasetChoice, LossFlags {
-  readonly input?: string;
-  readonly fill?: Record<string, number>;
-  readonly dim?: Record<string, number>;
-  readonly output?: string;
+const { loss, input, fill, dimensions, output } = trainOptions;
+const settings = { loss, input, fill, dimensions, output };
+
+interface EvalFlags extends Omit<DatasetChoice, "loss"> {
   readonly device: NodeDevice;
   readonly threads?: number;
   readonly json: boolean;
@@ -26,11 +27,7 @@ export function addEvalCommand(program: Command): void {
     .command("eval")
     .description("measure an ONNX model on a dataset's test examples")
     .argument("<model.onnx>", "the model");
-  addLossOptions(addRuntimeOptions(addDataOptions(command, dataNames).optionsGroup("Model:")))
-    .option("--input <name>", "input that the examples feed (default: the only one, or the first float one)")
-    .option("--fill <name=x>", "number that fills another input; may be given several times", assignment)
-    .option("--dim <name=n>", dimensionHelp, dimension)
-    .option("--output <name>", "output that the loss reads (default: the first float one)")
+  addSettingFlags(addRuntimeOptions(addDataOptions(command, dataNames).optionsGroup("Model:")), settings)
     .option("--json", "print one JSON object on stdout", false)
     .addHelpText(
       "after",
@@ -44,16 +41,19 @@ Examples:
     .action(async (path: string, flags: EvalFlags) => {
       const model = loadModel(path, flags.limit);
       const known = knownData(model);
-      const { test } = await openDataset(flags, { ...known, channels: imageChannels(model, flags.input) });
+      const data = settingsFrom(settings, { ...flags });
+      const { input, ...read } = asOptions(settings, data) as TrainSettings;
+      const { test } = await openDataset(
+        { ...flags, loss: lossName(data) },
+        { ...known, channels: imageChannels(model, input) },
+      );
       const { loss, accuracy, counted, notes } = await evaluateModel({
         model,
         parameters: {},
         examples: test,
-        loss: chosenLoss(flags, known),
-        input: flags.input,
-        fill: flags.fill,
-        dimensions: flags.dim,
-        output: flags.output,
+        ...read,
+        input,
+        loss: chosenLoss(data, known),
         runtime: nodeRuntime({ device: flags.device, threads: flags.threads }),
       });
       for (const note of notes) say(words`note: ${note}`);

@@ -1,28 +1,36 @@
 import { MultiBar, type SingleBar } from "cli-progress";
 import type { Command } from "commander";
-import { words } from "../../errors/words.ts";
+import { SettingError } from "../../errors/errors.ts";
+import { option as mention, words } from "../../errors/words.ts";
 import { printable } from "../../onnx/printable.ts";
 import type { SearchEvent, SearchResult, Trial } from "../../search/events.ts";
-import { type LearningRateSearchOptions, searchLearningRate } from "../../search/search.ts";
+import { ownSearchOptions, searchOptions } from "../../search/options.ts";
+import { searchLearningRate } from "../../search/search.ts";
 import { inRunFolder } from "../../storage/node-run-folder.ts";
+import { trainOptions } from "../../train/settings/options.ts";
 import { trainCommandLine } from "../flags/command-line.ts";
+import { configured } from "../flags/config-file.ts";
 import { hasFile, inFolder } from "../flags/default-folder.ts";
-import { choice, positiveNumber, wholeNumber } from "../flags/options.ts";
-import { addTrainingOptions, openTraining, type TrainFlags } from "../flags/training-command.ts";
+import { printConfig } from "../flags/print-config.ts";
+import { addSettingFlags, flagsOf } from "../flags/setting-flags.ts";
+import {
+  addTrainingOptions,
+  type GivenTrainFlags,
+  openTraining,
+  type TrainFlags,
+} from "../flags/training-command.ts";
 import { interruptible } from "../interrupt.ts";
 import { print, printJson, progressStream, say } from "../output.ts";
 import { drawTrials, tableOfTrials, trialsAsCsv } from "../search-report.ts";
 
-type Searched = Pick<LearningRateSearchOptions, "evaluations" | "rungs" | "reduction" | "judge" | "seeds">;
-
-export interface SearchFlags extends TrainFlags, Searched {
-  readonly lowest?: number;
-  readonly highest?: number;
-}
-
 /** Flags of search that train does not know; --out, --resume and --json mean something else there. */
-const ownFlags = ["--evaluations", "--rungs", "--reduction", "--lowest", "--highest", "--judge", "--seeds"];
-const leftOut = [...ownFlags, "--out", "--resume", "--overwrite", "--allow-changes", "--json"];
+const ownFlags = flagsOf(ownSearchOptions).map(({ flag }) => `--${flag}`);
+const leftOut = [
+  ...ownFlags,
+  ...["--out", "--resume", "--overwrite", "--allow-changes", "--json", "--print-config"],
+];
+
+const settings = { ...searchOptions, learningRate: trainOptions.learningRate };
 
 const latestSearch = "runs/search";
 
@@ -32,24 +40,8 @@ export function addSearchCommand(program: Command): void {
     .description(
       "find a learning rate for a training command: short runs of many rates, longer ones of the best",
     );
-  addTrainingOptions(command, { folder: latestSearch, holds: "the trials, their table and chart" })
-    .optionsGroup("Search:")
-    .option("--evaluations <n>", "training runs, with each seed", wholeNumber(2), 24)
-    .option(
-      "--rungs <n>",
-      "rounds; the last one trains as long as --epochs and --steps say",
-      wholeNumber(1),
-      3,
-    )
-    .option("--reduction <n>", "one rate in n goes on to the next round, n times as long", wholeNumber(2), 3)
-    .option("--lowest <x>", "lowest rate (default: a 300th of the default rate)", positiveNumber)
-    .option("--highest <x>", "highest rate (default: ten times the default rate)", positiveNumber)
-    .addOption(
-      choice("--judge <what>", "what of the validation examples decides", ["loss", "accuracy"]).default(
-        "loss",
-      ),
-    )
-    .option("--seeds <n>", "runs of each rate, with the seeds from --seed on", wholeNumber(1), 1)
+  addTrainingOptions(command, { folder: latestSearch, holds: "the trials, their table and chart" });
+  addSettingFlags(command.optionsGroup("Search:"), ownSearchOptions)
     .addHelpText(
       "after",
       `
@@ -59,8 +51,14 @@ Examples:
   forwardgrad search --model vit --perturb weights --lowest 1e-4 --highest 10 --out runs/vit-rates
   forwardgrad search --out runs/vit-rates --resume         with the flags of the search that stopped`,
     )
-    .action((given: Omit<SearchFlags, "out"> & { readonly out?: string }) => {
-      const own = { name: latestSearch, resume: given.resume, isComplete: hasFile("trials.csv") };
+    .action((typed: GivenTrainFlags) => {
+      const given = configured(command, settings, typed);
+      if (given.printConfig) return printConfig(command, settings, given);
+      const own = {
+        name: latestSearch,
+        resume: given.settings.resume === true,
+        isComplete: hasFile("trials.csv"),
+      };
       return inFolder(given.out, own, async (out) => {
         const flags = { ...given, out };
         const result = await runSearch(flags);
@@ -75,28 +73,27 @@ Examples:
 }
 
 /** Searches as the flags say, with progress on stderr, and leaves a table and a chart in the folder. */
-async function runSearch(flags: SearchFlags): Promise<SearchResult> {
-  if (flags.lr !== undefined) {
-    throw new Error(
-      `search looks for the learning rate, and one is given (--lr ${flags.lr}); leave it out, or say between which ` +
-        "to search (--lowest, --highest).",
+async function runSearch(flags: TrainFlags): Promise<SearchResult> {
+  const { learningRate } = flags.settings;
+  if (learningRate !== undefined) {
+    throw new SettingError(
+      words`search looks for the learning rate, and one is given (${mention("learningRate", learningRate as number)}); leave it
+        out, or say between which to search (${mention("lowest")}, ${mention("highest")}).`,
+      { option: "learningRate" },
     );
   }
   return inRunFolder(flags.out, async (store) => {
     const { options } = await openTraining(flags, store);
-    const { evaluations, rungs, reduction, lowest, highest, judge, seeds } = flags;
     const result = await interruptible((signal) =>
-      reportSearch(
-        searchLearningRate({
-          ...{ ...options, learningRate: undefined },
-          ...{ signal, evaluations, rungs, reduction, lowest, highest, judge, seeds },
-        }),
-        flags.out,
-      ),
+      reportSearch(searchLearningRate({ ...options, signal }), flags.out),
     );
+    const { judge = ownSearchOptions.judge.default } = flags.settings;
     const encoder = new TextEncoder();
     await store.write("trials.csv", encoder.encode(trialsAsCsv(result.trials)));
-    await store.write("trials.svg", encoder.encode(await drawTrials(result.trials, judge ?? "loss")));
+    await store.write(
+      "trials.svg",
+      encoder.encode(await drawTrials(result.trials, judge as "loss" | "accuracy")),
+    );
     return result;
   });
 }

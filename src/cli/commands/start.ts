@@ -5,25 +5,10 @@ import { print, say } from "../output.ts";
 import { runTraining, type TrainOutcome } from "./train.ts";
 
 /** The defaults of `train`, with enough epochs and momentum for a good result within a minute. */
-const settings: Omit<TrainFlags, "out"> = {
+const flags: Omit<TrainFlags, "out"> = {
   model: "mlp",
   data: "glyphs",
-  gradient: "forward",
-  perturb: "activations",
-  tangents: 16,
-  shareTangents: false,
-  lowMemory: false,
-  saveAdapter: "merged",
-  batchNorm: "frozen",
-  aggregate: "projection",
-  loss: "cross-entropy",
-  momentum: 0.9,
-  batch: 64,
-  epochs: 5,
-  seed: 0,
-  resume: false,
-  overwrite: false,
-  allowChanges: false,
+  settings: { optimizer: { name: "sgd", momentum: 0.9 }, epochs: 5 },
   json: false,
 };
 
@@ -36,7 +21,7 @@ export function addStartCommand(program: Command): void {
       const out = `runs/start-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}`;
       say("Training a network to read drawn digits, without a backward pass.", "");
       const started = performance.now();
-      const outcome = await runTraining({ ...settings, out });
+      const outcome = await runTraining({ ...flags, out });
       print(...explain(outcome, out, (performance.now() - started) / 1000).split("\n"));
     });
 }

@@ -4,6 +4,7 @@ import { Argument, type Command, InvalidArgumentError, Option } from "commander"
 import packageJson from "../../../package.json" with { type: "json" };
 import type { Dataset } from "../../data/dataset.ts";
 import { nodeRuntime } from "../../runtime/node.ts";
+import { nearest } from "../../settings/nearest.ts";
 import { inRunFolder, runFolder } from "../../storage/node-run-folder.ts";
 import type { RunStore } from "../../storage/run-store.ts";
 import { formatDuration, htmlReport, markdownReport, type Report, summaryCsv } from "../../studies/report.ts";
@@ -13,7 +14,7 @@ import { studies } from "../../studies/studies.ts";
 import type { Results, Study, Verdict } from "../../studies/study.ts";
 import { openDataset } from "../flags/datasets.ts";
 import { hasFile, inFolder } from "../flags/default-folder.ts";
-import { nearest, wholeNumber } from "../flags/options.ts";
+import { wholeNumber } from "../flags/options.ts";
 import { interruptible } from "../interrupt.ts";
 import { printJson, progressStream, say } from "../output.ts";
 
@@ -83,7 +84,7 @@ function knownStudy(given: string): Study {
   const study = Object.hasOwn(studies, given) ? studies[given] : undefined;
   if (study) return study;
   const names = Object.keys(studies);
-  const near = nearest(given, names);
+  const [near] = nearest(given, names);
   throw new InvalidArgumentError(`${near ? `Did you mean ${near}? ` : ""}Studies: ${names.join(", ")}.`);
 }
 

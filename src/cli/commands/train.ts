@@ -1,9 +1,14 @@
 import { join } from "node:path";
 import type { Command } from "commander";
+import type { Config } from "../../settings/config.ts";
 import { inRunFolder } from "../../storage/node-run-folder.ts";
 import type { TrainResult } from "../../train/events.ts";
+import { trainOptions } from "../../train/settings/options.ts";
 import { train } from "../../train/train.ts";
+import { configured } from "../flags/config-file.ts";
 import { inFolder, isCompleteTraining } from "../flags/default-folder.ts";
+import { printConfig } from "../flags/print-config.ts";
+import type { SettingData } from "../flags/setting-flags.ts";
 import {
   addTrainingOptions,
   type GivenTrainFlags,
@@ -43,24 +48,33 @@ Examples:
   forwardgrad train --device webgpu --hidden 1024,1024 --data mnist --out runs/wide
   forwardgrad train --out runs/mnist --data mnist --epochs 5 --momentum 0.9 --resume`,
     )
-    .action(async (flags: GivenTrainFlags) => {
-      const { resume } = flags;
-      const own = { name: latestRun, resume, isComplete: isCompleteTraining };
-      const given = flags.out ?? (flags.overwrite ? latestRun : undefined);
-      const outcome = await inFolder(given, own, (out) => runTraining({ ...flags, out }));
-      const advice = guessingAdvice(outcome, flags);
+    .action(async (given: GivenTrainFlags) => {
+      const flags = configured(command, trainOptions, given);
+      if (flags.printConfig) return printConfig(command, trainOptions, withDraws(flags));
+      const { resume = false, overwrite } = flags.settings;
+      const own = { name: latestRun, resume: resume === true, isComplete: isCompleteTraining };
+      const out = flags.out ?? (overwrite ? latestRun : undefined);
+      const outcome = await inFolder(out, own, (folder) => runTraining({ ...flags, out: folder }));
+      const advice = guessingAdvice(outcome, flags.settings);
       if (flags.json) printJson(advice.length > 0 ? { ...outcome, advice: advice.join("\n") } : outcome);
       else say(...summary(outcome), ...advice);
     });
 }
 
+/** A finished run says how good its estimates were. */
+function withDraws<Flags extends Pick<TrainFlags, "settings">>(flags: Flags): Flags {
+  const { settings } = flags;
+  if (settings.gradient === "exact") return flags;
+  const quality = { draws: 4, ...(settings.quality as SettingData | undefined) } as Config;
+  return { ...flags, settings: { ...settings, quality } };
+}
+
 /** Trains as the flags say, with progress on stderr. */
 export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
   return inRunFolder(flags.out, async (store) => {
-    const { dataset, options, imported } = await openTraining(flags, store);
+    const { dataset, options, imported } = await openTraining(withDraws(flags), store);
     return interruptible(async (signal) => {
-      const qualityDraws = flags.gradient === "exact" ? 0 : 4;
-      const events = train({ ...options, inPlace: true, test: dataset.test, signal, qualityDraws });
+      const events = train({ ...options, inPlace: true, test: dataset.test, signal });
       const result = await reportProgress(events, flags.out, imported);
       return result && { ...result, model: join(flags.out, "model.onnx") };
     });

@@ -13,9 +13,10 @@ import { vit } from "../../models/vit.ts";
 import { modelFrom } from "../../objective/model-file.ts";
 import type { Model } from "../../onnx/decode.ts";
 import type { Graph } from "../../onnx/graph.ts";
+import { nearest } from "../../settings/nearest.ts";
 import { type DatasetChoice, targetSize } from "./datasets.ts";
 import { namesOf, rememberData } from "./model-data.ts";
-import { choice, nearest, sizes, wholeNumber } from "./options.ts";
+import { choice, sizes, wholeNumber } from "./options.ts";
 
 /** Flags that only some models take. */
 export interface ShapeFlags {
@@ -33,7 +34,6 @@ export interface ShapeFlags {
 export interface ModelFlags extends ShapeFlags {
   /** Name of a model, or an ONNX file. */
   readonly model: string;
-  readonly seed: number;
 }
 
 const builders = {
@@ -99,9 +99,12 @@ export function addModelOptions(command: Command): Command {
  *
  * @throws when there is none, or when a flag is given that this model does not take
  */
-export function buildModel(flags: ModelFlags & Pick<DatasetChoice, "loss">, dataset: Dataset): Model {
+export function buildModel(
+  flags: ModelFlags & Pick<DatasetChoice, "loss"> & { readonly seed: number },
+  dataset: Dataset,
+): Model {
   if (!Object.hasOwn(builders, flags.model)) {
-    const near = nearest(flags.model, Object.keys(models));
+    const [near] = nearest(flags.model, Object.keys(models));
     throw new Error(
       `There is no model '${flags.model}'${near ? `; did you mean ${near}?` : "."} Choose one of ` +
         `${Object.keys(models).join(", ")}, or an ONNX file (its name must end in .onnx).`,

@@ -1,6 +1,8 @@
 import { ForwardgradError, SettingError } from "../../errors/errors.ts";
 import type { Mention, OptionValue, Worded } from "../../errors/words.ts";
+import { searchOptions } from "../../search/options.ts";
 import { quoted } from "./command-line.ts";
+import { flagsOf, placeholder } from "./setting-flags.ts";
 
 interface Flag {
   readonly flag: string;
@@ -10,42 +12,38 @@ interface Flag {
   readonly values?: Readonly<Record<string, string>>;
 }
 
-/** The flags of the library's options, as far as messages name them. */
+/** The flags of settings, as they are described. */
+const ofSettings: Readonly<Record<string, Flag>> = Object.fromEntries(
+  flagsOf(searchOptions).map(({ flag, path, options: [first] }) => [
+    path.join("."),
+    {
+      flag: `--${flag}`,
+      ...(first && { placeholder: placeholder(first.option).replace(/.*=/, "").toUpperCase() }),
+    },
+  ]),
+);
+
+/** The flags of the library's options, where messages name them. */
 export const flags: Readonly<Record<string, Flag>> = {
-  "adapter.rank": { flag: "--rank" },
+  ...ofSettings,
+  adapter: { flag: "--adapter" },
   "adapter.target": { flag: "--target" },
-  allowChanges: { flag: "--allow-changes" },
-  angle: { flag: "--angle" },
   arrays: { flag: "--arrays" },
   augment: { flag: "--augment" },
-  batch: { flag: "--batch", placeholder: "N" },
-  batchNorm: { flag: "--batch-norm" },
-  blocks: { flag: "--blocks" },
   categorical: { flag: "--categorical" },
+  // In messages of the loss itself.
   classAxis: { flag: "--class-axis", placeholder: "N" },
   decimal: { flag: "--decimal" },
   device: { flag: "--device" },
-  dimensions: { flag: "--dim", placeholder: "N" },
   // The folder of a dataset's files.
   directory: { flag: "--data-dir" },
-  evaluations: { flag: "--evaluations" },
-  fill: { flag: "--fill" },
-  frozen: { flag: "--freeze" },
   header: { flag: "--header", values: { false: "--no-header" } },
   ignore: { flag: "--ignore-columns" },
-  input: { flag: "--input", placeholder: "NAME" },
   learningRate: { flag: "--lr", placeholder: "X" },
   limits: { flag: "--limit", placeholder: "N" },
-  loss: { flag: "--loss" },
-  lowMemory: { flag: "--low-memory" },
   // The function that makes the model of that name.
   mlp: { flag: "--model mlp" },
   model: { flag: "--model" },
-  output: { flag: "--output", placeholder: "NAME" },
-  overwrite: { flag: "--overwrite" },
-  perturb: { flag: "--perturb" },
-  resume: { flag: "--resume" },
-  rungs: { flag: "--rungs" },
   size: { flag: "--image-size" },
   // Where a run keeps its files.
   store: { flag: "--out" },
@@ -56,7 +54,6 @@ export const flags: Readonly<Record<string, Flag>> = {
     values: { values: "--loss mean-squared-error", classes: "--loss cross-entropy" },
   },
   threads: { flag: "--threads" },
-  trainable: { flag: "--trainable" },
 };
 
 /** A message as the command line says it: with flags instead of the library's options. */

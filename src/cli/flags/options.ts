@@ -2,13 +2,14 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Augmentation, parseAugmentation } from "../../data/pictures/augment.ts";
 import { defaultLimits, type Limits } from "../../limits/limits.ts";
 import { nodeDevices } from "../../runtime/node.ts";
+import { nearest } from "../../settings/nearest.ts";
 
 /** A flag whose value is one of a list; a wrong one is answered with the nearest. */
 export function choice(flags: string, description: string, values: readonly string[]): Option {
   const option = new Option(flags, `${description} (${values.join(", ")})`);
   option.argParser((given: string) => {
     if (values.includes(given)) return given;
-    const near = nearest(given, values);
+    const [near] = nearest(given, values);
     throw new InvalidArgumentError(
       `${near ? `Did you mean ${near}? ` : ""}Allowed values: ${values.join(", ")}.`,
     );
@@ -24,48 +25,10 @@ export function wholeNumber(least: number): (given: string) => number {
   };
 }
 
-export function positiveNumber(given: string): number {
-  const value = Number(given);
-  if (given.trim() !== "" && Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError("Expected a number above 0.");
-}
-
-export function nonNegativeNumber(given: string): number {
-  const value = Number(given);
-  if (given.trim() !== "" && Number.isFinite(value) && value >= 0) return value;
-  throw new InvalidArgumentError("Expected a number from 0.");
-}
-
-export function fraction(given: string): number {
-  const value = Number(given);
-  if (given.trim() !== "" && value >= 0 && value < 1) return value;
-  throw new InvalidArgumentError("Expected a number from 0 to below 1.");
-}
-
 /** Sizes separated by commas: "256,256". */
 export function sizes(given: string): number[] {
   const parse = wholeNumber(1);
   return given.split(",").map((part) => parse(part));
-}
-
-/** What --dim says of itself. */
-export const dimensionHelp =
-  "size of an open dimension that is not the batch, by its name or as input.axis (state.1=8); may be given several times";
-
-/** NAME=N, collected. */
-export function dimension(given: string, before: Record<string, number> = {}): Record<string, number> {
-  const split = given.lastIndexOf("=");
-  if (split < 1) throw new InvalidArgumentError("Expected NAME=N, for example sequence=128.");
-  return { ...before, [given.slice(0, split)]: wholeNumber(1)(given.slice(split + 1)) };
-}
-
-/** NAME=NUMBER, collected. */
-export function assignment(given: string, before: Record<string, number> = {}): Record<string, number> {
-  const split = given.lastIndexOf("=");
-  const value = Number(given.slice(split + 1));
-  if (split < 1 || given.slice(split + 1).trim() === "" || !Number.isFinite(value))
-    throw new InvalidArgumentError("Expected NAME=NUMBER, for example attention_mask=1.");
-  return { ...before, [given.slice(0, split)]: value };
 }
 
 export function pattern(given: string): RegExp {
@@ -74,30 +37,6 @@ export function pattern(given: string): RegExp {
   } catch (error) {
     throw new InvalidArgumentError(`Expected a regular expression: ${(error as Error).message}.`);
   }
-}
-
-/** The candidate with the smallest edit distance, where it is small enough to be a slip. */
-export function nearest(given: string, candidates: readonly string[]): string | undefined {
-  const ranked = candidates
-    .map((candidate) => ({ candidate, distance: editDistance(given.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance);
-  const best = ranked[0];
-  return best && best.distance <= Math.max(2, Math.floor(best.candidate.length / 2))
-    ? best.candidate
-    : undefined;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, place) => place);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
 }
 
 /** Names separated by commas. */
@@ -188,7 +127,7 @@ export function addLimitOption(command: Command): Command {
 function limit(given: string, before: Partial<Limits> = {}): Partial<Limits> {
   const [name = "", value = ""] = given.split("=");
   if (Object.hasOwn(defaultLimits, name)) return { ...before, [name]: wholeNumber(1)(value) };
-  const near = nearest(name, Object.keys(defaultLimits));
+  const [near] = nearest(name, Object.keys(defaultLimits));
   throw new InvalidArgumentError(
     `${near ? `Did you mean ${near}? ` : ""}Limits: ${Object.keys(defaultLimits).join(", ")}.`,
   );

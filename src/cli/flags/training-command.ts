@@ -1,49 +1,59 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { Dataset } from "../../data/dataset.ts";
 import type { Augmentation } from "../../data/pictures/augment.ts";
 import type { Model } from "../../onnx/decode.ts";
 import { type NodeDevice, nodeRuntime } from "../../runtime/node.ts";
+import type { Options } from "../../settings/option.ts";
 import { loadModel } from "../../storage/node-model.ts";
 import type { RunStore } from "../../storage/run-store.ts";
-import type { TrainOptions } from "../../train/options.ts";
+import { type TrainOptions, trainOptions } from "../../train/settings/options.ts";
+import { type AdapterFlags, addAdapterFlag, withAdapter } from "./adapter-flags.ts";
 import { addModelOptions, buildModel, type ModelFlags, refuseShapeFlags } from "./build-model.ts";
+import { lossData, lossName } from "./chosen-loss.ts";
 import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
-import { addImportOptions, type ImportFlags, importSettings } from "./import-options.ts";
-import { addLossOptions, chosenLoss, type LossFlags } from "./loss-options.ts";
 import { imageChannels, knownData, namesOf, rememberData } from "./model-data.ts";
-import { addDataOptions, addRuntimeOptions, augmentation, positiveNumber, wholeNumber } from "./options.ts";
-import {
-  addEstimatorOptions,
-  addOptimizerOptions,
-  type EstimatorFlags,
-  type OptimizerFlags,
-  trainingSettings,
-} from "./training-options.ts";
+import { addDataOptions, addRuntimeOptions, augmentation } from "./options.ts";
+import { addSettingFlags, asOptions, type SettingData } from "./setting-flags.ts";
 
-/** What is trained, how, and where it is kept: the flags of train and search. */
-export interface TrainFlags
-  extends ModelFlags,
-    DatasetChoice,
-    LossFlags,
-    ImportFlags,
-    EstimatorFlags,
-    OptimizerFlags {
+/** What is trained, how, and where it is kept: the flags of train and search that are no settings of a run, and these. */
+export interface TrainFlags extends ModelFlags, Omit<DatasetChoice, "loss" | "adapter">, AdapterFlags {
+  /** What the library is asked for, under its names. */
+  readonly settings: SettingData;
   readonly augment?: Augmentation;
-  readonly batch: number;
-  readonly epochs?: number;
-  readonly steps?: number;
   readonly out: string;
-  readonly resume: boolean;
-  readonly overwrite: boolean;
-  readonly allowChanges: boolean;
   readonly device?: NodeDevice;
   readonly threads?: number;
-  readonly checkpointSeconds?: number;
   readonly json: boolean;
+  readonly config?: string;
+  readonly printConfig?: boolean;
 }
 
 /** The flags as they were given: a command chooses a folder of its own where --out names none. */
-export type GivenTrainFlags = Omit<TrainFlags, "out"> & { readonly out?: string };
+export type GivenTrainFlags = Omit<TrainFlags, "out" | "settings"> & { readonly out?: string };
+
+/** Settings by the group of flags that they are in; those of what is trained come first. */
+const groups = {
+  "What is trained:": [
+    ...(["trainable", "frozen", "input", "fill", "dimensions", "output", "batchNorm", "adapter"] as const),
+  ],
+  "Gradient:": [
+    ...(["perturb", "sampler", "tangents", "tangentChunk", "lowMemory", "aggregate", "gradient"] as const),
+    "loss",
+  ],
+  "Optimizer:": [
+    ...(["optimizer", "learningRate", "clip", "schedule", "patience", "quality"] as const),
+    "divergenceFactor",
+  ],
+  "Run:": [
+    ...(["batch", "epochs", "steps", "seed", "validation", "resume", "overwrite"] as const),
+    ...(["allowChanges", "checkpointSeconds"] as const),
+  ],
+} as const satisfies Record<string, readonly (keyof typeof trainOptions)[]>;
+
+/** What the command line adds to the help of settings. */
+const remarks: Readonly<Record<string, string>> = {
+  resume: "without --out, with the newest one that is not complete",
+};
 
 /** @param out the default folder, and what is kept there */
 export function addTrainingOptions(
@@ -51,44 +61,25 @@ export function addTrainingOptions(
   out: { readonly folder: string; readonly holds: string },
 ): Command {
   addModelOptions(command);
-  addDataOptions(command, dataNames).option(
-    "--augment <steps>",
-    "change training images at random: crop:4 (padding), flip, or crop:4,flip",
-    augmentation,
-  );
-  addImportOptions(command);
-  addLossOptions(addEstimatorOptions(command));
-  addOptimizerOptions(command).optionsGroup("Run:");
-  return addRuntimeOptions(command)
-    .option("--batch <n>", "examples a step", wholeNumber(1), 64)
-    .option(
-      "--epochs <n>",
-      "passes over the training set (default: 1, or as many as --steps needs)",
-      wholeNumber(1),
-    )
-    .option("--steps <n>", "end after so many steps", wholeNumber(1))
-    .option("--seed <n>", "decides initialization, order and tangents", wholeNumber(0), 0)
+  addDataOptions(command, dataNames).option("--augment <steps>", trainOptions.augment.help, augmentation);
+  for (const [group, names] of Object.entries(groups)) {
+    command.optionsGroup(group);
+    if (group === "What is trained:") addAdapterFlag(command);
+    if (group === "Run:") addRuntimeOptions(command);
+    addSettingFlags(command, pick(names), remarks);
+  }
+  return command
     .option(
       "--out <folder>",
       `folder for ${out.holds} (default: ${out.folder}, or ${out.folder}-2 and so on where that exists)`,
     )
-    .option(
-      "--resume",
-      "go on with the run in --out, or start it; without --out, with the newest one that is not complete",
-      false,
-    )
-    .option("--overwrite", "start anew in --out, and remove the run that it holds", false)
-    .option(
-      "--allow-changes",
-      "let --resume change device, threads, chunk and runtime version, and go on without lost metrics",
-      false,
-    )
-    .addOption(
-      new Option("--checkpoint-seconds <x>", "time between checkpoints")
-        .argParser(positiveNumber)
-        .default(10),
-    )
+    .option("--config <file>", "JSON file that sets what flags set; flags win")
+    .option("--print-config", "print the settings as such a file on stdout, and do nothing", false)
     .option("--json", "print one JSON object on the last line of stdout", false);
+}
+
+function pick(names: readonly (keyof typeof trainOptions)[]): Options {
+  return Object.fromEntries(names.map((name) => [name, trainOptions[name]]));
 }
 
 /** Opens model, data and runtime, and reads the settings. @param store where the run will be kept */
@@ -101,12 +92,16 @@ export async function openTraining(
   /** The model as it was in the user's file, if it came from one. */
   readonly imported: Model | undefined;
 }> {
+  const settings = withAdapter(flags.settings, flags);
+  const loss = lossName(settings);
   const isFile = flags.model.endsWith(".onnx");
   if (isFile) refuseShapeFlags(flags, "an ONNX file", []);
   const loaded = isFile ? loadModel(flags.model, flags.limit) : undefined;
+  const input = typeof settings.input === "string" ? settings.input : undefined;
+  const hasAdapter = settings.adapter !== undefined;
   const dataset = await openDataset(
-    flags,
-    loaded && { ...knownData(loaded), channels: imageChannels(loaded, flags.input) },
+    { ...flags, loss, adapter: hasAdapter ? "lora" : undefined },
+    loaded && { ...knownData(loaded), channels: imageChannels(loaded, input) },
   );
   if (dataset.train.count === 0) {
     throw new Error(
@@ -115,24 +110,14 @@ export async function openTraining(
     );
   }
   const runtime = nodeRuntime({ device: flags.device, threads: flags.threads });
-  const model = loaded ? rememberData(loaded, namesOf(dataset)) : buildModel(flags, dataset);
+  const { seed = trainOptions.seed.default } = settings;
+  const model = loaded
+    ? rememberData(loaded, namesOf(dataset))
+    : buildModel({ ...flags, seed: Number(seed), loss }, dataset);
   const options = {
-    model,
-    examples: dataset.train,
-    runtime,
-    store,
-    ...trainingSettings(flags),
-    ...importSettings(flags, flags.seed),
-    loss: chosenLoss(flags, knownData(model)),
-    augment: flags.augment,
-    batch: flags.batch,
-    epochs: flags.epochs,
-    steps: flags.steps,
-    seed: flags.seed,
-    resume: flags.resume,
-    overwrite: flags.overwrite,
-    allowChanges: flags.allowChanges,
-    checkpointSeconds: flags.checkpointSeconds,
+    ...asOptions(trainOptions, lossData(settings, knownData(model))),
+    ...{ model, examples: dataset.train, runtime, store },
+    ...(flags.augment && { augment: flags.augment }),
   };
   return { dataset, options, imported: loaded };
 }

@@ -1,20 +1,27 @@
 /** Activation perturbation, as a choice. */
 import type { Differentiable } from "../../objective/objective.ts";
-import type { EstimatorDefinition, EstimatorPlan } from "../estimator.ts";
+import { named } from "../../settings/named.ts";
+import { toggle } from "../../settings/option.ts";
+import type { EstimatorPlan, EstimatorRule } from "../estimator.ts";
 import { forwardGradient } from "../forward-gradient.ts";
 import { placeSites } from "./graphs.ts";
 import { type ActivationsOptions, keptSites } from "./kept.ts";
 
+/** What tangents at sites can be asked for. */
+export const sharingOptions = {
+  /** One set of tangents for all examples of a batch instead of one each. */
+  shareTangents: toggle({ help: "one set of directions for all examples of a batch" }),
+};
+
 /** Activation perturbation: tangents at the ends of layers, for each example its own coefficients. */
-export function activations({
-  shareTangents = false,
-}: Pick<ActivationsOptions, "shareTangents"> = {}): EstimatorDefinition {
-  return {
-    name: "activations",
-    config: { shareTangents },
+export const activations = named(
+  "perturb",
+  "activations",
+  sharingOptions,
+  ({ shareTangents }): EstimatorRule => ({
     plan: (objective, options) => planSites(objective, { ...options, shareTangents }),
-  };
-}
+  }),
+);
 
 /** Finds the sites of an objective. @throws as `placeSites` */
 export async function planSites(

@@ -1,13 +1,16 @@
 /** Weight perturbation, as a choice. */
 import { countParameters } from "../../objective/parameters.ts";
-import type { EstimatorDefinition } from "../estimator.ts";
+import { named } from "../../settings/named.ts";
+import type { EstimatorRule } from "../estimator.ts";
 import { forwardGradient } from "../forward-gradient.ts";
 import { keptWeights } from "./kept.ts";
 
 /** Weight perturbation: every parameter is a site, and one set of tangents describes a whole step. */
-export function weights(): EstimatorDefinition {
-  return {
-    name: "weights",
+export const weights = named(
+  "perturb",
+  "weights",
+  {},
+  (): EstimatorRule => ({
     async plan(objective, options) {
       return {
         dimension: countParameters(objective.parameters),
@@ -18,5 +21,5 @@ export function weights(): EstimatorDefinition {
         },
       };
     },
-  };
-}
+  }),
+);

@@ -139,7 +139,7 @@ function unitOf(settings: AnglesSettings, angle: number, batch: number): Unit {
       const rows = await measureBatch(environment, {
         dimension,
         counts: tangents,
-        sampler: fixedAngle({ angle }),
+        sampler: fixedAngle({ degrees: angle }),
         key: fold(fold(keyFromSeed(seed), Math.round(1000 * angle)), dimension),
         first,
         samples: Math.min(settings.batch, samples - first),

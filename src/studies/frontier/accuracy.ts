@@ -1,7 +1,9 @@
 import type { Dataset } from "../../data/dataset.ts";
 import { DivergenceError } from "../../errors/errors.ts";
 import type { TrainResult } from "../../train/events.ts";
-import { createEstimator, learningRateOf, type TrainSettings } from "../../train/prepare.ts";
+import { runLearningRate } from "../../train/learning-rate.ts";
+import { createEstimator, resolveEstimator } from "../../train/settings/estimator.ts";
+import type { TrainSettings } from "../../train/settings/options.ts";
 import { train } from "../../train/train.ts";
 import type { Environment, Row } from "../study.ts";
 import {
@@ -34,8 +36,8 @@ export async function measureAccuracy(
   const objective = await objectiveOf(cell.model, dataset, batch, environment.runtime);
   const chosen = settingsOf(cell, aggregator);
   const estimator = await createEstimator(objective, chosen);
-  const learningRate = factor * learningRateOf(chosen, estimator, { batch, steps });
   const { dimension } = estimator;
+  const learningRate = factor * runLearningRate(resolveEstimator(chosen), dimension, { batch, steps });
   await estimator.release();
   const cost = await estimatorCost(objective, chosen);
   const started = performance.now();

@@ -1,5 +1,6 @@
 import type { AggregatorName } from "../../aggregate/aggregators.ts";
 import type { Dataset } from "../../data/dataset.ts";
+import { activations } from "../../estimate/estimators.ts";
 import { crossEntropy } from "../../losses/cross-entropy.ts";
 import { lenet5 } from "../../models/lenet5.ts";
 import { mlp } from "../../models/mlp.ts";
@@ -10,7 +11,7 @@ import type { Graph } from "../../onnx/graph.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { lowRank } from "../../tangents/low-rank.ts";
 import { samplers } from "../../tangents/samplers.ts";
-import type { EstimatorSettings } from "../../train/prepare.ts";
+import type { EstimatorSettings } from "../../train/settings/estimator.ts";
 
 export type FrontierSettings = {
   dataset: string;
@@ -147,7 +148,7 @@ export function settingsOf(
     case "activations":
       return { perturb: "activations", tangents: k, sampler, aggregate };
     case "shared":
-      return { perturb: "activations", shareTangents: true, tangents: k, sampler, aggregate };
+      return { perturb: activations({ shareTangents: true }), tangents: k, sampler, aggregate };
     case "blocks":
       return { perturb: "blocks", tangents: k, sampler, aggregate };
     case "dense":

@@ -12,7 +12,7 @@ import { keyFromSeed } from "../../random/threefry.ts";
 import { nodeRuntime } from "../../runtime/node.ts";
 import type { Runtime, Session } from "../../runtime/runtime.ts";
 import { lowRank } from "../../tangents/low-rank.ts";
-import { createEstimator, type EstimatorSettings } from "../../train/prepare.ts";
+import { createEstimator, type EstimatorSettings } from "../../train/settings/estimator.ts";
 import { estimatorCost, productOperations } from "./estimator-cost.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
@@ -70,7 +70,7 @@ describe("estimatorCost of a fully connected network", () => {
   it.each([
     // The last layer's gradient is known, so its outputs are no site.
     ["activations of each example", { perturb: "activations" }, 5 + 4, batch],
-    ["shared activations", { perturb: "activations", shareTangents: true }, 5 + 4, 1],
+    ["shared activations", { perturb: { name: "activations", shareTangents: true } }, 5 + 4, 1],
     ["blocks", { perturb: "blocks" }, 5 + 4 + 3, batch],
   ] as const)("of %s", async (_, settings, dimension, examples) => {
     for (const aggregate of ["mean", "projection"] as const) {
@@ -160,10 +160,10 @@ describe("estimatorCost", () => {
   const cases: readonly (readonly [string, EstimatorSettings])[] = [
     ["exact", { gradient: "exact" }],
     ["activations", { perturb: "activations", tangents: 4 }],
-    ["shared", { perturb: "activations", shareTangents: true, tangents: 4, aggregate: "mean" }],
+    ["shared", { perturb: { name: "activations", shareTangents: true }, tangents: 4, aggregate: "mean" }],
     ["blocks", { perturb: "blocks", tangents: 4 }],
     ["dense", { perturb: "weights", tangents: 4 }],
-    ["low rank", { perturb: "weights", tangents: 4, sampler: "low-rank", rank: 2 }],
+    ["low rank", { perturb: "weights", tangents: 4, sampler: { name: "low-rank", rank: 2 } }],
   ];
   it.each(
     [

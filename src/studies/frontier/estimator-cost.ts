@@ -1,7 +1,6 @@
 import { derivativeGraph, type TangentForm } from "../../ad/derivatives.ts";
 import { gradientGraph } from "../../ad/gradient.ts";
 import { reserved } from "../../ad/names.ts";
-import { aggregators } from "../../aggregate/aggregators.ts";
 import { ModelError } from "../../errors/errors.ts";
 import { dualGraph, gramGraph, localGraph, placeSites } from "../../estimate/sites/graphs.ts";
 import { weightsCombineGraph, weightsGramGraph, withoutModelOutputs } from "../../estimate/weights/kept.ts";
@@ -10,9 +9,9 @@ import { countParameters } from "../../objective/parameters.ts";
 import { type Graph, getValue, type Node } from "../../onnx/graph.ts";
 import { elementCount } from "../../onnx/tensor.ts";
 import { intAttribute } from "../../ops/view.ts";
-import { samplers } from "../../tangents/samplers.ts";
+import { gaussian } from "../../tangents/gaussian.ts";
 import { createTangentSet } from "../../tangents/tangent-set.ts";
-import type { EstimatorSettings } from "../../train/prepare.ts";
+import { type EstimatorSettings, resolveEstimator } from "../../train/settings/estimator.ts";
 
 /** What one estimate of the gradient costs, as far as it follows from the rules: nothing is timed. */
 export interface EstimatorCost {
@@ -56,12 +55,11 @@ async function operationsOf(objective: Differentiable, settings: EstimatorSettin
       bytes: bytesPerNumber * countParameters(parameters),
     };
   }
-  const { tangents: k = 16, perturb, aggregate = "projection", sampler: given = "gaussian" } = settings;
-  const { usesGram } = aggregators[aggregate]();
+  const { tangents: k, perturb, aggregate, sampler = gaussian() } = resolveEstimator(settings);
+  const { usesGram } = aggregate;
   const total = (graphs: readonly Graph[]) =>
     graphs.reduce((sum, derived) => sum + productOperations(derived), 0);
-  if (perturb === "weights") {
-    const sampler = typeof given === "string" ? samplers[given]({ rank: settings.rank }) : given;
+  if (perturb.name === "weights") {
     const shapes = Object.entries(parameters).map(([name, { shape }]) => ({ name, shape }));
     // Of one tangent: room for all would be large.
     const { parts } = createTangentSet(shapes, 1, sampler);
@@ -81,10 +79,10 @@ async function operationsOf(objective: Differentiable, settings: EstimatorSettin
       bytes: bytesPerNumber * k,
     };
   }
-  const placed = await placeSites(objective, {
-    blocks: perturb === "blocks" && (settings.blocks ?? true),
-  });
-  const counts = { count: k, examples: settings.shareTangents ? 1 : batch };
+  const { shareTangents, pattern } = perturb.config ?? {};
+  const blocks = typeof pattern === "string" ? new RegExp(pattern.slice(1, pattern.lastIndexOf("/"))) : true;
+  const placed = await placeSites(objective, { blocks: perturb.name === "blocks" && blocks });
+  const counts = { count: k, examples: shareTangents ? 1 : batch };
   return {
     operations: total([
       dualGraph(objective, placed, counts),

@@ -9,7 +9,8 @@ import { frontierStreams } from "../../random/streams.ts";
 import { fold, type Key, keyFromSeed } from "../../random/threefry.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../storage/safetensors.ts";
 import { type BatchReader, createBatchReader } from "../../train/batch-reader.ts";
-import { createEstimator, learningRateOf } from "../../train/prepare.ts";
+import { runLearningRate } from "../../train/learning-rate.ts";
+import { createEstimator, resolveEstimator } from "../../train/settings/estimator.ts";
 import type { Environment, Row } from "../study.ts";
 import {
   aggregatorsOf,
@@ -194,7 +195,10 @@ async function trainExactly(
   const schedule = cosineSchedule();
   const arrays = arraysOf(objective.parameters);
   const state = optimizer.init(arrays);
-  const rate = learningRateOf({ gradient: "exact" }, exact, { batch: objective.batch, steps });
+  const rate = runLearningRate(resolveEstimator({ gradient: "exact" }), exact.dimension, {
+    batch: objective.batch,
+    steps,
+  });
   let start = copyTensors(objective.parameters);
   let middle = start;
   for (let step = 0; step < steps; step++) {
@@ -203,7 +207,7 @@ async function trainExactly(
     if (step === Math.floor(steps / 2)) middle = copyTensors(objective.parameters);
     reader.read(step);
     const { gradients } = await exact.estimate(reader.feeds, root);
-    optimizer.update(arrays, gradients, state, rate * schedule(step, steps));
+    optimizer.update(arrays, gradients, state, rate * schedule.factor(step, steps));
   }
   return { start, middle, end: copyTensors(objective.parameters) };
 }

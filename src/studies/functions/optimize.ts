@@ -217,7 +217,7 @@ function tangentSource(n: number, k: number, key: Key, angle?: number): (step: n
     block.subarray(place * size, (place + 1) * size),
   );
   const pieces = sets.map((set) => Array.from({ length: k }, (_, i) => [set.subarray(i * n, (i + 1) * n)]));
-  const arrange = angle === undefined ? undefined : fixedAngle({ angle }).arrange;
+  const arrange = angle === undefined ? undefined : fixedAngle({ degrees: angle }).arrange;
   let first = Number.NEGATIVE_INFINITY;
   return (step) => {
     if (step < first || step >= first + stepsPerBlock) {

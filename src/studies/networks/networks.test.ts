@@ -15,7 +15,7 @@ import { keyFromSeed } from "../../random/threefry.ts";
 import { fillUniform } from "../../random/uniform.ts";
 import { nodeRuntime } from "../../runtime/node.ts";
 import type { RunStore } from "../../storage/run-store.ts";
-import { createEstimator, type EstimatorSettings } from "../../train/prepare.ts";
+import { createEstimator, type EstimatorSettings } from "../../train/settings/estimator.ts";
 import { train } from "../../train/train.ts";
 import type { Environment, Row } from "../study.ts";
 import { batchOf, buildNetwork, joinEnds, type NetworkName } from "./models.ts";

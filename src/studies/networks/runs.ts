@@ -11,7 +11,7 @@ import { checkpointFiles, unitFiles } from "../../storage/own-files.ts";
 import type { RunStore } from "../../storage/run-store.ts";
 import { readSealed, writeSealed } from "../../storage/sealed.ts";
 import { evaluateModel } from "../../train/evaluate-model.ts";
-import type { TrainSettings } from "../../train/prepare.ts";
+import type { TrainSettings } from "../../train/settings/options.ts";
 import { train } from "../../train/train.ts";
 import type { GradientMethod } from "../functions/optimize.ts";
 import type { Column, Environment, Row } from "../study.ts";
@@ -230,7 +230,8 @@ export function settingsOf({ path, network, dataset, method }: Omit<NetworkRun, 
       ? { gradient }
       : { gradient: "forward", aggregate: gradient, tangents: k, sampler: "gaussian" };
   if (path === "ours") return estimator;
-  const sites: TrainSettings = gradient === "exact" ? {} : { perturb: "blocks", shareTangents: true };
+  const sites: TrainSettings =
+    gradient === "exact" ? {} : { perturb: { name: "blocks", shareTangents: true } };
   const learningRate = networkLearningRate(network, dataset, method);
   return { ...estimator, ...sites, learningRate, schedule: "constant", patience };
 }

@@ -132,7 +132,7 @@ describe("expectedAtAngle", () => {
       const rows = await measureBatch(environment, {
         ...batch,
         counts: [1, 2, 6, 24],
-        sampler: fixedAngle({ angle }),
+        sampler: fixedAngle({ degrees: angle }),
         samples: 2000,
         gradients: ["ones"],
         combinations: combinations.filter(

@@ -1,0 +1,24 @@
+import type { Loss } from "../../losses/loss.ts";
+import type { LossName } from "../../losses/losses.ts";
+import { lossSetting } from "../../train/settings/choices.ts";
+import type { KnownData } from "./model-data.ts";
+import { asOptions, type SettingData } from "./setting-flags.ts";
+
+/** Name of the loss that is chosen. */
+export function lossName({ loss = lossSetting.default }: SettingData): LossName {
+  return (typeof loss === "object" && loss !== null && "name" in loss ? loss.name : loss) as LossName;
+}
+
+/** The settings' loss; mean squared error counts in units of the variance of the targets that the model knows. */
+export function lossData(settings: SettingData, { targetNormalization }: KnownData): SettingData {
+  const name = lossName(settings);
+  if (name !== "mean-squared-error" || targetNormalization === undefined) return settings;
+  const given = typeof settings.loss === "object" ? settings.loss : {};
+  return { ...settings, loss: { scale: targetNormalization.standardDeviation, ...given, name } };
+}
+
+/** The loss itself. @throws SettingError */
+export function chosenLoss(settings: SettingData, known: KnownData = {}): Loss {
+  const { loss } = asOptions({ loss: lossSetting }, lossData(settings, known));
+  return lossSetting.choose(loss ?? lossSetting.default);
+}

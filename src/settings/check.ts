@@ -1,0 +1,92 @@
+import { SettingError } from "../errors/errors.ts";
+import { option as mention, words } from "../errors/words.ts";
+import { nearest } from "./nearest.ts";
+import { type Given, isObject, type Option, type Options, type Resolved } from "./option.ts";
+
+/** How options are named in errors. */
+export interface Naming {
+  /** Whose options they are: "train", "adam". */
+  readonly of: string;
+  /** What stands before their names: "optimizer." of `optimizer.beta1`. Default: nothing. */
+  readonly prefix?: string;
+  /** What to say of a name that is unknown here, where more is known of it. */
+  readonly advice?: (name: string) => string | undefined;
+}
+
+/**
+ * Checks what was given for options, one by one; undefined counts as not given.
+ *
+ * @throws SettingError for what is no object, for an unknown name, with the nearest one, and for a value out of range
+ */
+export function checkOptions(options: Options, given: unknown, naming: Naming): void {
+  const { of, prefix = "" } = naming;
+  if (!isObject(given)) {
+    throw new SettingError(`${of} takes an object of options, received ${shown(given)}.`, { option: of });
+  }
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    const option = Object.hasOwn(options, name) ? options[name] : undefined;
+    if (!option) throw unknownOption(name, options, naming);
+    if (!option.accepts(value)) throw wrongValue(`${prefix}${name}`, option, value);
+  }
+}
+
+/** What was given, checked, with the defaults of the rest. @throws as `checkOptions` */
+export function resolveOptions<All extends Options>(
+  options: All,
+  given: Given<All>,
+  naming: Naming,
+): Resolved<All> {
+  checkOptions(options, given, naming);
+  const values: Readonly<Record<string, unknown>> = given;
+  return Object.fromEntries(
+    Object.entries(options).map(([name, option]) => [name, values[name] ?? option.default]),
+  ) as Resolved<All>;
+}
+
+export function wrongValue(name: string, { expected, names = [] }: Option, value: unknown): SettingError {
+  const near = typeof value === "string" ? nearest(value, names) : [];
+  const hint = near[0] === undefined ? "" : ` Did you mean ${JSON.stringify(near[0])}?`;
+  return new SettingError(words`${mention(name)} must be ${expected}, received ${shown(value)}.${hint}`, {
+    option: name,
+    neighbours: near.map((found) => JSON.stringify(found)),
+  });
+}
+
+function unknownOption(name: string, options: Options, { of, prefix = "", advice }: Naming): SettingError {
+  const known = advice?.(name);
+  const names = Object.keys(options);
+  // Flags are what somebody may have in mind who knows the command line.
+  const spelled = names.map((each) => [each, camelCase(options[each]?.flag || each)] as const);
+  const near = nearest(name, spelled.flat()).map(
+    (found) => spelled.find((pair) => pair.includes(found))?.[0] as string,
+  );
+  const neighbours = [...new Set(near)].map((each) => `${prefix}${each}`);
+  const list = names.length === 0 ? `${of} takes no options` : `${of} takes ${names.join(", ")}`;
+  const remedy =
+    known ?? (neighbours[0] === undefined ? `${list}.` : `Did you mean ${neighbours[0]}? ${list}.`);
+  return new SettingError(`${of} has no option '${name}'. ${remedy}`, {
+    option: `${prefix}${name}`,
+    neighbours,
+  });
+}
+
+/** "tangent-rank" as "tangentRank". */
+function camelCase(flag: string): string {
+  return flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** A value as an error shows it. */
+export function shown(value: unknown): string {
+  if (typeof value === "string")
+    return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "function") return `the function ${value.name || "(without a name)"}`;
+  if (typeof value === "symbol" || typeof value !== "object" || value === null) return String(value);
+  const kind = Object.prototype.toString.call(value).slice(8, -1);
+  if (Array.isArray(value)) return value.length <= 4 ? `[${value.map(shown).join(", ")}]` : "a list";
+  if (kind === "RegExp") return String(value);
+  if (kind !== "Object") return `${/^[AEIOU]/.test(kind) ? "an" : "a"} ${kind}`;
+  const names = Object.keys(value);
+  return names.length === 0 ? "{}" : `an object of ${names.slice(0, 6).join(", ")}`;
+}

@@ -1,0 +1,111 @@
+import { option as mention, words } from "../../errors/words.ts";
+import type { Estimator, EstimatorDefinition, EstimatorPlan } from "../../estimate/estimator.ts";
+import { estimators } from "../../estimate/estimators.ts";
+import type { Differentiable } from "../../objective/objective.ts";
+import { isFunction, namedSetting } from "../../settings/named-setting.ts";
+import { choice, either, type Given, isObject, type Resolved, toggle, whole } from "../../settings/option.ts";
+import { aggregateSetting, samplerSetting } from "./choices.ts";
+import { refusePointless, resolveSettings } from "./resolve.ts";
+
+const { activations, weights, blocks, exact } = estimators;
+const sites = { activations, weights, blocks };
+
+/** How the gradient is estimated. */
+export const estimatorOptions = {
+  /**
+   * forward: from directional derivatives by dual passes; simulated: the same, but from derivatives that the exact gradient
+   * gives, which is cheaper for many tangents; exact: by reverse mode, the baseline; or an estimator of your own, to which
+   * `perturb` says nothing but what the default learning rate is for. Default forward.
+   */
+  gradient: either<"forward" | "simulated" | "exact", "forward", EstimatorDefinition>(
+    choice(["forward", "simulated", "exact"], {
+      help: "forward; simulated from exact ones; or exact, the baseline",
+      default: "forward",
+    }),
+    {
+      expected: "an estimator of your own",
+      accepts: (value) => isObject(value) && typeof value.name === "string" && isFunction(value.plan),
+    },
+  ),
+  /** Where tangents are injected: activations (default), weights, or blocks, with options of their own. */
+  perturb: namedSetting<typeof sites, EstimatorDefinition>("perturb", sites, {
+    help: "where tangents are injected",
+    parts: { name: (name) => typeof name === "string", plan: isFunction },
+    default: "activations",
+  }),
+  /** k, the number of tangents of a step. Default 16. */
+  tangents: whole(1, { help: "directions a step", default: 16 }),
+  /** Tangents processed at once. Default: all. */
+  tangentChunk: whole(1, { help: "directions computed at once", otherwise: "all" }),
+  /** Default: rademacher, or gaussian where k is more than an eighth of the dimension (`defaultSampler`). */
+  sampler: samplerSetting,
+  /** How derivatives become a gradient. Default projection. */
+  aggregate: aggregateSetting,
+  /** Runs layer by layer and draws tangents again instead of keeping them: memory does not grow with depth. */
+  lowMemory: toggle({ help: "run layer by layer: memory does not grow with depth" }),
+};
+
+/** How the gradient is estimated. */
+export interface EstimatorSettings extends Given<typeof estimatorOptions> {}
+
+/** How the gradient is estimated, with things instead of their names. */
+export type ChosenEstimator = ReturnType<typeof chosenEstimator>;
+
+/** Compiles the estimator that the settings describe. @throws SettingError for settings that make none */
+export async function createEstimator(
+  objective: Differentiable,
+  settings: EstimatorSettings = {},
+): Promise<Estimator> {
+  return (await planEstimator(objective, resolveEstimator(settings))).open();
+}
+
+/** The settings checked, with defaults, and with things instead of their names. @throws SettingError */
+export function resolveEstimator(settings: EstimatorSettings): ChosenEstimator {
+  const resolved = resolveSettings(estimatorOptions, settings, { of: "createEstimator" });
+  checkEstimator(settings);
+  return chosenEstimator(resolved);
+}
+
+/** Of the options, what an estimator other than the forward ones does not read. */
+export const ofForward = [
+  "perturb",
+  "tangents",
+  "tangentChunk",
+  "sampler",
+  "aggregate",
+  "lowMemory",
+] as const;
+
+/** @throws SettingError for what was given without any effect */
+export function checkEstimator(settings: EstimatorSettings): void {
+  const { gradient, lowMemory } = settings;
+  if (gradient === "exact")
+    for (const name of ofForward)
+      refusePointless(name, settings[name], words`${mention("gradient", "exact")}, which has no tangents`);
+  if (gradient === "simulated")
+    refusePointless(
+      "lowMemory",
+      lowMemory,
+      words`${mention("gradient", "simulated")}, which keeps what a reverse pass needs`,
+    );
+}
+
+/** Things instead of their names. */
+export function chosenEstimator(settings: Resolved<typeof estimatorOptions>) {
+  const { gradient, sampler } = settings;
+  const perturb = estimatorOptions.perturb.choose(settings.perturb);
+  return {
+    ...settings,
+    perturb,
+    definition: typeof gradient === "object" ? gradient : gradient === "exact" ? exact() : perturb,
+    sampler: sampler === undefined ? undefined : samplerSetting.choose(sampler),
+    aggregate: aggregateSetting.choose(settings.aggregate),
+  };
+}
+
+/** What is known of the estimator that the settings choose, before anything is differentiated. */
+export function planEstimator(objective: Differentiable, chosen: ChosenEstimator): Promise<EstimatorPlan> {
+  const { definition, gradient, tangents, tangentChunk, lowMemory, aggregate: aggregator, sampler } = chosen;
+  const simulated = gradient === "simulated";
+  return definition.plan(objective, { tangents, tangentChunk, lowMemory, simulated, aggregator, sampler });
+}

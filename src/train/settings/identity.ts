@@ -1,0 +1,90 @@
+import { targetShapeOf } from "../../data/dataset.ts";
+import type { Objective } from "../../objective/objective.ts";
+import { encodeModel } from "../../onnx/encode.ts";
+import { type Config, configOf } from "../../settings/config.ts";
+import type { Option } from "../../settings/option.ts";
+import { fingerprint, type RunConfig } from "../../storage/run-config.ts";
+import type { DescribedRun } from "../../storage/run-files.ts";
+import { trainOptions } from "./options.ts";
+import type { RunOptions } from "./run-settings.ts";
+
+/** What a run is, now and as an earlier release would have said it. */
+export async function describedRun(
+  options: RunOptions,
+  objective: Objective,
+  settled: SettledRun,
+): Promise<DescribedRun> {
+  const config = await describeRun(options, objective, settled);
+  const asBefore = async (kept: RunConfig) => {
+    const { describeAsBefore } = await import("./old-config.ts");
+    return describeAsBefore(options, config, kept);
+  };
+  return { config, asBefore };
+}
+
+/** What a run settled on besides its options. */
+export interface SettledRun {
+  readonly learningRate: number;
+  readonly steps: number;
+  /** Examples set aside. */
+  readonly validation: number;
+}
+
+/**
+ * What a run is, as plain data: config.json. Every option is in it, unless its description says why a resumed run may
+ * change it; things with a name describe themselves. Two runs of equal descriptions compute the same.
+ */
+export async function describeRun(
+  options: RunOptions,
+  objective: Objective,
+  { learningRate, steps, validation }: SettledRun,
+): Promise<RunConfig> {
+  const { examples, test, runtime, perturb, gradient, tangents, tangentChunk, adapter, quality } = options;
+  const isForward = gradient !== "exact";
+  const values: Readonly<Record<string, unknown>> = {
+    ...options,
+    // Of tangents that are not drawn, nothing counts.
+    perturb: isForward ? perturb : null,
+    tangents: isForward ? tangents : null,
+    tangentChunk: isForward ? (tangentChunk ?? tangents) : null,
+    sampler: isForward ? (options.sampler ?? "default") : null,
+    aggregate: isForward ? options.aggregate : null,
+    learningRate: options.learningRate === "auto" ? "auto" : learningRate,
+    batch: objective.batch,
+    epochs: options.epochs ?? (options.steps === undefined ? 1 : null),
+    steps,
+    validation,
+    adapter: adapter && { ...partsOf("adapter", adapter), seed: adapter.seed ?? options.seed },
+    quality: partsOf("quality", quality),
+    augment: options.augment && partsOf("augment", options.augment),
+  };
+  const kept = Object.entries(trainOptions).filter(
+    ([name, option]: readonly [string, Option]) => option.exempt === undefined && !Object.hasOwn(given, name),
+  );
+  return {
+    format: 2,
+    model: await fingerprint(encodeModel(objective.model, new Map())),
+    data: await fingerprint(examples.inputs, examples.labels),
+    shapes: `${examples.shape.join("×")} → ${targetShapeOf(examples).join("×") || "1"}`,
+    test: test ? await fingerprint(test.inputs, test.labels) : null,
+    parameters: Object.keys(objective.parameters).join(" "),
+    ...configOf(Object.fromEntries(kept.map(([name]) => [name, values[name]]))),
+    threads: runtime.threads ?? null,
+    runtime: runtime.name,
+  };
+}
+
+/** What is described by what it holds or by its name, above. */
+const given = { model: true, examples: true, test: true, runtime: true };
+
+/** An object of options with its defaults, without what is exempt. */
+function partsOf(name: "adapter" | "quality" | "augment", values: Readonly<Record<string, unknown>>): Config {
+  const parts: readonly (readonly [string, Option])[] = Object.entries(trainOptions[name].parts);
+  return configOf(
+    Object.fromEntries(
+      parts
+        .filter(([, { exempt }]) => exempt === undefined)
+        .map(([part, option]) => [part, values[part] ?? option.default]),
+    ),
+  );
+}

@@ -1,0 +1,99 @@
+import { formatAugmentation } from "../../data/pictures/augment.ts";
+import type { Config } from "../../settings/config.ts";
+import type { Identity } from "../../settings/named.ts";
+import type { RunConfig } from "../../storage/run-config.ts";
+import { trainOptions } from "./options.ts";
+import type { RunOptions } from "./run-settings.ts";
+
+/**
+ * How version 0.1 described this run in config.json, so that runs which it began go on. It knew nothing of a loss's options,
+ * of adapters but their rank, of test data, and of samplers' options but two.
+ *
+ * @param options the run of today
+ * @param now its description of today
+ * @param kept the description to compare with: where it has null for a default, so has the result
+ */
+export function describeAsBefore(options: RunOptions, now: RunConfig, kept: RunConfig): RunConfig {
+  const { gradient, perturb, sampler, aggregate, schedule, optimizer, adapter } = options;
+  const [site, draw, combine, rates, rule] = [perturb, sampler, aggregate, schedule, optimizer].map(configOf);
+  const augment = formatAugmentation(options.augment ?? {});
+  const described = {
+    ...pick(now, ["model", "data", "parameters", "learningRate", "batch", "steps", "seed"]),
+    ...pick(now, ["lowMemory", "batchNorm", "clip", "patience", "threads", "runtime"]),
+    loss: options.loss.name,
+    gradient: typeof gradient === "string" ? gradient : gradient.name,
+    perturb: perturb.name,
+    blocks: options.perturb.name === "blocks" ? sourceOf(site?.pattern) : null,
+    sampler: sampler?.name ?? "default",
+    rank: draw?.rank ?? 1,
+    angle: draw?.degrees ?? null,
+    tangents: options.tangents,
+    tangentChunk: options.tangentChunk ?? options.tangents,
+    aggregate: aggregate.name,
+    within: combine?.within ?? null,
+    select: combine?.select ?? "all",
+    expectedLength: combine?.expectedLength ?? false,
+    shareTangents: site?.shareTangents ?? false,
+    adapter: adapter ? `rank ${adapter.rank ?? trainOptions.adapter.parts.rank.default}` : null,
+    schedule: schedule.name,
+    decay: rates?.decay ?? null,
+    decayEvery: rates?.decayEvery ?? null,
+    plateauPatience: rates?.patience ?? null,
+    warmUp: rates?.warmUp ?? 0,
+    optimizer: optimizer.name,
+    momentum: rule?.momentum ?? 0,
+    nesterov: rule?.nesterov ?? false,
+    weightDecay: rule?.weightDecay ?? null,
+    beta1: rule?.beta1 ?? null,
+    beta2: rule?.beta2 ?? null,
+    epsilon: rule?.epsilon ?? null,
+    trackQuality: options.quality.every ?? null,
+    validation: options.validation ?? null,
+    ...(augment && { augment }),
+    ...(options.input !== undefined && { input: options.input }),
+    ...(options.output !== undefined && { output: options.output }),
+    ...(options.fill && { fill: JSON.stringify(options.fill) }),
+    ...(options.dimensions && { dimensions: JSON.stringify(options.dimensions) }),
+  };
+  const unread = gradient === "exact" ? pick(kept, tangentNames) : {};
+  return { ...described, ...unread, ...defaultsLeftOut(described, kept, optimizer.name) };
+}
+
+/** What an exact gradient never read. */
+const tangentNames = [
+  ...["perturb", "blocks", "sampler", "rank", "angle", "tangents", "tangentChunk", "aggregate"],
+  ...["within", "select", "expectedLength", "shareTangents", "lowMemory"],
+];
+
+/** Options whose defaults were not resolved. */
+function defaultsLeftOut(described: RunConfig, kept: RunConfig, optimizer: string): RunConfig {
+  const defaults: RunConfig = {
+    angle: 45,
+    within: 0.2,
+    decay: 0.1,
+    plateauPatience: 2,
+    weightDecay: optimizer === "adamw" ? 0.01 : 0,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+  };
+  const isLeftOut = (name: string) => kept[name] === null && described[name] === defaults[name];
+  return Object.fromEntries(
+    Object.keys(defaults)
+      .filter(isLeftOut)
+      .map((name) => [name, null]),
+  );
+}
+
+function configOf(thing: Identity | undefined): Config | undefined {
+  return thing?.config;
+}
+
+function pick(config: RunConfig, names: readonly string[]): RunConfig {
+  return Object.fromEntries(names.flatMap((name) => (name in config ? [[name, config[name] ?? null]] : [])));
+}
+
+/** "/layer/" was kept as "layer". */
+function sourceOf(pattern: unknown): string | null {
+  return typeof pattern === "string" ? pattern.slice(1, pattern.lastIndexOf("/")) : null;
+}

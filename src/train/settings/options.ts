@@ -1,0 +1,283 @@
+import { isArrayOf } from "../../arrays/kind.ts";
+import type { Examples } from "../../data/dataset.ts";
+import type { Model } from "../../onnx/decode.ts";
+import type { Graph } from "../../onnx/graph.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
+import { group } from "../../settings/group.ts";
+import { isFunction } from "../../settings/named-setting.ts";
+import {
+  choice,
+  either,
+  type Given,
+  isObject,
+  names,
+  number,
+  numbers,
+  text,
+  toggle,
+  value,
+  whole,
+} from "../../settings/option.ts";
+import type { RunStore } from "../../storage/run-store.ts";
+import type { ExampleArrays } from "../example-arrays.ts";
+import { lossSetting, optimizerSetting, scheduleSetting } from "./choices.ts";
+import { estimatorOptions } from "./estimator.ts";
+
+/**
+ * Every option of a training run, said once: from here follow defaults, checks, the run's identity (config.json), the
+ * command line's flags with their help, and what is said of a wrong name.
+ */
+
+// Functions say nothing of themselves, but what they chose is known.
+const byParameters = "the names of what is trained are in the description (parameters)";
+
+/** What is trained of a model, and how its file is read. */
+const modelOptions = {
+  /** Default cross-entropy. */
+  loss: lossSetting,
+  /** The model's input that examples feed. Default: the only one, or the first float one that is not filled. */
+  input: text({ help: "input that the examples feed", otherwise: "the only one, or the first float one" }),
+  /** Numbers that fill the model's other inputs, by name. */
+  fill: numbers({}, { help: "number that fills another input; may be given several times" }),
+  /** Sizes of open dimensions that do not follow from the data, by name or as "input.axis". */
+  dimensions: numbers(
+    { whole: true },
+    {
+      help:
+        "size of an open dimension that is not the batch, by its name or as input.axis (state.1=8); may be given several " +
+        "times",
+      flag: "dim",
+    },
+  ),
+  /** The value that the loss reads. Default: the model's first float output. */
+  output: text({ help: "output that the loss reads", otherwise: "the first float one" }),
+  /** Which stored tensors are trained. Default: all float ones on a differentiable path, constants excepted. */
+  trainable: names({
+    help: "which stored tensors are trained",
+    otherwise: "all float ones on the way to the loss",
+    exempt: byParameters,
+  }),
+  /** Takes stored tensors out of what is trained. Default: none. */
+  frozen: names({
+    help: "which stored tensors are left as they are",
+    otherwise: "none",
+    flag: "freeze",
+    exempt: byParameters,
+  }),
+  /**
+   * Trains the numbers of the model itself instead of copies, which saves their memory; with adapters, copies are trained
+   * all the same. Default: only where `model` is bytes.
+   */
+  inPlace: {
+    ...toggle<undefined>({ help: "train the model's own numbers", otherwise: "where the model is bytes" }),
+    flag: false as const,
+    default: undefined,
+    exempt: "it says where numbers lie, not what they are",
+  },
+  /** Trains low-rank adapters of stored matrices alone, saved merged into the matrices or apart. Default: none. */
+  adapter: group(
+    "adapter",
+    {
+      /** r: columns of B and rows of A. */
+      rank: whole(1, { help: "rank of the adapters, or else of low-rank tangents", default: 1 }),
+      /** Which stored matrices are adapted; convolution kernels count as [out, in·kernel]. Default: all that nodes read. */
+      target: names({
+        help: "which matrices get adapters",
+        otherwise: "all",
+        flag: "adapter-target",
+        exempt: byParameters,
+      }),
+      /** The product is scaled by alpha / rank. Default: rank, so by 1. */
+      alpha: number({ above: 0 }, { help: "adapters are scaled by alpha/rank", otherwise: "rank" }),
+      /** Decides the adapters' first numbers. Default: the run's seed. */
+      seed: whole(0, {
+        help: "decides the adapters' first numbers",
+        otherwise: "the run's seed",
+        flag: false,
+      }),
+      /** Merged into the matrices, or as tensors of their own. */
+      saved: choice(["merged", "apart"], {
+        help: "as new weights, or as tensors of their own",
+        default: "merged",
+        flag: "save-adapter",
+      }),
+    },
+    { help: "train low-rank additions to stored matrices alone" },
+  ),
+  /** What BatchNormalization normalizes with: its stored statistics (default), or those of each batch. */
+  batchNorm: choice(["frozen", "batch"], {
+    help: "statistics that BatchNormalization uses",
+    default: "frozen",
+  }),
+};
+
+/** What is done with the gradient, for how long, and on which examples. */
+const courseOptions = {
+  /**
+   * Default: derived from the estimator, see `defaultLearningRate`. auto: that, or less where the curvature along the steps
+   * asks for less, see `afterMeasurement`.
+   */
+  learningRate: either<number, undefined, "auto">(
+    number(
+      { above: 0 },
+      {
+        help: "learning rate, or auto: less where the curvature asks for less",
+        otherwise: "derived from optimizer, estimator, n and k",
+        flag: "lr",
+      },
+    ),
+    { expected: '"auto"', names: ["auto"], accepts: (given) => given === "auto" },
+  ),
+  /** How the learning rate changes over the run, by name or with options of its own. Default cosine. */
+  schedule: scheduleSetting,
+  /** The rule that moves the parameters, by name or with options of its own. Default sgd. */
+  optimizer: optimizerSetting,
+  /** Longest gradient over all parameters; longer ones are shortened to it. Default: none is. */
+  clip: number({ above: 0 }, { help: "longest gradient", otherwise: "any" }),
+  /**
+   * Ends the run after so many validation losses without improvement, and keeps the parameters of the best one. Default:
+   * the run goes to its end and keeps the last.
+   */
+  patience: whole(1, {
+    help: "end after n epochs without a better validation loss, and keep the best parameters",
+  }),
+  /** Compares the gradient with the exact one. The run computes the same with and without. Default: it does not. */
+  quality: group(
+    "quality",
+    {
+      /** On every so manieth step, for the metrics and the progress. */
+      every: whole(1, {
+        help: "compare with the exact gradient every n steps, for the metrics",
+        flag: "track-quality",
+        was: ["trackQuality"],
+      }),
+      /** Over so many draws of the tangents, at the end. */
+      draws: whole(0, { help: "draws at the end", flag: false, default: 0, was: ["qualityDraws"] }),
+    },
+    { help: "compares the gradient with the exact one" },
+  ),
+  /** Examples of a step. Default 64. */
+  batch: whole(1, { help: "examples a step", default: 64 }),
+  /** Passes over the training examples. Default 1, or as many as `steps` needs. */
+  epochs: number(
+    { above: 0 },
+    { help: "passes over the training set", otherwise: "1, or as many as the steps need" },
+  ),
+  /** Ends the run after so many steps, whatever `epochs` says. */
+  steps: whole(0, { help: "end after so many steps" }),
+  /** Decides initialization, order and tangents. Default 0. */
+  seed: whole(0, { help: "decides initialization, order and tangents", default: 0 }),
+  /** Examples split off for validation. Default 5,000, at most a tenth. */
+  validation: whole(0, { help: "examples set aside for validation", otherwise: "5,000, at most a tenth" }),
+  /** Random changes of the training images; validation and test examples stay as they are. Default: none. */
+  augment: group(
+    "augment",
+    {
+      /** Pads each side with so many black pixels (zeros) and cuts the original size out at a random place. */
+      crop: whole(0, { help: "pixels of padding", flag: false }),
+      /** Mirrors every other image, left to right. */
+      flip: toggle({ help: "mirror every other image", flag: false }),
+    },
+    { help: "change training images at random: crop:4 (padding), flip, or crop:4,flip" },
+  ),
+  /** The run stops when a loss exceeds this many times the first one. Default 100. */
+  divergenceFactor: number(
+    { above: 0 },
+    { help: "stop where a loss exceeds so many times the first one", default: 100 },
+  ),
+};
+
+/** Where a run is kept, and how it goes on. */
+const storeOptions = {
+  /** Keeps configuration, metrics, checkpoints and the trained model; default: nothing is kept. */
+  store: value<RunStore>(
+    "a store, such as runFolder(path) of forwardgrad/node makes",
+    (given) =>
+      isObject(given) && ["read", "write", "append", "truncate"].every((part) => isFunction(given[part])),
+    { help: "where the run is kept", flag: false, exempt: "a run may be moved" },
+  ),
+  /** Goes on from the store's checkpoint where there is one. */
+  resume: toggle({
+    help: "go on with the run that is there, or start it",
+    exempt: "it says how the store is taken",
+  }),
+  /** Starts anew in a store that holds a run, or files of the names of a run's: these are removed first. Not with `resume`. */
+  overwrite: toggle({
+    help: "start anew, and remove the run that is there",
+    exempt: "it says how the store is taken",
+  }),
+  /** Lets a resumed run change device, threads, chunk and runtime version, and go on without metrics that were lost. */
+  allowChanges: toggle({
+    help: "go on with another device, number of threads, chunk or runtime version, and without lost metrics",
+    exempt: "it says how the store is taken",
+  }),
+  /** Ends the run after the current step, with a checkpoint. */
+  signal: value<AbortSignal>(
+    "an AbortSignal",
+    (given) => isObject(given) && typeof given.aborted === "boolean",
+    { help: "ends the run after the current step", flag: false, exempt: "a run may be stopped at any time" },
+  ),
+  /** Seconds between checkpoints; one more is written after each epoch. Default 10. */
+  checkpointSeconds: number(
+    { from: 0 },
+    { help: "time between checkpoints", default: 10, exempt: "the steps are the same" },
+  ),
+};
+
+/** What a run is made of. */
+const neededOptions = {
+  /** An ONNX file's bytes, a decoded model, or a graph from the builder. */
+  model: value<Uint8Array | Model | Graph>(
+    "an ONNX file's bytes (readFileSync(path)), a decoded model (loadModel(path)) or a graph from the builder",
+    (given) => isArrayOf("Uint8Array", given) || (isObject(given) && Array.isArray(given.nodes)),
+    { help: "what is trained", flag: false },
+  ),
+  /**
+   * Training examples, of which a validation part is split off: a dataset's, or plain arrays, { inputs, labels }, in the
+   * shape of the model's input.
+   */
+  examples: value<Examples | ExampleArrays>(
+    "a dataset's examples, or { inputs, labels }",
+    (given) => isObject(given),
+    { help: "training examples", flag: false, was: ["inputs", "labels"] },
+  ),
+  /** Runs the graphs. */
+  runtime: value<Runtime>(
+    "a runtime, such as nodeRuntime() of forwardgrad/node makes",
+    (given) => isObject(given) && isFunction(given.createSession),
+    { help: "what graphs run on", flag: false },
+  ),
+};
+
+/** Everything that decides what a run computes. */
+export const settingOptions = {
+  ...estimatorOptions,
+  ...modelOptions,
+  ...courseOptions,
+};
+
+/** All options of `train`. */
+export const trainOptions = {
+  ...settingOptions,
+  ...neededOptions,
+  /** Test examples, used once, at the end; as `examples`. */
+  test: value<Examples | ExampleArrays>(
+    "a dataset's examples, or { inputs, labels }",
+    (given) => isObject(given),
+    { help: "test examples", flag: false },
+  ),
+  ...storeOptions,
+};
+
+/** Everything that decides what a run computes. */
+export interface TrainSettings extends Given<typeof settingOptions> {}
+
+/** What `train` is asked for. */
+export interface TrainOptions extends Given<Omit<typeof trainOptions, keyof typeof neededOptions>> {
+  /** An ONNX file's bytes, a decoded model, or a graph from the builder. */
+  readonly model: Uint8Array | Model | Graph;
+  /** Training examples, of which a validation part is split off: a dataset's, or plain arrays, { inputs, labels }. */
+  readonly examples: Examples | ExampleArrays;
+  /** Runs the graphs. */
+  readonly runtime: Runtime;
+}

@@ -1,0 +1,103 @@
+import type { Examples } from "../../data/dataset.ts";
+import { SettingError } from "../../errors/errors.ts";
+import { option as mention, words } from "../../errors/words.ts";
+import type { Loss } from "../../losses/loss.ts";
+import type { Model } from "../../onnx/decode.ts";
+import type { Tensor } from "../../onnx/tensor.ts";
+import type { Optimizer } from "../../optim/optimizer.ts";
+import type { Schedule } from "../../optim/schedules.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
+import type { Resolved } from "../../settings/option.ts";
+import { lossSetting, optimizerSetting, scheduleSetting } from "./choices.ts";
+import { type ChosenEstimator, checkEstimator, chosenEstimator } from "./estimator.ts";
+import { type TrainOptions, trainOptions } from "./options.ts";
+import { refusePointless, resolveSettings } from "./resolve.ts";
+
+/** Options checked, with defaults, and with things instead of their names. */
+type Chosen = "loss" | "optimizer" | "schedule" | "runtime" | "quality";
+
+/** A run's settings, checked, with defaults, and with things instead of their names. */
+export interface RunSettings
+  extends Omit<Resolved<typeof trainOptions>, keyof ChosenEstimator | Chosen>,
+    ChosenEstimator {
+  readonly loss: Loss;
+  readonly optimizer: Optimizer;
+  readonly schedule: Schedule;
+  readonly runtime: Runtime;
+  readonly quality: { readonly every?: number | undefined; readonly draws: number };
+}
+
+/** The settings of a run whose model is decoded and whose examples are known. */
+export interface RunOptions extends Omit<RunSettings, "model" | "examples" | "test"> {
+  readonly model: Model;
+  readonly examples: Examples;
+  readonly test: Examples | undefined;
+  /** The file that trained adapters are merged into, and how. Default: the model is saved as it was trained. */
+  readonly merge?: {
+    readonly into: Model;
+    values(trained: Readonly<Record<string, Tensor>>): Map<string, Tensor>;
+  };
+}
+
+/**
+ * Checks what a run was asked for, before anything is done.
+ *
+ * @param of who was asked: "train"
+ * @throws SettingError that names the option, and the nearest valid one
+ */
+export function runSettings(options: TrainOptions, of = "train"): RunSettings {
+  const resolved = resolveSettings(trainOptions, options, { of });
+  for (const name of ["model", "examples", "runtime"] as const)
+    if (resolved[name] === undefined)
+      throw new SettingError(words`${of} needs ${mention(name)}: ${trainOptions[name].expected}.`, {
+        option: name,
+      });
+  checkEstimator(options);
+  checkTogether(options);
+  const { quality = {} } = resolved;
+  return {
+    ...resolved,
+    ...chosenEstimator(resolved),
+    runtime: resolved.runtime as Runtime,
+    loss: lossSetting.choose(resolved.loss),
+    optimizer: optimizerSetting.choose(resolved.optimizer),
+    schedule: scheduleSetting.choose(resolved.schedule),
+    quality: { ...quality, draws: quality.draws ?? trainOptions.quality.parts.draws.default },
+  };
+}
+
+/** @throws SettingError for settings that leave each other without effect */
+function checkTogether(options: TrainOptions): void {
+  const { learningRate, lowMemory, quality, gradient, adapter, store, resume } = options;
+  if (learningRate === "auto")
+    refusePointless(
+      "lowMemory",
+      lowMemory,
+      words`${mention("learningRate", "auto")}, which measures a curvature with the values of all layers at once`,
+      "leave it out, or give a learning rate",
+    );
+  if (gradient === "exact")
+    refusePointless(
+      "quality.every",
+      quality?.every,
+      words`${mention("gradient", "exact")}, with which it compares`,
+    );
+  if (adapter)
+    for (const name of ["trainable", "frozen"] as const)
+      refusePointless(
+        name,
+        options[name],
+        words`${mention("adapter")}, which trains the adapters alone`,
+        words`choose the adapted matrices instead (${mention("adapter.target")})`,
+      );
+  if (!store)
+    for (const name of ["resume", "overwrite", "allowChanges"] as const)
+      refusePointless(name, options[name], words`no ${mention("store")}`, "give a store, or leave it out");
+  if (!resume)
+    refusePointless(
+      "allowChanges",
+      options.allowChanges,
+      words`a run that starts anew`,
+      words`set ${mention("resume", true)}, or leave it out`,
+    );
+}

@@ -1,0 +1,24 @@
+import { exampleInput } from "../objective/model-inputs.ts";
+import type { Objective } from "../objective/objective.ts";
+import { countParameters } from "../objective/parameters.ts";
+import type { TrainEvent } from "./events.ts";
+import type { RunOptions } from "./settings/run-settings.ts";
+
+/** The first event of a run. */
+export function startEvent(
+  options: RunOptions,
+  objective: Objective,
+  run: Pick<TrainEvent & { kind: "start" }, "dimension" | "learningRate" | "notes" | "steps" | "step">,
+): TrainEvent {
+  return {
+    kind: "start",
+    model: objective.model.name,
+    input: exampleInput(objective.model, options.examples, options).name,
+    output: objective.output,
+    trained: Object.keys(objective.parameters),
+    parameters: countParameters(objective.parameters),
+    tangents: options.gradient === "exact" ? 0 : options.tangents,
+    batch: objective.batch,
+    ...run,
+  };
+}
