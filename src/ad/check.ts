@@ -1,3 +1,4 @@
+/** Checks derivative rules against differences and against each other. */
 import { type Graph, getValue, initializersToInputs, type Value } from "../onnx/graph.ts";
 import { type DType, elementCount, isFloat, type Tensor } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";

@@ -1,3 +1,4 @@
+/** The derivative graph: directional derivatives along k tangents. */
 import { ModelError } from "../errors/errors.ts";
 import { dependents, type Graph, getValue } from "../onnx/graph.ts";
 import { GraphBuilder } from "../ops/builder.ts";

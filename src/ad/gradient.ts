@@ -1,3 +1,4 @@
+/** Gradients by reverse mode: of everything, or of each block alone. */
 import { dependents, type Graph, getValue, prune, type Value } from "../onnx/graph.ts";
 import { elementCount, tensorOf, zeros } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";

@@ -1,3 +1,4 @@
+/** Perturbation sites at the ends of layers. */
 import { consumers, type Graph, getValue, type Node } from "../onnx/graph.ts";
 import { elementCount, isFloat } from "../onnx/tensor.ts";
 import { activationSites, ancestors, collectSites, dataDependents, type Site } from "./sites.ts";

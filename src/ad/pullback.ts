@@ -1,3 +1,4 @@
+/** Reverse mode: the transpose of the linear part. */
 import { ModelError } from "../errors/errors.ts";
 import { dependents, describeNode, type Graph, nodeName, type Value } from "../onnx/graph.ts";
 import type { GraphBuilder } from "../ops/builder.ts";

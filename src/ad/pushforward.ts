@@ -1,3 +1,4 @@
+/** Forward mode: the tangents of all values. */
 import { ModelError } from "../errors/errors.ts";
 import {
   dependents,

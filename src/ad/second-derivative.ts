@@ -1,3 +1,4 @@
+/** Second directional derivatives, by forward mode twice. */
 import { type Graph, getValue, prune } from "../onnx/graph.ts";
 import { zeros } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";

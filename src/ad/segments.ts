@@ -1,3 +1,4 @@
+/** Cuts a graph into pieces of bounded size where few bytes cross. */
 import { type Graph, getValue, type Node, type Value } from "../onnx/graph.ts";
 import { bytesPerElement, elementCount } from "../onnx/tensor.ts";
 

@@ -1,3 +1,4 @@
+/** Perturbation sites: where tangents are injected. */
 import { ModelError, SettingError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
 import { consumers, dependents, type Graph, type Node } from "../onnx/graph.ts";

@@ -1,3 +1,4 @@
+/** Binary cross-entropy. */
 import { reserved } from "../ad/names.ts";
 import { named } from "../settings/named.ts";
 import { type LossRule, meanPerExample } from "./loss.ts";

@@ -1,3 +1,4 @@
+/** Cross-entropy of class numbers. */
 import { reserved } from "../ad/names.ts";
 import { SettingError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";

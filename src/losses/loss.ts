@@ -1,3 +1,4 @@
+/** What a loss is, and how a graph gets one. */
 import { reserved } from "../ad/names.ts";
 import { SettingError } from "../errors/errors.ts";
 import { type Graph, getValue, type Value } from "../onnx/graph.ts";

@@ -1,3 +1,4 @@
+/** All losses by name. */
 import { binaryCrossEntropy } from "./binary-cross-entropy.ts";
 import { crossEntropy } from "./cross-entropy.ts";
 import { meanSquaredError } from "./mean-squared-error.ts";

@@ -1,3 +1,4 @@
+/** Mean squared error. */
 import { reserved } from "../ad/names.ts";
 import { SettingError } from "../errors/errors.ts";
 import { tensorOf } from "../onnx/tensor.ts";

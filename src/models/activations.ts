@@ -1,3 +1,4 @@
+/** Nonlinearities between the layers of models. */
 import type { Value } from "../onnx/graph.ts";
 import type { GraphBuilder } from "../ops/builder.ts";
 

@@ -1,3 +1,4 @@
+/** Reads the texts that convnets are built from. */
 import type { ActivationName } from "./activations.ts";
 import type { PoolMode, Windows } from "./layers.ts";
 

@@ -1,3 +1,4 @@
+/** Convolutional networks from a text. */
 import type { Graph, Value } from "../onnx/graph.ts";
 import { activations } from "./activations.ts";
 import { architectureError, type Operation, parseArchitecture } from "./architecture.ts";

@@ -1,3 +1,4 @@
+/** How parameters begin. */
 import { fillNormal } from "../random/normal.ts";
 import type { Key } from "../random/threefry.ts";
 import { fillUniform } from "../random/uniform.ts";

@@ -1,3 +1,4 @@
+/** The layers that models are built of. */
 import { SettingError } from "../errors/errors.ts";
 import type { Value } from "../onnx/graph.ts";
 import { float32 } from "../onnx/tensor.ts";

@@ -1,3 +1,4 @@
+/** LeNet-5. */
 import { SettingError } from "../errors/errors.ts";
 import type { Graph } from "../onnx/graph.ts";
 import { type ActivationName, activations } from "./activations.ts";

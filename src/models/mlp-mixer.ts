@@ -1,3 +1,4 @@
+/** MLP-Mixer. */
 import type { Graph, Value } from "../onnx/graph.ts";
 import { layerStreams } from "../random/streams.ts";
 import { fold } from "../random/threefry.ts";

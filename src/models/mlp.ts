@@ -1,3 +1,4 @@
+/** Fully connected networks. */
 import { SettingError } from "../errors/errors.ts";
 import type { Graph, Value } from "../onnx/graph.ts";
 import { type ActivationName, activations } from "./activations.ts";

@@ -1,3 +1,4 @@
+/** All models by name. */
 import { convnet } from "./convnet.ts";
 import { lenet5 } from "./lenet5.ts";
 import { mlp } from "./mlp.ts";

@@ -1,3 +1,4 @@
+/** What all models have in common: options, input, keys, output. */
 import { SettingError } from "../errors/errors.ts";
 import type { Graph, Value } from "../onnx/graph.ts";
 import { elementCount, float32 } from "../onnx/tensor.ts";

@@ -1,3 +1,4 @@
+/** Normalization of inputs and targets inside of a model. */
 import { SettingError } from "../errors/errors.ts";
 import type { Value } from "../onnx/graph.ts";
 import { float32 } from "../onnx/tensor.ts";

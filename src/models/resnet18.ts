@@ -1,3 +1,4 @@
+/** ResNet-18. */
 import type { Graph, Value } from "../onnx/graph.ts";
 import { heNormal } from "./initial.ts";
 import { batchNorm, convolution, groupNorm, linear, pool, type Windows } from "./layers.ts";

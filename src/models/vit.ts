@@ -1,3 +1,4 @@
+/** Vision Transformer. */
 import { SettingError } from "../errors/errors.ts";
 import type { Graph, Value } from "../onnx/graph.ts";
 import { layerStreams } from "../random/streams.ts";

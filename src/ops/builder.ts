@@ -1,3 +1,4 @@
+/** Builds graphs op by op: values, nodes and names, with the ops as methods. */
 import { ModelError } from "../errors/errors.ts";
 import {
   type Attribute,

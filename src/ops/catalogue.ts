@@ -1,3 +1,4 @@
+/** All supported ops by name. */
 import { UnsupportedOpError } from "../errors/errors.ts";
 import { type Node, nodeName } from "../onnx/graph.ts";
 import * as activation from "./elementwise/activation.ts";

@@ -1,3 +1,4 @@
+/** Shape arithmetic that is computed without running anything. */
 import { isFloat, type Tensor, type TensorData, tensorOf, toNumbers } from "../onnx/tensor.ts";
 import { axisOf, normalizeAxis, reductionAxes, required, sliceRanges } from "./shapes.ts";
 import { intAttribute, intsAttribute, type NodeView, type ValueType } from "./view.ts";

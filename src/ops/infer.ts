@@ -1,3 +1,4 @@
+/** Types and shapes of a whole model by the ops' rules, without running anything. */
 import { ModelError } from "../errors/errors.ts";
 import { type Words, words } from "../errors/words.ts";
 import { howToRaise } from "../limits/limits.ts";

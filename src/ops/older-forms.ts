@@ -1,3 +1,4 @@
+/** Ops of older opsets, and the newer ones that took their place. */
 import { float, int, type Node, string, type Value } from "../onnx/graph.ts";
 import { nodeError } from "../onnx/node-error.ts";
 import { elementCount, float32, int64, type Tensor } from "../onnx/tensor.ts";

@@ -1,3 +1,4 @@
+/** What is known of numbers before they are computed, by interval arithmetic. */
 import type { Node, Value } from "../onnx/graph.ts";
 import { type DType, elementCount, isFloat, type Tensor } from "../onnx/tensor.ts";
 

@@ -1,3 +1,4 @@
+/** Named shapes of derivative rules, and what rules are made of. */
 import type { Value } from "../onnx/graph.ts";
 import { type DType, dtypeNumbers, elementCount, type Tensor, zeros } from "../onnx/tensor.ts";
 import type { Emitter } from "./emitter.ts";

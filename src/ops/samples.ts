@@ -1,3 +1,4 @@
+/** The samples of all ops. */
 import type { OpName } from "./catalogue.ts";
 import { activation } from "./samples/elementwise/activation.ts";
 import { arithmetic } from "./samples/elementwise/arithmetic.ts";

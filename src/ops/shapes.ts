@@ -1,3 +1,4 @@
+/** What shape rules have in common: inputs, axes, broadcasting, reductions, slices. */
 import { ModelError } from "../errors/errors.ts";
 import { describeNode, formatShape, type Value } from "../onnx/graph.ts";
 import { nodeError } from "../onnx/node-error.ts";

@@ -1,3 +1,4 @@
+/** Types whose sizes follow the open dimensions of a model's inputs. */
 import type { Model } from "../onnx/decode.ts";
 import type { Value } from "../onnx/graph.ts";
 import type { DType } from "../onnx/tensor.ts";

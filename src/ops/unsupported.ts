@@ -1,3 +1,4 @@
+/** What is said of an op that is not supported. */
 import { similarNames } from "../errors/similar-names.ts";
 import { option, type Words, words } from "../errors/words.ts";
 import { describeNode, type Node } from "../onnx/graph.ts";

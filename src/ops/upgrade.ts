@@ -1,3 +1,4 @@
+/** Brings a graph into the emitted form: the newest opset, composite ops written out. */
 import { formatShape, type Graph, getValue, type Node, type Value } from "../onnx/graph.ts";
 import { nodeError } from "../onnx/node-error.ts";
 import type { Tensor } from "../onnx/tensor.ts";

@@ -1,3 +1,4 @@
+/** Derivatives along tangents from a known gradient. */
 import { partsByParameter } from "./gram.ts";
 import { innerProduct } from "./pieces.ts";
 import type { SiteTangents } from "./site-tangents.ts";

@@ -1,3 +1,4 @@
+/** Combines tangents with coefficients: the forward gradient. */
 import { partsByParameter } from "./gram.ts";
 import { rowOf, type TangentSet } from "./tangent-set.ts";
 

@@ -1,3 +1,4 @@
+/** Tangents at one angle to the first. */
 import { SettingError } from "../errors/errors.ts";
 import { named } from "../settings/named.ts";
 import { type Given, number } from "../settings/option.ts";

@@ -1,3 +1,4 @@
+/** The Gram matrix of tangents: their products with each other. */
 import type { SiteTangents } from "./site-tangents.ts";
 import { rowOf, type TangentPart, type TangentSet } from "./tangent-set.ts";
 

@@ -1,3 +1,4 @@
+/** Tangents of matrices as products of thin factors. */
 import { SettingError } from "../errors/errors.ts";
 import { named } from "../settings/named.ts";
 import { namedSetting } from "../settings/named-setting.ts";

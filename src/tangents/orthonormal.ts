@@ -1,3 +1,4 @@
+/** Tangents that are orthogonal to each other. */
 import { named } from "../settings/named.ts";
 import { dimensionOf } from "./pieces.ts";
 import type { Pieces, SamplerRule } from "./sampler.ts";

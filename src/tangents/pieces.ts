@@ -1,3 +1,4 @@
+/** A tangent that lies in several arrays as one vector. */
 import type { Pieces } from "./sampler.ts";
 
 /** Numbers of all pieces together. */

@@ -1,3 +1,4 @@
+/** Tangents of random signs. */
 import { named } from "../settings/named.ts";
 import type { SamplerRule } from "./sampler.ts";
 

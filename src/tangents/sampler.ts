@@ -1,3 +1,4 @@
+/** What a sampler is. */
 import type { Fill } from "../random/drawer.ts";
 import type { Distribution } from "../random/kernel.ts";
 import type { Key } from "../random/threefry.ts";

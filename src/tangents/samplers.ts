@@ -1,3 +1,4 @@
+/** All samplers by name, and the default one. */
 import { fixedAngle } from "./fixed-angle.ts";
 import { gaussian } from "./gaussian.ts";
 import { lowRank } from "./low-rank.ts";

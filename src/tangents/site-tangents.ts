@@ -1,3 +1,4 @@
+/** Tangents of activations, for each example or shared. */
 import { SettingError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
 import type { Tensor } from "../onnx/tensor.ts";

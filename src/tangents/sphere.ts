@@ -1,3 +1,4 @@
+/** Tangents of one length in uniform directions. */
 import { named } from "../settings/named.ts";
 import type { Given } from "../settings/option.ts";
 import { type SamplerRule, unitOption } from "./sampler.ts";

@@ -1,3 +1,4 @@
+/** Tangents along the axes. */
 import { drawDistinct } from "../random/permutation.ts";
 import { fold } from "../random/threefry.ts";
 import { named } from "../settings/named.ts";

@@ -1,3 +1,4 @@
+/** Tangents of all parameters together. */
 import { tangentFactorName, tangentName } from "../ad/names.ts";
 import { elementCount, type Tensor } from "../onnx/tensor.ts";
 import { callingThread, type Drawer } from "../random/drawer.ts";

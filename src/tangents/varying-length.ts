@@ -1,3 +1,4 @@
+/** Tangents of unlike lengths. */
 import { uniform64 } from "../random/uniform.ts";
 import { named } from "../settings/named.ts";
 import { scale } from "./pieces.ts";

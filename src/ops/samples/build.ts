@@ -1,3 +1,4 @@
+/** Makes a graph and numbers from an op's sample. */
 import type { Graph } from "../../onnx/graph.ts";
 import { type DType, elementCount, isFloat, type Tensor, tensorOf } from "../../onnx/tensor.ts";
 import { GraphBuilder } from "../builder.ts";

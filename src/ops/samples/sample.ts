@@ -1,3 +1,4 @@
+/** What a sample of an op is, and the common ones. */
 import type { Attribute } from "../../onnx/graph.ts";
 import { type DType, type Tensor, tensorOf } from "../../onnx/tensor.ts";
 

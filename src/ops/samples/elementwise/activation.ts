@@ -1,3 +1,4 @@
+/** Samples of the ops in elementwise/activation.ts. */
 import { float, int, string } from "../../../onnx/graph.ts";
 import { inFloat32, samplesOf, unary, x } from "../sample.ts";
 

@@ -1,3 +1,4 @@
+/** Samples of the ops in elementwise/arithmetic.ts. */
 import { tensorOf } from "../../../onnx/tensor.ts";
 import { binary, inFloat32, positive, type Sample, samplesOf, unary, unaryPositive, x } from "../sample.ts";
 

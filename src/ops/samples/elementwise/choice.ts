@@ -1,3 +1,4 @@
+/** Samples of the ops in elementwise/choice.ts. */
 import { bools, samplesOf, x } from "../sample.ts";
 
 export const choice = samplesOf({

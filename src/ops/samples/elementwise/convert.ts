@@ -1,3 +1,4 @@
+/** Samples of the ops in elementwise/convert.ts. */
 import { int } from "../../../onnx/graph.ts";
 import { tensorOf } from "../../../onnx/tensor.ts";
 import { samplesOf, unary, x } from "../sample.ts";

@@ -1,3 +1,4 @@
+/** Samples of the ops in elementwise/dropout.ts. */
 import { tensorOf } from "../../../onnx/tensor.ts";
 import { bools, samplesOf, x } from "../sample.ts";
 

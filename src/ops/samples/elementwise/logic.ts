@@ -1,3 +1,4 @@
+/** Samples of the ops in elementwise/logic.ts. */
 import { string } from "../../../onnx/graph.ts";
 import { tensorOf } from "../../../onnx/tensor.ts";
 import { bools, type Sample, samplesOf, unary, x } from "../sample.ts";

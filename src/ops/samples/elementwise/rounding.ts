@@ -1,3 +1,4 @@
+/** Samples of the ops in elementwise/rounding.ts. */
 import { int } from "../../../onnx/graph.ts";
 import { positive, samplesOf, unary, x } from "../sample.ts";
 

@@ -1,3 +1,4 @@
+/** Samples of the ops in elementwise/trigonometric.ts. */
 import { inFloat32, samplesOf, unary, x } from "../sample.ts";
 
 const inside = [{ inputs: [x([2, 3], -0.9, 0.9)] }, { inputs: [x([], 0.2, 0.8)] }, { inputs: [x([0, 2])] }];

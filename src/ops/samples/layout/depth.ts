@@ -1,3 +1,4 @@
+/** Samples of the ops in layout/depth.ts. */
 import { int, string } from "../../../onnx/graph.ts";
 import { samplesOf, x } from "../sample.ts";
 

@@ -1,3 +1,4 @@
+/** Samples of the ops in layout/generate.ts. */
 import { int } from "../../../onnx/graph.ts";
 import { float32, int64, tensorOf } from "../../../onnx/tensor.ts";
 import { samplesOf, x } from "../sample.ts";

@@ -1,3 +1,4 @@
+/** Samples of the ops in layout/indexing.ts. */
 import { int, string } from "../../../onnx/graph.ts";
 import { int64, tensorOf } from "../../../onnx/tensor.ts";
 import { samplesOf, x } from "../sample.ts";

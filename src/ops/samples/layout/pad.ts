@@ -1,3 +1,4 @@
+/** Samples of the ops in layout/pad.ts. */
 import { ints, string } from "../../../onnx/graph.ts";
 import { int64 } from "../../../onnx/tensor.ts";
 import { samplesOf, x } from "../sample.ts";

@@ -1,3 +1,4 @@
+/** Samples of the ops in layout/resize.ts. */
 import { float, int, ints, string } from "../../../onnx/graph.ts";
 import { float32, int64 } from "../../../onnx/tensor.ts";
 import { inFloat32, type Sample, samplesOf, x } from "../sample.ts";

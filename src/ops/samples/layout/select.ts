@@ -1,3 +1,4 @@
+/** Samples of the ops in layout/select.ts. */
 import { int } from "../../../onnx/graph.ts";
 import { int64 } from "../../../onnx/tensor.ts";
 import { bools, samplesOf, x } from "../sample.ts";

@@ -1,3 +1,4 @@
+/** Samples of the ops in products/attention.ts. */
 import { float, int } from "../../../onnx/graph.ts";
 import { bools, samplesOf, x } from "../sample.ts";
 

@@ -1,3 +1,4 @@
+/** Samples of the ops in products/conv.ts. */
 import { int, ints, string } from "../../../onnx/graph.ts";
 import { inFloat32, samplesOf, x } from "../sample.ts";
 

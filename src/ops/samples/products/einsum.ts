@@ -1,3 +1,4 @@
+/** Samples of the ops in products/einsum.ts. */
 import { string } from "../../../onnx/graph.ts";
 import { type Sample, samplesOf, x } from "../sample.ts";
 

@@ -1,3 +1,4 @@
+/** Samples of the ops in products/fourier.ts. */
 import { int } from "../../../onnx/graph.ts";
 import { int64 } from "../../../onnx/tensor.ts";
 import { samplesOf, x } from "../sample.ts";

@@ -1,3 +1,4 @@
+/** Samples of the ops in products/grid.ts. */
 import { int, ints, string } from "../../../onnx/graph.ts";
 import { int64 } from "../../../onnx/tensor.ts";
 import { type Sample, samplesOf, x } from "../sample.ts";

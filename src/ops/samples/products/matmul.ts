@@ -1,3 +1,4 @@
+/** Samples of the ops in products/matmul.ts. */
 import { float, int } from "../../../onnx/graph.ts";
 import { inFloat32, samplesOf, x } from "../sample.ts";
 

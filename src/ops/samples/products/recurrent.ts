@@ -1,3 +1,4 @@
+/** Samples of the ops in products/recurrent.ts. */
 import { type Attribute, int, string } from "../../../onnx/graph.ts";
 import { tensorOf } from "../../../onnx/tensor.ts";
 import { type Sample, samplesOf, x } from "../sample.ts";

@@ -1,3 +1,4 @@
+/** Samples of the ops in reductions/loss.ts. */
 import { int, string } from "../../../onnx/graph.ts";
 import { int64 } from "../../../onnx/tensor.ts";
 import { positive, samplesOf, x } from "../sample.ts";

@@ -1,3 +1,4 @@
+/** Samples of the ops in reductions/normalization.ts. */
 import { float, int, ints } from "../../../onnx/graph.ts";
 import { inFloat32, positive, samplesOf, x } from "../sample.ts";
 

@@ -1,3 +1,4 @@
+/** Samples of the ops in reductions/pool.ts. */
 import { int, ints, string } from "../../../onnx/graph.ts";
 import { inFloat32, type Sample, samplesOf, x } from "../sample.ts";
 

@@ -1,3 +1,4 @@
+/** Samples of the ops in reductions/ranking.ts. */
 import { int } from "../../../onnx/graph.ts";
 import { int64 } from "../../../onnx/tensor.ts";
 import { type Sample, samplesOf, x } from "../sample.ts";

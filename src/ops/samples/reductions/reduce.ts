@@ -1,3 +1,4 @@
+/** Samples of the ops in reductions/reduce.ts. */
 import { int } from "../../../onnx/graph.ts";
 import { int64 } from "../../../onnx/tensor.ts";
 import { positive, type Sample, samplesOf, x } from "../sample.ts";
