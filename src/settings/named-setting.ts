@@ -39,13 +39,11 @@ export function namedSetting<const All extends Registry, Made extends Identity>(
     if (own === undefined) refuseForeign(undefined, given);
     const missing = Object.entries(described.parts).find(([part, fits]) => !fits(value[part]));
     if (!missing && typeof own === "string") return value as unknown as Made;
-    if (typeof own === "string" && (Object.hasOwn(registry, own) || Object.values(value).every(isPlain)))
-      return make(own, given);
-    throw none(
-      typeof own === "string"
-        ? `received an object named ${shown(own)} without '${missing?.[0]}'`
-        : `received ${shown(value)}${isObject(value) ? " without a name" : ""}`,
-    );
+    if (typeof own !== "string") throw none(`received ${shown(value)} without a name`);
+    if (Object.hasOwn(registry, own)) return make(own, given);
+    const [near] = nearest(own, names);
+    const hint = near === undefined ? "" : ` Did you mean ${JSON.stringify(near)}?`;
+    throw none(`received an object named ${shown(own)} without '${missing?.[0]}'`, hint);
   };
   const make = (own: string, given: Readonly<Record<string, unknown>>): Made => {
     if (!Object.hasOwn(registry, own)) {
@@ -88,10 +86,6 @@ export function namedSetting<const All extends Registry, Made extends Identity>(
 /** "adam and adamw" */
 function listed(names: readonly string[]): string {
   return names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
-}
-
-function isPlain(value: unknown): boolean {
-  return typeof value !== "function" && typeof value !== "object";
 }
 
 /** One of the registry as data, with an option where there is one. */
