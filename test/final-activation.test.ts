@@ -6,7 +6,7 @@ import { type LossName, losses } from "../src/losses/losses.ts";
 import { deriveFile } from "../src/objective/derive.ts";
 import { floatOutput } from "../src/objective/import-model.ts";
 import { compileObjective } from "../src/objective/objective.ts";
-import { lossInputs, targetRoom } from "../src/objective/targets.ts";
+import { lossInputs, targetBuffer } from "../src/objective/targets.ts";
 import { decodeModel, type Model } from "../src/onnx/decode.ts";
 import { type Tensor, toNumbers } from "../src/onnx/tensor.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
@@ -65,7 +65,7 @@ async function objectiveOf(name: string, output?: string) {
   const loss = losses[golden.loss]();
   const own = { model, loss, runtime, batch, targetShape, output, keepOutputs: true };
   const objective = await compileObjective(own);
-  const labels = targetRoom(lossInputs(objective).target);
+  const labels = targetBuffer(lossInputs(objective).target);
   golden.target.data.forEach((value, place) => {
     if (labels.data instanceof BigInt64Array) labels.data[place] = BigInt(value);
     else labels.data[place] = value;

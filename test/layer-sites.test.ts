@@ -3,7 +3,7 @@ import { gradientGraph } from "../src/ad/gradient.ts";
 import { layerSites } from "../src/ad/layers.ts";
 import type { AggregatorName } from "../src/aggregate/aggregators.ts";
 import { exactGradient } from "../src/estimate/exact.ts";
-import { localGraph, placeSites } from "../src/estimate/sites/graphs.ts";
+import { findSites, localGraph } from "../src/estimate/sites/graphs.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { lenet5 } from "../src/models/lenet5.ts";
 import { mlp } from "../src/models/mlp.ts";
@@ -160,7 +160,7 @@ describe("layers", () => {
 describe("local transposes of layers", () => {
   it("read the tangents of their own site and no weights behind it", async () => {
     const objective = await objectiveOf(mlp({ input: [6], hidden: [5, 4], outputs: 3, batch }));
-    const placed = await placeSites(objective, {});
+    const placed = await findSites(objective, {});
     const local = localGraph(objective, placed, { count: 2, examples: batch });
     const producer = producers(local);
     const readBy = (parameter: string) => {
@@ -181,7 +181,7 @@ describe("local transposes of layers", () => {
 describe("rectified sites", () => {
   it("are found behind pools and dropout", async () => {
     const { objective } = await rectified();
-    const { sites } = await placeSites(objective, {});
+    const { sites } = await findSites(objective, {});
     expect(sites.map(({ size, rectified }) => [size, rectified])).toEqual([
       [8, true],
       [5, true],
@@ -190,7 +190,7 @@ describe("rectified sites", () => {
 
   it("have derivatives along unit tangents that are the gradient's numbers, and 0 where a value is 0", async () => {
     const { objective, feeds } = await rectified();
-    const { sites } = await placeSites(objective, {});
+    const { sites } = await findSites(objective, {});
     const settings = { tangents: 13, sampler: "standard-basis", aggregate: "sum" } as const;
     const { derivatives } = await estimateOf(objective, feeds, settings);
     const values = sites.map(({ value }) => value);

@@ -5,7 +5,7 @@ import { anonymize, interleave, segmentGraph } from "../src/ad/segments.ts";
 import { type AggregatorName, aggregators } from "../src/aggregate/aggregators.ts";
 import { activationsEstimator, weightsEstimator } from "../src/estimate/estimators.ts";
 import { compileSegments } from "../src/estimate/segmented.ts";
-import { localGraph, placeSites } from "../src/estimate/sites/graphs.ts";
+import { findSites, localGraph } from "../src/estimate/sites/graphs.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
 import { compileObjective } from "../src/objective/objective.ts";
@@ -127,7 +127,7 @@ describe("what is alive between pieces", () => {
     const widest = await Promise.all(
       [6, 24].map(async (depth) => {
         const { objective } = await deep(depth);
-        const placed = await placeSites(objective, {});
+        const placed = await findSites(objective, {});
         const local = localGraph(objective, placed, { count: 2, examples: batch }, 1, "computed");
         const ordered = interleave(keepUsedInputs(local, new Set()), objective.graph);
         const gradients = new Set(ordered.outputs.map(({ name }) => name));

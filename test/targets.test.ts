@@ -8,7 +8,7 @@ import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { type LossName, losses } from "../src/losses/losses.ts";
 import { floatOutput } from "../src/objective/import-model.ts";
 import { compileObjective, type Objective } from "../src/objective/objective.ts";
-import { lossInputs, targetRoom } from "../src/objective/targets.ts";
+import { lossInputs, targetBuffer } from "../src/objective/targets.ts";
 import { decodeModel, type Model } from "../src/onnx/decode.ts";
 import { float32, int64, type Tensor, toNumbers } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
@@ -67,7 +67,7 @@ async function open(
   const { model, golden } = readCase(name);
   const targetShape = golden.target.shape.slice(1);
   const objective = await compileObjective({ model, loss: lossOf(golden), runtime, batch, targetShape });
-  const labels = targetRoom(lossInputs(objective).target);
+  const labels = targetBuffer(lossInputs(objective).target);
   golden.target.data.forEach((value, place) => {
     if (labels.data instanceof BigInt64Array) labels.data[place] = BigInt(value);
     else labels.data[place] = value;

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { gradientGraph } from "../src/ad/gradient.ts";
-import { localGraph, placeSites } from "../src/estimate/sites/graphs.ts";
+import { findSites, localGraph } from "../src/estimate/sites/graphs.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
 import type { ExampleLayout } from "../src/objective/coupling.ts";
@@ -188,7 +188,7 @@ describe("networks exported by PyTorch", () => {
       const objective = await compile(load(file), golden);
       const { feeds, directions } = drawAll(golden);
       const all = { ...objective.parameters, ...feeds };
-      const placed = await placeSites(objective, {});
+      const placed = await findSites(objective, {});
       const values = placed.sites.map((site) => site.value);
       const exact = await evaluate(runtime, gradientGraph(objective.graph, values, "loss"), all);
       // With one tangent for each example, along the gradient of its own loss, and the coefficient 1.

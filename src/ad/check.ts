@@ -185,8 +185,8 @@ async function centralDifferences(
     const behind = await evaluate(graph, moved(tangent, -step));
     outputs.forEach(({ name }, index) => {
       const [high, low] = [ahead[name]?.data as Float64Array, behind[name]?.data as Float64Array];
-      for (let place = 0; place < high.length; place++)
-        byOutput[index]?.push(((high[place] as number) - (low[place] as number)) / (2 * step));
+      for (let position = 0; position < high.length; position++)
+        byOutput[index]?.push(((high[position] as number) - (low[position] as number)) / (2 * step));
     });
   }
   return byOutput.flat();
@@ -196,8 +196,8 @@ function shift(tensor: Tensor, direction: Tensor, tangent: number, distance: num
   const size = tensor.data.length;
   const data = (tensor.data as Float64Array).slice();
   const along = direction.data as Float64Array;
-  for (let place = 0; place < size; place++)
-    data[place] = (data[place] as number) + distance * (along[tangent * size + place] as number);
+  for (let index = 0; index < size; index++)
+    data[index] = (data[index] as number) + distance * (along[tangent * size + index] as number);
   return { ...tensor, data };
 }
 
@@ -218,8 +218,8 @@ function pattern(dtype: DType, shape: readonly number[], offset: number): Tensor
 function dot(stacked: Tensor, row: number, other: Tensor): number {
   const [a, b] = [stacked.data as Float64Array, other.data as Float64Array];
   let total = 0;
-  for (let place = 0; place < b.length; place++)
-    total += (a[row * b.length + place] as number) * (b[place] as number);
+  for (let index = 0; index < b.length; index++)
+    total += (a[row * b.length + index] as number) * (b[index] as number);
   return total;
 }
 

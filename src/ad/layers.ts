@@ -64,10 +64,10 @@ function layerEnds(
   const begins = (node: Node) => layerOps.has(node.op) && node.inputs.slice(0, 2).some(isStored);
   const readers = consumers({ nodes });
   const ends = new Set([output]);
-  for (const [place, node] of nodes.entries()) {
+  for (const [index, node] of nodes.entries()) {
     const [start = ""] = node.outputs;
     if (begins(node) && onData.has(start))
-      ends.add(endOf(graph, start, nodes.slice(place + 1), begins, readers, unfit));
+      ends.add(endOf(graph, start, nodes.slice(index + 1), begins, readers, unfit));
   }
   return ends;
 }

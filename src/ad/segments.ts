@@ -9,34 +9,37 @@ import { bytesPerElement, elementCount } from "../onnx/tensor.ts";
  * @param primal the graph that `graph` was derived from
  */
 export function interleave(graph: Graph, primal: Graph): Graph {
-  const place = new Map<string, number>();
+  const positionOf = new Map<string, number>();
   primal.nodes.forEach((node, index) => {
-    for (const name of node.outputs) place.set(name, index);
+    for (const name of node.outputs) positionOf.set(name, index);
   });
   // A node's place: its own in the primal graph, or the latest among what it reads.
-  const places = graph.nodes.map((node) => {
-    const inputs = node.inputs.map((name) => place.get(name) ?? -1);
-    const own = Math.max(-1, place.get(node.outputs[0] ?? "") ?? -1, ...inputs);
-    for (const name of node.outputs) if (name !== "" && !place.has(name)) place.set(name, own);
+  const positions = graph.nodes.map((node) => {
+    const inputs = node.inputs.map((name) => positionOf.get(name) ?? -1);
+    const own = Math.max(-1, positionOf.get(node.outputs[0] ?? "") ?? -1, ...inputs);
+    for (const name of node.outputs) if (name !== "" && !positionOf.has(name)) positionOf.set(name, own);
     return own;
   });
   // What needs nothing of the primal graph, such as a tangent's reshaping, waits for its first reader.
   const firstReader = new Map<string, number>();
   for (const [index, node] of [...graph.nodes.entries()].reverse()) {
     const earliest = Math.min(...node.outputs.map((name) => firstReader.get(name) ?? primal.nodes.length));
-    if (places[index] === -1) places[index] = earliest;
+    if (positions[index] === -1) positions[index] = earliest;
     for (const name of node.inputs)
-      firstReader.set(name, Math.min(firstReader.get(name) ?? primal.nodes.length, places[index] as number));
+      firstReader.set(
+        name,
+        Math.min(firstReader.get(name) ?? primal.nodes.length, positions[index] as number),
+      );
   }
   // What no primal node reads either, such as a bias's gradient, follows what it reads itself.
   const computedAt = new Map<string, number>();
   for (const [index, node] of graph.nodes.entries()) {
     const inputs = node.inputs.flatMap((name) => computedAt.get(name) ?? []);
-    if (places[index] === primal.nodes.length && inputs.length > 0) places[index] = Math.max(...inputs);
-    for (const name of node.outputs) computedAt.set(name, places[index] as number);
+    if (positions[index] === primal.nodes.length && inputs.length > 0) positions[index] = Math.max(...inputs);
+    for (const name of node.outputs) computedAt.set(name, positions[index] as number);
   }
-  const order = graph.nodes.map((node, index) => ({ node, index, place: places[index] as number }));
-  order.sort((a, b) => a.place - b.place || a.index - b.index);
+  const order = graph.nodes.map((node, index) => ({ node, index, position: positions[index] as number }));
+  order.sort((a, b) => a.position - b.position || a.index - b.index);
   return { ...graph, nodes: order.map(({ node }) => node) };
 }
 
@@ -61,8 +64,8 @@ export function segmentGraph(graph: Graph, maxBytes: number): Graph[] {
     }
     // The narrowest place in the later half.
     let cut = end;
-    for (let place = end; place > start + (end - start) / 2 && end < graph.nodes.length; place--)
-      if ((crossing[place] as number) < (crossing[cut] as number)) cut = place;
+    for (let position = end; position > start + (end - start) / 2 && end < graph.nodes.length; position--)
+      if ((crossing[position] as number) < (crossing[cut] as number)) cut = position;
     bounds.push(cut);
     start = cut;
   }
@@ -82,8 +85,8 @@ function crossingBytes(graph: Graph): Float64Array {
       change[until + 1] = (change[until + 1] as number) - bytes;
     }
   });
-  for (let place = 1; place < change.length; place++)
-    change[place] = (change[place] as number) + (change[place - 1] as number);
+  for (let position = 1; position < change.length; position++)
+    change[position] = (change[position] as number) + (change[position - 1] as number);
   return change;
 }
 

@@ -121,7 +121,7 @@ export function collectSites(
     }
   }
   const order = new Map(
-    graph.nodes.flatMap((node, place) => node.outputs.map((name) => [name, place] as const)),
+    graph.nodes.flatMap((node, index) => node.outputs.map((name) => [name, index] as const)),
   );
   return [...found]
     .map(([value, block]) => ({ value, parameters: [...block] }))

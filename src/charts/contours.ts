@@ -1,5 +1,5 @@
 /** A place in the plane. */
-export type Place = readonly [x: number, y: number];
+export type Coordinates = readonly [x: number, y: number];
 
 /** A function on an even grid over a rectangle, ends included. */
 export interface Field {
@@ -18,7 +18,7 @@ export function sampleField(
   size: number,
   value: (x: number, y: number) => number,
 ): Field {
-  const along = ([low, high]: Field["x"], place: number) => low + ((high - low) * place) / (size - 1);
+  const along = ([low, high]: Field["x"], index: number) => low + ((high - low) * index) / (size - 1);
   const values = new Float64Array(size * size);
   for (let row = 0; row < size; row++)
     for (let column = 0; column < size; column++)
@@ -39,7 +39,7 @@ export function levelsOf({ values }: Field, count: number): readonly number[] {
  * The lines on which a field has this value, by marching squares: in each cell of the grid the edges whose ends lie on
  * both sides are crossed, where straight lines between the grid's points say, and crossings of neighbouring cells meet.
  */
-export function contourLines(field: Field, level: number): readonly (readonly Place[])[] {
+export function contourLines(field: Field, level: number): readonly (readonly Coordinates[])[] {
   const links = new Map<number, number[]>();
   const link = (a: number, b: number) => {
     for (const [from, to] of [
@@ -50,7 +50,7 @@ export function contourLines(field: Field, level: number): readonly (readonly Pl
   };
   for (let row = 0; row + 1 < field.size; row++)
     for (let column = 0; column + 1 < field.size; column++) linkCell(field, level, row, column, link);
-  const lines: Place[][] = [];
+  const lines: Coordinates[][] = [];
   // Lines that end at the frame begin there; the rest are closed.
   const starts = [...links.keys()].sort((a, b) => (links.get(a)?.length ?? 0) - (links.get(b)?.length ?? 0));
   for (const start of starts) {
@@ -80,7 +80,7 @@ function linkCell(
 ): void {
   const corner = row * size + column;
   const [bottom, left, top, right] = [2 * corner, 2 * corner + 1, 2 * (corner + size), 2 * (corner + 1) + 1];
-  const isAbove = (place: number) => (values[place] as number) > level;
+  const isAbove = (index: number) => (values[index] as number) > level;
   const corners = [corner, corner + 1, corner + size + 1, corner + size];
   const sides = [bottom, right, top, left];
   const crossed = sides.filter(
@@ -93,7 +93,7 @@ function linkCell(
     return;
   }
   // Opposite corners are alike: the middle of the cell tells which of them are joined.
-  const middle = corners.reduce((sum, place) => sum + (values[place] as number), 0) / 4;
+  const middle = corners.reduce((sum, index) => sum + (values[index] as number), 0) / 4;
   if (middle > level === isAbove(corner)) {
     link(bottom, right);
     link(top, left);
@@ -103,12 +103,12 @@ function linkCell(
   }
 }
 
-function crossing({ x, y, size, values }: Field, level: number, edge: number): Place {
+function crossing({ x, y, size, values }: Field, level: number, edge: number): Coordinates {
   const first = Math.floor(edge / 2);
   const isUpright = edge % 2 === 1;
   const [from, to] = [values[first] as number, values[first + (isUpright ? size : 1)] as number];
   const part = (level - from) / (to - from);
   const [column, row] = [first % size, Math.floor(first / size)];
-  const scale = ([low, high]: Field["x"], place: number) => low + ((high - low) * place) / (size - 1);
+  const scale = ([low, high]: Field["x"], index: number) => low + ((high - low) * index) / (size - 1);
   return [scale(x, column + (isUpright ? 0 : part)), scale(y, row + (isUpright ? part : 0))];
 }

@@ -104,14 +104,14 @@ export function checkExamples(examples: Examples, name: string, classes: number)
 }
 
 /** "example 3", and where an example has several labels, which one of them. */
-export function describePlace(
+export function describePosition(
   { count, labels, origin }: Pick<Examples, "count" | "origin"> & { readonly labels: ArrayLike<unknown> },
-  place: number,
+  index: number,
 ): string {
   const each = labels.length / count;
-  const own = Math.floor(place / each);
+  const own = Math.floor(index / each);
   const example = `example ${origin?.[own] ?? own}`;
-  return each === 1 ? example : `position ${place % each} of ${example}`;
+  return each === 1 ? example : `position ${index % each} of ${example}`;
 }
 
 function checkLengths({ count, shape, inputs, labels, targetShape }: Examples, name: string): void {
@@ -169,10 +169,10 @@ function checkFinite(values: Float32Array, examples: Examples, name: string, wha
 
 function checkClasses(examples: Examples, name: string, classes: number): void {
   const { labels } = examples;
-  const place = labels.findIndex((label) => label !== IGNORED_LABEL && (label < 0 || label >= classes));
-  if (place === -1) return;
+  const index = labels.findIndex((label) => label !== IGNORED_LABEL && (label < 0 || label >= classes));
+  if (index === -1) return;
   throw new DataError(
-    `${name}: ${describePlace(examples, place)} has label ${labels[place]}, expected 0 to ${classes - 1} ` +
+    `${name}: ${describePosition(examples, index)} has label ${labels[index]}, expected 0 to ${classes - 1} ` +
       `(or ${IGNORED_LABEL} to ignore it); correct the label or the number of classes`,
     { source: name },
   );

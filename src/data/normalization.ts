@@ -12,22 +12,22 @@ export const noNormalization: Normalization = { mean: 0, standardDeviation: 1 };
 export function measureNormalization(examples: Examples): Normalization {
   const { count, inputs } = examples;
   if (count === 0) return noNormalization;
-  const places = normalizedPlaces(examples);
-  const size = exampleSize(examples) / places;
+  const positions = normalizedPositions(examples);
+  const size = exampleSize(examples) / positions;
   const scale = isArrayOf("Uint8Array", inputs) ? 255 : 1;
-  const totals = new Float64Array(places);
-  eachRun(count, places, size, (place, start) => {
+  const totals = new Float64Array(positions);
+  eachRun(count, positions, size, (index, start) => {
     let total = 0;
     for (let i = start; i < start + size; i++) total += inputs[i] as number;
-    totals[place] = (totals[place] as number) + total;
+    totals[index] = (totals[index] as number) + total;
   });
   const centers = totals.map((total) => total / (count * size));
-  const squares = new Float64Array(places);
-  eachRun(count, places, size, (place, start) => {
-    const center = centers[place] as number;
+  const squares = new Float64Array(positions);
+  eachRun(count, positions, size, (index, start) => {
+    const center = centers[index] as number;
     let total = 0;
     for (let i = start; i < start + size; i++) total += ((inputs[i] as number) - center) ** 2;
-    squares[place] = (squares[place] as number) + total;
+    squares[index] = (squares[index] as number) + total;
   });
   return {
     mean: Array.from(centers, (center) => center / scale),
@@ -44,15 +44,15 @@ export function measureTargets({ count, labels }: Examples): Normalization {
 /** Visits the stretches of `size` numbers that belong to one place of one example. */
 function eachRun(
   count: number,
-  places: number,
+  positions: number,
   size: number,
-  visit: (place: number, start: number) => void,
+  visit: (index: number, start: number) => void,
 ): void {
   for (let example = 0; example < count; example++)
-    for (let place = 0; place < places; place++) visit(place, (example * places + place) * size);
+    for (let index = 0; index < positions; index++) visit(index, (example * positions + index) * size);
 }
 
-function normalizedPlaces({ inputs, shape }: Examples): number {
+function normalizedPositions({ inputs, shape }: Examples): number {
   const [first = 1, height = 0, width = 0] = shape;
   if (shape.length === 3) return first <= height && first <= width ? first : 1;
   return shape.length === 1 && isArrayOf("Float32Array", inputs) ? first : 1;

@@ -45,9 +45,9 @@ export function takeExamples(examples: Examples, indices: Uint32Array): Examples
   const labels = isArrayOf("Int32Array", examples.labels)
     ? new Int32Array(indices.length * labelSize)
     : new Float32Array(indices.length * labelSize);
-  indices.forEach((index, place) => {
-    inputs.set(examples.inputs.subarray(index * size, (index + 1) * size), place * size);
-    labels.set(examples.labels.subarray(index * labelSize, (index + 1) * labelSize), place * labelSize);
+  indices.forEach((index, position) => {
+    inputs.set(examples.inputs.subarray(index * size, (index + 1) * size), position * size);
+    labels.set(examples.labels.subarray(index * labelSize, (index + 1) * labelSize), position * labelSize);
   });
   const origin = indices.map((index) => examples.origin?.[index] ?? index);
   return { ...examples, count: indices.length, inputs, labels, origin };

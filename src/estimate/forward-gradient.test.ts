@@ -23,7 +23,7 @@ async function problem() {
   const model = mlp({ input: [4], hidden: [8], outputs: 3, batch });
   const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
   const input = float32(
-    Array.from({ length: batch * 4 }, (_, place) => Math.sin(place)),
+    Array.from({ length: batch * 4 }, (_, index) => Math.sin(index)),
     [batch, 4],
   );
   return { objective, feeds: { ...objective.parameters, input, labels: int64([0, 2, 1]) } };
@@ -62,8 +62,8 @@ describe.each(Object.entries(kinds))("%s", (_, open) => {
         derivatives.set(own, first * worker.examples);
         await worker.release();
       }
-      for (const [place, value] of expected.derivatives.entries())
-        expect(derivatives[place]).toBeCloseTo(value, 5);
+      for (const [index, value] of expected.derivatives.entries())
+        expect(derivatives[index]).toBeCloseTo(value, 5);
 
       // Whoever combines them draws the tangents again, and asks nobody for a gradient.
       const combiner = await open(objective, { ...options, sampler });
@@ -75,7 +75,7 @@ describe.each(Object.entries(kinds))("%s", (_, open) => {
       aggregate(combiner.method, derivatives, await combiner.gram(feeds), coefficients);
       const updates = await combiner.combine(feeds, coefficients);
       for (const [name, values] of Object.entries(gradients))
-        for (const [place, value] of values.entries()) expect(updates[name]?.[place]).toBeCloseTo(value, 4);
+        for (const [index, value] of values.entries()) expect(updates[name]?.[index]).toBeCloseTo(value, 4);
       await Promise.all([estimator.release(), combiner.release()]);
     },
   );

@@ -10,7 +10,7 @@ import type { SiteTangents } from "../tangents/site-tangents.ts";
 import type { TangentSet } from "../tangents/tangent-set.ts";
 import type { DualPasses } from "./dual-passes.ts";
 import { exactGradient } from "./exact.ts";
-import type { PlacedSites } from "./sites/graphs.ts";
+import type { FoundSites } from "./sites/graphs.ts";
 import { activeNumbers, gatherExamples } from "./sites/rectified.ts";
 
 /**
@@ -42,12 +42,12 @@ export async function simulateWeights(objective: Differentiable, set: TangentSet
  */
 export async function simulateSites(
   objective: Differentiable,
-  placed: PlacedSites,
+  found: FoundSites,
   tangents: SiteTangents,
   kept: readonly string[],
 ): Promise<DualPasses> {
   const { graph, runtime, batch } = objective;
-  const sites = placed.sites.map(({ value }) => value);
+  const sites = found.sites.map(({ value }) => value);
   const session = await compileGraph(
     runtime,
     gradientGraph(graph, sites, reserved.losses, [reserved.loss, ...kept]),
@@ -57,15 +57,15 @@ export async function simulateSites(
     sites.map((site) => [gradientName(site), zeros("float32", getValue(graph, site).shape)]),
   );
   const gradients = Object.fromEntries(
-    placed.sites.map(({ value, size }) => [value, new Float32Array(batch * size)]),
+    found.sites.map(({ value, size }) => [value, new Float32Array(batch * size)]),
   );
-  const active = activeNumbers(placed.sites, batch);
+  const active = activeNumbers(found.sites, batch);
   const all = new Float64Array(tangents.count * batch);
   return {
     async run(feeds, first, count, derivatives, once) {
       await session.run(feeds, { loss, ...tensors, ...once });
       active.read(once);
-      for (const [site, { value, layout, size }] of placed.sites.entries()) {
+      for (const [site, { value, layout, size }] of found.sites.entries()) {
         const gradient = gradients[value] as Float32Array;
         gatherExamples(tensors[gradientName(value)]?.data as Float32Array, layout, gradient);
         // Tangents are zero where a rectified value is.

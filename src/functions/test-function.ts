@@ -84,6 +84,6 @@ export function addAll(g: GraphBuilder, first: Value, ...others: readonly (Value
 }
 
 /** The coordinate at a place that is inside the array. */
-export function at(x: Float64Array, place: number): number {
-  return x[place] as number;
+export function at(x: Float64Array, index: number): number {
+  return x[index] as number;
 }

@@ -13,7 +13,7 @@ export interface CholeskyWorkspace {
   readonly intermediate: Float64Array;
 }
 
-/** Makes room for k×k systems. */
+/** Buffers for k×k systems. */
 export function choleskyWorkspace(size: number): CholeskyWorkspace {
   return {
     size,
@@ -75,18 +75,18 @@ function factorize(gram: Float64Array, workspace: CholeskyWorkspace, relativeTol
   }
   const threshold = relativeTolerance * largest;
   for (let step = 0; step < size; step++) {
-    let place = step;
+    let position = step;
     let best = residual[order[step] as number] as number;
     for (let i = step + 1; i < size; i++) {
       const candidate = residual[order[i] as number] as number;
       if (candidate > best) {
         best = candidate;
-        place = i;
+        position = i;
       }
     }
     if (best <= threshold) return step;
-    const pivot = order[place] as number;
-    order[place] = order[step] as number;
+    const pivot = order[position] as number;
+    order[position] = order[step] as number;
     order[step] = pivot;
     const pivotRow = pivot * size;
     const root = Math.sqrt(best);
@@ -144,11 +144,11 @@ function requireFinite(gram: Float64Array, right: Float64Array): void {
   const size = right.length;
   const isBad = (value: number) => !Number.isFinite(value);
   const entry = gram.findIndex(isBad);
-  const place = right.findIndex(isBad);
+  const index = right.findIndex(isBad);
   const received =
     entry >= 0
       ? `G[${Math.floor(entry / size)}, ${entry % size}] = ${gram[entry]}`
-      : `d[${place}] = ${right[place]}`;
+      : `d[${index}] = ${right[index]}`;
   throw new NotFiniteError(
     `Solving G c = d needs finite numbers, received ${received}. A derivative that is not finite usually means that ` +
       "the loss diverged: lower the learning rate, or look for an overflow in the model.",

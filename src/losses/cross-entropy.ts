@@ -88,7 +88,7 @@ export const crossEntropy = named("loss", "cross-entropy", crossEntropyOptions, 
       const numbers = g.constant(
         int64(
           Array.from({ length: classes }, (_, index) => index),
-          logits.shape.map((_, place) => (place === axis ? classes : 1)),
+          logits.shape.map((_, position) => (position === axis ? classes : 1)),
         ),
       );
       const chosen = cast(g, g.equal(g.unsqueeze(labels, [axis]), numbers), logits.dtype);
@@ -96,20 +96,20 @@ export const crossEntropy = named("loss", "cross-entropy", crossEntropyOptions, 
       const losses = g.neg(
         g.reduceSum(g.mul(g.logSoftmax(logits, { axis }), weights), [axis], { keepdims: 0 }),
       );
-      return sumPerExample(g, g.mul(losses, countedPlaces(g, logits, labels)));
+      return sumPerExample(g, g.mul(losses, countedPositions(g, logits, labels)));
     },
-    counts: (g, logits, labels) => sumPerExample(g, countedPlaces(g, logits, labels)),
+    counts: (g, logits, labels) => sumPerExample(g, countedPositions(g, logits, labels)),
   };
 });
 
 /** 1 where a label counts, 0 where it is ignored. */
-function countedPlaces(g: GraphBuilder, logits: Value, labels: Value): Value {
+function countedPositions(g: GraphBuilder, logits: Value, labels: Value): Value {
   return cast(g, g.not(g.equal(labels, ignoredLabel)), logits.dtype);
 }
 
 /** The sum over everything but the first axis: [batch, …] → [batch]. */
 function sumPerExample(g: GraphBuilder, values: Value): Value {
-  const axes = values.shape.slice(1).map((_, place) => place + 1);
+  const axes = values.shape.slice(1).map((_, index) => index + 1);
   if (axes.length === 0) return values;
   return reshape(g, g.reduceSum(values, axes, { keepdims: 0 }), [values.shape[0] as number]);
 }

@@ -49,8 +49,8 @@ export function convnet(options: ConvnetOptions): Graph {
     const name = `block${index + 1}`;
     x = g.block(name, () => {
       let y = index === 0 ? normalizedInput(network) : x;
-      for (const [place, operation] of operations.entries())
-        y = append(network, y, operation, `${name}.${place}`, architecture);
+      for (const [position, operation] of operations.entries())
+        y = append(network, y, operation, `${name}.${position}`, architecture);
       return y;
     });
   }

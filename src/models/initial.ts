@@ -10,7 +10,7 @@ export type Fill = (key: Key, data: Float32Array) => void;
 export function uniform(bound: number): Fill {
   return (key, data) => {
     fillUniform(key, 0, data);
-    for (let place = 0; place < data.length; place++) data[place] = (2 * (data[place] as number) - 1) * bound;
+    for (let index = 0; index < data.length; index++) data[index] = (2 * (data[index] as number) - 1) * bound;
   };
 }
 

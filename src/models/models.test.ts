@@ -60,7 +60,7 @@ describe.each(Object.entries(models))("%s", (name, model) => {
       expect(node.name).toContain("/");
       return node.name.split("/")[0] as string;
     });
-    const stretches = order.filter((block, place) => block !== order[place - 1]);
+    const stretches = order.filter((block, index) => block !== order[index - 1]);
     expect(stretches.length).toBeGreaterThan(1);
     expect(new Set(stretches).size).toBe(stretches.length);
     for (const block of stretches) {

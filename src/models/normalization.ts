@@ -30,31 +30,31 @@ export function normalize(g: GraphBuilder, x: Value, { mean, standardDeviation }
     );
   }
   return g.div(
-    g.sub(x, alongPlaces(g, x, "mean", mean)),
-    alongPlaces(g, x, "standardDeviation", standardDeviation),
+    g.sub(x, alongPositions(g, x, "mean", mean)),
+    alongPositions(g, x, "standardDeviation", standardDeviation),
   );
 }
 
 /** Emits x · standardDeviation + mean, the inverse of `normalize`. */
 export function denormalize(g: GraphBuilder, x: Value, { mean, standardDeviation }: Normalization): Value {
   return g.add(
-    g.mul(x, alongPlaces(g, x, "standardDeviation", standardDeviation)),
-    alongPlaces(g, x, "mean", mean),
+    g.mul(x, alongPositions(g, x, "standardDeviation", standardDeviation)),
+    alongPositions(g, x, "mean", mean),
   );
 }
 
-function alongPlaces(
+function alongPositions(
   g: GraphBuilder,
   x: Value,
   what: string,
   values: number | readonly number[],
 ): Value | number {
   if (typeof values === "number") return values;
-  const places = x.shape[1];
-  if (values.length !== places && values.length !== 1) {
+  const positions = x.shape[1];
+  if (values.length !== positions && values.length !== 1) {
     throw new SettingError(
       `Normalization has ${values.length} numbers in '${what}' for the value '${x.name}' of shape ` +
-        `[${x.shape.join(", ")}]; expected one for all, or ${places ?? 1}, one for each place along axis 1.`,
+        `[${x.shape.join(", ")}]; expected one for all, or ${positions ?? 1}, one for each place along axis 1.`,
       { option: what },
     );
   }

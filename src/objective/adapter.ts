@@ -127,8 +127,8 @@ function merged(
   if (!a || !b)
     throw new ModelError(`The adapter of '${name}' has no trained values; pass lora_A and lora_B.`);
   const [, columns] = matrixView(weight.shape);
-  const data = Float32Array.from(weight.data as Float32Array, (value, place) => {
-    const [row, column] = [Math.floor(place / columns), place % columns];
+  const data = Float32Array.from(weight.data as Float32Array, (value, index) => {
+    const [row, column] = [Math.floor(index / columns), index % columns];
     let sum = 0;
     for (let inner = 0; inner < rank; inner++)
       sum += Number(b[row * rank + inner]) * Number(a[inner * columns + column]);
@@ -141,6 +141,6 @@ function uniform(shape: readonly [number, number], key: ReturnType<typeof fold>)
   const data = new Float32Array(shape[0] * shape[1]);
   fillUniform(key, 0, data);
   const bound = 1 / Math.sqrt(shape[1]);
-  for (let place = 0; place < data.length; place++) data[place] = (2 * (data[place] as number) - 1) * bound;
+  for (let index = 0; index < data.length; index++) data[index] = (2 * (data[index] as number) - 1) * bound;
   return float32(data, shape);
 }

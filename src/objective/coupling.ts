@@ -133,10 +133,10 @@ async function observeGroup(
     Object.fromEntries(
       dataInputs(objective).map((input) => [input.name, madeUp(input, batch, changed)] as const),
     );
-  // Into rooms of ours: what a run allocates itself stays until garbage is collected.
-  const room = () =>
+  // Into buffers of ours: what a run allocates itself stays until garbage is collected.
+  const buffers = () =>
     Object.fromEntries(outputs.map(({ name, dtype, shape }) => [name, zeros(dtype, shape)] as const));
-  const [before, after] = [room(), room()];
+  const [before, after] = [buffers(), buffers()];
   await session.run({ ...parameters, ...batchOf() }, before);
   const candidates = new Map(outputs.map(({ name, shape }) => [name, possibleLayouts(shape, batch)]));
   for (const example of [0, batch - 1]) {
@@ -144,7 +144,7 @@ async function observeGroup(
     for (const [name, layouts] of candidates)
       candidates.set(
         name,
-        layouts.filter((layout) => keepsPlaces(before[name], after[name], layout, batch, example)),
+        layouts.filter((layout) => keepsPositions(before[name], after[name], layout, batch, example)),
       );
   }
   return new Map([...candidates].map(([name, [first]]) => [name, first]));
@@ -172,8 +172,8 @@ function madeUp({ dtype, shape }: Value, batch: number, changed?: number): Tenso
   fillUniform(keyFromSeed(1), 0, uniform);
   const size = uniform.length / batch;
   if (changed !== undefined)
-    for (let place = changed * size; place < (changed + 1) * size; place++)
-      uniform[place] = 1 - (uniform[place] as number);
+    for (let index = changed * size; index < (changed + 1) * size; index++)
+      uniform[index] = 1 - (uniform[index] as number);
   return tensorOf(
     dtype,
     isFloat(dtype) ? uniform : Array.from(uniform, (value) => (value < 0.5 ? 0 : 1)),
@@ -182,7 +182,7 @@ function madeUp({ dtype, shape }: Value, batch: number, changed?: number): Tenso
 }
 
 /** Whether a replaced example changed no number outside its own places by more than rounding. */
-function keepsPlaces(
+function keepsPositions(
   before: Tensor | undefined,
   after: Tensor | undefined,
   { inner }: ExampleLayout,
@@ -192,8 +192,8 @@ function keepsPlaces(
   if (!before || !after) return true;
   const [a, b] = [before.data, after.data];
   // Block by block: each holds one example's numbers next to each other.
-  for (let start = 0, place = 0; start < a.length; start += inner, place = (place + 1) % batch) {
-    if (place === example) continue;
+  for (let start = 0, position = 0; start < a.length; start += inner, position = (position + 1) % batch) {
+    if (position === example) continue;
     for (let index = start; index < start + inner; index++) {
       const value = Number(a[index]);
       if (Math.abs(value - Number(b[index])) > 1e-5 * Math.max(1, Math.abs(value))) return false;

@@ -75,7 +75,7 @@ export function withoutDropout(model: Model): Model {
   return { ...model, proto, nodes };
 }
 
-/** Room for the masks, by input name. */
+/** Buffers for the masks, by input name. */
 export function maskTensors(masks: readonly DropoutMask[]): Record<string, Tensor> {
   return Object.fromEntries(
     masks.map(({ name, shape }) => [
@@ -95,8 +95,8 @@ export function drawMasks(
     const data = tensors[name]?.data as Float32Array;
     fillUniform(fold(key, index), 0, data);
     const kept = 1 / (1 - ratio);
-    for (let place = 0; place < data.length; place++)
-      data[place] = (data[place] as number) >= ratio ? kept : 0;
+    for (let position = 0; position < data.length; position++)
+      data[position] = (data[position] as number) >= ratio ? kept : 0;
   }
 }
 

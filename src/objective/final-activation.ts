@@ -119,8 +119,8 @@ export function isContained(
   const rank = shapes[0]?.length ?? 0;
   const given = node.attributes.axis?.type === "int" ? node.attributes.axis.value : -1;
   let axis = given < 0 ? given + rank : given;
-  for (const [place, { op, attributes }] of copies.entries()) {
-    const [before, after] = [shapes[place - 1], shapes[place]];
+  for (const [index, { op, attributes }] of copies.entries()) {
+    const [before, after] = [shapes[index - 1], shapes[index]];
     if (!before || !after) continue;
     const order =
       attributes.perm?.type === "ints" ? attributes.perm.value : before.map((_, at) => rank - 1 - at);

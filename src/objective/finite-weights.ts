@@ -7,9 +7,9 @@ export function notFiniteIn(name: string, { dtype, shape, data }: Tensor): strin
   if (dtype !== "float32" && dtype !== "float64") return undefined;
   const numbers = data as Float32Array;
   let [count, first] = [0, -1];
-  for (let place = 0; place < numbers.length; place++) {
-    if (Number.isFinite(numbers[place])) continue;
-    if (count === 0) first = place;
+  for (let index = 0; index < numbers.length; index++) {
+    if (Number.isFinite(numbers[index])) continue;
+    if (count === 0) first = index;
     count++;
   }
   if (count === 0) return undefined;

@@ -133,7 +133,9 @@ async function givesTheSame(given: {
   const size = all.length / batch;
   if (expected.length !== size * fixed * parts.length) return false;
   const largest = all.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  return all.every((value, place) => Math.abs(value - (expected[place] as number)) <= tolerance * largest);
+  return all.every(
+    (value, position) => Math.abs(value - (expected[position] as number)) <= tolerance * largest,
+  );
 }
 
 /** Some examples of a batch; the last one again where there are no more. */

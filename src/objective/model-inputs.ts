@@ -113,7 +113,7 @@ export interface BatchInputs {
   written(): void;
 }
 
-/** Room for a batch. */
+/** Buffers for a batch. */
 export function batchInputs(
   model: Model,
   input: ExampleInput,
@@ -143,8 +143,8 @@ export function batchInputs(
     tensors: { [input.name]: fed, ...Object.fromEntries(filled) },
     written() {
       if (fed.data === values) return;
-      for (let place = 0; place < values.length; place++) {
-        const value = values[place] as number;
+      for (let index = 0; index < values.length; index++) {
+        const value = values[index] as number;
         if (!Number.isInteger(value)) {
           throw new DataError(
             `${model.source}: input '${input.name}' takes whole numbers (${input.dtype}), and the data have ${value}; pass ` +
@@ -152,8 +152,8 @@ export function batchInputs(
             { source: model.source },
           );
         }
-        if (isArrayOf("BigInt64Array", fed.data)) fed.data[place] = BigInt(value);
-        else fed.data[place] = value;
+        if (isArrayOf("BigInt64Array", fed.data)) fed.data[index] = BigInt(value);
+        else fed.data[index] = value;
       }
     },
   };

@@ -176,7 +176,7 @@ function repeatedInputs(
     const layout = node.attributes.layout;
     const axis =
       node.op === "Concat"
-        ? now(withBatch).findIndex((size, place) => size === to && shape[place] === from)
+        ? now(withBatch).findIndex((size, position) => size === to && shape[position] === from)
         : layout?.type === "int" && layout.value === 1
           ? 0
           : 1;
@@ -207,8 +207,8 @@ function reshaped(
   shared: number,
   { from, to }: Batches,
 ): Choice[] {
-  const place = input.findIndex((size, axis) => size !== old[axis]);
-  const slower = elementCount(old.slice(0, place)) * shared;
+  const index = input.findIndex((size, axis) => size !== old[axis]);
+  const slower = elementCount(old.slice(0, index)) * shared;
   const choices = output.flatMap((size, axis) => {
     const own = slower / elementCount(output.slice(0, axis));
     if (!Number.isInteger(own) || size === 0 || size % (own * from) !== 0) return [];

@@ -1,7 +1,7 @@
 import { isArrayOf } from "../arrays/kind.ts";
 import {
   checkExamples,
-  describePlace,
+  describePosition,
   type Examples,
   IGNORED_LABEL,
   targetShapeOf,
@@ -25,8 +25,8 @@ export function lossInputs({ graph, loss, output, target }: Objective): LossInpu
   return { loss, prediction: getValue(graph, output), target: getValue(graph, target) };
 }
 
-/** Room for a batch of targets: class numbers, or float targets. */
-export function targetRoom({
+/** A buffer for a batch of targets: class numbers, or float targets. */
+export function targetBuffer({
   dtype,
   shape,
 }: Pick<Value, "dtype" | "shape">): Tensor & { readonly data: BigInt64Array | Float32Array } {
@@ -100,10 +100,10 @@ export function checkTargets(
 function checkRange({ name: loss, range }: Loss, examples: Examples, name: string): void {
   if (!range) return;
   const [least, most] = range;
-  const place = (examples.labels as Float32Array).findIndex((value) => !(value >= least && value <= most));
-  if (place === -1) return;
+  const index = (examples.labels as Float32Array).findIndex((value) => !(value >= least && value <= most));
+  if (index === -1) return;
   throw new DataError(
-    words`${name}: ${describePlace(examples, place)} has the target ${examples.labels[place]}, and ${loss} takes
+    words`${name}: ${describePosition(examples, index)} has the target ${examples.labels[index]}, and ${loss} takes
       targets from ${least} to ${most}; scale them (classes −1 and 1: to 0 and 1), or use
       ${option("loss", "mean-squared-error")}.`,
     { source: name },
@@ -116,7 +116,7 @@ export function countTargets(examples: Examples, indices: Uint32Array): number {
   const each = examples.labels.length / examples.count;
   let counted = 0;
   for (const index of indices)
-    for (let place = index * each; place < (index + 1) * each; place++)
-      if (examples.labels[place] !== IGNORED_LABEL) counted++;
+    for (let position = index * each; position < (index + 1) * each; position++)
+      if (examples.labels[position] !== IGNORED_LABEL) counted++;
   return counted;
 }

@@ -81,11 +81,11 @@ const spreading: ReadonlySet<string> = new Set(["Add", "Sub", "Mul", "Div", "Whe
  * batch, or the scale and bias of the InstanceNormalization that a GroupNorm is written with.
  */
 function standsIn({ op, inputs }: Node, name: string): boolean {
-  const places = own(standInPlaces, op) ?? [];
-  return inputs.every((input, place) => input !== name || places.includes(place));
+  const indices = own(standIns, op) ?? [];
+  return inputs.every((input, index) => input !== name || indices.includes(index));
 }
 
-const standInPlaces: Readonly<Record<string, readonly number[]>> = {
+const standIns: Readonly<Record<string, readonly number[]>> = {
   RNN: [5],
   GRU: [5],
   LSTM: [5, 6],

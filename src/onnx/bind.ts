@@ -66,8 +66,8 @@ function bindDimension(
   batchSymbol: string | undefined,
 ): number {
   if (typeof size === "number") return size;
-  const place = dimensionName(input.name, axis);
-  const bound = own(dimensions, place) ?? (size === undefined ? undefined : own(dimensions, size));
+  const dimension = dimensionName(input.name, axis);
+  const bound = own(dimensions, dimension) ?? (size === undefined ? undefined : own(dimensions, size));
   if (bound !== undefined) return bound;
   const isBatch = size === undefined ? axis === 0 || isSecondBatch(input, axis) : size === batchSymbol;
   if (isBatch && batch !== undefined) return batch;
@@ -76,7 +76,7 @@ function bindDimension(
       ${
         isBatch
           ? words`pass a batch size (${option("batch", null)}).`
-          : words`bind it (${option("dimensions", { [size ?? place]: null })}), or export with a fixed size.`
+          : words`bind it (${option("dimensions", { [size ?? dimension]: null })}), or export with a fixed size.`
       }`,
     { option: isBatch ? "batch" : "dimensions" },
   );
@@ -84,7 +84,7 @@ function bindDimension(
 
 /** States of recurrent layers, [layers, batch, width], have the batch second: the only open dimension, after a fixed one. */
 function isSecondBatch({ dimensions = [] }: ModelValue, axis: number): boolean {
-  return axis === 1 && dimensions.every((size, place) => (place === axis) === (size === undefined));
+  return axis === 1 && dimensions.every((size, index) => (index === axis) === (size === undefined));
 }
 
 /** True when the first axis of some input is open, so that the model takes any batch size. */

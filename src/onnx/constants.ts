@@ -70,20 +70,20 @@ function candidateConstants({ nodes, inputs }: Graphlike): {
     if (node.op !== "Shape" && node.op !== "Size" && node.inputs.some((name) => data.has(name)))
       for (const name of node.outputs) data.add(name);
   const [matrices, terms] = [new Map<string, Tensor>(), new Map<string, Tensor>()];
-  const places = { weights: new Set<string>(), terms: new Set<string>() };
+  const roles = { weights: new Set<string>(), terms: new Set<string>() };
   for (const node of [...nodes].reverse()) {
     const constant = constants.get(node.outputs[0] ?? "");
     if (constant) {
       const name = node.outputs[0] ?? "";
-      if (places.weights.has(name)) matrices.set(name, constant);
-      else if (places.terms.has(name) && isTerm(constant)) terms.set(name, constant);
+      if (roles.weights.has(name)) matrices.set(name, constant);
+      else if (roles.terms.has(name) && isTerm(constant)) terms.set(name, constant);
     } else if (layoutOps.has(node.op)) {
-      for (const kind of [places.weights, places.terms])
+      for (const kind of [roles.weights, roles.terms])
         if (kind.has(node.outputs[0] ?? "")) kind.add(node.inputs[0] ?? "");
     } else if (node.inputs.some((name) => data.has(name))) {
       const weights = weightInputs.get(node.op) ?? [];
-      for (const place of weights) places.weights.add(node.inputs[place] ?? "");
-      if (termOps.has(node.op)) for (const name of node.inputs) places.terms.add(name);
+      for (const index of weights) roles.weights.add(node.inputs[index] ?? "");
+      if (termOps.has(node.op)) for (const name of node.inputs) roles.terms.add(name);
     }
   }
   return { matrices: inOrder(constants, matrices), terms: inOrder(constants, terms) };

@@ -92,8 +92,8 @@ function externalBytes(
   const file = fileAt(location, tensor.name);
   const offset = Number(entries.get("offset") ?? 0);
   const length = entries.has("length") ? Number(entries.get("length")) : file.length - offset;
-  const isPlace = [offset, length].every((number) => Number.isSafeInteger(number) && number >= 0);
-  if (!isPlace || offset + length > file.length) {
+  const isRange = [offset, length].every((number) => Number.isSafeInteger(number) && number >= 0);
+  if (!isRange || offset + length > file.length) {
     throw new ModelError(
       `${source}: tensor '${tensor.name}' needs bytes ${offset} to ${offset + length} of '${location}', which has ` +
         `${file.length}; the data file is damaged or belongs to another model.`,

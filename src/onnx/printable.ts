@@ -16,7 +16,7 @@ export function printable(line: string): string {
 /** Text that others may read as well, such as JSON, with what a terminal obeys as JSON's own escapes. */
 export function printableJson(value: unknown): string {
   return JSON.stringify(value).replace(unprintable, (character) =>
-    Array.from({ length: character.length }, (_, place) => unit(character.charCodeAt(place))).join(""),
+    Array.from({ length: character.length }, (_, index) => unit(character.charCodeAt(index))).join(""),
   );
 }
 

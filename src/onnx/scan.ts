@@ -93,8 +93,8 @@ interface Field {
 
 /** Reads one field and moves behind it. */
 function readField(bytes: Uint8Array, level: Level): Field {
-  const place = level.at;
-  const tag = readVarint(bytes, place, level.end);
+  const offset = level.at;
+  const tag = readVarint(bytes, offset, level.end);
   const [number, wireType] = [Math.floor(tag.value / 8), tag.value % 8];
   let [start, end] = [tag.end, level.end + 1];
   if (wireType === 0) end = readVarint(bytes, start, level.end).end;
@@ -106,17 +106,17 @@ function readField(bytes: Uint8Array, level: Level): Field {
     end = start + length.value;
   }
   if (number === 0 || end > level.end)
-    throw new Error(`the field ${number} at byte ${place} does not end inside of its message`);
+    throw new Error(`the field ${number} at byte ${offset} does not end inside of its message`);
   level.at = end;
   return { number, isDelimited: wireType === 2, start, end };
 }
 
 function readVarint(bytes: Uint8Array, start: number, end: number): { value: number; end: number } {
   let value = 0;
-  for (let place = start, factor = 1; place < Math.min(end, start + 10); place++, factor *= 128) {
-    const byte = bytes[place] ?? 0;
+  for (let offset = start, factor = 1; offset < Math.min(end, start + 10); offset++, factor *= 128) {
+    const byte = bytes[offset] ?? 0;
     value += (byte % 128) * factor;
-    if (byte < 128) return { value, end: place + 1 };
+    if (byte < 128) return { value, end: offset + 1 };
   }
   throw new Error(`the number at byte ${start} does not end`);
 }

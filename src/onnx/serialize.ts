@@ -47,10 +47,10 @@ function varint(number: number): number[] {
 
 function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const result = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
-  let place = 0;
+  let offset = 0;
   for (const part of parts) {
-    result.set(part, place);
-    place += part.length;
+    result.set(part, offset);
+    offset += part.length;
   }
   return result;
 }

@@ -37,8 +37,10 @@ describe("composite ops", () => {
           expect(received[name]?.shape).toEqual(shape);
           const [a, b] = [toNumbers(received[name] as Tensor), toNumbers(expected[name] as Tensor)];
           const scale = Math.max(1, ...b.map(Math.abs));
-          a.forEach((value, place) => {
-            expect(Math.abs(value - (b[place] as number)), `${name}[${place}]`).toBeLessThan(1e-5 * scale);
+          a.forEach((value, position) => {
+            expect(Math.abs(value - (b[position] as number)), `${name}[${position}]`).toBeLessThan(
+              1e-5 * scale,
+            );
           });
         }
       });
@@ -72,9 +74,9 @@ describe("every op", () => {
           return;
         const derivative = dependsOn(graph, forms);
         if (!derivative) return;
-        const tangents = wrt.map((name, place) => {
+        const tangents = wrt.map((name, position) => {
           const shape = [2, ...(feeds[name]?.shape ?? [])];
-          return [`tangent/${name}`, spread({ range: [-1, 1], shape }, dtype, place + 5)] as const;
+          return [`tangent/${name}`, spread({ range: [-1, 1], shape }, dtype, position + 5)] as const;
         });
         const second = await checkDerivatives(derivative, {
           evaluate: run,

@@ -21,10 +21,10 @@ type Fold = (node: NodeView, type: ValueType) => Tensor | undefined;
 
 /** Ops that put numbers in other places. */
 const moved =
-  (place: (node: NodeView, at: readonly number[], shape: readonly number[]) => readonly number[]): Fold =>
+  (source: (node: NodeView, at: readonly number[], shape: readonly number[]) => readonly number[]): Fold =>
   (node, type) => {
     const tensor = node.constant(0);
-    return tensor && picked(tensor, type, (at) => place(node, at, tensor.shape));
+    return tensor && picked(tensor, type, (at) => source(node, at, tensor.shape));
   };
 
 /** Ops whose result has the same numbers in the same order. */
@@ -40,7 +40,7 @@ const each =
     const inputs = node.inputs.map((_, index) => node.constant(index));
     if (!inputs.every((input) => input !== undefined)) return undefined;
     const operands = inputs.map((input) => ({ numbers: toNumbers(input), shape: input.shape }));
-    const numbers = placesOf(type.shape).map((at) =>
+    const numbers = positionsOf(type.shape).map((at) =>
       compute(operands.map(({ numbers, shape }) => numbers[offset(broadcast(at, shape), shape)] as number)),
     );
     return numbersOf(type, numbers);
@@ -59,7 +59,7 @@ const reduced =
     const sizes = tensor.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
     const totals = new Array<number>(sizes.reduce((product, size) => product * size, 1)).fill(start);
     const numbers = toNumbers(tensor);
-    placesOf(tensor.shape).forEach((at, index) => {
+    positionsOf(tensor.shape).forEach((at, index) => {
       const target = offset(broadcast(at, sizes), sizes);
       totals[target] = compute(totals[target] as number, numbers[index] as number);
     });
@@ -92,11 +92,11 @@ const rules: Readonly<Record<string, Fold>> = {
     return shape.map((_, axis) => at[order.indexOf(axis)] ?? 0);
   }),
   Expand: moved((_, at, shape) => broadcast(at, shape)),
-  Tile: moved((_, at, shape) => at.map((place, axis) => place % (shape[axis] ?? 1))),
+  Tile: moved((_, at, shape) => at.map((position, axis) => position % (shape[axis] ?? 1))),
   Slice: moved((node, at) => {
-    const places = [...at];
-    for (const { axis, start, step } of sliceRanges(node)) places[axis] = start + step * (at[axis] ?? 0);
-    return places;
+    const positions = [...at];
+    for (const { axis, start, step } of sliceRanges(node)) positions[axis] = start + step * (at[axis] ?? 0);
+    return positions;
   }),
   Gather(node, type) {
     const [tensor, indices] = [node.constant(0), node.constant(1)];
@@ -107,20 +107,20 @@ const rules: Readonly<Record<string, Fold>> = {
     return picked(tensor, type, (at) => {
       const inside = at.slice(axis, axis + indices.shape.length);
       const index = numbers[offset(inside, indices.shape)] ?? 0;
-      const place = index < 0 ? index + size : index;
-      return [...at.slice(0, axis), place, ...at.slice(axis + indices.shape.length)];
+      const position = index < 0 ? index + size : index;
+      return [...at.slice(0, axis), position, ...at.slice(axis + indices.shape.length)];
     });
   },
   Concat(node, type) {
     const parts = node.inputs.map((_, index) => node.constant(index));
     if (!parts.every((part) => part !== undefined)) return undefined;
     const axis = normalizeAxis(intAttribute(node.node, "axis", 0), type.shape.length, node);
-    const numbers = placesOf(type.shape).map((at) => {
-      let place = at[axis] ?? 0;
+    const numbers = positionsOf(type.shape).map((at) => {
+      let position = at[axis] ?? 0;
       for (const part of parts) {
         const size = part.shape[axis] ?? 0;
-        if (place < size) return part.data[offset(at.with(axis, place), part.shape)] ?? 0;
-        place -= size;
+        if (position < size) return part.data[offset(at.with(axis, position), part.shape)] ?? 0;
+        position -= size;
       }
       return 0;
     });
@@ -131,7 +131,7 @@ const rules: Readonly<Record<string, Fold>> = {
     const number = value?.type === "tensor" ? Number(value.value.data[0] ?? 0) : 0;
     return numbersOf(
       type,
-      placesOf(type.shape).map(() => number),
+      positionsOf(type.shape).map(() => number),
     );
   },
   Range(node, type) {
@@ -139,7 +139,7 @@ const rules: Readonly<Record<string, Fold>> = {
     if (start === undefined || step === undefined) return undefined;
     return numbersOf(
       type,
-      Array.from({ length: type.shape[0] ?? 0 }, (_, place) => Number(start) + place * Number(step)),
+      Array.from({ length: type.shape[0] ?? 0 }, (_, position) => Number(start) + position * Number(step)),
     );
   },
   Cast(node, type) {
@@ -205,7 +205,7 @@ function picked(
   { dtype, shape }: ValueType,
   from: (at: readonly number[]) => readonly number[],
 ): Tensor | undefined {
-  const elements = placesOf(shape).map((at) => tensor.data[offset(from(at), tensor.shape)]);
+  const elements = positionsOf(shape).map((at) => tensor.data[offset(from(at), tensor.shape)]);
   if (!elements.every((element) => element !== undefined)) return undefined;
   return { dtype, shape, data: like(tensor.data, elements) };
 }
@@ -217,12 +217,14 @@ function like(data: TensorData | undefined, elements: readonly (number | bigint)
 }
 
 /** All places of a tensor of this shape, in row-major order. */
-function placesOf(shape: readonly number[]): number[][] {
+function positionsOf(shape: readonly number[]): number[][] {
   if (shape.includes(0)) return [];
-  let places: number[][] = [[]];
+  let positions: number[][] = [[]];
   for (const size of shape)
-    places = places.flatMap((place) => Array.from({ length: size }, (_, index) => [...place, index]));
-  return places;
+    positions = positions.flatMap((position) =>
+      Array.from({ length: size }, (_, index) => [...position, index]),
+    );
+  return positions;
 }
 
 /** The place of an operand that broadcasts to a place of the result. */

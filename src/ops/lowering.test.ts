@@ -62,7 +62,7 @@ describe("lowering", () => {
       expect(computed.has(name) || lowered.initializers.has(name) || name === "x", name).toBe(true);
     const feeds = {
       x: float32(
-        Array.from({ length: 24 }, (_, place) => Math.sin(place)),
+        Array.from({ length: 24 }, (_, index) => Math.sin(index)),
         [2, 4, 3],
       ),
     };
@@ -70,8 +70,8 @@ describe("lowering", () => {
     const after = await evaluate(runtime, lowered, feeds);
     for (const name of ["normal", "after"]) {
       const [expected, received] = [toNumbers(before[name] as Tensor), toNumbers(after[name] as Tensor)];
-      received.forEach((value, place) => {
-        expect(value).toBeCloseTo(expected[place] as number, 4);
+      received.forEach((value, index) => {
+        expect(value).toBeCloseTo(expected[index] as number, 4);
       });
     }
   });
@@ -246,8 +246,8 @@ describe("lowered values equal the kernel's for any shape", () => {
         name,
         tensorOf(
           dtype,
-          Array.from({ length: elementCount(shape) }, (_, place) => {
-            const value = Math.sin(place * 1.3 + index + 1);
+          Array.from({ length: elementCount(shape) }, (_, position) => {
+            const value = Math.sin(position * 1.3 + index + 1);
             return dtype === "bool" ? Number(value > -0.3) : value;
           }),
           shape,
@@ -259,8 +259,8 @@ describe("lowered values equal the kernel's for any shape", () => {
     for (const { name, shape } of graph.outputs) {
       expect(received[name]?.shape).toEqual(shape);
       const values = toNumbers(expected[name] as Tensor);
-      toNumbers(received[name] as Tensor).forEach((value, place) => {
-        expect(Math.abs(value - (values[place] as number))).toBeLessThan(2e-5);
+      toNumbers(received[name] as Tensor).forEach((value, position) => {
+        expect(Math.abs(value - (values[position] as number))).toBeLessThan(2e-5);
       });
     }
   }
@@ -270,16 +270,16 @@ describe("lowered values equal the kernel's for any shape", () => {
       fc.tuple(size(3), size(3), size(3)),
       fc.array(size(4), { minLength: 1, maxLength: 3 }),
       fc.constantFrom(18, 21),
-      async ([batch, groups, width], places, opset) => {
+      async ([batch, groups, width], positions, opset) => {
         // A group of one number is its own mean: nothing but rounding is left of it.
-        fc.pre(width * elementCount(places) > 1);
+        fc.pre(width * elementCount(positions) > 1);
         const channels = groups * width;
         const graph = single(
           "GroupNormalization",
           (g) => {
             const each = opset === 18 ? groups : channels;
             return [
-              input(g, "x", [batch, channels, ...places]),
+              input(g, "x", [batch, channels, ...positions]),
               input(g, "s", [each]),
               input(g, "b", [each]),
             ];

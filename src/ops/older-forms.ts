@@ -86,12 +86,12 @@ export function overSeveralAxes(
 const coerced: ReadonlySet<string> = new Set(["Softmax", "LogSoftmax", "Hardmax"]);
 
 /** The node with an attribute of whole numbers as its input at this place; it stays without one where it has none. */
-function intsToInput(name: string, place: number): Rewrite {
+function intsToInput(name: string, index: number): Rewrite {
   return (node, constant) => {
     const { [name]: attribute, ...attributes } = node.attributes;
     const numbers = attribute?.type === "int" ? [attribute.value] : intsAttribute(node, name);
     if (!numbers) return node;
-    return { ...node, attributes, inputs: [...node.inputs.slice(0, place), constant(int64(numbers))] };
+    return { ...node, attributes, inputs: [...node.inputs.slice(0, index), constant(int64(numbers))] };
   };
 }
 

@@ -202,7 +202,7 @@ export function cast(g: Emitter, value: Value, dtype: DType): Value {
 export function transpose(g: Emitter, value: Value, permutation: readonly number[]): Value {
   // Moving only axes of size 1 moves no element.
   const moved = permutation.filter((axis) => value.shape[axis] !== 1);
-  if (moved.every((axis, place) => place === 0 || axis > (moved[place - 1] as number))) {
+  if (moved.every((axis, index) => index === 0 || axis > (moved[index - 1] as number))) {
     return reshape(
       g,
       value,

@@ -154,8 +154,8 @@ export function sliceRanges(node: NodeView): SliceRange[] {
     const axis = normalizeAxis(listed, shape.length, node);
     const size = shape[axis] as number;
     const step = steps[index] ?? 1;
-    const clamp = (place: number, low: number, high: number) => Math.min(Math.max(place, low), high);
-    const absolute = (place: number) => (place < 0 ? place + size : place);
+    const clamp = (position: number, low: number, high: number) => Math.min(Math.max(position, low), high);
+    const absolute = (position: number) => (position < 0 ? position + size : position);
     const start = clamp(absolute(starts[index] ?? 0), 0, step > 0 ? size : size - 1);
     const end = clamp(absolute(ends[index] ?? size), step > 0 ? 0 : -1, size);
     return { axis, start, step, count: Math.max(0, Math.ceil((end - start) / step)) };

@@ -13,7 +13,7 @@ const x = float32([0.5, 1.5, 2.25, 3, 0.75, 1, 4, 2, 0.25, 1.25, 3.5, 2.75], [2,
 /** A graph of one node in an older opset, whose results have these shapes. */
 function oldGraph(opset: number, op: string, attributes: Attributes, shapes: readonly number[][]): Graph {
   const input: Value = { name: "x", dtype: "float32", shape: x.shape };
-  const outputs = shapes.map((shape, place): Value => ({ name: `y${place}`, dtype: "float32", shape }));
+  const outputs = shapes.map((shape, index): Value => ({ name: `y${index}`, dtype: "float32", shape }));
   const node: Node = {
     name: "",
     op,

@@ -55,14 +55,14 @@ export function adaptive(
         const mean = state[`mean/${parameter}`];
         const square = state[`square/${parameter}`];
         if (!gradient || !mean || !square) continue;
-        for (let place = 0; place < values.length; place++) {
-          const value = values[place] as number;
-          const slope = (gradient[place] as number) + l2 * value;
-          const m = beta1 * (mean[place] as number) + (1 - beta1) * slope;
-          const s = beta2 * (square[place] as number) + (1 - beta2) * slope * slope;
-          mean[place] = m;
-          square[place] = s;
-          values[place] =
+        for (let index = 0; index < values.length; index++) {
+          const value = values[index] as number;
+          const slope = (gradient[index] as number) + l2 * value;
+          const m = beta1 * (mean[index] as number) + (1 - beta1) * slope;
+          const s = beta2 * (square[index] as number) + (1 - beta2) * slope * slope;
+          mean[index] = m;
+          square[index] = s;
+          values[index] =
             value * (1 - learningRate * decoupled) - (size * m) / (Math.sqrt(s) / correction + epsilon);
         }
       }

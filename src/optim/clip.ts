@@ -19,6 +19,6 @@ export function clipGlobalNorm(gradients: Arrays, limit: number): number {
   const factor = limit / (length + 1e-6);
   if (factor < 1)
     for (const values of Object.values(gradients))
-      for (let place = 0; place < values.length; place++) values[place] = (values[place] as number) * factor;
+      for (let index = 0; index < values.length; index++) values[index] = (values[index] as number) * factor;
   return length;
 }

@@ -47,15 +47,15 @@ export const sgd = named(
             descend(values, gradient, learningRate);
             continue;
           }
-          for (let place = 0; place < values.length; place++) {
-            const value = values[place] as number;
-            let direction = (gradient[place] as number) + weightDecay * value;
+          for (let index = 0; index < values.length; index++) {
+            const value = values[index] as number;
+            let direction = (gradient[index] as number) + weightDecay * value;
             if (velocity) {
-              const speed = momentum * (velocity[place] as number) + direction;
-              velocity[place] = speed;
-              direction = nesterov ? direction + momentum * speed : (velocity[place] as number);
+              const speed = momentum * (velocity[index] as number) + direction;
+              velocity[index] = speed;
+              direction = nesterov ? direction + momentum * speed : (velocity[index] as number);
             }
-            values[place] = value - learningRate * direction;
+            values[index] = value - learningRate * direction;
           }
         }
       },
@@ -66,12 +66,12 @@ export const sgd = named(
 /** θ ← θ − lr·g, four numbers a round: the round itself takes V8 as long as two of them. */
 function descend(values: Float32Array, gradient: Float32Array, learningRate: number): void {
   const whole = values.length - (values.length % 4);
-  for (let place = 0; place < whole; place += 4) {
-    values[place] = (values[place] as number) - learningRate * (gradient[place] as number);
-    values[place + 1] = (values[place + 1] as number) - learningRate * (gradient[place + 1] as number);
-    values[place + 2] = (values[place + 2] as number) - learningRate * (gradient[place + 2] as number);
-    values[place + 3] = (values[place + 3] as number) - learningRate * (gradient[place + 3] as number);
+  for (let index = 0; index < whole; index += 4) {
+    values[index] = (values[index] as number) - learningRate * (gradient[index] as number);
+    values[index + 1] = (values[index + 1] as number) - learningRate * (gradient[index + 1] as number);
+    values[index + 2] = (values[index + 2] as number) - learningRate * (gradient[index + 2] as number);
+    values[index + 3] = (values[index + 3] as number) - learningRate * (gradient[index + 3] as number);
   }
-  for (let place = whole; place < values.length; place++)
-    values[place] = (values[place] as number) - learningRate * (gradient[place] as number);
+  for (let index = whole; index < values.length; index++)
+    values[index] = (values[index] as number) - learningRate * (gradient[index] as number);
 }

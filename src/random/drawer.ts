@@ -130,7 +130,7 @@ interface Piece {
   readonly counter: number;
   readonly skip: number;
   readonly length: number;
-  readonly place: number;
+  readonly position: number;
   isDone: boolean;
 }
 
@@ -147,7 +147,7 @@ function cut(draw: Draw, distribution: Distribution, chunk: number, visit: (piec
     const to = Math.min(end, from - (from % chunk) + chunk);
     const skip = from % (16 * perCounter);
     const counter = (from - skip) / perCounter;
-    visit({ draw, kind, counter, skip, length: to - from, place: from - start, isDone: false });
+    visit({ draw, kind, counter, skip, length: to - from, position: from - start, isDone: false });
     from = to;
   }
 }
@@ -158,14 +158,14 @@ function setJob(
   job: number,
   { draw, kind, counter, skip, length }: Piece,
 ): void {
-  const place = jobsAt.value / 4 + 8 * job;
-  ints[place] = kind;
-  ints[place + 1] = draw.key[0];
-  ints[place + 2] = draw.key[1];
-  ints[place + 3] = counter;
-  ints[place + 4] = counter / 2 ** 32;
-  ints[place + 5] = skip + length;
-  floats[place + 6] = draw.scale ?? 1;
+  const address = jobsAt.value / 4 + 8 * job;
+  ints[address] = kind;
+  ints[address + 1] = draw.key[0];
+  ints[address + 2] = draw.key[1];
+  ints[address + 3] = counter;
+  ints[address + 4] = counter / 2 ** 32;
+  ints[address + 5] = skip + length;
+  floats[address + 6] = draw.scale ?? 1;
 }
 
 /** Draws a piece in the kernel's own memory. Returns where. */
@@ -174,9 +174,9 @@ function drawPiece(kernel: Kernel, piece: Piece): number {
   return kernel.drawJob(0);
 }
 
-function copy({ floats }: Kernel, { draw, skip, length, place }: Piece, address: number): void {
+function copy({ floats }: Kernel, { draw, skip, length, position }: Piece, address: number): void {
   const first = address / 4 + skip;
-  draw.out.set(floats.subarray(first, first + length), place);
+  draw.out.set(floats.subarray(first, first + length), position);
 }
 
 /** Draws pieces in turns with the other threads; kernel/jobs.ts says how. */

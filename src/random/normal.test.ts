@@ -40,7 +40,7 @@ function expectedPair(word0: number, word1: number): [number, number] {
 }
 
 /** Where the cosine of a counter stands in the stream; its sine is four places behind. */
-function placeOf(counter: number): number {
+function positionOf(counter: number): number {
   return 2 * counter - (counter % 4);
 }
 
@@ -48,7 +48,7 @@ function placeOf(counter: number): number {
 function errorAt(word0: number, word1: number): number | undefined {
   const [low, high] = counterOf(word0, word1);
   if (high >= 2 ** 20) return undefined;
-  const pair = normals(key, placeOf(high * 2 ** 32 + low), 5);
+  const pair = normals(key, positionOf(high * 2 ** 32 + low), 5);
   const [a, b] = expectedPair(word0, word1);
   return Math.max(Math.abs((pair[0] as number) - a), Math.abs((pair[4] as number) - b));
 }
@@ -59,11 +59,11 @@ describe("fillNormal", () => {
     let worst = 0;
     for (let counter = 0; counter < numbers.length / 2; counter++) {
       const [a, b] = expectedPair(...threefry2x32(key, counter, 0));
-      const place = placeOf(counter);
+      const index = positionOf(counter);
       worst = Math.max(
         worst,
-        Math.abs((numbers[place] as number) - a),
-        Math.abs((numbers[place + 4] as number) - b),
+        Math.abs((numbers[index] as number) - a),
+        Math.abs((numbers[index + 4] as number) - b),
       );
     }
     expect(worst).toBeLessThan(1e-6);

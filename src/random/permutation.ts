@@ -7,7 +7,7 @@ import { uniform64 } from "./uniform.ts";
  * place is likelier than another by more than count·2⁻⁵³.
  */
 export function permutation(key: Key, count: number): Uint32Array {
-  const order = Uint32Array.from({ length: count }, (_, place) => place);
+  const order = Uint32Array.from({ length: count }, (_, index) => index);
   const unit = uniform64(key, count);
   for (let last = count - 1; last > 0; last--) {
     const other = Math.floor((unit[last] as number) * (last + 1));
@@ -33,10 +33,10 @@ export function drawDistinct(key: Key, count: number, range: number): number[] {
   }
   // Fisher-Yates from the front; places that no swap has touched hold their own number.
   const moved = new Map<number, number>();
-  return Array.from(uniform64(key, count), (unit, place) => {
-    const other = place + Math.floor(unit * (range - place));
+  return Array.from(uniform64(key, count), (unit, index) => {
+    const other = index + Math.floor(unit * (range - index));
     const value = moved.get(other) ?? other;
-    moved.set(other, moved.get(place) ?? place);
+    moved.set(other, moved.get(index) ?? index);
     return value;
   });
 }

@@ -58,10 +58,10 @@ describe.each(Object.entries(draws))("%s", (_name, { draw, hash }) => {
           start,
           lengths.reduce((sum, length) => sum + length, 0),
         );
-        let place = 0;
+        let index = 0;
         for (const length of lengths) {
-          expect(draw(key, start + place, length)).toEqual(whole.slice(place, place + length));
-          place += length;
+          expect(draw(key, start + index, length)).toEqual(whole.slice(index, index + length));
+          index += length;
         }
       }),
       { seed: 1, numRuns: 300 },

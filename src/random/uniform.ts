@@ -17,7 +17,7 @@ export function uniform64(key: Key, count: number): Float64Array {
   fillWords(key, 0, words);
   return Float64Array.from(
     { length: count },
-    (_, place) =>
-      ((words[2 * place] as number) * 2 ** 21 + ((words[2 * place + 1] as number) >>> 11)) * 2 ** -53,
+    (_, index) =>
+      ((words[2 * index] as number) * 2 ** 21 + ((words[2 * index + 1] as number) >>> 11)) * 2 ** -53,
   );
 }

@@ -215,11 +215,11 @@ async function* runTrial(
   judge: "loss" | "accuracy",
   plan: Plan,
   index: number,
-  place: { readonly count: number; readonly stepsBefore: number; readonly fullSteps: number },
+  round: { readonly count: number; readonly stepsBefore: number; readonly fullSteps: number },
 ): AsyncGenerator<SearchEvent, Trial | undefined> {
   const { steps, learningRate, seed } = plan;
   const { store } = options;
-  const { count, stepsBefore, fullSteps } = place;
+  const { count, stepsBefore, fullSteps } = round;
   const started = performance.now();
   const seconds = () => (performance.now() - started) / 1000;
   const events = train({

@@ -74,10 +74,10 @@ function readRegularFile(path: string, shown: string, limits: Limits): Uint8Arra
 function readAll(file: number, size: number, shown: string): Uint8Array {
   const bytes = new Uint8Array(size);
   // One call reads no more than 2 GiB.
-  for (let place = 0; place < size; ) {
-    const read = readSync(file, bytes, place, Math.min(size - place, 2 ** 30), place);
-    if (read === 0) throw unreadable(shown, `it ends after ${place} of ${size} bytes`);
-    place += read;
+  for (let offset = 0; offset < size; ) {
+    const read = readSync(file, bytes, offset, Math.min(size - offset, 2 ** 30), offset);
+    if (read === 0) throw unreadable(shown, `it ends after ${offset} of ${size} bytes`);
+    offset += read;
   }
   return bytes;
 }

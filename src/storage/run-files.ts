@@ -152,7 +152,7 @@ export class RunFiles<State extends MetricsPosition> {
       await this.writeModel(bytes);
       return words`${path} was missing, and was written again.`;
     }
-    const isSame = kept.length === bytes.length && kept.every((byte, place) => byte === bytes[place]);
+    const isSame = kept.length === bytes.length && kept.every((byte, index) => byte === bytes[index]);
     return isSame
       ? undefined
       : words`${path} is not what this run wrote, and is left as it is; without it, ${option("resume", true)} writes

@@ -39,10 +39,10 @@ export function encodeSafetensors(
   const bytes = new Uint8Array(8 + head.length + offset);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(head.length), true);
   bytes.set(head, 8);
-  let place = 8 + head.length;
+  let position = 8 + head.length;
   for (const { data } of Object.values(tensors)) {
-    bytes.set(bytesOf(data), place);
-    place += data.byteLength;
+    bytes.set(bytesOf(data), position);
+    position += data.byteLength;
   }
   return bytes;
 }
@@ -81,17 +81,17 @@ export function decodeSafetensors(
     const described = texts.safeParse(metadata);
     if (!described.success) throw new Error("'__metadata__' holds other things than texts");
     // Every byte of the data belongs to one tensor, as the format asks.
-    let place = 0;
+    let offset = 0;
     const tensors: [string, Tensor][] = [];
-    for (const [name, entry] of sortedByPlace(entries)) {
+    for (const [name, entry] of sortedByOffset(entries)) {
       const { shape } = entry;
       const [from, to] = entry.data_offsets;
       const dtype = (Object.keys(names) as DType[]).find((key) => names[key] === entry.dtype);
       if (!dtype) throw new Error(`unknown type ${JSON.stringify(entry.dtype)} of '${name}'`);
       const size = elementCount(shape) * bytesPerElement(dtype);
-      if (from !== place || to - from !== size || start + to > bytes.length) {
+      if (from !== offset || to - from !== size || start + to > bytes.length) {
         throw new Error(
-          `'${name}' is cut off or out of place: ${dtype} [${shape.join(", ")}] takes ${size} bytes from ${place}, and the ` +
+          `'${name}' is cut off or out of place: ${dtype} [${shape.join(", ")}] takes ${size} bytes from ${offset}, and the ` +
             `header says ${from} to ${to} of ${bytes.length - start}`,
         );
       }
@@ -99,10 +99,10 @@ export function decodeSafetensors(
         name,
         { dtype, shape, data: dataFromBytes(dtype, bytes.slice(start + from, start + to)) },
       ]);
-      place = to;
+      offset = to;
     }
-    if (start + place !== bytes.length)
-      throw new Error(`${bytes.length - start - place} bytes follow its tensors`);
+    if (start + offset !== bytes.length)
+      throw new Error(`${bytes.length - start - offset} bytes follow its tensors`);
     return {
       tensors: Object.fromEntries(tensors),
       metadata: described.data,
@@ -117,7 +117,7 @@ export function decodeSafetensors(
 
 type HeaderEntry = z.infer<typeof tensorEntry>;
 
-function sortedByPlace(entries: Readonly<Record<string, unknown>>): [string, HeaderEntry][] {
+function sortedByOffset(entries: Readonly<Record<string, unknown>>): [string, HeaderEntry][] {
   const tensors = Object.entries(entries).map(([name, entry]): [string, HeaderEntry] => {
     const parsed = tensorEntry.safeParse(entry);
     if (!parsed.success) throw new Error(`'${name}' is no tensor`);

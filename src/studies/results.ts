@@ -57,8 +57,8 @@ export function decodeRows(source: string, bytes: Uint8Array, columns: readonly 
   }
   return table.rows.map((fields, index) =>
     Object.fromEntries(
-      columns.map((column, place) => {
-        const field = fields[place] as string;
+      columns.map((column, position) => {
+        const field = fields[position] as string;
         const value = parseField(field, column);
         if (value !== undefined || (field === "" && column.optional)) return [column.name, value];
         throw new StorageError(

@@ -56,14 +56,14 @@ export function exampleDerivativesAlong(
   for (const { value, size, tensor } of tangents.sites) {
     const gradient = gradients[value];
     if (!gradient) continue;
-    for (let place = 0; place < derivatives.length; place++) {
-      const [tangent, example] = [Math.floor(place / batch), place % batch];
+    for (let index = 0; index < derivatives.length; index++) {
+      const [tangent, example] = [Math.floor(index / batch), index % batch];
       const row = tangents.examples === 1 ? tangent : tangent * tangents.examples + example;
       const product = innerProduct(
         [tensor.data.subarray(row * size, (row + 1) * size)],
         [gradient.subarray(example * size, (example + 1) * size)],
       );
-      derivatives[place] = (derivatives[place] as number) + product;
+      derivatives[index] = (derivatives[index] as number) + product;
     }
   }
 }

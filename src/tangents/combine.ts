@@ -18,16 +18,16 @@ export function combine(set: TangentSet, coefficients: Float64Array): Map<string
       const weight = coefficients[tangent] as number;
       const row = rowOf(left.tensor, tangent);
       if (!right) {
-        for (let place = 0; place < size; place++)
-          sum[place] = (sum[place] as number) + weight * (row[place] as number);
+        for (let index = 0; index < size; index++)
+          sum[index] = (sum[index] as number) + weight * (row[index] as number);
         continue;
       }
       const other = rowOf(right.tensor, tangent);
-      for (let place = 0; place < size; place++) {
-        const [i, j] = [Math.floor(place / columns), place % columns];
+      for (let index = 0; index < size; index++) {
+        const [i, j] = [Math.floor(index / columns), index % columns];
         for (let a = 0; a < rank; a++)
-          sum[place] =
-            (sum[place] as number) + weight * (row[i * rank + a] as number) * (other[j * rank + a] as number);
+          sum[index] =
+            (sum[index] as number) + weight * (row[i * rank + a] as number) * (other[j * rank + a] as number);
       }
     }
     result.set(left.parameter, sum);

@@ -54,8 +54,8 @@ export const fixedAngle = named("sampler", "fixed-angle", fixedAngleOptions, ({ 
 function mix(tangent: Pieces, factor: number, reference: Pieces, weight: number): void {
   for (const [index, piece] of tangent.entries()) {
     const other = reference[index] as Float32Array;
-    for (let place = 0; place < piece.length; place++)
-      piece[place] = factor * (piece[place] as number) + weight * (other[place] as number);
+    for (let position = 0; position < piece.length; position++)
+      piece[position] = factor * (piece[position] as number) + weight * (other[position] as number);
   }
 }
 

@@ -89,11 +89,11 @@ export function addGram(
       let ad = 0;
       let bc = 0;
       let bd = 0;
-      for (let place = 0; place < length; place++) {
-        const p = rows[a + place] as number;
-        const q = rows[b + place] as number;
-        const r = rows[c + place] as number;
-        const s = rows[d + place] as number;
+      for (let index = 0; index < length; index++) {
+        const p = rows[a + index] as number;
+        const q = rows[b + index] as number;
+        const r = rows[c + index] as number;
+        const s = rows[d + index] as number;
         ac += p * r;
         ad += p * s;
         bc += q * r;
@@ -131,7 +131,7 @@ function factoredDot(left: TangentPart, right: TangentPart, i: number, j: number
 /** Σ x[a + s·stride] y[b + s·stride] */
 function dot(x: Float32Array, y: Float32Array, a: number, b: number, stride: number): number {
   let total = 0;
-  for (let place = 0; place < x.length; place += stride)
-    total += (x[place + a] as number) * (y[place + b] as number);
+  for (let index = 0; index < x.length; index += stride)
+    total += (x[index + a] as number) * (y[index + b] as number);
   return total;
 }

@@ -43,15 +43,15 @@ function removeAlong(vector: Float64Array, tangent: Pieces, squaredLength: numbe
   let product = 0;
   let start = 0;
   for (const piece of tangent) {
-    for (let place = 0; place < piece.length; place++)
-      product += (vector[start + place] as number) * (piece[place] as number);
+    for (let index = 0; index < piece.length; index++)
+      product += (vector[start + index] as number) * (piece[index] as number);
     start += piece.length;
   }
   const factor = product / squaredLength;
   start = 0;
   for (const piece of tangent) {
-    for (let place = 0; place < piece.length; place++)
-      vector[start + place] = (vector[start + place] as number) - factor * (piece[place] as number);
+    for (let index = 0; index < piece.length; index++)
+      vector[start + index] = (vector[start + index] as number) - factor * (piece[index] as number);
     start += piece.length;
   }
 }
@@ -63,8 +63,8 @@ function write(vector: Float64Array, tangent: Pieces, length: number): void {
   const factor = length / Math.sqrt(square);
   let start = 0;
   for (const piece of tangent) {
-    for (let place = 0; place < piece.length; place++)
-      piece[place] = factor * (vector[start + place] as number);
+    for (let index = 0; index < piece.length; index++)
+      piece[index] = factor * (vector[start + index] as number);
     start += piece.length;
   }
 }

@@ -16,14 +16,14 @@ export function innerProduct(a: Pieces, b: Pieces): number {
     const other = b[index] as Float32Array;
     const whole = piece.length - (piece.length % 4);
     let [first, second, third, fourth] = [0, 0, 0, 0];
-    for (let place = 0; place < whole; place += 4) {
-      first += (piece[place] as number) * (other[place] as number);
-      second += (piece[place + 1] as number) * (other[place + 1] as number);
-      third += (piece[place + 2] as number) * (other[place + 2] as number);
-      fourth += (piece[place + 3] as number) * (other[place + 3] as number);
+    for (let position = 0; position < whole; position += 4) {
+      first += (piece[position] as number) * (other[position] as number);
+      second += (piece[position + 1] as number) * (other[position + 1] as number);
+      third += (piece[position + 2] as number) * (other[position + 2] as number);
+      fourth += (piece[position + 3] as number) * (other[position + 3] as number);
     }
-    for (let place = whole; place < piece.length; place++)
-      first += (piece[place] as number) * (other[place] as number);
+    for (let position = whole; position < piece.length; position++)
+      first += (piece[position] as number) * (other[position] as number);
     total += first + second + (third + fourth);
   }
   return total;
@@ -38,5 +38,5 @@ export function rescale(tangent: Pieces, length: number): void {
 /** Multiplies all pieces by a factor. */
 export function scale(tangent: Pieces, factor: number): void {
   for (const piece of tangent)
-    for (let place = 0; place < piece.length; place++) piece[place] = (piece[place] as number) * factor;
+    for (let index = 0; index < piece.length; index++) piece[index] = (piece[index] as number) * factor;
 }

@@ -53,10 +53,10 @@ for (const { name, sampler } of all) {
             squares[i * dimension + j] = (squares[i * dimension + j] as number) + product * product;
           }
       }
-      for (let place = 0; place < sum.length; place++) {
-        const mean = (sum[place] as number) / draws;
-        const error = Math.sqrt(Math.max((squares[place] as number) / draws - mean * mean, 0) / draws);
-        const expected = place % (dimension + 1) === 0 ? 1 : 0;
+      for (let index = 0; index < sum.length; index++) {
+        const mean = (sum[index] as number) / draws;
+        const error = Math.sqrt(Math.max((squares[index] as number) / draws - mean * mean, 0) / draws);
+        const expected = index % (dimension + 1) === 0 ? 1 : 0;
         // 256 entries, each normal with its measured standard error: 5 of them is one chance in 7,000 for a fixed seed.
         // Products of heavy-tailed factors converge more slowly, hence the small absolute part.
         expect(Math.abs(mean - expected)).toBeLessThan(5 * error + 1e-3);
@@ -92,7 +92,7 @@ for (const { name, sampler } of all) {
       };
       expect(draw(5)).toEqual(draw(2));
       const [one = [], two = []] = draw(2);
-      const lengths = (matrix: number[]) => [0, 7, 14, 21, 28, 35].map((place) => matrix[place] as number);
+      const lengths = (matrix: number[]) => [0, 7, 14, 21, 28, 35].map((index) => matrix[index] as number);
       if (sampler.radius && sampler.name !== "varying-length")
         for (const square of [...lengths(one), ...lengths(two)]) expect(square).toBeCloseTo(8, 5);
       else expect(one).not.toEqual(two);
@@ -109,13 +109,13 @@ for (const { name, sampler } of all) {
           const combined = [...combine(set, coefficients).values()].flatMap((values) => [...values]);
           vectors.forEach((a, i) => {
             vectors.forEach((b, j) => {
-              const product = a.reduce((total, value, place) => total + value * (b[place] as number), 0);
+              const product = a.reduce((total, value, index) => total + value * (b[index] as number), 0);
               expect(matrix[i * count + j]).toBeCloseTo(product, 9);
             });
           });
-          combined.forEach((value, place) => {
+          combined.forEach((value, index) => {
             const expected = vectors.reduce(
-              (total, vector, i) => total + (coefficients[i] as number) * (vector[place] as number),
+              (total, vector, i) => total + (coefficients[i] as number) * (vector[index] as number),
               0,
             );
             expect(value).toBeCloseTo(expected, 9);
@@ -215,13 +215,13 @@ describe("standard-basis", () => {
     for (let draw = 0; draw < 1600; draw++) {
       const set = createTangentSet(shapes, 3, standardBasis({ unit: true }));
       drawTangents(set, fold(key, draw));
-      const places = [0, 1, 2].map((tangent) => {
+      const positions = [0, 1, 2].map((tangent) => {
         const v = vectorOf(set, tangent);
         expect([...v].sort((a, b) => a - b)).toEqual([...new Array<number>(15).fill(0), 1]);
         return v.indexOf(1);
       });
-      expect(new Set(places).size).toBe(3);
-      for (const place of places) counts[place] = (counts[place] as number) + 1;
+      expect(new Set(positions).size).toBe(3);
+      for (const index of positions) counts[index] = (counts[index] as number) + 1;
     }
     // 300 of 1,600 draws for each place, binomial with a standard deviation of 15.6; within 5 of them.
     for (const count of counts) expect(Math.abs(count - 300)).toBeLessThan(78);
@@ -254,7 +254,7 @@ describe("varying-length", () => {
       .map((square) => Math.sqrt(square / (3 * dimension)))
       .sort((a, b) => a - b);
     // Kolmogorov-Smirnov: the largest distance from the uniform law stays below 1.95/√4000 in 99.9 % of draws.
-    const distance = Math.max(...units.map((unit, place) => Math.abs(unit - (place + 0.5) / 4000)));
+    const distance = Math.max(...units.map((unit, index) => Math.abs(unit - (index + 0.5) / 4000)));
     expect(distance).toBeLessThan(1.95 / Math.sqrt(4000));
   });
 
@@ -290,7 +290,7 @@ describe("the default sampler", () => {
 
   it("estimates with the variance that its docstring states: E‖ĝ‖² = (1 + (n − 1)/k)‖∇f‖², n + 1 for normal numbers", () => {
     const [n, k, draws] = [8, 1, 4000];
-    const gradient = Float64Array.from({ length: n }, (_, place) => Math.sin(1 + place));
+    const gradient = Float64Array.from({ length: n }, (_, index) => Math.sin(1 + index));
     const squared = gradient.reduce((sum, value) => sum + value * value, 0);
     for (const [sampler, excess] of [
       [defaultSampler(k, n), -1],

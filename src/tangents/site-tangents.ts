@@ -25,7 +25,7 @@ export interface SiteTangents {
 }
 
 /**
- * Makes room for k tangents of all sites.
+ * Buffers for k tangents of all sites.
  *
  * @throws for the low-rank sampler: one example's activation is a vector, which has no factors.
  */
@@ -75,7 +75,7 @@ export function drawSiteTangents(
   const { examples, sampler, sites } = tangents;
   // Where tangents depend on those before them, these are drawn as well.
   const start = sampler.arrange ? 0 : first;
-  const drawn = Array.from({ length: first + count - start }, (_, place) => start + place);
+  const drawn = Array.from({ length: first + count - start }, (_, index) => start + index);
   drawer.draw(
     drawn.flatMap((tangent) => {
       const stream = fold(key, tangent);

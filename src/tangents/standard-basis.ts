@@ -26,10 +26,10 @@ export const standardBasis = named("sampler", "standard-basis", unitOption, ({ u
         const rows = tangents.slice(block * dimension, (block + 1) * dimension);
         const chosen = drawDistinct(fold(key, block), rows.length, dimension);
         for (const [row, tangent] of rows.entries()) {
-          let place = chosen[row] as number;
+          let index = chosen[row] as number;
           for (const piece of tangent) {
-            if (place >= 0 && place < piece.length) piece[place] = radius(dimension);
-            place -= piece.length;
+            if (index >= 0 && index < piece.length) piece[index] = radius(dimension);
+            index -= piece.length;
           }
         }
       }

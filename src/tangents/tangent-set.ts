@@ -15,7 +15,7 @@ export interface TangentPart {
   readonly role: "stacked" | "left" | "right";
   /** [k, ...shape], [k, rows, r] or [k, columns, r]; `data` is written anew by `drawTangents`. */
   readonly tensor: Tensor & { readonly data: Float32Array };
-  /** Place of its first number in the stream of one tangent. */
+  /** Index of its first number in the stream of one tangent. */
   readonly offset: number;
 }
 
@@ -39,7 +39,7 @@ export interface ParameterShape {
   readonly shape: readonly number[];
 }
 
-/** Makes room for k tangents of these parameters. */
+/** Buffers for k tangents of these parameters. */
 export function createTangentSet(
   parameters: readonly ParameterShape[],
   count: number,
@@ -79,7 +79,7 @@ export function tangentFeeds(set: TangentSet): Record<string, Tensor> {
 }
 
 /**
- * Draws tangents first … first + count − 1 of one step into their places; by default all. Tangent i reads the stream
+ * Draws tangents first … first + count − 1 of one step into their buffers; by default all. Tangent i reads the stream
  * `fold(key, i)`, in the order of the parts.
  *
  * @param drawer what draws them; default: the calling thread
@@ -94,12 +94,12 @@ export function drawTangents(
   const { sampler, parts, dimension } = set;
   // Where tangents depend on those before them, these are drawn as well.
   const start = sampler.arrange ? 0 : first;
-  const tangents = Array.from({ length: first + count - start }, (_, place) =>
-    parts.map((part) => rowOf(part.tensor, start + place)),
+  const tangents = Array.from({ length: first + count - start }, (_, position) =>
+    parts.map((part) => rowOf(part.tensor, start + position)),
   );
   drawer.draw(
-    tangents.flatMap((rows, place) => {
-      const stream = fold(key, start + place);
+    tangents.flatMap((rows, position) => {
+      const stream = fold(key, start + position);
       return parts.map(({ role, offset }, index) => {
         // 1/√r goes into the left factor.
         const scale = role === "left" ? 1 / Math.sqrt(sampler.rank ?? 1) : 1;

@@ -29,7 +29,7 @@ function quadratic(curvatures: readonly number[], start: readonly number[]) {
 }
 
 const gradientOf = (curvatures: readonly number[], x: readonly number[]) =>
-  Float32Array.from(x, (value, place) => (curvatures[place] as number) * (value - 1));
+  Float32Array.from(x, (value, index) => (curvatures[index] as number) * (value - 1));
 
 describe("a measurement along a step", () => {
   it("gives the exact step on a quadratic, which one step along an axis minimizes", async () => {
@@ -64,9 +64,9 @@ describe("a measurement along a step", () => {
       expect(state).toEqual(before);
       const moved = { x: Float32Array.from(start) };
       optimizer.update(moved, gradients, structuredClone(state), 1);
-      const u = start.map((value, place) => value - (moved.x[place] as number));
-      const slope = u.reduce((sum, value, place) => sum + value * (gradients.x[place] as number), 0);
-      const curvature = u.reduce((sum, value, place) => sum + value ** 2 * (curvatures[place] as number), 0);
+      const u = start.map((value, index) => value - (moved.x[index] as number));
+      const slope = u.reduce((sum, value, index) => sum + value * (gradients.x[index] as number), 0);
+      const curvature = u.reduce((sum, value, index) => sum + value ** 2 * (curvatures[index] as number), 0);
       expect(along.slope / slope).toBeCloseTo(1, 5);
       expect(along.curvature / curvature).toBeCloseTo(1, 5);
     }

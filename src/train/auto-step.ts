@@ -140,15 +140,15 @@ function unitStep(
   let square = 0;
   for (const [name, values] of Object.entries(moved)) {
     const before = parameters[name] as Float32Array;
-    for (let place = 0; place < values.length; place++) {
-      const step = (before[place] as number) - (values[place] as number);
-      values[place] = step;
+    for (let index = 0; index < values.length; index++) {
+      const step = (before[index] as number) - (values[index] as number);
+      values[index] = step;
       square += step * step;
     }
   }
   const length = Math.sqrt(square);
   if (length > 0)
     for (const values of Object.values(moved))
-      for (let place = 0; place < values.length; place++) values[place] = (values[place] as number) / length;
+      for (let index = 0; index < values.length; index++) values[index] = (values[index] as number) / length;
   return length / hugeRate;
 }

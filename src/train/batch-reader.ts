@@ -6,7 +6,7 @@ import { option as mention, words } from "../errors/words.ts";
 import { drawMasks, maskTensors } from "../objective/dropout.ts";
 import { batchInputs, exampleInput, type InputChoice } from "../objective/model-inputs.ts";
 import type { Objective } from "../objective/objective.ts";
-import { targetRoom } from "../objective/targets.ts";
+import { targetBuffer } from "../objective/targets.ts";
 import { getValue } from "../onnx/graph.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import { streamKey } from "../random/streams.ts";
@@ -68,7 +68,7 @@ export function createBatchReader(objective: Objective, options: BatchReaderOpti
   }
   const input = exampleInput(objective.model, examples, options);
   const inputs = batchInputs(objective.trained, input, batch, options.fill);
-  const labels = targetRoom(getValue(objective.graph, objective.target));
+  const labels = targetBuffer(getValue(objective.graph, objective.target));
   const { masks = [] } = objective;
   const maskFeeds = maskTensors(masks);
   let order: { readonly epoch: number; readonly indices: Uint32Array } | undefined;

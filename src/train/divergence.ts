@@ -24,11 +24,11 @@ export function guardDivergence(
 ): void {
   const limit = factor * Math.max(firstLoss, 1e-3);
   if (loss <= limit && Number.isFinite(loss)) return;
-  const place = cause ? `: ${cause.where}` : "";
+  const where = cause ? `: ${cause.where}` : "";
   const size = Number.isNaN(loss)
-    ? `is not a number${place}`
+    ? `is not a number${where}`
     : !Number.isFinite(loss)
-      ? `is infinite${place}`
+      ? `is infinite${where}`
       : `is ${loss.toPrecision(4)}, above the limit of ${limit.toPrecision(4)}`;
   if (cause?.remedy) {
     throw new DivergenceError(

@@ -82,7 +82,7 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
   );
   const names = [output, ...(activation?.copies ?? []).flatMap((node) => node.outputs)];
   const session = await runtime.createSession(file);
-  const labels = labelRoom(examples, batch);
+  const labels = labelBuffer(examples, batch);
   let measure: Measure | undefined;
   try {
     let [total, correct, counted] = [0, 0, 0];
@@ -91,7 +91,7 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
       // The last batch is filled up with its first example, whose copies are not counted.
       const chosen = Uint32Array.from(
         { length: batch },
-        (_, place) => indices[start + (place < count ? place : 0)] as number,
+        (_, position) => indices[start + (position < count ? position : 0)] as number,
       );
       readBatch(examples, chosen, 0, batch, inputs.values, labels);
       inputs.written();
@@ -117,8 +117,8 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
   }
 }
 
-/** Room for the labels or targets of a batch. */
-function labelRoom({ labels, count }: Examples, batch: number): BigInt64Array | Float32Array {
+/** A buffer for the labels or targets of a batch. */
+function labelBuffer({ labels, count }: Examples, batch: number): BigInt64Array | Float32Array {
   const size = (labels.length / count) * batch;
   return isArrayOf("Int32Array", labels) ? new BigInt64Array(size) : new Float32Array(size);
 }
@@ -195,13 +195,13 @@ function countCorrect(prediction: Tensor, axis: number, labels: BigInt64Array, c
   const [batch = 1, classes = 1] = [shape[0], shape[axis]];
   const inner = elementCount(shape.slice(axis + 1));
   let correct = 0;
-  for (let place = 0; place < count * (labels.length / batch); place++) {
+  for (let position = 0; position < count * (labels.length / batch); position++) {
     // Labels are [outer, inner], logits [outer, classes, inner].
-    const first = Math.floor(place / inner) * classes * inner + (place % inner);
+    const first = Math.floor(position / inner) * classes * inner + (position % inner);
     let best = 0;
     for (let index = 1; index < classes; index++)
       if ((logits[first + index * inner] as number) > (logits[first + best * inner] as number)) best = index;
-    if (best === Number(labels[place])) correct++;
+    if (best === Number(labels[position])) correct++;
   }
   return correct;
 }

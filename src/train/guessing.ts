@@ -60,8 +60,8 @@ function majorityShare(labels: Int32Array, count: number, indices: Uint32Array):
   const tally = new Map<number, number>();
   let total = 0;
   for (const index of indices)
-    for (let place = 0; place < perExample; place++) {
-      const label = labels[index * perExample + place] as number;
+    for (let position = 0; position < perExample; position++) {
+      const label = labels[index * perExample + position] as number;
       if (label < 0) continue;
       tally.set(label, (tally.get(label) ?? 0) + 1);
       total++;
@@ -89,14 +89,14 @@ async function constantLoss(
   const targets = new Float32Array(indices.length * size);
   const means = new Float64Array(size);
   indices.forEach((index, row) => {
-    for (let place = 0; place < size; place++) {
-      const value = labels[index * size + place] as number;
-      targets[row * size + place] = value;
-      means[place] = (means[place] as number) + value / indices.length;
+    for (let position = 0; position < size; position++) {
+      const value = labels[index * size + position] as number;
+      targets[row * size + position] = value;
+      means[position] = (means[position] as number) + value / indices.length;
     }
   });
   const shape = [indices.length, size];
-  const answers = Float32Array.from(targets, (_, place) => constantOf(means[place % size] as number));
+  const answers = Float32Array.from(targets, (_, position) => constantOf(means[position % size] as number));
   const g = new GraphBuilder("answering a constant");
   const losses = loss.perExample(
     g,

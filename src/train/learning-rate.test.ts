@@ -102,7 +102,7 @@ describe("the default learning rate", () => {
         drawTangents(set, fold(keyFromSeed(10), draw));
         const rows = set.parts[0]?.tensor.data ?? new Float32Array();
         const derivatives = Float64Array.from({ length: k }, (_, i) =>
-          gradient.reduce((sum, value, place) => sum + value * (rows[i * n + place] as number), 0),
+          gradient.reduce((sum, value, index) => sum + value * (rows[i * n + index] as number), 0),
         );
         aggregator.aggregate(derivatives, gram(set), coefficients, { dimension: n });
         const estimate = combine(set, coefficients).get("x") ?? new Float64Array();

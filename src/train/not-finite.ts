@@ -87,8 +87,8 @@ async function findings(
     const results = await session.run(
       Object.fromEntries(Object.entries(feeds).filter(([name]) => given.has(name))),
     );
-    const read = (name: string, place: 0 | 1) =>
-      Number(results[checks.get(name)?.[place].name ?? ""]?.data[0] ?? 0);
+    const read = (name: string, which: 0 | 1) =>
+      Number(results[checks.get(name)?.[which].name ?? ""]?.data[0] ?? 0);
     return { isBad: (name) => Number.isNaN(read(name, 0)), holdsNaN: (name) => read(name, 1) > 0 };
   } finally {
     await session.release();

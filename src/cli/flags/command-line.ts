@@ -16,12 +16,12 @@ export function trainCommandLine(
   const takesValue = new Set(options.flags.map(({ long }) => long));
   const words = typed.slice(typed.indexOf("search") + 1);
   const kept: string[] = [];
-  for (let place = 0; place < words.length; place++) {
-    const word = words[place] as string;
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] as string;
     const [name = ""] = word.split("=", 1);
     const both = takesValue.has(name) && !word.includes("=");
-    if (!options.leftOut.includes(name)) kept.push(...words.slice(place, place + (both ? 2 : 1)));
-    if (both) place++;
+    if (!options.leftOut.includes(name)) kept.push(...words.slice(index, index + (both ? 2 : 1)));
+    if (both) index++;
   }
   return ["forwardgrad", "train", ...kept.map(quoted), "--lr", learningRate.toPrecision(4)].join(" ");
 }

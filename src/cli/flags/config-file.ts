@@ -3,7 +3,7 @@ import type { Command, Option as Flag } from "commander";
 import { SettingError } from "../../errors/errors.ts";
 import { checkOptions } from "../../settings/check.ts";
 import { isObject, type Options } from "../../settings/option.ts";
-import { newPlace } from "../../train/settings/resolve.ts";
+import { newName } from "../../train/settings/resolve.ts";
 import { asOptions, camel, flagsOf, overlaid, type SettingData, settingsFrom } from "./setting-flags.ts";
 
 /** Flags that say how a command is used, not what it does. */
@@ -123,7 +123,7 @@ function unknownIn(
   const names = Object.fromEntries(flags.map((flag) => [flag.attributeName(), settings.seed]));
   try {
     const all = { ...names, ...settings } as Options;
-    checkOptions(all, { [name]: value }, { of: path, advice: (each) => newPlace(each, value, settings) });
+    checkOptions(all, { [name]: value }, { of: path, advice: (each) => newName(each, value, settings) });
   } catch (error) {
     if (error instanceof SettingError) return error;
   }

@@ -1,6 +1,6 @@
 import { option, type Words, words } from "../../errors/words.ts";
 import { type Column, columnValues, notationOf, numbersOf } from "./columns.ts";
-import { place, type Table } from "./csv.ts";
+import { nameCell, type Table } from "./csv.ts";
 import { equalAsFloat32, losesSpread } from "./float32.ts";
 import { describeNotation, fittingNotations, parseNumber, read } from "./notation.ts";
 
@@ -50,7 +50,7 @@ function numberWarnings(table: Table, name: string): Words[] {
   if (isPlain && notation.decimal === "," && table.decimal === undefined) {
     const at = values.findIndex((value) => value.includes("."));
     warnings.push(
-      words`${place(table, at, name)}: '${values[at]}' is read as ${read(values[at] ?? "", notation)}, because other
+      words`${nameCell(table, at, name)}: '${values[at]}' is read as ${read(values[at] ?? "", notation)}, because other
         columns write numbers like ${describeNotation({ ...notation, currency: "", divisor: 1 })}. If it has a decimal
         point, say so (${option("decimal", "point")})`,
     );
@@ -63,7 +63,7 @@ function numberWarnings(table: Table, name: string): Words[] {
   ) {
     const at = values.findIndex((value) => value.includes("."));
     warnings.push(
-      words`${place(table, at, name)}: '${values[at]}' is read as ${read(values[at] ?? "", notation)}, and nothing in
+      words`${nameCell(table, at, name)}: '${values[at]}' is read as ${read(values[at] ?? "", notation)}, and nothing in
         the table tells that its point stands between thousands. If it does, say so (${option("decimal", "comma")}),
         otherwise ${option("decimal", "point")}`,
     );
@@ -71,7 +71,7 @@ function numberWarnings(table: Table, name: string): Words[] {
   const zeros = values.findIndex((value) => /^0\d/.test(value));
   if (zeros !== -1) {
     warnings.push(
-      words`${place(table, zeros, name)}: '${values[zeros]}' is read as the number
+      words`${nameCell(table, zeros, name)}: '${values[zeros]}' is read as the number
         ${read(values[zeros] ?? "", notation)}. If it is a code, such as a postal code, take the column for categories
         (${option("categorical", [name])}) or leave it out (${option("ignore", [name])})`,
     );
@@ -81,7 +81,7 @@ function numberWarnings(table: Table, name: string): Words[] {
   if (pair !== undefined) {
     const [first, second] = pair;
     warnings.push(
-      words`${place(table, first, name)}: '${values[first]}' and '${values[second]}' (row ${table.rowNumbers[second]})
+      words`${nameCell(table, first, name)}: '${values[first]}' and '${values[second]}' (row ${table.rowNumbers[second]})
         are the same number for 32-bit floats, ${Math.fround(read(values[first] ?? "", notation) ?? 0)}. Subtract a
         number near them, or divide; or leave the column out (${option("ignore", [name])})`,
     );

@@ -1,6 +1,6 @@
 import { DataError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
-import { cell, place, type Table } from "./csv.ts";
+import { cell, nameCell, type Table } from "./csv.ts";
 import { isMissing } from "./missing.ts";
 import {
   firstMisfit,
@@ -90,7 +90,7 @@ function refuseSpoiledNumbers(table: Table, name: string, values: readonly strin
   if (2 * count((value) => parseNumber(value) !== undefined) > values.length) {
     const other = values.findIndex((value) => parseNumber(value) === undefined);
     throw new DataError(
-      words`${place(table, other, name)}: '${values[other]}' is no number, expected one as in most rows (with a decimal
+      words`${nameCell(table, other, name)}: '${values[other]}' is no number, expected one as in most rows (with a decimal
         point); correct it, ${remedy}`,
       cell(table, other, name),
     );
@@ -98,7 +98,7 @@ function refuseSpoiledNumbers(table: Table, name: string, values: readonly strin
   const unit = commonUnit(values);
   if (unit !== undefined) {
     throw new DataError(
-      words`${place(table, 0, name)}: '${values[0]}' is a number with the unit '${unit}', as in all rows, expected
+      words`${nameCell(table, 0, name)}: '${values[0]}' is a number with the unit '${unit}', as in all rows, expected
         numbers alone; take the unit out, ${remedy}`,
       cell(table, 0, name),
     );
@@ -106,7 +106,7 @@ function refuseSpoiledNumbers(table: Table, name: string, values: readonly strin
   if (2 * count(looksLikeNumber) <= values.length) return;
   const { row, problem } = firstMisfit(values) ?? { row: 0, problem: "is no number" };
   throw new DataError(
-    words`${place(table, row, name)}: '${values[row]}' ${problem}, expected one notation in the whole column, such as
+    words`${nameCell(table, row, name)}: '${values[row]}' ${problem}, expected one notation in the whole column, such as
       1234.5, 1,234.5, 1.234,5, 1 234,5 or 1'234.5, with the same sign of currency or percent; correct it, ${remedy}`,
     cell(table, row, name),
   );
@@ -140,7 +140,7 @@ export function notationOf(
   const at = values.findIndex((value) => /[.,]/.test(value));
   const [some, other] = [first, second].map((notation) => read(values[at] ?? "", notation));
   throw new DataError(
-    words`${place(table, at, name)}: '${values[at]}' is ${some} or ${other}, and neither this column nor another tells
+    words`${nameCell(table, at, name)}: '${values[at]}' is ${some} or ${other}, and neither this column nor another tells
       which; say which sign is the decimal one (${option("decimal", "point")}, ${option("decimal", "comma")})`,
     cell(table, at, name),
   );
@@ -175,7 +175,7 @@ export function numbersOf(
     if (value !== undefined && Number.isFinite(Math.fround(value))) return value;
     const isLarge = value !== undefined || parseNumber(text) !== undefined;
     throw new DataError(
-      words`${place(table, row, name)}: '${text}' is no number${isLarge ? " that 32-bit floats hold" : ""}, expected
+      words`${nameCell(table, row, name)}: '${text}' is no number${isLarge ? " that 32-bit floats hold" : ""}, expected
         one in each row; correct
         it${isLarge ? "" : words`, or, where '${name}' is the target and names classes, use ${option("targets", "classes")}`}`,
       cell(table, row, name),
@@ -211,7 +211,7 @@ export function columnValues(table: Table, name: string, known: readonly string[
       ? ""
       : words`; if '${values[missing]}' is a category, say so (${option("categorical", [name])})`;
   throw new DataError(
-    words`${place(table, missing, name)}: the value is missing
+    words`${nameCell(table, missing, name)}: the value is missing
       ('${values[missing]}')${more > 0 ? `, as in ${more} more rows` : ""}; expected one in each row. Fill it in, take
       the row out, or leave the column out (${option("ignore", [name])})${asCategory}`,
     cell(table, missing, name),
@@ -235,7 +235,7 @@ export function unknown(
 ): Error {
   const list = known.length > 12 ? [...known.slice(0, 12), "…"] : known;
   return new DataError(
-    `${place(table, row, name)}: '${value}' is new, expected one of ${list.join(", ")}; correct it, or train on data ` +
+    `${nameCell(table, row, name)}: '${value}' is new, expected one of ${list.join(", ")}; correct it, or train on data ` +
       "that has it",
     cell(table, row, name),
   );

@@ -202,7 +202,7 @@ function checkHeader(
       { source: name },
     );
   }
-  const double = header.find((column, place) => header.indexOf(column) !== place);
+  const double = header.find((column, nameCell) => header.indexOf(column) !== nameCell);
   if (double !== undefined) {
     throw new DataError(
       words`${name}: two columns are called '${double}', expected different names; rename one, or say that row 1 names
@@ -234,6 +234,6 @@ export function cell({ source, rowNumbers }: Table, row: number, column: string)
 }
 
 /** "data.csv: row 7, column 'age'" */
-export function place(table: Table, row: number, column: string): string {
+export function nameCell(table: Table, row: number, column: string): string {
   return `${table.source}: row ${table.rowNumbers[row]}, column '${column}'`;
 }

@@ -12,13 +12,13 @@ export function equalAsFloat32(
   step = 1,
 ): readonly [number, number] | undefined {
   const seen = new Map<number, number>();
-  for (let place = 0, at = start; at < values.length; place++, at += step) {
+  for (let index = 0, at = start; at < values.length; index++, at += step) {
     const value = values[at] as number;
     if (Math.abs(value) < exactBelow || !Number.isInteger(value)) continue;
     const rounded = Math.fround(value);
     const other = seen.get(rounded);
-    if (other === undefined) seen.set(rounded, place);
-    else if (values[start + other * step] !== value) return [other, place];
+    if (other === undefined) seen.set(rounded, index);
+    else if (values[start + other * step] !== value) return [other, index];
   }
   return undefined;
 }

@@ -22,7 +22,7 @@ export function parseJsonTable(text: string, source: string): JsonTable | undefi
   if (Array.isArray(whole))
     return asTable(
       whole,
-      whole.map((_, place) => place + 1),
+      whole.map((_, index) => index + 1),
       source,
     );
   const lines = text.split("\n");
@@ -61,10 +61,10 @@ export function parseJsonTable(text: string, source: string): JsonTable | undefi
 
 function asTable(records: readonly unknown[], rowNumbers: readonly number[], source: string): JsonTable {
   const columns = new Map<string, number>();
-  for (const [place, record] of records.entries()) {
+  for (const [index, record] of records.entries()) {
     if (!isFields(record)) {
       throw new DataError(
-        `${source}: row ${rowNumbers[place]} is ${what(record)}, expected an object with a value for each column; ` +
+        `${source}: row ${rowNumbers[index]} is ${what(record)}, expected an object with a value for each column; ` +
           'convert it (pandas: to_json(…, orient="records", lines=True))',
         { source },
       );
@@ -72,13 +72,13 @@ function asTable(records: readonly unknown[], rowNumbers: readonly number[], sou
     for (const name of Object.keys(record)) if (!columns.has(name)) columns.set(name, columns.size);
   }
   const header = [...columns.keys()];
-  const rows = (records as readonly Fields[]).map((record, place) =>
+  const rows = (records as readonly Fields[]).map((record, index) =>
     header.map((name) => {
       const value = Object.hasOwn(record, name) ? record[name] : null;
       if (value === null) return "";
       if (typeof value !== "object") return String(value).trim();
       throw new DataError(
-        `${source}: row ${rowNumbers[place]}, column '${name}': ${what(value)}, expected a number or text; ` +
+        `${source}: row ${rowNumbers[index]}, column '${name}': ${what(value)}, expected a number or text; ` +
           (records.length === 1
             ? 'the file is one object, so write an object for each row (pandas: to_json(…, orient="records", lines=True))'
             : "give its parts columns of their own, or leave the key out"),

@@ -190,8 +190,8 @@ function readMatrix(bytes: Uint8Array, source: string): [string, MatArray] {
 function readNumbers(bytes: Uint8Array, type: number): Float64Array {
   const [size, read] = storage[type] as (typeof storage)[number];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Float64Array.from({ length: Math.floor(bytes.length / size) }, (_, place) =>
-    read(view, place * size),
+  return Float64Array.from({ length: Math.floor(bytes.length / size) }, (_, index) =>
+    read(view, index * size),
   );
 }
 

@@ -3,7 +3,7 @@ import { isArrayOf } from "../../arrays/kind.ts";
 import { DataError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
 import { howToRaise, type Limits, limitsWith } from "../../limits/limits.ts";
-import { checkExamples, type Dataset, describePlace, type Examples, IGNORED_LABEL } from "../dataset.ts";
+import { checkExamples, type Dataset, describePosition, type Examples, IGNORED_LABEL } from "../dataset.ts";
 import { measureNormalization, measureTargets } from "../normalization.ts";
 import { defaultTestFraction, splitTest } from "../split.ts";
 import type { SourceFile } from "../store.ts";
@@ -230,20 +230,20 @@ function roundingWarning(source: string, name: string, array: NpyArray | undefin
   const start = `${source}: '${name}' (${array.type}) holds whole numbers that 32-bit floats cannot tell apart`;
   if (hasLargeNumbers(array.data)) {
     const size = array.data.length / (array.shape[0] ?? 1);
-    for (let place = 0; place < size; place++) {
-      const pair = equalAsFloat32(array.data, place, size);
+    for (let index = 0; index < size; index++) {
+      const pair = equalAsFloat32(array.data, index, size);
       if (pair === undefined) continue;
-      const [first, second] = pair.map((example) => array.data[example * size + place]);
+      const [first, second] = pair.map((example) => array.data[example * size + index]);
       return [`${start}, such as ${first} and ${second} (examples ${pair.join(" and ")}). ${remedy}`];
     }
   }
   if (array.isRounded) return [`${start}: beyond 2^53. ${remedy}`];
   const size = array.data.length / (array.shape[0] ?? 1);
-  for (let place = 0; place < size; place++) {
-    if (!losesSpread(array.data, place, size)) continue;
+  for (let index = 0; index < size; index++) {
+    if (!losesSpread(array.data, index, size)) continue;
     return [
       `${source}: '${name}' (${array.type}) holds numbers that differ from example to example by less than 32-bit floats tell ` +
-        `apart at their size, such as ${array.data[place]}. Subtract a number near them, or multiply`,
+        `apart at their size, such as ${array.data[index]}. Subtract a number near them, or multiply`,
     ];
   }
   return [];
@@ -337,13 +337,13 @@ function classNumbers(source: string, name: string, array: NpyArray, limits: Lim
       { source },
     );
   }
-  const place = (at: number) => describePlace({ count: shape[0] ?? 1, labels: data }, at);
+  const describe = (at: number) => describePosition({ count: shape[0] ?? 1, labels: data }, at);
   const wrong = data.findIndex(
     (value) => !(Number.isInteger(value) && ((value >= 0 && value < 2 ** 31) || value === IGNORED_LABEL)),
   );
   if (wrong !== -1) {
     throw new DataError(
-      words`${source}: '${name}' holds ${data[wrong]} for ${place(wrong)}, expected class numbers from 0 (or
+      words`${source}: '${name}' holds ${data[wrong]} for ${describe(wrong)}, expected class numbers from 0 (or
         ${IGNORED_LABEL} to ignore it); for target values use ${option("targets", "values")}`,
       { source },
     );
@@ -351,7 +351,7 @@ function classNumbers(source: string, name: string, array: NpyArray, limits: Lim
   const large = data.findIndex((value) => value >= limits.classes);
   if (large !== -1) {
     throw new DataError(
-      words`${source}: '${name}' holds the class number ${data[large]} for ${place(large)}, which asks for
+      words`${source}: '${name}' holds the class number ${data[large]} for ${describe(large)}, which asks for
         ${((data[large] as number) + 1).toLocaleString("en")} classes; ${howToRaise("classes", limits)} Otherwise
         number the classes from 0 (numpy.unique(${name}, return_inverse=True)[1])`,
       { source },

@@ -17,7 +17,7 @@ import {
   numbersOf,
   unknown,
 } from "./columns.ts";
-import { cell, parseCsv, place, type Table, type TableReading, withoutClearedRows } from "./csv.ts";
+import { cell, nameCell, parseCsv, type Table, type TableReading, withoutClearedRows } from "./csv.ts";
 import { fittingNotations, parseNumber, read } from "./notation.ts";
 
 /** How a table becomes examples. */
@@ -115,7 +115,7 @@ function classesOf(table: Table, target: string, isCategorical: boolean): string
   if (fraction !== -1 || areMany) {
     const what = areMany ? `${classes.length} different values` : `'${values[fraction]}'`;
     throw new DataError(
-      words`${place(table, Math.max(0, fraction), target)}: the target holds ${what}, expected the names or numbers of
+      words`${nameCell(table, Math.max(0, fraction), target)}: the target holds ${what}, expected the names or numbers of
         classes; for target values use ${option("targets", "values")}`,
       cell(table, Math.max(0, fraction), target),
     );

@@ -46,7 +46,10 @@ export function parseTar(bytes: Uint8Array, source: string): Map<string, Uint8Ar
 
 /** Byte sum of the header with its checksum field taken for spaces. */
 function checkHeader(header: Uint8Array, source: string, at: number): void {
-  const sum = header.reduce((total, byte, place) => total + (place >= 148 && place < 156 ? 0x20 : byte), 0);
+  const sum = header.reduce(
+    (total, byte, offset) => total + (offset >= 148 && offset < 156 ? 0x20 : byte),
+    0,
+  );
   const isWhole = Number.isInteger(readOctal(header.subarray(124, 136)));
   if (isWhole && sum === readOctal(header.subarray(148, 156))) return;
   throw new DataError(

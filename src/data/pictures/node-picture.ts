@@ -32,7 +32,7 @@ async function pixels(image: Sharp, space: "cmyk" | "grey16" | "rgb16"): Promise
   const { width, height, channels } = info;
   if (depth === "uchar") return { width, height, channels, values: new Uint8Array(data) };
   // Little-endian 16-bit numbers: the upper bytes. 8-bit pictures are 257 times their values there.
-  const values = Uint8Array.from({ length: data.length / 2 }, (_, place) => data[2 * place + 1] as number);
+  const values = Uint8Array.from({ length: data.length / 2 }, (_, index) => data[2 * index + 1] as number);
   return { width, height, channels, values };
 }
 

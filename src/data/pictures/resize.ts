@@ -15,17 +15,17 @@ export function resize(picture: Picture, width: number, height: number): Picture
     for (const [column, { first, weights }] of across.entries())
       for (let channel = 0; channel < channels; channel++) {
         let sum = 0;
-        for (const [place, weight] of weights.entries())
+        for (const [index, weight] of weights.entries())
           sum +=
-            weight * (picture.data[(row * picture.width + first + place) * channels + channel] as number);
+            weight * (picture.data[(row * picture.width + first + index) * channels + channel] as number);
         narrow[(row * width + column) * channels + channel] = sum;
       }
   const data = new Uint8Array(height * width * channels);
   for (const [row, { first, weights }] of down.entries())
     for (let column = 0; column < width * channels; column++) {
       let sum = 0;
-      for (const [place, weight] of weights.entries())
-        sum += weight * (narrow[(first + place) * width * channels + column] as number);
+      for (const [index, weight] of weights.entries())
+        sum += weight * (narrow[(first + index) * width * channels + column] as number);
       data[row * width * channels + column] = Math.min(255, Math.max(0, Math.round(sum)));
     }
   return { width, height, channels, data };
@@ -35,8 +35,8 @@ export function resize(picture: Picture, width: number, height: number): Picture
 function triangles(from: number, to: number): { readonly first: number; readonly weights: number[] }[] {
   const ratio = from / to;
   const reach = Math.max(1, ratio);
-  return Array.from({ length: to }, (_, place) => {
-    const center = (place + 0.5) * ratio;
+  return Array.from({ length: to }, (_, index) => {
+    const center = (index + 0.5) * ratio;
     const first = Math.max(0, Math.floor(center - reach + 0.5));
     const end = Math.min(from, Math.floor(center + reach + 0.5));
     const raw = Array.from({ length: end - first }, (_, offset) =>

@@ -136,7 +136,7 @@ function drawDigit(
   const bends = Float64Array.from({ length: 2 * LATTICE * LATTICE }, () => within(variation.bend));
 
   for (const stroke of strokes) {
-    const points = placeStroke(stroke, bends, warp);
+    const points = warpStroke(stroke, bends, warp);
     drawStroke(canvas, points, penReach(pen));
   }
   for (let pixel = 0; pixel < bytes.length; pixel++) {
@@ -180,7 +180,7 @@ function warpFrom(within: (range: readonly [number, number]) => number): Warp {
 }
 
 /** The control points of a stroke in pixels: moved with the bending lattice, then warped. */
-function placeStroke(stroke: Stroke, bends: Float64Array, warp: Warp): Float64Array {
+function warpStroke(stroke: Stroke, bends: Float64Array, warp: Warp): Float64Array {
   const points = new Float64Array(stroke.length);
   for (let i = 0; i < stroke.length; i += 2) {
     const x = stroke[i] as number;

@@ -4,7 +4,7 @@ import { named } from "../../settings/named.ts";
 import { toggle } from "../../settings/option.ts";
 import type { EstimatorPlan, EstimatorRule } from "../estimator.ts";
 import { forwardGradient } from "../forward-gradient.ts";
-import { placeSites } from "./graphs.ts";
+import { findSites } from "./graphs.ts";
 import { type ActivationsOptions, keptSites } from "./kept.ts";
 
 /** What tangents at sites can be asked for. */
@@ -28,13 +28,13 @@ export async function planSites(
   objective: Differentiable,
   options: ActivationsOptions,
 ): Promise<EstimatorPlan> {
-  const placed = await placeSites(objective, options);
+  const found = await findSites(objective, options);
   return {
-    dimension: placed.dimension,
+    dimension: found.dimension,
     async open() {
       // Loaded where it is asked for: pages that keep tangents do without.
       const passes = options.lowMemory ? (await import("./redrawn.ts")).redrawnSites : keptSites;
-      return forwardGradient(await passes(objective, options, placed));
+      return forwardGradient(await passes(objective, options, found));
     },
   };
 }

@@ -19,7 +19,7 @@ export interface SiteOptions {
 }
 
 /** A site, and where the examples of a batch lie in its value. */
-export interface PlacedSite extends Site {
+export interface FoundSite extends Site {
   readonly layout: ExampleLayout;
   /** Numbers of one example at this site. */
   readonly size: number;
@@ -27,8 +27,8 @@ export interface PlacedSite extends Site {
   readonly rectified: boolean;
 }
 
-export interface PlacedSites {
-  readonly sites: readonly PlacedSite[];
+export interface FoundSites {
+  readonly sites: readonly FoundSite[];
   /** The block that ends at the losses, where the gradient is known. */
   readonly last?: Site;
   /** One example's numbers at all sites together: the dimension of the space that tangents live in. */
@@ -48,10 +48,10 @@ export interface TangentCounts {
  *
  * @throws when a value mixes examples, a parameter has no site, or a site's values do not belong to single examples
  */
-export async function placeSites(
+export async function findSites(
   objective: Differentiable,
   { blocks, lowMemory = false }: SiteOptions,
-): Promise<PlacedSites> {
+): Promise<FoundSites> {
   const { graph, masks = [] } = objective;
   const nonNegative = new Set(masks.map(({ name }) => name));
   const unfit = new Set<string>();
@@ -64,12 +64,12 @@ export async function placeSites(
       sites.map((site) => site.value),
       lowMemory ? undefined : Number.POSITIVE_INFINITY,
     );
-    const placed = sites.flatMap((site, index) => {
+    const found = sites.flatMap((site, index) => {
       const layout = layouts[index];
       return layout ? [{ ...site, layout, size: layout.outer * layout.inner }] : [];
     });
-    if (placed.length === sites.length)
-      return { sites: placed, last, dimension: placed.reduce((total, { size }) => total + size, 0) };
+    if (found.length === sites.length)
+      return { sites: found, last, dimension: found.reduce((total, { size }) => total + size, 0) };
     // A value of one example alone: the layer goes on, to where the examples meet.
     const without = sites.filter((_, index) => !layouts[index]).map(({ value }) => value);
     const [stuck] = blocks ? without : without.filter((value) => unfit.has(value));
@@ -86,7 +86,7 @@ function namedBlocks(graph: Graph, blocks: true | RegExp) {
 /** Outputs `loss`, `derivatives` [k, batch] and the primal values that the local transposes need. */
 export function dualGraph(
   objective: Differentiable,
-  { sites }: PlacedSites,
+  { sites }: FoundSites,
   { count, examples }: TangentCounts,
   residuals: readonly string[] = [],
 ): Graph {
@@ -100,13 +100,13 @@ export function dualGraph(
     // Shared tangents broadcast over the batch where it is an axis of its own.
     const broadcasts = outer === 1 && shape[0] === batch;
     const given = examples === batch || broadcasts ? input : g.expand(input, [count, batch, size]);
-    const placed = transpose(
+    const perExample = transpose(
       g,
       reshape(g, given, [count, given.shape[1] as number, outer, inner]),
       [0, 2, 1, 3],
     );
     const leading = given.shape[1] === batch ? shape : [1, ...shape.slice(1)];
-    const seed = reshape(g, placed, [count, ...leading]);
+    const seed = reshape(g, perExample, [count, ...leading]);
     const before = rectified ? valueBeforeRelu(graph, value) : undefined;
     if (before) seeds.set(before, seed);
     else seeds.set(value, rectified ? g.mul(seed, activeNumbers(g, getValue(graph, value))) : seed);
@@ -130,7 +130,7 @@ export function dualGraph(
  */
 export function localGraph(
   objective: Pick<Differentiable, "graph" | "batch">,
-  { sites, last }: PlacedSites,
+  { sites, last }: FoundSites,
   { count, examples }: TangentCounts,
   gain = 1,
   residuals: "inputs" | "computed" = "inputs",
@@ -138,10 +138,10 @@ export function localGraph(
   const { graph, batch } = objective;
   let coefficients: Value | undefined;
   const emitCotangent = (g: GraphBuilder, site: Site, value: Value) => {
-    const placed = sites.find((one) => one.value === site.value);
-    if (!placed) return g.expand(g.constant(float32([gain / batch])), value.shape);
+    const found = sites.find((one) => one.value === site.value);
+    if (!found) return g.expand(g.constant(float32([gain / batch])), value.shape);
     coefficients ??= g.input(reserved.coefficients, "float32", [count, batch]);
-    const { outer, inner } = placed.layout;
+    const { outer, inner } = found.layout;
     const input = g.input(tangentName(site.value), "float32", [count, examples, outer * inner]);
     // The mean over the batch enters here, once.
     const mean = g.mul(emitExampleCombine(g, input, coefficients), 1 / batch);
@@ -158,7 +158,7 @@ export function localGraph(
  */
 export function gramGraph(
   { graph, batch }: Pick<Differentiable, "graph" | "batch">,
-  { sites }: Pick<PlacedSites, "sites">,
+  { sites }: Pick<FoundSites, "sites">,
   { count, examples }: TangentCounts,
   residuals: "inputs" | "computed" = "inputs",
 ): Graph {

@@ -18,14 +18,7 @@ import {
   type Passes,
 } from "../passes.ts";
 import { simulateSites } from "../simulated.ts";
-import {
-  dualGraph,
-  gramGraph,
-  localGraph,
-  type PlacedSites,
-  placeSites,
-  type SiteOptions,
-} from "./graphs.ts";
+import { dualGraph, type FoundSites, findSites, gramGraph, localGraph, type SiteOptions } from "./graphs.ts";
 import { activeNumbers } from "./rectified.ts";
 
 export interface ActivationsOptions extends EstimatorOptions, SiteOptions {
@@ -44,12 +37,12 @@ export interface ActivationsOptions extends EstimatorOptions, SiteOptions {
 export async function keptSites(
   objective: Differentiable,
   options: ActivationsOptions,
-  known?: PlacedSites,
+  known?: FoundSites,
 ): Promise<Passes> {
   const { runtime, graph, batch } = objective;
   const k = options.tangents;
-  const placed = known ?? (await placeSites(objective, options));
-  const { sites, dimension } = placed;
+  const found = known ?? (await findSites(objective, options));
+  const { sites, dimension } = found;
   const method = methodIn(dimension, options);
   const { usesGram } = method.aggregator;
   const examples = options.shareTangents ? 1 : batch;
@@ -57,16 +50,16 @@ export async function keptSites(
   const tangents = createSiteTangents(sites, k, examples, method.sampler);
   const drawer = createDrawer(runtime);
 
-  const local = localGraph(objective, placed, tangents, method.gain);
+  const local = localGraph(objective, found, tangents, method.gain);
   const residuals = local.inputs.map((input) => input.name).filter((name) => !isOwnInput(graph, name));
   const read = residuals.filter((name) => graph.values.has(name));
   const needed = [...new Set([...read, ...(usesGram || options.simulated ? rectified : [])])];
   const inputs = tangents.sites.map(({ value, tensor }) => [tangentName(value), tensor] as const);
-  const derived = (count: number) => dualGraph(objective, placed, { count, examples }, needed);
+  const derived = (count: number) => dualGraph(objective, found, { count, examples }, needed);
   const dual = options.simulated
-    ? await simulateSites(objective, placed, tangents, needed)
+    ? await simulateSites(objective, found, tangents, needed)
     : await dualPasses(runtime, inputs, k, options.tangentChunk, derived, [batch]);
-  const grams = usesGram ? await keptGrams(objective, placed, tangents, method) : undefined;
+  const grams = usesGram ? await keptGrams(objective, found, tangents, method) : undefined;
   const localSession = await compileGraph(runtime, local);
 
   const tangentFeeds = Object.fromEntries(inputs);
@@ -111,11 +104,11 @@ interface KeptGrams {
 /** Float32 products by the runtime; or float64 ones, which are for few numbers and are computed here. */
 async function keptGrams(
   objective: Differentiable,
-  placed: PlacedSites,
+  found: FoundSites,
   tangents: SiteTangents,
   { exactGram, tangents: k, dimension }: Method,
 ): Promise<KeptGrams> {
-  const { sites } = placed;
+  const { sites } = found;
   const { batch } = objective;
   const isRectified = sites.some(({ rectified }) => rectified);
   // Zeros of their own tell the examples' tangents apart.
@@ -141,7 +134,7 @@ async function keptGrams(
       release: async () => undefined,
     };
   }
-  const session = await compileGraph(objective.runtime, gramGraph(objective, placed, tangents));
+  const session = await compileGraph(objective.runtime, gramGraph(objective, found, tangents));
   const gram = zeros("float32", [count, k, k]);
   const active = zeros("float32", [isRectified ? batch : 0]);
   const results: Tensors = isRectified ? { gram, active } : { gram };

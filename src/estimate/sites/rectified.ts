@@ -1,7 +1,7 @@
 /** Numbers at sites that a ReLU cut off, by example. */
 import type { ExampleLayout } from "../../objective/coupling.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
-import type { PlacedSite } from "./graphs.ts";
+import type { FoundSite } from "./graphs.ts";
 
 /** [outer, batch, inner] → [batch, outer, inner] */
 export function gatherExamples(
@@ -31,7 +31,7 @@ export interface ActiveNumbers {
   count(example: number): number;
 }
 
-export function activeNumbers(sites: readonly PlacedSite[], batch: number): ActiveNumbers {
+export function activeNumbers(sites: readonly FoundSite[], batch: number): ActiveNumbers {
   const held = sites.map(({ rectified, size }) => new Float32Array(rectified ? batch * size : 0));
   return {
     read(values) {
@@ -40,7 +40,7 @@ export function activeNumbers(sites: readonly PlacedSite[], batch: number): Acti
           gatherExamples(values[value]?.data as Float32Array, layout, held[index] as Float32Array);
     },
     mask(site, example, rows) {
-      const { rectified, size } = sites[site] as PlacedSite;
+      const { rectified, size } = sites[site] as FoundSite;
       if (!rectified) return;
       const own = (held[site] as Float32Array).subarray(example * size, (example + 1) * size);
       for (let position = 0; position < rows.length; position++)

@@ -12,7 +12,7 @@ import { gradientBuffers } from "../estimator.ts";
 import { methodIn, type Passes } from "../passes.ts";
 import { compileSegments } from "../segmented.ts";
 import { requireStream } from "../weights/redrawn.ts";
-import { dualGraph, gramGraph, localGraph, type PlacedSite, type PlacedSites, placeSites } from "./graphs.ts";
+import { dualGraph, type FoundSite, type FoundSites, findSites, gramGraph, localGraph } from "./graphs.ts";
 import type { ActivationsOptions } from "./kept.ts";
 import { activeNumbers } from "./rectified.ts";
 
@@ -29,12 +29,12 @@ import { activeNumbers } from "./rectified.ts";
 export async function redrawnSites(
   objective: Differentiable,
   options: ActivationsOptions,
-  known?: PlacedSites,
+  known?: FoundSites,
 ): Promise<Passes> {
   const { runtime, graph, batch } = objective;
   const k = options.tangents;
-  const placed = known ?? (await placeSites(objective, { ...options, lowMemory: true }));
-  const { sites, dimension } = placed;
+  const found = known ?? (await findSites(objective, { ...options, lowMemory: true }));
+  const { sites, dimension } = found;
   const method = methodIn(dimension, options);
   const { usesGram } = method.aggregator;
   requireStream(method.sampler);
@@ -43,14 +43,14 @@ export async function redrawnSites(
   // A float64 Gram matrix is for few numbers, and is computed here: it needs the rectified sites' values.
   const rectified = usesGram && method.exactGram ? sites.filter((site) => site.rectified) : [];
   const values = rectified.map(({ value }) => getValue(graph, value));
-  const dual = dualGraph(objective, placed, { count: chunk, examples });
+  const dual = dualGraph(objective, found, { count: chunk, examples });
   const derived = prune(dual, [
     getValue(dual, reserved.derivatives),
     getValue(dual, reserved.loss),
     ...values,
   ]);
   const first = await compileSegments(runtime, derived, graph, options.pieceBytes);
-  const local = localGraph(objective, placed, { count: k, examples }, method.gain, "computed");
+  const local = localGraph(objective, found, { count: k, examples }, method.gain, "computed");
   const second = await compileSegments(runtime, keepUsedInputs(local, new Set()), graph, options.pieceBytes);
   const isRectified = sites.some((site) => site.rectified);
   const grams = examples === 1 && !isRectified ? 1 : batch;
@@ -58,7 +58,7 @@ export async function redrawnSites(
     usesGram && !method.exactGram
       ? await compileSegments(
           runtime,
-          gramGraph(objective, placed, { count: k, examples }, "computed"),
+          gramGraph(objective, found, { count: k, examples }, "computed"),
           graph,
           options.pieceBytes,
         )
@@ -145,7 +145,7 @@ interface StreamSizes {
 
 /** Tangents at sites as they are drawn again and again during one step. */
 function siteStream(
-  sites: readonly PlacedSite[],
+  sites: readonly FoundSite[],
   sampler: Sampler,
   { k, examples, dimension }: StreamSizes,
   drawer: Drawer,
@@ -159,7 +159,7 @@ function siteStream(
 
   /** Tangents start … of one site, as many as `into` holds: [count, examples, size]. */
   const drawSite = (index: number, start: number, into: Float32Array) => {
-    const { size } = sites[index] as PlacedSite;
+    const { size } = sites[index] as FoundSite;
     const count = into.length / (examples * size);
     // Where tangents have their own lengths, each example's numbers are drawn with a scale of their own.
     const parts = sampler.radius ? examples : 1;
@@ -181,7 +181,7 @@ function siteStream(
   /** All tangents of one site, [k, examples, size]; written anew by the next call. */
   const rows = (index: number) => {
     if (scratch.length === 0) scratch = new Float32Array(k * examples * largest);
-    const own = scratch.subarray(0, k * examples * (sites[index] as PlacedSite).size);
+    const own = scratch.subarray(0, k * examples * (sites[index] as FoundSite).size);
     drawSite(index, 0, own);
     return own;
   };

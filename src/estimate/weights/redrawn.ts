@@ -140,13 +140,13 @@ export async function redrawnWeights(objective: Differentiable, options: Estimat
 }
 
 /** Where each parameter's numbers stand in the stream of all. */
-interface Placed {
+interface Slice {
   readonly name: string;
   readonly start: number;
   readonly size: number;
 }
 
-function layOut({ parameters }: Differentiable): Placed[] {
+function layOut({ parameters }: Differentiable): Slice[] {
   let start = 0;
   return Object.entries(parameters).map(([name, { shape }]) => {
     const size = elementCount(shape);

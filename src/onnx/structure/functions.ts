@@ -74,7 +74,7 @@ class Inliner {
         { source: this.#source },
       );
     }
-    const place = call.name || call.output.find((name) => name !== "") || called.name;
+    const caller = call.name || call.output.find((name) => name !== "") || called.name;
     const names = new Map<string, string>();
     const inner: NodeProto[] = [];
     for (const node of called.node) {
@@ -94,7 +94,7 @@ class Inliner {
       else
         copies.push(
           create(NodeProtoSchema, {
-            name: `${place}/${wanted}`,
+            name: `${caller}/${wanted}`,
             opType: "Identity",
             input: [name],
             output: [wanted],
@@ -102,9 +102,9 @@ class Inliner {
         );
     });
     for (const name of definedNames(inner))
-      if (!names.has(name)) names.set(name, this.#free(`${place}/${name}`));
+      if (!names.has(name)) names.set(name, this.#free(`${caller}/${name}`));
     const moved = inner.map((node) => {
-      const own = node.name === "" ? "" : `${place}/${node.name}`;
+      const own = node.name === "" ? "" : `${caller}/${node.name}`;
       return withFields(renamedNode(withAttributes(node, call, called), names), { name: own });
     });
     return [...moved, ...copies.map((copy) => renamedInput(copy, names))];

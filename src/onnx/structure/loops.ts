@@ -28,14 +28,14 @@ export function unrollLoop(node: NodeProto, known: Known, opset: number): NodePr
   const turns = body && known.turns(node);
   if (!body || turns === undefined) return undefined;
   refuseSize(node, turns, known);
-  const place = node.name || (node.output[0] ?? "");
-  const condition = `${place}/condition`;
+  const prefix = node.name || (node.output[0] ?? "");
+  const condition = `${prefix}/condition`;
   const nodes = [constantNode(condition, tensorOf("bool", [1], []))];
   let carried: readonly string[] = node.input.slice(2);
   const collected = body.output.slice(1 + carried.length).map((): string[] => []);
   for (let turn = 0; turn < turns; turn++) {
-    const count = `${place}/${turn}/turn`;
-    const inlined = inlineGraph(body, `${place}/${turn}`, [count, condition, ...carried]);
+    const count = `${prefix}/${turn}/turn`;
+    const inlined = inlineGraph(body, `${prefix}/${turn}`, [count, condition, ...carried]);
     nodes.push(constantNode(count, int64([turn], [])), ...inlined.nodes);
     const results = inlined.results.slice(1);
     carried = results.slice(0, carried.length);
@@ -134,20 +134,23 @@ export function unrollScan(node: NodeProto, known: Known, opset: number): NodePr
   const length = shapes[0]?.at(option("scan_input_axes", 0));
   if (length === undefined || shapes.includes(undefined) || length === 0) return undefined;
   refuseSize(node, length, known);
-  const place = node.name || (node.output.find((name) => name !== "") ?? "");
+  const prefix = node.name || (node.output.find((name) => name !== "") ?? "");
   const nodes: NodeProto[] = [];
   let state: readonly string[] = node.input.slice(0, stateCount);
   const collected = body.output.slice(stateCount).map((): string[] => []);
   for (let step = 0; step < length; step++) {
     const elements = lists.map((list, index) => {
       const at = option("scan_input_directions", index) === 1 ? length - 1 - step : step;
-      const [element, position] = [`${place}/${step}/element/${index}`, `${place}/${step}/position/${index}`];
+      const [element, position] = [
+        `${prefix}/${step}/element/${index}`,
+        `${prefix}/${step}/position/${index}`,
+      ];
       const axis = option("scan_input_axes", index);
       nodes.push(constantNode(position, int64([at], [])));
       nodes.push(plainNode("Gather", [list, position], [element], { axis: int(axis) }));
       return element;
     });
-    const inlined = inlineGraph(body, `${place}/${step}`, [...state, ...elements]);
+    const inlined = inlineGraph(body, `${prefix}/${step}`, [...state, ...elements]);
     nodes.push(...inlined.nodes);
     state = inlined.results.slice(0, stateCount);
     collected.forEach((list, index) => {

@@ -27,23 +27,23 @@ export const sequenceRules: Readonly<Record<(typeof sequenceOps)[number], Rule>>
   SequenceInsert: (node, known) => {
     const [sequence = "", tensor = "", position = ""] = node.input;
     const elements = known.sequences.get(sequence);
-    const place = position === "" ? elements?.length : placeOf(position, known, elements?.length, 1);
-    return elements && place !== undefined
-      ? made(node, known, elements.toSpliced(place, 0, tensor))
+    const index = position === "" ? elements?.length : indexFrom(position, known, elements?.length, 1);
+    return elements && index !== undefined
+      ? made(node, known, elements.toSpliced(index, 0, tensor))
       : undefined;
   },
   SequenceErase: (node, known) => {
     const [sequence = "", position = ""] = node.input;
     const elements = known.sequences.get(sequence);
     if (!elements) return undefined;
-    const place = position === "" ? elements.length - 1 : placeOf(position, known, elements.length);
-    return place === undefined ? undefined : made(node, known, elements.toSpliced(place, 1));
+    const index = position === "" ? elements.length - 1 : indexFrom(position, known, elements.length);
+    return index === undefined ? undefined : made(node, known, elements.toSpliced(index, 1));
   },
   SequenceAt: (node, known) => {
     const [sequence = "", position = ""] = node.input;
     const elements = known.sequences.get(sequence);
-    const place = placeOf(position, known, elements?.length);
-    const element = place === undefined ? undefined : elements?.[place];
+    const index = indexFrom(position, known, elements?.length);
+    const element = index === undefined ? undefined : elements?.[index];
     return element === undefined ? undefined : copies([element], node.output);
   },
   SequenceLength: (node, known) => {
@@ -62,10 +62,10 @@ export const sequenceRules: Readonly<Record<(typeof sequenceOps)[number], Rule>>
     const body = subgraph(node, "body");
     const first = known.sequences.get(node.input[0] ?? "");
     if (!body || !first) return undefined;
-    const place = node.name || (node.output[0] ?? "");
+    const prefix = node.name || (node.output[0] ?? "");
     const turns = first.map((_, turn) => {
       const inputs = node.input.map((name) => known.sequences.get(name)?.[turn] ?? name);
-      return inlineGraph(body, `${place}/${turn}`, inputs);
+      return inlineGraph(body, `${prefix}/${turn}`, inputs);
     });
     node.output.forEach((name, index) => {
       known.sequences.set(
@@ -84,12 +84,17 @@ function made(node: NodeProto, known: Known, elements: readonly string[]): NodeP
 }
 
 /** A position in a list of this length, counted from its end where negative; undefined where it is not known or outside. */
-function placeOf(position: string, known: Known, length: number | undefined, beyond = 0): number | undefined {
+function indexFrom(
+  position: string,
+  known: Known,
+  length: number | undefined,
+  beyond = 0,
+): number | undefined {
   const tensor = known.numbers(position);
   if (!tensor || length === undefined) return undefined;
   const [given = 0] = toNumbers(tensor);
-  const place = given < 0 ? given + length : given;
-  return place >= 0 && place < length + beyond ? place : undefined;
+  const index = given < 0 ? given + length : given;
+  return index >= 0 && index < length + beyond ? index : undefined;
 }
 
 /**

@@ -45,16 +45,16 @@ export function countNodes(nodes: readonly NodeProto[]): number {
  */
 export function inlineGraph(
   body: GraphProto,
-  place: string,
+  prefix: string,
   inputs: readonly string[] = [],
 ): { readonly nodes: NodeProto[]; readonly results: string[] } {
   const stored = body.initializer.map((tensor) => storedNode(tensor.name, tensor));
   const inner = [...stored, ...body.node];
   const names = new Map(body.input.flatMap(({ name }, index) => [[name, inputs[index] ?? ""] as const]));
   for (const value of inner.flatMap((node) => node.output))
-    if (value !== "") names.set(value, `${place}/${value}`);
+    if (value !== "") names.set(value, `${prefix}/${value}`);
   const nodes = inner.map((node) =>
-    withFields(renamedNode(node, names), { name: node.name === "" ? "" : `${place}/${node.name}` }),
+    withFields(renamedNode(node, names), { name: node.name === "" ? "" : `${prefix}/${node.name}` }),
   );
   return { nodes, results: body.output.map((result) => names.get(result.name) ?? result.name) };
 }

@@ -168,7 +168,9 @@ function extremum(best: (...ends: number[]) => number): Op {
     (count: number, index: number): PartialDerivative =>
     (g, inputs, [y], node) => {
       if (count === 1) return 1;
-      const bound = inputs.find((_, place) => place !== index && node.constant(place)?.data.length === 1);
+      const bound = inputs.find(
+        (_, position) => position !== index && node.constant(position)?.data.length === 1,
+      );
       if (count === 2 && bound) return cast(g, g.not(g.equal(bound, y)), y.dtype);
       const chosen = inputs.map((input) => cast(g, g.equal(input, y), y.dtype));
       const ties = chosen.reduce((total, one) => g.add(total, one));

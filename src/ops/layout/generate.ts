@@ -54,9 +54,9 @@ export const Range = zero((node): ValueType[] => {
 export const Shape: Op = {
   ...zero((node) => {
     const rank = required(node, 0).shape.length;
-    const place = (axis: number) => Math.min(Math.max(axis < 0 ? axis + rank : axis, 0), rank);
-    const start = place(intAttribute(node.node, "start", 0));
-    const end = place(intAttribute(node.node, "end", rank));
+    const clamp = (axis: number) => Math.min(Math.max(axis < 0 ? axis + rank : axis, 0), rank);
+    const start = clamp(intAttribute(node.node, "start", 0));
+    const end = clamp(intAttribute(node.node, "end", rank));
     return [{ dtype: "int64", shape: [Math.max(0, end - start)] }];
   }),
   defaults: { start: int(0) },

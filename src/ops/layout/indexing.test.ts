@@ -9,12 +9,15 @@ import { upgradeGraph } from "../upgrade.ts";
 // Several threads and many updates of few places: what a lookup in a small table meets.
 const runtime = nodeRuntime({ threads: 4 });
 const [rows, width, count] = [10, 1, 200_000];
-const places = Array.from({ length: count }, (_, index) => (index * 7919) % rows);
+const positions = Array.from({ length: count }, (_, index) => (index * 7919) % rows);
 const weights = Float32Array.from({ length: count }, (_, index) => (index % 3) - 1);
 
 /** Σ of the weights that meet in each row. */
 const expected = Array.from({ length: rows }, (_, row) =>
-  places.reduce((total, place, index) => (place === row ? total + (weights[index] as number) : total), 0),
+  positions.reduce(
+    (total, position, index) => (position === row ? total + (weights[index] as number) : total),
+    0,
+  ),
 );
 
 describe("repeated indices", () => {
@@ -24,7 +27,7 @@ describe("repeated indices", () => {
       const table = g.parameter("table", float32(new Float32Array(rows * width), [rows, width]));
       const indices = g.constant(
         int64(
-          places.map((place, index) => (index % 2 === 0 ? place : place - rows)),
+          positions.map((position, index) => (index % 2 === 0 ? position : position - rows)),
           op === "Gather" ? [count] : [count, 1],
         ),
       );
@@ -42,7 +45,7 @@ describe("repeated indices", () => {
     const g = new GraphBuilder("scatter");
     const data = g.input("data", "float32", [rows, width]);
     const updates = g.constant(float32(weights, [count, width]));
-    const y = g.scatterND(data, g.constant(int64(places, [count, 1])), updates, { reduction: "add" });
+    const y = g.scatterND(data, g.constant(int64(positions, [count, 1])), updates, { reduction: "add" });
     const graph = upgradeGraph(g.build({ y }));
     for (let run = 0; run < 5; run++) {
       const result = await evaluate(runtime, graph, {

@@ -154,10 +154,10 @@ function areDistinct(node: NodeView, axis?: number): boolean {
             .map(wrap)
             .join();
         })
-      : numbers.map((index, place) => {
+      : numbers.map((index, position) => {
           const after = elementCount(indices.shape.slice(axis + 1));
           const along = indices.shape[axis] as number;
-          return `${Math.floor(place / (after * along))},${wrap(index, axis)},${place % after}`;
+          return `${Math.floor(position / (after * along))},${wrap(index, axis)},${position % after}`;
         });
   return new Set(targets).size === targets.length;
 }
@@ -200,7 +200,7 @@ export const GatherND: Op = {
     return tangentsFirst(g, g.gatherND(tangentsLast(g, dx), required(node, 1), { batch_dims }));
   }),
   transpose: (g, node, cotangents) => {
-    const indices = withBatchPlaces(g, required(node, 1), intAttribute(node.node, "batch_dims", 0));
+    const indices = withBatchIndices(g, required(node, 1), intAttribute(node.node, "batch_dims", 0));
     return addSlices(g, zerosLike(g, required(node, 0)), indices, only(cotangents));
   },
 };
@@ -230,7 +230,7 @@ function reduceSlices(g: Emitter, data: Value, indices: Value, updates: Value, r
 }
 
 /** Indices that say their own place on the batch axes too, because ScatterND has no batch axes. */
-function withBatchPlaces(g: Emitter, indices: Value, batch: number): Value {
+function withBatchIndices(g: Emitter, indices: Value, batch: number): Value {
   if (batch === 0) return indices;
   const sizes = indices.shape.slice(0, batch);
   const positions = arange(elementCount(sizes)).map((position) =>

@@ -106,8 +106,8 @@ export const Transpose: Op = {
   },
   transpose: (g, node, cotangents) => {
     const inverse: number[] = [];
-    permutationOf(node).forEach((axis, place) => {
-      inverse[axis] = place;
+    permutationOf(node).forEach((axis, index) => {
+      inverse[axis] = index;
     });
     return transpose(g, only(cotangents), inverse);
   },
@@ -139,7 +139,9 @@ export const Concat: Op = {
     const axis = axisOf(node, 0);
     let size = 0;
     for (const input of node.inputs) {
-      const matches = input?.shape.every((other, place) => place === axis || other === first.shape[place]);
+      const matches = input?.shape.every(
+        (other, position) => position === axis || other === first.shape[position],
+      );
       if (!input || input.shape.length !== first.shape.length || !matches) {
         throw nodeError(
           node.node,

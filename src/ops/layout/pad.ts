@@ -50,7 +50,7 @@ export const Pad: Op = {
     }
     return paddings.reduce((cotangent, padding, axis) => {
       const size = sizeOf(required(node, 0), axis);
-      return addAtSources(g, cotangent, axis, size, sourcePlaces(mode, size, padding));
+      return addAtSources(g, cotangent, axis, size, sourceIndices(mode, size, padding));
     }, only(cotangents));
   },
 };
@@ -107,26 +107,26 @@ function paddingsOf(node: NodeView): Padding[] {
   }
   const axes = listed.map((axis) => normalizeAxis(axis, shape.length, node));
   return shape.map((_, axis) => {
-    const place = axes.indexOf(axis);
-    return place < 0
+    const index = axes.indexOf(axis);
+    return index < 0
       ? { before: 0, behind: 0 }
-      : { before: pads[place] as number, behind: pads[place + axes.length] as number };
+      : { before: pads[index] as number, behind: pads[index + axes.length] as number };
   });
 }
 
 /** Which place of the input each place of the output repeats. Negative padding cuts first; the rest is then repeated. */
-function sourcePlaces(mode: string, size: number, { before, behind }: Padding): number[] {
+function sourceIndices(mode: string, size: number, { before, behind }: Padding): number[] {
   const first = Math.max(0, -before);
   const count = size - first - Math.max(0, -behind);
-  const modulo = (place: number, period: number) => ((place % period) + period) % period;
-  const source = (place: number) => {
-    if (mode === "edge") return Math.min(Math.max(place, 0), count - 1);
-    if (mode === "wrap") return modulo(place, count);
+  const modulo = (index: number, period: number) => ((index % period) + period) % period;
+  const source = (index: number) => {
+    if (mode === "edge") return Math.min(Math.max(index, 0), count - 1);
+    if (mode === "wrap") return modulo(index, count);
     const period = Math.max(1, 2 * (count - 1));
-    const folded = modulo(place, period);
+    const folded = modulo(index, period);
     return Math.min(folded, period - folded);
   };
-  return arange(size + before + behind).map((place) => first + source(place - Math.max(0, before)));
+  return arange(size + before + behind).map((index) => first + source(index - Math.max(0, before)));
 }
 
 /** The transpose of repeating places along an axis: what stands at copies of the same place adds up there. */
@@ -135,12 +135,12 @@ function addAtSources(
   cotangent: Value,
   axis: number,
   size: number,
-  places: readonly number[],
+  sources: readonly number[],
 ): Value {
   const shape = cotangent.shape.with(axis, size);
-  if (places.length === size && places.every((source, place) => source === place)) return cotangent;
-  const flat = [elementCount(shape.slice(0, axis)), places.length, elementCount(shape.slice(axis + 1))];
-  const indices = g.expand(g.constant(int64(places, [1, places.length, 1])), flat);
+  if (sources.length === size && sources.every((source, index) => source === index)) return cotangent;
+  const flat = [elementCount(shape.slice(0, axis)), sources.length, elementCount(shape.slice(axis + 1))];
+  const indices = g.expand(g.constant(int64(sources, [1, sources.length, 1])), flat);
   const zero = zerosLike(g, { dtype: cotangent.dtype, shape: flat.with(1, size) });
   const added = g.scatterElements(zero, indices, reshape(g, cotangent, flat), { axis: 1, reduction: "add" });
   return reshape(g, added, shape);

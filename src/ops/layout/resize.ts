@@ -103,12 +103,12 @@ function axisResizes(node: NodeView): AxisResize[] {
   const isCrop =
     stringAttribute(node.node, "coordinate_transformation_mode", "half_pixel") === "tf_crop_and_resize";
   return shape.map((input, axis) => {
-    const place = axes.indexOf(axis);
-    if (place < 0) return { ...kept(input), scale: scales ? 1 : undefined };
-    const scale = scales?.[place];
+    const index = axes.indexOf(axis);
+    if (index < 0) return { ...kept(input), scale: scales ? 1 : undefined };
+    const scale = scales?.[index];
     // As the runtime computes it, in float32.
-    const output = sizes?.[place] ?? Math.floor(Math.fround(Math.fround(scale ?? 1) * input));
-    const [start, end] = [crop?.[place] ?? 0, crop?.[place + axes.length] ?? 1];
+    const output = sizes?.[index] ?? Math.floor(Math.fround(Math.fround(scale ?? 1) * input));
+    const [start, end] = [crop?.[index] ?? 0, crop?.[index + axes.length] ?? 1];
     return { input, output, scale, crop: isCrop ? [start, end] : [0, 1] };
   });
 }

@@ -148,14 +148,14 @@ function factoredKernelTangent(g: Emitter, node: ComputedNode, { left, right }: 
   const [batch = 0, filters = 0, ...spatial] = output(node).shape;
   const kernel = required(node, 1).shape.slice(1);
   const [k = 0, , r = 0] = left.shape;
-  const [group, places] = [groupsOf(node), elementCount(spatial)];
+  const [group, pixels] = [groupsOf(node), elementCount(spatial)];
   const rows = reshape(g, transpose(g, right, [0, 2, 1]), [1, k * r, ...kernel]);
   const repeated = group === 1 ? rows : g.expand(rows, [group, k * r, ...kernel]);
   const kernels = reshape(g, repeated, [group * k * r, ...kernel]);
   const thin = g.conv(required(node, 0), kernels, node.node.attributes);
-  const parts = transpose(g, reshape(g, thin, [batch, group, k, r * places]), [2, 0, 1, 3]);
+  const parts = transpose(g, reshape(g, thin, [batch, group, k, r * pixels]), [2, 0, 1, 3]);
   const near = reshape(g, left, [k, 1, group, filters / group, r]);
-  const far = reshape(g, parts, [k, batch, group, r, places]);
+  const far = reshape(g, parts, [k, batch, group, r, pixels]);
   const product = r === 1 ? g.mul(near, far) : g.matMul(near, far);
   return reshape(g, product, [k, ...output(node).shape]);
 }

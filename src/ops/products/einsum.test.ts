@@ -10,18 +10,18 @@ const runtime = nodeRuntime({ threads: 1 });
 
 function build(equation: string, shapes: readonly (readonly number[])[]) {
   const g = new GraphBuilder("einsum");
-  const inputs = shapes.map((shape, place) => g.input(`x${place}`, "float64", shape));
+  const inputs = shapes.map((shape, index) => g.input(`x${index}`, "float64", shape));
   return g.build({ y: g.einsum(...inputs, { equation }) });
 }
 
 function operands(shapes: readonly (readonly number[])[]): Record<string, Tensor> {
   return Object.fromEntries(
-    shapes.map((shape, place) => {
+    shapes.map((shape, position) => {
       const numbers = Array.from(
         { length: elementCount(shape) },
-        (_, index) => 2 * (((index + 1 + 7 * place) * 0.7548776662466927) % 1) - 1,
+        (_, index) => 2 * (((index + 1 + 7 * position) * 0.7548776662466927) % 1) - 1,
       );
-      return [`x${place}`, float64(numbers, shape)];
+      return [`x${position}`, float64(numbers, shape)];
     }),
   );
 }
@@ -35,7 +35,7 @@ function sumOfProducts(
 ): number[] {
   const letters = Object.keys(sizes);
   const size = (letter: string) => sizes[letter] ?? 1;
-  const place = (term: string, at: Readonly<Record<string, number>>) =>
+  const offsetOf = (term: string, at: Readonly<Record<string, number>>) =>
     [...term].reduce((total, letter) => total * size(letter) + (at[letter] ?? 0), 0);
   const sums = Array.from({ length: elementCount([...result].map(size)) }, () => 0);
   for (let count = 0; count < elementCount(letters.map(size)); count++) {
@@ -46,10 +46,10 @@ function sumOfProducts(
       rest = Math.floor(rest / size(letter));
     }
     const product = terms.reduce(
-      (total, term, index) => total * Number(values[index]?.data[place(term, at)]),
+      (total, term, index) => total * Number(values[index]?.data[offsetOf(term, at)]),
       1,
     );
-    sums[place(result, at)] = (sums[place(result, at)] ?? 0) + product;
+    sums[offsetOf(result, at)] = (sums[offsetOf(result, at)] ?? 0) + product;
   }
   return sums;
 }
@@ -67,7 +67,7 @@ describe("Einsum", () => {
     await fc.assert(
       fc.asyncProperty(cases, async ([terms, all, choice, isReversed]) => {
         const letters = [...new Set(terms.join(""))];
-        const chosen = letters.filter((_, place) => (choice >> place) % 2 === 1);
+        const chosen = letters.filter((_, position) => (choice >> position) % 2 === 1);
         const result = (isReversed ? chosen.reverse() : chosen).join("");
         const used = Object.fromEntries(Object.entries(all).filter(([letter]) => letters.includes(letter)));
         const shapes = terms.map((letter) => [...letter].map((index) => used[index] ?? 1));
@@ -76,8 +76,8 @@ describe("Einsum", () => {
         const { y } = await evaluate(runtime, graph, feeds);
         const expected = sumOfProducts(terms, result, used, Object.values(feeds));
         expect(y?.shape).toEqual([...result].map((letter) => used[letter]));
-        expected.forEach((value, place) => {
-          expect(Number(y?.data[place])).toBeCloseTo(value, 10);
+        expected.forEach((value, position) => {
+          expect(Number(y?.data[position])).toBeCloseTo(value, 10);
         });
         const report = await checkDerivatives(graph, {
           evaluate: (given, fed) => evaluate(runtime, given, fed),

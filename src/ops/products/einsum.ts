@@ -34,11 +34,11 @@ export const Einsum: Op = {
     // Sums of nothing; ONNX Runtime 1.30 does not survive some of the products that they would need.
     if ([...equation.sizes.values()].includes(0)) return [undefined];
     const [stack = ""] = unusedIndices(equation, 1, node);
-    const products = tangents.flatMap((tangent, place) => {
+    const products = tangents.flatMap((tangent, position) => {
       if (!tangent) return [];
-      const indices = equation.terms[place] ?? [];
+      const indices = equation.terms[position] ?? [];
       const terms = equation.terms.map((_, other) =>
-        other === place
+        other === position
           ? withoutOnes(g, { value: tangent, indices: [stack, ...indices] }, equation)
           : operand(g, node, equation, other),
       );
@@ -55,9 +55,9 @@ export const Einsum: Op = {
     ];
     // An index that the operand repeats picks a diagonal; its transpose multiplies by an identity matrix.
     const spare = unusedIndices(equation, target.indices.length, node);
-    const distinct = target.indices.map((name, place) => {
-      if (target.indices.indexOf(name) === place) return name;
-      const fresh = spare[place] as string;
+    const distinct = target.indices.map((name, position) => {
+      if (target.indices.indexOf(name) === position) return name;
+      const fresh = spare[position] as string;
       const size = equation.sizes.get(name) as number;
       terms.push({ value: identity(g, target.value, size), indices: [name, fresh] });
       return fresh;
@@ -65,8 +65,8 @@ export const Einsum: Op = {
     // An index that stands in this operand alone was summed over: its cotangent repeats.
     const known = distinct.filter((name) => terms.some((term) => term.indices.includes(name)));
     const product = contract(g, terms, known);
-    const kept = distinct.map((name, place) =>
-      known.includes(name) ? (target.value.shape[place] as number) : 1,
+    const kept = distinct.map((name, position) =>
+      known.includes(name) ? (target.value.shape[position] as number) : 1,
     );
     const spread = reshape(g, product, kept);
     const full = known.length === distinct.length ? spread : g.expand(spread, target.value.shape);
@@ -79,8 +79,8 @@ function contract(g: Emitter, terms: readonly Term[], result: readonly string[])
   return g.einsum(...terms.map((term) => term.value), { equation });
 }
 
-function operand(g: Emitter, node: NodeView, equation: Equation, place: number): Term {
-  return withoutOnes(g, { value: required(node, place), indices: equation.terms[place] ?? [] }, equation);
+function operand(g: Emitter, node: NodeView, equation: Equation, index: number): Term {
+  return withoutOnes(g, { value: required(node, index), indices: equation.terms[index] ?? [] }, equation);
 }
 
 /** Drops the axes of size 1 that broadcast against a larger size: what is left are plain sums of products. */
@@ -114,7 +114,7 @@ function parseEquation(node: NodeView): Equation {
   const text = stringAttribute(node.node, "equation", "").replaceAll(/\s/g, "");
   const [left = "", right] = text.split("->");
   const written = left.split(",");
-  const shapes = node.inputs.map((_, place) => required(node, place).shape);
+  const shapes = node.inputs.map((_, index) => required(node, index).shape);
   const wrong = (problem: string) =>
     nodeError(
       node.node,
@@ -124,10 +124,10 @@ function parseEquation(node: NodeView): Equation {
   if (written.length !== shapes.length)
     throw wrong(`has ${written.length} operands, and the node ${shapes.length}`);
 
-  const ellipsisRanks = written.map((term, place) => {
-    const rank = (shapes[place]?.length ?? 0) - term.replace("...", "").length;
+  const ellipsisRanks = written.map((term, index) => {
+    const rank = (shapes[index]?.length ?? 0) - term.replace("...", "").length;
     if (rank < 0 || (rank > 0 && !term.includes("...")))
-      throw wrong(`gives operand ${place} '${term}', which does not fit its axes`);
+      throw wrong(`gives operand ${index} '${term}', which does not fit its axes`);
     return rank;
   });
   const spare = alphabet.filter((letter) => !text.includes(letter));
@@ -139,12 +139,12 @@ function parseEquation(node: NodeView): Equation {
       ? [...before]
       : [...before, ...ellipsis.slice(ellipsis.length - rank), ...after];
   };
-  const terms = written.map((term, place) => expand(term, ellipsisRanks[place] as number));
+  const terms = written.map((term, index) => expand(term, ellipsisRanks[index] as number));
 
   const sizes = new Map<string, number>();
-  terms.forEach((indices, place) => {
+  terms.forEach((indices, index) => {
     indices.forEach((name, axis) => {
-      const size = shapes[place]?.[axis] ?? 1;
+      const size = shapes[index]?.[axis] ?? 1;
       const before = sizes.get(name) ?? 1;
       if (before !== 1 && size !== 1 && size !== before)
         throw wrong(`gives index '${name}' the sizes ${before} and ${size}`);

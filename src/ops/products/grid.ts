@@ -11,44 +11,44 @@ import { intAttribute, type NodeView, stringAttribute } from "../view.ts";
 /** θ · (places, 1): where each place of an image of the given size [batch, channels, …] lies after an affine map. */
 export const AffineGrid: Op = {
   shape: (node) => {
-    const [batch = 0, ...places] = gridSizes(node);
-    return [{ dtype: required(node, 0).dtype, shape: [batch, ...places, places.length] }];
+    const [batch = 0, ...positions] = gridSizes(node);
+    return [{ dtype: required(node, 0).dtype, shape: [batch, ...positions, positions.length] }];
   },
   defaults: { align_corners: int(0) },
   lower: (g, node) => {
     const theta = required(node, 0);
-    const [batch = 0, ...places] = gridSizes(node);
+    const [batch = 0, ...positions] = gridSizes(node);
     const isAligned = intAttribute(node.node, "align_corners", 0) === 1;
-    const rows = homogeneousPlaces(places, isAligned);
-    const base = g.constant(tensorOf(theta.dtype, rows, [1, elementCount(places), places.length + 1]));
+    const rows = homogeneousPositions(positions, isAligned);
+    const base = g.constant(tensorOf(theta.dtype, rows, [1, elementCount(positions), positions.length + 1]));
     const moved = g.matMul(base, transpose(g, theta, [0, 2, 1]));
-    return [reshape(g, moved, [batch, ...places, places.length])];
+    return [reshape(g, moved, [batch, ...positions, positions.length])];
   },
 };
 
 /** [batch, …places] of an AffineGrid node. */
 function gridSizes(node: NodeView): number[] {
-  const [batch = 0, , ...places] = requiredConstant(node, 1, "size");
+  const [batch = 0, , ...positions] = requiredConstant(node, 1, "size");
   const { shape } = required(node, 0);
-  const expected = [batch, places.length, places.length + 1];
-  if (formatShape(shape) !== formatShape(expected) || ![2, 3].includes(places.length)) {
+  const expected = [batch, positions.length, positions.length + 1];
+  if (formatShape(shape) !== formatShape(expected) || ![2, 3].includes(positions.length)) {
     throw nodeError(
       node.node,
       `theta has the shape ${formatShape(shape)}, expected [batch, 2, 3] for images or ` +
         "[batch, 3, 4] for volumes, and a size of [batch, channels, …] to match.",
     );
   }
-  return [batch, ...places];
+  return [batch, ...positions];
 }
 
 /** (…, row, column) → (x, y, …, 1) with coordinates from −1 to 1, for all places. */
-function homogeneousPlaces(sizes: readonly number[], isAligned: boolean): number[] {
-  const coordinate = (place: number, size: number) => {
-    if (!isAligned) return (2 * place + 1) / size - 1;
-    return size > 1 ? (2 * place) / (size - 1) - 1 : 0;
+function homogeneousPositions(sizes: readonly number[], isAligned: boolean): number[] {
+  const coordinate = (index: number, size: number) => {
+    if (!isAligned) return (2 * index + 1) / size - 1;
+    return size > 1 ? (2 * index) / (size - 1) - 1 : 0;
   };
   const rows = sizes.reduce<number[][]>(
-    (before, size) => before.flatMap((row) => arange(size).map((place) => [coordinate(place, size), ...row])),
+    (before, size) => before.flatMap((row) => arange(size).map((index) => [coordinate(index, size), ...row])),
     [[]],
   );
   return rows.flatMap((row) => [...row, 1]);
@@ -91,8 +91,8 @@ export const GridSample: Op = {
     const axes = sizes.map((size, axis) => {
       const last = sizes.length - 1 - axis;
       const column = g.slice(flat, [last], [last + 1], [2]);
-      const places = placesOf(g, node, reshape(g, column, [batch, 1, count]), size);
-      return between(g, node, places, size);
+      const positions = positionsOf(g, node, reshape(g, column, [batch, 1, count]), size);
+      return between(g, node, positions, size);
     });
     const corners = axes.reduce<Corner[][]>(
       (before, options) => before.flatMap((corner) => options.map((option) => [...corner, option])),
@@ -101,11 +101,11 @@ export const GridSample: Op = {
     const image = reshape(g, x, [batch, channels, elementCount(sizes)]);
     const terms = corners.map((corner) => {
       // Row-major: the index along each axis times the sizes of those after it.
-      const place = corner
+      const position = corner
         .map(({ index }) => index)
         .reduce((before, index, axis) => g.add(g.mul(before, sizes[axis] ?? 1), index));
       const weight = corner.map(({ weight }) => weight).reduce((product, factor) => g.mul(product, factor));
-      const indices = g.expand(place, [batch, channels, count]);
+      const indices = g.expand(position, [batch, channels, count]);
       return g.mul(g.gatherElements(image, indices, { axis: 2 }), weight);
     });
     return [reshape(g, sum(g, terms) as Value, [batch, channels, ...grid.shape.slice(1, -1)])];
@@ -121,23 +121,23 @@ interface Corner {
 }
 
 /** Places along an axis, from coordinates in −1 to 1. */
-function placesOf(g: Emitter, node: NodeView, coordinates: Value, size: number): Value {
+function positionsOf(g: Emitter, node: NodeView, coordinates: Value, size: number): Value {
   const isAligned = intAttribute(node.node, "align_corners", 0) === 1;
   const scale = (isAligned ? size - 1 : size) / 2;
   return g.add(g.mul(coordinates, scale), (size - 1) / 2);
 }
 
 /** The padding modes that repeat the image move places into it. */
-function padded(g: Emitter, node: NodeView, places: Value, size: number): Value {
+function padded(g: Emitter, node: NodeView, positions: Value, size: number): Value {
   const isAligned = intAttribute(node.node, "align_corners", 0) === 1;
   const mode = stringAttribute(node.node, "padding_mode", "zeros");
-  if (mode === "zeros") return places;
+  if (mode === "zeros") return positions;
   const clipped = (value: Value) => g.clip(value, 0, size - 1);
-  if (mode === "border") return clipped(places);
+  if (mode === "border") return clipped(positions);
   // Reflected at the first and last place, or at the outer edges of both: a triangle wave, then clipped.
   const [low, span] = isAligned ? [0, size - 1] : [-0.5, size];
-  if (span === 0) return g.mul(places, 0);
-  const distance = g.abs(g.sub(places, low));
+  if (span === 0) return g.mul(positions, 0);
+  const distance = g.abs(g.sub(positions, low));
   const turns = g.floor(g.div(distance, 2 * span));
   const folded = g.sub(distance, g.mul(turns, 2 * span));
   const wave = g.sub(span, g.abs(g.sub(folded, span)));
@@ -145,24 +145,24 @@ function padded(g: Emitter, node: NodeView, places: Value, size: number): Value 
 }
 
 /** The places of the image that a place stands between. */
-type Interpolation = (g: Emitter, node: NodeView, places: Value, size: number) => Corner[];
+type Interpolation = (g: Emitter, node: NodeView, positions: Value, size: number) => Corner[];
 
 /** The places on both sides, with weights that fall linearly with the distance. */
-const linear: Interpolation = (g, node, places, size) => {
-  const inside = padded(g, node, places, size);
+const linear: Interpolation = (g, node, positions, size) => {
+  const inside = padded(g, node, positions, size);
   const below = g.floor(inside);
   const upper = g.sub(inside, below);
   return [corner(g, below, g.sub(1, upper), size), corner(g, g.add(below, 1), upper, size)];
 };
 
 /** Two places on either side; each of them is padded on its own. */
-const cubic: Interpolation = (g, node, places, size) => {
-  const below = g.floor(places);
-  const beyond = g.sub(places, below);
+const cubic: Interpolation = (g, node, positions, size) => {
+  const below = g.floor(positions);
+  const beyond = g.sub(positions, below);
   return [-1, 0, 1, 2].map((offset) => {
-    const place = padded(g, node, g.add(below, offset), size);
+    const position = padded(g, node, g.add(below, offset), size);
     const distance = offset > 0 ? g.sub(offset, beyond) : g.add(beyond, -offset);
-    return corner(g, place, cubicWeight(g, distance, offset === 0 || offset === 1), size);
+    return corner(g, position, cubicWeight(g, distance, offset === 0 || offset === 1), size);
   });
 };
 
@@ -176,8 +176,8 @@ function cubicWeight(g: Emitter, d: Value, isNear: boolean): Value {
   );
 }
 
-const nearest: Interpolation = (g, node, places, size) => [
-  corner(g, g.round(padded(g, node, places, size)), undefined, size),
+const nearest: Interpolation = (g, node, positions, size) => [
+  corner(g, g.round(padded(g, node, positions, size)), undefined, size),
 ];
 
 const interpolations: Readonly<Record<string, Interpolation | undefined>> = {
@@ -188,9 +188,9 @@ const interpolations: Readonly<Record<string, Interpolation | undefined>> = {
   nearest,
 };
 
-function corner(g: Emitter, place: Value, weight: Value | undefined, size: number): Corner {
-  const kept = g.clip(place, 0, size - 1);
-  const isInside = cast(g, g.equal(place, kept), place.dtype);
+function corner(g: Emitter, position: Value, weight: Value | undefined, size: number): Corner {
+  const kept = g.clip(position, 0, size - 1);
+  const isInside = cast(g, g.equal(position, kept), position.dtype);
   return { index: cast(g, kept, "int64"), weight: weight ? g.mul(weight, isInside) : isInside };
 }
 
@@ -202,10 +202,10 @@ export const Col2Im: Op = {
   },
   lower: (g, node) => {
     const x = required(node, 0);
-    const { batch, channels, image, places } = foldSizes(node);
+    const { batch, channels, image, positions } = foldSizes(node);
     const [count, rows] = [elementCount(image), batch * channels];
-    const columns = reshape(g, x, [rows, places.length]);
-    const indices = g.expand(g.constant(int64(places, [1, places.length])), columns.shape);
+    const columns = reshape(g, x, [rows, positions.length]);
+    const indices = g.expand(g.constant(int64(positions, [1, positions.length])), columns.shape);
     // One place more, for what falls into the padding.
     const empty = g.expand(g.scalar(x.dtype, 0), [rows, count + 1]);
     const added = g.scatterElements(empty, indices, columns, { axis: 1, reduction: "add" });
@@ -236,21 +236,21 @@ function foldSizes(node: NodeView) {
         `of ${formatShape(image)}; expected [batch, channels · ${elementCount(block)}, ${elementCount(steps)}].`,
     );
   }
-  const places = placesIn(block).flatMap((inside) =>
-    placesIn(steps).map((step) => {
-      const place = image.map(
+  const positions = positionsIn(block).flatMap((inside) =>
+    positionsIn(steps).map((step) => {
+      const index = image.map(
         (_, axis) =>
           (step[axis] ?? 0) * (strides[axis] ?? 1) +
           (inside[axis] ?? 0) * (dilations[axis] ?? 1) -
           (pads[axis] ?? 0),
       );
-      const isInside = place.every((value, axis) => value >= 0 && value < (image[axis] ?? 0));
+      const isInside = index.every((value, axis) => value >= 0 && value < (image[axis] ?? 0));
       return isInside
-        ? place.reduce((flat, value, axis) => flat * (image[axis] ?? 1) + value, 0)
+        ? index.reduce((flat, value, axis) => flat * (image[axis] ?? 1) + value, 0)
         : elementCount(image);
     }),
   );
-  return { batch: shape[0] ?? 0, channels, image, places };
+  return { batch: shape[0] ?? 0, channels, image, positions };
 }
 
 function listOf(node: Node, name: string, size: number, fallback: number): readonly number[] {
@@ -259,9 +259,9 @@ function listOf(node: Node, name: string, size: number, fallback: number): reado
 }
 
 /** All places of a box, in row-major order. */
-function placesIn(sizes: readonly number[]): number[][] {
+function positionsIn(sizes: readonly number[]): number[][] {
   return sizes.reduce<number[][]>(
-    (before, size) => before.flatMap((row) => arange(size).map((place) => [...row, place])),
+    (before, size) => before.flatMap((row) => arange(size).map((index) => [...row, index])),
     [[]],
   );
 }

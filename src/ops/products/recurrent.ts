@@ -84,7 +84,7 @@ interface Layer {
   readonly peepholes?: readonly Value[];
   readonly size: number;
   /** The activation function in this place of the op's list. */
-  readonly activate: (place: number, value: Value) => Value;
+  readonly activate: (index: number, value: Value) => Value;
 }
 
 interface Cell {
@@ -161,7 +161,7 @@ function unroll(g: Emitter, node: NodeView, cell: Cell, direction: number, isRev
       : undefined,
     peepholes: peepholes && parts(g, peepholes, 3),
     size,
-    activate: (place, value) => (functions[place] as Activation)(g, value),
+    activate: (position, value) => (functions[position] as Activation)(g, value),
   };
   // By example first, so that the rows of the product over all steps belong to one example after the other.
   const x = reshape(g, transpose(g, required(node, 0), [1, 0, 2]), [batch * steps, inputs]);

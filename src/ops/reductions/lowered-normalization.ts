@@ -62,8 +62,12 @@ export const InstanceNormalization: Op = {
   defaults: { epsilon: float(1e-5) },
   lower: (g, node) => {
     const x = required(node, 0);
-    const [batch = 0, channels = 0, ...places] = x.shape;
-    const standard = standardized(g, reshape(g, x, [batch, channels, elementCount(places)]), epsilonOf(node));
+    const [batch = 0, channels = 0, ...positions] = x.shape;
+    const standard = standardized(
+      g,
+      reshape(g, x, [batch, channels, elementCount(positions)]),
+      epsilonOf(node),
+    );
     const scaled = g.mul(standard, perChannel(g, required(node, 1), 3));
     return [reshape(g, g.add(scaled, perChannel(g, required(node, 2), 3)), x.shape)];
   },
@@ -106,7 +110,7 @@ export const LRN: Op = {
   defaults: { alpha: float(1e-4), beta: float(0.75), bias: float(1), size: int(1) },
   lower: (g, node) => {
     const x = required(node, 0);
-    const [batch = 0, channels = 0, ...places] = x.shape;
+    const [batch = 0, channels = 0, ...positions] = x.shape;
     const size = intAttribute(node.node, "size", 1);
     const attribute = (name: string, fallback: number) =>
       Math.fround(floatAttribute(node.node, name, fallback));
@@ -117,7 +121,7 @@ export const LRN: Op = {
     });
     // The sliding sum as a product with a band matrix: few channels, and one op with a derivative.
     const band = g.constant(tensorOf(x.dtype, isNear, [channels, channels]));
-    const squares = reshape(g, g.mul(x, x), [batch, channels, elementCount(places)]);
+    const squares = reshape(g, g.mul(x, x), [batch, channels, elementCount(positions)]);
     const sums = reshape(g, g.matMul(band, squares), x.shape);
     const base = g.add(g.mul(sums, attribute("alpha", 1e-4) / size), attribute("bias", 1));
     return [g.mul(x, g.pow(base, -attribute("beta", 0.75)))];

@@ -36,7 +36,7 @@ export const MaxPool: Op = {
     const isRowMajor = intAttribute(node.node, "storage_order", 0) === 0;
     const known = isRowMajor ? node.outputs[1] : undefined;
     const { storage_order: _, ...attributes } = node.node.attributes;
-    return tangentAtLargest(g, node, dx, known ?? largestPlaces(g, node, attributes));
+    return tangentAtLargest(g, node, dx, known ?? largestPositions(g, node, attributes));
   }),
 };
 
@@ -45,16 +45,16 @@ export const GlobalMaxPool: Op = {
   shape: globalShape,
   jvp: ofFirst((g, node, dx) => {
     const attributes = { kernel_shape: ints(required(node, 0).shape.slice(2)) };
-    return tangentAtLargest(g, node, dx, largestPlaces(g, node, attributes));
+    return tangentAtLargest(g, node, dx, largestPositions(g, node, attributes));
   }),
 };
 
 /** Where each window's largest element stands in the tensor, counted from its first element. */
-function largestPlaces(g: Emitter, node: ComputedNode, attributes: Attributes): Value {
+function largestPositions(g: Emitter, node: ComputedNode, attributes: Attributes): Value {
   return g.node("MaxPool", [required(node, 0)], attributes, { outputs: 2 })[1] as Value;
 }
 
-function tangentAtLargest(g: Emitter, node: ComputedNode, tangent: StackedTangent, places: Value): Value {
+function tangentAtLargest(g: Emitter, node: ComputedNode, tangent: StackedTangent, positions: Value): Value {
   const x = required(node, 0);
   const k = tangentCount(tangent);
   const count = elementCount(x.shape);
@@ -62,7 +62,7 @@ function tangentAtLargest(g: Emitter, node: ComputedNode, tangent: StackedTangen
   // The places are repeated k times: 32 bits, where they suffice, take half of the memory.
   const indices = cast(
     g,
-    reshape(g, places, [elementCount(places.shape)]),
+    reshape(g, positions, [elementCount(positions.shape)]),
     count < 2 ** 31 ? "int32" : "int64",
   );
   return reshape(g, gatherElements(g, flat, indices, 0), [k, ...output(node).shape]);
@@ -90,9 +90,9 @@ function windowCounts(g: Emitter, node: ComputedNode, windows: readonly SlidingW
   const includesPadding = intAttribute(node.node, "count_include_pad", 0) === 1;
   const counts = windows.map(({ input, output, size, stride, dilation, before, behind }) => {
     const [low, high] = includesPadding ? [-before, input + behind] : [0, input];
-    return arange(output).map((place) => {
-      const places = arange(size).map((inside) => place * stride + inside * dilation - before);
-      return places.filter((covered) => covered >= low && covered < high).length;
+    return arange(output).map((index) => {
+      const positions = arange(size).map((inside) => index * stride + inside * dilation - before);
+      return positions.filter((covered) => covered >= low && covered < high).length;
     });
   });
   const products = counts.reduce(

@@ -20,7 +20,7 @@ describe("ReduceProd", () => {
     expect(first.transposeError).toBeLessThan(1e-12);
     const derivative = derivativeGraph(graph, new Map([["x", "stacked"]]), 1, "y");
     const tangent = float64(
-      Array.from({ length: 20 }, (_, place) => ((7 * place) % 5) - 2),
+      Array.from({ length: 20 }, (_, index) => ((7 * index) % 5) - 2),
       [1, 4, 5],
     );
     const second = await checkDerivatives(derivative, {

@@ -33,7 +33,7 @@ const slotsAt: usize = workspaceAt + workspaceBytes;
 const slotBytes: usize = 4 * <usize>chunkNumbers;
 const threadBytes: usize = 2 * 65536;
 
-function jobPlace(job: i32): usize {
+function jobAddress(job: i32): usize {
   return <usize>jobsAt + <usize>job * jobBytes;
 }
 
@@ -63,7 +63,7 @@ export function claimJob(): i32 {
 /** Draws a job on the main thread. Returns where the numbers are. */
 export function drawJob(job: i32): usize {
   const out = threadsAt + slotsAt;
-  draw(jobPlace(job), out, threadsAt + workspaceAt);
+  draw(jobAddress(job), out, threadsAt + workspaceAt);
   return out;
 }
 
@@ -101,13 +101,13 @@ export function serve(thread: i32): void {
     const open = atomic.load<i32>(openAt);
     if (open === closed) return;
     if ((open & countMask) === 0) atomic.wait<i32>(openAt, open, -1);
-    else if (isRoom(own)) drawNext(own, open);
+    else if (isFree(own)) drawNext(own, open);
   }
 }
 
 /** Claims the next job of the round and draws it. */
 function drawNext(own: usize, open: i32): void {
-  memory.copy(own + ownJobAt, jobPlace((open & countMask) - 1), jobBytes);
+  memory.copy(own + ownJobAt, jobAddress((open & countMask) - 1), jobBytes);
   if (atomic.cmpxchg<i32>(openAt, open, open - 1) !== open) return;
   const published = atomic.load<i32>(own + publishedAt);
   const slot = <usize>(published & slotMask);
@@ -117,7 +117,7 @@ function drawNext(own: usize, open: i32): void {
 }
 
 /** Whether a slot is free. The main thread frees one within the time of a job; if not, sleep a millisecond. */
-function isRoom(own: usize): bool {
+function isFree(own: usize): bool {
   for (let tries = 0; tries < 10_000; tries++) {
     const taken = atomic.load<i32>(own + takenAt);
     if (atomic.load<i32>(own + publishedAt) - taken < slotCount) return true;

@@ -22,7 +22,7 @@ export function makeUniform(out: usize, bytes: usize): void {
   }
 }
 
-/** Places in the table below: bytes. */
+/** Offsets in the table below: bytes. */
 const abs = 0;
 const exponent = 4;
 const rootHalf = 8;
@@ -74,7 +74,7 @@ const table = memory.data<u32>(
  * the half of the plane; the second word gives the angle in the half. Words count as odd, so that u is never 0: numbers
  * are at most √(62 ln 2) ≈ 6.56.
  *
- * @param scale place of the factor
+ * @param scale address of the factor
  */
 export function makeNormal(out: usize, bytes: usize, scale: usize): void {
   // Two loops, because one needs more registers than there are.
@@ -136,7 +136,7 @@ function turnRadii(out: usize, bytes: usize): void {
  * writes them; their signs follow the order of their counters.
  *
  * @param count signs, a multiple of 256
- * @param scale place of the factor
+ * @param scale address of the factor
  */
 export function makeSigns(words: usize, count: i32, scale: usize, out: usize): void {
   const signBit = i32x4.splat(0x80000000);

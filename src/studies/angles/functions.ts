@@ -137,13 +137,13 @@ function chartOf({ summary, settings }: Results<AnglesFunctionsSettings>): Chart
   const panel = (row: Row) => `${row.k} tangents`;
   const perCoordinate = (row: Row, name: string) => numberIn(row, name) / dimension;
   const points = summary.flatMap((row): Point[] => {
-    const place = { x: numberIn(row, "angle"), series: String(row.gradient), panel: panel(row) };
+    const position = { x: numberIn(row, "angle"), series: String(row.gradient), panel: panel(row) };
     return [
       {
-        ...{ ...place, kind: "measured", y: perCoordinate(row, "best_mean") },
+        ...{ ...position, kind: "measured", y: perCoordinate(row, "best_mean") },
         ...{ low: perCoordinate(row, "best_min"), high: perCoordinate(row, "best_max") },
       },
-      { ...place, kind: "reference", y: perCoordinate(row, "reference_mean") },
+      { ...position, kind: "reference", y: perCoordinate(row, "reference_mean") },
     ];
   });
   return {

@@ -8,7 +8,7 @@ import { paretoFrontier, type Tradeoff } from "./pareto.ts";
 type Frontier = Results<FrontierSettings>;
 
 /** A cell, or a trained one, as a point of a chart. */
-export interface PlacedCell extends Tradeoff {
+export interface CostedCell extends Tradeoff {
   readonly row: Row;
   readonly halfWidth: number | undefined;
 }
@@ -88,7 +88,7 @@ export function frontierCharts(results: Frontier): readonly Chart[] {
 
 interface CostChart extends Omit<Chart, "spec"> {
   readonly x: CostAxis;
-  readonly cells: (results: Frontier, model: string, x: CostAxis) => readonly PlacedCell[];
+  readonly cells: (results: Frontier, model: string, x: CostAxis) => readonly CostedCell[];
 }
 
 function chartOf(results: Frontier, { x, cells, ...chart }: CostChart): Chart {
@@ -117,7 +117,7 @@ function chartOf(results: Frontier, { x, cells, ...chart }: CostChart): Chart {
   };
 }
 
-function pointsOf(cells: readonly PlacedCell[], panel: string): readonly Point[] {
+function pointsOf(cells: readonly CostedCell[], panel: string): readonly Point[] {
   const forward = cells.filter(({ row }) => row.estimator !== "exact");
   return [
     ...cells.map(({ cost, value, halfWidth, row }): Point => {
@@ -140,7 +140,7 @@ function pointsOf(cells: readonly PlacedCell[], panel: string): readonly Point[]
 const cellNames = ["model", "estimator", "sampler", "rank", "k", "aggregator"];
 
 /** Cells of a model with their mean cosine over the points. */
-export function qualityCells({ summary }: Frontier, model: string, x: CostAxis): readonly PlacedCell[] {
+export function qualityCells({ summary }: Frontier, model: string, x: CostAxis): readonly CostedCell[] {
   const rows = summary.filter((row) => row.part === "quality" && row.model === model);
   return groupBy(rows, cellNames).map((group) => {
     const [row] = group as [Row];
@@ -159,7 +159,7 @@ function pooledHalfWidth(group: readonly Row[]): number {
   const freedom = group.map((row) => numberIn(row, "count") - 1);
   const total = freedom.reduce((sum, one) => sum + one, 0);
   const squares = group.reduce(
-    (sum, row, place) => sum + (freedom[place] ?? 0) * numberIn(row, "cosine_sd") ** 2,
+    (sum, row, index) => sum + (freedom[index] ?? 0) * numberIn(row, "cosine_sd") ** 2,
     0,
   );
   const error =
@@ -172,7 +172,7 @@ export function accuracyCells(
   { summary, settings }: Frontier,
   model: string,
   x: CostAxis,
-): readonly PlacedCell[] {
+): readonly CostedCell[] {
   return summary
     .filter((row) => row.part === "accuracy" && row.model === model && typeof row.accuracy_mean === "number")
     .map((row) => ({

@@ -2,7 +2,7 @@ import { derivativeGraph, type TangentForm } from "../../ad/derivatives.ts";
 import { gradientGraph } from "../../ad/gradient.ts";
 import { reserved } from "../../ad/names.ts";
 import { ModelError } from "../../errors/errors.ts";
-import { dualGraph, gramGraph, localGraph, placeSites } from "../../estimate/sites/graphs.ts";
+import { dualGraph, findSites, gramGraph, localGraph } from "../../estimate/sites/graphs.ts";
 import { weightsCombineGraph, weightsGramGraph, withoutModelOutputs } from "../../estimate/weights/kept.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { countParameters } from "../../objective/parameters.ts";
@@ -81,16 +81,16 @@ async function operationsOf(objective: Differentiable, settings: EstimatorSettin
   }
   const { shareTangents, pattern } = perturb.config ?? {};
   const blocks = typeof pattern === "string" ? new RegExp(pattern.slice(1, pattern.lastIndexOf("/"))) : true;
-  const placed = await placeSites(objective, { blocks: perturb.name === "blocks" && blocks });
+  const found = await findSites(objective, { blocks: perturb.name === "blocks" && blocks });
   const counts = { count: k, examples: shareTangents ? 1 : batch };
   return {
     operations: total([
-      dualGraph(objective, placed, counts),
-      ...(usesGram ? [gramGraph(objective, placed, counts)] : []),
-      localGraph(objective, placed, counts),
+      dualGraph(objective, found, counts),
+      ...(usesGram ? [gramGraph(objective, found, counts)] : []),
+      localGraph(objective, found, counts),
     ]),
-    numbers: k * counts.examples * placed.dimension,
-    bytes: bytesPerNumber * batch * Math.min(k, placed.dimension),
+    numbers: k * counts.examples * found.dimension,
+    bytes: bytesPerNumber * batch * Math.min(k, found.dimension),
   };
 }
 

@@ -102,8 +102,8 @@ export async function measureCellQuality(
 
 /** Tangents of their own for every cell: those with other k would share their first, and stray together. */
 function cellStream({ estimator, sampler, rank = 0, k }: Cell): Key {
-  const placeIn = (names: readonly string[], name = "") => names.indexOf(name) + 1;
-  const numbers = [placeIn(estimatorNames, estimator), placeIn(cellSamplers, sampler), rank, k];
+  const numberAmong = (names: readonly string[], name = "") => names.indexOf(name) + 1;
+  const numbers = [numberAmong(estimatorNames, estimator), numberAmong(cellSamplers, sampler), rank, k];
   return numbers.reduce((key, number) => fold(key, number), fold(root, frontierStreams.tangents));
 }
 

@@ -31,7 +31,7 @@ export function bestCharts(summary: readonly Row[]): readonly Chart[] {
     const points = rows.flatMap((row) => {
       const n = numberIn(row, "n");
       const reference = functionReference(name, n, methodIn(row));
-      return placed(row, [
+      return styled(row, [
         {
           kind: "measured",
           y: scale.of(n, numberIn(row, "best_mean")),
@@ -75,7 +75,7 @@ export function curveCharts(rows: readonly Row[]): readonly Chart[] {
     const points = meanCurves(own).flatMap(({ row, step, value }) =>
       step === 0
         ? []
-        : placed(row, [{ kind: "expected", y: scale.of(n, value) }]).map((point) => ({ ...point, x: step })),
+        : styled(row, [{ kind: "expected", y: scale.of(n, value) }]).map((point) => ({ ...point, x: step })),
     );
     return {
       name: `curves-${name}`,
@@ -112,7 +112,7 @@ function meanCurves(rows: readonly Row[]): readonly { row: Row; step: number; va
 }
 
 /** Points of a method, in its panel; the exact gradient is in both. */
-function placed(row: Row, points: readonly Pick<Point, "kind" | "y" | "low" | "high">[]): Omit<Point, "x">[] {
+function styled(row: Row, points: readonly Pick<Point, "kind" | "y" | "low" | "high">[]): Omit<Point, "x">[] {
   const shown = row.gradient === "exact" ? panels : [String(row.gradient)];
   return shown.flatMap((panel) => points.map((point) => ({ ...point, panel, series: countSeries(row) })));
 }

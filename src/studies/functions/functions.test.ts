@@ -48,7 +48,7 @@ describe("functions", () => {
       row.gradient === "exact" ? { ...row, best: Number(row.best) + 1e-3 } : row,
     );
     expect(holding(exact).slice(2, 4)).toEqual([false, false]);
-    const diverged = rows.map((row, place) => (place === 3 ? { ...row, ending: "diverged" } : row));
+    const diverged = rows.map((row, index) => (index === 3 ? { ...row, ending: "diverged" } : row));
     expect(holding(diverged).at(-1)).toBe(false);
     const swapped = rows.map((row) => ({
       ...row,

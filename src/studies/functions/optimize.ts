@@ -213,8 +213,8 @@ function tangentSource(n: number, k: number, key: Key, angle?: number): (step: n
   const size = k * n;
   const stepsPerBlock = Math.max(1, Math.floor(blockNumbers / size));
   const block = new Float32Array(stepsPerBlock * size);
-  const sets = Array.from({ length: stepsPerBlock }, (_, place) =>
-    block.subarray(place * size, (place + 1) * size),
+  const sets = Array.from({ length: stepsPerBlock }, (_, index) =>
+    block.subarray(index * size, (index + 1) * size),
   );
   const pieces = sets.map((set) => Array.from({ length: k }, (_, i) => [set.subarray(i * n, (i + 1) * n)]));
   const arrange = angle === undefined ? undefined : fixedAngle({ degrees: angle }).arrange;

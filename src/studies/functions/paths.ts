@@ -1,6 +1,6 @@
 import type { Chart, VegaLiteSpec } from "../../charts/chart.ts";
 import { palette } from "../../charts/charts.ts";
-import { contourLines, levelsOf, type Place, sampleField } from "../../charts/contours.ts";
+import { type Coordinates, contourLines, levelsOf, sampleField } from "../../charts/contours.ts";
 import { type FunctionName, functions } from "../../functions/functions.ts";
 import type { FunctionView, TestFunction } from "../../functions/test-function.ts";
 import { methodIn, methodName } from "../methods.ts";
@@ -167,7 +167,7 @@ function panel(fn: TestFunction, paths: readonly Row[], size: number): VegaLiteS
 }
 
 /** The longer side of a line's bounding box, as a part of the view. */
-function extent(line: readonly Place[], view: FunctionView): number {
+function extent(line: readonly Coordinates[], view: FunctionView): number {
   const part = (values: readonly number[], [low, high]: readonly [number, number]) =>
     (Math.max(...values) - Math.min(...values)) / (high - low);
   return Math.max(

@@ -66,5 +66,5 @@ function rangeOf(
 
 /** The row that begins with these fields. */
 function find(rows: readonly (readonly Field[])[], key: readonly Field[]): readonly Field[] | undefined {
-  return rows.find((row) => key.every((value, place) => row[place] === value));
+  return rows.find((row) => key.every((value, index) => row[index] === value));
 }

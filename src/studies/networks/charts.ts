@@ -19,7 +19,7 @@ export function networkCurves(rows: readonly Row[]): readonly Chart[] {
         const row = group[0] as Row;
         if (group.length < seeds) return [];
         const { mean } = moments(group.map((one) => 100 * numberIn(one, "test_accuracy")));
-        return [{ ...place(row), x: numberIn(row, "epoch"), y: mean, kind: "expected" }];
+        return [{ ...styleOf(row), x: numberIn(row, "epoch"), y: mean, kind: "expected" }];
       });
     });
     return {
@@ -89,7 +89,7 @@ export function networkAccuracies(summary: readonly Row[]): readonly Chart[] {
   });
 }
 
-function place(row: Row): Pick<Point, "series" | "style" | "panel"> {
+function styleOf(row: Row): Pick<Point, "series" | "style" | "panel"> {
   return {
     series: countSeries(row),
     style: row.gradient === "exact" ? "projection" : String(row.gradient),

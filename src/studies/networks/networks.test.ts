@@ -90,8 +90,8 @@ async function estimateOf(model: Graph, settings: EstimatorSettings) {
   fillUniform(keyFromSeed(1), 0, data);
   // The head and the class token of a transformer begin at zero, where most gradients vanish.
   for (const [index, { data: values }] of Object.values(objective.parameters).entries())
-    for (let place = 0; place < values.length; place++)
-      values[place] = (values[place] as number) + 0.1 * Math.sin(place + 3 * index);
+    for (let position = 0; position < values.length; position++)
+      values[position] = (values[position] as number) + 0.1 * Math.sin(position + 3 * index);
   const estimator = await createEstimator(objective, settings);
   const { derivatives, gradients } = await estimator.estimate(
     {
@@ -210,7 +210,7 @@ describe("a run", () => {
   });
 
   it("stops ten epochs after its lowest validation loss", async () => {
-    const labels = Int32Array.from(digits.train.labels, (_, place) => (7 * place ** 2) % 10);
+    const labels = Int32Array.from(digits.train.labels, (_, index) => (7 * index ** 2) % 10);
     const noise = {
       ...digits,
       normalization: { mean: 0, standardDeviation: 0.02 },

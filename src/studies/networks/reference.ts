@@ -15,7 +15,7 @@ export function networkLearningRate(
   { gradient, k }: Pick<GradientMethod, "gradient" | "k">,
 ): number {
   const key = [network, dataset === "cifar10" ? dataset : "mnist", gradient, k];
-  const rate = table.rows.find((row) => key.every((value, place) => row[place] === value))?.[key.length];
+  const rate = table.rows.find((row) => key.every((value, index) => row[index] === value))?.[key.length];
   if (typeof rate === "number") return rate;
   throw new SettingError(
     `No learning rate is known for ${network} on ${dataset} with ${gradient}, k = ${k}; choose settings of the paper ` +

@@ -146,9 +146,9 @@ function rowsOf(
 ): readonly Row[] {
   const isWanted = ({ aggregation, lengths }: Combination) =>
     batch.combinations.some((wanted) => wanted.aggregation === aggregation && wanted.lengths === lengths);
-  return (found[0] ?? []).flatMap((cell, place) => {
+  return (found[0] ?? []).flatMap((cell, index) => {
     if (!isWanted(cell)) return [];
-    const values = found.map((qualities) => qualities[place] as PrefixQuality);
+    const values = found.map((qualities) => qualities[index] as PrefixQuality);
     const cosine = moments(values.map((value) => value.cosine));
     const normRatio = moments(values.map((value) => value.normRatio));
     return [

@@ -113,9 +113,9 @@ function pointsOf(
       const y = value === "cosine" ? row.cosine.mean : row.normRatio.mean;
       points.push({ x: row[axis], y, series: String(row[other]), panel, kind: "reference" });
     }
-    const places = axis === "n" ? settings.dimensions : settings.tangents;
+    const values = axis === "n" ? settings.dimensions : settings.tangents;
     for (const line of lines) {
-      for (const x of finer(places)) {
+      for (const x of finer(values)) {
         const [n, k] = axis === "n" ? [x, line] : [line, x];
         const expected = expectedQuality(n, k, { aggregation, lengths });
         points.push({
@@ -132,9 +132,9 @@ function pointsOf(
 }
 
 /** Whole numbers from the least to the largest, about eight a doubling. */
-function finer(places: readonly number[]): readonly number[] {
-  const [least, most] = [Math.min(...places), Math.max(...places)];
+function finer(values: readonly number[]): readonly number[] {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
   const steps = Math.max(1, Math.ceil(8 * Math.log2(most / least)));
   const all = Array.from({ length: steps + 1 }, (_, i) => Math.round(least * (most / least) ** (i / steps)));
-  return [...new Set([...all, ...places])].sort((a, b) => a - b);
+  return [...new Set([...all, ...values])].sort((a, b) => a - b);
 }

@@ -26,8 +26,8 @@ function uniformNumbers(seed: number, count: number): Float64Array {
 
 function products(rows: Float64Array, k: number): Float64Array {
   const n = rows.length / k;
-  return Float64Array.from({ length: k * k }, (_, place) => {
-    const [i, j] = [Math.floor(place / k), place % k];
+  return Float64Array.from({ length: k * k }, (_, index) => {
+    const [i, j] = [Math.floor(index / k), index % k];
     let sum = 0;
     for (let t = 0; t < n; t++) sum += (rows[i * n + t] as number) * (rows[j * n + t] as number);
     return sum;

@@ -63,8 +63,8 @@ export function nestedProjections(runtime: Runtime, count: number, dimension: nu
         const panel = rank < most ? columnsOf(gram, count, first, last) : new Float64Array(0);
         if (rank > 0 && rank < most) {
           const known = await products(tail(first, count), tail(first, last));
-          for (let place = 0; place < panel.length; place++)
-            panel[place] = (panel[place] as number) - (known[place] as number);
+          for (let position = 0; position < panel.length; position++)
+            panel[position] = (panel[position] as number) - (known[position] as number);
         }
         for (let tangent = first; tangent < last; tangent++) {
           const column = tangent - first;

@@ -54,7 +54,7 @@ export async function rowProducts(runtime: Runtime, dimension: number, count: nu
           const [top, left] = [starts[i] as number, starts[j] as number];
           const session = await sessionFor(heightAt(top), heightAt(left));
           const { product } = await session.run({ a, b });
-          place(matrix, count, product as Tensor, top, left);
+          write(matrix, count, product as Tensor, top, left);
         }
       }
       return matrix;
@@ -66,7 +66,7 @@ export async function rowProducts(runtime: Runtime, dimension: number, count: nu
 }
 
 /** Writes a block of G. */
-function place(
+function write(
   matrix: Float64Array,
   count: number,
   { shape, data }: Tensor,

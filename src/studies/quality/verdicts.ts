@@ -27,10 +27,10 @@ const combinationOf = (row: Row) => JSON.stringify([row.n, row.gradient, row.agg
 function growth({ summary, settings }: Summary): Verdict {
   const statement = "More tangents give a better estimate, however they are combined";
   const largest = Math.max(...settings.dimensions);
-  const byPlace = new Map(summary.map((row) => [`${combinationOf(row)}/${row.k}`, row]));
+  const byCell = new Map(summary.map((row) => [`${combinationOf(row)}/${row.k}`, row]));
   const steps = summary.flatMap((row) => {
     const next = settings.tangents.filter((k) => k > numberIn(row, "k")).sort((a, b) => a - b)[0];
-    const after = byPlace.get(`${combinationOf(row)}/${next}`);
+    const after = byCell.get(`${combinationOf(row)}/${next}`);
     return after ? [numberIn(after, "cosine_mean") - numberIn(row, "cosine_mean")] : [];
   });
   if (steps.length === 0)
@@ -111,10 +111,10 @@ interface Distance {
 
 /** The values of a row, by how far they are from others. */
 function distancesOf(row: Row, cosine: Moments, normRatio: Moments): readonly Distance[] {
-  const place = { n: numberIn(row, "n"), k: numberIn(row, "k") };
+  const cell = { n: numberIn(row, "n"), k: numberIn(row, "k") };
   return [
-    { ...place, errors: distanceInErrors(momentsIn(row, "cosine"), cosine) },
-    { ...place, errors: distanceInErrors(momentsIn(row, "norm_ratio"), normRatio) },
+    { ...cell, errors: distanceInErrors(momentsIn(row, "cosine"), cosine) },
+    { ...cell, errors: distanceInErrors(momentsIn(row, "norm_ratio"), normRatio) },
   ];
 }
 
@@ -131,7 +131,7 @@ function describeDistances(
     const counts = new Set(outside.filter(({ n }) => n === dimension).map(({ k }) => k));
     return `n = ${dimension}, k = ${[...counts].sort((a, b) => a - b).join(", ")}`;
   });
-  const places =
+  const positions =
     outside.length === 0
       ? ""
       : ` They belong to ${firstNames(byDimension)}; values of one of the ${pairs} pairs share their draws.`;
@@ -139,7 +139,7 @@ function describeDistances(
     holds: outside.length <= 0.03 * distances.length && worst < 5,
     evidence:
       `${outside.length} of ${distances.length} values (${share} %) are outside the 99 % interval ${what}, where chance gives ` +
-      `1 % and 3 % are allowed; the farthest is ${worst.toFixed(1)} standard errors away (5 are allowed).${places}`,
+      `1 % and 3 % are allowed; the farthest is ${worst.toFixed(1)} standard errors away (5 are allowed).${positions}`,
   };
 }
 

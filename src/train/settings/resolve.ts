@@ -15,7 +15,7 @@ export function resolveSettings<const All extends Options>(
   naming: Naming,
 ): Resolved<All> {
   const values: Readonly<Record<string, unknown>> = given;
-  const advice = (name: string) => newPlace(name, values[name], options);
+  const advice = (name: string) => newName(name, values[name], options);
   return resolveOptions(options, given, { ...naming, advice });
 }
 
@@ -26,7 +26,7 @@ const removed: Readonly<Record<string, string>> = {
 };
 
 /** Where an option is that is none of these itself: in an object, with what it belongs to. */
-export function newPlace(name: string, value: unknown, options: Options): string | undefined {
+export function newName(name: string, value: unknown, options: Options): string | undefined {
   if (Object.hasOwn(removed, name)) return removed[name];
   const found: string[] = [];
   let owners: string[] = [];

@@ -1,0 +1,69 @@
+/** Names say what a thing is: an index, a position, a buffer; and the words that say nothing are not used for one. */
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import ts from "typescript";
+import { describe, expect, it } from "vitest";
+
+const source = resolve(import.meta.dirname, "../src");
+const files = readdirSync(source, { recursive: true, encoding: "utf8" })
+  .map((name) => name.replaceAll("\\", "/"))
+  .filter((name) => name.endsWith(".ts"));
+
+/** Words that do not tell what a thing is. */
+const vague =
+  /^(prepare|prepares|prepared|preparation|progress|partial|partials|room|rooms|place|places|placed)$/;
+
+/** Names that keep such a word, where it is the right one. */
+const exempt: readonly { readonly name: RegExp; readonly files: RegExp; readonly because: string }[] = [
+  { name: /^Partial$/, files: /./, because: "TypeScript's own type" },
+  { name: /^(PartialDerivative|partials?)$/, files: /^ops\//, because: "partial derivatives are called so" },
+  { name: /^inPlace$/, files: /./, because: "the idiom for numbers that are written where they lie" },
+  { name: /^(progress\w*|reportProgress)$/, files: /^cli\//, because: "shows how far a command has come" },
+  { name: /^onProgress$/, files: /^train\/evaluate-model\.ts$/, because: "tells how far it has come" },
+  { name: /^progress$/, files: /^storage\/checkpoint\.ts$/, because: "a key that checkpoint files have" },
+];
+
+const wordsOf = (name: string) =>
+  name
+    .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
+    .toLowerCase()
+    .split(/[\s_#$-]+/);
+
+function identifiersIn(name: string): ReadonlySet<string> {
+  const found = new Set<string>();
+  const visit = (node: ts.Node) => {
+    if (ts.isIdentifier(node) || ts.isPrivateIdentifier(node)) found.add(node.text);
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(name, readFileSync(join(source, name), "utf8"), ts.ScriptTarget.Latest, true));
+  return found;
+}
+
+/** Vague names by file, the file's own among them. */
+const used = files.flatMap((file) =>
+  [basename(file, ".ts"), ...identifiersIn(file)]
+    .filter((name) => wordsOf(name).some((word) => vague.test(word)))
+    .map((name) => ({ file, name })),
+);
+const isExempt = ({ file, name }: { readonly file: string; readonly name: string }) =>
+  exempt.some((each) => each.name.test(name) && each.files.test(file));
+
+describe("names", () => {
+  it("are read word by word", () => {
+    expect(wordsOf("placesOf")).toEqual(["places", "of"]);
+    expect(wordsOf("replace")).toEqual(["replace"]);
+    expect(wordsOf("run-progress")).toEqual(["run", "progress"]);
+  });
+
+  it("say what a thing is, in identifiers and names of files", () => {
+    expect(used.filter((each) => !isExempt(each))).toEqual([]);
+  });
+
+  it("need every exemption", () => {
+    for (const { name, files, because } of exempt)
+      expect(
+        used.some((each) => name.test(each.name) && files.test(each.file)),
+        because,
+      ).toBe(true);
+  });
+});
