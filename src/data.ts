@@ -6,7 +6,7 @@
 
 export { epochOrder, readBatch, splitValidation } from "./data/batches.ts";
 export { checkExamples, type Dataset, type DatasetEntry, type Examples } from "./data/dataset.ts";
-export { type DownloadOptions, downloadStore } from "./data/download.ts";
+export { type DownloadOptions, downloadStore, type FetchLike } from "./data/download.ts";
 export type { Column } from "./data/files/columns.ts";
 export { gunzip } from "./data/files/gzip.ts";
 export { parseIdx } from "./data/files/idx.ts";
@@ -23,10 +23,11 @@ export {
   type Picture,
 } from "./data/pictures/image.ts";
 export { type ImageFolderOptions, imageFolder } from "./data/pictures/image-folder.ts";
+export type { DecodePictureOptions } from "./data/pictures/picture.ts";
 export { cifar10, parseCifar10 } from "./data/sets/cifar10.ts";
 export type { GlyphOptions } from "./data/sets/glyphs.ts";
 export { datasetNamed, datasets } from "./data/sets/list.ts";
 export { mnist } from "./data/sets/mnist.ts";
 export { svhn } from "./data/sets/svhn.ts";
 export { splitTest } from "./data/split.ts";
-export type { FileCache, FileStore, ListedFiles, SourceFile } from "./data/store.ts";
+export type { FileCache, FileStore, ListedFiles, RemoteFiles, SourceFile } from "./data/store.ts";

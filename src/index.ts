@@ -32,6 +32,7 @@ export type {
 export { activations, blocks, type EstimatorName, estimators, weights } from "./estimate/estimators.ts";
 export { cosine, exactGradient } from "./estimate/exact.ts";
 export type { EstimatorOptions } from "./estimate/passes.ts";
+export type { Quality } from "./estimate/quality.ts";
 export type { Limits } from "./limits/limits.ts";
 export { binaryCrossEntropy } from "./losses/binary-cross-entropy.ts";
 export { type CrossEntropyOptions, crossEntropy, ignoredLabel } from "./losses/cross-entropy.ts";
@@ -48,6 +49,7 @@ export type { ModelOptions } from "./models/network.ts";
 export type { Normalization } from "./models/normalization.ts";
 export { type Resnet18Options, resnet18 } from "./models/resnet18.ts";
 export { type VitOptions, vit } from "./models/vit.ts";
+export type { AdapterOptions } from "./objective/adapter.ts";
 export { type DeriveOptions, deriveFile } from "./objective/derive.ts";
 export { encodeModelFile } from "./objective/model-file.ts";
 export {
@@ -105,9 +107,11 @@ export { type SamplerName, samplers } from "./tangents/samplers.ts";
 export { type EvaluateOptions, type Evaluation, evaluateModel } from "./train/evaluate-model.ts";
 export type { TrainEvent, TrainResult } from "./train/events.ts";
 export type { ExampleArrays } from "./train/example-arrays.ts";
+export type { Guessing } from "./train/guessing.ts";
 export { defaultLearningRate, type LearningRateRule } from "./train/learning-rate.ts";
 export {
   loadRunCheckpoint as loadCheckpoint,
+  type Recovery,
   type RunCheckpoint,
   type RunState,
 } from "./train/run-state.ts";

@@ -16,6 +16,7 @@ export {
   supportedOpsets,
 } from "./onnx/decode.ts";
 export { type EncodeOptions, encodeGraph, encodeModel } from "./onnx/encode.ts";
+export type { ReadExternal } from "./onnx/external-data.ts";
 export {
   type Attribute,
   type Attributes,
@@ -30,7 +31,7 @@ export {
   type Value,
 } from "./onnx/graph.ts";
 export { metadataOf, withMetadata } from "./onnx/metadata.ts";
-export { printModel } from "./onnx/print.ts";
+export { printModel, type ShownTypes } from "./onnx/print.ts";
 export { printable } from "./onnx/printable.ts";
 export { type DType, type Tensor, type TensorData, toNumbers } from "./onnx/tensor.ts";
 export { probe } from "./runtime/probe.ts";

@@ -4,7 +4,7 @@
  * @module forwardgrad/studies
  */
 
-export type { Chart } from "./charts/chart.ts";
+export type { Chart, VegaLiteSpec } from "./charts/chart.ts";
 export { functionGraph } from "./functions/function-graph.ts";
 export { type FunctionName, functions } from "./functions/functions.ts";
 export type { FunctionView, Minimum, TestFunction } from "./functions/test-function.ts";
@@ -18,6 +18,17 @@ export {
 } from "./studies/functions/optimize.ts";
 export { functionLearningRate } from "./studies/functions/reference.ts";
 export { runStudy, type StudyEvent, type StudyRun } from "./studies/run.ts";
-export { resolveSettings } from "./studies/settings.ts";
+export { resolveSettings, type Scale } from "./studies/settings.ts";
 export { studies } from "./studies/studies.ts";
-export type { Column as StudyColumn, Results, Row, Settings, Study, Unit, Verdict } from "./studies/study.ts";
+export type {
+  Column as StudyColumn,
+  Environment,
+  Results,
+  Row,
+  Setting,
+  Settings,
+  Study,
+  Table,
+  Unit,
+  Verdict,
+} from "./studies/study.ts";

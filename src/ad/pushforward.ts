@@ -18,6 +18,7 @@ import { isFactored, type Op, type Tangent } from "../ops/op.ts";
 import { broadcastTangent, stacked } from "../ops/rules.ts";
 import type { ComputedNode } from "../ops/view.ts";
 
+/** How far tangents go. */
 export interface PushforwardOptions {
   /** Values whose tangents are recorded but go no further: the rest of the graph sees zeros there. */
   readonly cut?: ReadonlySet<string>;

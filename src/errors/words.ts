@@ -26,6 +26,7 @@ export interface Mention {
 
 /** A message in which options are marked. */
 export class Words {
+  /** The text, with options in the library's words. */
   readonly message: string;
   /** In the order of the message. */
   readonly mentions: readonly Mention[];
@@ -35,6 +36,7 @@ export class Words {
     this.mentions = mentions;
   }
 
+  /** The text. */
   toString(): string {
     return this.message;
   }

@@ -9,6 +9,7 @@ import { streamKey } from "../random/streams.ts";
 import { fold } from "../random/threefry.ts";
 import { fillUniform } from "../random/uniform.ts";
 
+/** Which matrices get low-rank adapters, and of which size. */
 export interface AdapterOptions {
   /** r: columns of B and rows of A. */
   readonly rank: number;
@@ -16,6 +17,7 @@ export interface AdapterOptions {
   readonly target?: (name: string) => boolean;
   /** The product is scaled by alpha / rank. Default: rank, so by 1. */
   readonly alpha?: number;
+  /** Decides their initial numbers. Default 0. */
   readonly seed?: number;
 }
 

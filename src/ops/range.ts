@@ -7,7 +7,9 @@ import { type DType, elementCount, isFloat, type Tensor } from "../onnx/tensor.t
  * It decides where a derivative may be infinite, so that rules guard there and nowhere else.
  */
 export interface Range {
+  /** None is less. */
   readonly low: number;
+  /** None is more. */
   readonly high: number;
   /** Whether some may be NaN. */
   readonly nan?: boolean;

@@ -4,20 +4,25 @@ import type { DType, Tensor } from "../onnx/tensor.ts";
 
 /** Element type and shape of a value that has no name yet. */
 export interface ValueType {
+  /** Type of the elements. */
   readonly dtype: DType;
+  /** Sizes of the axes; empty for a scalar. */
   readonly shape: readonly number[];
 }
 
 /** What a shape rule sees of a node. */
 export interface NodeView {
+  /** The node itself. */
   readonly node: Node;
+  /** What it reads; undefined for omitted inputs. */
   readonly inputs: readonly (Value | undefined)[];
-  /** The values of input `index` where they are known before running. */
+  /** The values of input `index` where they are known before running, in the input's shape [...]. */
   constant(index: number): Tensor | undefined;
 }
 
 /** What a derivative rule sees of a node: its outputs exist already. */
 export interface ComputedNode extends NodeView {
+  /** What it computes. */
   readonly outputs: readonly Value[];
 }
 

@@ -26,6 +26,7 @@ export interface Column {
 
 /** What a study gets from outside: engine, data, room for checkpoints, and the wish to stop. */
 export interface Environment {
+  /** What runs graphs. */
   readonly runtime: Runtime;
   /** Aborted when the user wants to stop; a unit then returns undefined soon (within a second or two). */
   readonly signal: AbortSignal;
@@ -56,8 +57,11 @@ export interface Unit {
 
 /** A small table in the report; the cells are text already. */
 export interface Table {
+  /** Its heading. */
   readonly title: string;
+  /** Headings of the columns. */
   readonly header: readonly string[];
+  /** Cells by row. */
   readonly rows: readonly (readonly string[])[];
 }
 

@@ -11,6 +11,7 @@ export interface Picture {
   readonly data: Uint8Array;
 }
 
+/** How a picture's file is read. */
 export interface DecodePictureOptions {
   /** Leaves pictures as they are stored, whatever EXIF says about how the camera was held. */
   readonly ignoreOrientation?: boolean;

@@ -21,6 +21,7 @@ import { simulateSites } from "../simulated.ts";
 import { dualGraph, type FoundSites, findSites, gramGraph, localGraph, type SiteOptions } from "./graphs.ts";
 import { activeNumbers } from "./rectified.ts";
 
+/** What an estimator with sites is asked for. */
 export interface ActivationsOptions extends EstimatorOptions, SiteOptions {
   /** One set of tangents for all examples of a batch instead of one each. Default false. */
   readonly shareTangents?: boolean;
