@@ -215,7 +215,10 @@ describe("in another realm", () => {
     expect(error.message).toContain("row 3, column 'x': the value is missing");
     expect(error.mentions.map(({ option }: { option: string }) => option)).toEqual(["ignore"]);
     const copy = structuredClone(await thrown(() => library.sgd({ momentum: 2 })));
-    expect([copy.name, copy.message]).toEqual(["Error", "momentum must be from 0 to below 1, received 2."]);
+    expect([copy.name, copy.message]).toEqual([
+      "Error",
+      "optimizer.momentum must be a number from 0 to below 1, received 2.",
+    ]);
   });
 });
 

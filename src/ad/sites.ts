@@ -59,8 +59,8 @@ export function blockSites(
     throw new SettingError(
       words`The graph '${graph.name}' has no named block: no node that reads a parameter has a name that matches
         ${pattern} (the first nodes are ${names.join(", ")}). Choose a pattern that finds the blocks' names
-        (${option("blocks")}), or perturb activations.`,
-      { option: "blocks" },
+        (${option("perturb.pattern")}), or perturb activations.`,
+      { option: "perturb.pattern" },
     );
   }
   const readers = consumers(graph);

@@ -65,7 +65,7 @@ export const crossEntropy = named("loss", "cross-entropy", crossEntropyOptions, 
         throw new SettingError(
           `Cross-entropy reads '${name}' of shape ${formatShape(shape)}, and its class axis is ${options.classAxis}; expected ` +
             `an axis from 1 to ${shape.length - 1}.`,
-          { option: "classAxis" },
+          { option: "loss.classAxis" },
         );
       }
       const fitting = axes.filter(
@@ -75,8 +75,8 @@ export const crossEntropy = named("loss", "cross-entropy", crossEntropyOptions, 
         throw new SettingError(
           words`Cross-entropy reads '${name}' of shape ${formatShape(shape)}, and labels of shape
             ${formatShape([shape[0], ...(given ?? [])])} fit classes on axis ${fitting.join(" and on axis ")}; say
-            which one it is (${option("classAxis", null)}).`,
-          { option: "classAxis" },
+            which one it is (${option("loss.classAxis", null)}).`,
+          { option: "loss.classAxis" },
         );
       }
       const axis = fitting[0] ?? (axes[0] as number);

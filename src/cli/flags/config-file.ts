@@ -27,8 +27,7 @@ export function configured<Flags extends { readonly config?: string }>(
   const below: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(file)) {
     const flag = ownFlags.find((each) => each.attributeName() === name);
-    if (Object.hasOwn(settings, name) && !(name === "adapter" && typeof value === "string"))
-      below[name] = value;
+    if (isPlain(settings, name) && !(flag && typeof value === "string")) below[name] = value;
     else if (flag) {
       if (command.getOptionValueSource(name) !== "cli") own[name] = valueIn(flag, value, `${flags.config}`);
     } else throw unknownIn(`${flags.config}`, name, value, settings, ownFlags);
@@ -44,6 +43,12 @@ export function configured<Flags extends { readonly config?: string }>(
       settingsFrom(settings, flags as object as Record<string, unknown>),
     ),
   };
+}
+
+/** Whether a setting can be written in a file; a model, for example, cannot, and --model means another thing. */
+function isPlain(settings: Options, name: string): boolean {
+  const option = Object.hasOwn(settings, name) ? settings[name] : undefined;
+  return option !== undefined && (option.kind !== "value" || option.parts !== undefined);
 }
 
 /** The flags that are no settings, and what they say, as a configuration file has it. */

@@ -31,8 +31,6 @@ export const flags: Readonly<Record<string, Flag>> = {
   arrays: { flag: "--arrays" },
   augment: { flag: "--augment" },
   categorical: { flag: "--categorical" },
-  // In messages of the loss itself.
-  classAxis: { flag: "--class-axis", placeholder: "N" },
   decimal: { flag: "--decimal" },
   device: { flag: "--device" },
   // The folder of a dataset's files.
