@@ -1,4 +1,4 @@
-/** Names say what a thing is: an index, a position, a buffer; and the words that say nothing are not used for one. */
+/** Names say what a thing is, and files open with what they are for. */
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import ts from "typescript";
@@ -65,5 +65,33 @@ describe("names", () => {
         used.some((each) => name.test(each.name) && files.test(each.file)),
         because,
       ).toBe(true);
+  });
+});
+
+/** Whether a file opens with a comment, or else has few exports, of which the first says what they are for. */
+function opens(text: string): boolean {
+  if (/^(#!.*\n)?\s*\/\*\*/.test(text)) return true;
+  const file = ts.createSourceFile("x.ts", text, ts.ScriptTarget.Latest, true);
+  const exports = file.statements.filter(
+    (statement) =>
+      ts.canHaveModifiers(statement) &&
+      ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword),
+  );
+  const [first] = exports;
+  return first !== undefined && exports.length <= 3 && ts.getJSDocCommentsAndTags(first).length > 0;
+}
+
+describe("files", () => {
+  it("are told by their first lines, or by the docstring of their main export", () => {
+    expect(opens('/** Sums. */\nimport a from "a";\nexport const b = a;')).toBe(true);
+    expect(opens('import a from "a";\n/** Twice a. */\nexport const b = 2 * a;')).toBe(true);
+    expect(opens('import a from "a";\nexport const b = 2 * a;\n/** c */\nexport const c = b;')).toBe(false);
+    expect(opens("/* Sums. */\nconst a = 1;")).toBe(false);
+  });
+
+  it("open with what they are for", () => {
+    const production = files.filter((name) => !name.endsWith(".test.ts"));
+    expect(production.length).toBeGreaterThan(300);
+    expect(production.filter((name) => !opens(readFileSync(join(source, name), "utf8")))).toEqual([]);
   });
 });

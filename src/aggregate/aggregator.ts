@@ -1,3 +1,4 @@
+/** What an aggregator is: from derivatives and Gram matrix to coefficients. */
 import { SettingError } from "../errors/errors.ts";
 import type { Identity } from "../settings/named.ts";
 

@@ -1,3 +1,4 @@
+/** The mean over the tangents that are nearly as good as the best. */
 import { named } from "../settings/named.ts";
 import { type Given, number } from "../settings/option.ts";
 import { type AggregatorRule, requireSameLength } from "./aggregator.ts";

@@ -1,3 +1,4 @@
+/** Orthogonal projection of the gradient on the span of the tangents. */
 import { choleskyWorkspace, solveSymmetricSemidefinite } from "../linalg/cholesky.ts";
 import { named } from "../settings/named.ts";
 import { choice, type Given, number, toggle } from "../settings/option.ts";

@@ -1,3 +1,4 @@
+/** Charts of points, lines and intervals in panels, as data. */
 import type { VegaLiteSpec } from "./chart.ts";
 
 /** Colours that people with any colour vision tell apart, on white and on black (Okabe and Ito, without the extremes). */

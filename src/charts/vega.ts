@@ -1,3 +1,4 @@
+/** Draws charts as SVG, with Vega. */
 import * as vega from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import type { Chart, VegaLiteSpec } from "./chart.ts";

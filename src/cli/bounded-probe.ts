@@ -1,3 +1,4 @@
+/** Looks at a model that nobody trusts in a process of its own, whose memory and time are bounded. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+/** The command line: its commands, and what it exits with. */
 import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { DownloadError } from "../data/download.ts";

@@ -1,3 +1,4 @@
+/** Files that a command is told to write, and what they may replace. */
 import { lstatSync, readFileSync, statSync } from "node:fs";
 
 export interface OutputFile {

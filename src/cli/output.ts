@@ -1,3 +1,4 @@
+/** All that the command line prints goes through here. */
 import type { Worded } from "../errors/words.ts";
 import { printable, printableJson } from "../onnx/printable.ts";
 import { inFlags } from "./flags/in-flags.ts";

@@ -1,3 +1,4 @@
+/** What a dataset is: examples with their shapes and labels, and the checks that all of them pass. */
 import { isArrayOf } from "../arrays/kind.ts";
 import { DataError } from "../errors/errors.ts";
 import type { Words } from "../errors/words.ts";

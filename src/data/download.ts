@@ -1,3 +1,4 @@
+/** Downloads with checksums, kept in a store. */
 import { DataError } from "../errors/errors.ts";
 import { joined, option, type Words, words } from "../errors/words.ts";
 import { howToRaise, type Limits, limitsWith } from "../limits/limits.ts";

@@ -1,3 +1,4 @@
+/** The errors that users catch, told apart by what they are about. */
 import { type Mention, Words } from "./words.ts";
 
 /**

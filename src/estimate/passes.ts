@@ -1,3 +1,4 @@
+/** The passes that the method is made of, and what is chosen once for all kinds of tangents. */
 import type { Aggregator } from "../aggregate/aggregator.ts";
 import { SettingError } from "../errors/errors.ts";
 import type { Tensor } from "../onnx/tensor.ts";

@@ -1,3 +1,4 @@
+/** What a closed-form function is, and the sums that several of them share. */
 import { SettingError } from "../errors/errors.ts";
 import type { Value } from "../onnx/graph.ts";
 import type { GraphBuilder } from "../ops/builder.ts";

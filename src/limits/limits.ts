@@ -1,3 +1,4 @@
+/** What a file may ask for at most. */
 import { SettingError } from "../errors/errors.ts";
 import { option, type Words, words } from "../errors/words.ts";
 /**

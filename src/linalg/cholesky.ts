@@ -1,3 +1,4 @@
+/** Solves symmetric semidefinite systems by pivoted Cholesky decomposition. */
 import { DivergenceError, SettingError } from "../errors/errors.ts";
 
 /** Scratch space of `solveSymmetricSemidefinite` for systems of one size k, so that repeated solves allocate nothing. */

@@ -1,3 +1,4 @@
+/** Low-rank adapters: small trained matrices beside stored ones, which stay as they are. */
 import { matrixView } from "../ad/derivatives.ts";
 import { ModelError, SettingError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";

@@ -1,3 +1,4 @@
+/** Dropout while training: masks as inputs of the graph, drawn for each step. */
 import { ModelError } from "../errors/errors.ts";
 import type { Model } from "../onnx/decode.ts";
 import {

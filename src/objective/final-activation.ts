@@ -1,3 +1,4 @@
+/** What the loss reads: a chosen value, or the one before a final activation that the loss contains. */
 import { create } from "@bufbuild/protobuf";
 import { option, type Words, words } from "../errors/words.ts";
 import type { Loss } from "../losses/loss.ts";

@@ -1,3 +1,4 @@
+/** From a batch of examples to the inputs of a model. */
 import { isArrayOf } from "../arrays/kind.ts";
 import type { Examples } from "../data/dataset.ts";
 import { DataError, SettingError } from "../errors/errors.ts";

@@ -1,3 +1,4 @@
+/** Parameters as arrays, copied, counted and written back. */
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Arrays } from "../optim/optimizer.ts";
 

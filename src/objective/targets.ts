@@ -1,3 +1,4 @@
+/** The inputs of the loss: labels or targets, and their checks. */
 import { isArrayOf } from "../arrays/kind.ts";
 import {
   checkExamples,

@@ -1,3 +1,4 @@
+/** Symbolic dimensions of a model's inputs become numbers. */
 import { SettingError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
 import type { Model, ModelValue } from "./decode.ts";

@@ -1,3 +1,4 @@
+/** From the bytes of an ONNX file to a model. */
 import { create, fromBinary } from "@bufbuild/protobuf";
 import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "onnx-buf";
 import { isArrayOf } from "../arrays/kind.ts";

@@ -1,3 +1,4 @@
+/** From a graph or a model to the bytes of an ONNX file. */
 import { create } from "@bufbuild/protobuf";
 import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "onnx-buf";
 import { ModelError } from "../errors/errors.ts";

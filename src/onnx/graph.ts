@@ -1,3 +1,4 @@
+/** What a graph is: values, nodes and parameters as plain data, and questions that one can ask it. */
 import { ModelError } from "../errors/errors.ts";
 import { bytesPerElement, type DType, elementCount, type Tensor } from "./tensor.ts";
 

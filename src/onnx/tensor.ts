@@ -1,3 +1,4 @@
+/** What a tensor is: a type, a shape and numbers. */
 import { isArrayOf } from "../arrays/kind.ts";
 import { ModelError } from "../errors/errors.ts";
 /** Element types of ONNX tensors that forwardgrad reads and writes, by ONNX's own enumeration number. */

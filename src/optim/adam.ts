@@ -1,3 +1,4 @@
+/** Adam, and the adaptive step that it shares with AdamW. */
 import { SettingError } from "../errors/errors.ts";
 import { named } from "../settings/named.ts";
 import { type Given, number, type Resolved } from "../settings/option.ts";

@@ -1,3 +1,4 @@
+/** Adam with decoupled weight decay. */
 import { named } from "../settings/named.ts";
 import type { Given } from "../settings/option.ts";
 import { adaptive, adaptiveOptions } from "./adam.ts";

@@ -1,3 +1,4 @@
+/** What an optimizer is. */
 import type { Identity } from "../settings/named.ts";
 import { number } from "../settings/option.ts";
 

@@ -1,3 +1,4 @@
+/** Lowers the learning rate where the validation loss no longer falls. */
 import { freshPatience, type Patience, watch } from "./patience.ts";
 
 /** Where a plateau schedule is: plain data, so that a checkpoint can hold it. */

@@ -1,3 +1,4 @@
+/** Learning rate schedules: what the rate is multiplied by at a step. */
 import { type Identity, named } from "../settings/named.ts";
 import { number, type Options, type Resolved, whole } from "../settings/option.ts";
 import type { PlateauRule } from "./plateau.ts";

@@ -1,3 +1,4 @@
+/** Stochastic gradient descent, with momentum where it is asked for. */
 import { SettingError } from "../errors/errors.ts";
 import { named } from "../settings/named.ts";
 import { type Given, number, toggle } from "../settings/option.ts";

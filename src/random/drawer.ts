@@ -1,3 +1,4 @@
+/** Draws ranges of random streams, on the calling thread and any others. */
 import { createKernel, type Distribution, distributions, type Kernel } from "./kernel.ts";
 import type { Key } from "./threefry.ts";
 

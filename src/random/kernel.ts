@@ -1,3 +1,4 @@
+/** The WebAssembly module that makes random numbers. */
 import { DeviceError } from "../errors/errors.ts";
 import { kernelBase64, sharedFlagAt } from "./kernel.generated.ts";
 

@@ -1,3 +1,4 @@
+/** The generator Threefry-2x32, and keys that fold into further keys. */
 import { SettingError } from "../errors/errors.ts";
 /** Two unsigned 32-bit words that name a stream of random numbers. */
 export type Key = readonly [number, number];

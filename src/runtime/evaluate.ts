@@ -1,3 +1,4 @@
+/** Runs graphs and models on a runtime, once or as a compiled session. */
 import type { Model } from "../onnx/decode.ts";
 import { type EncodeOptions, encodeGraph, encodeModel } from "../onnx/encode.ts";
 import type { Graph } from "../onnx/graph.ts";

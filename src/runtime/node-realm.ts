@@ -1,3 +1,4 @@
+/** onnxruntime-node in the realm of the process, which Jest's tests do not share. */
 import { runInThisContext } from "node:vm";
 import * as imported from "onnxruntime-node";
 import type { TensorData } from "../onnx/tensor.ts";

@@ -1,3 +1,4 @@
+/** The runtime of Node: onnxruntime-node, on the CPU, WebGPU or CUDA. */
 import { existsSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { Worker } from "node:worker_threads";

@@ -1,3 +1,4 @@
+/** What a runtime is: from an ONNX file's bytes to sessions that run it. */
 import type { DType, Tensor } from "../onnx/tensor.ts";
 
 /** Tensors by the names of a graph's inputs or outputs. */

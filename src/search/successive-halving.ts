@@ -1,3 +1,4 @@
+/** Successive halving: short trials of many rates, longer ones of the best. */
 import { SettingError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
 /** One round of successive halving: so many candidates, each trained for so many steps. */

@@ -1,3 +1,4 @@
+/** Checks options against their descriptions. */
 import { SettingError } from "../errors/errors.ts";
 import { option as mention, words } from "../errors/words.ts";
 import { nearest } from "./nearest.ts";

@@ -1,3 +1,4 @@
+/** A setting whose values have names and options of their own. */
 import { SettingError } from "../errors/errors.ts";
 import { option as mention, words } from "../errors/words.ts";
 import { shown } from "./check.ts";

@@ -1,3 +1,4 @@
+/** Things with a name and options, which describe themselves as plain data. */
 import { resolveOptions } from "./check.ts";
 import { type Config, configOf } from "./config.ts";
 import type { Given, Options, Resolved } from "./option.ts";

@@ -1,3 +1,4 @@
+/** The lines of metrics.jsonl, and how far a file of them is sound. */
 import * as z from "zod/mini";
 
 /** Where the metrics of a run are at one of its steps. */

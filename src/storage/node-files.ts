@@ -1,3 +1,4 @@
+/** Reads and writes files so that none is ever half written, in Node. */
 import { existsSync, mkdirSync } from "node:fs";
 import { lstat, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";

@@ -1,3 +1,4 @@
+/** A run's configuration in its store: claimed, compared, or refused. */
 import * as z from "zod/mini";
 import { SettingError, StorageError } from "../errors/errors.ts";
 import { option, type Words, words } from "../errors/words.ts";

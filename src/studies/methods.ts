@@ -1,3 +1,4 @@
+/** Names of the ways to estimate a gradient that studies compare. */
 import type { GradientMethod } from "./functions/optimize.ts";
 import { numberIn } from "./statistics.ts";
 import type { Row } from "./study.ts";

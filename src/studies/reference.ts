@@ -1,3 +1,4 @@
+/** What the paper's authors measured of single estimates. */
 import anglesTable from "./reference/angles-quality.json" with { type: "json" };
 import qualityTable from "./reference/approximation-quality.json" with { type: "json" };
 import type { Moments } from "./statistics.ts";

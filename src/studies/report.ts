@@ -1,3 +1,4 @@
+/** A finished study as a page, in Markdown and in HTML. */
 import * as z from "zod/mini";
 import type { Chart } from "../charts/chart.ts";
 import { encodeHeader, encodeRows } from "./results.ts";

@@ -1,3 +1,4 @@
+/** Means with their errors, over rows in groups. */
 import { SettingError } from "../errors/errors.ts";
 import type { Row } from "./study.ts";
 

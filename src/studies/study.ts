@@ -1,3 +1,4 @@
+/** What a study is: units of work that give rows, and what is made of them. */
 import type * as z from "zod/mini";
 import type { Chart } from "../charts/chart.ts";
 import type { Dataset } from "../data/dataset.ts";

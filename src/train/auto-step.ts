@@ -1,3 +1,4 @@
+/** A learning rate from the curvature along the step. */
 import { reserved, tangentName } from "../ad/names.ts";
 import { secondDerivativeGraph } from "../ad/second-derivative.ts";
 import type { Differentiable } from "../objective/objective.ts";

@@ -1,3 +1,4 @@
+/** Reads the batch of each step into buffers that the graphs read. */
 import { epochOrder, readBatch, splitValidation } from "../data/batches.ts";
 import type { Examples } from "../data/dataset.ts";
 import type { Augmentation } from "../data/pictures/augment.ts";

@@ -1,3 +1,4 @@
+/** How many examples a run sets aside, how many a batch has, and how many steps follow. */
 import type { Examples } from "../data/dataset.ts";
 import { type Words, words } from "../errors/words.ts";
 

@@ -1,3 +1,4 @@
+/** All that follows from a run's options before anything is differentiated. */
 import { targetShapeOf } from "../data/dataset.ts";
 import { checkAugmentation } from "../data/pictures/augment.ts";
 import type { Words } from "../errors/words.ts";

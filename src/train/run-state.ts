@@ -1,3 +1,4 @@
+/** Where a run is, as plain data that checkpoints hold. */
 import * as z from "zod/mini";
 import { freshPatience, type Patience, watch } from "../optim/patience.ts";
 import { freshPlateau, observe, type Plateau, type PlateauRule } from "../optim/plateau.ts";

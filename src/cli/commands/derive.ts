@@ -1,3 +1,4 @@
+/** `forwardgrad derive`: the derivative graph of a model as a file. */
 import { basename, dirname } from "node:path";
 import type { Command } from "commander";
 import { tangentName } from "../../ad/names.ts";

@@ -1,3 +1,4 @@
+/** `forwardgrad eval`: a model's loss and accuracy on data. */
 import type { Command } from "commander";
 import { isArrayOf } from "../../arrays/kind.ts";
 import type { Examples } from "../../data/dataset.ts";

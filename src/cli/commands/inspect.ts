@@ -1,3 +1,4 @@
+/** `forwardgrad inspect`: a model as text, with the shape of every value. */
 import type { Command } from "commander";
 import { words } from "../../errors/words.ts";
 import type { Limits } from "../../limits/limits.ts";

@@ -1,3 +1,4 @@
+/** `forwardgrad search`: learning rates for a training command, by short runs. */
 import { MultiBar, type SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import { SettingError } from "../../errors/errors.ts";

@@ -1,3 +1,4 @@
+/** `forwardgrad study`: runs an experiment, and writes its report. */
 import { join } from "node:path";
 import { SingleBar } from "cli-progress";
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";

@@ -1,3 +1,4 @@
+/** Flags that choose a model: a file, or one of ours with its shape. */
 import type { Command } from "commander";
 import type { Dataset } from "../../data/dataset.ts";
 import { type ActivationName, activations } from "../../models/activations.ts";

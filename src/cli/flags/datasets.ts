@@ -1,3 +1,4 @@
+/** From flags to a dataset: known by name, or a user's files. */
 import { basename } from "node:path";
 import type { Dataset } from "../../data/dataset.ts";
 import { downloadStore } from "../../data/download.ts";

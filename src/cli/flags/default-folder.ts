@@ -1,3 +1,4 @@
+/** The folder that a run goes to where nobody names one. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { makeFolder } from "../../storage/node-files.ts";

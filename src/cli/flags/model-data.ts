@@ -1,3 +1,4 @@
+/** What a model file says of the data that it was trained on, so that nobody has to say it again. */
 import type { Dataset, Normalization } from "../../data/dataset.ts";
 import type { Column } from "../../data/files/columns.ts";
 import type { Model } from "../../onnx/decode.ts";

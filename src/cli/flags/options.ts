@@ -1,3 +1,4 @@
+/** Flags that several commands have, and how their values are read. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Augmentation, parseAugmentation } from "../../data/pictures/augment.ts";
 import { defaultLimits, type Limits } from "../../limits/limits.ts";

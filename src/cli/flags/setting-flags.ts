@@ -1,3 +1,4 @@
+/** From the description of settings to flags, and from flags to settings. */
 import { type Command, Option as Flag, InvalidArgumentError } from "commander";
 import { type ConfigValue, configOf } from "../../settings/config.ts";
 import type { Registry } from "../../settings/named.ts";

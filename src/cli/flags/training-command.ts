@@ -1,3 +1,4 @@
+/** The flags of a training, which `train` and `search` share, and what they open. */
 import type { Command } from "commander";
 import type { Dataset } from "../../data/dataset.ts";
 import type { Augmentation } from "../../data/pictures/augment.ts";

@@ -1,3 +1,4 @@
+/** What the columns of a table are, and the numbers that they become. */
 import { DataError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
 import { cell, nameCell, type Table } from "./csv.ts";

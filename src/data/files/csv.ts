@@ -1,3 +1,4 @@
+/** Tables of comma-separated text. */
 import Papa from "papaparse";
 import { DataError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";

@@ -1,3 +1,4 @@
+/** Unpacks gzip, with its checksum, within limits. */
 import { Gunzip } from "fflate";
 import { DataError } from "../../errors/errors.ts";
 import { words } from "../../errors/words.ts";

@@ -1,3 +1,4 @@
+/** NumPy's files of one array. */
 import { DataError } from "../../errors/errors.ts";
 import { type PythonValue, parsePythonLiteral } from "./python-literal.ts";
 

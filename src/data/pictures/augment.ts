@@ -1,3 +1,4 @@
+/** Random crops and flips of training pictures. */
 import { SettingError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
 import { fold, type Key, threefry2x32 } from "../../random/threefry.ts";

@@ -1,3 +1,4 @@
+/** What decodes a picture, wherever the program runs. */
 import { DataError } from "../../errors/errors.ts";
 /** Pixels row by row, the channels of a pixel beside each other: [height, width, channels]. */
 export interface Picture {

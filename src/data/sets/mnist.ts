@@ -1,3 +1,4 @@
+/** MNIST: handwritten digits. */
 import { DataError } from "../../errors/errors.ts";
 import type { Limits } from "../../limits/limits.ts";
 import { checkExamples, type Dataset, type DatasetEntry, type Examples } from "../dataset.ts";

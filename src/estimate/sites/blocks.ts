@@ -1,3 +1,4 @@
+/** Block perturbation, as a choice. */
 import { named } from "../../settings/named.ts";
 import { type Given, pattern } from "../../settings/option.ts";
 import type { EstimatorRule } from "../estimator.ts";

@@ -1,3 +1,4 @@
+/** Where the sites of an objective are, and the graphs of their tangents: dual passes, Gram matrices, local transposes. */
 import { keepUsedInputs, localGradientGraph } from "../../ad/gradient.ts";
 import { layerSites } from "../../ad/layers.ts";
 import { reserved, tangentName } from "../../ad/names.ts";

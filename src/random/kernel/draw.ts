@@ -1,3 +1,4 @@
+/** Draws a job: one chunk of a stream as words, uniform or normal numbers, or signs. */
 import { makeNormal, makeSigns, makeUniform, orderWords } from "./numbers";
 import { drawWords } from "./threefry";
 

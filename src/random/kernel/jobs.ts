@@ -1,3 +1,4 @@
+/** How threads share the work of drawing. */
 import { chunkNumbers, draw, jobBytes, workspaceBytes } from "./draw";
 
 /**

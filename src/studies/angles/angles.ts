@@ -1,3 +1,4 @@
+/** Study: what dependence between tangents costs a single estimate. */
 import * as z from "zod/mini";
 import { interval, type Point, panelChart } from "../../charts/charts.ts";
 import { fold, keyFromSeed } from "../../random/threefry.ts";

@@ -1,3 +1,4 @@
+/** Study: what dependence between tangents costs a whole optimization. */
 import * as z from "zod/mini";
 import type { Chart } from "../../charts/chart.ts";
 import { type Point, panelChart } from "../../charts/charts.ts";

@@ -1,3 +1,4 @@
+/** What the study of cost compares: models, and ways to estimate their gradients. */
 import type { AggregatorName } from "../../aggregate/aggregators.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { activations } from "../../estimate/estimators.ts";

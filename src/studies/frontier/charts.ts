@@ -1,3 +1,4 @@
+/** Charts and tables of the study of cost. */
 import type { Chart } from "../../charts/chart.ts";
 import { interval, type Point, panelChart } from "../../charts/charts.ts";
 import { groupBy, halfWidth95, numberIn } from "../statistics.ts";

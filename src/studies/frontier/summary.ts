@@ -1,3 +1,4 @@
+/** Columns and summaries of the study of cost. */
 import { groupBy, moments, numberIn, summaryOf } from "../statistics.ts";
 import type { Column, Row } from "../study.ts";
 

@@ -1,3 +1,4 @@
+/** What the study of cost claims, held against what it measured. */
 import { halfWidth95, moments, numberIn } from "../statistics.ts";
 import type { Results, Row, Verdict } from "../study.ts";
 import { signed } from "../wording.ts";

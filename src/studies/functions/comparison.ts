@@ -1,3 +1,4 @@
+/** Whether two ranges of results agree, and how often chance parts them. */
 import type { FunctionName } from "../../functions/functions.ts";
 import { functions } from "../../functions/functions.ts";
 import type { ReferenceRange } from "./reference.ts";

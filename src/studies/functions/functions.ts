@@ -1,3 +1,4 @@
+/** Study: how far forward gradients get on closed-form functions. */
 import * as z from "zod/mini";
 import { type FunctionName, functions as testFunctions } from "../../functions/functions.ts";
 import { methodKey, methodsOf } from "../methods.ts";

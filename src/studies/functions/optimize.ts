@@ -1,3 +1,4 @@
+/** Gradient descent on a closed-form function, by forward gradients. */
 import type { Aggregator } from "../../aggregate/aggregator.ts";
 import { type AggregatorName, aggregators } from "../../aggregate/aggregators.ts";
 import { SettingError } from "../../errors/errors.ts";

@@ -1,3 +1,4 @@
+/** What the paper's authors measured and chose on closed-form functions. */
 import { SettingError } from "../../errors/errors.ts";
 import anglesTable from "../reference/angles-functions.json" with { type: "json" };
 import ratesTable from "../reference/function-learning-rates.json" with { type: "json" };

@@ -1,3 +1,4 @@
+/** Runs of the study of closed-form functions, and their rows. */
 import { functions } from "../../functions/functions.ts";
 import type { TestFunction } from "../../functions/test-function.ts";
 import type { Column, Environment, Row } from "../study.ts";

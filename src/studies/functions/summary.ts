@@ -1,3 +1,4 @@
+/** Summaries, tables and verdicts of the study of closed-form functions. */
 import { functions } from "../../functions/functions.ts";
 import { methodHeading, methodIn, methodName } from "../methods.ts";
 import { groupBy, numberIn } from "../statistics.ts";

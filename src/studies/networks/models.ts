@@ -1,3 +1,4 @@
+/** The networks and the data that the study trains. */
 import type { Dataset } from "../../data/dataset.ts";
 import { mlp } from "../../models/mlp.ts";
 import { resnet18 } from "../../models/resnet18.ts";

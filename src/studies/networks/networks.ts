@@ -1,3 +1,4 @@
+/** Study: how well forward gradients train networks. */
 import * as z from "zod/mini";
 import { SettingError } from "../../errors/errors.ts";
 import { methodKey, methodsOf } from "../methods.ts";

@@ -1,3 +1,4 @@
+/** Learning rates that the paper's authors found for networks. */
 import { SettingError } from "../../errors/errors.ts";
 import type { GradientMethod } from "../functions/optimize.ts";
 import table from "../reference/network-learning-rates.json" with { type: "json" };

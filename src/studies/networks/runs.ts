@@ -1,3 +1,4 @@
+/** Runs of the study of networks, and their rows. */
 import * as z from "zod/mini";
 import type { Dataset, Examples } from "../../data/dataset.ts";
 import { takeExamples } from "../../data/split.ts";

@@ -1,3 +1,4 @@
+/** Runs of networks that differ in their seed alone, as one row. */
 import { methodHeading, methodIn, methodName } from "../methods.ts";
 import { groupBy, halfWidth95, moments, numberIn, summaryOf } from "../statistics.ts";
 import type { Column, Row, Table } from "../study.ts";

@@ -1,3 +1,4 @@
+/** Measures a batch of estimates against the gradient that they estimate. */
 import { fillNormal } from "../../random/normal.ts";
 import { sampleStreams } from "../../random/streams.ts";
 import { fold, type Key } from "../../random/threefry.ts";

@@ -1,3 +1,4 @@
+/** What the study of quality claims, held against what it measured. */
 import { distanceInErrors, qualityReference } from "../reference.ts";
 import { type Moments, numberIn } from "../statistics.ts";
 import type { Results, Row, Verdict } from "../study.ts";

@@ -1,3 +1,4 @@
+/** The settings that choose an estimator, and the estimator that they choose. */
 import { option as mention, words } from "../../errors/words.ts";
 import type { Estimator, EstimatorDefinition, EstimatorPlan } from "../../estimate/estimator.ts";
 import { estimators } from "../../estimate/estimators.ts";

@@ -1,3 +1,4 @@
+/** The options of a training run, each described once. */
 import { isArrayOf } from "../../arrays/kind.ts";
 import type { Examples } from "../../data/dataset.ts";
 import type { Model } from "../../onnx/decode.ts";
