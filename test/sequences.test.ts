@@ -42,7 +42,7 @@ describe("what data decide is refused", () => {
     ];
     graph?.node.push(...added);
     await expect(compile(readModel(model.proto, "counted.onnx"))).rejects.toThrow(
-      /counted\.onnx: Loop node 'end' .*how often it runs depends on data.*fixed number of turns/s,
+      /counted\.onnx: Loop node 'end' .*how often it runs depends on data.*fixed number of iterations/s,
     );
   });
 

@@ -42,7 +42,7 @@ export function requireSameLength(name: string, derivatives: Float64Array, coeff
   if (derivatives.length === coefficients.length) return;
   throw new SettingError(
     `The aggregator '${name}' writes one coefficient for each derivative; received ${derivatives.length} ` +
-      `derivatives and room for ${coefficients.length} coefficients.`,
+      `derivatives and an array of ${coefficients.length} coefficients.`,
     { option: "coefficients" },
   );
 }

@@ -159,7 +159,7 @@ describe.each(
     expect(() =>
       aggregator.aggregate(new Float64Array(2), Float64Array.of(1, 0, 0, 1), new Float64Array(3)),
     ).toThrow(
-      `The aggregator '${name}' writes one coefficient for each derivative; received 2 derivatives and room for 3 ` +
+      `The aggregator '${name}' writes one coefficient for each derivative; received 2 derivatives and an array of 3 ` +
         "coefficients.",
     );
   });

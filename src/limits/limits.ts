@@ -18,7 +18,7 @@ export interface Limits {
   readonly valueBytes: number;
   /** Turns of a loop, where the model says how many there are. */
   readonly loopTurns: number;
-  /** Nodes that a model may have when its loops are written out turn by turn. */
+  /** Nodes that a model may have when its loops are written out iteration by iteration. */
   readonly unrolledNodes: number;
   /** Classes that labels may count: the largest class number, plus 1. */
   readonly classes: number;

@@ -11,7 +11,7 @@ const isScale = (value: unknown): boolean =>
 
 export const meanSquaredErrorOptions = {
   /**
-   * Unit of the differences, one for all or one for each place along the last axis: with the targets' standard
+   * Unit of the differences, one for all or one for each position along the last axis: with the targets' standard
    * deviation, a loss of 1 is that of always predicting their mean. Default 1.
    */
   scale: value<number | readonly number[]>("a number above 0, or a list of such numbers", isScale, {
@@ -41,7 +41,7 @@ export const meanSquaredError = named(
         if (scales.length > 1 && scales.length !== prediction.shape.at(-1)) {
           throw new SettingError(
             `mean-squared-error has ${scales.length} scales for '${prediction.name}' of shape ` +
-              `[${prediction.shape.join(", ")}]; expected one, or one for each place along the last axis.`,
+              `[${prediction.shape.join(", ")}]; expected one, or one for each position along the last axis.`,
             { option: "loss.scale" },
           );
         }

@@ -219,7 +219,7 @@ function reshaped(
   const fitting = choices.filter(({ size }) => elementCount(size) === elementCount(input));
   if (fitting.length > 0) return fitting.sort((a, b) => a.rank - b.rank);
   throw new ModelError(
-    `${describeNode(node)}, whose sizes ${formatShape(output)} leave no place for another batch in ${formatShape(input)}`,
+    `${describeNode(node)}, whose sizes ${formatShape(output)} leave no axis for another batch in ${formatShape(input)}`,
     { node: nodeName(node) },
   );
 }

@@ -19,7 +19,7 @@ export interface InferredTypes {
   readonly values: ReadonlyMap<string, Value>;
   /** Values whose numbers are known, by name: stored tensors, and what shapes and constants decide. */
   readonly constants: ReadonlyMap<string, Tensor>;
-  /** Values larger than the model's limits allow, and loops of more turns; the messages name the node. */
+  /** Values larger than the model's limits allow, and loops of more iterations; the messages name the node. */
   readonly excess: readonly Error[];
   /** Rules that refused their node: the model is damaged, or no rule holds for it. */
   readonly refusals: readonly Error[];
@@ -55,9 +55,9 @@ export function inferTypes(model: Model, inputs: readonly Value[]): InferredType
     return name;
   };
   for (const given of model.nodes) {
-    const turns = refusedTurns(given, model, constants);
-    if (turns !== undefined)
-      excess.push(new ModelError(turns, { source: model.source, node: nodeName(given) }));
+    const iterations = refusedIterations(given, model, constants);
+    if (iterations !== undefined)
+      excess.push(new ModelError(iterations, { source: model.source, node: nodeName(given) }));
     const known = attempt(() => typesOf(model, given, values, constants, constant), refusals);
     if (!known) continue;
     const { view, types } = known;
@@ -108,15 +108,15 @@ function attempt<Result>(rule: () => Result, refusals: Error[] = []): Result | u
 }
 
 /** A loop may go on for as long as it likes; one that says so beforehand is refused. */
-function refusedTurns(
+function refusedIterations(
   node: Node,
   { source, limits }: Model,
   constants: ReadonlyMap<string, Tensor>,
 ): Words | undefined {
   if (node.op !== "Loop" || node.domain !== "") return undefined;
-  const turns = Number(constants.get(node.inputs[0] ?? "")?.data[0] ?? 0);
+  const iterations = Number(constants.get(node.inputs[0] ?? "")?.data[0] ?? 0);
   // The largest number stands for none: the condition alone ends the loop.
-  if (turns <= limits.loopTurns || turns >= 2 ** 63) return undefined;
-  return words`${source}: ${describeNode(node)} makes ${turns.toLocaleString("en")} turns;
+  if (iterations <= limits.loopTurns || iterations >= 2 ** 63) return undefined;
+  return words`${source}: ${describeNode(node)} runs ${iterations.toLocaleString("en")} iterations;
     ${howToRaise("loopTurns", limits)}`;
 }

@@ -135,7 +135,7 @@ describe("named errors", () => {
     [
       "size",
       (g) => g.conv(image(g, [1, 2, 2, 5]), weight(g, [3, 2, 3, 3])),
-      /a window of 3 places does not fit into 2 \(axis 2 of \[1, 2, 2, 5\]/,
+      /a window of 3 positions does not fit into 2 \(axis 2 of \[1, 2, 2, 5\]/,
     ],
     [
       "strides",
@@ -155,7 +155,7 @@ describe("named errors", () => {
     [
       "transposed padding",
       (g) => g.convTranspose(image(g, [1, 2, 2]), weight(g, [2, 4, 3]), { pads: [2, 2] }),
-      /its padding takes away all 4 places along axis 2/,
+      /its padding removes all 4 positions along axis 2/,
     ],
     [
       "kernel_shape",

@@ -15,7 +15,7 @@ import type { Runtime, Tensors } from "./runtime.ts";
 import { doesNotRun, sample, shapeConstants, withoutWeights } from "./trial.ts";
 
 /**
- * The model with plain nodes in place of all control flow and sequences: the branches, turns, lengths and positions
+ * The model with plain nodes in place of all control flow and sequences: the branches, iterations, lengths and positions
  * that its shapes, its constants and its filled inputs decide.
  *
  * @throws when data decide one, or when a loop is too long to be written out
@@ -29,7 +29,7 @@ export async function withStaticStructure(
   const findings: Found = {
     numbers: new Map<string, Tensor>(),
     shapes: new Map<string, readonly number[]>(),
-    turns: new Map<string, number>(),
+    iterations: new Map<string, number>(),
     sequences: new Map<string, readonly string[]>(),
   };
   let model = file;
@@ -47,7 +47,7 @@ export async function withStaticStructure(
 interface Found extends Findings {
   readonly numbers: Map<string, Tensor>;
   readonly shapes: Map<string, readonly number[]>;
-  readonly turns: Map<string, number>;
+  readonly iterations: Map<string, number>;
 }
 
 /** Runs the part of the model that tells what is wanted; false when nothing new can be told. */
@@ -104,7 +104,7 @@ async function findOut(
     if (tensor) findings.numbers.set(name, { ...tensor, data: tensor.data.slice() });
   }
   for (const name of shapes) findings.shapes.set(name, numbersOf(shapeOf(name)));
-  for (const { key } of loops) findings.turns.set(key, numbersOf(shapeOf(countOf(key)))[0] ?? 0);
+  for (const { key } of loops) findings.iterations.set(key, numbersOf(shapeOf(countOf(key)))[0] ?? 0);
   return true;
 }
 

@@ -35,7 +35,7 @@ describe("a plan of successive halving", () => {
 
   it("refuses a budget that does not reach the last rung", () => {
     expect(() => planHalving({ evaluations: 3, rungs: 3, reduction: 3, steps: 9 })).toThrow(
-      "A search with 3 rungs needs 4 evaluations or more, received 3; allow more (evaluations), or take fewer rungs",
+      "A search with 3 rungs needs at least 4 evaluations, received 3; allow more (evaluations), or take fewer rungs",
     );
   });
 });

@@ -29,7 +29,7 @@ export function planHalving(options: {
   const total = (first: number) => counts(first).reduce((sum, count) => sum + count, 0);
   if (total(2) > evaluations) {
     throw new SettingError(
-      words`A search with ${rungs} rungs needs ${total(2)} evaluations or more, received ${evaluations}; allow more
+      words`A search with ${rungs} rungs needs at least ${total(2)} evaluations, received ${evaluations}; allow more
         (${option("evaluations")}), or take fewer rungs (${option("rungs")}).`,
       { option: "evaluations" },
     );

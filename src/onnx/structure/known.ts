@@ -15,14 +15,14 @@ export interface Known {
   numbers(name: string): Tensor | undefined;
   shape(name: string): readonly number[] | undefined;
   /** How often a Loop runs. */
-  turns(loop: NodeProto): number | undefined;
+  iterations(loop: NodeProto): number | undefined;
 }
 
 /** What has been found out so far, by the names of values, for a Loop that of its first output. */
 export interface Findings {
   readonly numbers: ReadonlyMap<string, Tensor>;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
-  readonly turns: ReadonlyMap<string, number>;
+  readonly iterations: ReadonlyMap<string, number>;
   readonly sequences: Map<string, readonly string[]>;
 }
 

@@ -20,14 +20,14 @@ export function loopKey({ output }: NodeProto): string {
 }
 
 /**
- * The model with all control flow and sequences replaced whose conditions, turns, lengths and positions are known, and
+ * The model with all control flow and sequences replaced whose conditions, iterations, lengths and positions are known, and
  * what to find out for the rest. A sequence's elements are added to the findings.
  *
  * @throws when a loop is too long to be written out
  */
 export function replaceStructure(
   model: Model,
-  { numbers, shapes, turns, sequences }: Findings,
+  { numbers, shapes, iterations, sequences }: Findings,
 ): { readonly model: Model; readonly wanted: Wanted; readonly changed: boolean } {
   const wanted: Wanted = { numbers: new Set(), shapes: new Set(), loops: new Map() };
   const { graph } = model.proto;
@@ -56,8 +56,8 @@ export function replaceStructure(
       if (!found) wanted.shapes.add(name);
       return found;
     },
-    turns(loop) {
-      const found = turns.get(loopKey(loop));
+    iterations(loop) {
+      const found = iterations.get(loopKey(loop));
       if (found === undefined) wanted.loops.set(loopKey(loop), loop);
       return found;
     },
@@ -141,8 +141,8 @@ export function refuseStructure(
 
 const staticReason = words`control flow is not supported where data decide it, because the derivative graph is one
   fixed computation. Export the model in eval mode with static control flow: trace it with fixed shapes, write branches
-  on data with torch.where, and give loops a fixed number of turns; an input that chooses can be filled with a number
-  (${option("fill")}).`;
+  on data with torch.where, and give loops a fixed number of iterations; an input that chooses can be filled with a
+  number (${option("fill")}).`;
 
 const reasons: Readonly<Record<string, Words>> = {
   If: words`its condition depends on data; ${staticReason}`,

@@ -38,7 +38,7 @@ export function countNodes(nodes: readonly NodeProto[]): number {
 }
 
 /**
- * A graph inside a node as nodes of the graph around it; names of nodes and values get `place` in front.
+ * A graph inside a node as nodes of the graph around it; names of nodes and values get `prefix` in front.
  *
  * @param inputs the values around it that its inputs stand for, in order
  * @returns the nodes, and the names of what its outputs are then

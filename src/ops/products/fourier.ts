@@ -74,7 +74,7 @@ function framesOf(node: NodeView): {
   if (!fits || !isWindow || !(step > 0) || !(length > 0 && length <= size)) {
     throw nodeError(
       node.node,
-      `its signal [${shape.join(", ")}] does not fit windows of ${length} every ${step} places` +
+      `its signal [${shape.join(", ")}] does not fit windows of ${length} every ${step} samples` +
         `${weights ? ` with weights [${weights.shape.join(", ")}]` : ""}; expected [batch, length, 1] of real numbers, or ` +
         "[batch, length, 2] of complex ones that are not one-sided, at least one window long.",
     );

@@ -52,7 +52,7 @@ export function slidingWindows(node: NodeView, sizes: readonly number[]): Slidin
     if (output < 1) {
       throw nodeError(
         node.node,
-        `a window of ${span} places does not fit into ${input + before + behind} ` +
+        `a window of ${span} positions does not fit into ${input + before + behind} ` +
           `(axis ${axis + 2} of ${formatShape(node.inputs[0]?.shape ?? [])} with its padding); give it larger inputs, ` +
           "smaller kernels or more padding.",
       );
@@ -140,7 +140,7 @@ export function transposedWindows(node: NodeView, sizes: readonly number[]): Sli
     if (input < 1) {
       throw nodeError(
         node.node,
-        `its padding takes away all ${full} places along axis ${axis + 2} of its output; ` +
+        `its padding removes all ${full} positions along axis ${axis + 2} of its output; ` +
           "lower the padding.",
       );
     }
