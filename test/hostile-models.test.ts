@@ -117,7 +117,10 @@ describe("what asks for more than the limits allow", () => {
     ["bomb-fill.onnx", /'boom', of shape \[17592186044416\], takes 6\.55e\+4 GiB.*the limit valueBytes/],
     ["bomb-range.onnx", /'boom', of shape \[68719476736\], takes 256 GiB.*the limit valueBytes/],
     ["bomb-rank.onnx", /'boom', of shape .* has 102 axes; the limit rank is 64/],
-    ["bomb-loop.onnx", /Loop node 'boom' runs 1,099,511,627,776 iterations; the limit loopTurns is 1,000,000/],
+    [
+      "bomb-loop.onnx",
+      /Loop node 'boom' runs 1,099,511,627,776 iterations; the limit loopTurns is 1,000,000/,
+    ],
   ])("is refused by rules, before anything runs: %s", async (name, message) => {
     expect(infer(name)).toEqual([expect.stringMatching(message)]);
     const options = { model: decode(name), loss: crossEntropy(), runtime, batch: 1 };

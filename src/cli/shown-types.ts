@@ -53,7 +53,12 @@ function inferred(
   const { values, constants, excess, refusals } = inferTypes(model, inputs);
   const shapes = new Map([...values].map(([name, { shape }]) => [name, shape] as const));
   try {
-    const replaced = replaceStructure(model, { numbers: constants, shapes, iterations: new Map(), sequences });
+    const replaced = replaceStructure(model, {
+      numbers: constants,
+      shapes,
+      iterations: new Map(),
+      sequences,
+    });
     if (replaced.changed) return inferred(replaced.model, inputs, sequences);
   } catch (error) {
     return { types: values, sequences, excess, refusals: [...refusals, error as Error] };
