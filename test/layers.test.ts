@@ -154,8 +154,6 @@ describe("layers", () => {
       // What cannot happen, but for a mistake of ours.
       ...["onnx/schemas.ts", "runtime/node-realm.ts", "search/search.ts", "estimate/sites/kept.ts"],
       ...["charts/vega.ts", "storage/run-files.ts"],
-      // The settings of a run.
-      ...["train/prepare.ts", "train/stray-options.ts"],
     ];
     const wrong = production.filter(
       (name) => !name.startsWith("cli/") && !inner.includes(name) && /\bnew Error\(/.test(read(name)),

@@ -151,7 +151,7 @@ describe("blocks", () => {
   it("must be there, and must contain every parameter", async () => {
     const { graph } = await objectiveOf(mlp({ input: [6], hidden: [4], outputs: 3, batch }));
     expect(() => blockSites(graph, graph.parameters, "losses", /nowhere/)).toThrow(
-      "Choose a pattern that finds the blocks' names (blocks)",
+      "Choose a pattern that finds the blocks' names (perturb.pattern)",
     );
     const { graph: partial } = await objectiveOf(named());
     expect(() => blockSites(partial, partial.parameters, "losses", /^layer1/)).toThrow(

@@ -12,6 +12,7 @@ import { assignmentsOf } from "../ops/symbolic-types.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import { probe } from "../runtime/probe.ts";
 import { loadModel } from "../storage/node-model.ts";
+import { errorInFlags } from "./flags/in-flags.ts";
 import { addLimitOption } from "./flags/options.ts";
 import { printJson } from "./output.ts";
 
@@ -89,7 +90,7 @@ async function observe(model: Model): Promise<unknown> {
     }
     return { types };
   } catch (error) {
-    return { failure: (error as Error).message };
+    return { failure: errorInFlags(error) };
   }
 }
 
