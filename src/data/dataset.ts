@@ -26,7 +26,7 @@ export interface Examples {
 }
 
 /**
- * What a model subtracts from its raw inputs and divides them by: one number for all, or one for each place along
+ * What a model subtracts from its raw inputs and divides them by: one number for all, or one for each entry along
  * the first axis of an example (a channel of an image, a column of a table).
  */
 export interface Normalization {

@@ -5,7 +5,7 @@ import { float32 } from "../onnx/tensor.ts";
 import type { GraphBuilder } from "../ops/builder.ts";
 
 /**
- * What a model subtracts from its raw inputs and divides them by: one number for all, or one for each place along
+ * What a model subtracts from its raw inputs and divides them by: one number for all, or one for each entry along
  * the first axis of an example (a channel of an image, a column of a table).
  */
 export interface Normalization {
@@ -54,7 +54,7 @@ function alongPositions(
   if (values.length !== positions && values.length !== 1) {
     throw new SettingError(
       `Normalization has ${values.length} numbers in '${what}' for the value '${x.name}' of shape ` +
-        `[${x.shape.join(", ")}]; expected one for all, or ${positions ?? 1}, one for each place along axis 1.`,
+        `[${x.shape.join(", ")}]; expected one for all, or ${positions ?? 1}, one for each entry along axis 1.`,
       { option: what },
     );
   }

@@ -142,7 +142,7 @@ function perChannel(node: Node): Node {
   if (intAttribute(node, "spatial", 1) !== 1) {
     throw nodeError(
       node,
-      "spatial = 0 normalizes each place by numbers of its own, which newer opsets do not have; " +
+      "spatial = 0 normalizes each position by statistics of its own, which newer opsets do not have; " +
         "write it with Sub, Div, Mul and Add.",
     );
   }

@@ -1,4 +1,4 @@
-/** Loop and Scan nodes, turn by turn. */
+/** Loop and Scan nodes, iteration by iteration. */
 import type { NodeProto } from "onnx-buf";
 import { ModelError } from "../../errors/errors.ts";
 import { words } from "../../errors/words.ts";
@@ -22,29 +22,29 @@ import {
   wholesAttribute,
 } from "./subgraphs.ts";
 
-/** The turns of a Loop one after the other, where their number is known. */
+/** The iterations of a Loop one after the other, where their number is known. */
 export function unrollLoop(node: NodeProto, known: Known, opset: number): NodeProto[] | undefined {
   const body = subgraph(node, "body");
-  const turns = body && known.turns(node);
-  if (!body || turns === undefined) return undefined;
-  refuseSize(node, turns, known);
+  const iterations = body && known.iterations(node);
+  if (!body || iterations === undefined) return undefined;
+  refuseSize(node, iterations, known);
   const prefix = node.name || (node.output[0] ?? "");
   const condition = `${prefix}/condition`;
   const nodes = [constantNode(condition, tensorOf("bool", [1], []))];
   let carried: readonly string[] = node.input.slice(2);
   const collected = body.output.slice(1 + carried.length).map((): string[] => []);
-  for (let turn = 0; turn < turns; turn++) {
-    const count = `${prefix}/${turn}/turn`;
-    const inlined = inlineGraph(body, `${prefix}/${turn}`, [count, condition, ...carried]);
-    nodes.push(constantNode(count, int64([turn], [])), ...inlined.nodes);
+  for (let iteration = 0; iteration < iterations; iteration++) {
+    const count = `${prefix}/${iteration}/turn`;
+    const inlined = inlineGraph(body, `${prefix}/${iteration}`, [count, condition, ...carried]);
+    nodes.push(constantNode(count, int64([iteration], [])), ...inlined.nodes);
     const results = inlined.results.slice(1);
     carried = results.slice(0, carried.length);
     collected.forEach((list, index) => {
       list.push(results[carried.length + index] as string);
     });
   }
-  // An empty result of no turn has a shape that nothing tells.
-  if (turns === 0 && collected.length > 0) return undefined;
+  // An empty result of no iteration has a shape that nothing tells.
+  if (iterations === 0 && collected.length > 0) return undefined;
   const stacked = collected.flatMap((list, index) => {
     const name = node.output[carried.length + index] ?? "";
     return name === "" ? [] : stack(list, name, 0, opset);
@@ -53,17 +53,17 @@ export function unrollLoop(node: NodeProto, known: Known, opset: number): NodePr
 }
 
 /**
- * The part of a Loop that decides how often it runs, as a Loop with one output, whose length is the number of turns, at
+ * The part of a Loop that decides how often it runs, as a Loop with one output, whose length is the number of iterations, at
  * most `most`; undefined where that part holds graphs of its own.
  */
 export function countingLoop(node: NodeProto, output: string, most: number): NodeProto[] | undefined {
   const body = subgraph(node, "body");
   if (!body) return undefined;
   const [limit = "", condition = "", ...initial] = node.input;
-  const [turn, , ...carriedIn] = body.input.map(({ name }) => name);
+  const [iteration, , ...carriedIn] = body.input.map(({ name }) => name);
   const [proceeds, ...results] = body.output.map(({ name }) => name);
-  if (turn === undefined || proceeds === undefined) return undefined;
-  // What the condition depends on, from turn to turn: carried values bring in what computes them.
+  if (iteration === undefined || proceeds === undefined) return undefined;
+  // What the condition depends on, from iteration to iteration: carried values bring in what computes them.
   const needed = new Set([proceeds]);
   const inner: NodeProto[] = [];
   let carried: number[] = [];
@@ -99,7 +99,7 @@ export function countingLoop(node: NodeProto, output: string, most: number): Nod
       ...carried.map((index) => body.output[1 + index] as typeof first),
       withFields(turnInput, { name: counted }),
     ],
-    node: [...inner, plainNode("Identity", [turn], [counted])],
+    node: [...inner, plainNode("Identity", [iteration], [counted])],
     initializer: body.initializer.filter(({ name }) => needed.has(name)),
     valueInfo: [],
   });
@@ -166,15 +166,16 @@ export function unrollScan(node: NodeProto, known: Known, opset: number): NodePr
   return [...nodes, ...copies(state, node.output.slice(0, stateCount)), ...stacked];
 }
 
-/** @throws where the turns would be more nodes than a model may get */
-function refuseSize(node: NodeProto, turns: number, known: Known): void {
+/** @throws where the iterations would be more nodes than a model may get */
+function refuseSize(node: NodeProto, iterations: number, known: Known): void {
   const [inside, most] = [countNodes([node]), known.limits.unrolledNodes];
-  if (known.size + turns * inside <= most) return;
+  if (known.size + iterations * inside <= most) return;
   throw new ModelError(
     words`${known.source}: ${node.opType} node '${node.name || node.output[0]}' runs
-      ${turns >= most ? `${most} times or more` : `${turns} times`}, and its graph has ${inside} nodes. Its turns are
-      written out one after the other; for the nodes of that, ${howToRaise("unrolledNodes", known.limits)} Otherwise
-      export the model for shorter sequences or a smaller batch, or replace the loop by one op over all of them.`,
+      ${iterations >= most ? `at least ${most} times` : `${iterations} times`}, and its graph has ${inside} nodes. Its
+      iterations are written out one after the other; for the number of nodes that makes,
+      ${howToRaise("unrolledNodes", known.limits)} Otherwise export the model for shorter sequences or a smaller batch,
+      or replace the loop by one op over all of them.`,
     { source: known.source },
   );
 }
