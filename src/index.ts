@@ -51,7 +51,7 @@ export { type Resnet18Options, resnet18 } from "./models/resnet18.ts";
 export { type VitOptions, vit } from "./models/vit.ts";
 export type { AdapterOptions } from "./objective/adapter.ts";
 export { type DeriveOptions, deriveFile } from "./objective/derive.ts";
-export { encodeModelFile } from "./objective/model-file.ts";
+export { encodeModelFile } from "./objective/importing/model-file.ts";
 export {
   compileObjective,
   type Differentiable,

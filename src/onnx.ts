@@ -6,7 +6,7 @@
 
 export { defaultLimits, type Limits } from "./limits/limits.ts";
 export { denormalize, normalize } from "./models/normalization.ts";
-export { importWarnings } from "./objective/import-warnings.ts";
+export { importWarnings } from "./objective/importing/import-warnings.ts";
 export { type Binding, bindInputs, hasOpenBatch } from "./onnx/bind.ts";
 export {
   type DecodeOptions,
@@ -16,7 +16,6 @@ export {
   supportedOpsets,
 } from "./onnx/decode.ts";
 export { type EncodeOptions, encodeGraph, encodeModel } from "./onnx/encode.ts";
-export type { ReadExternal } from "./onnx/external-data.ts";
 export {
   type Attribute,
   type Attributes,
@@ -30,6 +29,7 @@ export {
   string,
   type Value,
 } from "./onnx/graph.ts";
+export type { ReadExternal } from "./onnx/messages/external-data.ts";
 export { metadataOf, withMetadata } from "./onnx/metadata.ts";
 export { printModel, type ShownTypes } from "./onnx/print.ts";
 export { printable } from "./onnx/printable.ts";

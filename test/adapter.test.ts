@@ -3,7 +3,7 @@ import { exactGradient } from "../src/estimate/exact.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
 import { adaptModel } from "../src/objective/adapter.ts";
-import { modelFrom } from "../src/objective/model-file.ts";
+import { modelFrom } from "../src/objective/importing/model-file.ts";
 import { compileObjective } from "../src/objective/objective.ts";
 import { decodeModel, type Model } from "../src/onnx/decode.ts";
 import { encodeModel } from "../src/onnx/encode.ts";

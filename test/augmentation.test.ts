@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Examples } from "../src/data/dataset.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
-import { encodeModelFile } from "../src/objective/model-file.ts";
+import { encodeModelFile } from "../src/objective/importing/model-file.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { RunStore } from "../src/storage/run-store.ts";

@@ -13,7 +13,7 @@ import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
 import { compileObjective } from "../src/objective/objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { encodeModel, encodeTensor, modelMessage } from "../src/onnx/encode.ts";
-import { serializeModel } from "../src/onnx/serialize.ts";
+import { serializeModel } from "../src/onnx/messages/serialize.ts";
 import { float32, int64, type Tensor } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";

@@ -1,5 +1,5 @@
 import { mlp } from "../src/models/mlp.ts";
-import { encodeModelFile } from "../src/objective/model-file.ts";
+import { encodeModelFile } from "../src/objective/importing/model-file.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { RunStore } from "../src/storage/run-store.ts";
 import type { TrainResult } from "../src/train/events.ts";

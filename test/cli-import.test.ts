@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { encodeModelFile } from "../src/objective/model-file.ts";
+import { encodeModelFile } from "../src/objective/importing/model-file.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { encodeGraph } from "../src/onnx/encode.ts";
 import { elementCount, float32 } from "../src/onnx/tensor.ts";

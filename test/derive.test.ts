@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
-import { encodeModelFile } from "../src/objective/model-file.ts";
+import { encodeModelFile } from "../src/objective/importing/model-file.ts";
 import { compileObjective } from "../src/objective/objective.ts";
 import { float32, type Tensor } from "../src/onnx/tensor.ts";
 import { fillNormal } from "../src/random/normal.ts";

@@ -7,7 +7,7 @@ import { type TableOptions, tableDataset } from "../src/data/files/table.ts";
 import { imageFolder } from "../src/data/pictures/image-folder.ts";
 import { decodePicture } from "../src/data/pictures/node-picture.ts";
 import { mlp } from "../src/models/mlp.ts";
-import { encodeModelFile } from "../src/objective/model-file.ts";
+import { encodeModelFile } from "../src/objective/importing/model-file.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { train } from "../src/train/train.ts";

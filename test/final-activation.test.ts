@@ -4,7 +4,7 @@ import type { Examples } from "../src/data/dataset.ts";
 import { exactGradient } from "../src/estimate/exact.ts";
 import { type LossName, losses } from "../src/losses/losses.ts";
 import { deriveFile } from "../src/objective/derive.ts";
-import { floatOutput } from "../src/objective/import-model.ts";
+import { floatOutput } from "../src/objective/importing/import-model.ts";
 import { compileObjective } from "../src/objective/objective.ts";
 import { lossInputs, targetBuffer } from "../src/objective/targets.ts";
 import { decodeModel, type Model } from "../src/onnx/decode.ts";

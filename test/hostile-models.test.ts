@@ -10,7 +10,7 @@ import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { compileObjective } from "../src/objective/objective.ts";
 import { bindInputs } from "../src/onnx/bind.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
-import { refuseExternalData } from "../src/onnx/external-data.ts";
+import { refuseExternalData } from "../src/onnx/messages/external-data.ts";
 import { printModel } from "../src/onnx/print.ts";
 import { float32, toNumbers } from "../src/onnx/tensor.ts";
 import { catalogue } from "../src/ops/catalogue.ts";

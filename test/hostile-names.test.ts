@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { deriveFile } from "../src/objective/derive.ts";
-import { floatOutput } from "../src/objective/import-model.ts";
+import { floatOutput } from "../src/objective/importing/import-model.ts";
 import { compileObjective } from "../src/objective/objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { encodeModel } from "../src/onnx/encode.ts";

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { importWarnings } from "../src/objective/import-warnings.ts";
-import { encodeModelFile } from "../src/objective/model-file.ts";
+import { importWarnings } from "../src/objective/importing/import-warnings.ts";
+import { encodeModelFile } from "../src/objective/importing/model-file.ts";
 import { decodeModel, type Model } from "../src/onnx/decode.ts";
 import { float32 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";

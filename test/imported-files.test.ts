@@ -4,13 +4,13 @@ import { FunctionProtoSchema, GraphProtoSchema, ModelProtoSchema, NodeProtoSchem
 import { describe, expect, it } from "vitest";
 import { limitsWith } from "../src/limits/limits.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
-import { isBuffer } from "../src/objective/buffers.ts";
-import { importWarnings } from "../src/objective/import-warnings.ts";
+import { isBuffer } from "../src/objective/importing/buffers.ts";
+import { importWarnings } from "../src/objective/importing/import-warnings.ts";
 import { compileObjective } from "../src/objective/objective.ts";
 import { bindInputs } from "../src/onnx/bind.ts";
 import { readModel } from "../src/onnx/decode.ts";
 import { modelMessage } from "../src/onnx/encode.ts";
-import { withFields } from "../src/onnx/message.ts";
+import { withFields } from "../src/onnx/messages/message.ts";
 import { inlineFunctions } from "../src/onnx/structure/functions.ts";
 import { float32 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";

@@ -8,7 +8,7 @@ import { mlpMixer } from "../src/models/mlp-mixer.ts";
 import type { ModelName } from "../src/models/models.ts";
 import { resnet18 } from "../src/models/resnet18.ts";
 import { vit } from "../src/models/vit.ts";
-import { encodeModelFile } from "../src/objective/model-file.ts";
+import { encodeModelFile } from "../src/objective/importing/model-file.ts";
 import { compileObjective } from "../src/objective/objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import type { Graph } from "../src/onnx/graph.ts";

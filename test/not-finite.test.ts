@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
-import { importWarnings } from "../src/objective/import-warnings.ts";
+import { importWarnings } from "../src/objective/importing/import-warnings.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { float32 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";

@@ -9,7 +9,7 @@ import {
   TensorShapeProtoSchema,
 } from "onnx-buf";
 import { checkDerivatives, type Evaluate } from "../src/ad/check.ts";
-import { importGraph } from "../src/objective/import-model.ts";
+import { importGraph } from "../src/objective/importing/import-model.ts";
 import { decodeModel, decodeTensor, supportedOpsets } from "../src/onnx/decode.ts";
 import { encodeGraph } from "../src/onnx/encode.ts";
 import { type Attribute, type Graph, int, type Node, type Value } from "../src/onnx/graph.ts";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { gradientGraph } from "../src/ad/gradient.ts";
-import { importGraph } from "../src/objective/import-model.ts";
+import { importGraph } from "../src/objective/importing/import-model.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { type Graph, getValue, initializersToInputs } from "../src/onnx/graph.ts";
 import { elementCount, float32, type Tensor, tensorOf, toNumbers } from "../src/onnx/tensor.ts";

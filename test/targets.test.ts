@@ -6,7 +6,7 @@ import { takeExamples } from "../src/data/split.ts";
 import { exactGradient } from "../src/estimate/exact.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { type LossName, losses } from "../src/losses/losses.ts";
-import { floatOutput } from "../src/objective/import-model.ts";
+import { floatOutput } from "../src/objective/importing/import-model.ts";
 import { compileObjective, type Objective } from "../src/objective/objective.ts";
 import { lossInputs, targetBuffer } from "../src/objective/targets.ts";
 import { decodeModel, type Model } from "../src/onnx/decode.ts";

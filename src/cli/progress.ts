@@ -1,6 +1,6 @@
 import { MultiBar, type SingleBar } from "cli-progress";
 import { words } from "../errors/words.ts";
-import { importWarnings } from "../objective/import-warnings.ts";
+import { importWarnings } from "../objective/importing/import-warnings.ts";
 import type { Model } from "../onnx/decode.ts";
 import { printable } from "../onnx/printable.ts";
 import type { TrainEvent, TrainResult } from "../train/events.ts";

@@ -10,7 +10,7 @@ import {
   nodeName,
   type Value,
 } from "../onnx/graph.ts";
-import { withFields } from "../onnx/message.ts";
+import { withFields } from "../onnx/messages/message.ts";
 import { elementCount, type Tensor, toNumbers } from "../onnx/tensor.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import { fillUniform } from "../random/uniform.ts";

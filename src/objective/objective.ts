@@ -11,10 +11,10 @@ import { upgradeGraph } from "../ops/upgrade.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { useBatchStatistics } from "./batch-norm.ts";
 import { type DropoutMask, withoutDropout } from "./dropout.ts";
-import { refuseNotFinite } from "./finite-weights.ts";
-import { type ImportOptions, importModel } from "./import-model.ts";
+import { refuseNotFinite } from "./importing/finite-weights.ts";
+import { type ImportOptions, importModel } from "./importing/import-model.ts";
+import { type ParameterChoice, trainableParameters } from "./importing/trainable-parameters.ts";
 import { freeReservedNames } from "./reserved-names.ts";
-import { type ParameterChoice, trainableParameters } from "./trainable-parameters.ts";
 
 /** A model, a loss, and how the model is read. */
 export interface ObjectiveOptions extends ImportOptions, ParameterChoice {

@@ -6,10 +6,10 @@ import { ModelError } from "../errors/errors.ts";
 import { words } from "../errors/words.ts";
 import { defaultLimits, howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
 import { storeConstants } from "./constants.ts";
-import { embedExternalData, type ReadExternal } from "./external-data.ts";
 import { type Attribute, describeNode, formatShape, type Node, nodeName } from "./graph.ts";
-import { checkScan, scanModel } from "./scan.ts";
-import { AttributeType, DataType, GraphProtoSchema, ModelProtoSchema } from "./schemas.ts";
+import { embedExternalData, type ReadExternal } from "./messages/external-data.ts";
+import { checkScan, scanModel } from "./messages/scan.ts";
+import { AttributeType, DataType, GraphProtoSchema, ModelProtoSchema } from "./messages/schemas.ts";
 import { inlineFunctions } from "./structure/functions.ts";
 import {
   bytesPerElement,

@@ -5,7 +5,7 @@ import { ModelError } from "../errors/errors.ts";
 import { isConstantOf } from "./constants.ts";
 import type { Model } from "./decode.ts";
 import { type Attribute, formatShape, type Graph, getValue, type Node, type Value } from "./graph.ts";
-import { withFields } from "./message.ts";
+import { withFields } from "./messages/message.ts";
 import {
   AttributeProtoSchema,
   AttributeType,
@@ -19,8 +19,8 @@ import {
   TypeProto_TensorSchema,
   TypeProtoSchema,
   ValueInfoProtoSchema,
-} from "./schemas.ts";
-import { serializeModel } from "./serialize.ts";
+} from "./messages/schemas.ts";
+import { serializeModel } from "./messages/serialize.ts";
 import { bytesOf, dtypeNumbers, signed64, type Tensor } from "./tensor.ts";
 
 /** How a graph is written as a file. */

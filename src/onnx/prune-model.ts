@@ -2,8 +2,8 @@ import { create } from "@bufbuild/protobuf";
 import type { NodeProto } from "onnx-buf";
 import { SettingError } from "../errors/errors.ts";
 import type { Model } from "./decode.ts";
-import { withFields } from "./message.ts";
-import { ValueInfoProtoSchema } from "./schemas.ts";
+import { withFields } from "./messages/message.ts";
+import { ValueInfoProtoSchema } from "./messages/schemas.ts";
 
 /**
  * The model that computes some outputs alone, without nodes and stored tensors that they do not need. Values inside of the

@@ -3,8 +3,8 @@ import type { NodeProto, TensorProto, ValueInfoProto } from "onnx-buf";
 import { type Model, readModel } from "./decode.ts";
 import { encodeNode, encodeTensor } from "./encode.ts";
 import { type Attributes, ints } from "./graph.ts";
-import { withFields } from "./message.ts";
-import { TensorShapeProto_DimensionSchema, TensorShapeProtoSchema } from "./schemas.ts";
+import { withFields } from "./messages/message.ts";
+import { TensorShapeProto_DimensionSchema, TensorShapeProtoSchema } from "./messages/schemas.ts";
 import { tensorOf } from "./tensor.ts";
 
 /** How a model whose file fixes its batch is changed to read another one. */

@@ -1,5 +1,5 @@
 import type { GraphProto, NodeProto, ValueInfoProto } from "onnx-buf";
-import { withFields } from "./message.ts";
+import { withFields } from "./messages/message.ts";
 
 /** The node with other names for some values, in graphs inside it too. */
 export function renamedNode(node: NodeProto, names: ReadonlyMap<string, string>): NodeProto {

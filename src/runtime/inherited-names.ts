@@ -1,5 +1,5 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { ModelProtoSchema, NodeProtoSchema } from "../onnx/schemas.ts";
+import { ModelProtoSchema, NodeProtoSchema } from "../onnx/messages/schemas.ts";
 
 /**
  * Whether every object has a property of this name. ONNX Runtime's JavaScript looks outputs up in plain objects, where it

@@ -6,8 +6,8 @@ import type { Tensor as EngineTensor, InferenceSession } from "onnxruntime-node"
 import { DeviceError, ModelError, SettingError } from "../errors/errors.ts";
 import { similarNames } from "../errors/similar-names.ts";
 import { option, type Words, words } from "../errors/words.ts";
-import { refuseExternalData } from "../onnx/external-data.ts";
 import { formatShape } from "../onnx/graph.ts";
+import { refuseExternalData } from "../onnx/messages/external-data.ts";
 import { own } from "../onnx/own.ts";
 import type { DType, Tensor, TensorData } from "../onnx/tensor.ts";
 import { isInherited, renameOutputs } from "./inherited-names.ts";

@@ -6,8 +6,13 @@ import { words } from "../errors/words.ts";
 import { isConstantOf } from "../onnx/constants.ts";
 import type { Model } from "../onnx/decode.ts";
 import type { Node, Value } from "../onnx/graph.ts";
-import { withFields } from "../onnx/message.ts";
-import { AttributeProtoSchema, AttributeType, NodeProtoSchema, TensorProtoSchema } from "../onnx/schemas.ts";
+import { withFields } from "../onnx/messages/message.ts";
+import {
+  AttributeProtoSchema,
+  AttributeType,
+  NodeProtoSchema,
+  TensorProtoSchema,
+} from "../onnx/messages/schemas.ts";
 import { controlFlowOps } from "../onnx/structure/structural-ops.ts";
 import { dtypeNumbers, elementCount, isFloat, type Tensor, tensorOf, zeros } from "../onnx/tensor.ts";
 import type { Runtime } from "./runtime.ts";

@@ -1,7 +1,7 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { NodeProto } from "onnx-buf";
+import { ModelProtoSchema } from "../onnx/messages/schemas.ts";
 import { own } from "../onnx/own.ts";
-import { ModelProtoSchema } from "../onnx/schemas.ts";
 
 /**
  * Nodes that the WebGPU kernels of ONNX Runtime 1.30 refuse, compute wrongly, or end the process on, so that they have to

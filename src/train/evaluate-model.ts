@@ -12,7 +12,7 @@ import {
   valueBefore,
   withLossOutput,
 } from "../objective/final-activation.ts";
-import { floatOutput } from "../objective/import-model.ts";
+import { floatOutput } from "../objective/importing/import-model.ts";
 import { checkMemory } from "../objective/memory.ts";
 import { batchInputs, exampleInput, type InputChoice } from "../objective/model-inputs.ts";
 import { checkTargets, describeOtherBatch } from "../objective/targets.ts";

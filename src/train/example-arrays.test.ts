@@ -3,7 +3,7 @@ import { binaryCrossEntropy } from "../losses/binary-cross-entropy.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
 import { meanSquaredError } from "../losses/mean-squared-error.ts";
 import { mlp } from "../models/mlp.ts";
-import { modelFrom } from "../objective/model-file.ts";
+import { modelFrom } from "../objective/importing/model-file.ts";
 import { examplesFor } from "./example-arrays.ts";
 
 const model = modelFrom(mlp({ input: [2], outputs: 2 }));

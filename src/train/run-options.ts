@@ -1,8 +1,8 @@
 import { isArrayOf } from "../arrays/kind.ts";
 import { adaptModel } from "../objective/adapter.ts";
 import { withoutDropout } from "../objective/dropout.ts";
-import { modelFrom } from "../objective/model-file.ts";
-import { refuseHalfPrecision } from "../objective/precision.ts";
+import { modelFrom } from "../objective/importing/model-file.ts";
+import { refuseHalfPrecision } from "../objective/importing/precision.ts";
 import { examplesFor } from "./example-arrays.ts";
 import type { TrainOptions } from "./settings/options.ts";
 import { trainOptions } from "./settings/options.ts";

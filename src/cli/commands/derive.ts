@@ -5,7 +5,7 @@ import { tangentName } from "../../ad/names.ts";
 import { words } from "../../errors/words.ts";
 import type { Limits } from "../../limits/limits.ts";
 import { deriveFile } from "../../objective/derive.ts";
-import { fixedBatch } from "../../objective/fixed-batch.ts";
+import { fixedBatch } from "../../objective/importing/fixed-batch.ts";
 import { compileObjective } from "../../objective/objective.ts";
 import { hasOpenBatch } from "../../onnx/bind.ts";
 import { nodeRuntime } from "../../runtime/node.ts";

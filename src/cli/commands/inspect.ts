@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { words } from "../../errors/words.ts";
 import type { Limits } from "../../limits/limits.ts";
-import { importWarnings } from "../../objective/import-warnings.ts";
+import { importWarnings } from "../../objective/importing/import-warnings.ts";
 import type { Model } from "../../onnx/decode.ts";
 import { formatShape } from "../../onnx/graph.ts";
 import { printModel } from "../../onnx/print.ts";

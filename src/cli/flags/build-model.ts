@@ -11,7 +11,7 @@ import { type ModelName, models } from "../../models/models.ts";
 import type { ModelOptions } from "../../models/network.ts";
 import { type Resnet18Options, resnet18, resnetNorms } from "../../models/resnet18.ts";
 import { vit } from "../../models/vit.ts";
-import { modelFrom } from "../../objective/model-file.ts";
+import { modelFrom } from "../../objective/importing/model-file.ts";
 import type { Model } from "../../onnx/decode.ts";
 import type { Graph } from "../../onnx/graph.ts";
 import { nearest } from "../../settings/nearest.ts";

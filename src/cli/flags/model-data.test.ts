@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { mlp } from "../../models/mlp.ts";
-import { modelFrom } from "../../objective/model-file.ts";
+import { modelFrom } from "../../objective/importing/model-file.ts";
 import { decodeModel } from "../../onnx/decode.ts";
 import { encodeModel } from "../../onnx/encode.ts";
 import { withMetadata } from "../../onnx/metadata.ts";

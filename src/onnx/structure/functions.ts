@@ -3,9 +3,9 @@ import type { AttributeProto, FunctionProto, ModelProto, NodeProto } from "onnx-
 import { ModelError } from "../../errors/errors.ts";
 import { words } from "../../errors/words.ts";
 import { howToRaise, type Limits } from "../../limits/limits.ts";
-import { withFields } from "../message.ts";
+import { withFields } from "../messages/message.ts";
+import { AttributeType, NodeProtoSchema } from "../messages/schemas.ts";
 import { definedNames, renamedNode } from "../rename.ts";
-import { AttributeType, NodeProtoSchema } from "../schemas.ts";
 
 /**
  * The model with the body of each of its own functions in the place of the nodes that call it, as ONNX's own inliner has

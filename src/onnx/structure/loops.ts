@@ -4,7 +4,7 @@ import { ModelError } from "../../errors/errors.ts";
 import { words } from "../../errors/words.ts";
 import { howToRaise } from "../../limits/limits.ts";
 import { int } from "../graph.ts";
-import { withFields } from "../message.ts";
+import { withFields } from "../messages/message.ts";
 import { definedNames } from "../rename.ts";
 import { int64, tensorOf } from "../tensor.ts";
 import type { Known } from "./known.ts";

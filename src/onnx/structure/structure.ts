@@ -5,7 +5,7 @@ import { option, type Words, words } from "../../errors/words.ts";
 import { isConstantOf } from "../constants.ts";
 import { decodeNode, decodeTensor, type Model } from "../decode.ts";
 import { describeNode, nodeName } from "../graph.ts";
-import { withFields } from "../message.ts";
+import { withFields } from "../messages/message.ts";
 import { int64, type Tensor } from "../tensor.ts";
 import { takeBranch } from "./branches.ts";
 import type { Findings, Known, Wanted } from "./known.ts";

@@ -3,9 +3,9 @@ import { create } from "@bufbuild/protobuf";
 import type { GraphProto, NodeProto, TensorProto } from "onnx-buf";
 import { encodeNode } from "../encode.ts";
 import { type Attributes, int, ints } from "../graph.ts";
-import { withFields } from "../message.ts";
+import { withFields } from "../messages/message.ts";
+import { AttributeProtoSchema, AttributeType } from "../messages/schemas.ts";
 import { renamedNode } from "../rename.ts";
-import { AttributeProtoSchema, AttributeType } from "../schemas.ts";
 import { int64, type Tensor } from "../tensor.ts";
 
 /** The graph inside a node under this attribute's name. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { crossEntropy } from "../../losses/cross-entropy.ts";
 import { lenet5 } from "../../models/lenet5.ts";
 import { mlp } from "../../models/mlp.ts";
-import { importGraph } from "../../objective/import-model.ts";
+import { importGraph } from "../../objective/importing/import-model.ts";
 import { compileObjective, type Objective } from "../../objective/objective.ts";
 import { decodeModel } from "../../onnx/decode.ts";
 import type { Graph } from "../../onnx/graph.ts";

@@ -1,30 +1,30 @@
 /** A model on its way from a file to a graph of ops with rules, whose shapes are known: the stages in their order. */
-import { SettingError } from "../errors/errors.ts";
-import { option, type Words, words } from "../errors/words.ts";
-import type { Limits } from "../limits/limits.ts";
-import type { Loss } from "../losses/loss.ts";
-import type { Binding } from "../onnx/bind.ts";
-import { storeConstants } from "../onnx/constants.ts";
-import type { Model } from "../onnx/decode.ts";
-import { type Fill, withFilledInputs } from "../onnx/fill.ts";
-import { type Graph, getValue, type Node } from "../onnx/graph.ts";
-import { pruneModel } from "../onnx/prune-model.ts";
-import { isStructural } from "../onnx/structure/structural-ops.ts";
-import { isFloat } from "../onnx/tensor.ts";
-import { catalogue, opOf } from "../ops/catalogue.ts";
-import { upgradeGraph } from "../ops/upgrade.ts";
-import { type ProbeOptions, probe } from "../runtime/probe.ts";
-import type { Runtime } from "../runtime/runtime.ts";
-import { type DropoutMask, useDropoutMasks } from "./dropout.ts";
+import { SettingError } from "../../errors/errors.ts";
+import { option, type Words, words } from "../../errors/words.ts";
+import type { Limits } from "../../limits/limits.ts";
+import type { Loss } from "../../losses/loss.ts";
+import type { Binding } from "../../onnx/bind.ts";
+import { storeConstants } from "../../onnx/constants.ts";
+import type { Model } from "../../onnx/decode.ts";
+import { type Fill, withFilledInputs } from "../../onnx/fill.ts";
+import { type Graph, getValue, type Node } from "../../onnx/graph.ts";
+import { pruneModel } from "../../onnx/prune-model.ts";
+import { isStructural } from "../../onnx/structure/structural-ops.ts";
+import { isFloat } from "../../onnx/tensor.ts";
+import { catalogue, opOf } from "../../ops/catalogue.ts";
+import { upgradeGraph } from "../../ops/upgrade.ts";
+import { type ProbeOptions, probe } from "../../runtime/probe.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
+import { type DropoutMask, useDropoutMasks } from "../dropout.ts";
 import {
   type FinalActivation,
   isContained,
   lossOutput,
   valueBefore,
   withLossOutput,
-} from "./final-activation.ts";
+} from "../final-activation.ts";
+import { checkMemory } from "../memory.ts";
 import { openFixedBatch } from "./fixed-batch.ts";
-import { checkMemory } from "./memory.ts";
 import { modelFrom } from "./model-file.ts";
 import { refuseHalfPrecision, refuseHalfWeights } from "./precision.ts";
 import type { ParameterChoice } from "./trainable-parameters.ts";

@@ -1,7 +1,7 @@
-import { option, type Words, words } from "../errors/words.ts";
-import type { Model } from "../onnx/decode.ts";
-import { consumers } from "../onnx/graph.ts";
-import { isFloat, type Tensor } from "../onnx/tensor.ts";
+import { option, type Words, words } from "../../errors/words.ts";
+import type { Model } from "../../onnx/decode.ts";
+import { consumers } from "../../onnx/graph.ts";
+import { isFloat, type Tensor } from "../../onnx/tensor.ts";
 import { isBuffer } from "./buffers.ts";
 import { isMask, notFiniteIn } from "./finite-weights.ts";
 import { runningStatistics } from "./model-file.ts";

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { messageFields } from "./message-fields.ts";
 import * as ours from "./schemas.ts";
 
-const zoo = join(import.meta.dirname, "..", "..", "test", "goldens", "zoo");
+const zoo = join(import.meta.dirname, "../..", "..", "test", "goldens", "zoo");
 const scalars = [
   "",
   "double",

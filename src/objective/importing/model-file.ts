@@ -1,9 +1,9 @@
 /** Models as files: any way to give one becomes a decoded ONNX file, and a graph from the builder one that can be saved. */
-import { isArrayOf } from "../arrays/kind.ts";
-import type { Limits } from "../limits/limits.ts";
-import { decodeModel, type Model, readModel } from "../onnx/decode.ts";
-import { encodeGraph, modelMessage } from "../onnx/encode.ts";
-import type { Graph } from "../onnx/graph.ts";
+import { isArrayOf } from "../../arrays/kind.ts";
+import type { Limits } from "../../limits/limits.ts";
+import { decodeModel, type Model, readModel } from "../../onnx/decode.ts";
+import { encodeGraph, modelMessage } from "../../onnx/encode.ts";
+import type { Graph } from "../../onnx/graph.ts";
 
 /** Turns any way to give a model into a decoded ONNX file; a graph and its model share the numbers of stored tensors. */
 export function modelFrom(model: Uint8Array | Model | Graph, limits?: Partial<Limits>): Model {

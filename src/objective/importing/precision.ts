@@ -1,7 +1,7 @@
-import { ModelError } from "../errors/errors.ts";
-import type { Model } from "../onnx/decode.ts";
-import { describeNode, type Node } from "../onnx/graph.ts";
-import { type DType, dtypeFromNumber } from "../onnx/tensor.ts";
+import { ModelError } from "../../errors/errors.ts";
+import type { Model } from "../../onnx/decode.ts";
+import { describeNode, type Node } from "../../onnx/graph.ts";
+import { type DType, dtypeFromNumber } from "../../onnx/tensor.ts";
 
 /**
  * @throws when the model stores half-precision weights or reads half-precision inputs: tangents and updates would lose most

@@ -1,4 +1,4 @@
-import type { Tensor } from "../onnx/tensor.ts";
+import type { Tensor } from "../../onnx/tensor.ts";
 
 /**
  * Whether a stored tensor is a module's buffer by its name and its numbers together, in files that say nothing of it, as

@@ -1,6 +1,6 @@
-import { ModelError } from "../errors/errors.ts";
-import { option, words } from "../errors/words.ts";
-import type { Tensor } from "../onnx/tensor.ts";
+import { ModelError } from "../../errors/errors.ts";
+import { option, words } from "../../errors/words.ts";
+import type { Tensor } from "../../onnx/tensor.ts";
 
 /** The numbers of a stored tensor that are NaN or infinite, in words; undefined where there are none. */
 export function notFiniteIn(name: string, { dtype, shape, data }: Tensor): string | undefined {

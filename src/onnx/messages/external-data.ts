@@ -6,9 +6,9 @@ import type {
   SparseTensorProto,
   TensorProto,
 } from "onnx-buf";
-import { ModelError } from "../errors/errors.ts";
-import { words } from "../errors/words.ts";
-import { howToRaise, type Limits } from "../limits/limits.ts";
+import { ModelError } from "../../errors/errors.ts";
+import { words } from "../../errors/words.ts";
+import { howToRaise, type Limits } from "../../limits/limits.ts";
 import { scanModel } from "./scan.ts";
 import { DataLocation } from "./schemas.ts";
 

@@ -1,9 +1,9 @@
 /** Which of a model's stored tensors are trained, where nobody says so. */
-import type { Model } from "../onnx/decode.ts";
-import { consumers, type Graph, type Node } from "../onnx/graph.ts";
-import { own } from "../onnx/own.ts";
-import type { Tensor } from "../onnx/tensor.ts";
-import { opOf } from "../ops/catalogue.ts";
+import type { Model } from "../../onnx/decode.ts";
+import { consumers, type Graph, type Node } from "../../onnx/graph.ts";
+import { own } from "../../onnx/own.ts";
+import type { Tensor } from "../../onnx/tensor.ts";
+import { opOf } from "../../ops/catalogue.ts";
 import { isBuffer } from "./buffers.ts";
 import { isMask } from "./finite-weights.ts";
 import { runningStatistics } from "./model-file.ts";

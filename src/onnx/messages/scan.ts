@@ -1,7 +1,7 @@
 import type { DescMessage } from "@bufbuild/protobuf";
-import { ModelError } from "../errors/errors.ts";
-import { words } from "../errors/words.ts";
-import { howToRaise, type Limits } from "../limits/limits.ts";
+import { ModelError } from "../../errors/errors.ts";
+import { words } from "../../errors/words.ts";
+import { howToRaise, type Limits } from "../../limits/limits.ts";
 import { GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, TensorProtoSchema } from "./schemas.ts";
 
 /** What the bytes of a model file hold, counted before any of it is built in memory. */

@@ -1,9 +1,9 @@
-import { ModelError } from "../errors/errors.ts";
-import { words } from "../errors/words.ts";
-import { describeNode, formatShape, type Graph, type Node, nodeName, type Value } from "../onnx/graph.ts";
-import type { BatchPlan, Repetition } from "../onnx/rebatch.ts";
-import { elementCount, type Tensor } from "../onnx/tensor.ts";
-import { opOf } from "../ops/catalogue.ts";
+import { ModelError } from "../../errors/errors.ts";
+import { words } from "../../errors/words.ts";
+import { describeNode, formatShape, type Graph, type Node, nodeName, type Value } from "../../onnx/graph.ts";
+import type { BatchPlan, Repetition } from "../../onnx/rebatch.ts";
+import { elementCount, type Tensor } from "../../onnx/tensor.ts";
+import { opOf } from "../../ops/catalogue.ts";
 
 interface Batches {
   readonly from: number;

@@ -1,14 +1,14 @@
-import { DeviceError } from "../errors/errors.ts";
-import { Words, words } from "../errors/words.ts";
-import { hasOpenBatch } from "../onnx/bind.ts";
-import type { Model } from "../onnx/decode.ts";
-import { encodeModel } from "../onnx/encode.ts";
-import type { Graph, Value } from "../onnx/graph.ts";
-import { elementCount, isFloat, type Tensor, tensorOf, toNumbers } from "../onnx/tensor.ts";
-import { keyFromSeed } from "../random/threefry.ts";
-import { uniform64 } from "../random/uniform.ts";
-import type { Runtime, Tensors } from "../runtime/runtime.ts";
-import { withoutDropout } from "./dropout.ts";
+import { DeviceError } from "../../errors/errors.ts";
+import { Words, words } from "../../errors/words.ts";
+import { hasOpenBatch } from "../../onnx/bind.ts";
+import type { Model } from "../../onnx/decode.ts";
+import { encodeModel } from "../../onnx/encode.ts";
+import type { Graph, Value } from "../../onnx/graph.ts";
+import { elementCount, isFloat, type Tensor, tensorOf, toNumbers } from "../../onnx/tensor.ts";
+import { keyFromSeed } from "../../random/threefry.ts";
+import { uniform64 } from "../../random/uniform.ts";
+import type { Runtime, Tensors } from "../../runtime/runtime.ts";
+import { withoutDropout } from "../dropout.ts";
 
 /** A model as it is trained. */
 export interface TrainedModel {
@@ -59,7 +59,7 @@ export async function openFixedBatch(
   // Few files fix their batch, so that what opens them loads when one does.
   const [{ planBatch }, { rebatchModel }] = await Promise.all([
     import("./plan-batch.ts"),
-    import("../onnx/rebatch.ts"),
+    import("../../onnx/rebatch.ts"),
   ]);
   const held = (why: Words) => ({
     model,
