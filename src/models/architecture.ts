@@ -1,4 +1,5 @@
 /** Reads the texts that convnets are built from. */
+import { SettingError } from "../errors/errors.ts";
 import type { ActivationName } from "./activations.ts";
 import type { PoolMode, Windows } from "./layers.ts";
 
@@ -51,10 +52,8 @@ export function parseArchitecture(text: string): Operation[][] {
   });
 }
 
-/** What is wrong with an architecture; its message has three lines, of which the last points at the place. */
-export class ArchitectureError extends Error {
-  override readonly name = "ArchitectureError";
-}
+/** What is wrong with an architecture; its message has three lines, of which the last points at the character. */
+export class ArchitectureError extends SettingError {}
 
 /** An error that shows where in the architecture it is. */
 export function architectureError(
@@ -65,6 +64,7 @@ export function architectureError(
   const pointer = `${" ".repeat(start)}${"^".repeat(Math.max(text.length, 1))}`;
   return new ArchitectureError(
     `convnet: '${text}' at character ${start + 1}: ${message}\n  ${architecture}\n  ${pointer}`,
+    { option: "convnet.architecture" },
   );
 }
 

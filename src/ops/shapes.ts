@@ -1,6 +1,6 @@
 /** What shape rules have in common: inputs, axes, broadcasting, reductions, slices. */
 import { ModelError } from "../errors/errors.ts";
-import { describeNode, formatShape, type Value } from "../onnx/graph.ts";
+import { describeNode, formatShape, nodeName, type Value } from "../onnx/graph.ts";
 import { nodeError } from "../onnx/node-error.ts";
 import { type DType, toNumbers } from "../onnx/tensor.ts";
 import { intAttribute, intsAttribute, type NodeView, type ValueType } from "./view.ts";
@@ -28,7 +28,7 @@ export function arange(count: number): number[] {
 }
 
 /** A rule needs a value that nothing but running the graph could tell. */
-export class UnknownConstantError extends Error {}
+export class UnknownConstantError extends ModelError {}
 
 /** The values of an integer input that must be known before running, as plain numbers. */
 export function requiredConstant(node: NodeView, index: number, what: string): number[] {
@@ -37,6 +37,7 @@ export function requiredConstant(node: NodeView, index: number, what: string): n
     throw new UnknownConstantError(
       `${describeNode(node.node)}: its ${what} (input ${index}, '${node.inputs[index]?.name ?? ""}') must be constant, ` +
         "but it is computed from data, which would make shapes depend on data. Export the model with fixed shapes.",
+      { node: nodeName(node.node) },
     );
   }
   return toNumbers(tensor);
