@@ -50,6 +50,7 @@ export const sections = [
   {
     text: "Project",
     pages: [
+      page("A tangent's way", "docs/a-tangents-way.md", "a-tangents-way.md"),
       page("Design", "docs/design.md", "design.md"),
       page("Contributing", "CONTRIBUTING.md", "contributing.md"),
       page("Changes", "CHANGELOG.md", "changes.md"),
