@@ -58,6 +58,41 @@ describe("docs/design.md", () => {
   });
 });
 
+describe("six paths", () => {
+  const text = /## Six paths[\s\S]*?(?=^## )/m.exec(design)?.[0] ?? "";
+  const paths = [...text.matchAll(/^- Now.*$/gm)].map(([line]) => ({
+    files: pathsIn(line).map((path) => `src/${path}`),
+    count: Number(/\((\d+)\)$/.exec(line)?.[1]),
+  }));
+  const importsOf = (name: string) =>
+    [...read(name).matchAll(/(?:from|import\() ?"(\.[^"]+\.ts)"/g)].map(([, path]) =>
+      relative(root, resolve(root, dirname(name), path as string)).replaceAll("\\", "/"),
+    );
+
+  /** What a file imports, directly or not. */
+  function reach(start: string): ReadonlySet<string> {
+    const found = new Set([start]);
+    for (const name of found) for (const target of importsOf(name)) found.add(target);
+    return found;
+  }
+
+  it("lead through as many files as they say, each once", () => {
+    expect(paths).toHaveLength(8);
+    for (const { files, count } of paths) expect(new Set(files).size).toBe(count);
+  });
+
+  it("lead from their first file to all others", () => {
+    for (const { files } of paths) {
+      const reached = reach(files[0] as string);
+      expect(files.filter((name) => !reached.has(name))).toEqual([]);
+    }
+  });
+
+  it("have a few lines for what was before, and one for each that is", () => {
+    expect(text.match(/^- Before/gm)).toHaveLength(6);
+  });
+});
+
 describe("the docs", () => {
   const pages = ["README.md", "CONTRIBUTING.md", ...filesIn("docs", ".md")];
 
