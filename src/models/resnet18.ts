@@ -30,7 +30,7 @@ export interface Resnet18Options extends ModelOptions {
 
 /**
  * ResNet-18 (He et al., CVPR 2016, arXiv 1512.03385) as torchvision's resnet18, parameter names included: a 7×7
- * convolution of stride 2, 3×3 max-pooling of stride 2, four stages of two residual blocks, the mean over all places, and
+ * convolution of stride 2, 3×3 max-pooling of stride 2, four stages of two residual blocks, the mean over all positions, and
  * a linear layer. Input [batch, channels, height, width] → `logits` [batch, outputs]. Blocks: `stem`, `layer1.0`,
  * `layer1.1`, …, `layer4.1`, `head`.
  *

@@ -85,7 +85,7 @@ async function couplingError(objective: Differentiable): Promise<ModelError> {
 /** Bytes of the values that are looked at in one run: all at once could be more than training itself needs. */
 const observedBytes = 8 * 2 ** 20;
 
-/** The layout of each value in which examples keep their places; undefined where there is none. */
+/** The layout of each value in which examples keep their positions; undefined where there is none. */
 async function observeLayouts(
   objective: Differentiable,
   names: readonly string[],
@@ -181,7 +181,7 @@ function madeUp({ dtype, shape }: Value, batch: number, changed?: number): Tenso
   );
 }
 
-/** Whether a replaced example changed no number outside its own places by more than rounding. */
+/** Whether a replaced example changed no number outside its own positions by more than rounding. */
 function keepsPositions(
   before: Tensor | undefined,
   after: Tensor | undefined,

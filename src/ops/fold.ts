@@ -3,7 +3,7 @@ import { isFloat, type Tensor, type TensorData, tensorOf, toNumbers } from "../o
 import { axisOf, normalizeAxis, reductionAxes, required, sliceRanges } from "./shapes.ts";
 import { intAttribute, intsAttribute, type NodeView, type ValueType } from "./view.ts";
 
-/** Elements up to which a value is worth computing without an engine: shapes, places, and what is made of them. */
+/** Elements up to which a value is worth computing without an engine: shapes, positions, and what is made of them. */
 export const foldedElements = 4096;
 
 /**
@@ -19,7 +19,7 @@ export function fold(node: NodeView, type: ValueType): Tensor | undefined {
 
 type Fold = (node: NodeView, type: ValueType) => Tensor | undefined;
 
-/** Ops that put numbers in other places. */
+/** Ops that put numbers in other positions. */
 const moved =
   (source: (node: NodeView, at: readonly number[], shape: readonly number[]) => readonly number[]): Fold =>
   (node, type) => {
@@ -33,7 +33,7 @@ const kept: Fold = (node, { dtype, shape }) => {
   return tensor && { dtype, shape, data: tensor.data };
 };
 
-/** Ops that compute an element from the elements of all inputs at its place, with numpy broadcasting. */
+/** Ops that compute an element from the elements of all inputs at its position, with numpy broadcasting. */
 const each =
   (compute: (numbers: readonly number[]) => number): Fold =>
   (node, type) => {
@@ -199,7 +199,7 @@ function numbersOf({ dtype, shape }: ValueType, numbers: readonly number[]): Ten
   return tensorOf(dtype, numbers, shape);
 }
 
-/** The elements that `from` finds for each place of the result. */
+/** The elements that `from` finds for each position of the result. */
 function picked(
   tensor: Tensor,
   { dtype, shape }: ValueType,
@@ -216,7 +216,7 @@ function like(data: TensorData | undefined, elements: readonly (number | bigint)
   return kind.from(elements);
 }
 
-/** All places of a tensor of this shape, in row-major order. */
+/** All positions of a tensor of this shape, in row-major order. */
 function positionsOf(shape: readonly number[]): number[][] {
   if (shape.includes(0)) return [];
   let positions: number[][] = [[]];
@@ -227,7 +227,7 @@ function positionsOf(shape: readonly number[]): number[][] {
   return positions;
 }
 
-/** The place of an operand that broadcasts to a place of the result. */
+/** The position of an operand that broadcasts to a position of the result. */
 function broadcast(at: readonly number[], shape: readonly number[]): number[] {
   return shape.map((size, axis) => (size === 1 ? 0 : (at[at.length - shape.length + axis] ?? 0)));
 }

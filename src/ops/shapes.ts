@@ -5,7 +5,7 @@ import { nodeError } from "../onnx/node-error.ts";
 import { type DType, toNumbers } from "../onnx/tensor.ts";
 import { intAttribute, intsAttribute, type NodeView, type ValueType } from "./view.ts";
 
-/** The input at this place; a named error where the node omits it. */
+/** The input at this position; a named error where the node omits it. */
 export function required(node: NodeView, index: number): Value {
   const value = node.inputs[index];
   if (!value) {
@@ -95,7 +95,7 @@ function broadcastInputs(node: NodeView): number[] {
   );
 }
 
-/** A possibly negative axis as a place from 0. */
+/** A possibly negative axis as a position from 0. */
 export function normalizeAxis(axis: number, rank: number, node: NodeView): number {
   const normalized = axis < 0 ? axis + rank : axis;
   if (normalized < 0 || normalized >= Math.max(rank, 1)) {
@@ -104,7 +104,7 @@ export function normalizeAxis(axis: number, rank: number, node: NodeView): numbe
   return normalized;
 }
 
-/** The axis attribute as a place from 0. */
+/** The axis attribute as a position from 0. */
 export function axisOf(node: NodeView, fallback: number): number {
   return normalizeAxis(intAttribute(node.node, "axis", fallback), required(node, 0).shape.length, node);
 }
@@ -136,7 +136,7 @@ export function reductionShape(node: NodeView): ValueType[] {
   return [{ dtype, shape: shape.filter((_, axis) => !axes.includes(axis)) }];
 }
 
-/** The places that a Slice takes along an axis. */
+/** The positions that a Slice takes along an axis. */
 export interface SliceRange {
   readonly axis: number;
   readonly start: number;

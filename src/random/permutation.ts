@@ -4,7 +4,7 @@ import { uniform64 } from "./uniform.ts";
 
 /**
  * A random order of 0 … count − 1 (Fisher-Yates). Each swap takes 53 random bits times the range, rounded down: no
- * place is likelier than another by more than count·2⁻⁵³.
+ * position is likelier than another by more than count·2⁻⁵³.
  */
 export function permutation(key: Key, count: number): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, index) => index);
@@ -19,7 +19,7 @@ export function permutation(key: Key, count: number): Uint32Array {
 }
 
 /**
- * The first `count` places of a random order of 0 … range − 1, in time and memory of `count` alone. They are the same
+ * The first `count` positions of a random order of 0 … range − 1, in time and memory of `count` alone. They are the same
  * however many are asked for.
  *
  * @throws when count exceeds range
@@ -31,7 +31,7 @@ export function drawDistinct(key: Key, count: number, range: number): number[] {
       { option: "count" },
     );
   }
-  // Fisher-Yates from the front; places that no swap has touched hold their own number.
+  // Fisher-Yates from the front; positions that no swap has touched hold their own number.
   const moved = new Map<number, number>();
   return Array.from(uniform64(key, count), (unit, index) => {
     const other = index + Math.floor(unit * (range - index));

@@ -4,7 +4,7 @@ const exactBelow = 2 ** 24;
 /**
  * Two whole numbers of a list that differ but become the same 32-bit float.
  * @param start where the list begins in `values`, and `step` how far its numbers lie apart.
- * @returns their places in the list, or undefined where there are none.
+ * @returns their positions in the list, or undefined where there are none.
  */
 export function equalAsFloat32(
   values: ArrayLike<number>,

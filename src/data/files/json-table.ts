@@ -3,7 +3,7 @@ import { DataError } from "../../errors/errors.ts";
 export interface JsonTable {
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];
-  /** Lines of JSON Lines, places in an array, from 1. */
+  /** Lines of JSON Lines, positions in an array, from 1. */
   readonly rowNumbers: readonly number[];
 }
 

@@ -45,7 +45,7 @@ export interface TangentCounts {
 }
 
 /**
- * Finds the sites of an objective and the examples' places in them.
+ * Finds the sites of an objective and where the examples lie in them.
  *
  * @throws when a value mixes examples, a parameter has no site, or a site's values do not belong to single examples
  */

@@ -29,7 +29,7 @@ export const DepthToSpace: Op = {
     if (stringAttribute(node.node, "mode", "DCR") === "DCR") {
       return g.spaceToDepth(cotangent, { blocksize });
     }
-    // In mode CRD the places of a block are the inner part of the channels.
+    // In mode CRD the positions of a block are the inner part of the channels.
     const [batch, channels, height, width] = imageShape(node);
     const blocks = [batch, channels / blocksize ** 2, height, blocksize, width, blocksize];
     return rearrange(g, cotangent, blocks, [0, 1, 3, 5, 2, 4], required(node, 0).shape);

@@ -114,7 +114,7 @@ function paddingsOf(node: NodeView): Padding[] {
   });
 }
 
-/** Which place of the input each place of the output repeats. Negative padding cuts first; the rest is then repeated. */
+/** Which position of the input each position of the output repeats. Negative padding cuts first; the rest is then repeated. */
 function sourceIndices(mode: string, size: number, { before, behind }: Padding): number[] {
   const first = Math.max(0, -before);
   const count = size - first - Math.max(0, -behind);
@@ -129,7 +129,7 @@ function sourceIndices(mode: string, size: number, { before, behind }: Padding):
   return arange(size + before + behind).map((index) => first + source(index - Math.max(0, before)));
 }
 
-/** The transpose of repeating places along an axis: what stands at copies of the same place adds up there. */
+/** The transpose of repeating positions along an axis: what stands at copies of the same position adds up there. */
 function addAtSources(
   g: Emitter,
   cotangent: Value,

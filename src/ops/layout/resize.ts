@@ -60,7 +60,7 @@ function kept(size: number): AxisResize {
   return { input: size, output: size, scale: 1, crop: [0, 1] };
 }
 
-/** The node's resizing of a value with these axes; places outside of a crop become 0, their derivative. */
+/** The node's resizing of a value with these axes; positions outside of a crop become 0, their derivative. */
 function resized(g: Emitter, node: ComputedNode, value: Value, axes: readonly AxisResize[]): Value {
   const { axes: _, keep_aspect_ratio_policy: __, ...attributes }: Attributes = node.node.attributes;
   const isCrop =

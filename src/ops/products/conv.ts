@@ -167,7 +167,7 @@ function channelSum(g: Emitter, cotangent: Value): Value {
 }
 
 /**
- * W̄[f, c, w] = Σ ȳ[n, f, o] x[n, c, o·stride + w·dilation − before] over batch n and output places o: a Conv in which
+ * W̄[f, c, w] = Σ ȳ[n, f, o] x[n, c, o·stride + w·dilation − before] over batch n and output positions o: a Conv in which
  * batch and channels, and strides and dilations, change roles.
  *
  * @param x [batch, groups × c, …]
@@ -201,12 +201,12 @@ function kernelCotangent(
   );
   const { strides, dilations, pads } = slidingAttributes(windows);
   const product = g.conv(images, kernels, { strides: dilations, dilations: strides, pads, group });
-  // Input places that no window covers count as further window places.
+  // Input positions that no window covers count as further window positions.
   const exact = cut(g, product, [channels, filters, ...sizes]);
   return rearrange(g, exact, [channels, filters, elementCount(sizes)], [1, 0, 2], shape);
 }
 
-/** The first places of each axis, so many as the shape says. */
+/** The first positions of each axis, so many as the shape says. */
 function cut(g: Emitter, value: Value, shape: readonly number[]): Value {
   if (sameDimensions(value.shape, shape)) return value;
   const starts = shape.map(() => 0);

@@ -31,7 +31,7 @@ export const DFT: Op = {
 };
 
 /**
- * Fourier transforms of windows of a signal [batch, length, 1 or 2] that begin `frame_step` places apart: [batch, windows,
+ * Fourier transforms of windows of a signal [batch, length, 1 or 2] that begin `frame_step` positions apart: [batch, windows,
  * bins, 2].
  */
 export const STFT: Op = {

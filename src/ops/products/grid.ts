@@ -8,7 +8,7 @@ import { cast, reshape, sum, transpose } from "../rules.ts";
 import { arange, required, requiredConstant } from "../shapes.ts";
 import { intAttribute, type NodeView, stringAttribute } from "../view.ts";
 
-/** θ · (places, 1): where each place of an image of the given size [batch, channels, …] lies after an affine map. */
+/** θ · (positions, 1): where each position of an image of the given size [batch, channels, …] lies after an affine map. */
 export const AffineGrid: Op = {
   shape: (node) => {
     const [batch = 0, ...positions] = gridSizes(node);
@@ -26,7 +26,7 @@ export const AffineGrid: Op = {
   },
 };
 
-/** [batch, …places] of an AffineGrid node. */
+/** [batch, …positions] of an AffineGrid node. */
 function gridSizes(node: NodeView): number[] {
   const [batch = 0, , ...positions] = requiredConstant(node, 1, "size");
   const { shape } = required(node, 0);
@@ -41,7 +41,7 @@ function gridSizes(node: NodeView): number[] {
   return [batch, ...positions];
 }
 
-/** (…, row, column) → (x, y, …, 1) with coordinates from −1 to 1, for all places. */
+/** (…, row, column) → (x, y, …, 1) with coordinates from −1 to 1, for all positions. */
 function homogeneousPositions(sizes: readonly number[], isAligned: boolean): number[] {
   const coordinate = (index: number, size: number) => {
     if (!isAligned) return (2 * index + 1) / size - 1;
@@ -55,9 +55,9 @@ function homogeneousPositions(sizes: readonly number[], isAligned: boolean): num
 }
 
 /**
- * Samples X [batch, channels, …places] at grid [batch, …, d], whose last axis counts (x, y, …) from −1 to 1: linear
- * between the 2ᵈ nearest places, cubic between the 4ᵈ nearest ones, or at the nearest one, which has no derivative by the
- * grid. Where a coordinate is clipped to the border, its derivative is 0; at whole places it is that to the next place, as
+ * Samples X [batch, channels, …positions] at grid [batch, …, d], whose last axis counts (x, y, …) from −1 to 1: linear
+ * between the 2ᵈ nearest positions, cubic between the 4ᵈ nearest ones, or at the nearest one, which has no derivative by the
+ * grid. Where a coordinate is clipped to the border, its derivative is 0; at whole positions it is that to the next position, as
  * in PyTorch.
  */
 export const GridSample: Op = {
@@ -112,11 +112,11 @@ export const GridSample: Op = {
   },
 };
 
-/** One of the places between which is interpolated along an axis: both [batch, 1, count]. */
+/** One of the positions between which is interpolated along an axis: both [batch, 1, count]. */
 interface Corner {
   /** int64, inside the image. */
   readonly index: Value;
-  /** 0 where the place lies outside of the image. */
+  /** 0 where the position lies outside of the image. */
   readonly weight: Value;
 }
 
@@ -127,14 +127,14 @@ function positionsOf(g: Emitter, node: NodeView, coordinates: Value, size: numbe
   return g.add(g.mul(coordinates, scale), (size - 1) / 2);
 }
 
-/** The padding modes that repeat the image move places into it. */
+/** The padding modes that repeat the image move positions into it. */
 function padded(g: Emitter, node: NodeView, positions: Value, size: number): Value {
   const isAligned = intAttribute(node.node, "align_corners", 0) === 1;
   const mode = stringAttribute(node.node, "padding_mode", "zeros");
   if (mode === "zeros") return positions;
   const clipped = (value: Value) => g.clip(value, 0, size - 1);
   if (mode === "border") return clipped(positions);
-  // Reflected at the first and last place, or at the outer edges of both: a triangle wave, then clipped.
+  // Reflected at the first and last position, or at the outer edges of both: a triangle wave, then clipped.
   const [low, span] = isAligned ? [0, size - 1] : [-0.5, size];
   if (span === 0) return g.mul(positions, 0);
   const distance = g.abs(g.sub(positions, low));
@@ -144,10 +144,10 @@ function padded(g: Emitter, node: NodeView, positions: Value, size: number): Val
   return clipped(g.add(wave, low));
 }
 
-/** The places of the image that a place stands between. */
+/** The positions of the image that a position stands between. */
 type Interpolation = (g: Emitter, node: NodeView, positions: Value, size: number) => Corner[];
 
-/** The places on both sides, with weights that fall linearly with the distance. */
+/** The positions on both sides, with weights that fall linearly with the distance. */
 const linear: Interpolation = (g, node, positions, size) => {
   const inside = padded(g, node, positions, size);
   const below = g.floor(inside);
@@ -155,7 +155,7 @@ const linear: Interpolation = (g, node, positions, size) => {
   return [corner(g, below, g.sub(1, upper), size), corner(g, g.add(below, 1), upper, size)];
 };
 
-/** Two places on either side; each of them is padded on its own. */
+/** Two positions on either side; each of them is padded on its own. */
 const cubic: Interpolation = (g, node, positions, size) => {
   const below = g.floor(positions);
   const beyond = g.sub(positions, below);
@@ -206,14 +206,14 @@ export const Col2Im: Op = {
     const [count, rows] = [elementCount(image), batch * channels];
     const columns = reshape(g, x, [rows, positions.length]);
     const indices = g.expand(g.constant(int64(positions, [1, positions.length])), columns.shape);
-    // One place more, for what falls into the padding.
+    // One position more, for what falls into the padding.
     const empty = g.expand(g.scalar(x.dtype, 0), [rows, count + 1]);
     const added = g.scatterElements(empty, indices, columns, { axis: 1, reduction: "add" });
     return [reshape(g, g.slice(added, [0], [count], [1]), [batch, channels, ...image])];
   },
 };
 
-/** Sizes of a Col2Im node, and the flat place of the image that each entry of its columns belongs to. */
+/** Sizes of a Col2Im node, and the flat position of the image that each entry of its columns belongs to. */
 function foldSizes(node: NodeView) {
   const { shape } = required(node, 0);
   const image = requiredConstant(node, 1, "image_shape");
@@ -258,7 +258,7 @@ function listOf(node: Node, name: string, size: number, fallback: number): reado
   return attribute?.type === "ints" ? attribute.value : Array.from({ length: size }, () => fallback);
 }
 
-/** All places of a box, in row-major order. */
+/** All positions of a box, in row-major order. */
 function positionsIn(sizes: readonly number[]): number[][] {
   return sizes.reduce<number[][]>(
     (before, size) => before.flatMap((row) => arange(size).map((index) => [...row, index])),

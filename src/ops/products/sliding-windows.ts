@@ -4,7 +4,7 @@ import { nodeError } from "../../onnx/node-error.ts";
 import { intAttribute, intsAttribute, type NodeView, stringAttribute } from "../view.ts";
 
 /**
- * How a window slides along one spatial axis: output place o and window place w meet input place
+ * How a window slides along one spatial axis: output position o and window position w meet input position
  * o·stride + w·dilation − before.
  */
 export interface SlidingWindow {
@@ -20,7 +20,7 @@ export interface SlidingWindow {
   /** Padding behind the input. */
   readonly behind: number;
   /**
-   * Padding behind the last place that a window covers; where it is negative, so many places at the end of the input
+   * Padding behind the last position that a window covers; where it is negative, so many positions at the end of the input
    * are covered by no window.
    */
   readonly after: number;

@@ -24,7 +24,7 @@ import {
 import { arange, keepAxes, required } from "../shapes.ts";
 import { type ComputedNode, intAttribute, intsAttribute, type NodeView, type ValueType } from "../view.ts";
 
-/** d max(x) = dx at the largest place of each window; of equal ones the first, as in PyTorch */
+/** d max(x) = dx at the largest position of each window; of equal ones the first, as in PyTorch */
 export const MaxPool: Op = {
   shape: (node) => {
     const [y] = poolShape(node) as [ValueType];
@@ -32,7 +32,7 @@ export const MaxPool: Op = {
   },
   defaults: { auto_pad: string("NOTSET"), ceil_mode: int(0), storage_order: int(0) },
   jvp: ofFirst((g, node, dx) => {
-    // Only indices that count along rows are places in the tensor.
+    // Only indices that count along rows are positions in the tensor.
     const isRowMajor = intAttribute(node.node, "storage_order", 0) === 0;
     const known = isRowMajor ? node.outputs[1] : undefined;
     const { storage_order: _, ...attributes } = node.node.attributes;
@@ -40,7 +40,7 @@ export const MaxPool: Op = {
   }),
 };
 
-/** d max(x) = dx at the largest place of each channel; of equal ones the first, as in PyTorch's adaptive_max_pool */
+/** d max(x) = dx at the largest position of each channel; of equal ones the first, as in PyTorch's adaptive_max_pool */
 export const GlobalMaxPool: Op = {
   shape: globalShape,
   jvp: ofFirst((g, node, dx) => {
@@ -59,7 +59,7 @@ function tangentAtLargest(g: Emitter, node: ComputedNode, tangent: StackedTangen
   const k = tangentCount(tangent);
   const count = elementCount(x.shape);
   const flat = reshape(g, broadcastTangent(g, tangent, x), [k, count]);
-  // The places are repeated k times: 32 bits, where they suffice, take half of the memory.
+  // The positions are repeated k times: 32 bits, where they suffice, take half of the memory.
   const indices = cast(
     g,
     reshape(g, positions, [elementCount(positions.shape)]),
@@ -85,7 +85,7 @@ export const AveragePool: Op = {
   },
 };
 
-/** How many places each window averages over: [...output places] */
+/** How many positions each window averages over: [...output positions] */
 function windowCounts(g: Emitter, node: ComputedNode, windows: readonly SlidingWindow[]): Value {
   const includesPadding = intAttribute(node.node, "count_include_pad", 0) === 1;
   const counts = windows.map(({ input, output, size, stride, dilation, before, behind }) => {

@@ -31,7 +31,7 @@ export interface EstimatorCost {
 
 const bytesPerNumber = 4;
 
-/** Adds up what the graphs of an estimator compute; sites are placed by running the model on a made-up batch. */
+/** Adds up what the graphs of an estimator compute; sites are found by running the model on a made-up batch. */
 export async function estimatorCost(
   objective: Differentiable,
   settings: EstimatorSettings,

@@ -55,7 +55,13 @@ describe("the paper's settings", () => {
 
   describe.each(Object.entries(small))("in a %s network", (_, model) => {
     const method = { gradient: "projection", k: 4 } as const;
-    const settings = settingsOf({ path: "paper", network: "fc-256", dataset: "mnist", method });
+    // An estimator takes no settings of the loop.
+    const { learningRate, schedule, patience, ...settings } = settingsOf({
+      path: "paper",
+      network: "fc-256",
+      dataset: "mnist",
+      method,
+    });
 
     it.each<EstimatorSettings>([{ aggregate: "mean" }, { aggregate: "projection" }])(
       "give by forward mode, with $aggregate, what Vᵀ∇f gives",
