@@ -23,7 +23,7 @@ export const activations = named(
   }),
 );
 
-/** Finds the sites of an objective. @throws as `placeSites` */
+/** Finds the sites of an objective. @throws as `findSites` */
 export async function planSites(
   objective: Differentiable,
   options: ActivationsOptions,
