@@ -56,6 +56,6 @@ it("inputs and outputs of derived graphs have their names from ad/names.ts", () 
   // Aggregators see no graph; their own names are others.
   const files = filesIn(".").filter((name) => !name.startsWith("aggregate/"));
   expect(files.filter((name) => isSpelled(code(name)))).toEqual(["ad/names.ts"]);
-  for (const spelled of ["g.input(`tangent/${name}`)", 'getValue(graph, "loss")', '["losses"]'])
+  for (const spelled of [`g.input(\`tangent/\${name}\`)`, 'getValue(graph, "loss")', '["losses"]'])
     expect(isSpelled(spelled), spelled).toBe(true);
 });

@@ -3,6 +3,7 @@ import { gradientGraph } from "../src/ad/gradient.ts";
 import { layerSites } from "../src/ad/layers.ts";
 import type { AggregatorName } from "../src/aggregate/aggregators.ts";
 import { exactGradient } from "../src/estimate/exact.ts";
+import { activations } from "../src/estimate/sites/activations.ts";
 import { findSites, localGraph } from "../src/estimate/sites/graphs.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { lenet5 } from "../src/models/lenet5.ts";
@@ -251,7 +252,7 @@ describe("rectified sites", () => {
       it(`give the same by dual passes, in pieces and simulated (k = ${tangents}, shared: ${shareTangents})`, async () => {
         // k = 1 of 13 dimensions takes the float32 Gram matrix, k = 6 the float64 one.
         const { objective, feeds } = await rectified();
-        const settings = { tangents, shareTangents };
+        const settings = { tangents, perturb: activations({ shareTangents }) };
         const usual = await estimateOf(objective, feeds, settings);
         for (const other of [{ lowMemory: true }, { gradient: "simulated" as const }]) {
           const same = await estimateOf(objective, feeds, { ...settings, ...other });

@@ -26,10 +26,12 @@ export function memoryStore(files = new Map()) {
 const points = Float32Array.from({ length: 128 }, (_, index) => (((index + 1) * 0.7548776662) % 1) * 2 - 1);
 export const smallRun = {
   model: mlp({ input: [2], hidden: [4], outputs: 2, activation: "tanh", seed: 1 }),
-  inputs: points,
-  labels: Int32Array.from({ length: 64 }, (_, index) =>
-    Number(Math.hypot(points[2 * index], points[2 * index + 1]) < 0.8),
-  ),
+  examples: {
+    inputs: points,
+    labels: Int32Array.from({ length: 64 }, (_, index) =>
+      Number(Math.hypot(points[2 * index], points[2 * index + 1]) < 0.8),
+    ),
+  },
   runtime,
   batch: 16,
   steps: 12,
