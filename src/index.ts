@@ -22,17 +22,12 @@ export {
   UnsupportedOpError,
 } from "./errors/errors.ts";
 export type { Mention, OptionValue, Worded, Words } from "./errors/words.ts";
-export type {
-  Estimate,
-  Estimator,
-  EstimatorDefinition,
-  EstimatorPlan,
-  EstimatorState,
-} from "./estimate/estimator.ts";
+export type { Estimate, Estimator, EstimatorDefinition, EstimatorPlan } from "./estimate/estimator.ts";
 export { activations, blocks, type EstimatorName, estimators, weights } from "./estimate/estimators.ts";
 export { cosine, exactGradient } from "./estimate/exact.ts";
 export type { EstimatorOptions } from "./estimate/passes.ts";
 export type { Quality } from "./estimate/quality.ts";
+export type { EstimatorState } from "./estimate/state.ts";
 export type { Limits } from "./limits/limits.ts";
 export { binaryCrossEntropy } from "./losses/binary-cross-entropy.ts";
 export { type CrossEntropyOptions, crossEntropy, ignoredLabel } from "./losses/cross-entropy.ts";

@@ -28,9 +28,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
     data: "random limits storage",
     runtime: "onnx limits",
     objective: "limits onnx random optim ops losses ad data runtime",
-    estimate: "onnx random ops ad tangents aggregate runtime objective",
+    guess: "onnx ops",
+    estimate: "onnx random ops ad tangents aggregate guess runtime objective",
     train:
-      "limits onnx random linalg optim ops losses ad tangents aggregate data runtime objective estimate storage",
+      "limits onnx random linalg optim ops losses ad tangents aggregate guess data runtime objective estimate storage",
     search: "random optim storage train",
     studies:
       "onnx random linalg optim ops losses ad tangents aggregate functions models data runtime objective estimate " +

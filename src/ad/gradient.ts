@@ -66,6 +66,24 @@ export function localGradientGraph(
   return residuals === "computed" ? local : cutResiduals(local, graph, parameters);
 }
 
+/**
+ * Emits the gradient of the sum of `output` at a value on the way to it, in a builder that starts with `graph`.
+ *
+ * @returns [1, ...shape of the value]
+ */
+export function emitGradientAt(g: GraphBuilder, graph: Graph, name: string, output: string): Value {
+  const seeds = linearInputs(g, graph, [name]);
+  const tangent = pushforward(g, graph, seeds).get(output);
+  const cotangents = new Map<string, Value>();
+  if (tangent && !("left" in tangent)) {
+    const { dtype, shape } = getValue(graph, output);
+    const ones = new Array<number>(elementCount(shape)).fill(1);
+    cotangents.set(tangent.name, g.constant(tensorOf(dtype, ones, [1, ...shape])));
+  }
+  const { dtype, shape } = getValue(graph, name);
+  return transposed(g, seeds, cotangents).get(name) ?? g.constant(zeros(dtype, [1, ...shape]));
+}
+
 /** One placeholder tangent [1, ...shape] for each parameter. */
 function linearInputs(g: GraphBuilder, graph: Graph, parameters: readonly string[]): Map<string, Value> {
   return new Map(
@@ -110,7 +128,7 @@ function finish(g: GraphBuilder, graph: Graph, outputs: Record<string, Value>): 
 }
 
 /** Turns primal values that depend on data and are read by the transposes into inputs, fed from the forward pass. */
-function cutResiduals(local: Graph, primal: Graph, parameters: readonly string[]): Graph {
+export function cutResiduals(local: Graph, primal: Graph, parameters: readonly string[]): Graph {
   const data = primal.inputs.map((input) => input.name).filter((name) => !parameters.includes(name));
   const onData = dependents(primal, data);
   const computed = new Set(primal.nodes.flatMap((node) => node.outputs));

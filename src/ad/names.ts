@@ -27,6 +27,7 @@ const prefixes = {
   linear: "linear/",
   gram: "gram/",
   statistics: "statistics/",
+  guess: "guess/",
 } as const;
 
 /** Input: the tangents of a value, [k, ...shape]. */
@@ -44,6 +45,9 @@ export const gramName = (parameter: string) => `${prefixes.gram}${parameter}`;
 
 /** Output: a running statistic after this batch. */
 export const statisticsName = (statistic: string) => `${prefixes.statistics}${statistic}`;
+
+/** Inputs and outputs of what a guess foresees, learns and remembers. */
+export const guessName = (part: string) => `${prefixes.guess}${part}`;
 
 /** Input that stands for a tangent while the linear part of a graph is transposed, and is gone afterwards: [1, ...shape]. */
 export const linearName = (value: string) => `${prefixes.linear}${value}`;

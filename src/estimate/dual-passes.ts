@@ -15,6 +15,7 @@ export interface DualPasses {
    *
    * @param derivatives written, [count, examples]
    * @param once tensors for other outputs, which are the same for all chunks
+   * @param stacked tensors for other outputs with a row for each tangent, [count, …]
    */
   run(
     feeds: Tensors,
@@ -22,6 +23,7 @@ export interface DualPasses {
     count: number,
     derivatives: Float64Array,
     once: Tensors,
+    stacked?: Tensors,
   ): Promise<number>;
   release(): Promise<void>;
 }
@@ -59,14 +61,15 @@ export async function dualPasses(
   };
   const results = new Map<number, Tensor>();
   return {
-    async run(feeds, first, count, derivatives, once) {
+    async run(feeds, first, count, derivatives, once, stacked = {}) {
       const examples = derivatives.length / count;
       let start = 0;
       for (const size of chunkSizes(count, chunk)) {
         const written = results.get(size) ?? zeros("float32", [size, ...each]);
         results.set(size, written);
         const session = await sessionOf(size);
-        const outputs = { loss, derivatives: written };
+        const rows = Object.entries(stacked).map(([name, tensor]) => [name, rowsOf(tensor, start, size)]);
+        const outputs = { loss, derivatives: written, ...Object.fromEntries(rows) };
         await session.run(
           { ...feeds, ...viewsOf(first + start, size) },
           start === 0 ? { ...outputs, ...once } : outputs,
@@ -83,12 +86,12 @@ export async function dualPasses(
 }
 
 /** Rows start … start + count − 1 of a tensor, as a view. */
-function rowsOf(tensor: Tensor & { readonly data: Float32Array }, start: number, count: number): Tensor {
+function rowsOf(tensor: Tensor, start: number, count: number): Tensor {
   const [rows = 1, ...rest] = tensor.shape;
   const size = tensor.data.length / rows;
   return {
     ...tensor,
     shape: [count, ...rest],
-    data: tensor.data.subarray(start * size, (start + count) * size),
+    data: (tensor.data as Float32Array).subarray(start * size, (start + count) * size),
   };
 }

@@ -6,6 +6,7 @@ import type { Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 import type { Identity } from "../settings/named.ts";
 import type { EstimatorOptions } from "./passes.ts";
+import type { EstimatorState } from "./state.ts";
 
 /** What one estimate of the gradient gives. */
 export interface Estimate {
@@ -19,6 +20,11 @@ export interface Estimate {
   readonly gradients: Readonly<Record<string, Float32Array>>;
   /** Running statistics after this batch, by name; the arrays are written anew by the next estimate. */
   readonly statistics: Readonly<Record<string, Float32Array>>;
+  /**
+   * ‖∇f − m‖² / ‖∇f‖² as the steps before measured it, where a guess m is corrected: 1 where nothing is foreseen, 0 where all
+   * is. Default: nothing is guessed.
+   */
+  readonly unforeseen?: number;
 }
 
 /** Buffers for the gradients that a graph computes: tensors by output name, and their data by parameter. */
@@ -51,9 +57,6 @@ function outputBuffers(
     arrays: Object.fromEntries(buffers.map(([name, { data }]) => [name, data as Float32Array])),
   };
 }
-
-/** What an estimator remembers from step to step: plain arrays by name, which checkpoints hold. */
-export type EstimatorState = Readonly<Record<string, Float32Array | Float64Array | Int32Array>>;
 
 /** A way to estimate the gradient of an objective. */
 export interface Estimator {
@@ -92,9 +95,4 @@ export interface EstimatorPlan {
   readonly dimension: number;
   /** Makes and compiles the derivative graphs. */
   open(): Promise<Estimator>;
-}
-
-/** A copy, which stays when the original is written. */
-export function copyState(state: EstimatorState): EstimatorState {
-  return Object.fromEntries(Object.entries(state).map(([name, data]) => [name, data.slice()]));
 }

@@ -1,11 +1,13 @@
 /** The passes that the method is made of, and what is chosen once for all kinds of tangents. */
 import type { Aggregator } from "../aggregate/aggregator.ts";
 import { SettingError } from "../errors/errors.ts";
+import type { Guess } from "../guess/guess.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 import type { Sampler } from "../tangents/sampler.ts";
 import { defaultSampler } from "../tangents/samplers.ts";
+import type { EstimatorState } from "./state.ts";
 
 /** What every forward gradient is asked for. */
 export interface EstimatorOptions {
@@ -15,6 +17,8 @@ export interface EstimatorOptions {
   readonly sampler?: Sampler;
   /** How derivatives become coefficients. */
   readonly aggregator: Aggregator;
+  /** What is foreseen of the gradient, for tangents to correct. Default: nothing. */
+  readonly guess?: Guess;
   /** Runs layer by layer and draws tangents again instead of keeping them: memory does not grow with depth. Default false. */
   readonly lowMemory?: boolean;
   /** Tangents processed at once; default: all that are kept, one that is drawn again. */
@@ -80,15 +84,38 @@ export interface Passes {
    * a ReLU gives each example zeros of its own.
    */
   gram(feeds: Tensors): Promise<(example: number) => ExampleTangents>;
+  /** What is foreseen of the gradient before tangents are measured. Default: nothing. */
+  readonly guess?: GuessPasses;
   /**
-   * ĝ = V c, and from there the parameters' gradients.
+   * ĝ = m + V c, and from there the parameters' gradients; m = 0 where nothing is guessed.
    *
    * @param coefficients float32, [k, examples]
+   * @param state what a guess remembers. Default: nothing yet
    * @returns by parameter; the arrays are written anew by the next step
    */
-  combine(feeds: Tensors, coefficients: Tensor): Promise<Readonly<Record<string, Float32Array>>>;
+  combine(
+    feeds: Tensors,
+    coefficients: Tensor,
+    state?: EstimatorState,
+  ): Promise<Readonly<Record<string, Float32Array>>>;
   /** Frees sessions and threads. */
   release(): Promise<void>;
+}
+
+/** The passes of a guess m, which tangents correct: ĝ = m + γ (n/k) V c with c = a(d − V m, G). */
+export interface GuessPasses {
+  /** γ */
+  readonly gamma: number;
+  /** What it remembers before the first step. */
+  init(): EstimatorState;
+  /**
+   * V m of all k tangents, which were drawn and whose derivatives were taken. Comes before `gram`.
+   *
+   * @param foreseen written, [k, examples]
+   */
+  foresee(feeds: Tensors, state: EstimatorState, foreseen: Float64Array): Promise<void>;
+  /** Writes what the step taught into the state; once ĝ was formed. */
+  learn(state: EstimatorState): void;
 }
 
 /** What a dual pass says besides derivatives. */

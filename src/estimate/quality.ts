@@ -2,8 +2,9 @@
 import type { Differentiable } from "../objective/objective.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
-import { copyState, type Estimator, type EstimatorState } from "./estimator.ts";
+import type { Estimator } from "./estimator.ts";
 import { cosine, exactGradient, norm } from "./exact.ts";
+import { copyState, type EstimatorState } from "./state.ts";
 
 /** How a forward gradient compares with the exact gradient of the same batch. */
 export interface Quality {

@@ -39,6 +39,8 @@ export interface Differentiable {
   readonly parameters: Readonly<Record<string, Parameter>>;
   /** Running statistics that follow the batches, by name: inputs like the parameters. Default: none. */
   readonly statistics?: Readonly<Record<string, Parameter>>;
+  /** Name of the value that the loss reads, such as a model's logits. Default: none, as for closed-form functions. */
+  readonly output?: string;
   /** What dropout multiplies values by: inputs that are drawn anew for each step. Default: none. */
   readonly masks?: readonly DropoutMask[];
   /** What runs its graphs. */

@@ -23,6 +23,13 @@ const ruleOptions = {
   /** One set of tangents for all examples of a batch. Default false. */
   shareTangents: toggle({ help: "one set of tangents for all examples of a batch" }),
   aggregate: aggregateSetting,
+  /**
+   * What part of ‖∇f‖² a guess does not foresee, from 0 to 1, where tangents correct one. Default: nothing is guessed.
+   */
+  unforeseen: number(
+    { from: 0 },
+    { help: "part of the gradient that a guess does not foresee", otherwise: "no guess" },
+  ),
   /** Default sgd without momentum. */
   optimizer: optimizerSetting,
   /** Default: tangents of length about √dimension that are independent of each other. */
@@ -79,6 +86,9 @@ const adaptiveRate = 0.003;
  * Tangents at an angle α are worth fewer in a mean: E‖ĝ‖² = n‖∇f‖² Σᵢⱼ ρᵢⱼ²/k² with the cosines ρ, cos α between the
  * first and another and cos² α between two others, as if there were k²/Σρ² of them. A projection does not mind.
  *
+ * **A guess** that tangents correct leaves only what it does not foresee to their noise: ρ·n/N is multiplied by that share of
+ * ‖∇f‖², which each step measures.
+ *
  * Momentum μ multiplies the distance that a gradient moves the parameters by 1/(1 − μ), and a sampler of another length l
  * than √n multiplies the mean by l²/n; both are taken out again.
  *
@@ -99,6 +109,8 @@ export function defaultLearningRate(rule: LearningRateRule): number {
   const independent =
     sampler?.angle === undefined || isProjection ? effective : Math.min(effective, atAngle(k, sampler.angle));
   const mean = Math.min(exactRate, rateOfMean(perturb, n, independent, resolved));
+  // What corrects a guess is brought to ∇f itself.
+  if (resolved.unforeseen !== undefined) return mean * (1 - momentum);
   const radius = sampler?.radius?.(n) ?? Math.sqrt(n);
   // A projection does not change with the tangents' length.
   const length = radius === Math.sqrt(n) || isProjection ? 1 : n / radius ** 2;
@@ -119,7 +131,13 @@ function rateOfMean(
     batch,
     steps,
     shareTangents,
-  }: { readonly batch: number; readonly steps: number; readonly shareTangents: boolean },
+    unforeseen = 1,
+  }: {
+    readonly batch: number;
+    readonly steps: number;
+    readonly shareTangents: boolean;
+    readonly unforeseen?: number | undefined;
+  },
 ): number {
   if (perturb === "weights") {
     const length = Math.min(walk.step, walk.length * Math.sqrt(batch / Math.max(steps, 1)));
@@ -127,7 +145,7 @@ function rateOfMean(
   }
   const { largest, curved } = siteRates[perturb];
   const independent = shareTangents ? k : k * Math.max(1, batch / alike);
-  return largest / (1 + (curved * n) / independent);
+  return largest / (1 + (curved * n * Math.min(1, unforeseen)) / independent);
 }
 
 /** Number of independent tangents whose mean is as noisy as that of k at a fixed angle to the first. */
@@ -141,12 +159,13 @@ export function runLearningRate(
   settings: ChosenEstimator & Partial<Pick<RunSettings, "learningRate" | "optimizer">>,
   dimension: number,
   run: { readonly batch: number; readonly steps: number },
+  unforeseen = settings.guess.name === "none" ? undefined : 1,
 ): number {
   const { learningRate, gradient, perturb, tangents, aggregate, sampler, optimizer } = settings;
   if (typeof learningRate === "number") return learningRate;
   const site = perturb.name === "weights" || perturb.name === "blocks" ? perturb.name : "activations";
   return defaultLearningRate({
-    ...{ dimension, tangents, aggregate, sampler, optimizer, ...run },
+    ...{ dimension, tangents, aggregate, sampler, optimizer, unforeseen, ...run },
     perturb: gradient === "exact" ? "exact" : site,
     shareTangents: perturb.config?.shareTangents === true,
   });

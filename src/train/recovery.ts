@@ -1,5 +1,5 @@
 /** How a run whose default learning rate diverged goes on from its last good state. */
-import { copyState } from "../estimate/estimator.ts";
+import { copyState } from "../estimate/state.ts";
 import { arraysOf, copyTensors, setParameters } from "../objective/parameters.ts";
 import type { Snapshot } from "../storage/checkpoint.ts";
 import type { RunState } from "./run-state.ts";

@@ -15,6 +15,7 @@ import { afterMeasurement, isMeasured, type StepProbe, stepProbe } from "./auto-
 import type { BatchReader } from "./batch-reader.ts";
 import { areFinite, guardDivergence } from "./divergence.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
+import { runLearningRate } from "./learning-rate.ts";
 import { afterDivergence, afterWindow, isGood, recoveredRate } from "./recovery.ts";
 import { runOptions } from "./run-options.ts";
 import { describePlan, planRun, type RunPlan } from "./run-plan.ts";
@@ -228,7 +229,7 @@ class TrainingRun {
     this.#batches.read(step);
     const key = fold(streamKey(seed, "tangents"), step);
     const estimate = this.#estimator.estimate(feeds, key, this.#training.estimator);
-    const { loss, gradients, statistics } = await estimate.catch(async (error) => {
+    const { loss, gradients, statistics, unforeseen } = await estimate.catch(async (error) => {
       if (error instanceof NotFiniteError) await this.#guard(Number.NaN, "a derivative");
       throw error;
     });
@@ -240,8 +241,8 @@ class TrainingRun {
     const quality = await this.#trackQuality(key, gradients);
     const measured = performance.now() - measuring;
     if (clip !== undefined) clipGlobalNorm(gradients, clip);
-    const rate =
-      this.#options.schedule.factor(step, this.#totalSteps) * plateau.factor * (await this.#rate(gradients));
+    const scheduled = this.#options.schedule.factor(step, this.#totalSteps) * plateau.factor;
+    const rate = scheduled * this.#noiseFactor(unforeseen) * (await this.#rate(gradients));
     this.#options.optimizer.update(this.#arrays, gradients, this.#training.optimizer, rate);
     for (const [name, values] of Object.entries(statistics)) this.#training.arrays[name]?.set(values);
     const seconds = (performance.now() - started - measured) / 1000;
@@ -276,6 +277,13 @@ class TrainingRun {
       this.#state = { ...this.#state, autoStep: after };
     }
     return this.#currentRate();
+  }
+
+  /** How much the default rate grows as a guess foresees more of the gradient. */
+  #noiseFactor(unforeseen: number | undefined): number {
+    if (unforeseen === undefined || this.#options.learningRate !== undefined) return 1;
+    const run = { batch: this.#objective.batch, steps: this.#totalSteps };
+    return runLearningRate(this.#options, this.#estimator.dimension, run, unforeseen) / this.#learningRate;
   }
 
   #currentRate(): number {

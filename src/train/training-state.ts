@@ -1,4 +1,4 @@
-import { copyState, type EstimatorState } from "../estimate/estimator.ts";
+import { copyState, type EstimatorState } from "../estimate/state.ts";
 import { arraysOf, copyTensors, setParameters } from "../objective/parameters.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Arrays } from "../optim/optimizer.ts";

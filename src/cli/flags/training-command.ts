@@ -39,7 +39,7 @@ const groups = {
   ],
   "Gradient:": [
     ...(["perturb", "sampler", "tangents", "tangentChunk", "lowMemory", "aggregate", "gradient"] as const),
-    "loss",
+    ...(["guess", "loss"] as const),
   ],
   "Optimizer:": [
     ...(["optimizer", "learningRate", "clip", "schedule", "patience", "quality"] as const),

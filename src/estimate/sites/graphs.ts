@@ -1,5 +1,5 @@
 /** Where the sites of an objective are, and the graphs of their tangents: dual passes, Gram matrices, local transposes. */
-import { keepUsedInputs, localGradientGraph } from "../../ad/gradient.ts";
+import { cutResiduals, keepUsedInputs, localGradientGraph } from "../../ad/gradient.ts";
 import { layerSites } from "../../ad/layers.ts";
 import { reserved, tangentName } from "../../ad/names.ts";
 import { pushforward } from "../../ad/pushforward.ts";
@@ -11,6 +11,14 @@ import { float32 } from "../../onnx/tensor.ts";
 import { GraphBuilder } from "../../ops/builder.ts";
 import { reshape, transpose, withInfinities, zerosLike } from "../../ops/rules.ts";
 import { emitExampleCombine, emitExampleGram } from "../../tangents/graphs.ts";
+import {
+  byExample,
+  emitGuessStep,
+  type FoundGuess,
+  logitGradient,
+  logitTangents,
+  memoryInputs,
+} from "./guess.ts";
 
 export interface SiteOptions {
   /** Perturbs the outputs of named blocks instead: `true`, or the pattern that finds a block's name in a node's. */
@@ -90,6 +98,7 @@ export function dualGraph(
   { sites }: FoundSites,
   { count, examples }: TangentCounts,
   residuals: readonly string[] = [],
+  guess?: FoundGuess,
 ): Graph {
   const { graph, batch } = objective;
   const g = new GraphBuilder(`${graph.name}/dual`, graph);
@@ -112,12 +121,20 @@ export function dualGraph(
     if (before) seeds.set(before, seed);
     else seeds.set(value, rectified ? g.mul(seed, activeNumbers(g, getValue(graph, value))) : seed);
   }
-  const tangent = pushforward(g, graph, seeds).get(reserved.losses);
-  const derivatives =
-    tangent && !("left" in tangent) ? tangent : zerosLike(g, { dtype: "float32", shape: [count, batch] });
+  const tangents = pushforward(g, graph, seeds);
+  const stacked = (name: string, each: readonly number[]) => {
+    const tangent = tangents.get(name);
+    return tangent && !("left" in tangent)
+      ? tangent
+      : zerosLike(g, { dtype: "float32", shape: [count, ...each] });
+  };
+  const logits = guess && getValue(graph, guess.logits.value);
   const own = g.build({
     [reserved.loss]: getValue(graph, reserved.loss),
-    [reserved.derivatives]: withInfinities(g, derivatives),
+    [reserved.derivatives]: withInfinities(g, stacked(reserved.losses, [batch])),
+    ...(logits && {
+      [logitTangents]: byExample(g, stacked(logits.name, logits.shape), guess.logits.layout, batch),
+    }),
   });
   const kept = residuals.map((name) => getValue(graph, name));
   return prune({ ...g.snapshot(), outputs: [...own.outputs, ...kept] });
@@ -135,8 +152,10 @@ export function localGraph(
   { count, examples }: TangentCounts,
   gain = 1,
   residuals: "inputs" | "computed" = "inputs",
+  guess?: FoundGuess,
 ): Graph {
   const { graph, batch } = objective;
+  let delta: Value | undefined;
   let coefficients: Value | undefined;
   const emitCotangent = (g: GraphBuilder, site: Site, value: Value) => {
     const found = sites.find((one) => one.value === site.value);
@@ -145,43 +164,72 @@ export function localGraph(
     const { outer, inner } = found.layout;
     const input = g.input(tangentName(site.value), "float32", [count, examples, outer * inner]);
     // The mean over the batch enters here, once.
-    const mean = g.mul(emitExampleCombine(g, input, coefficients), 1 / batch);
+    const correction = emitExampleCombine(g, input, coefficients);
+    if (guess) delta ??= g.input(logitGradient, "float32", [batch, guess.logits.size]);
+    const guessed = guess && delta && guess.guess.emit(g, delta, memoryInputs(g, guess, found));
+    const mean = g.mul(guessed ? g.add(guessed, correction) : correction, 1 / batch);
     return reshape(g, transpose(g, reshape(g, mean, [batch, outer, inner]), [1, 0, 2]), value.shape);
   };
   return localGradientGraph(graph, last ? [...sites, last] : sites, emitCotangent, residuals);
 }
 
+/** What is to be known of a step's tangents beyond the derivatives. */
+export interface Observed {
+  /** G of each example. */
+  readonly gram: boolean;
+  /** What the guess foresaw, and what the step teaches it. */
+  readonly guess?: FoundGuess;
+  /** Whether primal values are inputs, or computed in the same graph. Default inputs. */
+  readonly residuals?: "inputs" | "computed";
+}
+
 /**
  * Output `gram` [examples, k, k], summed over the sites; [batch, k, k] where rectified sites give each example's tangents
- * zeros of their own, and then also output `active` [batch], the numbers of each example that are perturbed.
- *
- * @param residuals whether the values of rectified sites are inputs, or computed in the same graph
+ * zeros of their own, and then also output `active` [batch], the numbers of each example that are perturbed. With a guess also
+ * `foreseen` [k, batch], V m; ∂ℓ_b/∂logits; and what the guess remembers after the step.
  */
-export function gramGraph(
-  { graph, batch }: Pick<Differentiable, "graph" | "batch">,
+export function observationGraph(
+  objective: Pick<Differentiable, "graph" | "batch">,
   { sites }: Pick<FoundSites, "sites">,
   { count, examples }: TangentCounts,
-  residuals: "inputs" | "computed" = "inputs",
+  { gram, guess, residuals = "inputs" }: Observed,
 ): Graph {
-  const g = residuals === "inputs" ? new GraphBuilder("gram") : new GraphBuilder(`${graph.name}/gram`, graph);
+  const { graph, batch } = objective;
+  const isCut = residuals === "inputs";
+  const g = isCut && !guess ? new GraphBuilder("gram") : new GraphBuilder(`${graph.name}/gram`, graph);
   const counts: Value[] = [];
-  const terms = sites.map(({ value, size, layout, rectified }) => {
+  const grams: Value[] = [];
+  const observed = sites.map((site) => {
+    const { value, size, layout, rectified } = site;
     const tangents = g.input(tangentName(value), "float32", [count, examples, size]);
-    if (!rectified) return emitExampleGram(g, tangents);
+    if (!rectified) {
+      if (gram) grams.push(emitExampleGram(g, tangents));
+      return { site, tangents, active: batch };
+    }
     const { dtype, shape } = getValue(graph, value);
-    const known = residuals === "inputs" ? g.input(value, dtype, shape) : getValue(graph, value);
+    const known = isCut && !guess ? g.input(value, dtype, shape) : getValue(graph, value);
     const { outer, inner } = layout;
     const byExample = transpose(g, reshape(g, activeNumbers(g, known), [outer, batch, inner]), [1, 0, 2]);
     const mask = reshape(g, byExample, [1, batch, size]);
     counts.push(reshape(g, g.reduceSum(mask, [2], { keepdims: 0 }), [batch]));
-    return emitExampleGram(g, g.mul(tangents, mask));
+    const active = guess ? g.reduceSum(mask, [0, 1], { keepdims: 0 }) : batch;
+    const masked = g.mul(tangents, mask);
+    if (gram) grams.push(emitExampleGram(g, masked));
+    return { site, tangents: masked, active };
   });
   const add = (sum: Value, term: Value) => g.add(sum, term);
-  const outputs = { [reserved.gram]: terms.reduce(add) };
-  if (counts.length === 0) return keepUsedInputs(g.build(outputs), new Set());
+  const outputs: Record<string, Value> = {};
+  if (gram) outputs[reserved.gram] = grams.reduce(add);
   const others = sites.reduce((sum, { size, rectified }) => sum + (rectified ? 0 : size), 0);
-  const active = g.add(counts.reduce(add), others);
-  return keepUsedInputs(g.build({ ...outputs, active }), new Set());
+  const active = counts.length > 0 ? g.add(counts.reduce(add), others) : undefined;
+  if (gram && active) outputs.active = active;
+  if (guess)
+    Object.assign(
+      outputs,
+      emitGuessStep(g, objective, guess, observed, { count, active: active ?? g.scalar("float32", others) }),
+    );
+  const built = keepUsedInputs(g.build(outputs), new Set());
+  return isCut && guess ? cutResiduals(built, graph, graph.parameters) : built;
 }
 
 /**

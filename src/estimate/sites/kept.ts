@@ -18,7 +18,16 @@ import {
   type Passes,
 } from "../passes.ts";
 import { simulateSites } from "../simulated.ts";
-import { dualGraph, type FoundSites, findSites, gramGraph, localGraph, type SiteOptions } from "./graphs.ts";
+import { gramCount, gramResults } from "./grams.ts";
+import {
+  dualGraph,
+  type FoundSites,
+  findSites,
+  localGraph,
+  observationGraph,
+  type SiteOptions,
+} from "./graphs.ts";
+import { type FoundGuess, findGuess, guessMemory, guessPasses } from "./guess.ts";
 import { activeNumbers } from "./rectified.ts";
 
 /** What an estimator with sites is asked for. */
@@ -51,16 +60,21 @@ export async function keptSites(
   const tangents = createSiteTangents(sites, k, examples, method.sampler);
   const drawer = createDrawer(runtime);
 
-  const local = localGraph(objective, found, tangents, method.gain);
-  const residuals = local.inputs.map((input) => input.name).filter((name) => !isOwnInput(graph, name));
+  const guess = await findGuess(objective, options);
+  const memory = guess && guessMemory(guess, objective, sites, k);
+  // What corrects a guess is brought to ∇f itself.
+  const local = localGraph(objective, found, tangents, guess ? 1 : method.gain, "inputs", guess);
+  const observed = await openObservation(objective, found, tangents, method, guess);
+  const residuals = [...local.inputs.map(({ name }) => name), ...observed.inputs].filter(
+    (name) => !isOwnInput(graph, name),
+  );
   const read = residuals.filter((name) => graph.values.has(name));
   const needed = [...new Set([...read, ...(usesGram || options.simulated ? rectified : [])])];
   const inputs = tangents.sites.map(({ value, tensor }) => [tangentName(value), tensor] as const);
-  const derived = (count: number) => dualGraph(objective, found, { count, examples }, needed);
+  const derived = (count: number) => dualGraph(objective, found, { count, examples }, needed, guess);
   const dual = options.simulated
     ? await simulateSites(objective, found, tangents, needed)
     : await dualPasses(runtime, inputs, k, options.tangentChunk, derived, [batch]);
-  const grams = usesGram ? await keptGrams(objective, found, tangents, method) : undefined;
   const localSession = await compileGraph(runtime, local);
 
   const tangentFeeds = Object.fromEntries(inputs);
@@ -68,87 +82,94 @@ export async function keptSites(
     needed.map((name) => [name, zeros(getValue(graph, name).dtype, getValue(graph, name).shape)]),
   );
   const { tensors: gradientTensors, gradients } = gradientBuffers(objective);
+  const values = { ...tangentFeeds, ...residualTensors };
   return {
     name: options.blocks ? "blocks" : "activations",
     method,
     examples: batch,
+    guess: memory && guessPasses(memory, (feeds, results) => observed.run({ ...values, ...feeds }, results)),
     draw(key, first, count) {
       drawSiteTangents(tangents, key, drawer, first, count);
     },
     async derivatives(feeds, first, count, derivatives) {
-      return { loss: await dual.run(feeds, first, count, derivatives, residualTensors), statistics: {} };
+      const stacked = memory?.logitTangents(first, count);
+      return {
+        loss: await dual.run(feeds, first, count, derivatives, residualTensors, stacked),
+        statistics: {},
+      };
     },
     async gram() {
-      if (!grams) throw new Error(`The aggregator '${method.aggregator.name}' reads no Gram matrix.`);
-      return grams.read({ ...tangentFeeds, ...residualTensors });
+      if (!usesGram) throw new Error(`The aggregator '${method.aggregator.name}' reads no Gram matrix.`);
+      // A guess has looked at the tangents already.
+      if (!guess) await observed.run(values);
+      return observed.tangentsOf(values);
     },
-    async combine(feeds, coefficients) {
-      await localSession.run(
-        { ...feeds, ...tangentFeeds, ...residualTensors, coefficients },
-        gradientTensors,
-      );
+    async combine(feeds, coefficients, state) {
+      await localSession.run({ ...feeds, ...values, coefficients, ...memory?.feeds(state) }, gradientTensors);
       return gradients;
     },
     async release() {
-      await Promise.all([dual, grams, localSession, drawer].map((one) => one?.release()));
+      await Promise.all([dual, observed, localSession, drawer].map((one) => one?.release()));
     },
   };
 }
 
-/** The Gram matrices of kept tangents, by example. */
-interface KeptGrams {
-  /** @param values the tangents, and the values of rectified sites */
-  read(values: Tensors): Promise<(example: number) => ExampleTangents>;
+/** What is known of kept tangents beyond their derivatives. */
+interface Observation {
+  /** The inputs of its graph. */
+  readonly inputs: readonly string[];
+  /** @param results tensors for what concerns a guess */
+  run(values: Tensors, results?: Tensors): Promise<void>;
+  /** Gram matrices, after `run`. */
+  tangentsOf(values: Tensors): (example: number) => ExampleTangents;
   release(): Promise<void>;
 }
 
-/** Float32 products by the runtime; or float64 ones, which are for few numbers and are computed here. */
-async function keptGrams(
+/** Gram matrices as float32 products by the runtime; or float64 ones, which are for few numbers and are computed here. */
+async function openObservation(
   objective: Differentiable,
   found: FoundSites,
   tangents: SiteTangents,
-  { exactGram, tangents: k, dimension }: Method,
-): Promise<KeptGrams> {
-  const { sites } = found;
-  const { batch } = objective;
-  const isRectified = sites.some(({ rectified }) => rectified);
-  // Zeros of their own tell the examples' tangents apart.
-  const count = isRectified ? batch : tangents.examples;
-  const each = (ofExample: (example: number) => ExampleTangents) => {
-    if (count > 1) return ofExample;
-    const shared = ofExample(0);
-    return () => shared;
+  { aggregator, exactGram, tangents: k }: Method,
+  guess: FoundGuess | undefined,
+): Promise<Observation> {
+  const { batch, runtime } = objective;
+  const { examples } = tangents;
+  const gram = aggregator.usesGram && !exactGram;
+  const graph = gram || guess ? observationGraph(objective, found, tangents, { gram, guess }) : undefined;
+  const session = graph && (await compileGraph(runtime, graph));
+  const products = gramResults(found, { k: gram ? k : 0, examples, batch });
+  const exact = exactGrams(found, tangents, aggregator.usesGram && exactGram ? batch : 0);
+  return {
+    inputs: graph?.inputs.map(({ name }) => name) ?? [],
+    async run(values, results) {
+      await session?.run(values, gram ? { ...products.tensors, ...results } : (results ?? {}));
+    },
+    tangentsOf(values) {
+      if (!gram) exact.read(values);
+      const { ofExample } = gram ? products : exact;
+      if (gramCount(found, examples, batch) > 1) return ofExample;
+      const shared = ofExample(0);
+      return () => shared;
+    },
+    release: async () => session?.release(),
   };
-  const matrix = new Float64Array(k * k);
-  if (exactGram) {
-    const active = activeNumbers(isRectified ? sites : [], batch);
-    const ofExample = (example: number) => {
+}
+
+/** Float64 Gram matrices of kept tangents. */
+function exactGrams(found: FoundSites, tangents: SiteTangents, batch: number) {
+  const isRectified = found.sites.some(({ rectified }) => rectified);
+  const active = activeNumbers(isRectified && batch > 0 ? found.sites : [], batch);
+  const matrix = new Float64Array(tangents.count ** 2);
+  return {
+    read(values: Tensors) {
+      if (isRectified) active.read(values);
+    },
+    ofExample(example: number): ExampleTangents {
       const mask = (site: number, rows: Float32Array) => active.mask(site, example, rows);
       exampleGram(tangents, example, matrix, isRectified ? mask : undefined);
-      return { gram: matrix, dimension: isRectified ? active.count(example) : dimension };
-    };
-    return {
-      async read(values) {
-        if (isRectified) active.read(values);
-        return each(ofExample);
-      },
-      release: async () => undefined,
-    };
-  }
-  const session = await compileGraph(objective.runtime, gramGraph(objective, found, tangents));
-  const gram = zeros("float32", [count, k, k]);
-  const active = zeros("float32", [isRectified ? batch : 0]);
-  const results: Tensors = isRectified ? { gram, active } : { gram };
-  const ofExample = (example: number) => {
-    matrix.set((gram.data as Float32Array).subarray(example * k * k, (example + 1) * k * k));
-    return { gram: matrix, dimension: Number(active.data[example] ?? dimension) };
-  };
-  return {
-    async read(values) {
-      await session.run(values, results);
-      return each(ofExample);
+      return { gram: matrix, dimension: isRectified ? active.count(example) : found.dimension };
     },
-    release: () => session.release(),
   };
 }
 

@@ -3,16 +3,26 @@ import { reserved, tangentName } from "../../ad/names.ts";
 import { ModelError } from "../../errors/errors.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { getValue, prune } from "../../onnx/graph.ts";
-import { zeros } from "../../onnx/tensor.ts";
+import { type Tensor, zeros } from "../../onnx/tensor.ts";
 import { createDrawer, type Drawer } from "../../random/drawer.ts";
 import { fold, type Key } from "../../random/threefry.ts";
+import type { Tensors } from "../../runtime/runtime.ts";
 import { addGram, maskedRows } from "../../tangents/gram.ts";
 import type { Sampler } from "../../tangents/sampler.ts";
 import { gradientBuffers } from "../estimator.ts";
-import { methodIn, type Passes } from "../passes.ts";
+import { type ExampleTangents, type Method, methodIn, type Passes } from "../passes.ts";
 import { compileSegments } from "../segmented.ts";
 import { requireStream } from "../weights/redrawn.ts";
-import { dualGraph, type FoundSite, type FoundSites, findSites, gramGraph, localGraph } from "./graphs.ts";
+import { gramCount, gramResults } from "./grams.ts";
+import {
+  dualGraph,
+  type FoundSite,
+  type FoundSites,
+  findSites,
+  localGraph,
+  observationGraph,
+} from "./graphs.ts";
+import { type FoundGuess, findGuess, guessMemory, guessPasses, logitTangents } from "./guess.ts";
 import type { ActivationsOptions } from "./kept.ts";
 import { activeNumbers } from "./rectified.ts";
 
@@ -43,97 +53,132 @@ export async function redrawnSites(
   // A float64 Gram matrix is for few numbers, and is computed here: it needs the rectified sites' values.
   const rectified = usesGram && method.exactGram ? sites.filter((site) => site.rectified) : [];
   const values = rectified.map(({ value }) => getValue(graph, value));
-  const dual = dualGraph(objective, found, { count: chunk, examples });
-  const derived = prune(dual, [
-    getValue(dual, reserved.derivatives),
-    getValue(dual, reserved.loss),
-    ...values,
-  ]);
+  const guess = await findGuess(objective, options);
+  const memory = guess && guessMemory(guess, objective, sites, k);
+  const dual = dualGraph(objective, found, { count: chunk, examples }, [], guess);
+  const wanted = [reserved.derivatives, reserved.loss, ...(guess ? [logitTangents] : [])];
+  const derived = prune(dual, [...wanted.map((name) => getValue(dual, name)), ...values]);
   const first = await compileSegments(runtime, derived, graph, options.pieceBytes);
-  const local = localGraph(objective, found, { count: k, examples }, method.gain, "computed");
+  const local = localGraph(
+    objective,
+    found,
+    { count: k, examples },
+    guess ? 1 : method.gain,
+    "computed",
+    guess,
+  );
   const second = await compileSegments(runtime, keepUsedInputs(local, new Set()), graph, options.pieceBytes);
-  const isRectified = sites.some((site) => site.rectified);
-  const grams = examples === 1 && !isRectified ? 1 : batch;
-  const gramSession =
-    usesGram && !method.exactGram
-      ? await compileSegments(
-          runtime,
-          gramGraph(objective, found, { count: k, examples }, "computed"),
-          graph,
-          options.pieceBytes,
-        )
-      : undefined;
-
-  const results = {
+  const results: Tensors & { readonly loss: Tensor; readonly derivatives: Tensor } = {
     [reserved.loss]: zeros("float32", []),
     [reserved.derivatives]: zeros("float32", [chunk, batch]),
+    ...(guess && { [logitTangents]: zeros("float32", [chunk, batch, guess.logits.size]) }),
     ...Object.fromEntries(values.map(({ name, dtype, shape }) => [name, zeros(dtype, shape)])),
   };
-  const active = activeNumbers(rectified.length > 0 ? sites : [], batch);
-  const products = {
-    [reserved.gram]: zeros("float32", [grams, k, k]),
-    ...(isRectified ? { active: zeros("float32", [batch]) } : {}),
-  };
-  const dimensions = new Float64Array(batch).fill(dimension);
-  const matrices = Array.from({ length: grams }, () => new Float64Array(k * k));
   const { tensors: gradientTensors, gradients } = gradientBuffers(objective);
   const drawer = createDrawer(runtime);
   const stream = siteStream(sites, method.sampler, { k, examples, dimension }, drawer);
 
-  const gramsByEngine = async (feeds: Parameters<Passes["gram"]>[0], session: typeof first) => {
-    await session.run(feeds, products, (name, into) => stream.draw(name, 0, into));
-    for (const [example, matrix] of matrices.entries())
-      matrix.set((products.gram.data as Float32Array).subarray(example * k * k, (example + 1) * k * k));
-    if (products.active) dimensions.set(products.active.data as Float32Array);
-  };
-  const gramsHere = () => {
-    if (rectified.length > 0) {
-      active.read(results);
-      for (let example = 0; example < batch; example++) dimensions[example] = active.count(example);
-    }
-    for (const matrix of matrices) matrix.fill(0);
-    for (const [index, { size }] of sites.entries()) {
-      const rows = stream.rows(index);
-      for (const [example, matrix] of matrices.entries()) {
-        const own = rows.subarray((examples === 1 ? 0 : example) * size);
-        const mask = (copy: Float32Array) => active.mask(index, example, copy);
-        if (rectified.length > 0) addGram(matrix, maskedRows(own, k, size, examples * size, mask), k, size);
-        else addGram(matrix, own, k, size, examples * size);
-      }
-    }
-  };
-
+  const observed = await openObservation(objective, found, method, guess, stream, {
+    ...options,
+    examples,
+    values: results,
+  });
   return {
     name: options.blocks ? "blocks" : "activations",
     method,
     examples: batch,
+    guess: memory && guessPasses(memory, observed.run),
     draw: (key) => stream.begin(key),
     async derivatives(feeds, from, count, derivatives) {
       for (let start = 0; start < count; start += chunk) {
         await first.run(feeds, results, (name, into) => stream.draw(name, from + start, into));
         const size = Math.min(chunk, count - start);
         derivatives.set((results.derivatives.data as Float32Array).subarray(0, size * batch), start * batch);
+        const written = memory?.logitTangents(from + start, size) ?? {};
+        for (const [name, { data }] of Object.entries(written)) {
+          const given = results[name] as Tensor;
+          (data as Float32Array).set((given.data as Float32Array).subarray(0, data.length));
+        }
       }
       return { loss: Number(results.loss.data[0]), statistics: {} };
     },
     async gram(feeds) {
-      if (gramSession) await gramsByEngine(feeds, gramSession);
-      else gramsHere();
-      return (example) => ({
-        gram: matrices[grams === 1 ? 0 : example] as Float64Array,
-        dimension: dimensions[example] as number,
-      });
+      // A guess has looked at the tangents already.
+      if (!guess) await observed.run(feeds, {});
+      return observed.tangentsOf();
     },
-    async combine(feeds, coefficients) {
-      await second.run({ ...feeds, coefficients }, gradientTensors, (name, into) =>
+    async combine(feeds, coefficients, state) {
+      await second.run({ ...feeds, coefficients, ...memory?.feeds(state) }, gradientTensors, (name, into) =>
         stream.draw(name, 0, into),
       );
       return gradients;
     },
     async release() {
-      await Promise.all([first, second, gramSession, drawer].map((one) => one?.release()));
+      await Promise.all([first, second, observed, drawer].map((one) => one?.release()));
     },
   };
+}
+
+/**
+ * Gram matrices as float32 products by the runtime; or float64 ones, which are for few numbers and are computed here.
+ *
+ * @param values those of the rectified sites, where float64 matrices are wanted
+ */
+async function openObservation(
+  objective: Differentiable,
+  found: FoundSites,
+  { aggregator, exactGram, tangents: k }: Method,
+  guess: FoundGuess | undefined,
+  stream: ReturnType<typeof siteStream>,
+  options: { readonly examples: number; readonly values: Tensors; readonly pieceBytes?: number },
+) {
+  const { runtime, graph, batch } = objective;
+  const { examples, pieceBytes } = options;
+  const gram = aggregator.usesGram && !exactGram;
+  const observe = { gram, guess, residuals: "computed" } as const;
+  const derived =
+    gram || guess ? observationGraph(objective, found, { count: k, examples }, observe) : undefined;
+  const session = derived && (await compileSegments(runtime, derived, graph, pieceBytes));
+  const products = gramResults(found, { k: gram ? k : 0, examples, batch });
+  return {
+    async run(feeds: Tensors, results: Tensors) {
+      const outputs = gram ? { ...products.tensors, ...results } : results;
+      await session?.run(feeds, outputs, (name, into) => stream.draw(name, 0, into));
+    },
+    tangentsOf: () => (gram ? products.ofExample : exactGrams(found, k, stream, { ...options, batch })),
+    release: async () => session?.release(),
+  };
+}
+
+/** Float64 Gram matrices, site after site as their tangents are drawn. */
+function exactGrams(
+  found: FoundSites,
+  k: number,
+  stream: ReturnType<typeof siteStream>,
+  {
+    examples,
+    values,
+    batch,
+  }: { readonly examples: number; readonly values: Tensors; readonly batch: number },
+): (example: number) => ExampleTangents {
+  const { sites, dimension } = found;
+  const isRectified = sites.some(({ rectified }) => rectified);
+  const active = activeNumbers(isRectified ? sites : [], batch);
+  if (isRectified) active.read(values);
+  const matrices = Array.from({ length: gramCount(found, examples, batch) }, () => new Float64Array(k * k));
+  for (const [index, { size }] of sites.entries()) {
+    const rows = stream.rows(index);
+    for (const [example, matrix] of matrices.entries()) {
+      const own = rows.subarray((examples === 1 ? 0 : example) * size);
+      const mask = (copy: Float32Array) => active.mask(index, example, copy);
+      if (isRectified) addGram(matrix, maskedRows(own, k, size, examples * size, mask), k, size);
+      else addGram(matrix, own, k, size, examples * size);
+    }
+  }
+  return (example) => ({
+    gram: matrices[matrices.length === 1 ? 0 : example] as Float64Array,
+    dimension: isRectified ? active.count(example) : dimension,
+  });
 }
 
 /** How many tangents there are, of how many examples, in how many dimensions. */

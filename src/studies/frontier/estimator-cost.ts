@@ -2,7 +2,7 @@ import { derivativeGraph, type TangentForm } from "../../ad/derivatives.ts";
 import { gradientGraph } from "../../ad/gradient.ts";
 import { reserved } from "../../ad/names.ts";
 import { ModelError } from "../../errors/errors.ts";
-import { dualGraph, findSites, gramGraph, localGraph } from "../../estimate/sites/graphs.ts";
+import { dualGraph, findSites, localGraph, observationGraph } from "../../estimate/sites/graphs.ts";
 import { weightsCombineGraph, weightsGramGraph, withoutModelOutputs } from "../../estimate/weights/kept.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { countParameters } from "../../objective/parameters.ts";
@@ -86,7 +86,7 @@ async function operationsOf(objective: Differentiable, settings: EstimatorSettin
   return {
     operations: total([
       dualGraph(objective, found, counts),
-      ...(usesGram ? [gramGraph(objective, found, counts)] : []),
+      ...(usesGram ? [observationGraph(objective, found, counts, { gram: true })] : []),
       localGraph(objective, found, counts),
     ]),
     numbers: k * counts.examples * found.dimension,

@@ -1,0 +1,30 @@
+/** Gram matrices of tangents at sites, as a graph's outputs hold them. */
+import { zeros } from "../../onnx/tensor.ts";
+import type { Tensors } from "../../runtime/runtime.ts";
+import type { ExampleTangents } from "../passes.ts";
+import type { FoundSites } from "./graphs.ts";
+
+/** How many Gram matrices there are: zeros of their own tell the examples' tangents apart. */
+export function gramCount({ sites }: Pick<FoundSites, "sites">, examples: number, batch: number): number {
+  return sites.some(({ rectified }) => rectified) ? batch : examples;
+}
+
+/** Tensors that `observationGraph` writes for k tangents, and what they then say of each example. */
+export function gramResults(
+  found: Pick<FoundSites, "sites" | "dimension">,
+  { k, examples, batch }: { readonly k: number; readonly examples: number; readonly batch: number },
+): { readonly tensors: Tensors; readonly ofExample: (example: number) => ExampleTangents } {
+  const isRectified = found.sites.some(({ rectified }) => rectified);
+  const count = gramCount(found, examples, batch);
+  const gram = zeros("float32", [count, k, k]);
+  const active = zeros("float32", [isRectified ? batch : 0]);
+  const matrix = new Float64Array(k * k);
+  return {
+    tensors: isRectified ? { gram, active } : { gram },
+    ofExample(example) {
+      const index = count === 1 ? 0 : example;
+      matrix.set((gram.data as Float32Array).subarray(index * k * k, (index + 1) * k * k));
+      return { gram: matrix, dimension: isRectified ? Number(active.data[example]) : found.dimension };
+    },
+  };
+}

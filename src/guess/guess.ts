@@ -1,0 +1,80 @@
+/** What a guess of the gradient is: foreseen from what earlier steps measured, before this step's tangents correct it. */
+import type { Value } from "../onnx/graph.ts";
+import type { GraphBuilder } from "../ops/builder.ts";
+import type { Config } from "../settings/config.ts";
+
+/** Arrays that a guess keeps for one site, as values of a graph, by name. */
+export type SiteMemory = Readonly<Record<string, Value>>;
+
+/** What one step shows at one site. */
+export interface SiteObservation {
+  /** The tangents, 0 where a ReLU lets nothing through: [k, batch, n], or [k, 1, n] where all examples share them. */
+  readonly tangents: Value;
+  /** In how many examples each number is perturbed: [n], or one number where it is the same for all. */
+  readonly active: Value | number;
+  /** What the guess remembers there. */
+  readonly memory: SiteMemory;
+}
+
+/** What one step shows of a batch. */
+export interface StepObservation {
+  /** Each site, in their order. */
+  readonly sites: readonly SiteObservation[];
+  /** Y = V Jᵀ: the directional derivatives of the logits along each tangent, [k, batch, O]. */
+  readonly logitTangents: Value;
+  /** How many numbers of an example are perturbed, on average over the batch: a scalar. */
+  readonly dimension: Value;
+  /** Steps so far: a scalar. */
+  readonly steps: Value;
+}
+
+/** A guess of each example's gradient at the sites of activations or blocks. */
+export interface SiteGuess {
+  /**
+   * The shapes of the arrays that it keeps for a site, by name; they start as zeros.
+   *
+   * @param size n, the numbers of one example at the site
+   * @param outputs O, the numbers of one example's logits
+   */
+  memory(size: number, outputs: number): Readonly<Record<string, readonly number[]>>;
+  /**
+   * Emits the guess at a site.
+   *
+   * @param delta ∂ℓ_b/∂logits of each example's own loss, [batch, O]
+   * @returns m, [batch, n]; numbers that a ReLU cuts off may be anything
+   */
+  emit(g: GraphBuilder, delta: Value, memory: SiteMemory): Value;
+  /**
+   * Emits what a step teaches.
+   *
+   * @param delta as for `emit`, [batch, O]
+   * @returns V m over all sites, [k, batch], and each site's memory after the step
+   */
+  emitStep(
+    g: GraphBuilder,
+    delta: Value,
+    step: StepObservation,
+  ): { readonly foreseen: Value; readonly memories: readonly SiteMemory[] };
+}
+
+/** What makes a guess. */
+export interface GuessRule {
+  /** γ: how much of the correction is added. 1: no bias; 0: the guess alone. */
+  readonly gamma: number;
+  /** The guess at sites; absent where nothing is foreseen there. */
+  readonly sites?: SiteGuess;
+}
+
+/**
+ * A guess m of the gradient. The estimate is ĝ = m + γ (n/k) V c with c = a(d − V m, G): without bias for γ = 1, whatever m is,
+ * as long as m knows nothing of this step's tangents; what the guess learns from a step is therefore kept only after its
+ * estimate was formed.
+ *
+ * A new one is one file of this folder, and one entry in `guesses.ts`.
+ */
+export interface Guess extends GuessRule {
+  /** Its name in lists and on the command line. */
+  readonly name: string;
+  /** What it was made with, as plain data: part of a run's identity. */
+  readonly config?: Config;
+}

@@ -1,0 +1,194 @@
+/** Guesses of the gradient: what tangents correct stays without bias on every path, and what is learned is the Jacobian. */
+import { describe, expect, it } from "vitest";
+import { aggregators } from "../src/aggregate/aggregators.ts";
+import type { Estimator } from "../src/estimate/estimator.ts";
+import { exactGradient } from "../src/estimate/exact.ts";
+import { forwardGradient } from "../src/estimate/forward-gradient.ts";
+import { type ActivationsOptions, keptSites } from "../src/estimate/sites/kept.ts";
+import { redrawnSites } from "../src/estimate/sites/redrawn.ts";
+import type { EstimatorState } from "../src/estimate/state.ts";
+import { feedback } from "../src/guess/feedback.ts";
+import { type GuessName, guesses } from "../src/guess/guesses.ts";
+import { crossEntropy } from "../src/losses/cross-entropy.ts";
+import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
+import { mlp } from "../src/models/mlp.ts";
+import { compileObjective, type Objective } from "../src/objective/objective.ts";
+import { float32, int64 } from "../src/onnx/tensor.ts";
+import { GraphBuilder } from "../src/ops/builder.ts";
+import { fold, keyFromSeed } from "../src/random/threefry.ts";
+import { nodeRuntime } from "../src/runtime/node.ts";
+import type { Tensors } from "../src/runtime/runtime.ts";
+import { samplers } from "../src/tangents/samplers.ts";
+
+const runtime = nodeRuntime({ threads: 1 });
+const batch = 4;
+const k = 3;
+const options = { tangents: k, aggregator: aggregators.projection(), sampler: samplers.gaussian() };
+
+/** A classifier of three classes with two hidden layers of ReLUs, and a batch. */
+async function problem(): Promise<{ readonly objective: Objective; readonly feeds: Tensors }> {
+  const model = mlp({ input: [5], hidden: [20, 12], outputs: 3, batch });
+  const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
+  const numbers = Array.from({ length: batch * 5 }, (_, place) => Math.sin(3 * place + 1));
+  return {
+    objective,
+    feeds: { ...objective.parameters, input: float32(numbers, [batch, 5]), labels: int64([0, 2, 1, 1]) },
+  };
+}
+
+const paths: Readonly<
+  Record<string, { readonly open: typeof keptSites; readonly options?: Partial<ActivationsOptions> }>
+> = {
+  kept: { open: keptSites },
+  "in chunks": { open: keptSites, options: { tangentChunk: 2 } },
+  "shared by the batch": { open: keptSites, options: { shareTangents: true } },
+  "at blocks": { open: keptSites, options: { blocks: true } },
+  "a mean": { open: keptSites, options: { aggregator: aggregators.mean() } },
+  "many, with a float64 Gram matrix": { open: keptSites, options: { tangents: 9 } },
+  "drawn again": { open: redrawnSites },
+  "drawn again, shared": { open: redrawnSites, options: { shareTangents: true, tangentChunk: 2 } },
+};
+
+const key = keyFromSeed(11);
+
+/** Lets a guess learn from some steps at the same parameters. */
+async function taught(estimator: Estimator, feeds: Tensors, steps: number): Promise<EstimatorState> {
+  const state = estimator.init?.() ?? {};
+  for (let step = 0; step < steps; step++) await estimator.estimate(feeds, fold(fold(key, 1), step), state);
+  return state;
+}
+
+const copyOf = (state: EstimatorState): EstimatorState =>
+  Object.fromEntries(Object.entries(state).map(([name, data]) => [name, data.slice()]));
+
+/** Mean and variance of estimates under one state, by number. */
+async function moments(estimator: Estimator, feeds: Tensors, state: EstimatorState, draws: number) {
+  const sums: number[] = [];
+  const squares: number[] = [];
+  for (let draw = 0; draw < draws; draw++) {
+    const { gradients } = await estimator.estimate(feeds, fold(fold(key, 2), draw), copyOf(state));
+    const all = Object.values(gradients).flatMap((values) => [...values]);
+    for (const [place, value] of all.entries()) {
+      sums[place] = (sums[place] ?? 0) + value;
+      squares[place] = (squares[place] ?? 0) + value ** 2;
+    }
+  }
+  const mean = sums.map((sum) => sum / draws);
+  return {
+    mean,
+    variance: squares.map((square, place) => Math.max(0, square / draws - (mean[place] as number) ** 2)),
+  };
+}
+
+describe.each((Object.keys(guesses) as GuessName[]).filter((name) => name !== "none"))(
+  "the guess %s",
+  (name) => {
+    it.each(Object.entries(paths))("is corrected without bias by tangents that are %s", async (_, path) => {
+      const { objective, feeds } = await problem();
+      const guess = guesses[name]();
+      const estimator = forwardGradient(await path.open(objective, { ...options, ...path.options, guess }));
+      const exact = await exactGradient(objective);
+      const expected = Object.values((await exact.estimate(feeds, key)).gradients).flatMap((values) => [
+        ...values,
+      ]);
+      const state = await taught(estimator, feeds, 5);
+      const draws = 1500;
+      const { mean, variance } = await moments(estimator, feeds, state, draws);
+      // Each number is normal about ∇f with this error; the largest of 400 such numbers stays below 4.5 of them.
+      for (const [place, value] of expected.entries()) {
+        const error = Math.sqrt((variance[place] as number) / draws) + 1e-6;
+        expect(Math.abs((mean[place] as number) - value) / error).toBeLessThan(4.5);
+      }
+      await Promise.all([estimator.release(), exact.release()]);
+    });
+
+    it("gives the same estimates drawn again as kept, and learns the same", async () => {
+      const { objective, feeds } = await problem();
+      const open = { ...options, guess: guesses[name]() };
+      const kept = forwardGradient(await keptSites(objective, open));
+      const redrawn = forwardGradient(await redrawnSites(objective, { ...open, tangentChunk: 2 }));
+      const states = [await taught(kept, feeds, 4), await taught(redrawn, feeds, 4)];
+      for (const [array, data] of Object.entries(states[0] as EstimatorState))
+        for (const [place, value] of data.entries())
+          expect(states[1]?.[array]?.[place]).toBeCloseTo(value, 5);
+      await Promise.all([kept.release(), redrawn.release()]);
+    });
+  },
+);
+
+describe("feedback", () => {
+  it("learns the Jacobian of a linear model, and then leaves no variance", async () => {
+    const g = new GraphBuilder("linear");
+    const weights = (name: string, rows: number, columns: number) =>
+      g.parameter(
+        name,
+        float32(
+          Array.from({ length: rows * columns }, (_, place) => Math.sin(place)),
+          [rows, columns],
+        ),
+      );
+    const hidden = g.matMul(g.input("input", "float32", [batch, 5]), weights("first", 5, 6));
+    const model = g.build({ output: g.matMul(hidden, weights("second", 6, 2)) });
+    const objective = await compileObjective({ model, loss: meanSquaredError(), runtime, batch });
+    const inputs = Array.from({ length: batch * 5 }, (_, place) => Math.cos(place));
+    const targets = Array.from({ length: batch * 2 }, (_, place) => Math.sin(place));
+    const feeds = {
+      ...objective.parameters,
+      input: float32(inputs, [batch, 5]),
+      target: float32(targets, [batch, 2]),
+    };
+    const estimator = forwardGradient(await keptSites(objective, { ...options, guess: feedback() }));
+    const exact = await exactGradient(objective);
+    const expected = (await exact.estimate(feeds, key)).gradients;
+    const state = await taught(estimator, feeds, 200);
+    const { gradients } = await estimator.estimate(feeds, key, state);
+    for (const [name, values] of Object.entries(expected))
+      for (const [place, value] of values.entries()) expect(gradients[name]?.[place]).toBeCloseTo(value, 4);
+    await Promise.all([estimator.release(), exact.release()]);
+  });
+
+  it("starts from nothing: the first estimate is the projection's, brought to the length of ∇f", async () => {
+    const { objective, feeds } = await problem();
+    const plain = forwardGradient(await keptSites(objective, options));
+    const guessing = forwardGradient(await keptSites(objective, { ...options, guess: feedback() }));
+    const before = (await plain.estimate(feeds, key)).gradients;
+    const after = (await guessing.estimate(feeds, key)).gradients;
+    const { dimension } = plain;
+    for (const [name, values] of Object.entries(before))
+      for (const [place, value] of values.entries())
+        expect(after[name]?.[place]).toBeCloseTo((value * dimension) / k, 3);
+    await Promise.all([plain.release(), guessing.release()]);
+  });
+
+  it("varies several times less once it has learned", async () => {
+    const { objective, feeds } = await problem();
+    const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
+    const variances: number[] = [];
+    for (const steps of [0, 200]) {
+      const estimator = forwardGradient(await keptSites(objective, { ...options, guess: feedback() }));
+      const state = await taught(estimator, feeds, steps);
+      variances.push(total((await moments(estimator, feeds, state, 300)).variance));
+      await estimator.release();
+    }
+    expect((variances[0] as number) / (variances[1] as number)).toBeGreaterThan(3);
+  });
+
+  it("alone (gamma 0) needs no luck: estimates do not depend on the tangents", async () => {
+    const { objective, feeds } = await problem();
+    const estimator = forwardGradient(
+      await keptSites(objective, { ...options, guess: feedback({ gamma: 0 }) }),
+    );
+    const state = await taught(estimator, feeds, 20);
+    const estimates: Float32Array[][] = [];
+    for (const draw of [1, 2]) {
+      const { gradients } = await estimator.estimate(feeds, fold(key, draw), copyOf(state));
+      estimates.push(Object.values(gradients).map((values) => values.slice()));
+    }
+    expect(estimates[0]).toEqual(estimates[1]);
+    await estimator.release();
+  });
+
+  it.each([-0.1, 1.5, Number.NaN])("refuses gamma %s", (gamma) => {
+    expect(() => feedback({ gamma })).toThrow(/gamma.* must be a number from 0 to 1/);
+  });
+});
