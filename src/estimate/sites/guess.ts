@@ -11,9 +11,12 @@ import { elementCount, type Tensor, zeros } from "../../onnx/tensor.ts";
 import type { GraphBuilder } from "../../ops/builder.ts";
 import { reshape, transpose } from "../../ops/rules.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
+import type { SiteTangents } from "../../tangents/site-tangents.ts";
 import type { EstimatorOptions, GuessPasses } from "../passes.ts";
 import type { EstimatorState } from "../state.ts";
-import type { FoundSite } from "./graphs.ts";
+
+/** A site, and the numbers of one example there. */
+type GuessedSite = Pick<SiteTangents["sites"][number], "value" | "size">;
 
 /** A guess for the sites of an objective. */
 export interface FoundGuess {
@@ -94,7 +97,7 @@ function emitLogitGradient(
 }
 
 /** The inputs that a site's memory is fed through. */
-export function memoryInputs(g: GraphBuilder, found: FoundGuess, site: FoundSite): SiteMemory {
+export function memoryInputs(g: GraphBuilder, found: FoundGuess, site: GuessedSite): SiteMemory {
   return Object.fromEntries(
     Object.entries(found.guess.memory(site.size, found.logits.size)).map(([name, shape]) => [
       name,
@@ -113,7 +116,7 @@ export function emitGuessStep(
   g: GraphBuilder,
   objective: Pick<Differentiable, "graph" | "batch">,
   found: FoundGuess,
-  sites: readonly (Omit<SiteObservation, "memory"> & { readonly site: FoundSite })[],
+  sites: readonly (Omit<SiteObservation, "memory"> & { readonly site: GuessedSite })[],
   { count, active }: { readonly count: number; readonly active: Value },
 ): Record<string, Value> {
   const { guess, logits } = found;
@@ -155,7 +158,7 @@ export interface GuessMemory {
 export function guessMemory(
   found: FoundGuess,
   { batch }: Pick<Differentiable, "batch">,
-  sites: readonly FoundSite[],
+  sites: readonly GuessedSite[],
   k: number,
 ): GuessMemory {
   const { guess, logits } = found;
@@ -222,7 +225,7 @@ function tensorOfState(state: EstimatorState, name: string, shape: readonly numb
 
 const stepsName = ({ name }: FoundGuess) => guessName(`${name}/steps`);
 
-const memoryName = (found: FoundGuess, { value }: FoundSite, name: string) =>
+const memoryName = (found: FoundGuess, { value }: GuessedSite, name: string) =>
   guessName(`${found.name}/${name}/${value}`);
 
 /** The output with what `name` is after the step. */
