@@ -82,6 +82,8 @@ export interface Estimator {
 
 /** An estimator that was chosen: what it is, as plain data, and what makes it for an objective. */
 export interface EstimatorDefinition extends Identity {
+  /** Whether it corrects a guess, so that E ĝ is ∇f itself, and says what the guess does not foresee. Default: false. */
+  readonly hasGuess?: boolean;
   /** Finds out what follows from the objective. Nothing is differentiated yet. */
   plan(objective: Differentiable, options: EstimatorOptions): Promise<EstimatorPlan>;
 }

@@ -28,7 +28,7 @@ export function forwardGradient(passes: Passes): Estimator {
       if (guess) {
         await guess.foresee(feeds, state, errors);
         // d − V m
-        for (const [place, d] of derivatives.entries()) errors[place] = d - (errors[place] as number);
+        for (const [index, d] of derivatives.entries()) errors[index] = d - (errors[index] as number);
       }
       const tangentsOf = method.aggregator.usesGram ? await passes.gram(feeds) : undefined;
       aggregate(method, errors, tangentsOf, coefficients, guess?.gamma);

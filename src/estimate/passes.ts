@@ -1,7 +1,6 @@
 /** The passes that the method is made of, and what is chosen once for all kinds of tangents. */
 import type { Aggregator } from "../aggregate/aggregator.ts";
 import { SettingError } from "../errors/errors.ts";
-import type { Guess } from "../guess/guess.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
@@ -17,8 +16,6 @@ export interface EstimatorOptions {
   readonly sampler?: Sampler;
   /** How derivatives become coefficients. */
   readonly aggregator: Aggregator;
-  /** What is foreseen of the gradient, for tangents to correct. Default: nothing. */
-  readonly guess?: Guess;
   /** Runs layer by layer and draws tangents again instead of keeping them: memory does not grow with depth. Default false. */
   readonly lowMemory?: boolean;
   /** Tangents processed at once; default: all that are kept, one that is drawn again. */

@@ -1,5 +1,7 @@
 /** The guesses that are chosen by name: a new one is one file, and one entry here. */
+import { namedSetting } from "../settings/named-setting.ts";
 import { feedback } from "./feedback.ts";
+import type { Guess } from "./guess.ts";
 import { none } from "./none.ts";
 
 /** The guesses by name. */
@@ -7,3 +9,10 @@ export const guesses = { none, feedback };
 
 /** Name of a guess in `guesses`. */
 export type GuessName = keyof typeof guesses;
+
+/** What an estimator is asked for: one of the guesses, or one of the user's own. */
+export const guessSetting = namedSetting<typeof guesses, Guess>("guess", guesses, {
+  help: "what is foreseen of the gradient, for tangents to correct",
+  parts: { gamma: (gamma) => typeof gamma === "number" },
+  default: "none",
+});

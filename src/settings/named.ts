@@ -52,8 +52,19 @@ export function named<const Name extends string, const All extends Options, Made
   make: (resolved: Resolved<All>) => Made,
 ): Named<Name, All, Made> {
   const build = (given: Given<All> = {}) => {
-    const resolved = resolveOptions(options, given, { of: name, prefix: `${setting}.` });
+    const resolved = withThings(options, resolveOptions(options, given, { of: name, prefix: `${setting}.` }));
     return { name, config: configOf(resolved), ...make(resolved) };
   };
   return Object.assign(build, { options });
+}
+
+/** The things that names stand for, in place of the names. */
+function withThings<All extends Options>(options: All, resolved: Resolved<All>): Resolved<All> {
+  const values: Readonly<Record<string, unknown>> = resolved;
+  return Object.fromEntries(
+    Object.entries(options).map(([name, option]) => {
+      const { choose } = option as { readonly choose?: (value: unknown) => unknown };
+      return [name, choose && values[name] !== undefined ? choose(values[name]) : values[name]];
+    }),
+  ) as Resolved<All>;
 }

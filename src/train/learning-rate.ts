@@ -159,7 +159,7 @@ export function runLearningRate(
   settings: ChosenEstimator & Partial<Pick<RunSettings, "learningRate" | "optimizer">>,
   dimension: number,
   run: { readonly batch: number; readonly steps: number },
-  unforeseen = settings.guess.name === "none" ? undefined : 1,
+  unforeseen = settings.perturb.hasGuess ? 1 : undefined,
 ): number {
   const { learningRate, gradient, perturb, tangents, aggregate, sampler, optimizer } = settings;
   if (typeof learningRate === "number") return learningRate;

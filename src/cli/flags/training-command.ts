@@ -39,7 +39,7 @@ const groups = {
   ],
   "Gradient:": [
     ...(["perturb", "sampler", "tangents", "tangentChunk", "lowMemory", "aggregate", "gradient"] as const),
-    ...(["guess", "loss"] as const),
+    "loss",
   ],
   "Optimizer:": [
     ...(["optimizer", "learningRate", "clip", "schedule", "patience", "quality"] as const),

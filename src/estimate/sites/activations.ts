@@ -1,4 +1,6 @@
 /** Activation perturbation, as a choice. */
+
+import { guessSetting } from "../../guess/guesses.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { named } from "../../settings/named.ts";
 import { toggle } from "../../settings/option.ts";
@@ -11,6 +13,8 @@ import { type ActivationsOptions, keptSites } from "./kept.ts";
 export const sharingOptions = {
   /** One set of tangents for all examples of a batch instead of one each. */
   shareTangents: toggle({ help: "one set of directions for all examples of a batch" }),
+  /** What is foreseen of the gradient from earlier steps, for tangents to correct: none, or feedback. */
+  guess: guessSetting,
 };
 
 /** Activation perturbation: tangents at the ends of layers, for each example its own coefficients. */
@@ -18,9 +22,13 @@ export const activations = named(
   "perturb",
   "activations",
   sharingOptions,
-  ({ shareTangents }): EstimatorRule => ({
-    plan: (objective, options) => planSites(objective, { ...options, shareTangents }),
-  }),
+  ({ shareTangents, guess: chosen }): EstimatorRule => {
+    const guess = guessSetting.choose(chosen);
+    return {
+      hasGuess: guess.name !== "none",
+      plan: (objective, options) => planSites(objective, { ...options, shareTangents, guess }),
+    };
+  },
 );
 
 /** Finds the sites of an objective. @throws as `findSites` */

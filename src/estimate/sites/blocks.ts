@@ -1,4 +1,5 @@
 /** Block perturbation, as a choice. */
+import { guessSetting } from "../../guess/guesses.ts";
 import { named } from "../../settings/named.ts";
 import { type Given, pattern } from "../../settings/option.ts";
 import type { EstimatorRule } from "../estimator.ts";
@@ -23,7 +24,12 @@ export const blocks = named(
   "perturb",
   "blocks",
   blocksOptions,
-  ({ pattern: found, shareTangents }): EstimatorRule => ({
-    plan: (objective, options) => planSites(objective, { ...options, shareTangents, blocks: found ?? true }),
-  }),
+  ({ pattern: found, shareTangents, guess: chosen }): EstimatorRule => {
+    const guess = guessSetting.choose(chosen);
+    return {
+      hasGuess: guess.name !== "none",
+      plan: (objective, options) =>
+        planSites(objective, { ...options, shareTangents, guess, blocks: found ?? true }),
+    };
+  },
 );

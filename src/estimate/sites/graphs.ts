@@ -11,14 +11,7 @@ import { float32 } from "../../onnx/tensor.ts";
 import { GraphBuilder } from "../../ops/builder.ts";
 import { reshape, transpose, withInfinities, zerosLike } from "../../ops/rules.ts";
 import { emitExampleCombine, emitExampleGram } from "../../tangents/graphs.ts";
-import {
-  byExample,
-  emitGuessStep,
-  type FoundGuess,
-  logitGradient,
-  logitTangents,
-  memoryInputs,
-} from "./guess.ts";
+import type { FoundGuess } from "./guess.ts";
 
 export interface SiteOptions {
   /** Perturbs the outputs of named blocks instead: `true`, or the pattern that finds a block's name in a node's. */
@@ -128,12 +121,12 @@ export function dualGraph(
       ? tangent
       : zerosLike(g, { dtype: "float32", shape: [count, ...each] });
   };
-  const logits = guess && getValue(graph, guess.logits.value);
+  const logits = guess && getValue(graph, guess.logits);
   const own = g.build({
     [reserved.loss]: getValue(graph, reserved.loss),
     [reserved.derivatives]: withInfinities(g, stacked(reserved.losses, [batch])),
     ...(logits && {
-      [logitTangents]: byExample(g, stacked(logits.name, logits.shape), guess.logits.layout, batch),
+      [guess.directional]: guess.emitDirectional(g, stacked(logits.name, logits.shape)),
     }),
   });
   const kept = residuals.map((name) => getValue(graph, name));
@@ -155,7 +148,6 @@ export function localGraph(
   guess?: FoundGuess,
 ): Graph {
   const { graph, batch } = objective;
-  let delta: Value | undefined;
   let coefficients: Value | undefined;
   const emitCotangent = (g: GraphBuilder, site: Site, value: Value) => {
     const found = sites.find((one) => one.value === site.value);
@@ -165,8 +157,7 @@ export function localGraph(
     const input = g.input(tangentName(site.value), "float32", [count, examples, outer * inner]);
     // The mean over the batch enters here, once.
     const correction = emitExampleCombine(g, input, coefficients);
-    if (guess) delta ??= g.input(logitGradient, "float32", [batch, guess.logits.size]);
-    const guessed = guess && delta && guess.guess.emit(g, delta, memoryInputs(g, guess, found));
+    const guessed = guess?.emitAt(g, found);
     const mean = g.mul(guessed ? g.add(guessed, correction) : correction, 1 / batch);
     return reshape(g, transpose(g, reshape(g, mean, [batch, outer, inner]), [1, 0, 2]), value.shape);
   };
@@ -226,7 +217,7 @@ export function observationGraph(
   if (guess)
     Object.assign(
       outputs,
-      emitGuessStep(g, objective, guess, observed, { count, active: active ?? g.scalar("float32", others) }),
+      guess.emitStep(g, observed, { count, active: active ?? g.scalar("float32", others) }),
     );
   const built = keepUsedInputs(g.build(outputs), new Set());
   return isCut && guess ? cutResiduals(built, graph, graph.parameters) : built;

@@ -1,54 +1,176 @@
-/** A guess at sites: where its logits lie, what it remembers, and the graph in which a step corrects and teaches it. */
+/** A guess at sites: what a step emits for it, what it remembers, and what it writes. */
 import { emitGradientAt } from "../../ad/gradient.ts";
 import { guessName, reserved } from "../../ad/names.ts";
 import { ModelError, SettingError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
-import type { SiteGuess, SiteMemory, SiteObservation } from "../../guess/guess.ts";
+import type { Guess, SiteMemory, SiteObservation } from "../../guess/guess.ts";
 import { type ExampleLayout, exampleLayouts } from "../../objective/coupling.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import type { Value } from "../../onnx/graph.ts";
-import { elementCount, type Tensor, zeros } from "../../onnx/tensor.ts";
+import { elementCount, zeros } from "../../onnx/tensor.ts";
 import type { GraphBuilder } from "../../ops/builder.ts";
 import { reshape, transpose } from "../../ops/rules.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
-import type { SiteTangents } from "../../tangents/site-tangents.ts";
-import type { EstimatorOptions, GuessPasses } from "../passes.ts";
+import type { GuessPasses } from "../passes.ts";
 import type { EstimatorState } from "../state.ts";
 
-/** A site, and the numbers of one example there. */
-type GuessedSite = Pick<SiteTangents["sites"][number], "value" | "size">;
-
-/** A guess for the sites of an objective. */
-export interface FoundGuess {
-  readonly name: string;
-  readonly gamma: number;
-  readonly guess: SiteGuess;
-  /** The value that the loss reads, and where its examples lie. */
-  readonly logits: { readonly value: string; readonly layout: ExampleLayout; readonly size: number };
+/** A site, and n, the numbers of one example there. */
+export interface GuessedSite {
+  readonly value: string;
+  readonly size: number;
 }
 
-/** Name of the output with Y = V Jᵀ, [k, batch, O]. */
-export const logitTangents = guessName("tangents of logits");
+/** A guess for the sites of an objective and k tangents. */
+export interface FoundGuess {
+  /** The value that the loss reads. */
+  readonly logits: string;
+  /** Name of the output with Y = V Jᵀ, the directional derivatives of the logits. */
+  readonly directional: string;
+  /** Emits Y, [count, batch, O], from the tangents of the logits. */
+  emitDirectional(g: GraphBuilder, tangents: Value): Value;
+  /** Emits m at a site: [batch, n]. */
+  emitAt(g: GraphBuilder, site: GuessedSite): Value;
+  /**
+   * Emits what a step shows, in a graph that starts with the objective's: V m, ∂ℓ_b/∂logits, and what is remembered after the
+   * step.
+   *
+   * @param active how many numbers of each example are perturbed, [batch], or one number for all
+   */
+  emitStep(
+    g: GraphBuilder,
+    sites: readonly (Omit<SiteObservation, "memory"> & { readonly site: GuessedSite })[],
+    counts: { readonly count: number; readonly active: Value },
+  ): Record<string, Value>;
+  /** The outputs with a row for each of the tangents first … first + count − 1. */
+  rows(first: number, count: number): Tensors;
+  /** Graph inputs: what is remembered, Y, and ∂ℓ_b/∂logits. */
+  feeds(state?: EstimatorState): Tensors;
+  /** @param observe runs the graph with what `emitStep` emitted */
+  passes(observe: (feeds: Tensors, results: Tensors) => Promise<void>): GuessPasses;
+}
 
-/** Name of the value with each example's ∂ℓ_b/∂logits, [batch, O]. */
-export const logitGradient = guessName("gradient of logits");
-
-/** Name of the output with V m, [k, batch]. */
-export const foreseenName = guessName("foreseen");
+/** What is asked for where something is guessed. */
+export interface GuessRequest {
+  readonly guess: Guess;
+  /** k */
+  readonly tangents: number;
+  /** True where derivatives come from the exact gradient. */
+  readonly simulated?: boolean;
+}
 
 /**
- * @returns undefined where nothing is guessed
  * @throws SettingError when the guess is none for sites, or derivatives are simulated; ModelError when the objective has no
  * logits, or its examples have none of their own
  */
 export async function findGuess(
   objective: Differentiable,
-  { guess, simulated }: Pick<EstimatorOptions, "guess" | "simulated">,
-): Promise<FoundGuess | undefined> {
-  if (!guess || guess.name === "none") return undefined;
-  const { sites } = guess;
+  { guess, tangents: k, simulated }: GuessRequest,
+  sites: readonly GuessedSite[],
+): Promise<FoundGuess> {
+  const { graph, batch } = objective;
+  const rule = ruleAtSites(guess, simulated === true);
+  const { logits, layout } = await findLogits(objective, guess);
+  const outputs = layout.outer * layout.inner;
+  const delta = guessName("gradient of logits");
+  const foreseenName = guessName("foreseen");
+  const directional = guessName("tangents of logits");
+  const steps = guessName(`${guess.name}/steps`);
+  const arrayName = ({ value }: GuessedSite, array: string) => guessName(`${guess.name}/${array}/${value}`);
+  const arrays = sites.flatMap((site) =>
+    Object.entries(rule.memory(site.size, outputs)).map(([array, shape]) => ({
+      name: arrayName(site, array),
+      shape,
+      next: { name: guessName(`next/${guess.name}/${array}/${site.value}`), tensor: zeros("float32", shape) },
+    })),
+  );
+  const nextName = new Map(arrays.map(({ name, next }) => [name, next.name]));
+  const allRows = zeros("float32", [k, batch, outputs]);
+  const logitGradient = zeros("float32", [batch, outputs]);
+  const known: Tensors = { [directional]: allRows, [delta]: logitGradient };
+  const foreseen = zeros("float32", [k, batch]);
+  const results: Tensors = {
+    [foreseenName]: foreseen,
+    [delta]: logitGradient,
+    ...Object.fromEntries(arrays.map(({ next }) => [next.name, next.tensor])),
+  };
+
+  const init = (): EstimatorState => ({
+    [steps]: new Float32Array(1),
+    ...Object.fromEntries(arrays.map(({ name, shape }) => [name, new Float32Array(elementCount(shape))])),
+  });
+  const feeds = (state = init()): Tensors => {
+    const tensor = (name: string, shape: readonly number[]) =>
+      [name, { dtype: "float32", shape, data: state[name] as Float32Array }] as const;
+    const all = [tensor(steps, []), ...arrays.map(({ name, shape }) => tensor(name, shape))];
+    return { ...known, ...Object.fromEntries(all) };
+  };
+  const emitMemory = (g: GraphBuilder, site: GuessedSite): SiteMemory =>
+    Object.fromEntries(
+      Object.entries(rule.memory(site.size, outputs)).map(([array, shape]) => [
+        array,
+        g.input(arrayName(site, array), "float32", shape),
+      ]),
+    );
+  /** [count, …] of the logits → [count, batch, O] */
+  const byExample = (g: GraphBuilder, value: Value) => {
+    const [count = 1] = value.shape;
+    const apart = reshape(g, value, [count, layout.outer, batch, layout.inner]);
+    return reshape(g, transpose(g, apart, [0, 2, 1, 3]), [count, batch, outputs]);
+  };
+  const deltaInputs = new WeakMap<GraphBuilder, Value>();
+
+  return {
+    logits,
+    directional,
+    emitDirectional: byExample,
+    emitAt(g, site) {
+      const input = deltaInputs.get(g) ?? g.input(delta, "float32", [batch, outputs]);
+      deltaInputs.set(g, input);
+      return rule.emit(g, input, emitMemory(g, site));
+    },
+    emitStep(g, observed, { count, active }) {
+      const gradient = byExample(g, emitGradientAt(g, graph, logits, reserved.losses));
+      const own = reshape(g, gradient, [batch, outputs]);
+      const { foreseen: product, memories } = rule.emitStep(g, own, {
+        sites: observed.map(({ site, ...rest }) => ({ ...rest, memory: emitMemory(g, site) })),
+        logitTangents: g.input(directional, "float32", [count, batch, outputs]),
+        dimension: active.shape.length === 0 ? active : g.reduceMean(active, [0], { keepdims: 0 }),
+        steps: g.input(steps, "float32", []),
+      });
+      const after = observed.flatMap(({ site }, index) =>
+        Object.entries(memories[index] ?? {}).map(
+          ([array, value]) => [nextName.get(arrayName(site, array)) as string, value] as const,
+        ),
+      );
+      return { [foreseenName]: product, [delta]: own, ...Object.fromEntries(after) };
+    },
+    rows(first, count) {
+      const each = batch * outputs;
+      const data = (allRows.data as Float32Array).subarray(first * each, (first + count) * each);
+      return { [directional]: { dtype: "float32", shape: [count, batch, outputs], data } };
+    },
+    feeds,
+    passes: (observe) => ({
+      gamma: guess.gamma,
+      init,
+      async foresee(given, state, into) {
+        await observe({ ...given, ...feeds(state) }, results);
+        into.set(foreseen.data as Float32Array);
+      },
+      learn(state) {
+        for (const { name, next } of arrays)
+          (state[name] as Float32Array).set(next.tensor.data as Float32Array);
+        const count = state[steps] as Float32Array;
+        count[0] = (count[0] as number) + 1;
+      },
+    }),
+  };
+}
+
+/** @throws SettingError */
+function ruleAtSites(guess: Guess, simulated: boolean) {
   const chosen = option("guess", guess.name);
-  if (!sites)
+  if (!guess.sites)
     throw new SettingError(words`${chosen} is no guess for activations and blocks; leave it out.`, {
       option: "guess",
     });
@@ -58,175 +180,20 @@ export async function findGuess(
         one of them out.`,
       { option: "guess" },
     );
-  const { output } = objective;
-  const [layout] = output === undefined ? [] : await exampleLayouts(objective, [output]);
-  if (output === undefined || !layout)
-    throw new ModelError(
-      words`${chosen} needs logits that belong to single examples, and ${
-        output === undefined ? "a closed-form function has none" : `the values of '${output}' mix them`
-      }; leave it out.`,
-    );
-  return {
-    name: guess.name,
-    gamma: guess.gamma,
-    guess: sites,
-    logits: { value: output, layout, size: layout.outer * layout.inner },
-  };
+  return guess.sites;
 }
 
-/** [count, ...] of a value that holds a batch → [count, batch, numbers of one example] */
-export function byExample(
-  g: GraphBuilder,
-  value: Value,
-  { outer, inner }: ExampleLayout,
-  batch: number,
-): Value {
-  const [count = 1] = value.shape;
-  const apart = transpose(g, reshape(g, value, [count, outer, batch, inner]), [0, 2, 1, 3]);
-  return reshape(g, apart, [count, batch, outer * inner]);
-}
-
-/** Emits δ, [batch, O], in a graph that starts with the objective's. */
-function emitLogitGradient(
-  g: GraphBuilder,
-  { graph, batch }: Pick<Differentiable, "graph" | "batch">,
-  { logits }: FoundGuess,
-): Value {
-  const gradient = emitGradientAt(g, graph, logits.value, reserved.losses);
-  return reshape(g, byExample(g, gradient, logits.layout, batch), [batch, logits.size]);
-}
-
-/** The inputs that a site's memory is fed through. */
-export function memoryInputs(g: GraphBuilder, found: FoundGuess, site: GuessedSite): SiteMemory {
-  return Object.fromEntries(
-    Object.entries(found.guess.memory(site.size, found.logits.size)).map(([name, shape]) => [
-      name,
-      g.input(memoryName(found, site, name), "float32", shape),
-    ]),
+/** @throws ModelError */
+async function findLogits(
+  objective: Differentiable,
+  guess: Guess,
+): Promise<{ readonly logits: string; readonly layout: ExampleLayout }> {
+  const { output: logits } = objective;
+  const [layout] = logits === undefined ? [] : await exampleLayouts(objective, [logits]);
+  if (logits !== undefined && layout) return { logits, layout };
+  const why =
+    logits === undefined ? "a closed-form function has none" : `the values of '${logits}' mix several`;
+  throw new ModelError(
+    words`${option("guess", guess.name)} needs logits that belong to single examples, and ${why}; leave it out.`,
   );
 }
-
-/**
- * Emits what a step shows a guess, in a graph that starts with the objective's: the outputs `foreseen` [k, batch], ∂ℓ_b/∂logits,
- * and what the guess remembers after the step.
- *
- * @param active how many numbers of each example are perturbed, [batch], or one number for all
- */
-export function emitGuessStep(
-  g: GraphBuilder,
-  objective: Pick<Differentiable, "graph" | "batch">,
-  found: FoundGuess,
-  sites: readonly (Omit<SiteObservation, "memory"> & { readonly site: GuessedSite })[],
-  { count, active }: { readonly count: number; readonly active: Value },
-): Record<string, Value> {
-  const { guess, logits } = found;
-  const delta = emitLogitGradient(g, objective, found);
-  const { foreseen, memories } = guess.emitStep(g, delta, {
-    sites: sites.map(({ site, tangents, active: examples }) => ({
-      tangents,
-      active: examples,
-      memory: memoryInputs(g, found, site),
-    })),
-    logitTangents: g.input(logitTangents, "float32", [count, objective.batch, logits.size]),
-    dimension: active.shape.length === 0 ? active : g.reduceMean(active, [0], { keepdims: 0 }),
-    steps: g.input(stepsName(found), "float32", []),
-  });
-  const remembered = sites.flatMap(({ site }, index) =>
-    Object.entries(memories[index] ?? {}).map(
-      ([name, value]) => [nextName(memoryName(found, site, name)), value] as const,
-    ),
-  );
-  return { [foreseenName]: foreseen, [logitGradient]: delta, ...Object.fromEntries(remembered) };
-}
-
-/** What a guess remembers, and the buffers that a step writes: for k tangents of a batch. */
-export interface GuessMemory {
-  readonly gamma: number;
-  init(): EstimatorState;
-  /** Graph inputs: the state, Y, and ∂ℓ_b/∂logits. */
-  feeds(state?: EstimatorState): Tensors;
-  /** The output Y for tangents first … first + count − 1. */
-  logitTangents(first: number, count: number): Tensors;
-  /** Tensors for the outputs of the graph that foresees and teaches. */
-  readonly results: Tensors;
-  /** V m, as the graph wrote it, [k, batch]. */
-  readonly foreseen: Float32Array;
-  /** Takes over what the step taught. */
-  learn(state: EstimatorState): void;
-}
-
-export function guessMemory(
-  found: FoundGuess,
-  { batch }: Pick<Differentiable, "batch">,
-  sites: readonly GuessedSite[],
-  k: number,
-): GuessMemory {
-  const { guess, logits } = found;
-  const shapes = new Map<string, readonly number[]>(
-    sites.flatMap((site) =>
-      Object.entries(guess.memory(site.size, logits.size)).map(
-        ([name, shape]) => [memoryName(found, site, name), shape] as const,
-      ),
-    ),
-  );
-  const steps = stepsName(found);
-  const next = [...shapes].map(([name, shape]) => [nextName(name), zeros("float32", shape)] as const);
-  const gradient = zeros("float32", [batch, logits.size]);
-  const directional = zeros("float32", [k, batch, logits.size]);
-  const foreseen = zeros("float32", [k, batch]);
-  const init = () => ({
-    [steps]: new Float32Array(1),
-    ...Object.fromEntries([...shapes].map(([name, shape]) => [name, new Float32Array(elementCount(shape))])),
-  });
-  return {
-    gamma: found.gamma,
-    init,
-    feeds: (state = init()) => ({
-      [logitTangents]: directional,
-      [logitGradient]: gradient,
-      [steps]: tensorOfState(state, steps, []),
-      ...Object.fromEntries([...shapes].map(([name, shape]) => [name, tensorOfState(state, name, shape)])),
-    }),
-    logitTangents(first, count) {
-      const each = batch * logits.size;
-      const data = (directional.data as Float32Array).subarray(first * each, (first + count) * each);
-      return { [logitTangents]: { dtype: "float32", shape: [count, batch, logits.size], data } };
-    },
-    foreseen: foreseen.data as Float32Array,
-    results: { [foreseenName]: foreseen, [logitGradient]: gradient, ...Object.fromEntries(next) },
-    learn(state) {
-      for (const [index, name] of [...shapes.keys()].entries())
-        (state[name] as Float32Array).set(next[index]?.[1].data as Float32Array);
-      const count = state[steps] as Float32Array;
-      count[0] = (count[0] as number) + 1;
-    },
-  };
-}
-
-/** @param observe runs the graph that foresees and teaches */
-export function guessPasses(
-  memory: GuessMemory,
-  observe: (feeds: Tensors, results: Tensors) => Promise<void>,
-): GuessPasses {
-  return {
-    gamma: memory.gamma,
-    init: () => memory.init(),
-    async foresee(feeds, state, foreseen) {
-      await observe({ ...feeds, ...memory.feeds(state) }, memory.results);
-      foreseen.set(memory.foreseen);
-    },
-    learn: (state) => memory.learn(state),
-  };
-}
-
-function tensorOfState(state: EstimatorState, name: string, shape: readonly number[]): Tensor {
-  return { dtype: "float32", shape, data: state[name] as Float32Array };
-}
-
-const stepsName = ({ name }: FoundGuess) => guessName(`${name}/steps`);
-
-const memoryName = (found: FoundGuess, { value }: GuessedSite, name: string) =>
-  guessName(`${found.name}/${name}/${value}`);
-
-/** The output with what `name` is after the step. */
-const nextName = (name: string) => `next ${name}`;

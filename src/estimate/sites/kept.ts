@@ -1,5 +1,6 @@
 /** Tangents at sites that are kept in memory. */
 import { tangentName } from "../../ad/names.ts";
+import type { Guess } from "../../guess/guess.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { type Graph, getValue } from "../../onnx/graph.ts";
 import { zeros } from "../../onnx/tensor.ts";
@@ -27,13 +28,16 @@ import {
   observationGraph,
   type SiteOptions,
 } from "./graphs.ts";
-import { type FoundGuess, findGuess, guessMemory, guessPasses } from "./guess.ts";
+import type { FoundGuess } from "./guess.ts";
+import { openGuess } from "./open-guess.ts";
 import { activeNumbers } from "./rectified.ts";
 
 /** What an estimator with sites is asked for. */
 export interface ActivationsOptions extends EstimatorOptions, SiteOptions {
   /** One set of tangents for all examples of a batch instead of one each. Default false. */
   readonly shareTangents?: boolean;
+  /** What is foreseen of the gradient, for tangents to correct. Default: nothing. */
+  readonly guess?: Guess;
 }
 
 /**
@@ -60,8 +64,7 @@ export async function keptSites(
   const tangents = createSiteTangents(sites, k, examples, method.sampler);
   const drawer = createDrawer(runtime);
 
-  const guess = await findGuess(objective, options);
-  const memory = guess && guessMemory(guess, objective, sites, k);
+  const guess = await openGuess(objective, options, sites);
   // What corrects a guess is brought to ∇f itself.
   const local = localGraph(objective, found, tangents, guess ? 1 : method.gain, "inputs", guess);
   const observed = await openObservation(objective, found, tangents, method, guess);
@@ -87,12 +90,12 @@ export async function keptSites(
     name: options.blocks ? "blocks" : "activations",
     method,
     examples: batch,
-    guess: memory && guessPasses(memory, (feeds, results) => observed.run({ ...values, ...feeds }, results)),
+    guess: guess?.passes((feeds, results) => observed.run({ ...values, ...feeds }, results)),
     draw(key, first, count) {
       drawSiteTangents(tangents, key, drawer, first, count);
     },
     async derivatives(feeds, first, count, derivatives) {
-      const stacked = memory?.logitTangents(first, count);
+      const stacked = guess?.rows(first, count);
       return {
         loss: await dual.run(feeds, first, count, derivatives, residualTensors, stacked),
         statistics: {},
@@ -105,7 +108,7 @@ export async function keptSites(
       return observed.tangentsOf(values);
     },
     async combine(feeds, coefficients, state) {
-      await localSession.run({ ...feeds, ...values, coefficients, ...memory?.feeds(state) }, gradientTensors);
+      await localSession.run({ ...feeds, ...values, coefficients, ...guess?.feeds(state) }, gradientTensors);
       return gradients;
     },
     async release() {

@@ -22,8 +22,9 @@ import {
   localGraph,
   observationGraph,
 } from "./graphs.ts";
-import { type FoundGuess, findGuess, guessMemory, guessPasses, logitTangents } from "./guess.ts";
+import type { FoundGuess } from "./guess.ts";
 import type { ActivationsOptions } from "./kept.ts";
+import { openGuess } from "./open-guess.ts";
 import { activeNumbers } from "./rectified.ts";
 
 /**
@@ -53,10 +54,9 @@ export async function redrawnSites(
   // A float64 Gram matrix is for few numbers, and is computed here: it needs the rectified sites' values.
   const rectified = usesGram && method.exactGram ? sites.filter((site) => site.rectified) : [];
   const values = rectified.map(({ value }) => getValue(graph, value));
-  const guess = await findGuess(objective, options);
-  const memory = guess && guessMemory(guess, objective, sites, k);
+  const guess = await openGuess(objective, options, sites);
   const dual = dualGraph(objective, found, { count: chunk, examples }, [], guess);
-  const wanted = [reserved.derivatives, reserved.loss, ...(guess ? [logitTangents] : [])];
+  const wanted = [reserved.derivatives, reserved.loss, ...(guess ? [guess.directional] : [])];
   const derived = prune(dual, [...wanted.map((name) => getValue(dual, name)), ...values]);
   const first = await compileSegments(runtime, derived, graph, options.pieceBytes);
   const local = localGraph(
@@ -71,7 +71,9 @@ export async function redrawnSites(
   const results: Tensors & { readonly loss: Tensor; readonly derivatives: Tensor } = {
     [reserved.loss]: zeros("float32", []),
     [reserved.derivatives]: zeros("float32", [chunk, batch]),
-    ...(guess && { [logitTangents]: zeros("float32", [chunk, batch, guess.logits.size]) }),
+    ...Object.fromEntries(
+      Object.entries(guess?.rows(0, chunk) ?? {}).map(([name, { shape }]) => [name, zeros("float32", shape)]),
+    ),
     ...Object.fromEntries(values.map(({ name, dtype, shape }) => [name, zeros(dtype, shape)])),
   };
   const { tensors: gradientTensors, gradients } = gradientBuffers(objective);
@@ -87,14 +89,14 @@ export async function redrawnSites(
     name: options.blocks ? "blocks" : "activations",
     method,
     examples: batch,
-    guess: memory && guessPasses(memory, observed.run),
+    guess: guess?.passes(observed.run),
     draw: (key) => stream.begin(key),
     async derivatives(feeds, from, count, derivatives) {
       for (let start = 0; start < count; start += chunk) {
         await first.run(feeds, results, (name, into) => stream.draw(name, from + start, into));
         const size = Math.min(chunk, count - start);
         derivatives.set((results.derivatives.data as Float32Array).subarray(0, size * batch), start * batch);
-        const written = memory?.logitTangents(from + start, size) ?? {};
+        const written = guess?.rows(from + start, size) ?? {};
         for (const [name, { data }] of Object.entries(written)) {
           const given = results[name] as Tensor;
           (data as Float32Array).set((given.data as Float32Array).subarray(0, data.length));
@@ -108,7 +110,7 @@ export async function redrawnSites(
       return observed.tangentsOf();
     },
     async combine(feeds, coefficients, state) {
-      await second.run({ ...feeds, coefficients, ...memory?.feeds(state) }, gradientTensors, (name, into) =>
+      await second.run({ ...feeds, coefficients, ...guess?.feeds(state) }, gradientTensors, (name, into) =>
         stream.draw(name, 0, into),
       );
       return gradients;

@@ -1,6 +1,4 @@
 /** Weight perturbation, as a choice. */
-import { SettingError } from "../../errors/errors.ts";
-import { option, words } from "../../errors/words.ts";
 import { countParameters } from "../../objective/parameters.ts";
 import { named } from "../../settings/named.ts";
 import type { EstimatorRule } from "../estimator.ts";
@@ -14,13 +12,6 @@ export const weights = named(
   {},
   (): EstimatorRule => ({
     async plan(objective, options) {
-      const { guess } = options;
-      if (guess && guess.name !== "none")
-        throw new SettingError(
-          words`${option("guess", guess.name)} is for activations and blocks, received ${option("perturb", "weights")}; leave
-            one of them out.`,
-          { option: "guess" },
-        );
       return {
         dimension: countParameters(objective.parameters),
         async open() {

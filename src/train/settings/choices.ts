@@ -1,8 +1,6 @@
 /** The settings whose values are chosen from a registry: by name, as data, or as an object. */
 import type { Aggregator } from "../../aggregate/aggregator.ts";
 import { aggregators } from "../../aggregate/aggregators.ts";
-import type { Guess } from "../../guess/guess.ts";
-import { guesses } from "../../guess/guesses.ts";
 import type { Loss } from "../../losses/loss.ts";
 import { losses } from "../../losses/losses.ts";
 import type { Optimizer } from "../../optim/optimizer.ts";
@@ -41,13 +39,6 @@ export const scheduleSetting = namedSetting<typeof schedules, Schedule>("schedul
 export const samplerSetting = namedSetting<typeof samplers, Sampler>("sampler", samplers, {
   help: "where tangents come from",
   parts: { fill: isFill },
-});
-
-/** What a run is asked for: one of the guesses, or one of the user's own. */
-export const guessSetting = namedSetting<typeof guesses, Guess>("guess", guesses, {
-  help: "what is foreseen of the gradient, for tangents to correct",
-  parts: { gamma: (gamma) => typeof gamma === "number" },
-  default: "none",
 });
 
 /** What a run is asked for: one of the losses, or one of the user's own. */

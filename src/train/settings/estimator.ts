@@ -5,7 +5,7 @@ import { estimators } from "../../estimate/estimators.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { isFunction, namedSetting } from "../../settings/named-setting.ts";
 import { choice, either, type Given, isObject, type Resolved, toggle, whole } from "../../settings/option.ts";
-import { aggregateSetting, guessSetting, samplerSetting } from "./choices.ts";
+import { aggregateSetting, samplerSetting } from "./choices.ts";
 import { refusePointless, resolveSettings } from "./resolve.ts";
 
 const { activations, weights, blocks, exact } = estimators;
@@ -42,8 +42,6 @@ export const estimatorOptions = {
   sampler: samplerSetting,
   /** How derivatives become a gradient. Default projection. */
   aggregate: aggregateSetting,
-  /** What is foreseen of the gradient from earlier steps, for tangents to correct: none (default), or feedback. */
-  guess: guessSetting,
   /** Runs layer by layer and draws tangents again instead of keeping them: memory does not grow with depth. */
   lowMemory: toggle({ help: "run layer by layer: memory does not grow with depth" }),
 };
@@ -76,7 +74,6 @@ export const ofForward = [
   "tangentChunk",
   "sampler",
   "aggregate",
-  "guess",
   "lowMemory",
 ] as const;
 
@@ -104,17 +101,12 @@ export function chosenEstimator(settings: Resolved<typeof estimatorOptions>) {
     definition: typeof gradient === "object" ? gradient : gradient === "exact" ? exact() : perturb,
     sampler: sampler === undefined ? undefined : samplerSetting.choose(sampler),
     aggregate: aggregateSetting.choose(settings.aggregate),
-    guess: guessSetting.choose(settings.guess),
   };
 }
 
 /** What is known of the estimator that the settings choose, before anything is differentiated. */
 export function planEstimator(objective: Differentiable, chosen: ChosenEstimator): Promise<EstimatorPlan> {
-  const { definition, gradient, aggregate: aggregator, ...options } = chosen;
-  const { tangents, tangentChunk, lowMemory, sampler, guess } = options;
+  const { definition, gradient, tangents, tangentChunk, lowMemory, aggregate: aggregator, sampler } = chosen;
   const simulated = gradient === "simulated";
-  return definition.plan(objective, {
-    ...{ tangents, tangentChunk, lowMemory, sampler, guess },
-    ...{ simulated, aggregator },
-  });
+  return definition.plan(objective, { tangents, tangentChunk, lowMemory, simulated, aggregator, sampler });
 }

@@ -49,7 +49,6 @@ export async function describeRun(
     tangentChunk: isForward ? (tangentChunk ?? tangents) : null,
     sampler: isForward ? (options.sampler ?? "default") : null,
     aggregate: isForward ? options.aggregate : null,
-    guess: isForward ? options.guess : null,
     learningRate: options.learningRate === "auto" ? "auto" : learningRate,
     batch: objective.batch,
     epochs: options.epochs ?? (options.steps === undefined ? 1 : null),
