@@ -21,9 +21,14 @@ export { type ActivationsOptions, keptSites } from "./estimate/sites/kept.ts";
 export { redrawnSites } from "./estimate/sites/redrawn.ts";
 export { keptWeights } from "./estimate/weights/kept.ts";
 export { redrawnWeights } from "./estimate/weights/redrawn.ts";
-export { type FeedbackOptions, feedback } from "./guess/feedback.ts";
-export type { Guess, SiteMemory, SiteObservation, StepObservation } from "./guess/guess.ts";
-export { type GuessName, guesses } from "./guess/guesses.ts";
+export type {
+  Guess,
+  GuessRule,
+  SiteGuess,
+  SiteMemory,
+  SiteObservation,
+  StepObservation,
+} from "./guess/guess.ts";
 export { logGamma } from "./linalg/log-gamma.ts";
 export { attachLoss } from "./losses/loss.ts";
 export { emittedOpset } from "./ops/builder.ts";

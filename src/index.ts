@@ -28,6 +28,8 @@ export { cosine, exactGradient } from "./estimate/exact.ts";
 export type { EstimatorOptions } from "./estimate/passes.ts";
 export type { Quality } from "./estimate/quality.ts";
 export type { EstimatorState } from "./estimate/state.ts";
+export { type FeedbackOptions, feedback } from "./guess/feedback.ts";
+export { type GuessName, guesses } from "./guess/guesses.ts";
 export type { Limits } from "./limits/limits.ts";
 export { binaryCrossEntropy } from "./losses/binary-cross-entropy.ts";
 export { type CrossEntropyOptions, crossEntropy, ignoredLabel } from "./losses/cross-entropy.ts";
@@ -93,7 +95,7 @@ export type { SearchEvent, SearchResult, Trial } from "./search/events.ts";
 export type { LearningRateSearchOptions } from "./search/options.ts";
 export { searchLearningRate } from "./search/search.ts";
 export type { Rung } from "./search/successive-halving.ts";
-export { type Checkpoint, type Snapshot, saveCheckpoint } from "./storage/checkpoint.ts";
+export type { Checkpoint, Snapshot } from "./storage/checkpoint.ts";
 export type { RunStore } from "./storage/run-store.ts";
 export { gaussian } from "./tangents/gaussian.ts";
 export { type LowRankOptions, lowRank } from "./tangents/low-rank.ts";
@@ -104,11 +106,10 @@ export type { TrainEvent, TrainResult } from "./train/events.ts";
 export type { ExampleArrays } from "./train/example-arrays.ts";
 export type { Guessing } from "./train/guessing.ts";
 export { defaultLearningRate, type LearningRateRule } from "./train/learning-rate.ts";
-export {
-  loadRunCheckpoint as loadCheckpoint,
-  type Recovery,
-  type RunCheckpoint,
-  type RunState,
+export type {
+  Recovery,
+  RunCheckpoint,
+  RunState,
 } from "./train/run-state.ts";
 export { createEstimator, type EstimatorSettings } from "./train/settings/estimator.ts";
 export type { TrainOptions, TrainSettings } from "./train/settings/options.ts";

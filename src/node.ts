@@ -7,5 +7,7 @@
 export { cacheDirectory, folderCache, folderStore } from "./data/node-store.ts";
 export { decodePicture } from "./data/pictures/node-picture.ts";
 export { type NodeDevice, type NodeRuntimeOptions, nodeDevices, nodeRuntime } from "./runtime/node.ts";
+export { saveCheckpoint } from "./storage/checkpoint.ts";
 export { loadModel } from "./storage/node-model.ts";
 export { runFolder } from "./storage/node-run-folder.ts";
+export { loadRunCheckpoint as loadCheckpoint } from "./train/run-state-schema.ts";

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import type { EstimatorDefinition } from "../src/estimate/estimator.ts";
 import { estimators } from "../src/estimate/estimators.ts";
 import { runFolder } from "../src/storage/node-run-folder.ts";
-import { loadRunCheckpoint } from "../src/train/run-state.ts";
+import { loadRunCheckpoint } from "../src/train/run-state-schema.ts";
 import { train } from "../src/train/train.ts";
 import { examples, finish, memory, model, runtime } from "./circle.ts";
 import { temporaryFolder } from "./cli.ts";

@@ -1,9 +1,11 @@
 /** Guesses of the gradient: what tangents correct stays without bias on every path, and what is learned is the Jacobian. */
 import { describe, expect, it } from "vitest";
 import { aggregators } from "../src/aggregate/aggregators.ts";
+import { glyphs } from "../src/data/sets/glyphs.ts";
 import type { Estimator } from "../src/estimate/estimator.ts";
 import { exactGradient } from "../src/estimate/exact.ts";
 import { forwardGradient } from "../src/estimate/forward-gradient.ts";
+import { activations } from "../src/estimate/sites/activations.ts";
 import { type ActivationsOptions, keptSites } from "../src/estimate/sites/kept.ts";
 import { redrawnSites } from "../src/estimate/sites/redrawn.ts";
 import type { EstimatorState } from "../src/estimate/state.ts";
@@ -18,7 +20,10 @@ import { GraphBuilder } from "../src/ops/builder.ts";
 import { fold, keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { Tensors } from "../src/runtime/runtime.ts";
+import type { RunStore } from "../src/storage/run-store.ts";
 import { samplers } from "../src/tangents/samplers.ts";
+import { train } from "../src/train/train.ts";
+import { memoryStore } from "./study-store.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const batch = 4;
@@ -186,6 +191,51 @@ describe("feedback", () => {
     }
     expect(estimates[0]).toEqual(estimates[1]);
     await estimator.release();
+  });
+
+  it("goes on from a checkpoint with the same bytes, and with a rate that grows as it learns", async () => {
+    const data = glyphs({ train: 600, test: 50 });
+    const run = async (store: RunStore, until: number, resume = false) => {
+      const stop = new AbortController();
+      const rates: number[] = [];
+      let saved: Uint8Array | undefined;
+      const options = { model: mlp({ input: [1, 28, 28], hidden: [24], outputs: 10 }), examples: data.train };
+      const perturb = activations({ guess: feedback() });
+      const settings = {
+        ...options,
+        perturb,
+        runtime,
+        store,
+        resume,
+        batch: 20,
+        steps: 24,
+        seed: 3,
+        tangents: 4,
+      };
+      for await (const event of train({ ...settings, signal: stop.signal })) {
+        if (event.kind === "step") rates.push(event.learningRate);
+        if (event.kind === "step" && event.step === until) stop.abort();
+        if (event.kind === "done") saved = event.model;
+      }
+      return { rates, saved };
+    };
+    const whole = await run(memoryStore(), -1);
+    const store = memoryStore();
+    const first = await run(store, 9);
+    const second = await run(store, -1, true);
+    expect(first.saved).toBeUndefined();
+    expect([...first.rates, ...second.rates]).toEqual(whole.rates);
+    expect(second.saved).toEqual(whole.saved);
+    expect(whole.rates.at(-1)).toBeGreaterThan(1.05 * (whole.rates[0] as number));
+  });
+
+  it("is answered where it cannot be used", async () => {
+    const { objective } = await problem();
+    const guess = feedback();
+    await expect(keptSites(objective, { ...options, guess, simulated: true })).rejects.toThrow(
+      /guess: "feedback" learns from the logits' derivatives/,
+    );
+    expect(() => activations({ guess: "feedbak" as "feedback" })).toThrow(/Did you mean "feedback"/);
   });
 
   it.each([-0.1, 1.5, Number.NaN])("refuses gamma %s", (gamma) => {

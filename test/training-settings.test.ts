@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { schedules } from "../src/optim/schedules.ts";
 import type { TrainEvent } from "../src/train/events.ts";
-import { loadRunCheckpoint } from "../src/train/run-state.ts";
+import { loadRunCheckpoint } from "../src/train/run-state-schema.ts";
 import type { TrainOptions } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";
 import { examples, finish, memory, model, runtime } from "./circle.ts";

@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { decodeImage, npzDataset, parseIdx, parseNpy, tableDataset } from "../../dist/data.js";
-import { compileObjective, crossEntropy, deriveFile, loadCheckpoint, mlp, train } from "../../dist/index.js";
-import { decodePicture, nodeRuntime } from "../../dist/node.js";
+import { compileObjective, crossEntropy, deriveFile, mlp, train } from "../../dist/index.js";
+import { decodePicture, loadCheckpoint, nodeRuntime } from "../../dist/node.js";
 import { decodeModel, decodeSafetensors, printModel } from "../../dist/onnx.js";
 
 const cases = resolve(import.meta.dirname, "../../test/cases");

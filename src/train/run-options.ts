@@ -1,5 +1,4 @@
 import { isArrayOf } from "../arrays/kind.ts";
-import { adaptModel } from "../objective/adapter.ts";
 import { withoutDropout } from "../objective/dropout.ts";
 import { modelFrom } from "../objective/importing/model-file.ts";
 import { refuseHalfPrecision } from "../objective/importing/precision.ts";
@@ -9,7 +8,7 @@ import { trainOptions } from "./settings/options.ts";
 import { type RunOptions, runSettings } from "./settings/run-settings.ts";
 
 /** Decodes the model, puts adapters into it, and fits the examples to its input. @throws when they do not fit */
-export function runOptions(options: TrainOptions): RunOptions {
+export async function runOptions(options: TrainOptions): Promise<RunOptions> {
   const settings = runSettings(options);
   const { adapter, loss, input } = settings;
   const base = modelFrom(options.model);
@@ -21,7 +20,9 @@ export function runOptions(options: TrainOptions): RunOptions {
     target,
     alpha,
   } = adapter ?? {};
-  const adapted = adapter && adaptModel(base, { rank, seed, target, alpha });
+  // Loaded where it is asked for: most runs of a page have no adapters.
+  const adapted =
+    adapter && (await import("../objective/adapter.ts")).adaptModel(base, { rank, seed, target, alpha });
   const read = { loss, input };
   return {
     ...settings,

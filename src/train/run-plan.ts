@@ -67,7 +67,7 @@ export async function previewTraining(
   options: TrainOptions,
 ): Promise<DescribedRun & Pick<RunPlan, "learningRate" | "steps" | "notes">> {
   const { store, resume, overwrite, allowChanges, ...rest } = options;
-  const plan = await planRun(runOptions(rest));
+  const plan = await planRun(await runOptions(rest));
   const { learningRate, steps, notes } = plan;
   return { ...(await describePlan(plan)), learningRate, steps, notes };
 }

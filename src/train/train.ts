@@ -20,14 +20,7 @@ import { afterDivergence, afterWindow, isGood, recoveredRate } from "./recovery.
 import { runOptions } from "./run-options.ts";
 import { describePlan, planRun, type RunPlan } from "./run-plan.ts";
 import { resultOf } from "./run-result.ts";
-import {
-  afterEpoch,
-  afterLine,
-  afterStep,
-  type Recovery,
-  type RunState,
-  runStateSchema,
-} from "./run-state.ts";
+import { afterEpoch, afterLine, afterStep, type Recovery, type RunState } from "./run-state.ts";
 import { type SavedModel, savedModel } from "./saved-model.ts";
 import type { TrainOptions } from "./settings/options.ts";
 import type { RunOptions } from "./settings/run-settings.ts";
@@ -47,7 +40,7 @@ const untimedSteps = 10;
  * for await (const event of train({ model, examples, runtime })) if (event.kind === "done") console.log(event.result);
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, void> {
-  const run = await TrainingRun.open(runOptions(options));
+  const run = await TrainingRun.open(await runOptions(options));
   try {
     yield* run.events();
   } finally {
@@ -383,5 +376,6 @@ async function lockFiles(
   { resume, overwrite, allowChanges }: RunOptions,
 ): Promise<RunFiles<RunState>> {
   const { RunFiles } = await import("../storage/run-files.ts");
+  const { runStateSchema } = await import("./run-state-schema.ts");
   return RunFiles.lock(store, runStateSchema, { resume, overwrite, allowChanges });
 }

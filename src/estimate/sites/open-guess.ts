@@ -1,7 +1,7 @@
 /** Where a guess is asked for, its code is loaded. */
 import type { Guess } from "../../guess/guess.ts";
 import type { Differentiable } from "../../objective/objective.ts";
-import type { FoundGuess, GuessedSite } from "./guess.ts";
+import { type FoundGuess, findGuess, type GuessedSite } from "./guess.ts";
 
 /** The guess of some options for k tangents at sites. @returns undefined for none @throws as `findGuess` */
 export async function openGuess(
@@ -11,6 +11,5 @@ export async function openGuess(
 ): Promise<FoundGuess | undefined> {
   const { guess } = options;
   if (!guess || guess.name === "none") return undefined;
-  const { findGuess } = await import("./guess.ts");
   return findGuess(objective, { ...options, guess }, sites);
 }

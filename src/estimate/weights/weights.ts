@@ -3,7 +3,6 @@ import { countParameters } from "../../objective/parameters.ts";
 import { named } from "../../settings/named.ts";
 import type { EstimatorRule } from "../estimator.ts";
 import { forwardGradient } from "../forward-gradient.ts";
-import { keptWeights } from "./kept.ts";
 
 /** Weight perturbation: every parameter is a site, and one set of tangents describes a whole step. */
 export const weights = named(
@@ -15,8 +14,10 @@ export const weights = named(
       return {
         dimension: countParameters(objective.parameters),
         async open() {
-          // Loaded where it is asked for: pages that keep tangents do without.
-          const passes = options.lowMemory ? (await import("./redrawn.ts")).redrawnWeights : keptWeights;
+          // Loaded where it is asked for: pages do without what they do not use.
+          const passes = options.lowMemory
+            ? (await import("./redrawn.ts")).redrawnWeights
+            : (await import("./kept.ts")).keptWeights;
           return forwardGradient(await passes(objective, options));
         },
       };
