@@ -201,9 +201,11 @@ describe("feedback", () => {
       let saved: Uint8Array | undefined;
       const options = { model: mlp({ input: [1, 28, 28], hidden: [24], outputs: 10 }), examples: data.train };
       const perturb = activations({ guess: feedback() });
+      const schedule = "constant" as const;
       const settings = {
         ...options,
         perturb,
+        schedule,
         runtime,
         store,
         resume,
