@@ -1,12 +1,13 @@
 /** The method: read this file first. */
 import { type Tensor, zeros } from "../onnx/tensor.ts";
+import { correction } from "./correction.ts";
 import type { Estimate, Estimator } from "./estimator.ts";
 import type { ExampleTangents, Method, Passes } from "./passes.ts";
-import type { EstimatorState } from "./state.ts";
 
 /**
  * The method, once for every kind of tangents: draw them, push them forward for the directional derivatives, take their
- * Gram matrix, solve for the coefficients, and combine (Flügel et al., arXiv 2410.17764, sections 3.1 and 3.2).
+ * Gram matrix, solve for the coefficients, and combine (Flügel et al., arXiv 2410.17764, sections 3.1 and 3.2). Where a guess
+ * foresees the gradient, tangents measure and correct its error.
  *
  * @throws when estimating, where a derivative or a Gram matrix is not finite
  */
@@ -14,50 +15,25 @@ export function forwardGradient(passes: Passes): Estimator {
   const { method, examples, guess } = passes;
   const k = method.tangents;
   const derivatives = new Float64Array(k * examples);
-  const errors = guess ? new Float64Array(k * examples) : derivatives;
   const coefficients = zeros("float32", [k, examples]);
-  const init = guess && (() => ({ ...guess.init(), [unforeseenShare]: Float64Array.of(1) }));
-  const start = init?.() ?? {};
+  const corrected = guess && correction(guess, derivatives);
+  const start = corrected?.init() ?? {};
   return {
     name: passes.name,
     dimension: method.dimension,
-    init,
+    init: corrected?.init,
     async estimate(feeds, key, state = start): Promise<Estimate> {
       passes.draw(key, 0, k);
       const { loss, statistics } = await passes.derivatives(feeds, 0, k, derivatives);
-      if (guess) {
-        await guess.foresee(feeds, state, errors);
-        // d − V m
-        for (const [index, d] of derivatives.entries()) errors[index] = d - (errors[index] as number);
-      }
+      const errors = (await corrected?.errors(feeds, state)) ?? derivatives;
       const tangentsOf = method.aggregator.usesGram ? await passes.gram(feeds) : undefined;
       aggregate(method, errors, tangentsOf, coefficients, guess?.gamma);
       const gradients = await passes.combine(feeds, coefficients, state);
-      if (!guess) return { loss, derivatives, gradients, statistics };
-      // Of the steps before: what depends on it must not know this step's tangents.
-      const unforeseen = state[unforeseenShare]?.[0];
-      guess.learn(state);
-      watchShare(state, derivatives, errors);
+      const unforeseen = corrected?.learn(state);
       return { loss, derivatives, gradients, statistics, unforeseen };
     },
     release: () => passes.release(),
   };
-}
-
-/** The array of an estimator's state with the share of the gradient that its guess does not foresee. */
-const unforeseenShare = "guess/unforeseen";
-
-/** So much of each step's share enters the running mean. */
-const shareStep = 0.1;
-
-/** Follows ‖∇f − m‖² / ‖∇f‖², of which Σ (d − V m)² / Σ d² is an estimate that costs nothing. */
-function watchShare(state: EstimatorState, derivatives: Float64Array, errors: Float64Array): void {
-  const square = (values: Float64Array) => values.reduce((total, value) => total + value * value, 0);
-  const share = state[unforeseenShare];
-  const whole = square(derivatives);
-  if (!share || whole === 0) return;
-  const before = share[0] as number;
-  share[0] = before + shareStep * (square(errors) / whole - before);
 }
 
 /**

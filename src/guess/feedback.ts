@@ -40,7 +40,7 @@ export const feedback = named(
 const feedbackAtSites: SiteGuess = {
   memory: (size, outputs) => ({ matrix: [outputs, size] }),
   // m = δ B
-  emit: (g, delta, { matrix }) => g.matMul(delta, matrix as Value),
+  emitGuess: (g, delta, { matrix }) => g.matMul(delta, matrix as Value),
   emitStep(g, delta, { sites, logitTangents, dimension, steps }) {
     const [k = 0, batch = 0, outputs = 0] = logitTangents.shape;
     // P = V Bᵀ, summed over the sites

@@ -43,11 +43,11 @@ export interface SiteGuess {
    * @param delta ∂ℓ_b/∂logits of each example's own loss, [batch, O]
    * @returns m, [batch, n]; numbers that a ReLU cuts off may be anything
    */
-  emit(g: GraphBuilder, delta: Value, memory: SiteMemory): Value;
+  emitGuess(g: GraphBuilder, delta: Value, memory: SiteMemory): Value;
   /**
    * Emits what a step teaches.
    *
-   * @param delta as for `emit`, [batch, O]
+   * @param delta as for `emitGuess`, [batch, O]
    * @returns V m over all sites, [k, batch], and each site's memory after the step
    */
   emitStep(

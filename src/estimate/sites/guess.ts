@@ -126,7 +126,7 @@ export async function findGuess(
     emitAt(g, site) {
       const input = deltaInputs.get(g) ?? g.input(delta, "float32", [batch, outputs]);
       deltaInputs.set(g, input);
-      return rule.emit(g, input, emitMemory(g, site));
+      return rule.emitGuess(g, input, emitMemory(g, site));
     },
     emitStep(g, observed, { count, active }) {
       const gradient = byExample(g, emitGradientAt(g, graph, logits, reserved.losses));
