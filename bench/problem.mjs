@@ -115,8 +115,8 @@ export function timingRuntime(runtime) {
  */
 export function drawing({ objective, estimator, batch, settings }) {
   if (settings.gradient === "exact") return undefined;
-  const { tangents: k = 16, sampler, rank } = settings;
-  const chosen = sampler ? samplers[sampler]({ rank }) : defaultSampler(k, estimator.dimension);
+  const { tangents: k = 16, sampler } = settings;
+  const chosen = sampler ? samplers[sampler]() : defaultSampler(k, estimator.dimension);
   const key = keyFromSeed(2);
   const drawer = createDrawer(objective.runtime);
   if (settings.perturb === "weights") {

@@ -33,7 +33,10 @@ export async function* rows({ widths = [256, 1024], batch = 64, k = 16, threads,
     for (const { name, kind, settings } of estimators) {
       const timing = timingRuntime(runtime);
       const one = { model, shape: [1, 28, 28], batch, runtime: timing.runtime };
-      const training = await trainingStep({ ...one, settings: { tangents: k, ...settings } });
+      const training = await trainingStep({
+        ...one,
+        settings: kind === "exact" ? settings : { tangents: k, ...settings },
+      });
       const products = unavoidableProducts(kind, problem);
       const [bare, unit] = [await bareProducts(products, runtime), await gemmUnit(problem, runtime)];
       const parts = [];

@@ -320,7 +320,7 @@ describe("datasets by name", () => {
     const { json } = succeeds(["train", ...quick, ...flags, "--out", "cifar"]);
     expect(json).toMatchObject({ steps: 20 });
     expect(JSON.parse(readFileSync(join(folder, "cifar", "config.json"), "utf8"))).toMatchObject({
-      augment: "crop:4,flip",
+      augment: { crop: 4, flip: true },
     });
     expect(
       succeeds(["eval", "cifar/model.onnx", "--data", "cifar10", "--data-dir", sample, "--json"]).json,

@@ -24,6 +24,8 @@ test("differences count in units of the scale, one for all or for each output", 
 
 test("a scale that does not fit is refused", async () => {
   for (const scale of [0, -1, Number.NaN, [1, 0]])
-    expect(() => meanSquaredError({ scale })).toThrow("The scale of mean-squared-error must be above 0");
+    expect(() => meanSquaredError({ scale })).toThrow(
+      "loss.scale must be a number above 0, or a list of such numbers, received ",
+    );
   await expect(losses({ scale: [1, 2, 3] })).rejects.toThrow("has 3 scales for 'y' of shape [2, 2]");
 });
