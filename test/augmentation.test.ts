@@ -94,12 +94,14 @@ describe("augmentation while training", () => {
     const store = memory();
     await eventsOf({ augment, store });
     expect(JSON.parse(new TextDecoder().decode(store.files.get("config.json")))).toMatchObject({
-      augment: "crop:2,flip",
+      augment: { crop: 2, flip: true },
     });
     await expect(eventsOf({ augment: { crop: 1 }, store, resume: true })).rejects.toThrow(
-      "augment was crop:2,flip, now crop:1",
+      "augment.crop was 2, now 1; augment.flip was true, now false",
     );
-    await expect(eventsOf({ store, resume: true })).rejects.toThrow("augment was crop:2,flip, now unset");
+    await expect(eventsOf({ store, resume: true })).rejects.toThrow(
+      "augment.crop was 2, now unset; augment.flip was true, now unset",
+    );
   });
 
   it("leaves a model that learned", async () => {

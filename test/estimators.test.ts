@@ -141,7 +141,7 @@ describe("a projection on k tangents", () => {
         {},
         { lowMemory: true },
         { gradient: "simulated" as const },
-        { shareTangents: true },
+        { perturb: { name: "activations" as const, shareTangents: true } },
       ])
         it(`${activation}, k = ${tangents}, ${JSON.stringify(settings)}: is k/n of the exact gradient in expectation, in all layers`, async () => {
           const setting = { ...settings, aggregate: "projection" as const, tangents };
