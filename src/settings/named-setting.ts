@@ -11,9 +11,10 @@ export type Parts = Readonly<Record<string, (part: unknown) => boolean>>;
 
 export const isFunction = (part: unknown): boolean => typeof part === "function";
 
-/** A setting whose values are chosen by name. */
-export interface NamedSetting<Made> extends Option<string | object, string | undefined> {
-  readonly registry: Registry<Made>;
+/** A setting whose values are chosen by name: one of a registry, in any of its forms, or an object of the user's own. */
+export interface NamedSetting<All extends Registry, Made extends Identity>
+  extends Option<NamedData<All, Made> | Made, (keyof All & string) | undefined> {
+  readonly registry: All;
   /** The thing that was chosen, in whichever form. @throws SettingError */
   readonly choose: (value: unknown) => Made;
 }
@@ -23,13 +24,13 @@ export function namedSetting<const All extends Registry, Made extends Identity>(
   name: string,
   registry: All,
   described: { readonly help: string; readonly parts: Parts; readonly default?: keyof All & string },
-): Option<NamedData<All> | Made, (keyof All & string) | undefined> & NamedSetting<Made> {
+): NamedSetting<All, Made> {
   const names = Object.keys(registry);
-  const setting: Option = {
+  const setting: Option<NamedData<All, Made> | Made, (keyof All & string) | undefined> = {
     kind: "choice",
     names,
     expected: `${oneOf(names)}, or an object`,
-    accepts: (value): value is unknown => choose(value) !== undefined,
+    accepts: (value): value is NamedData<All, Made> | Made => choose(value) !== undefined,
     default: described.default,
     help: described.help,
   };
@@ -80,8 +81,7 @@ export function namedSetting<const All extends Registry, Made extends Identity>(
       { option: name, neighbours },
     );
   const isMaker = (value: unknown) => Object.values(registry).includes(value as Maker<unknown>);
-  return { ...setting, registry, choose } as Option<NamedData<All> | Made, (keyof All & string) | undefined> &
-    NamedSetting<Made>;
+  return { ...setting, registry, choose };
 }
 
 /** "adam and adamw" */

@@ -31,12 +31,17 @@ export interface Maker<Made> {
 /** The things of one kind, by name. */
 export type Registry<Made = unknown> = Readonly<Record<string, Maker<Made>>>;
 
-/** A thing of a registry by its name, or as data: its name, and options of its own. */
-export type NamedData<All extends Registry> = {
-  readonly [Name in keyof All]: Name | ({ readonly name: Name } & GivenTo<All[Name]>);
+/**
+ * A thing of a registry by its name, or as data: its name, and options of its own; no parts of what is made, which would
+ * let TypeScript take an option of another thing (`momentum` of an Optimizer) for one of this.
+ */
+export type NamedData<All extends Registry, Made extends Identity> = {
+  readonly [Name in keyof All]: Name | ({ readonly name: Name } & GivenTo<All[Name], Made>);
 }[keyof All];
 
-type GivenTo<One> = One extends { readonly options: infer All extends Options } ? Given<All> : never;
+type GivenTo<One, Made> = One extends { readonly options: infer All extends Options }
+  ? Given<All> & { readonly [Part in Exclude<keyof Made, keyof All | "name">]?: undefined }
+  : never;
 
 /**
  * A function that makes things of one name.

@@ -1,7 +1,7 @@
 /** From the description of settings to flags, and from flags to settings. */
 import { type Command, Option as Flag, InvalidArgumentError } from "commander";
 import { type ConfigValue, configOf } from "../../settings/config.ts";
-import type { Registry } from "../../settings/named.ts";
+import type { Identity, Registry } from "../../settings/named.ts";
 import type { NamedSetting } from "../../settings/named-setting.ts";
 import { nearest } from "../../settings/nearest.ts";
 import type { Option, Options } from "../../settings/option.ts";
@@ -120,10 +120,7 @@ export function resolvedData(settings: Options, data: SettingData): SettingData 
     const value = data[name] ?? (option.default as ConfigValue | undefined);
     if (value === undefined) return [name, undefined] as const;
     if ("registry" in option) {
-      const { choose } = option as unknown as NamedSetting<{
-        readonly name: string;
-        readonly config?: SettingData;
-      }>;
+      const { choose } = option as unknown as NamedSetting<Registry, Identity>;
       const { name: chosen, config = {} } = choose(asOption(option, value));
       return [name, { name: chosen, ...given(config), ...(isData(value) ? value : {}) }] as const;
     }
