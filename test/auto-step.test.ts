@@ -86,7 +86,8 @@ describe("an automatic learning rate", () => {
 
   it("is refused with low memory", async () => {
     await expect(finish({ ...auto, lowMemory: true })).rejects.toThrow(
-      "leave lowMemory out, or give a learning rate (learningRate)",
+      'lowMemory: true has no effect with learningRate: "auto", which measures a curvature with the values of all layers ' +
+        "at once; leave it out, or give a learning rate",
     );
   });
 });
