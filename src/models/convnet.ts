@@ -11,6 +11,7 @@ import {
   normalizedInput,
   startNetwork,
 } from "./network.ts";
+import { checkModel } from "./options.ts";
 
 /** Options of `convnet`. */
 export interface ConvnetOptions extends ModelOptions {
@@ -36,9 +37,10 @@ export const defaultArchitecture = "Conv16,7,4,2-ReLU--Conv64,5,2-ReLU--F-FC";
  *
  * Initialized as PyTorch's Conv2d and Linear: weights and biases uniform in ±1/√fanIn.
  *
- * @throws when the text makes no sense or does not fit the images: points at the wrong part and says what is allowed
+ * @throws SettingError for an unknown option, with the nearest one, and a wrong value; also when the text makes no sense or does not fit the images: points at the wrong part and says what is allowed
  */
 export function convnet(options: ConvnetOptions): Graph {
+  checkModel("convnet", options);
   const { architecture = defaultArchitecture, outputs } = options;
   const blocks = parseArchitecture(architecture);
   imageShape("convnet", options);

@@ -11,6 +11,7 @@ import {
   normalizedInput,
   startNetwork,
 } from "./network.ts";
+import { checkModel } from "./options.ts";
 
 /** Options of `lenet5`. */
 export interface Lenet5Options extends ModelOptions {
@@ -33,9 +34,10 @@ export interface Lenet5Options extends ModelOptions {
  *
  * Initialized as PyTorch's Conv2d and Linear: weights and biases uniform in ±1/√fanIn.
  *
- * @throws when the input is no image [channels, height, width], the image is too small, or a size is no whole number from 1
+ * @throws SettingError for an unknown option, with the nearest one, and a wrong value; also when the input is no image [channels, height, width], the image is too small, or a size is no whole number from 1
  */
 export function lenet5(options: Lenet5Options): Graph {
+  checkModel("lenet5", options);
   const { activation = "relu", pooling = "max", channels = [6, 16], hidden = [120, 84], outputs } = options;
   const { height, width } = imageShape("lenet5", options);
   const { padding = height === 28 ? 2 : 0 } = options;

@@ -13,6 +13,7 @@ import {
   normalizedInput,
   startNetwork,
 } from "./network.ts";
+import { checkModel } from "./options.ts";
 
 /** Options of `mlpMixer`. */
 export interface MlpMixerOptions extends ModelOptions {
@@ -39,9 +40,10 @@ const epsilon = 1e-6;
  *
  * Initialized as PyTorch's Linear, and the head with zeros, as in the authors' code.
  *
- * @throws when the input is no image [channels, height, width], patches do not divide it, or a size is no whole number from 1
+ * @throws SettingError for an unknown option, with the nearest one, and a wrong value; also when the input is no image [channels, height, width], patches do not divide it, or a size is no whole number from 1
  */
 export function mlpMixer(options: MlpMixerOptions): Graph {
+  checkModel("mlp-mixer", options);
   const { patch = 4, layers = 4, width = 128, outputs } = options;
   const { tokenMlp = Math.ceil(width / 2), channelMlp = 4 * width } = options;
   checkSizes("mlp-mixer", { patch, layers, width, tokenMlp, channelMlp });

@@ -11,6 +11,7 @@ import {
   startNetwork,
   tooLarge,
 } from "./network.ts";
+import { checkModel } from "./options.ts";
 
 /** Options of `mlp`. */
 export interface MlpOptions extends ModelOptions {
@@ -26,9 +27,10 @@ export interface MlpOptions extends ModelOptions {
  *
  * Initialized as PyTorch's Linear: weights and biases uniform in ±1/√in.
  *
- * @throws when a width is no whole number from 1
+ * @throws SettingError for an unknown option, with the nearest one, and a wrong value; also when a width is no whole number from 1
  */
 export function mlp(options: MlpOptions): Graph {
+  checkModel("mlp", options);
   const { input, hidden = [256, 256], outputs, activation = "relu" } = options;
   const sizes = [input.reduce((product, size) => product * size, 1), ...hidden, outputs];
   if (sizes.some((size) => !Number.isInteger(size) || size < 1)) {

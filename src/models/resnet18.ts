@@ -11,6 +11,7 @@ import {
   normalizedInput,
   startNetwork,
 } from "./network.ts";
+import { checkModel } from "./options.ts";
 
 /** What stands behind each convolution, by name. */
 export const resnetNorms = ["batch", "group"] as const;
@@ -36,9 +37,10 @@ export interface Resnet18Options extends ModelOptions {
  *
  * Initialized as there: convolutions normal with variance 2/fanOut, normalizations as the identity, the head as Linear.
  *
- * @throws when the input is no image [channels, height, width], or a size is no whole number from 1
+ * @throws SettingError for an unknown option, with the nearest one, and a wrong value; also when the input is no image [channels, height, width], or a size is no whole number from 1
  */
 export function resnet18(options: Resnet18Options): Graph {
+  checkModel("resnet18", options);
   const { norm = "batch", groups = 32, width = 64, outputs } = options;
   checkSizes("resnet18", { width, groups });
   imageShape("resnet18", options);

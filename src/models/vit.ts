@@ -14,6 +14,7 @@ import {
   normalizedInput,
   startNetwork,
 } from "./network.ts";
+import { checkModel } from "./options.ts";
 
 /** Options of `vit`. */
 export interface VitOptions extends ModelOptions {
@@ -42,9 +43,10 @@ const epsilon = 1e-6;
  * and perceptron Glorot-uniform, attention output as Linear; class token, head and all biases but the perceptron's (1e-6)
  * zero.
  *
- * @throws when the input is no image [channels, height, width], patches do not divide it, heads do not divide the width, or a size is no whole number from 1
+ * @throws SettingError for an unknown option, with the nearest one, and a wrong value; also when the input is no image [channels, height, width], patches do not divide it, heads do not divide the width, or a size is no whole number from 1
  */
 export function vit(options: VitOptions): Graph {
+  checkModel("vit", options);
   const { patch = 4, layers = 6, heads = 4, width = 256, outputs } = options;
   const { mlp = 2 * width } = options;
   checkSizes("vit", { patch, layers, heads, width, mlp });

@@ -3,7 +3,16 @@ import { reserved } from "../ad/names.ts";
 import type { EncodeOptions } from "../onnx/encode.ts";
 import { getValue, prune } from "../onnx/graph.ts";
 import { encodeForRuntime } from "../runtime/evaluate.ts";
+import { checkOptions } from "../settings/check.ts";
+import { choice, toggle, whole } from "../settings/option.ts";
 import type { Objective } from "./objective.ts";
+
+const deriveOptions = {
+  tangents: whole(1, { help: "k" }),
+  lowRank: whole(1, { help: "rank of factored tangents" }),
+  perExample: toggle({ help: "derivatives of each example's own loss" }),
+  parameters: choice(["inputs", "initializers"], { help: "how the file holds the parameters" }),
+};
 
 /** How a derivative graph is written as a file. */
 export interface DeriveOptions {
@@ -24,9 +33,10 @@ export interface DeriveOptions {
  * [k, ...shape] (or `tangent/<parameter>/left` [k, rows, r] and `/right` [k, columns, r]). Outputs: `loss`,
  * `derivatives`, and the model's own.
  *
- * @throws when nothing can be differentiated, or an op has no derivative rule
+ * @throws SettingError for an unknown option, with the nearest one, and for a wrong value; otherwise when nothing can be differentiated, or an op has no derivative rule
  */
 export function deriveFile(objective: Objective, options: DeriveOptions): Uint8Array<ArrayBuffer> {
+  checkOptions(deriveOptions, options, { of: "deriveFile", needs: ["tangents"] });
   const { graph } = objective;
   const forms = new Map<string, TangentForm>(
     Object.entries(objective.parameters).map(([name, { shape }]) => [

@@ -9,11 +9,13 @@ import { type Graph, getValue, initializersToInputs, prune } from "../onnx/graph
 import type { Tensor } from "../onnx/tensor.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { checkOptions } from "../settings/check.ts";
 import { useBatchStatistics } from "./batch-norm.ts";
 import { type DropoutMask, withoutDropout } from "./dropout.ts";
 import { refuseNotFinite } from "./importing/finite-weights.ts";
 import { type ImportOptions, importModel } from "./importing/import-model.ts";
 import { type ParameterChoice, trainableParameters } from "./importing/trainable-parameters.ts";
+import { objectiveOptions } from "./options.ts";
 import { freeReservedNames } from "./reserved-names.ts";
 
 /** A model, a loss, and how the model is read. */
@@ -93,9 +95,14 @@ export function graphObjective(given: Graph, runtime: Runtime): Differentiable {
 /**
  * Reads a model, finds its shapes and its parameters, and puts the loss on top.
  *
- * @throws when an op is not supported, nothing can be trained, or the loss does not fit the output.
+ * @throws SettingError for an unknown option, with the nearest one, and for a wrong value; ModelError or UnsupportedOpError when an
+ *   op is not supported, nothing can be trained, or the loss does not fit the output.
  */
 export async function compileObjective(options: ObjectiveOptions): Promise<Objective> {
+  checkOptions(objectiveOptions, options, {
+    of: "compileObjective",
+    needs: ["model", "loss", "runtime", "batch"],
+  });
   const { file, model, trained, graph, masks, output, notes } = await importModel(options);
   const chosen = prune(graph, [getValue(graph, output)]);
   const parameters = trainableParameters(chosen, output, model, options);

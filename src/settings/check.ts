@@ -12,15 +12,18 @@ export interface Naming {
   readonly prefix?: string;
   /** What to say of a name that is unknown here, where more is known of it. */
   readonly advice?: (name: string) => string | undefined;
+  /** Names of those that have to be given. Default: none. */
+  readonly needs?: readonly string[];
 }
 
 /**
  * Checks what was given for options, one by one; undefined counts as not given.
  *
- * @throws SettingError for what is no object, for an unknown name, with the nearest one, and for a value out of range
+ * @throws SettingError for what is no object, for an unknown name, with the nearest one, for a value out of range, and for
+ *   what is needed and missing
  */
 export function checkOptions(options: Options, given: unknown, naming: Naming): void {
-  const { of, prefix = "" } = naming;
+  const { of, prefix = "", needs = [] } = naming;
   if (!isObject(given)) {
     throw new SettingError(`${of} takes an object of options, received ${shown(given)}.`, { option: of });
   }
@@ -30,6 +33,21 @@ export function checkOptions(options: Options, given: unknown, naming: Naming): 
     if (!option) throw unknownOption(name, options, naming);
     if (!option.accepts(value)) throw wrongValue(`${prefix}${name}`, option, value);
   }
+  const missing = needs.find((name) => given[name] === undefined);
+  if (missing === undefined) return;
+  const name = `${prefix}${missing}`;
+  throw new SettingError(words`${of} needs ${mention(name)}: ${options[missing]?.expected ?? ""}.`, {
+    option: name,
+  });
+}
+
+/** Of values by name, those that are among the options. */
+export function valuesOf<All extends Options, Values extends object>(
+  options: All,
+  values: Values,
+): Pick<Values, keyof All & keyof Values> {
+  const chosen = Object.entries(values).filter(([name]) => Object.hasOwn(options, name));
+  return Object.fromEntries(chosen) as Pick<Values, keyof All & keyof Values>;
 }
 
 /** What was given, checked, with the defaults of the rest. @throws as `checkOptions` */

@@ -15,6 +15,7 @@ import {
 import { floatOutput } from "../objective/importing/import-model.ts";
 import { checkMemory } from "../objective/memory.ts";
 import { batchInputs, exampleInput, type InputChoice } from "../objective/model-inputs.ts";
+import { lossOption, readingOptions, runtimeOption } from "../objective/options.ts";
 import { checkTargets, describeOtherBatch } from "../objective/targets.ts";
 import type { Model } from "../onnx/decode.ts";
 import { pruneModel } from "../onnx/prune-model.ts";
@@ -22,6 +23,8 @@ import { elementCount, type Tensor, toNumbers } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { compileGraph, encodeModelForRuntime } from "../runtime/evaluate.ts";
 import type { Runtime, Tensors } from "../runtime/runtime.ts";
+import { checkOptions } from "../settings/check.ts";
+import { isObject, toggle, value } from "../settings/option.ts";
 
 /** What an evaluation says. */
 export interface Evaluation {
@@ -59,12 +62,50 @@ export interface EvaluateOptions extends InputChoice {
 
 const openBatchSize = 500;
 
+const { input, fill, dimensions, output } = readingOptions;
+
+const evaluateOptions = {
+  ...{ input, fill, dimensions, output },
+  model: value<Model>(
+    "a decoded model, such as loadModel(path) or decodeModel(bytes) gives",
+    (given) => isObject(given) && isObject(given.initializers) && Array.isArray(given.nodes),
+    { help: "the file that is run" },
+  ),
+  parameters: value<EvaluateOptions["parameters"]>("tensors by name", isObject, {
+    help: "values instead of the file's own",
+  }),
+  examples: value<Examples>(
+    "a dataset's examples, with inputs, shape, labels and count",
+    (given) =>
+      isObject(given) &&
+      ArrayBuffer.isView(given.inputs) &&
+      ArrayBuffer.isView(given.labels) &&
+      Array.isArray(given.shape) &&
+      typeof given.count === "number",
+    { help: "what it is measured on" },
+  ),
+  indices: value<Uint32Array>("a Uint32Array", (given) => isArrayOf("Uint32Array", given), {
+    help: "which examples",
+  }),
+  loss: lossOption,
+  runtime: runtimeOption,
+  isChecked: toggle({ help: "the examples are known to fit" }),
+  onProgress: value<EvaluateOptions["onProgress"]>("a function", (given) => typeof given === "function", {
+    help: "called between batches",
+  }),
+};
+
 /**
  * Measures a model on examples, by running the file that would be saved (its sigmoids with all their digits), in a bare session.
  *
- * @throws when the examples do not fit the model or the loss
+ * @throws SettingError for an unknown option, with the nearest one, and for a wrong value; otherwise when the examples do not
+ *   fit the model or the loss
  */
 export async function evaluateModel(options: EvaluateOptions): Promise<Evaluation> {
+  checkOptions(evaluateOptions, options, {
+    of: "evaluateModel",
+    needs: ["model", "parameters", "examples", "loss", "runtime"],
+  });
   const { examples, runtime } = options;
   const output = options.output ?? floatOutput(options.model);
   // What the output does not need may be nothing that the engine runs.

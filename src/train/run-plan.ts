@@ -5,7 +5,9 @@ import type { Words } from "../errors/words.ts";
 import type { EstimatorPlan } from "../estimate/estimator.ts";
 import { exampleInput } from "../objective/model-inputs.ts";
 import { compileObjective, type Objective } from "../objective/objective.ts";
+import { objectiveOptions } from "../objective/options.ts";
 import { checkBatch, checkTargets, lossInputs } from "../objective/targets.ts";
+import { valuesOf } from "../settings/check.ts";
 import type { DescribedRun } from "../storage/run-files.ts";
 import { type BatchReader, batchesOf, requireValidation } from "./batch-reader.ts";
 import { batchNotes, batchSize, stepsOf } from "./batch-size.ts";
@@ -33,7 +35,7 @@ export async function planRun(options: RunOptions): Promise<RunPlan> {
   const { examples, test } = options;
   checkAugmentation(options.augment ?? {}, examples.shape);
   const objective = await compileObjective({
-    ...options,
+    ...valuesOf(objectiveOptions, options),
     batch: batchSize(examples, options),
     targetShape: targetShapeOf(examples),
     dimensions: exampleInput(options.model, examples, options).dimensions,

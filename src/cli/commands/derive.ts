@@ -57,7 +57,7 @@ Examples:
   forwardgrad derive model.onnx --tangents 32 --batch 8 --low-rank 1 --per-example -o derivative.onnx`,
     )
     .action(async (path: string, flags: DeriveFlags) => {
-      const { output, overwrite } = flags;
+      const { output, overwrite, lowRank, perExample, parameters } = flags;
       requireFree({ path: output, inputs: [path], isOwn: isDerivative, overwrite });
       const model = loadModel(path, flags.limit);
       if (hasOpenBatch(model) && flags.batch === undefined) {
@@ -84,7 +84,7 @@ Examples:
         trainable,
       });
       for (const note of objective.notes) say(words`note: ${note}`);
-      const bytes = deriveFile(objective, { ...flags, tangents });
+      const bytes = deriveFile(objective, { tangents, lowRank, perExample, parameters });
       await runFolder(dirname(flags.output)).write(basename(flags.output), bytes);
       const names = Object.keys(objective.parameters);
       say(

@@ -1,6 +1,12 @@
 /** The options of a training run, each described once. */
-import { isArrayOf } from "../../arrays/kind.ts";
 import type { Examples } from "../../data/dataset.ts";
+import {
+  batchNormOption,
+  byParameters,
+  modelOption,
+  readingOptions,
+  runtimeOption,
+} from "../../objective/options.ts";
 import type { Model } from "../../onnx/decode.ts";
 import type { Graph } from "../../onnx/graph.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
@@ -13,8 +19,6 @@ import {
   isObject,
   names,
   number,
-  numbers,
-  text,
   toggle,
   value,
   whole,
@@ -29,52 +33,11 @@ import { estimatorOptions } from "./estimator.ts";
  * command line's flags with their help, and what is said of a wrong name.
  */
 
-// Functions say nothing of themselves, but what they chose is known.
-const byParameters = "the names of what is trained are in the description (parameters)";
-
 /** What is trained of a model, and how its file is read. */
 const modelOptions = {
   /** Default cross-entropy. */
   loss: lossSetting,
-  /** The model's input that examples feed. Default: the only one, or the first float one that is not filled. */
-  input: text({ help: "input that the examples feed", otherwise: "the only one, or the first float one" }),
-  /** Numbers that fill the model's other inputs, by name. */
-  fill: numbers({}, { help: "number that fills another input; may be given several times" }),
-  /** Sizes of open dimensions that do not follow from the data, by name or as "input.axis". */
-  dimensions: numbers(
-    { whole: true },
-    {
-      help:
-        "size of an open dimension that is not the batch, by its name or as input.axis (state.1=8); may be given several " +
-        "times",
-      flag: "dim",
-    },
-  ),
-  /** The value that the loss reads. Default: the model's first float output. */
-  output: text({ help: "output that the loss reads", otherwise: "the first float one" }),
-  /** Which stored tensors are trained. Default: all float ones on a differentiable path, constants excepted. */
-  trainable: names({
-    help: "which stored tensors are trained",
-    otherwise: "all float ones on the way to the loss",
-    exempt: byParameters,
-  }),
-  /** Takes stored tensors out of what is trained. Default: none. */
-  frozen: names({
-    help: "which stored tensors are left as they are",
-    otherwise: "none",
-    flag: "freeze",
-    exempt: byParameters,
-  }),
-  /**
-   * Trains the numbers of the model itself instead of copies, which saves their memory; with adapters, copies are trained
-   * all the same. Default: only where `model` is bytes.
-   */
-  inPlace: {
-    ...toggle<undefined>({ help: "train the model's own numbers", otherwise: "where the model is bytes" }),
-    flag: false as const,
-    default: undefined,
-    exempt: "it says where numbers lie, not what they are",
-  },
+  ...readingOptions,
   /** Trains low-rank adapters of stored matrices alone, saved merged into the matrices or apart. Default: none. */
   adapter: group(
     "adapter",
@@ -105,11 +68,7 @@ const modelOptions = {
     },
     { help: "train low-rank additions to stored matrices alone" },
   ),
-  /** What BatchNormalization normalizes with: its stored statistics (default), or those of each batch. */
-  batchNorm: choice(["frozen", "batch"], {
-    help: "statistics that BatchNormalization uses",
-    default: "frozen",
-  }),
+  batchNorm: batchNormOption,
 };
 
 /** What is done with the gradient, for how long, and on which examples. */
@@ -227,12 +186,7 @@ const storeOptions = {
 
 /** What a run is made of. */
 const neededOptions = {
-  /** An ONNX file's bytes, a decoded model, or a graph from the builder. */
-  model: value<Uint8Array | Model | Graph>(
-    "an ONNX file's bytes (readFileSync(path)), a decoded model (loadModel(path)) or a graph from the builder",
-    (given) => isArrayOf("Uint8Array", given) || (isObject(given) && Array.isArray(given.nodes)),
-    { help: "what is trained", flag: false },
-  ),
+  model: modelOption,
   /**
    * Training examples, of which a validation part is split off: a dataset's, or plain arrays, { inputs, labels }, in the
    * shape of the model's input.
@@ -242,12 +196,7 @@ const neededOptions = {
     (given) => isObject(given),
     { help: "training examples", flag: false, was: ["inputs", "labels"] },
   ),
-  /** Runs the graphs. */
-  runtime: value<Runtime>(
-    "a runtime, such as nodeRuntime() of forwardgrad/node makes",
-    (given) => isObject(given) && isFunction(given.createSession),
-    { help: "what graphs run on", flag: false },
-  ),
+  runtime: runtimeOption,
 };
 
 /** Everything that decides what a run computes. */

@@ -1,5 +1,4 @@
 import type { Examples } from "../../data/dataset.ts";
-import { SettingError } from "../../errors/errors.ts";
 import { option as mention, words } from "../../errors/words.ts";
 import type { Loss } from "../../losses/loss.ts";
 import type { Model } from "../../onnx/decode.ts";
@@ -46,12 +45,7 @@ export interface RunOptions extends Omit<RunSettings, "model" | "examples" | "te
  * @throws SettingError that names the option, and the nearest valid one
  */
 export function runSettings(options: TrainOptions, of = "train"): RunSettings {
-  const resolved = resolveSettings(trainOptions, options, { of });
-  for (const name of ["model", "examples", "runtime"] as const)
-    if (resolved[name] === undefined)
-      throw new SettingError(words`${of} needs ${mention(name)}: ${trainOptions[name].expected}.`, {
-        option: name,
-      });
+  const resolved = resolveSettings(trainOptions, options, { of, needs: ["model", "examples", "runtime"] });
   checkEstimator(options);
   checkTogether(options);
   const { quality = {} } = resolved;
