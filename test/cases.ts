@@ -73,7 +73,7 @@ export async function useEverywhere(
 async function holdDerivatives(
   model: Model,
   golden: CaseGolden,
-  options: Pick<ObjectiveOptions, "trainable" | "dimensions" | "fill">,
+  { trainable, dimensions, fill }: Pick<ObjectiveOptions, "trainable" | "dimensions" | "fill">,
 ): Promise<void> {
   const objective = await compileObjective({
     model,
@@ -81,11 +81,11 @@ async function holdDerivatives(
     runtime,
     batch: golden.labels.length,
     output: golden.output,
-    ...options,
+    ...{ trainable, dimensions, fill },
   });
   const { graph, parameters } = objective;
   expect(Object.keys(parameters).sort()).toEqual(Object.keys(golden.gradients).sort());
-  const fed = Object.entries(golden.inputs).filter(([key]) => !Object.hasOwn(options.fill ?? {}, key));
+  const fed = Object.entries(golden.inputs).filter(([key]) => !Object.hasOwn(fill ?? {}, key));
   const inputs = Object.fromEntries(fed.map(([key, value]) => [key, fromGolden(value)] as const));
   const feeds = { ...parameters, ...inputs, labels: int64(golden.labels) };
   const exact = await exactGradient(objective);
@@ -168,8 +168,8 @@ async function lossOf(
   model: Model,
   { output }: CaseGolden,
   examples: Examples,
-  options: Pick<TrainSettings, "fill" | "input" | "dimensions">,
+  { fill, input, dimensions }: Pick<TrainSettings, "fill" | "input" | "dimensions">,
 ): Promise<number> {
   const measured = { model, parameters: {}, examples, loss: crossEntropy(), output, runtime };
-  return (await evaluateModel({ ...measured, ...options })).loss;
+  return (await evaluateModel({ ...measured, fill, input, dimensions })).loss;
 }

@@ -3,17 +3,29 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { glyphs } from "../src/data/sets/glyphs.ts";
 import { ForwardgradError, SettingError } from "../src/errors/errors.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
-import { compileObjective } from "../src/objective/objective.ts";
+import { lenet5 } from "../src/models/lenet5.ts";
+import { mlp } from "../src/models/mlp.ts";
+import { deriveFile } from "../src/objective/derive.ts";
+import { encodeModelFile, modelFrom } from "../src/objective/importing/model-file.ts";
+import { compileObjective, graphObjective } from "../src/objective/objective.ts";
+import { decodeModel } from "../src/onnx/decode.ts";
+import { nodeRuntime } from "../src/runtime/node.ts";
 import { ownSearchOptions, searchOptions } from "../src/search/options.ts";
 import { searchLearningRate } from "../src/search/search.ts";
 import { nearest } from "../src/settings/nearest.ts";
 import type { Option } from "../src/settings/option.ts";
+import { loadModel } from "../src/storage/node-model.ts";
+import { runFolder } from "../src/storage/node-run-folder.ts";
+import { evaluateModel } from "../src/train/evaluate-model.ts";
 import { createEstimator } from "../src/train/settings/estimator.ts";
 import { type TrainOptions, trainOptions } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";
 import { examples, inputs, labels, memory, model, runtime } from "./circle.ts";
+
+const drawn = { inputs, labels, shape: [2], count: labels.length };
 
 const base = { model, examples, runtime, batch: 32, steps: 3 };
 
@@ -256,6 +268,55 @@ describe("misuse is answered", () => {
       neighbours: ["tangents"],
     });
     expect(await create({ shareTangents: true })).toMatchObject({ name: "SettingError" });
+  });
+
+  it("also in functions that compile, measure, build and read", async () => {
+    const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch: 4 });
+    const network = (options: object) => () => mlp({ input: [2], outputs: 2, ...options } as never);
+    const compile = (options: object) => () =>
+      compileObjective({ model, loss: crossEntropy(), runtime, batch: 4, ...options } as never);
+    const derive = (options: object) => () => deriveFile(objective, options as never);
+    const measured = { model: modelFrom(model), parameters: {}, examples: drawn, loss: crossEntropy() };
+    const measure = (options: object) => () => evaluateModel({ ...measured, runtime, ...options } as never);
+    const misuses: [() => unknown, string, string?][] = [
+      [compile({ batches: 4 }), "batches", "batch"],
+      [compile({ targetshape: [] }), "targetshape", "targetShape"],
+      [compile({ loss: "cross-entropy" }), "loss"],
+      [compile({ runtime: undefined }), "runtime"],
+      [compile({ limits: { node: 3 } }), "limits"],
+      [derive({ tangent: 4 }), "tangent", "tangents"],
+      [derive({}), "tangents"],
+      [derive({ tangents: 4, parameters: "input" }), "parameters", '"inputs"'],
+      [() => deriveFile({} as never, { tangents: 4 }), "deriveFile"],
+      [measure({ example: drawn }), "example", "examples"],
+      [measure({ model }), "model"],
+      [measure({ indices: new Uint32Array(0) }), "indices"],
+      [network({ hiden: [4] }), "mlp.hiden", "mlp.hidden"],
+      [network({ activation: "rleu" }), "mlp.activation", '"relu"'],
+      [network({ hidden: 4 }), "mlp.hidden"],
+      [network({ outputs: undefined }), "mlp.outputs"],
+      [() => lenet5({ input: [1, 28, 28], outputs: 2, channels: [3] as never }), "lenet5.channels"],
+      [() => glyphs({ trian: 3 } as never), "trian", "train"],
+      [() => glyphs(null as never), "glyphs"],
+      [() => nodeRuntime({ thread: 2 } as never), "thread", "threads"],
+      [() => nodeRuntime("cpu" as never), "nodeRuntime"],
+      [() => nodeRuntime({ device: "cudda" as never }), "device", '"cuda"'],
+      [() => runFolder("" as never), "runFolder"],
+      [() => runFolder(undefined as never), "runFolder"],
+      [() => loadModel(new Uint8Array(3) as never), "loadModel"],
+      [() => decodeModel("model.onnx" as never), "decodeModel"],
+      [() => decodeModel(new Uint8Array(3), { limit: {} } as never), "limit", "limits"],
+      [() => graphObjective(undefined as never, runtime), "graphObjective"],
+      [() => createEstimator(model as never), "createEstimator"],
+      [() => encodeModelFile(new Uint8Array(3) as never), "encodeModelFile"],
+    ];
+    for (const [misuse, option, near] of misuses) {
+      const error = await errorOf(async () => misuse());
+      expect(error, `${misuse}`).toBeInstanceOf(SettingError);
+      const { neighbours = [] } = error as SettingError;
+      expect(error, (error as Error).message).toMatchObject({ option });
+      if (near !== undefined) expect(neighbours[0], (error as Error).message).toBe(near);
+    }
   });
 
   it("whatever is given for whatever option", async () => {

@@ -3,9 +3,10 @@ import { reserved } from "../ad/names.ts";
 import type { EncodeOptions } from "../onnx/encode.ts";
 import { getValue, prune } from "../onnx/graph.ts";
 import { encodeForRuntime } from "../runtime/evaluate.ts";
-import { checkOptions } from "../settings/check.ts";
+import { checkArgument, checkOptions } from "../settings/check.ts";
 import { choice, toggle, whole } from "../settings/option.ts";
 import type { Objective } from "./objective.ts";
+import { differentiable } from "./options.ts";
 
 const deriveOptions = {
   tangents: whole(1, { help: "k" }),
@@ -36,6 +37,7 @@ export interface DeriveOptions {
  * @throws SettingError for an unknown option, with the nearest one, and for a wrong value; otherwise when nothing can be differentiated, or an op has no derivative rule
  */
 export function deriveFile(objective: Objective, options: DeriveOptions): Uint8Array<ArrayBuffer> {
+  checkArgument("deriveFile", differentiable, objective);
   checkOptions(deriveOptions, options, { of: "deriveFile", needs: ["tangents"] });
   const { graph } = objective;
   const forms = new Map<string, TangentForm>(

@@ -9,13 +9,13 @@ import { type Graph, getValue, initializersToInputs, prune } from "../onnx/graph
 import type { Tensor } from "../onnx/tensor.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { checkOptions } from "../settings/check.ts";
+import { checkArgument, checkOptions } from "../settings/check.ts";
 import { useBatchStatistics } from "./batch-norm.ts";
 import { type DropoutMask, withoutDropout } from "./dropout.ts";
 import { refuseNotFinite } from "./importing/finite-weights.ts";
 import { type ImportOptions, importModel } from "./importing/import-model.ts";
 import { type ParameterChoice, trainableParameters } from "./importing/trainable-parameters.ts";
-import { objectiveOptions } from "./options.ts";
+import { graphOption, objectiveOptions } from "./options.ts";
 import { freeReservedNames } from "./reserved-names.ts";
 
 /** A model, a loss, and how the model is read. */
@@ -74,6 +74,7 @@ export interface Objective extends Differentiable {
  * @throws when the output is no scalar, nothing is declared as a parameter, or an op is not supported
  */
 export function graphObjective(given: Graph, runtime: Runtime): Differentiable {
+  checkArgument("graphObjective", graphOption, given);
   const graph = upgradeGraph(given);
   const { shape } = getValue(graph, reserved.loss);
   if (shape.length > 0) {

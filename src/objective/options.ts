@@ -1,6 +1,6 @@
 /** The options that say how a model is read and what of it is trained, each described once. */
 import { isArrayOf } from "../arrays/kind.ts";
-import type { Limits } from "../limits/limits.ts";
+import { type Limits, limitsWith } from "../limits/limits.ts";
 import type { Loss } from "../losses/loss.ts";
 import type { Model } from "../onnx/decode.ts";
 import type { Graph } from "../onnx/graph.ts";
@@ -80,6 +80,21 @@ export const lossOption = value<Loss>(
   { help: "loss", flag: false },
 );
 
+/** What graphs are differentiated of. */
+export const differentiable = value<object>(
+  "an objective, such as compileObjective() or graphObjective() makes",
+  (given) =>
+    isObject(given) && isObject(given.graph) && isObject(given.parameters) && isObject(given.runtime),
+  { help: "what is differentiated" },
+);
+
+/** A graph from the builder. */
+export const graphOption = value<Graph>(
+  "a graph from the builder",
+  (given) => isObject(given) && Array.isArray(given.nodes) && Array.isArray(given.parameters),
+  { help: "the graph" },
+);
+
 const { input, ...readOptions } = readingOptions;
 
 /** All options of `compileObjective`. */
@@ -96,5 +111,9 @@ export const objectiveOptions = {
     { help: "shape of one example's labels or targets" },
   ),
   keepOutputs: toggle({ help: "keep all outputs of the model" }),
-  limits: value<Partial<Limits>>("an object of limits", isObject, { help: "what the file may ask for" }),
+  limits: value<Partial<Limits>>(
+    "an object of limits",
+    (given) => isObject(given) && limitsWith(given) !== undefined,
+    { help: "what the file may ask for" },
+  ),
 };

@@ -3,13 +3,14 @@ import { existsSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { Tensor as EngineTensor, InferenceSession } from "onnxruntime-node";
-import { DeviceError, ModelError, SettingError } from "../errors/errors.ts";
-import { similarNames } from "../errors/similar-names.ts";
+import { DeviceError, ModelError } from "../errors/errors.ts";
 import { option, type Words, words } from "../errors/words.ts";
 import { formatShape } from "../onnx/graph.ts";
 import { refuseExternalData } from "../onnx/messages/external-data.ts";
 import { own } from "../onnx/own.ts";
 import type { DType, Tensor, TensorData } from "../onnx/tensor.ts";
+import { checkOptions } from "../settings/check.ts";
+import { choice, whole } from "../settings/option.ts";
 import { isInherited, renameOutputs } from "./inherited-names.ts";
 import { forEngine, fromEngine, ort, processEnvironment } from "./node-realm.ts";
 import type { Runtime, Session, Tensors } from "./runtime.ts";
@@ -19,6 +20,11 @@ import { findWebgpuGaps } from "./webgpu-gaps.ts";
 export const nodeDevices = ["cpu", "webgpu", "cuda"] as const;
 /** Where graphs are computed. */
 export type NodeDevice = (typeof nodeDevices)[number];
+
+const runtimeOptions = {
+  device: choice(nodeDevices, { help: "what graphs run on" }),
+  threads: whole(1, { help: "threads on the CPU" }),
+};
 
 /** How `nodeRuntime` computes. */
 export interface NodeRuntimeOptions {
@@ -32,24 +38,14 @@ export interface NodeRuntimeOptions {
  * ONNX Runtime's native build for Node. Inputs and outputs lie in the CPU's memory, whatever the device. Its telemetry is
  * off unless the environment says otherwise (ORT_DISABLE_TELEMETRY=0).
  *
- * @throws DeviceError from the first `createSession` when the device is not there
+ * @throws SettingError for an unknown option or a wrong value; DeviceError from the first `createSession` when the device is not there
  */
 export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
+  checkOptions(runtimeOptions, options, { of: "nodeRuntime" });
   const { device = "cpu" } = options;
   // The engine reads it when it makes the first session.
   processEnvironment.ORT_DISABLE_TELEMETRY ??= "1";
-  if (!nodeDevices.includes(device)) {
-    throw new SettingError(`device must be one of ${nodeDevices.join(", ")}, received ${device}.`, {
-      option: "device",
-      neighbours: similarNames(device, nodeDevices),
-    });
-  }
   const threads = options.threads ?? availableParallelism();
-  if (!Number.isInteger(threads) || threads < 1) {
-    throw new SettingError(`threads must be a whole number from 1, received ${threads}.`, {
-      option: "threads",
-    });
-  }
   const version = `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`;
   return {
     name: device === "cpu" ? version : `${version} on ${device}`,

@@ -41,6 +41,12 @@ export function checkOptions(options: Options, given: unknown, naming: Naming): 
   });
 }
 
+/** Checks what a function takes before its options. @throws SettingError that says what it takes, and what it received */
+export function checkArgument(of: string, { accepts, expected }: Option, given: unknown): void {
+  if (accepts(given)) return;
+  throw new SettingError(`${of} takes ${expected}, received ${shown(given)}.`, { option: of });
+}
+
 /** Of values by name, those that are among the options. */
 export function valuesOf<All extends Options, Values extends object>(
   options: All,

@@ -4,6 +4,14 @@ import { ModelError } from "../errors/errors.ts";
 import { type Words, words } from "../errors/words.ts";
 import { howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
 import { decodeModel, type Model } from "../onnx/decode.ts";
+import { checkArgument } from "../settings/check.ts";
+import { value } from "../settings/option.ts";
+
+const modelPath = value<string>(
+  "the path of an ONNX file (bytes are decoded by decodeModel)",
+  (given) => typeof given === "string" && given !== "",
+  { help: "the model" },
+);
 
 /**
  * Reads an ONNX file, with the data files beside it.
@@ -13,6 +21,7 @@ import { decodeModel, type Model } from "../onnx/decode.ts";
  * is larger than the limits allow; and as `decodeModel`
  */
 export function loadModel(path: string, changed?: Partial<Limits>): Model {
+  checkArgument("loadModel", modelPath, path);
   const limits = limitsWith(changed);
   const file = resolved(path);
   // A file that is a link has its data beside the link, or beside what it links to.

@@ -3,6 +3,8 @@ import { type FileHandle, lstat, open, readdir, rm, rmdir } from "node:fs/promis
 import { basename, dirname, join, resolve } from "node:path";
 import { StorageError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
+import { checkArgument } from "../settings/check.ts";
+import { value } from "../settings/option.ts";
 import {
   codeOf,
   isMissing,
@@ -15,13 +17,18 @@ import { type FolderLock, lockFile, lockFolder } from "./node-folder-lock.ts";
 import { ownFiles, unitFiles } from "./own-files.ts";
 import type { RunStore } from "./run-store.ts";
 
+const isPath = (given: unknown) => typeof given === "string" && given !== "";
+
+const folderPath = value<string>("the path of a folder", isPath, { help: "where the run is kept" });
+
 /**
  * A run's files in a folder. Files are replaced atomically: temporary file, fsync, rename, fsync of the folder. Nothing is
  * written through a link below the folder.
  *
- * @throws when the folder cannot be made
+ * @throws SettingError for what is no path; StorageError when the folder cannot be made
  */
 export function runFolder(directory: string): RunStore {
+  checkArgument("runFolder", folderPath, directory);
   try {
     makeFolder(resolve(directory));
   } catch (cause) {

@@ -67,8 +67,8 @@ const { input, fill, dimensions, output } = readingOptions;
 const evaluateOptions = {
   ...{ input, fill, dimensions, output },
   model: value<Model>(
-    "a decoded model, such as loadModel(path) or decodeModel(bytes) gives",
-    (given) => isObject(given) && isObject(given.initializers) && Array.isArray(given.nodes),
+    "a decoded model, such as loadModel(path) or decodeModel(bytes) gives (of a graph from the builder: decodeModel(encodeModelFile(graph)))",
+    (given) => isObject(given) && isObject(given.proto) && Array.isArray(given.nodes),
     { help: "the file that is run" },
   ),
   parameters: value<EvaluateOptions["parameters"]>("tensors by name", isObject, {
@@ -84,9 +84,13 @@ const evaluateOptions = {
       typeof given.count === "number",
     { help: "what it is measured on" },
   ),
-  indices: value<Uint32Array>("a Uint32Array", (given) => isArrayOf("Uint32Array", given), {
-    help: "which examples",
-  }),
+  indices: value<Uint32Array>(
+    "a Uint32Array of at least one index",
+    (given) => isArrayOf("Uint32Array", given) && given.length > 0,
+    {
+      help: "which examples",
+    },
+  ),
   loss: lossOption,
   runtime: runtimeOption,
   isChecked: toggle({ help: "the examples are known to fit" }),

@@ -78,6 +78,6 @@ test("strokes are whole numbers of points, at least two, with every digit writte
 });
 
 test("a size that is not a whole number of at least 1 is refused", () => {
-  expect(() => glyphs({ train: 0 })).toThrow("glyphs: train is 0, expected a whole number of at least 1");
-  expect(() => glyphs({ test: 2.5 })).toThrow("glyphs: test is 2.5");
+  expect(() => glyphs({ train: 0 })).toThrow("train must be a whole number from 1, received 0");
+  expect(() => glyphs({ test: 2.5 })).toThrow("test must be a whole number from 1, received 2.5");
 });

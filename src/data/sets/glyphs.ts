@@ -1,8 +1,9 @@
-import { SettingError } from "../../errors/errors.ts";
 import { permutation } from "../../random/permutation.ts";
 import { glyphPartStreams, glyphStreams, streamKey } from "../../random/streams.ts";
 import { fold, type Key } from "../../random/threefry.ts";
 import { fillUniform } from "../../random/uniform.ts";
+import { checkOptions } from "../../settings/check.ts";
+import { whole } from "../../settings/option.ts";
 import type { Dataset, DatasetEntry, Examples } from "../dataset.ts";
 import {
   CANVAS,
@@ -44,6 +45,12 @@ const DRAWS = 64;
 /** Length of the table of background noise; an example reads a stretch of it. */
 const NOISE_TABLE = 1 << 14;
 
+const glyphOptions = {
+  seed: whole(0, { help: "decides what is drawn" }),
+  train: whole(1, { help: "training examples" }),
+  test: whole(1, { help: "test examples" }),
+};
+
 /** How many glyphs are drawn, and which. */
 export interface GlyphOptions {
   /** Default 0. */
@@ -60,11 +67,11 @@ export interface GlyphOptions {
  * an example is a function of seed, split and index alone, so a smaller set is the beginning of a larger one.
  * A converged linear model reaches 86.4 % test accuracy, a 784-256-256-10 perceptron 98.8 % after 3 epochs
  * (measured by bench/glyphs-difficulty.py).
- * @throws when a size is not a whole number of at least 1.
+ * @throws SettingError for an unknown option, and when a size is not a whole number of at least 1
  */
-export function glyphs({ seed = 0, train = 30_000, test = 5_000 }: GlyphOptions = {}): Dataset {
-  checkSize("train", train);
-  checkSize("test", test);
+export function glyphs(options: GlyphOptions = {}): Dataset {
+  checkOptions(glyphOptions, options, { of: "glyphs" });
+  const { seed = 0, train = 30_000, test = 5_000 } = options;
   const key = streamKey(seed, "glyphs");
   const noise = new Float32Array(NOISE_TABLE);
   fillUniform(fold(key, glyphStreams.noise), 0, noise);
@@ -82,14 +89,6 @@ export const glyphsEntry: DatasetEntry = {
   summary: "drawn digits, 28×28, 30,000 to train and 5,000 to test (made on the spot, nothing to download)",
   load: async ({ seed }) => glyphs({ seed }),
 };
-
-function checkSize(split: string, count: number): void {
-  if (Number.isInteger(count) && count >= 1) return;
-  throw new SettingError(
-    `glyphs: ${split} is ${count}, expected a whole number of at least 1; leave it out for the default`,
-    { option: split },
-  );
-}
 
 function drawExamples(key: Key, count: number, noise: Float32Array): Examples {
   const pixels = CANVAS * CANVAS;

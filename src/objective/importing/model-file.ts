@@ -1,9 +1,12 @@
 /** Models as files: any way to give one becomes a decoded ONNX file, and a graph from the builder one that can be saved. */
+
 import { isArrayOf } from "../../arrays/kind.ts";
 import type { Limits } from "../../limits/limits.ts";
 import { decodeModel, type Model, readModel } from "../../onnx/decode.ts";
 import { encodeGraph, modelMessage } from "../../onnx/encode.ts";
 import type { Graph } from "../../onnx/graph.ts";
+import { checkArgument } from "../../settings/check.ts";
+import { graphOption } from "../options.ts";
 
 /** Turns any way to give a model into a decoded ONNX file; a graph and its model share the numbers of stored tensors. */
 export function modelFrom(model: Uint8Array | Model | Graph, limits?: Partial<Limits>): Model {
@@ -15,8 +18,11 @@ export function modelFrom(model: Uint8Array | Model | Graph, limits?: Partial<Li
 /**
  * A graph from the builder as a model file: open batch axis, everything but the parameters and BatchNormalization's
  * running statistics as Constant nodes.
+ *
+ * @throws SettingError for what is no graph
  */
 export function encodeModelFile(graph: Graph): Uint8Array<ArrayBuffer> {
+  checkArgument("encodeModelFile", graphOption, graph);
   return encodeGraph(storedGraph(graph), fileOptions);
 }
 

@@ -3,6 +3,8 @@ import { option as mention, words } from "../../errors/words.ts";
 import type { Estimator, EstimatorDefinition, EstimatorPlan } from "../../estimate/estimator.ts";
 import { estimators } from "../../estimate/estimators.ts";
 import type { Differentiable } from "../../objective/objective.ts";
+import { differentiable } from "../../objective/options.ts";
+import { checkArgument } from "../../settings/check.ts";
 import { isFunction, namedSetting } from "../../settings/named-setting.ts";
 import { choice, either, type Given, isObject, type Resolved, toggle, whole } from "../../settings/option.ts";
 import { aggregateSetting, samplerSetting } from "./choices.ts";
@@ -52,11 +54,12 @@ export interface EstimatorSettings extends Given<typeof estimatorOptions> {}
 /** How the gradient is estimated, with things instead of their names. */
 export type ChosenEstimator = ReturnType<typeof chosenEstimator>;
 
-/** Compiles the estimator that the settings describe. @throws SettingError for settings that make none */
+/** Compiles the estimator that the settings describe. @throws SettingError for what is no objective, and for settings that make no estimator */
 export async function createEstimator(
   objective: Differentiable,
   settings: EstimatorSettings = {},
 ): Promise<Estimator> {
+  checkArgument("createEstimator", differentiable, objective);
   return (await planEstimator(objective, resolveEstimator(settings))).open();
 }
 
