@@ -47,10 +47,10 @@ export type { Normalization } from "./models/normalization.ts";
 export { type Resnet18Options, resnet18 } from "./models/resnet18.ts";
 export { type VitOptions, vit } from "./models/vit.ts";
 export type { AdapterOptions } from "./objective/adapter.ts";
+export { compileObjective } from "./objective/compile-objective.ts";
 export { type DeriveOptions, deriveFile } from "./objective/derive.ts";
 export { encodeModelFile } from "./objective/importing/model-file.ts";
 export {
-  compileObjective,
   type Differentiable,
   graphObjective,
   type Objective,
@@ -101,11 +101,12 @@ export { gaussian } from "./tangents/gaussian.ts";
 export { type LowRankOptions, lowRank } from "./tangents/low-rank.ts";
 export type { Sampler } from "./tangents/sampler.ts";
 export { type SamplerName, samplers } from "./tangents/samplers.ts";
-export { type EvaluateOptions, type Evaluation, evaluateModel } from "./train/evaluate-model.ts";
+export { evaluateModel } from "./train/evaluate-model.ts";
 export type { TrainEvent, TrainResult } from "./train/events.ts";
 export type { ExampleArrays } from "./train/example-arrays.ts";
 export type { Guessing } from "./train/guessing.ts";
 export { defaultLearningRate, type LearningRateRule } from "./train/learning-rate.ts";
+export type { EvaluateOptions, Evaluation } from "./train/measure-model.ts";
 export type {
   Recovery,
   RunCheckpoint,

@@ -9,12 +9,12 @@ export { denormalize, normalize } from "./models/normalization.ts";
 export { importWarnings } from "./objective/importing/import-warnings.ts";
 export { type Binding, bindInputs, hasOpenBatch } from "./onnx/bind.ts";
 export {
+  type DecodeOptions,
   decodeModel,
   type Model,
   type ModelValue,
   supportedOpsets,
 } from "./onnx/decode.ts";
-export type { DecodeOptions } from "./onnx/decode-options.ts";
 export { type EncodeOptions, encodeGraph, encodeModel } from "./onnx/encode.ts";
 export {
   type Attribute,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { exactGradient } from "../src/estimate/exact.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
-import { compileObjective } from "../src/objective/objective.ts";
+import { compileObjective } from "../src/objective/compile-objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { float32, type Tensor } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";

@@ -10,7 +10,7 @@ import {
 import { describe, expect, it } from "vitest";
 import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
-import { compileObjective } from "../src/objective/objective.ts";
+import { compileObjective } from "../src/objective/compile-objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { encodeModel, encodeTensor, modelMessage } from "../src/onnx/encode.ts";
 import { serializeModel } from "../src/onnx/messages/serialize.ts";

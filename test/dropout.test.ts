@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { exactGradient } from "../src/estimate/exact.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
+import { compileObjective } from "../src/objective/compile-objective.ts";
 import { drawMasks, maskTensors } from "../src/objective/dropout.ts";
-import { compileObjective } from "../src/objective/objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { elementCount, float32, int64, type Tensor, tensorOf } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";

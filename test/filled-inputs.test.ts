@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
-import { compileObjective } from "../src/objective/objective.ts";
+import { compileObjective } from "../src/objective/compile-objective.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { type CaseGolden, casesOf, readCase, useEverywhere } from "./cases.ts";
 

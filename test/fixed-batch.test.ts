@@ -4,7 +4,7 @@ import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { exactGradient } from "../src/estimate/exact.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
-import { compileObjective } from "../src/objective/objective.ts";
+import { compileObjective } from "../src/objective/compile-objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { encodeGraph } from "../src/onnx/encode.ts";
 import { float32, type Tensor, tensorOf, toNumbers } from "../src/onnx/tensor.ts";

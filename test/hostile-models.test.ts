@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { mutate } from "../scripts/torture/mutate.mjs";
 import { defaultLimits } from "../src/limits/limits.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
-import { compileObjective } from "../src/objective/objective.ts";
+import { compileObjective } from "../src/objective/compile-objective.ts";
 import { bindInputs } from "../src/onnx/bind.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { refuseExternalData } from "../src/onnx/messages/external-data.ts";

@@ -4,7 +4,7 @@ import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { gradientGraph } from "../src/ad/gradient.ts";
 import { exactGradient } from "../src/estimate/exact.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
-import { compileObjective } from "../src/objective/objective.ts";
+import { compileObjective } from "../src/objective/compile-objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { encodeModel } from "../src/onnx/encode.ts";
 import { float32, type Tensor } from "../src/onnx/tensor.ts";

@@ -4,9 +4,9 @@ import { FunctionProtoSchema, GraphProtoSchema, ModelProtoSchema, NodeProtoSchem
 import { describe, expect, it } from "vitest";
 import { limitsWith } from "../src/limits/limits.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
+import { compileObjective } from "../src/objective/compile-objective.ts";
 import { isBuffer } from "../src/objective/importing/buffers.ts";
 import { importWarnings } from "../src/objective/importing/import-warnings.ts";
-import { compileObjective } from "../src/objective/objective.ts";
 import { bindInputs } from "../src/onnx/bind.ts";
 import { readModel } from "../src/onnx/decode.ts";
 import { modelMessage } from "../src/onnx/encode.ts";

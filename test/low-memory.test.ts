@@ -8,7 +8,7 @@ import { compileSegments } from "../src/estimate/segmented.ts";
 import { findSites, localGraph } from "../src/estimate/sites/graphs.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
-import { compileObjective } from "../src/objective/objective.ts";
+import { compileObjective } from "../src/objective/compile-objective.ts";
 import { encodeGraph } from "../src/onnx/encode.ts";
 import { type Graph, totalBytes, type Value } from "../src/onnx/graph.ts";
 import { float32, int64, type Tensor, zeros } from "../src/onnx/tensor.ts";

@@ -1,7 +1,8 @@
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { type ModelName, models } from "../src/models/models.ts";
 import type { ModelOptions } from "../src/models/network.ts";
-import { compileObjective, type Objective } from "../src/objective/objective.ts";
+import { compileObjective } from "../src/objective/compile-objective.ts";
+import type { Objective } from "../src/objective/objective.ts";
 import type { Graph } from "../src/onnx/graph.ts";
 import { elementCount, float32, int64, type Tensor } from "../src/onnx/tensor.ts";
 import type { Runtime } from "../src/runtime/runtime.ts";

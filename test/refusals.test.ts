@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
-import { compileObjective } from "../src/objective/objective.ts";
+import { compileObjective } from "../src/objective/compile-objective.ts";
 import { encodeGraph } from "../src/onnx/encode.ts";
 import type { Graph } from "../src/onnx/graph.ts";
 import { type DType, float32, zeros } from "../src/onnx/tensor.ts";

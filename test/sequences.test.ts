@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
-import { compileObjective } from "../src/objective/objective.ts";
+import { compileObjective } from "../src/objective/compile-objective.ts";
 import { decodeModel, type Model, readModel } from "../src/onnx/decode.ts";
 import { encodeModel } from "../src/onnx/encode.ts";
 import { int } from "../src/onnx/graph.ts";

@@ -8,10 +8,10 @@ import { ForwardgradError, SettingError } from "../src/errors/errors.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { lenet5 } from "../src/models/lenet5.ts";
 import { mlp } from "../src/models/mlp.ts";
+import { compileObjective } from "../src/objective/compile-objective.ts";
 import { deriveFile } from "../src/objective/derive.ts";
 import { encodeModelFile, modelFrom } from "../src/objective/importing/model-file.ts";
-import { compileObjective, graphObjective } from "../src/objective/objective.ts";
-import { decodeModel } from "../src/onnx/decode.ts";
+import { graphObjective } from "../src/objective/objective.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { ownSearchOptions, searchOptions } from "../src/search/options.ts";
 import { searchLearningRate } from "../src/search/search.ts";
@@ -304,8 +304,6 @@ describe("misuse is answered", () => {
       [() => runFolder("" as never), "runFolder"],
       [() => runFolder(undefined as never), "runFolder"],
       [() => loadModel(new Uint8Array(3) as never), "loadModel"],
-      [() => decodeModel("model.onnx" as never), "decodeModel"],
-      [() => decodeModel(new Uint8Array(3), { limit: {} } as never), "limit", "limits"],
       [() => graphObjective(undefined as never, runtime), "graphObjective"],
       [() => createEstimator(model as never), "createEstimator"],
       [() => encodeModelFile(new Uint8Array(3) as never), "encodeModelFile"],

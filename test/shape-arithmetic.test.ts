@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
-import { compileObjective } from "../src/objective/objective.ts";
+import { compileObjective } from "../src/objective/compile-objective.ts";
 import { encodeGraph } from "../src/onnx/encode.ts";
 import { type Attributes, type Graph, int, type Node, type Value } from "../src/onnx/graph.ts";
 import { float32, int64 } from "../src/onnx/tensor.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
-import { compileObjective } from "../src/objective/objective.ts";
+import { compileObjective } from "../src/objective/compile-objective.ts";
 import type { Graph } from "../src/onnx/graph.ts";
 import type { Tensor } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";

@@ -3,7 +3,7 @@ import { aggregators } from "../aggregate/aggregators.ts";
 import * as parts from "../autodiff.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
 import { mlp } from "../models/mlp.ts";
-import { compileObjective } from "../objective/objective.ts";
+import { compileObjective } from "../objective/compile-objective.ts";
 import { float32, int64, zeros } from "../onnx/tensor.ts";
 import { fold, keyFromSeed } from "../random/threefry.ts";
 import { nodeRuntime } from "../runtime/node.ts";

@@ -1,5 +1,6 @@
 /** Convolutional networks from a text. */
 import type { Graph, Value } from "../onnx/graph.ts";
+import { text } from "../settings/option.ts";
 import { activations } from "./activations.ts";
 import { architectureError, type Operation, parseArchitecture } from "./architecture.ts";
 import { convolution, linear, pool, type Windows } from "./layers.ts";
@@ -12,6 +13,8 @@ import {
   startNetwork,
 } from "./network.ts";
 import { checkModel } from "./options.ts";
+
+const ownOptions = { architecture: text({}) };
 
 /** Options of `convnet`. */
 export interface ConvnetOptions extends ModelOptions {
@@ -40,7 +43,7 @@ export const defaultArchitecture = "Conv16,7,4,2-ReLU--Conv64,5,2-ReLU--F-FC";
  * @throws SettingError for an unknown option, with the nearest one, and a wrong value; also when the text makes no sense or does not fit the images: points at the wrong part and says what is allowed
  */
 export function convnet(options: ConvnetOptions): Graph {
-  checkModel("convnet", options);
+  checkModel("convnet", ownOptions, options);
   const { architecture = defaultArchitecture, outputs } = options;
   const blocks = parseArchitecture(architecture);
   imageShape("convnet", options);

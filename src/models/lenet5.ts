@@ -1,6 +1,7 @@
 /** LeNet-5. */
 import { SettingError } from "../errors/errors.ts";
 import type { Graph } from "../onnx/graph.ts";
+import { choice, whole } from "../settings/option.ts";
 import { type ActivationName, activations } from "./activations.ts";
 import { convolution, linear, type PoolMode, pool } from "./layers.ts";
 import {
@@ -11,7 +12,15 @@ import {
   normalizedInput,
   startNetwork,
 } from "./network.ts";
-import { checkModel } from "./options.ts";
+import { checkModel, sizes } from "./options.ts";
+
+const ownOptions = {
+  activation: choice(Object.keys(activations), {}),
+  pooling: choice(["max", "average"], {}),
+  padding: whole(0, {}),
+  channels: sizes(2),
+  hidden: sizes(2),
+};
 
 /** Options of `lenet5`. */
 export interface Lenet5Options extends ModelOptions {
@@ -37,7 +46,7 @@ export interface Lenet5Options extends ModelOptions {
  * @throws SettingError for an unknown option, with the nearest one, and a wrong value; also when the input is no image [channels, height, width], the image is too small, or a size is no whole number from 1
  */
 export function lenet5(options: Lenet5Options): Graph {
-  checkModel("lenet5", options);
+  checkModel("lenet5", ownOptions, options);
   const { activation = "relu", pooling = "max", channels = [6, 16], hidden = [120, 84], outputs } = options;
   const { height, width } = imageShape("lenet5", options);
   const { padding = height === 28 ? 2 : 0 } = options;

@@ -13,7 +13,15 @@ import {
   normalizedInput,
   startNetwork,
 } from "./network.ts";
-import { checkModel } from "./options.ts";
+import { checkModel, size } from "./options.ts";
+
+const ownOptions = {
+  patch: size,
+  layers: size,
+  width: size,
+  tokenMlp: size,
+  channelMlp: size,
+};
 
 /** Options of `mlpMixer`. */
 export interface MlpMixerOptions extends ModelOptions {
@@ -43,7 +51,7 @@ const epsilon = 1e-6;
  * @throws SettingError for an unknown option, with the nearest one, and a wrong value; also when the input is no image [channels, height, width], patches do not divide it, or a size is no whole number from 1
  */
 export function mlpMixer(options: MlpMixerOptions): Graph {
-  checkModel("mlp-mixer", options);
+  checkModel("mlp-mixer", ownOptions, options);
   const { patch = 4, layers = 4, width = 128, outputs } = options;
   const { tokenMlp = Math.ceil(width / 2), channelMlp = 4 * width } = options;
   checkSizes("mlp-mixer", { patch, layers, width, tokenMlp, channelMlp });

@@ -1,6 +1,7 @@
 /** Fully connected networks. */
 import { SettingError } from "../errors/errors.ts";
 import type { Graph, Value } from "../onnx/graph.ts";
+import { choice } from "../settings/option.ts";
 import { type ActivationName, activations } from "./activations.ts";
 import { linear } from "./layers.ts";
 import {
@@ -11,7 +12,12 @@ import {
   startNetwork,
   tooLarge,
 } from "./network.ts";
-import { checkModel } from "./options.ts";
+import { checkModel, sizes } from "./options.ts";
+
+const ownOptions = {
+  hidden: sizes(),
+  activation: choice(Object.keys(activations), {}),
+};
 
 /** Options of `mlp`. */
 export interface MlpOptions extends ModelOptions {
@@ -30,7 +36,7 @@ export interface MlpOptions extends ModelOptions {
  * @throws SettingError for an unknown option, with the nearest one, and a wrong value; also when a width is no whole number from 1
  */
 export function mlp(options: MlpOptions): Graph {
-  checkModel("mlp", options);
+  checkModel("mlp", ownOptions, options);
   const { input, hidden = [256, 256], outputs, activation = "relu" } = options;
   const sizes = [input.reduce((product, size) => product * size, 1), ...hidden, outputs];
   if (sizes.some((size) => !Number.isInteger(size) || size < 1)) {

@@ -1,5 +1,6 @@
 /** ResNet-18. */
 import type { Graph, Value } from "../onnx/graph.ts";
+import { choice } from "../settings/option.ts";
 import { heNormal } from "./initial.ts";
 import { batchNorm, convolution, groupNorm, linear, pool, type Windows } from "./layers.ts";
 import {
@@ -11,10 +12,16 @@ import {
   normalizedInput,
   startNetwork,
 } from "./network.ts";
-import { checkModel } from "./options.ts";
+import { checkModel, size } from "./options.ts";
 
 /** What stands behind each convolution, by name. */
 export const resnetNorms = ["batch", "group"] as const;
+
+const ownOptions = {
+  norm: choice(resnetNorms, {}),
+  groups: size,
+  width: size,
+};
 
 /** Options of `resnet18`. */
 export interface Resnet18Options extends ModelOptions {
@@ -40,7 +47,7 @@ export interface Resnet18Options extends ModelOptions {
  * @throws SettingError for an unknown option, with the nearest one, and a wrong value; also when the input is no image [channels, height, width], or a size is no whole number from 1
  */
 export function resnet18(options: Resnet18Options): Graph {
-  checkModel("resnet18", options);
+  checkModel("resnet18", ownOptions, options);
   const { norm = "batch", groups = 32, width = 64, outputs } = options;
   checkSizes("resnet18", { width, groups });
   imageShape("resnet18", options);

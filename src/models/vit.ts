@@ -14,7 +14,15 @@ import {
   normalizedInput,
   startNetwork,
 } from "./network.ts";
-import { checkModel } from "./options.ts";
+import { checkModel, size } from "./options.ts";
+
+const ownOptions = {
+  patch: size,
+  layers: size,
+  heads: size,
+  width: size,
+  mlp: size,
+};
 
 /** Options of `vit`. */
 export interface VitOptions extends ModelOptions {
@@ -46,7 +54,7 @@ const epsilon = 1e-6;
  * @throws SettingError for an unknown option, with the nearest one, and a wrong value; also when the input is no image [channels, height, width], patches do not divide it, heads do not divide the width, or a size is no whole number from 1
  */
 export function vit(options: VitOptions): Graph {
-  checkModel("vit", options);
+  checkModel("vit", ownOptions, options);
   const { patch = 4, layers = 6, heads = 4, width = 256, outputs } = options;
   const { mlp = 2 * width } = options;
   checkSizes("vit", { patch, layers, heads, width, mlp });

@@ -6,13 +6,13 @@ import { encodeForRuntime } from "../runtime/evaluate.ts";
 import { checkArgument, checkOptions } from "../settings/check.ts";
 import { choice, toggle, whole } from "../settings/option.ts";
 import type { Objective } from "./objective.ts";
-import { differentiable } from "./options.ts";
+import { differentiable } from "./objective-options.ts";
 
 const deriveOptions = {
-  tangents: whole(1, { help: "k" }),
-  lowRank: whole(1, { help: "rank of factored tangents" }),
-  perExample: toggle({ help: "derivatives of each example's own loss" }),
-  parameters: choice(["inputs", "initializers"], { help: "how the file holds the parameters" }),
+  tangents: whole(1, {}),
+  lowRank: whole(1, {}),
+  perExample: toggle({}),
+  parameters: choice(["inputs", "initializers"], {}),
 };
 
 /** How a derivative graph is written as a file. */

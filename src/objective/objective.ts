@@ -3,19 +3,23 @@ import { reserved } from "../ad/names.ts";
 import { isArrayOf } from "../arrays/kind.ts";
 import { ModelError } from "../errors/errors.ts";
 import type { Words } from "../errors/words.ts";
-import { attachLoss, type Loss } from "../losses/loss.ts";
+import type { Loss } from "../losses/loss.ts";
+import { attachLoss } from "../losses/loss.ts";
 import type { Model } from "../onnx/decode.ts";
 import { type Graph, getValue, initializersToInputs, prune } from "../onnx/graph.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { checkArgument, checkOptions } from "../settings/check.ts";
+import { checkArgument } from "../settings/check.ts";
 import { useBatchStatistics } from "./batch-norm.ts";
-import { type DropoutMask, withoutDropout } from "./dropout.ts";
+import type { DropoutMask } from "./dropout.ts";
+import { withoutDropout } from "./dropout.ts";
 import { refuseNotFinite } from "./importing/finite-weights.ts";
-import { type ImportOptions, importModel } from "./importing/import-model.ts";
-import { type ParameterChoice, trainableParameters } from "./importing/trainable-parameters.ts";
-import { graphOption, objectiveOptions } from "./options.ts";
+import type { ImportOptions } from "./importing/import-model.ts";
+import { importModel } from "./importing/import-model.ts";
+import type { ParameterChoice } from "./importing/trainable-parameters.ts";
+import { trainableParameters } from "./importing/trainable-parameters.ts";
+import { graphOption } from "./objective-options.ts";
 import { freeReservedNames } from "./reserved-names.ts";
 
 /** A model, a loss, and how the model is read. */
@@ -93,17 +97,8 @@ export function graphObjective(given: Graph, runtime: Runtime): Differentiable {
   return { graph: initializersToInputs(graph, graph.parameters), batch: 1, parameters, runtime };
 }
 
-/**
- * Reads a model, finds its shapes and its parameters, and puts the loss on top.
- *
- * @throws SettingError for an unknown option, with the nearest one, and for a wrong value; ModelError or UnsupportedOpError when an
- *   op is not supported, nothing can be trained, or the loss does not fit the output.
- */
-export async function compileObjective(options: ObjectiveOptions): Promise<Objective> {
-  checkOptions(objectiveOptions, options, {
-    of: "compileObjective",
-    needs: ["model", "loss", "runtime", "batch"],
-  });
+/** As `compileObjective`, of options that are known to be right. */
+export async function modelObjective(options: ObjectiveOptions): Promise<Objective> {
   const { file, model, trained, graph, masks, output, notes } = await importModel(options);
   const chosen = prune(graph, [getValue(graph, output)]);
   const parameters = trainableParameters(chosen, output, model, options);

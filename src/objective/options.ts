@@ -1,11 +1,9 @@
 /** The options that say how a model is read and what of it is trained, each described once. */
 import { isArrayOf } from "../arrays/kind.ts";
-import { type Limits, limitsWith } from "../limits/limits.ts";
-import type { Loss } from "../losses/loss.ts";
 import type { Model } from "../onnx/decode.ts";
 import type { Graph } from "../onnx/graph.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { choice, isObject, names, numbers, text, toggle, value, whole } from "../settings/option.ts";
+import { choice, isObject, names, numbers, text, toggle, value } from "../settings/option.ts";
 
 // Functions say nothing of themselves, but what they chose is known.
 export const byParameters = "the names of what is trained are in the description (parameters)";
@@ -72,48 +70,3 @@ export const runtimeOption = value<Runtime>(
   (given) => isObject(given) && typeof given.createSession === "function",
   { help: "what graphs run on", flag: false },
 );
-
-/** A loss as an object: where functions are called, nothing is chosen by name. */
-export const lossOption = value<Loss>(
-  "a loss, such as crossEntropy() makes",
-  (given) => isObject(given) && typeof given.target === "function" && typeof given.perExample === "function",
-  { help: "loss", flag: false },
-);
-
-/** What graphs are differentiated of. */
-export const differentiable = value<object>(
-  "an objective, such as compileObjective() or graphObjective() makes",
-  (given) =>
-    isObject(given) && isObject(given.graph) && isObject(given.parameters) && isObject(given.runtime),
-  { help: "what is differentiated" },
-);
-
-/** A graph from the builder. */
-export const graphOption = value<Graph>(
-  "a graph from the builder",
-  (given) => isObject(given) && Array.isArray(given.nodes) && Array.isArray(given.parameters),
-  { help: "the graph" },
-);
-
-const { input, ...readOptions } = readingOptions;
-
-/** All options of `compileObjective`. */
-export const objectiveOptions = {
-  ...readOptions,
-  model: modelOption,
-  loss: lossOption,
-  runtime: runtimeOption,
-  batchNorm: batchNormOption,
-  batch: whole(1, { help: "examples in one batch" }),
-  targetShape: value<readonly number[]>(
-    "a list of whole numbers from 0",
-    (given) => Array.isArray(given) && given.every((size) => Number.isSafeInteger(size) && size >= 0),
-    { help: "shape of one example's labels or targets" },
-  ),
-  keepOutputs: toggle({ help: "keep all outputs of the model" }),
-  limits: value<Partial<Limits>>(
-    "an object of limits",
-    (given) => isObject(given) && limitsWith(given) !== undefined,
-    { help: "what the file may ask for" },
-  ),
-};

@@ -6,9 +6,8 @@ import { ModelError } from "../errors/errors.ts";
 import { words } from "../errors/words.ts";
 import { defaultLimits, howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
 import { storeConstants } from "./constants.ts";
-import { checkDecoding, type DecodeOptions } from "./decode-options.ts";
 import { type Attribute, describeNode, formatShape, type Node, nodeName } from "./graph.ts";
-import { embedExternalData } from "./messages/external-data.ts";
+import { embedExternalData, type ReadExternal } from "./messages/external-data.ts";
 import { checkScan, scanModel } from "./messages/scan.ts";
 import { AttributeType, DataType, GraphProtoSchema, ModelProtoSchema } from "./messages/schemas.ts";
 import { inlineFunctions } from "./structure/functions.ts";
@@ -59,17 +58,26 @@ export interface Model {
   readonly limits: Limits;
 }
 
+/** How a model file is read. */
+export interface DecodeOptions {
+  /** The file's name, for messages. */
+  readonly source?: string;
+  /** Reads a file of external tensor data, by its location relative to the model file. */
+  readonly external?: ReadExternal;
+  /** What the file may ask for, where it is other than `defaultLimits`. */
+  readonly limits?: Partial<Limits>;
+}
+
 /** Opset versions of the default domain that are read. */
 export const supportedOpsets = { oldest: 7, newest: 24 } as const;
 
 /**
  * Decodes an ONNX file.
  *
- * @throws SettingError for what are no bytes and for unknown options; ModelError when the bytes are not an ONNX model, are truncated, use an opset outside 7 to 24, name a value twice,
+ * @throws when the bytes are not an ONNX model, are truncated, use an opset outside 7 to 24, name a value twice,
  * read a value that nothing computes, or contain a cycle; the message names the file and the node.
  */
 export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {
-  checkDecoding(bytes, options);
   const source = options.source ?? "the model";
   const limits = limitsWith(options.limits);
   const proto = parseProto(bytes, source, limits);

@@ -22,8 +22,8 @@ export const nodeDevices = ["cpu", "webgpu", "cuda"] as const;
 export type NodeDevice = (typeof nodeDevices)[number];
 
 const runtimeOptions = {
-  device: choice(nodeDevices, { help: "what graphs run on" }),
-  threads: whole(1, { help: "threads on the CPU" }),
+  device: choice(nodeDevices, {}),
+  threads: whole(1, {}),
 };
 
 /** How `nodeRuntime` computes. */

@@ -47,15 +47,6 @@ export function checkArgument(of: string, { accepts, expected }: Option, given: 
   throw new SettingError(`${of} takes ${expected}, received ${shown(given)}.`, { option: of });
 }
 
-/** Of values by name, those that are among the options. */
-export function valuesOf<All extends Options, Values extends object>(
-  options: All,
-  values: Values,
-): Pick<Values, keyof All & keyof Values> {
-  const chosen = Object.entries(values).filter(([name]) => Object.hasOwn(options, name));
-  return Object.fromEntries(chosen) as Pick<Values, keyof All & keyof Values>;
-}
-
 /** What was given, checked, with the defaults of the rest. @throws as `checkOptions` */
 export function resolveOptions<All extends Options>(
   options: All,

@@ -8,7 +8,8 @@ export interface Option<Value = unknown, Default extends Value | undefined = Val
   readonly default: Default;
   /** What it is where nobody says, in words, where that follows from others. */
   readonly otherwise?: string;
-  readonly help: string;
+  /** A line for command lines and forms; options that only programs give have none. */
+  readonly help?: string;
   /** Spelling on the command line where it is not the name's own (learningRate: learning-rate); false: it has none there. */
   readonly flag?: string | false;
   /** Names that it had in earlier releases. */
@@ -52,7 +53,7 @@ export type Resolved<All extends Options> = {
 
 /** What every description may say. */
 export interface Described<Default> {
-  readonly help: string;
+  readonly help?: string;
   readonly default?: Default;
   readonly otherwise?: string;
   readonly flag?: string | false;

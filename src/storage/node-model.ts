@@ -10,7 +10,7 @@ import { value } from "../settings/option.ts";
 const modelPath = value<string>(
   "the path of an ONNX file (bytes are decoded by decodeModel)",
   (given) => typeof given === "string" && given !== "",
-  { help: "the model" },
+  {},
 );
 
 /**

@@ -19,7 +19,7 @@ import type { RunStore } from "./run-store.ts";
 
 const isPath = (given: unknown) => typeof given === "string" && given !== "";
 
-const folderPath = value<string>("the path of a folder", isPath, { help: "where the run is kept" });
+const folderPath = value<string>("the path of a folder", isPath, {});
 
 /**
  * A run's files in a folder. Files are replaced atomically: temporary file, fsync, rename, fsync of the folder. Nothing is

@@ -1,66 +1,12 @@
-import { reserved } from "../ad/names.ts";
+/** Measuring a model on examples, as programs ask for it. */
 import { isArrayOf } from "../arrays/kind.ts";
-import { readBatch } from "../data/batches.ts";
-import { type Examples, targetShapeOf } from "../data/dataset.ts";
-import { SettingError } from "../errors/errors.ts";
-import type { Words } from "../errors/words.ts";
-import type { Loss } from "../losses/loss.ts";
-import {
-  type FinalActivation,
-  isContained,
-  lossOutput,
-  valueBefore,
-  withLossOutput,
-} from "../objective/final-activation.ts";
-import { floatOutput } from "../objective/importing/import-model.ts";
-import { checkMemory } from "../objective/memory.ts";
-import { batchInputs, exampleInput, type InputChoice } from "../objective/model-inputs.ts";
-import { lossOption, readingOptions, runtimeOption } from "../objective/options.ts";
-import { checkTargets, describeOtherBatch } from "../objective/targets.ts";
+import type { Examples } from "../data/dataset.ts";
+import { lossOption } from "../objective/objective-options.ts";
+import { readingOptions, runtimeOption } from "../objective/options.ts";
 import type { Model } from "../onnx/decode.ts";
-import { pruneModel } from "../onnx/prune-model.ts";
-import { elementCount, type Tensor, toNumbers } from "../onnx/tensor.ts";
-import { GraphBuilder } from "../ops/builder.ts";
-import { compileGraph, encodeModelForRuntime } from "../runtime/evaluate.ts";
-import type { Runtime, Tensors } from "../runtime/runtime.ts";
 import { checkOptions } from "../settings/check.ts";
 import { isObject, toggle, value } from "../settings/option.ts";
-
-/** What an evaluation says. */
-export interface Evaluation {
-  /** Mean over all that counts. */
-  readonly loss: number;
-  /** Share of what counts whose largest logit is the label's; undefined for float targets. */
-  readonly accuracy: number | undefined;
-  /** How many labels count; of float targets, how many examples. */
-  readonly counted: number;
-  /** What is worth saying about the value that the loss reads, in sentences. */
-  readonly notes: readonly Words[];
-}
-
-/** What is measured, and on which examples. */
-export interface EvaluateOptions extends InputChoice {
-  /** The file that is run. */
-  readonly model: Model;
-  /** Replace the file's own values. */
-  readonly parameters: Readonly<Record<string, Tensor>>;
-  /** What it is measured on. */
-  readonly examples: Examples;
-  /** Which examples; default: all. */
-  readonly indices?: Uint32Array;
-  /** What is measured. */
-  readonly loss: Loss;
-  /** As in `compileObjective`. */
-  readonly output?: string;
-  /** What runs it. */
-  readonly runtime: Runtime;
-  /** True: the examples are known to fit. Default: they are checked first. */
-  readonly isChecked?: boolean;
-  /** Called between batches with the examples done so far. */
-  readonly onProgress?: (done: number) => void;
-}
-
-const openBatchSize = 500;
+import { type EvaluateOptions, type Evaluation, measureModel } from "./measure-model.ts";
 
 const { input, fill, dimensions, output } = readingOptions;
 
@@ -69,11 +15,9 @@ const evaluateOptions = {
   model: value<Model>(
     "a decoded model, such as loadModel(path) or decodeModel(bytes) gives (of a graph from the builder: decodeModel(encodeModelFile(graph)))",
     (given) => isObject(given) && isObject(given.proto) && Array.isArray(given.nodes),
-    { help: "the file that is run" },
+    {},
   ),
-  parameters: value<EvaluateOptions["parameters"]>("tensors by name", isObject, {
-    help: "values instead of the file's own",
-  }),
+  parameters: value<EvaluateOptions["parameters"]>("tensors by name", isObject, {}),
   examples: value<Examples>(
     "a dataset's examples, with inputs, shape, labels and count",
     (given) =>
@@ -82,21 +26,17 @@ const evaluateOptions = {
       ArrayBuffer.isView(given.labels) &&
       Array.isArray(given.shape) &&
       typeof given.count === "number",
-    { help: "what it is measured on" },
+    {},
   ),
   indices: value<Uint32Array>(
     "a Uint32Array of at least one index",
     (given) => isArrayOf("Uint32Array", given) && given.length > 0,
-    {
-      help: "which examples",
-    },
+    {},
   ),
   loss: lossOption,
   runtime: runtimeOption,
-  isChecked: toggle({ help: "the examples are known to fit" }),
-  onProgress: value<EvaluateOptions["onProgress"]>("a function", (given) => typeof given === "function", {
-    help: "called between batches",
-  }),
+  isChecked: toggle({}),
+  onProgress: value<EvaluateOptions["onProgress"]>("a function", (given) => typeof given === "function", {}),
 };
 
 /**
@@ -110,143 +50,5 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
     of: "evaluateModel",
     needs: ["model", "parameters", "examples", "loss", "runtime"],
   });
-  const { examples, runtime } = options;
-  const output = options.output ?? floatOutput(options.model);
-  // What the output does not need may be nothing that the engine runs.
-  const model = pruneModel(options.model, [output]);
-  const indices = options.indices ?? Uint32Array.from({ length: examples.count }, (_, index) => index);
-  const input = exampleInput(model, examples, options);
-  const fixed = model.inputs.find(({ name }) => name === input.name)?.dimensions?.[0];
-  const batch = typeof fixed === "number" ? fixed : Math.min(openBatchSize, indices.length);
-  checkMemory(model, { batch, dimensions: input.dimensions, runtime });
-  const inputs = batchInputs(model, input, batch, options.fill);
-  const { activation, notes } = lossOutput(model, options.loss, output, options.output !== undefined);
-  const file = encodeModelForRuntime(
-    withLossOutput(model, output, activation),
-    new Map(Object.entries(options.parameters).filter(([name]) => model.initializers.has(name))),
-  );
-  const names = [output, ...(activation?.copies ?? []).flatMap((node) => node.outputs)];
-  const session = await runtime.createSession(file);
-  const labels = labelBuffer(examples, batch);
-  let measure: Measure | undefined;
-  try {
-    let [total, correct, counted] = [0, 0, 0];
-    for (let start = 0; start < indices.length; start += batch) {
-      const count = Math.min(batch, indices.length - start);
-      // The last batch is filled up with its first example, whose copies are not counted.
-      const chosen = Uint32Array.from(
-        { length: batch },
-        (_, position) => indices[start + (position < count ? position : 0)] as number,
-      );
-      readBatch(examples, chosen, 0, batch, inputs.values, labels);
-      inputs.written();
-      const results = await session.run(inputs.tensors, names);
-      measure ??= await createMeasure(options, { output, activation, results }, batch);
-      const prediction = results[measure.read] as Tensor;
-      const tally = await measure.run(prediction, labels, count);
-      total += tally.loss;
-      correct += tally.correct;
-      counted += tally.counted;
-      options.onProgress?.(start + count);
-    }
-    const hasClasses = isArrayOf("BigInt64Array", labels);
-    return {
-      loss: total / counted,
-      accuracy: hasClasses ? correct / counted : undefined,
-      counted,
-      notes: activation && measure?.read === output ? [] : notes,
-    };
-  } finally {
-    await session.release();
-    await measure?.release();
-  }
-}
-
-/** A buffer for the labels or targets of a batch. */
-function labelBuffer({ labels, count }: Examples, batch: number): BigInt64Array | Float32Array {
-  const size = (labels.length / count) * batch;
-  return isArrayOf("Int32Array", labels) ? new BigInt64Array(size) : new Float32Array(size);
-}
-
-/** What the first `count` examples of a batch add: the sum of their losses, how many of them count, and how many are right. */
-interface Measure {
-  /** The value that the loss reads. */
-  readonly read: string;
-  run(
-    prediction: Tensor,
-    labels: BigInt64Array | Float32Array,
-    count: number,
-  ): Promise<{ readonly loss: number; readonly counted: number; readonly correct: number }>;
-  release(): Promise<void>;
-}
-
-/** What the model gave for the first batch. */
-interface FirstResults {
-  readonly output: string;
-  readonly activation: FinalActivation | undefined;
-  readonly results: Tensors;
-}
-
-/** @throws when the examples do not fit the loss of such predictions */
-async function createMeasure(
-  { loss, examples, runtime, isChecked = false }: EvaluateOptions,
-  { output, activation, results }: FirstResults,
-  batch: number,
-): Promise<Measure> {
-  const { dtype, shape } = results[output] as Tensor;
-  const prediction = { name: output, dtype, shape };
-  if (shape[0] !== batch) throw new SettingError(describeOtherBatch(prediction, batch), { option: "output" });
-  const target = loss.target(prediction, targetShapeOf(examples));
-  if (!isChecked) checkTargets({ loss, prediction, target }, examples, "the data");
-  const axis = loss.classAxis?.(shape, target.shape);
-  const shapeOf = (name: string) => results[name]?.shape ?? [];
-  const read = activation && isContained(activation, shapeOf, axis) ? valueBefore(activation) : output;
-  const g = new GraphBuilder("loss");
-  const inputs = [
-    g.input("prediction", dtype, shape),
-    g.input(reserved.target, target.dtype, target.shape),
-  ] as const;
-  const sums = loss.perExample(g, ...inputs);
-  const counts = loss.counts?.(g, ...inputs);
-  const session = await compileGraph(runtime, g.build(counts ? { sums, counts } : { sums }));
-  return {
-    read,
-    async run(values, labels, count) {
-      const results = await session.run({
-        prediction: values,
-        [reserved.target]: { ...target, data: labels },
-      });
-      const sum = (tensor: Tensor | undefined) =>
-        tensor
-          ? toNumbers(tensor)
-              .slice(0, count)
-              .reduce((total, value) => total + value, 0)
-          : count;
-      const counted = sum(results.counts);
-      const correct =
-        axis !== undefined && isArrayOf("BigInt64Array", labels)
-          ? countCorrect(values, axis, labels, count)
-          : 0;
-      return { loss: sum(results.sums), counted, correct };
-    },
-    release: () => session.release(),
-  };
-}
-
-/** Of the first `count` examples, how many labels are the class with the largest logit. */
-function countCorrect(prediction: Tensor, axis: number, labels: BigInt64Array, count: number): number {
-  const { shape } = prediction;
-  const logits = prediction.data as Float32Array;
-  const [batch = 1, classes = 1] = [shape[0], shape[axis]];
-  const inner = elementCount(shape.slice(axis + 1));
-  let correct = 0;
-  for (let position = 0; position < count * (labels.length / batch); position++) {
-    // Labels are [outer, inner], logits [outer, classes, inner].
-    const first = Math.floor(position / inner) * classes * inner + (position % inner);
-    let best = 0;
-    for (let index = 1; index < classes; index++)
-      if ((logits[first + index * inner] as number) > (logits[first + best * inner] as number)) best = index;
-    if (best === Number(labels[position])) correct++;
-  }
-  return correct;
+  return measureModel(options);
 }

@@ -7,7 +7,7 @@ import { tensorOf } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Evaluation } from "./evaluate-model.ts";
+import type { Evaluation } from "./measure-model.ts";
 import type { RunOptions } from "./settings/run-settings.ts";
 
 /** What one answer to everything reaches on the examples that a run is judged by. */

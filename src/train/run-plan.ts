@@ -4,10 +4,8 @@ import { checkAugmentation } from "../data/pictures/augment.ts";
 import type { Words } from "../errors/words.ts";
 import type { EstimatorPlan } from "../estimate/estimator.ts";
 import { exampleInput } from "../objective/model-inputs.ts";
-import { compileObjective, type Objective } from "../objective/objective.ts";
-import { objectiveOptions } from "../objective/options.ts";
+import { modelObjective, type Objective } from "../objective/objective.ts";
 import { checkBatch, checkTargets, lossInputs } from "../objective/targets.ts";
-import { valuesOf } from "../settings/check.ts";
 import type { DescribedRun } from "../storage/run-files.ts";
 import { type BatchReader, batchesOf, requireValidation } from "./batch-reader.ts";
 import { batchNotes, batchSize, stepsOf } from "./batch-size.ts";
@@ -34,8 +32,8 @@ export interface RunPlan {
 export async function planRun(options: RunOptions): Promise<RunPlan> {
   const { examples, test } = options;
   checkAugmentation(options.augment ?? {}, examples.shape);
-  const objective = await compileObjective({
-    ...valuesOf(objectiveOptions, options),
+  const objective = await modelObjective({
+    ...options,
     batch: batchSize(examples, options),
     targetShape: targetShapeOf(examples),
     dimensions: exampleInput(options.model, examples, options).dimensions,

@@ -4,7 +4,7 @@ import { countTargets } from "../objective/targets.ts";
 import type { Model } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import type { Tensor } from "../onnx/tensor.ts";
-import { type Evaluation, evaluateModel } from "./evaluate-model.ts";
+import { type Evaluation, measureModel } from "./measure-model.ts";
 import type { RunOptions } from "./settings/run-settings.ts";
 
 /** The model that a run saves: what is measured is what is saved. */
@@ -30,7 +30,7 @@ export function savedModel(
       if (indices && countTargets(examples, indices) === 0) return undefined;
       const parameters = Object.fromEntries(values());
       const own = { model, parameters, examples, input, fill, dimensions, indices, loss, output, runtime };
-      return evaluateModel({ ...own, isChecked: true });
+      return measureModel({ ...own, isChecked: true });
     },
   };
 }

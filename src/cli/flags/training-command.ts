@@ -62,7 +62,11 @@ export function addTrainingOptions(
   out: { readonly folder: string; readonly holds: string },
 ): Command {
   addModelOptions(command);
-  addDataOptions(command, dataNames).option("--augment <steps>", trainOptions.augment.help, augmentation);
+  addDataOptions(command, dataNames).option(
+    "--augment <steps>",
+    trainOptions.augment.help ?? "",
+    augmentation,
+  );
   for (const [group, names] of Object.entries(groups)) {
     command.optionsGroup(group);
     if (group === "What is trained:") addAdapterFlag(command);

@@ -46,9 +46,9 @@ const DRAWS = 64;
 const NOISE_TABLE = 1 << 14;
 
 const glyphOptions = {
-  seed: whole(0, { help: "decides what is drawn" }),
-  train: whole(1, { help: "training examples" }),
-  test: whole(1, { help: "test examples" }),
+  seed: whole(0, {}),
+  train: whole(1, {}),
+  test: whole(1, {}),
 };
 
 /** How many glyphs are drawn, and which. */

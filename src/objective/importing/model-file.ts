@@ -6,7 +6,7 @@ import { decodeModel, type Model, readModel } from "../../onnx/decode.ts";
 import { encodeGraph, modelMessage } from "../../onnx/encode.ts";
 import type { Graph } from "../../onnx/graph.ts";
 import { checkArgument } from "../../settings/check.ts";
-import { graphOption } from "../options.ts";
+import { graphOption } from "../objective-options.ts";
 
 /** Turns any way to give a model into a decoded ONNX file; a graph and its model share the numbers of stored tensors. */
 export function modelFrom(model: Uint8Array | Model | Graph, limits?: Partial<Limits>): Model {

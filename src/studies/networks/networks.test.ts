@@ -8,7 +8,7 @@ import { glyphs } from "../../data/sets/glyphs.ts";
 import { crossEntropy } from "../../losses/cross-entropy.ts";
 import { mlp } from "../../models/mlp.ts";
 import { vit } from "../../models/vit.ts";
-import { compileObjective } from "../../objective/objective.ts";
+import { compileObjective } from "../../objective/compile-objective.ts";
 import { type Graph, getValue } from "../../onnx/graph.ts";
 import { elementCount, int64 } from "../../onnx/tensor.ts";
 import { keyFromSeed } from "../../random/threefry.ts";

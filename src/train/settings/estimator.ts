@@ -3,7 +3,7 @@ import { option as mention, words } from "../../errors/words.ts";
 import type { Estimator, EstimatorDefinition, EstimatorPlan } from "../../estimate/estimator.ts";
 import { estimators } from "../../estimate/estimators.ts";
 import type { Differentiable } from "../../objective/objective.ts";
-import { differentiable } from "../../objective/options.ts";
+import { differentiable } from "../../objective/objective-options.ts";
 import { checkArgument } from "../../settings/check.ts";
 import { isFunction, namedSetting } from "../../settings/named-setting.ts";
 import { choice, either, type Given, isObject, type Resolved, toggle, whole } from "../../settings/option.ts";
