@@ -14,7 +14,7 @@ import { type GuessName, guesses } from "../src/guess/guesses.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
 import { mlp } from "../src/models/mlp.ts";
-import { compileObjective, type Objective } from "../src/objective/objective.ts";
+import { compileObjective, type Objective } from "../src/objective/compile-objective.ts";
 import { float32, int64 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { fold, keyFromSeed } from "../src/random/threefry.ts";
