@@ -101,12 +101,12 @@ export { gaussian } from "./tangents/gaussian.ts";
 export { type LowRankOptions, lowRank } from "./tangents/low-rank.ts";
 export type { Sampler } from "./tangents/sampler.ts";
 export { type SamplerName, samplers } from "./tangents/samplers.ts";
-export { evaluateModel } from "./train/evaluate-model.ts";
+export { evaluateModel } from "./train/evaluation/evaluate-model.ts";
+export type { Guessing } from "./train/evaluation/guessing.ts";
+export type { EvaluateOptions, Evaluation } from "./train/evaluation/measure-model.ts";
 export type { TrainEvent, TrainResult } from "./train/events.ts";
 export type { ExampleArrays } from "./train/example-arrays.ts";
-export type { Guessing } from "./train/guessing.ts";
 export { defaultLearningRate, type LearningRateRule } from "./train/learning-rate.ts";
-export type { EvaluateOptions, Evaluation } from "./train/measure-model.ts";
 export type {
   Recovery,
   RunCheckpoint,

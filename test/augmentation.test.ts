@@ -6,7 +6,7 @@ import { encodeModelFile } from "../src/objective/importing/model-file.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { RunStore } from "../src/storage/run-store.ts";
-import { evaluateModel } from "../src/train/evaluate-model.ts";
+import { evaluateModel } from "../src/train/evaluation/evaluate-model.ts";
 import type { TrainEvent } from "../src/train/events.ts";
 import type { TrainOptions } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";

@@ -12,7 +12,7 @@ import { type Tensor, toNumbers } from "../src/onnx/tensor.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { evaluateModel } from "../src/train/evaluate-model.ts";
+import { evaluateModel } from "../src/train/evaluation/evaluate-model.ts";
 import type { TrainSettings } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";
 import { fromGolden, type GoldenTensor, type GoldenTensors, relativeError } from "./golden.ts";

@@ -19,7 +19,7 @@ import { assignmentsOf, symbolicTypes } from "../src/ops/symbolic-types.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { probe } from "../src/runtime/probe.ts";
 import { loadModel } from "../src/storage/node-model.ts";
-import { evaluateModel } from "../src/train/evaluate-model.ts";
+import { evaluateModel } from "../src/train/evaluation/evaluate-model.ts";
 import { temporaryFolder } from "./cli.ts";
 
 const cases = join(import.meta.dirname, "cases/hostile");

@@ -11,7 +11,7 @@ import { float32, toNumbers } from "../src/onnx/tensor.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { RunStore } from "../src/storage/run-store.ts";
 import { decodeSafetensors, encodeSafetensors } from "../src/storage/safetensors.ts";
-import { evaluateModel } from "../src/train/evaluate-model.ts";
+import { evaluateModel } from "../src/train/evaluation/evaluate-model.ts";
 import type { TrainOptions } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";
 

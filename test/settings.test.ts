@@ -19,7 +19,7 @@ import { nearest } from "../src/settings/nearest.ts";
 import type { Option } from "../src/settings/option.ts";
 import { loadModel } from "../src/storage/node-model.ts";
 import { runFolder } from "../src/storage/node-run-folder.ts";
-import { evaluateModel } from "../src/train/evaluate-model.ts";
+import { evaluateModel } from "../src/train/evaluation/evaluate-model.ts";
 import { createEstimator } from "../src/train/settings/estimator.ts";
 import { type TrainOptions, trainOptions } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";

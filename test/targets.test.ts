@@ -16,7 +16,7 @@ import { GraphBuilder } from "../src/ops/builder.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { evaluateModel } from "../src/train/evaluate-model.ts";
+import { evaluateModel } from "../src/train/evaluation/evaluate-model.ts";
 import { createEstimator, type EstimatorSettings } from "../src/train/settings/estimator.ts";
 import { train } from "../src/train/train.ts";
 import { fromGolden, type GoldenTensor, type GoldenTensors, relativeError } from "./golden.ts";

@@ -12,14 +12,14 @@ import {
   normalizedInput,
   startNetwork,
 } from "./network.ts";
-import { checkModel, sizes } from "./options.ts";
+import { checkModel, pair } from "./options.ts";
 
 const ownOptions = {
   activation: choice(Object.keys(activations), {}),
   pooling: choice(["max", "average"], {}),
   padding: whole(0, {}),
-  channels: sizes(2),
-  hidden: sizes(2),
+  channels: pair,
+  hidden: pair,
 };
 
 /** Options of `lenet5`. */

@@ -15,7 +15,7 @@ import {
 import { checkModel, sizes } from "./options.ts";
 
 const ownOptions = {
-  hidden: sizes(),
+  hidden: sizes,
   activation: choice(Object.keys(activations), {}),
 };
 

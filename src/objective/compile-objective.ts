@@ -1,5 +1,6 @@
 /** From a model and a loss to an objective, as programs ask for it. */
 import { checkOptions } from "../settings/check.ts";
+import { requireOptions } from "../settings/needs.ts";
 import { modelObjective, type Objective, type ObjectiveOptions } from "./objective.ts";
 import { objectiveOptions } from "./objective-options.ts";
 
@@ -10,9 +11,7 @@ import { objectiveOptions } from "./objective-options.ts";
  *   op is not supported, nothing can be trained, or the loss does not fit the output.
  */
 export async function compileObjective(options: ObjectiveOptions): Promise<Objective> {
-  checkOptions(objectiveOptions, options, {
-    of: "compileObjective",
-    needs: ["model", "loss", "runtime", "batch"],
-  });
+  checkOptions(objectiveOptions, options, { of: "compileObjective" });
+  requireOptions("compileObjective", objectiveOptions, options, ["model", "loss", "runtime", "batch"]);
   return modelObjective(options);
 }

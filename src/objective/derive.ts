@@ -3,7 +3,9 @@ import { reserved } from "../ad/names.ts";
 import type { EncodeOptions } from "../onnx/encode.ts";
 import { getValue, prune } from "../onnx/graph.ts";
 import { encodeForRuntime } from "../runtime/evaluate.ts";
-import { checkArgument, checkOptions } from "../settings/check.ts";
+import { checkOptions } from "../settings/check.ts";
+import { checkArgument } from "../settings/check-argument.ts";
+import { requireOptions } from "../settings/needs.ts";
 import { choice, toggle, whole } from "../settings/option.ts";
 import type { Objective } from "./objective.ts";
 import { differentiable } from "./objective-options.ts";
@@ -38,7 +40,8 @@ export interface DeriveOptions {
  */
 export function deriveFile(objective: Objective, options: DeriveOptions): Uint8Array<ArrayBuffer> {
   checkArgument("deriveFile", differentiable, objective);
-  checkOptions(deriveOptions, options, { of: "deriveFile", needs: ["tangents"] });
+  checkOptions(deriveOptions, options, { of: "deriveFile" });
+  requireOptions("deriveFile", deriveOptions, options, ["tangents"]);
   const { graph } = objective;
   const forms = new Map<string, TangentForm>(
     Object.entries(objective.parameters).map(([name, { shape }]) => [

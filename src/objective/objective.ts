@@ -10,7 +10,7 @@ import { type Graph, getValue, initializersToInputs, prune } from "../onnx/graph
 import type { Tensor } from "../onnx/tensor.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { checkArgument } from "../settings/check.ts";
+import { checkArgument } from "../settings/check-argument.ts";
 import { useBatchStatistics } from "./batch-norm.ts";
 import type { DropoutMask } from "./dropout.ts";
 import { withoutDropout } from "./dropout.ts";

@@ -12,18 +12,15 @@ export interface Naming {
   readonly prefix?: string;
   /** What to say of a name that is unknown here, where more is known of it. */
   readonly advice?: (name: string) => string | undefined;
-  /** Names of those that have to be given. Default: none. */
-  readonly needs?: readonly string[];
 }
 
 /**
  * Checks what was given for options, one by one; undefined counts as not given.
  *
- * @throws SettingError for what is no object, for an unknown name, with the nearest one, for a value out of range, and for
- *   what is needed and missing
+ * @throws SettingError for what is no object, for an unknown name, with the nearest one, and for a value out of range
  */
 export function checkOptions(options: Options, given: unknown, naming: Naming): void {
-  const { of, prefix = "", needs = [] } = naming;
+  const { of, prefix = "" } = naming;
   if (!isObject(given)) {
     throw new SettingError(`${of} takes an object of options, received ${shown(given)}.`, { option: of });
   }
@@ -33,18 +30,6 @@ export function checkOptions(options: Options, given: unknown, naming: Naming): 
     if (!option) throw unknownOption(name, options, naming);
     if (!option.accepts(value)) throw wrongValue(`${prefix}${name}`, option, value);
   }
-  const missing = needs.find((name) => given[name] === undefined);
-  if (missing === undefined) return;
-  const name = `${prefix}${missing}`;
-  throw new SettingError(words`${of} needs ${mention(name)}: ${options[missing]?.expected ?? ""}.`, {
-    option: name,
-  });
-}
-
-/** Checks what a function takes before its options. @throws SettingError that says what it takes, and what it received */
-export function checkArgument(of: string, { accepts, expected }: Option, given: unknown): void {
-  if (accepts(given)) return;
-  throw new SettingError(`${of} takes ${expected}, received ${shown(given)}.`, { option: of });
 }
 
 /** What was given, checked, with the defaults of the rest. @throws as `checkOptions` */

@@ -4,7 +4,7 @@ import { ModelError } from "../errors/errors.ts";
 import { type Words, words } from "../errors/words.ts";
 import { howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
 import { decodeModel, type Model } from "../onnx/decode.ts";
-import { checkArgument } from "../settings/check.ts";
+import { checkArgument } from "../settings/check-argument.ts";
 import { value } from "../settings/option.ts";
 
 const modelPath = value<string>(

@@ -3,7 +3,7 @@ import { type FileHandle, lstat, open, readdir, rm, rmdir } from "node:fs/promis
 import { basename, dirname, join, resolve } from "node:path";
 import { StorageError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
-import { checkArgument } from "../settings/check.ts";
+import { checkArgument } from "../settings/check-argument.ts";
 import { value } from "../settings/option.ts";
 import {
   codeOf,

@@ -1,6 +1,6 @@
 import type { Mention, Words } from "../errors/words.ts";
 import type { Quality } from "../estimate/quality.ts";
-import type { Guessing } from "./guessing.ts";
+import type { Guessing } from "./evaluation/guessing.ts";
 import type { Recovery } from "./run-state.ts";
 
 /** What a finished run reports. Accuracies are fractions from 0 to 1. */

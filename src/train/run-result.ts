@@ -1,8 +1,8 @@
 import type { Objective } from "../objective/objective.ts";
 import { countParameters } from "../objective/parameters.ts";
+import { guessingOf } from "./evaluation/guessing.ts";
+import type { Evaluation } from "./evaluation/measure-model.ts";
 import type { TrainResult } from "./events.ts";
-import { guessingOf } from "./guessing.ts";
-import type { Evaluation } from "./measure-model.ts";
 import type { RunState } from "./run-state.ts";
 import type { RunOptions } from "./settings/run-settings.ts";
 

@@ -4,7 +4,7 @@ import { freshPlateau, observe, type Plateau, type PlateauRule } from "../optim/
 import type { Checkpoint } from "../storage/checkpoint.ts";
 import type { MetricsPosition } from "../storage/metrics.ts";
 import { type AutoStep, freshAutoStep } from "./auto-step.ts";
-import type { Evaluation } from "./measure-model.ts";
+import type { Evaluation } from "./evaluation/measure-model.ts";
 
 /** How a run that diverged by the default learning rate went on. */
 export interface Recovery {

@@ -4,7 +4,7 @@ import { countTargets } from "../objective/targets.ts";
 import type { Model } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import type { Tensor } from "../onnx/tensor.ts";
-import { type Evaluation, measureModel } from "./measure-model.ts";
+import { type Evaluation, measureModel } from "./evaluation/measure-model.ts";
 import type { RunOptions } from "./settings/run-settings.ts";
 
 /** The model that a run saves: what is measured is what is saved. */

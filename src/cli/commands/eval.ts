@@ -5,7 +5,7 @@ import type { Examples } from "../../data/dataset.ts";
 import { words } from "../../errors/words.ts";
 import { type NodeDevice, nodeRuntime } from "../../runtime/node.ts";
 import { loadModel } from "../../storage/node-model.ts";
-import { evaluateModel } from "../../train/evaluate-model.ts";
+import { evaluateModel } from "../../train/evaluation/evaluate-model.ts";
 import { type TrainSettings, trainOptions } from "../../train/settings/options.ts";
 import { chosenLoss, lossName } from "../flags/chosen-loss.ts";
 import { type DatasetChoice, dataNames, openDataset } from "../flags/datasets.ts";

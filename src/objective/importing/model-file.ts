@@ -5,7 +5,7 @@ import type { Limits } from "../../limits/limits.ts";
 import { decodeModel, type Model, readModel } from "../../onnx/decode.ts";
 import { encodeGraph, modelMessage } from "../../onnx/encode.ts";
 import type { Graph } from "../../onnx/graph.ts";
-import { checkArgument } from "../../settings/check.ts";
+import { checkArgument } from "../../settings/check-argument.ts";
 import { graphOption } from "../objective-options.ts";
 
 /** Turns any way to give a model into a decoded ONNX file; a graph and its model share the numbers of stored tensors. */

@@ -11,7 +11,7 @@ import { keyFromSeed } from "../../random/threefry.ts";
 import { checkpointFiles, unitFiles } from "../../storage/own-files.ts";
 import type { RunStore } from "../../storage/run-store.ts";
 import { readSealed, writeSealed } from "../../storage/sealed.ts";
-import { evaluateModel } from "../../train/evaluate-model.ts";
+import { evaluateModel } from "../../train/evaluation/evaluate-model.ts";
 import type { TrainSettings } from "../../train/settings/options.ts";
 import { train } from "../../train/train.ts";
 import type { GradientMethod } from "../functions/optimize.ts";

@@ -4,7 +4,7 @@ import type { Estimator, EstimatorDefinition, EstimatorPlan } from "../../estima
 import { estimators } from "../../estimate/estimators.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { differentiable } from "../../objective/objective-options.ts";
-import { checkArgument } from "../../settings/check.ts";
+import { checkArgument } from "../../settings/check-argument.ts";
 import { isFunction, namedSetting } from "../../settings/named-setting.ts";
 import { choice, either, type Given, isObject, type Resolved, toggle, whole } from "../../settings/option.ts";
 import { aggregateSetting, samplerSetting } from "./choices.ts";

@@ -6,6 +6,7 @@ import type { Tensor } from "../../onnx/tensor.ts";
 import type { Optimizer } from "../../optim/optimizer.ts";
 import type { Schedule } from "../../optim/schedules.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
+import { requireOptions } from "../../settings/needs.ts";
 import type { Resolved } from "../../settings/option.ts";
 import { lossSetting, optimizerSetting, scheduleSetting } from "./choices.ts";
 import { type ChosenEstimator, checkEstimator, chosenEstimator } from "./estimator.ts";
@@ -45,7 +46,8 @@ export interface RunOptions extends Omit<RunSettings, "model" | "examples" | "te
  * @throws SettingError that names the option, and the nearest valid one
  */
 export function runSettings(options: TrainOptions, of = "train"): RunSettings {
-  const resolved = resolveSettings(trainOptions, options, { of, needs: ["model", "examples", "runtime"] });
+  const resolved = resolveSettings(trainOptions, options, { of });
+  requireOptions(of, trainOptions, options, ["model", "examples", "runtime"]);
   checkEstimator(options);
   checkTogether(options);
   const { quality = {} } = resolved;

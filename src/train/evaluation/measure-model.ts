@@ -1,28 +1,28 @@
 /** Measuring a model on examples: batch by batch, in a bare session. */
-import { reserved } from "../ad/names.ts";
-import { isArrayOf } from "../arrays/kind.ts";
-import { readBatch } from "../data/batches.ts";
-import { type Examples, targetShapeOf } from "../data/dataset.ts";
-import { SettingError } from "../errors/errors.ts";
-import type { Words } from "../errors/words.ts";
-import type { Loss } from "../losses/loss.ts";
+import { reserved } from "../../ad/names.ts";
+import { isArrayOf } from "../../arrays/kind.ts";
+import { readBatch } from "../../data/batches.ts";
+import { type Examples, targetShapeOf } from "../../data/dataset.ts";
+import { SettingError } from "../../errors/errors.ts";
+import type { Words } from "../../errors/words.ts";
+import type { Loss } from "../../losses/loss.ts";
 import {
   type FinalActivation,
   isContained,
   lossOutput,
   valueBefore,
   withLossOutput,
-} from "../objective/final-activation.ts";
-import { floatOutput } from "../objective/importing/import-model.ts";
-import { checkMemory } from "../objective/memory.ts";
-import { batchInputs, exampleInput, type InputChoice } from "../objective/model-inputs.ts";
-import { checkTargets, describeOtherBatch } from "../objective/targets.ts";
-import type { Model } from "../onnx/decode.ts";
-import { pruneModel } from "../onnx/prune-model.ts";
-import { elementCount, type Tensor, toNumbers } from "../onnx/tensor.ts";
-import { GraphBuilder } from "../ops/builder.ts";
-import { compileGraph, encodeModelForRuntime } from "../runtime/evaluate.ts";
-import type { Runtime, Tensors } from "../runtime/runtime.ts";
+} from "../../objective/final-activation.ts";
+import { floatOutput } from "../../objective/importing/import-model.ts";
+import { checkMemory } from "../../objective/memory.ts";
+import { batchInputs, exampleInput, type InputChoice } from "../../objective/model-inputs.ts";
+import { checkTargets, describeOtherBatch } from "../../objective/targets.ts";
+import type { Model } from "../../onnx/decode.ts";
+import { pruneModel } from "../../onnx/prune-model.ts";
+import { elementCount, type Tensor, toNumbers } from "../../onnx/tensor.ts";
+import { GraphBuilder } from "../../ops/builder.ts";
+import { compileGraph, encodeModelForRuntime } from "../../runtime/evaluate.ts";
+import type { Runtime, Tensors } from "../../runtime/runtime.ts";
 
 /** What an evaluation says. */
 export interface Evaluation {

@@ -1,11 +1,12 @@
 /** Measuring a model on examples, as programs ask for it. */
-import { isArrayOf } from "../arrays/kind.ts";
-import type { Examples } from "../data/dataset.ts";
-import { lossOption } from "../objective/objective-options.ts";
-import { readingOptions, runtimeOption } from "../objective/options.ts";
-import type { Model } from "../onnx/decode.ts";
-import { checkOptions } from "../settings/check.ts";
-import { isObject, toggle, value } from "../settings/option.ts";
+import { isArrayOf } from "../../arrays/kind.ts";
+import type { Examples } from "../../data/dataset.ts";
+import { lossOption } from "../../objective/objective-options.ts";
+import { readingOptions, runtimeOption } from "../../objective/options.ts";
+import type { Model } from "../../onnx/decode.ts";
+import { checkOptions } from "../../settings/check.ts";
+import { requireOptions } from "../../settings/needs.ts";
+import { isObject, toggle, value } from "../../settings/option.ts";
 import { type EvaluateOptions, type Evaluation, measureModel } from "./measure-model.ts";
 
 const { input, fill, dimensions, output } = readingOptions;
@@ -46,9 +47,13 @@ const evaluateOptions = {
  *   fit the model or the loss
  */
 export async function evaluateModel(options: EvaluateOptions): Promise<Evaluation> {
-  checkOptions(evaluateOptions, options, {
-    of: "evaluateModel",
-    needs: ["model", "parameters", "examples", "loss", "runtime"],
-  });
+  checkOptions(evaluateOptions, options, { of: "evaluateModel" });
+  requireOptions("evaluateModel", evaluateOptions, options, [
+    "model",
+    "parameters",
+    "examples",
+    "loss",
+    "runtime",
+  ]);
   return measureModel(options);
 }

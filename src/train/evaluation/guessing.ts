@@ -1,14 +1,14 @@
-import { reserved } from "../ad/names.ts";
-import { isArrayOf } from "../arrays/kind.ts";
-import type { Examples } from "../data/dataset.ts";
-import type { Loss } from "../losses/loss.ts";
-import type { Objective } from "../objective/objective.ts";
-import { tensorOf } from "../onnx/tensor.ts";
-import { GraphBuilder } from "../ops/builder.ts";
-import { compileGraph } from "../runtime/evaluate.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import { reserved } from "../../ad/names.ts";
+import { isArrayOf } from "../../arrays/kind.ts";
+import type { Examples } from "../../data/dataset.ts";
+import type { Loss } from "../../losses/loss.ts";
+import type { Objective } from "../../objective/objective.ts";
+import { tensorOf } from "../../onnx/tensor.ts";
+import { GraphBuilder } from "../../ops/builder.ts";
+import { compileGraph } from "../../runtime/evaluate.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
+import type { RunOptions } from "../settings/run-settings.ts";
 import type { Evaluation } from "./measure-model.ts";
-import type { RunOptions } from "./settings/run-settings.ts";
 
 /** What one answer to everything reaches on the examples that a run is judged by. */
 export interface Guessing {
