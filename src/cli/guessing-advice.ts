@@ -5,7 +5,7 @@ import type { SettingData } from "./flags/setting-flags.ts";
 /** What to say of a run that ended near guessing, and what to try; nothing where it did not. */
 export function guessingAdvice(
   outcome: TrainResult,
-  { gradient, perturb, learningRate }: SettingData,
+  { gradient, perturb, learningRate, steps }: SettingData,
 ): string[] {
   const { guessing } = outcome;
   if (!guessing?.isNear) return [];
@@ -19,9 +19,14 @@ export function guessingAdvice(
       ? `always answering the mean has a loss of ${loss?.toFixed(4)} on the ${examples} examples, and this model ${ownLoss?.toFixed(4)}`
       : `always answering the most frequent class is right for ${percent(accuracy)} of the ${examples} examples, and this ` +
         `model for ${percent(own)}`;
+  // In the flag that said how long the run was.
+  const isShort = outcome.epochs < 10;
   const epochs = Math.max(10, Math.ceil(4 * outcome.epochs));
   const tries = [
-    ...(outcome.epochs < 10
+    ...(isShort && typeof steps === "number"
+      ? [`longer training: --steps ${10 * Math.max(1, steps)} (it was ${steps})`]
+      : []),
+    ...(isShort && typeof steps !== "number"
       ? [`longer training: --epochs ${epochs} (it was ${outcome.epochs.toFixed(1)})`]
       : []),
     ...(gradient !== "exact" && siteOf(perturb) !== "activations"

@@ -4,6 +4,8 @@ import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { DownloadError } from "../data/download.ts";
 import { ArchitectureError } from "../models/architecture.ts";
+import { searchOptions } from "../search/options.ts";
+import { trainOptions } from "../train/settings/options.ts";
 import { addBoundedProbeCommand } from "./bounded-probe.ts";
 import { addDeriveCommand } from "./commands/derive.ts";
 import { addEvalCommand } from "./commands/eval.ts";
@@ -13,6 +15,7 @@ import { addStartCommand } from "./commands/start.ts";
 import { addStudyCommand } from "./commands/study.ts";
 import { addTrainCommand } from "./commands/train.ts";
 import { errorInFlags } from "./flags/in-flags.ts";
+import { meantFlag } from "./flags/setting-flags.ts";
 import { InterruptedError } from "./interrupt.ts";
 import { say, watchStreams } from "./output.ts";
 
@@ -44,6 +47,14 @@ try {
 /** 1 failed, 2 wrong usage, 130 interrupted. */
 function exitCode(error: unknown): number {
   // Commander has printed its own message; help and version end with 0.
+  if (error instanceof CommanderError && error.code === "commander.unknownOption") {
+    const [, unknown = ""] = /'(--[^']+)'/.exec(error.message) ?? [];
+    const meant =
+      unknown &&
+      !error.message.includes("Did you mean") &&
+      meantFlag({ ...trainOptions, ...searchOptions }, unknown);
+    if (meant) say(`(Did you mean ${meant}?)`);
+  }
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const isDebug = program.opts().debug === true || process.argv.includes("--debug");
   const stack = isDebug && error instanceof Error ? error.stack : undefined;

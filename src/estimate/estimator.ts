@@ -84,9 +84,21 @@ export interface Estimator {
 export interface EstimatorDefinition extends Identity {
   /** Whether it corrects a guess, so that E ĝ is ∇f itself, and says what the guess does not foresee. Default: false. */
   readonly hasGuess?: boolean;
+  /** What bounds its default learning rate. Default: as for `activations`, or as the one that `perturb` chooses. */
+  readonly noise?: NoiseBound;
   /** Finds out what follows from the objective. Nothing is differentiated yet. */
   plan(objective: Differentiable, options: EstimatorOptions): Promise<EstimatorPlan>;
 }
+
+/**
+ * What bounds the default learning rate (`defaultLearningRate` has the formulas): nothing but the exact gradient's rate; the
+ * curvature, from the largest rate and the share of the dimensions that counts as curved; or the walk that noise makes,
+ * from the longest step and walk, relative to what one estimate of one example's gradient is.
+ */
+export type NoiseBound =
+  | { readonly by: "nothing" }
+  | { readonly by: "curvature"; readonly largest: number; readonly curved: number }
+  | { readonly by: "walk"; readonly step: number; readonly length: number };
 
 /** What an estimator is but for its name and options. */
 export type EstimatorRule = Omit<EstimatorDefinition, keyof Identity>;

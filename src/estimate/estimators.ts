@@ -1,4 +1,4 @@
-/** The estimators that are chosen by name: a new one is one file, and one entry here. */
+/** The estimators that are chosen by name: a new one is one file, and one entry here; it says itself what its default rate is. */
 import type { Differentiable } from "../objective/objective.ts";
 import type { Estimator } from "./estimator.ts";
 import { exact } from "./exact.ts";
@@ -8,10 +8,13 @@ import { blocks } from "./sites/blocks.ts";
 import type { ActivationsOptions } from "./sites/kept.ts";
 import { weights } from "./weights/weights.ts";
 
-export { activations, blocks, weights };
+export { activations, blocks, exact, weights };
+
+/** The estimators that inject tangents, by name: what `perturb` chooses from. */
+export const perturbations = { activations, weights, blocks };
 
 /** Estimators by name. */
-export const estimators = { activations, weights, blocks, exact };
+export const estimators = { ...perturbations, exact };
 
 /** Name of an estimator in `estimators`. */
 export type EstimatorName = keyof typeof estimators;

@@ -53,6 +53,7 @@ export const exact = named(
   "exact",
   {},
   (): EstimatorRule => ({
+    noise: { by: "nothing" },
     async plan(objective) {
       const dimension = countParameters(objective.parameters);
       return { dimension, open: () => exactGradient(objective) };

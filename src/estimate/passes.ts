@@ -1,6 +1,7 @@
 /** The passes that the method is made of, and what is chosen once for all kinds of tangents. */
 import type { Aggregator } from "../aggregate/aggregator.ts";
 import { SettingError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
@@ -129,6 +130,31 @@ export interface ExampleTangents {
   readonly gram: Float64Array;
   /** Dimension of the space that they live in: the numbers that are perturbed at all sites. */
   readonly dimension: number;
+}
+
+/** Engines differ in how long an array may be; none takes one of more bytes. */
+const arrayBytes = 2 ** 34;
+
+/**
+ * Refuses more tangents than arrays can hold, before memory is taken.
+ *
+ * @param sizes numbers of one tangent in each of the arrays that hold all k
+ * @throws SettingError that says how much memory they need
+ */
+export function requireRoom(
+  { tangents: k, aggregator }: Pick<Method, "tangents" | "aggregator">,
+  sizes: readonly number[],
+): void {
+  // G is kept in float64.
+  const arrays = [aggregator.usesGram ? 8 * k * k : 8 * k, ...sizes.map((size) => 4 * k * size)];
+  if (Math.max(...arrays) <= arrayBytes) return;
+  const gibibytes = Math.ceil(arrays.reduce((sum, bytes) => sum + bytes, 0) / 2 ** 30).toLocaleString("en");
+  throw new SettingError(
+    words`${option("tangents", k)} needs ${gibibytes} GiB of memory, for the tangents and the products of each two of
+      them; choose fewer (16 are the default). Many tangents of a large model fit where they are not kept
+      (${option("lowMemory", true)}), so many at once (${option("tangentChunk", null)}).`,
+    { option: "tangents" },
+  );
 }
 
 /** Sizes of the chunks in which tangents are processed: full ones first, then the rest. */

@@ -14,7 +14,7 @@ export const crossEntropyOptions = {
   /** Share of the target spread evenly over all classes, from 0 to below 1 (Szegedy et al., arXiv 1512.00567). */
   smoothing: number(
     { from: 0, below: 1 },
-    { help: "share of the target that is spread over all classes", default: 0 },
+    { help: "share of the target that is spread over all classes", default: 0, known: ["labelSmoothing"] },
   ),
   /**
    * Axis of the classes. Default: the last one, or axis 1 as in PyTorch, whichever leaves the shape of the data's labels;

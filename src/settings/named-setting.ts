@@ -1,10 +1,10 @@
 /** A setting whose values have names and options of their own. */
 import { SettingError } from "../errors/errors.ts";
-import { option as mention, words } from "../errors/words.ts";
-import { shown } from "./check.ts";
+import { option as mention, type Words, words } from "../errors/words.ts";
+import { elsewhere, shown } from "./check.ts";
 import type { Identity, Maker, NamedData, Registry } from "./named.ts";
 import { nearest } from "./nearest.ts";
-import { isObject, type Option, oneOf } from "./option.ts";
+import { type Elsewhere, isObject, type Option, oneOf } from "./option.ts";
 
 /** What makes an object one of a kind: its parts, and what each must be. */
 export type Parts = Readonly<Record<string, (part: unknown) => boolean>>;
@@ -23,7 +23,12 @@ export interface NamedSetting<All extends Registry, Made extends Identity>
 export function namedSetting<const All extends Registry, Made extends Identity>(
   name: string,
   registry: All,
-  described: { readonly help: string; readonly parts: Parts; readonly default?: keyof All & string },
+  described: {
+    readonly help: string;
+    readonly parts: Parts;
+    readonly default?: keyof All & string;
+    readonly elsewhere?: Elsewhere;
+  },
 ): NamedSetting<All, Made> {
   const names = Object.keys(registry);
   const setting: Option<NamedData<All, Made> | Made, (keyof All & string) | undefined> = {
@@ -33,6 +38,7 @@ export function namedSetting<const All extends Registry, Made extends Identity>(
     accepts: (value): value is NamedData<All, Made> | Made => choose(value) !== undefined,
     default: described.default,
     help: described.help,
+    elsewhere: described.elsewhere,
   };
   const choose = (value: unknown): Made => {
     if (typeof value === "string") return make(value, {});
@@ -51,7 +57,7 @@ export function namedSetting<const All extends Registry, Made extends Identity>(
     if (!Object.hasOwn(registry, own)) {
       const near = nearest(own, names);
       const hint = near[0] === undefined ? "" : ` Did you mean ${JSON.stringify(near[0])}?`;
-      throw none(`received ${shown(own)}`, hint, near);
+      throw none(`received ${shown(own)}`, elsewhere(setting, own) ?? hint, near);
     }
     refuseForeign(own, given);
     return (registry[own] as unknown as (given: object) => Made)(given);
@@ -74,7 +80,7 @@ export function namedSetting<const All extends Registry, Made extends Identity>(
       );
     }
   };
-  const none = (received: string, hint = "", neighbours: readonly string[] = []) =>
+  const none = (received: string, hint: string | Words = "", neighbours: readonly string[] = []) =>
     new SettingError(
       words`${mention(name)} must be ${oneOf(names)}, by name or as an object such as ${example(registry)},
         ${received}.${hint}`,

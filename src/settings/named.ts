@@ -1,5 +1,5 @@
 /** Things with a name and options, which describe themselves as plain data. */
-import { resolveOptions } from "./check.ts";
+import { camelCase, type Naming, resolveOptions } from "./check.ts";
 import { type Config, configOf } from "./config.ts";
 import type { Given, Options, Resolved } from "./option.ts";
 
@@ -49,17 +49,22 @@ type GivenTo<One, Made> = One extends { readonly options: infer All extends Opti
  * @param setting which setting it is chosen by: "optimizer"
  * @param options what it can be asked for
  * @param make makes it from checked options
+ * @param advice what to say of a name that is none of the options, where more is known of it
  */
 export function named<const Name extends string, const All extends Options, Made extends object>(
   setting: string,
   name: Name,
   options: All,
   make: (resolved: Resolved<All>) => Made,
+  advice?: Naming["advice"],
 ): Named<Name, All, Made> {
   const build = (given: Given<All> = {}) => {
-    const resolved = withThings(options, resolveOptions(options, given, { of: name, prefix: `${setting}.` }));
+    const checked = resolveOptions(options, given, { of: name, prefix: `${setting}.`, advice });
+    const resolved = withThings(options, checked);
     return { name, config: configOf(resolved), ...make(resolved) };
   };
+  // What errors call it where it was not called.
+  Object.defineProperty(build, "name", { value: camelCase(name) });
   return Object.assign(build, { options });
 }
 

@@ -14,6 +14,10 @@ export interface Option<Value = unknown, Default extends Value | undefined = Val
   readonly flag?: string | false;
   /** Names that it had in earlier releases. */
   readonly was?: readonly string[];
+  /** Names that it has elsewhere, which somebody may bring along: "batchSize". */
+  readonly known?: readonly string[];
+  /** Values that another option takes, or this one under another name: the option, and its value. */
+  readonly elsewhere?: Elsewhere;
   /** The names of a choice, and words that stand for something besides numbers. */
   readonly names?: readonly string[];
   /** Why a resumed run may change it, where it is no part of what the run is. */
@@ -21,6 +25,9 @@ export interface Option<Value = unknown, Default extends Value | undefined = Val
   /** What belongs to it, by name, where it is an object of options. */
   readonly parts?: Options;
 }
+
+/** By value: which option takes it, and as what. */
+export type Elsewhere = Readonly<Record<string, readonly [option: string, value: string]>>;
 
 /** How a value is written as text, by which a command line or a form reads it. */
 export type Kind =
@@ -58,6 +65,8 @@ export interface Described<Default> {
   readonly otherwise?: string;
   readonly flag?: string | false;
   readonly was?: readonly string[];
+  readonly known?: readonly string[];
+  readonly elsewhere?: Elsewhere;
   readonly exempt?: string;
 }
 

@@ -1,7 +1,7 @@
 /** A run's configuration in its store: claimed, compared, or refused. */
 import * as z from "zod/mini";
 import { SettingError, StorageError } from "../errors/errors.ts";
-import { option, type Words, words } from "../errors/words.ts";
+import { joined, option, type Words, words } from "../errors/words.ts";
 import { bytesOf } from "../onnx/tensor.ts";
 import { type Config, flattened } from "../settings/config.ts";
 import { ownFiles, type RunKind } from "./own-files.ts";
@@ -125,15 +125,41 @@ function requireSame(
   );
   const fatal = changed.filter((name) => !(allowChanges && reproducibility.has(name)));
   if (fatal.length === 0) return changed.length > 0;
-  const list = fatal
-    .map((name) => `${name} was ${kept[name] ?? "unset"}, now ${now[name] ?? "unset"}`)
-    .join("; ");
+  const list = joined(
+    causes(fatal, kept, now).map((name) => words`${option(name)} was ${difference(kept[name], now[name])}`),
+    "; ",
+  );
   const remedy = fatal.every((name) => reproducibility.has(name))
     ? words`The result could differ in its last bits: use the same settings, or say ${option("allowChanges", true)}.`
     : words`Use the same settings, or choose another folder (${option("store")}).`;
   throw new StorageError(words`${store.describe} holds ${what}: ${list}. ${remedy}`, {
     path: store.describe,
   });
+}
+
+type Values = ReturnType<typeof flattened>;
+
+/** What follows from other settings where it is not given itself. */
+const following = ["tangentChunk", "learningRate", "steps", "validation", "shapes", "parameters"];
+
+/** What the user changed first, then what may only follow from it; a chunk of all tangents does. */
+function causes(changed: readonly string[], kept: Values, now: Values): string[] {
+  const isAll = (values: Values) => values.tangentChunk === values.tangents;
+  const isShown = (name: string) =>
+    name !== "tangentChunk" || !changed.includes("tangents") || !isAll(kept) || !isAll(now);
+  const shown = changed.filter(isShown);
+  return [
+    ...shown.filter((name) => !following.includes(name)),
+    ...shown.filter((name) => following.includes(name)),
+  ];
+}
+
+/** "16, now 8"; of hashes, that it is another. */
+function difference(before: Values[string] = null, after: Values[string] = null): string {
+  const isHash = (value: Values[string]) => typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
+  if (isHash(before) && isHash(after)) return "another";
+  const [was, is] = [before, after].map((value) => (isHash(value ?? null) ? "given" : (value ?? "unset")));
+  return `${was}, now ${is}`;
 }
 
 const schema = z.record(z.string(), z.json());

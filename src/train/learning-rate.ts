@@ -1,15 +1,19 @@
 import type { Aggregator } from "../aggregate/aggregator.ts";
 import { expectedLargestSquare } from "../aggregate/expected-largest-square.ts";
+import type { EstimatorDefinition, NoiseBound } from "../estimate/estimator.ts";
+import { activations, estimators } from "../estimate/estimators.ts";
 import { resolveOptions } from "../settings/check.ts";
-import { choice, type Given, number, toggle, whole } from "../settings/option.ts";
+import { isFunction, namedSetting } from "../settings/named-setting.ts";
+import { type Given, number, toggle, whole } from "../settings/option.ts";
 import { aggregateSetting, optimizerSetting, samplerSetting } from "./settings/choices.ts";
 import type { ChosenEstimator } from "./settings/estimator.ts";
 import type { RunSettings } from "./settings/run-settings.ts";
 
 const ruleOptions = {
-  /** Where tangents are injected; exact: there are none. Default activations. */
-  perturb: choice(["activations", "weights", "blocks", "exact"], {
+  /** Where tangents are injected; exact: there are none. An estimator of your own says its `noise`. Default activations. */
+  perturb: namedSetting<typeof estimators, EstimatorDefinition>("perturb", estimators, {
     help: "where tangents are injected",
+    parts: { plan: isFunction },
     default: "activations",
   }),
   /** Dimension of the space that tangents live in: n for weights, one example's summed site sizes for activations. */
@@ -42,17 +46,8 @@ export interface LearningRateRule extends Given<typeof ruleOptions> {}
 /** What works for exact gradients of the models here, with the cosine schedule; no estimate gets a larger one. */
 const exactRate = 0.2;
 
-/** The largest rate at a site, η, and how much of each of its n dimensions counts as curved, ρ. */
-const siteRates = {
-  activations: { largest: 0.18, curved: 0.2 },
-  blocks: { largest: 0.18, curved: 1 },
-} as const;
-
 /** So many examples of a batch pull in one direction at first: their tangents' noise averages out by a batch over this. */
 const alike = 6;
-
-/** For tangents of weights: longest step, and longest walk, relative to what one estimate of one example's gradient is. */
-const walk = { step: 0.5, length: 1.9 } as const;
 
 /** Adam's rate for exact and forward gradients alike (bench/README.md), three times Adam's own default. */
 const adaptiveRate = 0.003;
@@ -98,23 +93,30 @@ const adaptiveRate = 0.003;
  */
 export function defaultLearningRate(rule: LearningRateRule): number {
   const resolved = resolveOptions(ruleOptions, rule, { of: "defaultLearningRate" });
-  const { perturb, dimension: n, tangents: k } = resolved;
+  const { dimension: n, tangents: k } = resolved;
+  const noise = estimatorNoise(resolved.perturb);
   const { momentum = 0, isAdaptive = false } = optimizerSetting.choose(resolved.optimizer);
   if (isAdaptive) return adaptiveRate;
-  if (perturb === "exact") return exactRate * (1 - momentum);
+  if (noise.by === "nothing") return exactRate * (1 - momentum);
   const aggregator = aggregateSetting.choose(resolved.aggregate);
   const sampler = resolved.sampler === undefined ? undefined : samplerSetting.choose(resolved.sampler);
   const isProjection = aggregator.name === "projection" || aggregator.name === "max-normalized";
   const effective = readsBest(aggregator) ? expectedLargestSquare(k) : k;
   const independent =
     sampler?.angle === undefined || isProjection ? effective : Math.min(effective, atAngle(k, sampler.angle));
-  const mean = Math.min(exactRate, rateOfMean(perturb, n, independent, resolved));
+  const mean = Math.min(exactRate, rateOfMean(noise, n, independent, resolved));
   // What corrects a guess is brought to ∇f itself.
   if (resolved.unforeseen !== undefined) return mean * (1 - momentum);
   const radius = sampler?.radius?.(n) ?? Math.sqrt(n);
   // A projection does not change with the tangents' length.
   const length = radius === Math.sqrt(n) || isProjection ? 1 : n / radius ** 2;
   return (mean / aggregator.expectedGain(n, k)) * length * (1 - momentum);
+}
+
+/** What bounds the rate of an estimator, in whichever form it is given; one that does not say is taken for activations. */
+function estimatorNoise(chosen: unknown): NoiseBound {
+  const { noise = activations().noise } = ruleOptions.perturb.choose(chosen);
+  return noise ?? { by: "nothing" };
 }
 
 /** Whether an aggregator looks at the tangents of the largest |d| alone. */
@@ -124,7 +126,7 @@ function readsBest({ name }: Aggregator): boolean {
 
 /** The rate for the mean of k independent tangents. */
 function rateOfMean(
-  perturb: "activations" | "blocks" | "weights",
+  noise: Exclude<NoiseBound, { readonly by: "nothing" }>,
   n: number,
   k: number,
   {
@@ -139,11 +141,11 @@ function rateOfMean(
     readonly unforeseen?: number | undefined;
   },
 ): number {
-  if (perturb === "weights") {
-    const length = Math.min(walk.step, walk.length * Math.sqrt(batch / Math.max(steps, 1)));
+  if (noise.by === "walk") {
+    const length = Math.min(noise.step, noise.length * Math.sqrt(batch / Math.max(steps, 1)));
     return length / Math.sqrt(1 + n / k);
   }
-  const { largest, curved } = siteRates[perturb];
+  const { largest, curved } = noise;
   const independent = shareTangents ? k : k * Math.max(1, batch / alike);
   return largest / (1 + (curved * n * Math.min(1, unforeseen)) / independent);
 }
@@ -161,12 +163,11 @@ export function runLearningRate(
   run: { readonly batch: number; readonly steps: number },
   unforeseen = settings.perturb.hasGuess ? 1 : undefined,
 ): number {
-  const { learningRate, gradient, perturb, tangents, aggregate, sampler, optimizer } = settings;
+  const { learningRate, definition, perturb, tangents, aggregate, sampler, optimizer } = settings;
   if (typeof learningRate === "number") return learningRate;
-  const site = perturb.name === "weights" || perturb.name === "blocks" ? perturb.name : "activations";
   return defaultLearningRate({
     ...{ dimension, tangents, aggregate, sampler, optimizer, unforeseen, ...run },
-    perturb: gradient === "exact" ? "exact" : site,
+    perturb: definition.noise ? definition : perturb,
     shareTangents: perturb.config?.shareTangents === true,
   });
 }

@@ -41,6 +41,26 @@ export function flagsOf(settings: Options): SettingFlag[] {
   return [...found.values()];
 }
 
+/** The flag that somebody may have meant: by the setting's name, by one that it has elsewhere, or the nearest. */
+export function meantFlag(settings: Options, unknown: string): string | undefined {
+  const given = unknown.replace(/^-+/, "");
+  const spelled = flagsOf(settings).flatMap(({ flag, path, options }) =>
+    [
+      flag,
+      path.at(-1) ?? "",
+      ...options.flatMap(({ option: { was = [], known = [] } }) => [...was, ...known]),
+    ].map((name) => [kebab(name), flag] as const),
+  );
+  const begun = spelled.filter(([name]) => name.length > 3 && given.startsWith(name));
+  const [near] = nearest(
+    given,
+    spelled.map(([name]) => name),
+  );
+  const found =
+    spelled.find(([name]) => name === given) ?? begun[0] ?? spelled.find(([name]) => name === near);
+  return found && `--${found[1]}`;
+}
+
 /** Adds the flags of settings to a command; what is said nowhere stays undefined. */
 export function addSettingFlags(
   command: Command,
@@ -187,7 +207,8 @@ function parsed(option: Option, text: string): ConfigValue {
   const isFine = "registry" in option ? names.includes(text) : option.accepts(value);
   if (isFine) return value;
   const [near] = nearest(text, names);
-  const hint = near === undefined ? "" : `Did you mean ${near}? `;
+  const [other, meant] = option.elsewhere?.[text] ?? [];
+  const hint = other ? `Choose --${kebab(other)} ${meant} instead. ` : near ? `Did you mean ${near}? ` : "";
   throw new InvalidArgumentError(
     kind === "choice" ? `${hint}Allowed values: ${names.join(", ")}.` : `${hint}Expected ${option.expected}.`,
   );

@@ -26,6 +26,7 @@ export const activations = named(
     const guess = guessSetting.choose(chosen);
     return {
       hasGuess: guess.name !== "none",
+      noise: { by: "curvature", largest: 0.18, curved: 0.2 },
       plan: (objective, options) => planSites(objective, { ...options, shareTangents, guess }),
     };
   },

@@ -28,6 +28,7 @@ export const blocks = named(
     const guess = guessSetting.choose(chosen);
     return {
       hasGuess: guess.name !== "none",
+      noise: { by: "curvature", largest: 0.18, curved: 1 },
       plan: (objective, options) =>
         planSites(objective, { ...options, shareTangents, guess, blocks: found ?? true }),
     };

@@ -17,6 +17,7 @@ import {
   type Method,
   methodIn,
   type Passes,
+  requireRoom,
 } from "../passes.ts";
 import { simulateSites } from "../simulated.ts";
 import { gramCount, gramResults } from "./grams.ts";
@@ -61,6 +62,10 @@ export async function keptSites(
   const { usesGram } = method.aggregator;
   const examples = options.shareTangents ? 1 : batch;
   const rectified = sites.filter((site) => site.rectified).map(({ value }) => value);
+  requireRoom(
+    method,
+    sites.map(({ size }) => size * examples),
+  );
   const tangents = createSiteTangents(sites, k, examples, method.sampler);
   const drawer = createDrawer(runtime);
 

@@ -10,7 +10,7 @@ import type { Tensors } from "../../runtime/runtime.ts";
 import { addGram, maskedRows } from "../../tangents/gram.ts";
 import type { Sampler } from "../../tangents/sampler.ts";
 import { gradientBuffers } from "../estimator.ts";
-import { type ExampleTangents, type Method, methodIn, type Passes } from "../passes.ts";
+import { type ExampleTangents, type Method, methodIn, type Passes, requireRoom } from "../passes.ts";
 import { compileSegments } from "../segmented.ts";
 import { requireStream } from "../weights/redrawn.ts";
 import { gramCount, gramResults } from "./grams.ts";
@@ -50,6 +50,10 @@ export async function redrawnSites(
   const { usesGram } = method.aggregator;
   requireStream(method.sampler);
   const examples = options.shareTangents ? 1 : batch;
+  requireRoom(
+    method,
+    sites.map(({ size }) => size * examples),
+  );
   const chunk = Math.min(options.tangentChunk ?? 1, k);
   // A float64 Gram matrix is for few numbers, and is computed here: it needs the rectified sites' values.
   const rectified = usesGram && method.exactGram ? sites.filter((site) => site.rectified) : [];

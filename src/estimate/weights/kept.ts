@@ -5,7 +5,7 @@ import { gradientName, gramName, reserved, statisticsName } from "../../ad/names
 import type { Differentiable } from "../../objective/objective.ts";
 import { countParameters } from "../../objective/parameters.ts";
 import { type Graph, getValue, prune } from "../../onnx/graph.ts";
-import { zeros } from "../../onnx/tensor.ts";
+import { elementCount, zeros } from "../../onnx/tensor.ts";
 import { GraphBuilder } from "../../ops/builder.ts";
 import { createDrawer } from "../../random/drawer.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
@@ -20,7 +20,7 @@ import {
 } from "../../tangents/tangent-set.ts";
 import { dualPasses } from "../dual-passes.ts";
 import { gradientBuffers, statisticsBuffers } from "../estimator.ts";
-import { type EstimatorOptions, methodIn, type Passes } from "../passes.ts";
+import { type EstimatorOptions, methodIn, type Passes, requireRoom } from "../passes.ts";
 import { simulateWeights } from "../simulated.ts";
 
 /**
@@ -33,6 +33,15 @@ export async function keptWeights(objective: Differentiable, options: EstimatorO
   const k = options.tangents;
   const method = methodIn(countParameters(objective.parameters), options);
   const shapes = Object.entries(objective.parameters).map(([name, { shape }]) => ({ name, shape }));
+  const { rank } = method.sampler;
+  requireRoom(
+    method,
+    shapes.map(({ shape }) => {
+      const [rows = 1, ...rest] = shape;
+      const columns = elementCount(rest);
+      return rank === undefined || shape.length < 2 ? rows * columns : rank * Math.max(rows, columns);
+    }),
+  );
   const set = createTangentSet(shapes, k, method.sampler);
   const forms = formsOf(set);
   const drawer = createDrawer(runtime);

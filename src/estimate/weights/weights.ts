@@ -10,6 +10,7 @@ export const weights = named(
   "weights",
   {},
   (): EstimatorRule => ({
+    noise: { by: "walk", step: 0.5, length: 1.9 },
     async plan(objective, options) {
       return {
         dimension: countParameters(objective.parameters),

@@ -1,7 +1,7 @@
 /** The settings that choose an estimator, and the estimator that they choose. */
 import { option as mention, words } from "../../errors/words.ts";
 import type { Estimator, EstimatorDefinition, EstimatorPlan } from "../../estimate/estimator.ts";
-import { estimators } from "../../estimate/estimators.ts";
+import { exact, perturbations } from "../../estimate/estimators.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { differentiable } from "../../objective/objective-options.ts";
 import { checkArgument } from "../../settings/check-argument.ts";
@@ -9,9 +9,6 @@ import { isFunction, namedSetting } from "../../settings/named-setting.ts";
 import { choice, either, type Given, isObject, type Resolved, toggle, whole } from "../../settings/option.ts";
 import { aggregateSetting, samplerSetting } from "./choices.ts";
 import { refusePointless, resolveSettings } from "./resolve.ts";
-
-const { activations, weights, blocks, exact } = estimators;
-const sites = { activations, weights, blocks };
 
 /** How the gradient is estimated. */
 export const estimatorOptions = {
@@ -24,6 +21,10 @@ export const estimatorOptions = {
     choice(["forward", "simulated", "exact"], {
       help: "forward; simulated from exact ones; or exact, the baseline",
       default: "forward",
+      elsewhere: {
+        ...Object.fromEntries(Object.keys(perturbations).map((name) => [name, ["perturb", name] as const])),
+        ...{ backprop: ["gradient", "exact"], reverse: ["gradient", "exact"] },
+      },
     }),
     {
       expected: "an estimator of your own",
@@ -31,13 +32,14 @@ export const estimatorOptions = {
     },
   ),
   /** Where tangents are injected: activations (default), weights, or blocks, with options of their own. */
-  perturb: namedSetting<typeof sites, EstimatorDefinition>("perturb", sites, {
+  perturb: namedSetting<typeof perturbations, EstimatorDefinition>("perturb", perturbations, {
     help: "where tangents are injected",
     parts: { name: (name) => typeof name === "string", plan: isFunction },
     default: "activations",
+    elsewhere: { exact: ["gradient", "exact"], backprop: ["gradient", "exact"] },
   }),
   /** k, the number of tangents of a step. Default 16. */
-  tangents: whole(1, { help: "directions a step", default: 16 }),
+  tangents: whole(1, { help: "directions a step", default: 16, known: ["k"] }),
   /** Tangents processed at once. Default: all. */
   tangentChunk: whole(1, { help: "directions computed at once", otherwise: "all" }),
   /** Default: rademacher, or gaussian where k is more than an eighth of the dimension (`defaultSampler`). */

@@ -117,7 +117,7 @@ const courseOptions = {
     { help: "compares the gradient with the exact one" },
   ),
   /** Examples of a step. Default 64. */
-  batch: whole(1, { help: "examples a step", default: 64 }),
+  batch: whole(1, { help: "examples a step", default: 64, known: ["batchSize"] }),
   /** Passes over the training examples. Default 1, or as many as `steps` needs. */
   epochs: number(
     { above: 0 },

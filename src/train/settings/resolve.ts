@@ -30,9 +30,11 @@ export function newName(name: string, value: unknown, options: Options): string 
   if (Object.hasOwn(removed, name)) return removed[name];
   const found: string[] = [];
   let owners: string[] = [];
-  const isThat = ([own, { was = [] }]: readonly [string, Option]) => own === name || was.includes(name);
+  const isThat = ([own, { was = [], known = [] }]: readonly [string, Option]) =>
+    own === name || was.includes(name) || known.includes(name);
   for (const [setting, option] of Object.entries(options)) {
     if (option.was?.includes(name)) found.push(`It is now ${setting}: ${option.expected}`);
+    if (option.known?.includes(name)) found.push(`It is ${setting} here: ${option.expected}`);
     const part = Object.entries(option.parts ?? {}).find(isThat);
     if (part) found.push(`It belongs to ${setting}: { ${part[0]}: ${shown(value)} }`);
     const registry = "registry" in option ? (option.registry as Registry) : {};
