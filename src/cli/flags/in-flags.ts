@@ -35,6 +35,7 @@ export const flags: Readonly<Record<string, Flag>> = {
   device: { flag: "--device" },
   // The folder of a dataset's files.
   directory: { flag: "--data-dir" },
+  guess: { flag: "--guess" },
   header: { flag: "--header", values: { false: "--no-header" } },
   ignore: { flag: "--ignore-columns" },
   learningRate: { flag: "--lr", placeholder: "X" },
