@@ -141,7 +141,7 @@ const arrayBytes = 2 ** 34;
  * @param sizes numbers of one tangent in each of the arrays that hold all k
  * @throws SettingError that says how much memory they need
  */
-export function requireRoom(
+export function requireMemory(
   { tangents: k, aggregator }: Pick<Method, "tangents" | "aggregator">,
   sizes: readonly number[],
 ): void {

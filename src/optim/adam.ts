@@ -2,7 +2,7 @@
 import { SettingError } from "../errors/errors.ts";
 import { named } from "../settings/named.ts";
 import { type Given, number, type Resolved } from "../settings/option.ts";
-import { type Arrays, type Optimizer, optimizerAdvice, weightDecay, zerosLike } from "./optimizer.ts";
+import { type Arrays, type Optimizer, weightDecay, zerosLike } from "./optimizer.ts";
 
 /** What Adam and AdamW have in common. */
 export const adaptiveOptions = {
@@ -29,12 +29,8 @@ export type AdamOptions = Given<typeof adamOptions>;
  *
  * @throws SettingError for options out of range
  */
-export const adam = named(
-  "optimizer",
-  "adam",
-  adamOptions,
-  (options) => adaptive(options, options.weightDecay, 0),
-  optimizerAdvice,
+export const adam = named("optimizer", "adam", adamOptions, (options) =>
+  adaptive(options, options.weightDecay, 0),
 );
 
 /** Adam with the weight decay in the gradient (l2), apart from it (decoupled), or without. */

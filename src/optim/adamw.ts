@@ -2,7 +2,7 @@
 import { named } from "../settings/named.ts";
 import type { Given } from "../settings/option.ts";
 import { adaptive, adaptiveOptions } from "./adam.ts";
-import { optimizerAdvice, weightDecay } from "./optimizer.ts";
+import { weightDecay } from "./optimizer.ts";
 
 export const adamwOptions = {
   ...adaptiveOptions,
@@ -19,10 +19,6 @@ export type AdamwOptions = Given<typeof adamwOptions>;
  *
  * @throws SettingError for options out of range
  */
-export const adamw = named(
-  "optimizer",
-  "adamw",
-  adamwOptions,
-  (options) => adaptive(options, 0, options.weightDecay),
-  optimizerAdvice,
+export const adamw = named("optimizer", "adamw", adamwOptions, (options) =>
+  adaptive(options, 0, options.weightDecay),
 );

@@ -34,9 +34,3 @@ export function zerosLike(parameters: Arrays, prefix: string): Arrays {
 export function weightDecay<const Default extends number>(help: string, standard: Default) {
   return number({ from: 0 }, { help, default: standard });
 }
-
-/** What is said of options that other libraries give to the optimizer. */
-export function optimizerAdvice(name: string): string | undefined {
-  if (!["lr", "learningRate", "learning_rate"].includes(name)) return undefined;
-  return "The learning rate is an option of train, beside the optimizer: learningRate: 0.01.";
-}

@@ -2,7 +2,7 @@
 import { SettingError } from "../errors/errors.ts";
 import { named } from "../settings/named.ts";
 import { type Given, number, toggle } from "../settings/option.ts";
-import { type Optimizer, optimizerAdvice, weightDecay, zerosLike } from "./optimizer.ts";
+import { type Optimizer, weightDecay, zerosLike } from "./optimizer.ts";
 
 export const sgdOptions = {
   /** μ, from 0 to below 1. */
@@ -62,7 +62,6 @@ export const sgd = named(
       },
     };
   },
-  optimizerAdvice,
 );
 
 /** θ ← θ − lr·g, four numbers a round: the round itself takes V8 as long as two of them. */

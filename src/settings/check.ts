@@ -1,6 +1,6 @@
 /** Checks options against their descriptions. */
 import { SettingError } from "../errors/errors.ts";
-import { option as mention, type Words, words } from "../errors/words.ts";
+import { option as mention, words } from "../errors/words.ts";
 import { nearest } from "./nearest.ts";
 import { type Given, isObject, type Option, type Options, type Resolved } from "./option.ts";
 
@@ -32,7 +32,7 @@ export function checkOptions(options: Options, given: unknown, naming: Naming): 
   }
 }
 
-/** What was given, checked, with the defaults of the rest. @throws as `checkOptions` */
+/** What was given, checked, with the defaults of the rest, and things in place of their names. @throws as `checkOptions` */
 export function resolveOptions<All extends Options>(
   options: All,
   given: Given<All>,
@@ -41,32 +41,22 @@ export function resolveOptions<All extends Options>(
   checkOptions(options, given, naming);
   const values: Readonly<Record<string, unknown>> = given;
   return Object.fromEntries(
-    Object.entries(options).map(([name, option]) => [name, values[name] ?? option.default]),
+    Object.entries(options).map(([name, { choose, default: standard }]) => {
+      const value = values[name] ?? standard;
+      return [name, choose && value !== undefined ? choose(value) : value];
+    }),
   ) as Resolved<All>;
 }
 
 export function wrongValue(name: string, option: Option, value: unknown): SettingError {
-  const { expected, names = [], kind } = option;
+  const { expected, names = [] } = option;
   const near = typeof value === "string" ? nearest(value, names) : [];
-  const uncalled =
-    kind === "value" && typeof value === "function" ? " If it makes one, call it, with ()." : "";
   const hint =
-    elsewhere(option, value) ??
-    (near[0] === undefined ? uncalled : ` Did you mean ${JSON.stringify(near[0])}?`);
+    option.advise?.(value) ?? (near[0] === undefined ? "" : ` Did you mean ${JSON.stringify(near[0])}?`);
   return new SettingError(words`${mention(name)} must be ${expected}, received ${shown(value)}.${hint}`, {
     option: name,
     neighbours: near.map((found) => JSON.stringify(found)),
   });
-}
-
-/** Where a value belongs that this option does not take, after a blank; undefined where that is not known. */
-export function elsewhere(
-  { elsewhere: others = {} }: Pick<Option, "elsewhere">,
-  value: unknown,
-): Words | undefined {
-  if (typeof value !== "string" || !Object.hasOwn(others, value)) return undefined;
-  const [option = "", meant = ""] = others[value] ?? [];
-  return words` Choose ${mention(option, meant)} instead.`;
 }
 
 function unknownOption(name: string, options: Options, { of, prefix = "", advice }: Naming): SettingError {
@@ -88,7 +78,7 @@ function unknownOption(name: string, options: Options, { of, prefix = "", advice
 }
 
 /** "tangent-rank" as "tangentRank". */
-export function camelCase(flag: string): string {
+function camelCase(flag: string): string {
   return flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 

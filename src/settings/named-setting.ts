@@ -1,7 +1,8 @@
 /** A setting whose values have names and options of their own. */
 import { SettingError } from "../errors/errors.ts";
 import { option as mention, type Words, words } from "../errors/words.ts";
-import { elsewhere, shown } from "./check.ts";
+import { shown } from "./check.ts";
+import { elsewhere } from "./elsewhere.ts";
 import type { Identity, Maker, NamedData, Registry } from "./named.ts";
 import { nearest } from "./nearest.ts";
 import { type Elsewhere, isObject, type Option, oneOf } from "./option.ts";

@@ -1,5 +1,5 @@
 /** Things with a name and options, which describe themselves as plain data. */
-import { camelCase, type Naming, resolveOptions } from "./check.ts";
+import { resolveOptions } from "./check.ts";
 import { type Config, configOf } from "./config.ts";
 import type { Given, Options, Resolved } from "./option.ts";
 
@@ -49,32 +49,16 @@ type GivenTo<One, Made> = One extends { readonly options: infer All extends Opti
  * @param setting which setting it is chosen by: "optimizer"
  * @param options what it can be asked for
  * @param make makes it from checked options
- * @param advice what to say of a name that is none of the options, where more is known of it
  */
 export function named<const Name extends string, const All extends Options, Made extends object>(
   setting: string,
   name: Name,
   options: All,
   make: (resolved: Resolved<All>) => Made,
-  advice?: Naming["advice"],
 ): Named<Name, All, Made> {
   const build = (given: Given<All> = {}) => {
-    const checked = resolveOptions(options, given, { of: name, prefix: `${setting}.`, advice });
-    const resolved = withThings(options, checked);
+    const resolved = resolveOptions(options, given, { of: name, prefix: `${setting}.` });
     return { name, config: configOf(resolved), ...make(resolved) };
   };
-  // What errors call it where it was not called.
-  Object.defineProperty(build, "name", { value: camelCase(name) });
   return Object.assign(build, { options });
-}
-
-/** The things that names stand for, in place of the names. */
-function withThings<All extends Options>(options: All, resolved: Resolved<All>): Resolved<All> {
-  const values: Readonly<Record<string, unknown>> = resolved;
-  return Object.fromEntries(
-    Object.entries(options).map(([name, option]) => {
-      const { choose } = option as { readonly choose?: (value: unknown) => unknown };
-      return [name, choose && values[name] !== undefined ? choose(values[name]) : values[name]];
-    }),
-  ) as Resolved<All>;
 }

@@ -1,4 +1,6 @@
 /** What an option is: what it takes, as a check and in words, what it is where nobody says, and a line of help. */
+import type { Words } from "../errors/words.ts";
+
 export interface Option<Value = unknown, Default extends Value | undefined = Value | undefined> {
   readonly kind: Kind;
   /** What is expected, after "must be": "a whole number from 1". */
@@ -22,6 +24,10 @@ export interface Option<Value = unknown, Default extends Value | undefined = Val
   readonly names?: readonly string[];
   /** Why a resumed run may change it, where it is no part of what the run is. */
   readonly exempt?: string;
+  /** The thing that was chosen, in whichever form, where it is chosen by name. */
+  readonly choose?: (value: unknown) => unknown;
+  /** What to say of a value that it does not take, after a blank, where more is known than the nearest name. */
+  readonly advise?: (value: unknown) => Words | undefined;
   /** What belongs to it, by name, where it is an object of options. */
   readonly parts?: Options;
 }
@@ -68,6 +74,7 @@ export interface Described<Default> {
   readonly known?: readonly string[];
   readonly elsewhere?: Elsewhere;
   readonly exempt?: string;
+  readonly advise?: (value: unknown) => Words | undefined;
 }
 
 /** A number of steps, examples or the like. @param least undefined: any, below 0 as well */

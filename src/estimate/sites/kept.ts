@@ -17,7 +17,7 @@ import {
   type Method,
   methodIn,
   type Passes,
-  requireRoom,
+  requireMemory,
 } from "../passes.ts";
 import { simulateSites } from "../simulated.ts";
 import { gramCount, gramResults } from "./grams.ts";
@@ -62,7 +62,7 @@ export async function keptSites(
   const { usesGram } = method.aggregator;
   const examples = options.shareTangents ? 1 : batch;
   const rectified = sites.filter((site) => site.rectified).map(({ value }) => value);
-  requireRoom(
+  requireMemory(
     method,
     sites.map(({ size }) => size * examples),
   );

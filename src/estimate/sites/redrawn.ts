@@ -10,7 +10,7 @@ import type { Tensors } from "../../runtime/runtime.ts";
 import { addGram, maskedRows } from "../../tangents/gram.ts";
 import type { Sampler } from "../../tangents/sampler.ts";
 import { gradientBuffers } from "../estimator.ts";
-import { type ExampleTangents, type Method, methodIn, type Passes, requireRoom } from "../passes.ts";
+import { type ExampleTangents, type Method, methodIn, type Passes, requireMemory } from "../passes.ts";
 import { compileSegments } from "../segmented.ts";
 import { requireStream } from "../weights/redrawn.ts";
 import { gramCount, gramResults } from "./grams.ts";
@@ -50,7 +50,7 @@ export async function redrawnSites(
   const { usesGram } = method.aggregator;
   requireStream(method.sampler);
   const examples = options.shareTangents ? 1 : batch;
-  requireRoom(
+  requireMemory(
     method,
     sites.map(({ size }) => size * examples),
   );

@@ -20,7 +20,7 @@ import {
 } from "../../tangents/tangent-set.ts";
 import { dualPasses } from "../dual-passes.ts";
 import { gradientBuffers, statisticsBuffers } from "../estimator.ts";
-import { type EstimatorOptions, methodIn, type Passes, requireRoom } from "../passes.ts";
+import { type EstimatorOptions, methodIn, type Passes, requireMemory } from "../passes.ts";
 import { simulateWeights } from "../simulated.ts";
 
 /**
@@ -34,7 +34,7 @@ export async function keptWeights(objective: Differentiable, options: EstimatorO
   const method = methodIn(countParameters(objective.parameters), options);
   const shapes = Object.entries(objective.parameters).map(([name, { shape }]) => ({ name, shape }));
   const { rank } = method.sampler;
-  requireRoom(
+  requireMemory(
     method,
     shapes.map(({ shape }) => {
       const [rows = 1, ...rest] = shape;

@@ -14,7 +14,7 @@ import { addGram } from "../../tangents/gram.ts";
 import { emitCombine, emitGram } from "../../tangents/graphs.ts";
 import type { Sampler } from "../../tangents/sampler.ts";
 import { statisticsBuffers } from "../estimator.ts";
-import { type EstimatorOptions, methodIn, type Passes, requireRoom } from "../passes.ts";
+import { type EstimatorOptions, methodIn, type Passes, requireMemory } from "../passes.ts";
 import { compileSegments } from "../segmented.ts";
 import { withoutModelOutputs } from "./kept.ts";
 
@@ -35,7 +35,7 @@ export async function redrawnWeights(objective: Differentiable, options: Estimat
   const chunk = Math.min(options.tangentChunk ?? 1, k);
   const method = methodIn(countParameters(objective.parameters), options);
   const { dimension, sampler } = method;
-  requireRoom(method, [Math.min(sliceSize, dimension)]);
+  requireMemory(method, [Math.min(sliceSize, dimension)]);
   requireStream(sampler);
   const parameters = layOut(objective);
   const session = await compileSegments(

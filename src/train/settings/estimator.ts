@@ -5,10 +5,26 @@ import { exact, perturbations } from "../../estimate/estimators.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { differentiable } from "../../objective/objective-options.ts";
 import { checkArgument } from "../../settings/check-argument.ts";
+import { elsewhere } from "../../settings/elsewhere.ts";
 import { isFunction, namedSetting } from "../../settings/named-setting.ts";
-import { choice, either, type Given, isObject, type Resolved, toggle, whole } from "../../settings/option.ts";
+import {
+  choice,
+  type Elsewhere,
+  either,
+  type Given,
+  isObject,
+  type Resolved,
+  toggle,
+  whole,
+} from "../../settings/option.ts";
 import { aggregateSetting, samplerSetting } from "./choices.ts";
 import { refusePointless, resolveSettings } from "./resolve.ts";
+
+/** What somebody may ask of `gradient`, and where it belongs. */
+const notGradients: Elsewhere = {
+  ...Object.fromEntries(Object.keys(perturbations).map((name) => [name, ["perturb", name] as const])),
+  ...{ backprop: ["gradient", "exact"], reverse: ["gradient", "exact"] },
+};
 
 /** How the gradient is estimated. */
 export const estimatorOptions = {
@@ -21,10 +37,8 @@ export const estimatorOptions = {
     choice(["forward", "simulated", "exact"], {
       help: "forward; simulated from exact ones; or exact, the baseline",
       default: "forward",
-      elsewhere: {
-        ...Object.fromEntries(Object.keys(perturbations).map((name) => [name, ["perturb", name] as const])),
-        ...{ backprop: ["gradient", "exact"], reverse: ["gradient", "exact"] },
-      },
+      elsewhere: notGradients,
+      advise: (value) => elsewhere({ elsewhere: notGradients }, value),
     }),
     {
       expected: "an estimator of your own",
