@@ -194,4 +194,10 @@ describe("layers", () => {
     const long = files.filter((name) => read(name).split("\n").length > 401);
     expect(long).toEqual([]);
   });
+
+  it("have tests beside them that are named for them; all others are in test/", () => {
+    const tests = files.filter((name) => name.endsWith(".test.ts"));
+    expect(tests.length).toBeGreaterThan(50);
+    expect(tests.filter((name) => !files.includes(name.replace(".test.ts", ".ts")))).toEqual([]);
+  });
 });

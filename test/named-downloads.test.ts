@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Dataset } from "./dataset.ts";
-import { downloadStore, sha256 } from "./download.ts";
-import golden from "./files.golden.json" with { type: "json" };
-import { folderCache } from "./node-store.ts";
-import { datasets } from "./sets/list.ts";
+import type { Dataset } from "../src/data/dataset.ts";
+import { downloadStore, sha256 } from "../src/data/download.ts";
+import golden from "../src/data/files.golden.json" with { type: "json" };
+import { folderCache } from "../src/data/node-store.ts";
+import { datasets } from "../src/data/sets/list.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "forwardgrad-named-"));
 const bytesOf = (base64: string) => new Uint8Array(Buffer.from(base64, "base64"));

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { checkDerivatives, type Evaluate } from "../ad/check.ts";
-import { derivativeGraph } from "../ad/derivatives.ts";
-import { type Attribute, int, ints, string } from "../onnx/graph.ts";
-import { elementCount, float32, float64, int64, type Tensor } from "../onnx/tensor.ts";
-import { evaluate } from "../runtime/evaluate.ts";
-import { nodeRuntime } from "../runtime/node.ts";
-import { GraphBuilder } from "./builder.ts";
+import { checkDerivatives, type Evaluate } from "../src/ad/check.ts";
+import { derivativeGraph } from "../src/ad/derivatives.ts";
+import { type Attribute, int, ints, string } from "../src/onnx/graph.ts";
+import { elementCount, float32, float64, int64, type Tensor } from "../src/onnx/tensor.ts";
+import { GraphBuilder } from "../src/ops/builder.ts";
+import { evaluate } from "../src/runtime/evaluate.ts";
+import { nodeRuntime } from "../src/runtime/node.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const run: Evaluate = (graph, feeds) => evaluate(runtime, graph, feeds);

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { checkDerivatives } from "../ad/check.ts";
-import { derivativeGraph } from "../ad/derivatives.ts";
-import { type Attribute, float, type Graph, int, type Value } from "../onnx/graph.ts";
+import { checkDerivatives } from "../src/ad/check.ts";
+import { derivativeGraph } from "../src/ad/derivatives.ts";
+import { type Attribute, float, type Graph, int, type Value } from "../src/onnx/graph.ts";
 import {
   type DType,
   elementCount,
@@ -11,11 +11,11 @@ import {
   type Tensor,
   tensorOf,
   toNumbers,
-} from "../onnx/tensor.ts";
-import { evaluate } from "../runtime/evaluate.ts";
-import { nodeRuntime } from "../runtime/node.ts";
-import { GraphBuilder } from "./builder.ts";
-import { upgradeGraph } from "./upgrade.ts";
+} from "../src/onnx/tensor.ts";
+import { GraphBuilder } from "../src/ops/builder.ts";
+import { upgradeGraph } from "../src/ops/upgrade.ts";
+import { evaluate } from "../src/runtime/evaluate.ts";
+import { nodeRuntime } from "../src/runtime/node.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { fillNormal } from "./normal.ts";
-import { fillRademacher } from "./rademacher.ts";
-import { fold, type Key, keyFromSeed, threefry2x32 } from "./threefry.ts";
-import { fillUniform } from "./uniform.ts";
-import { fillWords } from "./words.ts";
+import { fillNormal } from "../src/random/normal.ts";
+import { fillRademacher } from "../src/random/rademacher.ts";
+import { fold, type Key, keyFromSeed, threefry2x32 } from "../src/random/threefry.ts";
+import { fillUniform } from "../src/random/uniform.ts";
+import { fillWords } from "../src/random/words.ts";
 
 type Numbers = Float32Array | Uint32Array;
 

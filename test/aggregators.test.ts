@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import { max } from "./max.ts";
-import { maxNormalized } from "./max-normalized.ts";
-import { meanTimesDimension } from "./mean-times-dimension.ts";
-import { nearBest } from "./near-best.ts";
+import { max } from "../src/aggregate/max.ts";
+import { maxNormalized } from "../src/aggregate/max-normalized.ts";
+import { meanTimesDimension } from "../src/aggregate/mean-times-dimension.ts";
+import { nearBest } from "../src/aggregate/near-best.ts";
 
 // d = ∇f·v for tangents of the lengths 1, 2, 4, 1.
 const derivatives = Float64Array.of(3, -5, 6, 0);
