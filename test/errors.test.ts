@@ -99,7 +99,7 @@ describe("a call that cannot be meant is a SettingError, which names the option 
     [
       "a device",
       () => node.nodeRuntime({ device: "webgp" as "webgpu" }),
-      { option: "device", neighbours: ["webgpu"] },
+      { option: "device", neighbours: ['"webgpu"'] },
     ],
     [
       "a column",
