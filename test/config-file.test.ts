@@ -48,6 +48,12 @@ describe("a configuration file", () => {
     expect(tangents).toBe(7);
   });
 
+  it("may begin with a mark of its byte order, and end lines as Windows does", () => {
+    const path = file("windows.json", '\uFEFF{\r\n"tangents": 9\r\n}\r\n');
+    const { stdout, stderr } = run(["train", "--config", path, "--print-config"]);
+    expect(JSON.parse(stdout), stderr).toMatchObject({ tangents: 9 });
+  });
+
   it.each([
     ["no JSON", "{", /cannot be read as JSON/],
     ["a value out of range", '{"tangents": 0}', /tangents must be a whole number from 1, received 0/],

@@ -71,7 +71,8 @@ function flagsBeside(command: Command, settings: Options): Flag[] {
 function readConfig(path: string): Readonly<Record<string, unknown>> {
   let content: unknown;
   try {
-    content = JSON.parse(readFileSync(path, "utf8"));
+    // Editors on Windows begin a file with a mark of its byte order.
+    content = JSON.parse(readFileSync(path, "utf8").replace(/^\uFEFF/, ""));
   } catch (cause) {
     throw new SettingError(`${path} cannot be read as JSON: ${(cause as Error).message}.`, {
       option: "config",
