@@ -22,13 +22,7 @@ export function gradientGraph(
   kept: readonly string[] = [],
 ): Graph {
   const g = new GraphBuilder(`${graph.name}/gradient`, graph);
-  const seeds = linearInputs(g, graph, names);
-  const tangent = pushforward(g, graph, seeds).get(output);
-  const { dtype, shape } = getValue(graph, output);
-  const ones = g.constant(tensorOf(dtype, new Array<number>(elementCount(shape)).fill(1), [1, ...shape]));
-  const cotangents = new Map<string, Value>();
-  if (tangent && !("left" in tangent)) cotangents.set(tangent.name, ones);
-  const gradients = transposed(g, seeds, cotangents);
+  const gradients = emitGradients(g, graph, names, output);
   return finish(g, graph, {
     ...Object.fromEntries([output, ...kept].map((name) => [name, getValue(graph, name)])),
     ...outputsOf(g, graph, gradients, names),
@@ -72,16 +66,24 @@ export function localGradientGraph(
  * @returns [1, ...shape of the value]
  */
 export function emitGradientAt(g: GraphBuilder, graph: Graph, name: string, output: string): Value {
-  const seeds = linearInputs(g, graph, [name]);
-  const tangent = pushforward(g, graph, seeds).get(output);
-  const cotangents = new Map<string, Value>();
-  if (tangent && !("left" in tangent)) {
-    const { dtype, shape } = getValue(graph, output);
-    const ones = new Array<number>(elementCount(shape)).fill(1);
-    cotangents.set(tangent.name, g.constant(tensorOf(dtype, ones, [1, ...shape])));
-  }
   const { dtype, shape } = getValue(graph, name);
-  return transposed(g, seeds, cotangents).get(name) ?? g.constant(zeros(dtype, [1, ...shape]));
+  return emitGradients(g, graph, [name], output).get(name) ?? g.constant(zeros(dtype, [1, ...shape]));
+}
+
+/** Emits the gradients of the sum of `output`, [1, ...shape] each; values that do not reach it have none. */
+function emitGradients(
+  g: GraphBuilder,
+  graph: Graph,
+  names: readonly string[],
+  output: string,
+): Map<string, Value> {
+  const seeds = linearInputs(g, graph, names);
+  const tangent = pushforward(g, graph, seeds).get(output);
+  const { dtype, shape } = getValue(graph, output);
+  const ones = g.constant(tensorOf(dtype, new Array<number>(elementCount(shape)).fill(1), [1, ...shape]));
+  const cotangents = new Map<string, Value>();
+  if (tangent && !("left" in tangent)) cotangents.set(tangent.name, ones);
+  return transposed(g, seeds, cotangents);
 }
 
 /** One placeholder tangent [1, ...shape] for each parameter. */

@@ -1,9 +1,11 @@
 /** What tangents measure of a guess's error, and how much of the gradient it does not foresee. */
+import { guessName } from "../ad/names.ts";
+import type { Tensors } from "../runtime/runtime.ts";
 import type { GuessPasses } from "./passes.ts";
 import type { EstimatorState } from "./state.ts";
 
 /** The array of an estimator's state with the share of the gradient that its guess does not foresee. */
-const shareName = "guess/unforeseen";
+const shareName = guessName("unforeseen");
 
 /** So much of each step's share enters the running mean. */
 const shareStep = 0.1;
@@ -13,7 +15,7 @@ export interface Correction {
   /** State before the first step. */
   init(): EstimatorState;
   /** d − V m, [k, examples]; written anew by the next step. */
-  errors(feeds: Parameters<GuessPasses["foresee"]>[0], state: EstimatorState): Promise<Float64Array>;
+  errors(feeds: Tensors, state: EstimatorState): Promise<Float64Array>;
   /**
    * Takes over what the step taught, once ĝ was formed.
    *

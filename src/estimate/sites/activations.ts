@@ -1,10 +1,9 @@
 /** Activation perturbation, as a choice. */
-
 import { guessSetting } from "../../guess/guesses.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { named } from "../../settings/named.ts";
-import { toggle } from "../../settings/option.ts";
-import type { EstimatorPlan, EstimatorRule } from "../estimator.ts";
+import { type Resolved, toggle } from "../../settings/option.ts";
+import type { EstimatorPlan, EstimatorRule, NoiseBound } from "../estimator.ts";
 import { forwardGradient } from "../forward-gradient.ts";
 import { findSites } from "./graphs.ts";
 import { type ActivationsOptions, keptSites } from "./kept.ts";
@@ -22,15 +21,22 @@ export const activations = named(
   "perturb",
   "activations",
   sharingOptions,
-  ({ shareTangents, guess: chosen }): EstimatorRule => {
-    const guess = guessSetting.choose(chosen);
-    return {
-      hasGuess: guess.name !== "none",
-      noise: { by: "curvature", largest: 0.18, curved: 0.2 },
-      plan: (objective, options) => planSites(objective, { ...options, shareTangents, guess }),
-    };
-  },
+  (chosen): EstimatorRule => siteRule(chosen, { by: "curvature", largest: 0.18, curved: 0.2 }),
 );
+
+/** An estimator with tangents at sites: what it was asked for, what bounds its rate, and which blocks it perturbs, if any. */
+export function siteRule(
+  { shareTangents, guess: chosen }: Resolved<typeof sharingOptions>,
+  noise: NoiseBound,
+  blocks?: ActivationsOptions["blocks"],
+): EstimatorRule {
+  const guess = guessSetting.choose(chosen);
+  return {
+    hasGuess: guess.name !== "none",
+    noise,
+    plan: (objective, options) => planSites(objective, { ...options, shareTangents, guess, blocks }),
+  };
+}
 
 /** Finds the sites of an objective. @throws as `findSites` */
 export async function planSites(

@@ -1,9 +1,8 @@
 /** Block perturbation, as a choice. */
-import { guessSetting } from "../../guess/guesses.ts";
 import { named } from "../../settings/named.ts";
 import { type Given, pattern } from "../../settings/option.ts";
 import type { EstimatorRule } from "../estimator.ts";
-import { planSites, sharingOptions } from "./activations.ts";
+import { sharingOptions, siteRule } from "./activations.ts";
 
 export const blocksOptions = {
   /** Finds the block in a node's name: its first group, or the whole match. Default: the name's first segment. */
@@ -24,13 +23,6 @@ export const blocks = named(
   "perturb",
   "blocks",
   blocksOptions,
-  ({ pattern: found, shareTangents, guess: chosen }): EstimatorRule => {
-    const guess = guessSetting.choose(chosen);
-    return {
-      hasGuess: guess.name !== "none",
-      noise: { by: "curvature", largest: 0.18, curved: 1 },
-      plan: (objective, options) =>
-        planSites(objective, { ...options, shareTangents, guess, blocks: found ?? true }),
-    };
-  },
+  ({ pattern: found = true, ...chosen }): EstimatorRule =>
+    siteRule(chosen, { by: "curvature", largest: 0.18, curved: 1 }, found),
 );

@@ -149,6 +149,7 @@ export function localGraph(
 ): Graph {
   const { graph, batch } = objective;
   let coefficients: Value | undefined;
+  let gradient: Value | undefined;
   const emitCotangent = (g: GraphBuilder, site: Site, value: Value) => {
     const found = sites.find((one) => one.value === site.value);
     if (!found) return g.expand(g.constant(float32([gain / batch])), value.shape);
@@ -157,7 +158,8 @@ export function localGraph(
     const input = g.input(tangentName(site.value), "float32", [count, examples, outer * inner]);
     // The mean over the batch enters here, once.
     const correction = emitExampleCombine(g, input, coefficients);
-    const guessed = guess?.emitAt(g, found);
+    if (guess) gradient ??= guess.inputGradient(g);
+    const guessed = guess && gradient && guess.emitAt(g, gradient, found);
     const mean = g.mul(guessed ? g.add(guessed, correction) : correction, 1 / batch);
     return reshape(g, transpose(g, reshape(g, mean, [batch, outer, inner]), [1, 0, 2]), value.shape);
   };

@@ -28,8 +28,10 @@ export interface FoundGuess {
   readonly directional: string;
   /** Emits Y, [count, batch, O], from the tangents of the logits. */
   emitDirectional(g: GraphBuilder, tangents: Value): Value;
-  /** Emits m at a site: [batch, n]. */
-  emitAt(g: GraphBuilder, site: GuessedSite): Value;
+  /** The input ∂ℓ_b/∂logits, [batch, O]. */
+  inputGradient(g: GraphBuilder): Value;
+  /** Emits m at a site, [batch, n], from ∂ℓ_b/∂logits. */
+  emitAt(g: GraphBuilder, gradient: Value, site: GuessedSite): Value;
   /**
    * Emits what a step shows, in a graph that starts with the objective's: V m, ∂ℓ_b/∂logits, and what is remembered after the
    * step.
@@ -49,9 +51,10 @@ export interface FoundGuess {
   passes(observe: (feeds: Tensors, results: Tensors) => Promise<void>): GuessPasses;
 }
 
-/** What is asked for where something is guessed. */
+/** What guesses are made for. */
 export interface GuessRequest {
-  readonly guess: Guess;
+  /** Default: none. */
+  readonly guess?: Guess;
   /** k */
   readonly tangents: number;
   /** True where derivatives come from the exact gradient. */
@@ -59,6 +62,9 @@ export interface GuessRequest {
 }
 
 /**
+ * Finds out what the guess of an estimator is for some sites.
+ *
+ * @returns undefined where nothing is guessed
  * @throws SettingError when the guess is none for sites, or derivatives are simulated; ModelError when the objective has no
  * logits, or its examples have none of their own
  */
@@ -66,7 +72,8 @@ export async function findGuess(
   objective: Differentiable,
   { guess, tangents: k, simulated }: GuessRequest,
   sites: readonly GuessedSite[],
-): Promise<FoundGuess> {
+): Promise<FoundGuess | undefined> {
+  if (!guess || guess.name === "none") return undefined;
   const { graph, batch } = objective;
   const rule = ruleAtSites(guess, simulated === true);
   const { logits, layout } = await findLogits(objective, guess);
@@ -76,14 +83,16 @@ export async function findGuess(
   const directional = guessName("tangents of logits");
   const steps = guessName(`${guess.name}/steps`);
   const arrayName = ({ value }: GuessedSite, array: string) => guessName(`${guess.name}/${array}/${value}`);
+  /** After the step. */
+  const nextName = ({ value }: GuessedSite, array: string) =>
+    guessName(`next/${guess.name}/${array}/${value}`);
   const arrays = sites.flatMap((site) =>
     Object.entries(rule.memory(site.size, outputs)).map(([array, shape]) => ({
       name: arrayName(site, array),
       shape,
-      next: { name: guessName(`next/${guess.name}/${array}/${site.value}`), tensor: zeros("float32", shape) },
+      next: { name: nextName(site, array), tensor: zeros("float32", shape) },
     })),
   );
-  const nextName = new Map(arrays.map(({ name, next }) => [name, next.name]));
   const allRows = zeros("float32", [k, batch, outputs]);
   const logitGradient = zeros("float32", [batch, outputs]);
   const known: Tensors = { [directional]: allRows, [delta]: logitGradient };
@@ -117,17 +126,13 @@ export async function findGuess(
     const apart = reshape(g, value, [count, layout.outer, batch, layout.inner]);
     return reshape(g, transpose(g, apart, [0, 2, 1, 3]), [count, batch, outputs]);
   };
-  const deltaInputs = new WeakMap<GraphBuilder, Value>();
 
   return {
     logits,
     directional,
     emitDirectional: byExample,
-    emitAt(g, site) {
-      const input = deltaInputs.get(g) ?? g.input(delta, "float32", [batch, outputs]);
-      deltaInputs.set(g, input);
-      return rule.emitGuess(g, input, emitMemory(g, site));
-    },
+    inputGradient: (g) => g.input(delta, "float32", [batch, outputs]),
+    emitAt: (g, gradient, site) => rule.emitGuess(g, gradient, emitMemory(g, site)),
     emitStep(g, observed, { count, active }) {
       const gradient = byExample(g, emitGradientAt(g, graph, logits, reserved.losses));
       const own = reshape(g, gradient, [batch, outputs]);
@@ -139,7 +144,7 @@ export async function findGuess(
       });
       const after = observed.flatMap(({ site }, index) =>
         Object.entries(memories[index] ?? {}).map(
-          ([array, value]) => [nextName.get(arrayName(site, array)) as string, value] as const,
+          ([array, value]) => [nextName(site, array), value] as const,
         ),
       );
       return { [foreseenName]: product, [delta]: own, ...Object.fromEntries(after) };

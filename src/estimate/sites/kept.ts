@@ -29,8 +29,7 @@ import {
   observationGraph,
   type SiteOptions,
 } from "./graphs.ts";
-import type { FoundGuess } from "./guess.ts";
-import { openGuess } from "./open-guess.ts";
+import { type FoundGuess, findGuess } from "./guess.ts";
 import { activeNumbers } from "./rectified.ts";
 
 /** What an estimator with sites is asked for. */
@@ -69,7 +68,7 @@ export async function keptSites(
   const tangents = createSiteTangents(sites, k, examples, method.sampler);
   const drawer = createDrawer(runtime);
 
-  const guess = await openGuess(objective, options, sites);
+  const guess = await findGuess(objective, options, sites);
   // What corrects a guess is brought to ∇f itself.
   const local = localGraph(objective, found, tangents, guess ? 1 : method.gain, "inputs", guess);
   const observed = await openObservation(objective, found, tangents, method, guess);
@@ -107,7 +106,6 @@ export async function keptSites(
       };
     },
     async gram() {
-      if (!usesGram) throw new Error(`The aggregator '${method.aggregator.name}' reads no Gram matrix.`);
       // A guess has looked at the tangents already.
       if (!guess) await observed.run(values);
       return observed.tangentsOf(values);
@@ -146,16 +144,18 @@ async function openObservation(
   const gram = aggregator.usesGram && !exactGram;
   const graph = gram || guess ? observationGraph(objective, found, tangents, { gram, guess }) : undefined;
   const session = graph && (await compileGraph(runtime, graph));
-  const products = gramResults(found, { k: gram ? k : 0, examples, batch });
-  const exact = exactGrams(found, tangents, aggregator.usesGram && exactGram ? batch : 0);
+  const products = gram ? gramResults(found, { k, examples, batch }) : undefined;
+  const exact = aggregator.usesGram && exactGram ? exactGrams(found, tangents, batch) : undefined;
   return {
     inputs: graph?.inputs.map(({ name }) => name) ?? [],
     async run(values, results) {
-      await session?.run(values, gram ? { ...products.tensors, ...results } : (results ?? {}));
+      await session?.run(values, { ...products?.tensors, ...results });
     },
     tangentsOf(values) {
-      if (!gram) exact.read(values);
-      const { ofExample } = gram ? products : exact;
+      const known = products ?? exact;
+      if (!known) throw new Error(`The aggregator '${aggregator.name}' reads no Gram matrix.`);
+      exact?.read(values);
+      const { ofExample } = known;
       if (gramCount(found, examples, batch) > 1) return ofExample;
       const shared = ofExample(0);
       return () => shared;
@@ -167,7 +167,7 @@ async function openObservation(
 /** Float64 Gram matrices of kept tangents. */
 function exactGrams(found: FoundSites, tangents: SiteTangents, batch: number) {
   const isRectified = found.sites.some(({ rectified }) => rectified);
-  const active = activeNumbers(isRectified && batch > 0 ? found.sites : [], batch);
+  const active = activeNumbers(isRectified ? found.sites : [], batch);
   const matrix = new Float64Array(tangents.count ** 2);
   return {
     read(values: Tensors) {

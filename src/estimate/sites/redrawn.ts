@@ -22,9 +22,8 @@ import {
   localGraph,
   observationGraph,
 } from "./graphs.ts";
-import type { FoundGuess } from "./guess.ts";
+import { type FoundGuess, findGuess } from "./guess.ts";
 import type { ActivationsOptions } from "./kept.ts";
-import { openGuess } from "./open-guess.ts";
 import { activeNumbers } from "./rectified.ts";
 
 /**
@@ -58,7 +57,7 @@ export async function redrawnSites(
   // A float64 Gram matrix is for few numbers, and is computed here: it needs the rectified sites' values.
   const rectified = usesGram && method.exactGram ? sites.filter((site) => site.rectified) : [];
   const values = rectified.map(({ value }) => getValue(graph, value));
-  const guess = await openGuess(objective, options, sites);
+  const guess = await findGuess(objective, options, sites);
   const dual = dualGraph(objective, found, { count: chunk, examples }, [], guess);
   const wanted = [reserved.derivatives, reserved.loss, ...(guess ? [guess.directional] : [])];
   const derived = prune(dual, [...wanted.map((name) => getValue(dual, name)), ...values]);
@@ -145,13 +144,13 @@ async function openObservation(
   const derived =
     gram || guess ? observationGraph(objective, found, { count: k, examples }, observe) : undefined;
   const session = derived && (await compileSegments(runtime, derived, graph, pieceBytes));
-  const products = gramResults(found, { k: gram ? k : 0, examples, batch });
+  const products = gram ? gramResults(found, { k, examples, batch }) : undefined;
   return {
     async run(feeds: Tensors, results: Tensors) {
-      const outputs = gram ? { ...products.tensors, ...results } : results;
+      const outputs = { ...products?.tensors, ...results };
       await session?.run(feeds, outputs, (name, into) => stream.draw(name, 0, into));
     },
-    tangentsOf: () => (gram ? products.ofExample : exactGrams(found, k, stream, { ...options, batch })),
+    tangentsOf: () => products?.ofExample ?? exactGrams(found, k, stream, { ...options, batch }),
     release: async () => session?.release(),
   };
 }
