@@ -10,6 +10,7 @@ import { downloadStore, sha256 } from "../src/data/download.ts";
 import golden from "../src/data/files.golden.json" with { type: "json" };
 import { folderCache } from "../src/data/node-store.ts";
 import { datasets } from "../src/data/sets/list.ts";
+import { listen } from "./server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "forwardgrad-named-"));
 const bytesOf = (base64: string) => new Uint8Array(Buffer.from(base64, "base64"));
@@ -74,10 +75,7 @@ const server = createServer((request, response) => {
 });
 
 beforeAll(async () => {
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  const bound = server.address();
-  if (bound === null || typeof bound === "string") throw new Error("the test server has no port");
-  address = `http://127.0.0.1:${bound.port}`;
+  address = `http://127.0.0.1:${await listen(server)}`;
 });
 
 afterAll(() => {

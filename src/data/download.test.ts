@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { listen } from "../../test/server.ts";
 import { downloadStore, sha256 } from "./download.ts";
 import { folderCache } from "./node-store.ts";
 
@@ -42,10 +43,7 @@ const server = createServer((request, response) => {
 });
 
 beforeAll(async () => {
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  const bound = server.address();
-  if (bound === null || typeof bound === "string") throw new Error("the test server has no port");
-  address = `http://127.0.0.1:${bound.port}`;
+  address = `http://127.0.0.1:${await listen(server)}`;
 });
 
 afterAll(() => {

@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { connect } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
+import { listen } from "../../test/server.ts";
 import { nodeFetch } from "./node-fetch.ts";
 
 const servers: Server[] = [];
@@ -8,10 +9,9 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
-async function listening(server: Server): Promise<number> {
+function listening(server: Server): Promise<number> {
   servers.push(server);
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  return (server.address() as AddressInfo).port;
+  return listen(server);
 }
 
 /** A server that answers "data", and a proxy that counts the tunnels that are asked of it. */
