@@ -17,6 +17,7 @@ export type { ProjectionOptions } from "./aggregate/projection.ts";
 export { activationsEstimator, weightsEstimator } from "./estimate/estimators.ts";
 export { aggregate, forwardGradient } from "./estimate/forward-gradient.ts";
 export type { ExampleTangents, Method, Passes, Primal } from "./estimate/passes.ts";
+export { type Gradients, measureQuality, type Quality, qualityOf } from "./estimate/quality.ts";
 export { type ActivationsOptions, keptSites } from "./estimate/sites/kept.ts";
 export { redrawnSites } from "./estimate/sites/redrawn.ts";
 export { keptWeights } from "./estimate/weights/kept.ts";

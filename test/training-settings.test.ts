@@ -1,4 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { activations } from "../src/estimate/estimators.ts";
+import type { Quality } from "../src/estimate/quality.ts";
+import { feedback } from "../src/guess/feedback.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { schedules } from "../src/optim/schedules.ts";
 import type { TrainEvent } from "../src/train/events.ts";
@@ -219,6 +222,41 @@ describe("tracking the gradient's quality", () => {
     await finish({ store: same, steps: 60, quality: { every: 7 } });
     expect(same.files.get("model.onnx")).toEqual(plain.files.get("model.onnx"));
     expect(metricsOf(same).filter((line) => line.kind !== "quality")).toEqual(metricsOf(plain));
+  });
+
+  it("finds no bias, and the variance that the default estimate has, at each step and at the end", async () => {
+    const store = memory();
+    const result = await finish({ store, steps: 30, quality: { every: 10, draws: 24 }, tangents: 4 });
+    const lines = metricsOf(store).filter((line) => line.kind === "quality" || line.kind === "result");
+    expect(lines).toHaveLength(4);
+    expect(lines.at(-1)).toMatchObject({ cosine: result.cosine, biasSquared: result.biasSquared });
+    for (const line of lines as unknown as Required<Quality>[]) {
+      expect(Math.abs(line.biasSquared)).toBeLessThan(4 * line.biasSquaredError);
+      // 12 of an example's 14 numbers are estimated from 4 tangents, at most 14/4 times ‖∇f‖² too much.
+      expect(line.variance).toBeGreaterThan(4 * line.varianceError);
+      expect(line.variance).toBeLessThan(14 / 4);
+      expect(line.cosineError).toBeLessThan(0.1);
+    }
+  });
+
+  it("measures the state that a step started from, and leaves a guess alone", async () => {
+    const guessing = { perturb: activations({ guess: feedback() }), steps: 40, tangents: 4 };
+    const [plain, tracked] = [memory(), memory()];
+    await finish({ ...guessing, store: plain });
+    await finish({ ...guessing, store: tracked, quality: { every: 3 } });
+    expect(tracked.files.get("model.onnx")).toEqual(plain.files.get("model.onnx"));
+    const checkpoints = [await loadRunCheckpoint(plain), await loadRunCheckpoint(tracked)];
+    expect(checkpoints[1]?.estimator).toEqual(checkpoints[0]?.estimator);
+    expect(metricsOf(tracked).filter((line) => line.kind !== "quality")).toEqual(metricsOf(plain));
+    await resumesExactly({ ...guessing, quality: { every: 3 } }, [5, 6]);
+  });
+
+  it("draws at least twice on a step, and says no standard error then", async () => {
+    const events = await eventsOf({ steps: 1, quality: { every: 1 } });
+    const [first] = events.flatMap((event) => (event.kind === "step" ? [event.quality] : []));
+    expect(first?.variance).toBeGreaterThan(0);
+    expect(first?.biasSquared).toBeDefined();
+    expect(first?.biasSquaredError).toBeUndefined();
   });
 
   it("finds cosine and ratio 1 where the tangents span everything", async () => {

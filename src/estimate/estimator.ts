@@ -64,6 +64,11 @@ export interface Estimator {
   readonly name: string;
   /** Dimension of the space that tangents live in: n for weights, one example's summed site sizes for activations. */
   readonly dimension: number;
+  /**
+   * How many times ∇f an estimate is in expectation, as far as that is known: E ĝ = gain · ∇f. Bias² and variance are those of
+   * ĝ divided by it. A number above 0; default 1.
+   */
+  readonly gain?: number;
   /** State before the first step. Default: none, each estimate starts from nothing. */
   init?(): EstimatorState;
   /**

@@ -21,6 +21,8 @@ export function forwardGradient(passes: Passes): Estimator {
   return {
     name: passes.name,
     dimension: method.dimension,
+    // What corrects a guess is brought to ∇f itself.
+    gain: guess ? 1 : method.gain,
     init: corrected?.init,
     async estimate(feeds, key, state = start): Promise<Estimate> {
       passes.draw(key, 0, k);

@@ -34,10 +34,16 @@ export type MetricsLine =
   | {
       readonly kind: "quality";
       readonly step: number;
-      /** Of this step's forward gradient to the exact gradient of the same batch. */
+      /** Mean over draws of the tangents, the step's own among them, as `Quality` has it; that draw alone in version 0.1. */
       readonly cosine: number;
-      /** ‖ĝ‖ / ‖∇f‖ */
+      /** ‖ĝ‖ / ‖∇f‖, as the cosine. */
       readonly normRatio: number;
+      /** Shares of ‖∇f‖², with the standard errors that so many draws allow; absent in version 0.1. */
+      readonly biasSquared?: number;
+      readonly variance?: number;
+      readonly cosineError?: number;
+      readonly biasSquaredError?: number;
+      readonly varianceError?: number;
     }
   | {
       readonly kind: "recovery";

@@ -3,8 +3,11 @@ import type { Quality } from "../estimate/quality.ts";
 import type { Guessing } from "./evaluation/guessing.ts";
 import type { Recovery } from "./run-state.ts";
 
-/** What a finished run reports. Accuracies are fractions from 0 to 1. */
-export interface TrainResult {
+/**
+ * What a finished run reports. Accuracies are fractions from 0 to 1. The quality of its estimates is measured at the end, on one
+ * batch, over `quality.draws` draws of the tangents, where these are asked for.
+ */
+export interface TrainResult extends Partial<Quality> {
   /** On the test examples, measured once, at the end. */
   readonly testAccuracy: number | undefined;
   /** Mean over all that counts; undefined without test examples. */
@@ -27,8 +30,6 @@ export interface TrainResult {
   readonly tangents: number;
   /** Before schedules; the last one where it was automatic. */
   readonly learningRate: number;
-  /** Mean cosine between forward gradients and the exact gradient, on one batch at the end. */
-  readonly cosine: number | undefined;
   /** The step whose parameters were kept, where early stopping chose them by their validation loss. */
   readonly bestStep: number | undefined;
   /** Where the default learning rate diverged: the step that did, and the one from which half the rate went on. */
@@ -81,7 +82,7 @@ export type TrainEvent =
       readonly loss: number;
       /** Of this step, schedules included. */
       readonly learningRate: number;
-      /** Of this step's gradient, where `trackQuality` asks for it. */
+      /** Of this step's estimate, where `quality.every` asks for it. */
       readonly quality?: Quality;
     }
   | {

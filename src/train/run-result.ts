@@ -1,3 +1,4 @@
+import type { Quality } from "../estimate/quality.ts";
 import type { Objective } from "../objective/objective.ts";
 import { countParameters } from "../objective/parameters.ts";
 import { guessingOf } from "./evaluation/guessing.ts";
@@ -7,7 +8,9 @@ import type { RunState } from "./run-state.ts";
 import type { RunOptions } from "./settings/run-settings.ts";
 
 /** What is known at the end of a run besides its state. */
-export interface Measured extends Pick<TrainResult, "learningRate" | "cosine" | "bestStep"> {
+export interface Measured extends Pick<TrainResult, "learningRate" | "bestStep"> {
+  /** Of the estimates, where it was measured. */
+  readonly quality: Quality | undefined;
   /** On the test examples. */
   readonly test: Evaluation | undefined;
   /** Which examples were set aside for validation. */
@@ -20,7 +23,7 @@ export async function resultOf(
   options: RunOptions,
   objective: Objective,
   state: RunState,
-  { validationIndices: indices, test, stepsPerEpoch, learningRate, cosine, bestStep }: Measured,
+  { validationIndices: indices, test, stepsPerEpoch, learningRate, quality, bestStep }: Measured,
 ): Promise<TrainResult> {
   const { gradient, tangents } = options;
   const { step, lastEpochLoss, timedSeconds, timedSteps, validation, recovery } = state;
@@ -37,7 +40,7 @@ export async function resultOf(
     parameters: countParameters(objective.parameters),
     tangents: gradient === "exact" ? 0 : tangents,
     learningRate,
-    cosine,
+    ...quality,
     bestStep,
     ...(guessing && { guessing }),
     ...(recovery && { recovery: { from: recovery.from, divergedAt: recovery.divergedAt } }),

@@ -1,6 +1,7 @@
 import { DivergenceError } from "../errors/errors.ts";
-import type { Estimator } from "../estimate/estimator.ts";
-import { ExactComparison, measureQuality, type Quality } from "../estimate/quality.ts";
+import type { Estimate, Estimator } from "../estimate/estimator.ts";
+import type { Quality } from "../estimate/quality.ts";
+import { copyState, type EstimatorState } from "../estimate/state.ts";
 import { NotFiniteError } from "../linalg/cholesky.ts";
 import type { Objective } from "../objective/objective.ts";
 import { arraysOf } from "../objective/parameters.ts";
@@ -14,6 +15,7 @@ import type { RunStore } from "../storage/run-store.ts";
 import { afterMeasurement, isMeasured, type StepProbe, stepProbe } from "./auto-step.ts";
 import type { BatchReader } from "./batch-reader.ts";
 import { areFinite, guardDivergence } from "./divergence.ts";
+import type { QualityTracker } from "./evaluation/track-quality.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
 import { runLearningRate } from "./learning-rate.ts";
 import { afterDivergence, afterWindow, isGood, recoveredRate } from "./recovery.ts";
@@ -54,7 +56,8 @@ class TrainingRun {
   readonly #objective: Objective;
   readonly #estimator: Estimator;
   #probe: StepProbe | undefined;
-  readonly #comparison: ExactComparison;
+  /** Loaded where quality is tracked. */
+  #tracker: QualityTracker | undefined;
   readonly #learningRate: number;
   readonly #arrays: Arrays;
   readonly #training: TrainingState;
@@ -73,7 +76,6 @@ class TrainingRun {
     this.#objective = objective;
     this.#estimator = estimator;
     this.#files = files;
-    this.#comparison = new ExactComparison(objective);
     this.#arrays = arraysOf(objective.parameters);
     const stored = { ...objective.parameters, ...objective.statistics };
     this.#saved = savedModel(options, objective, stored);
@@ -112,7 +114,7 @@ class TrainingRun {
 
   async release(): Promise<void> {
     await this.#estimator.release();
-    await this.#comparison.release();
+    await this.#tracker?.release();
     await this.#probe?.release();
     await this.#files?.release();
   }
@@ -221,17 +223,19 @@ class TrainingRun {
     const epoch = Math.floor(step / stepsPerEpoch) + 1;
     this.#batches.read(step);
     const key = fold(streamKey(seed, "tangents"), step);
+    const before = this.#isTracked() ? copyState(this.#training.estimator) : undefined;
     const estimate = this.#estimator.estimate(feeds, key, this.#training.estimator);
-    const { loss, gradients, statistics, unforeseen } = await estimate.catch(async (error) => {
+    const formed = await estimate.catch(async (error) => {
       if (error instanceof NotFiniteError) await this.#guard(Number.NaN, "a derivative");
       throw error;
     });
+    const { loss, gradients, statistics, unforeseen } = formed;
     // A batch in which no label counts has the loss 0, which says nothing.
     if (this.#state.firstLoss === 0) this.#state = { ...this.#state, firstLoss: loss };
     await this.#guard(loss, "the loss");
     if (!areFinite(gradients)) await this.#guard(Number.NaN, "the gradient");
     const measuring = performance.now();
-    const quality = await this.#trackQuality(key, gradients);
+    const quality = before && (await this.#trackQuality(formed, before));
     const measured = performance.now() - measuring;
     if (clip !== undefined) clipGlobalNorm(gradients, clip);
     const scheduled = this.#options.schedule.factor(step, this.#totalSteps) * plateau.factor;
@@ -285,12 +289,20 @@ class TrainingRun {
     return recovery ? recoveredRate * this.#learningRate : this.#learningRate;
   }
 
-  /** Compares this step's gradient with the exact one where it is due; nothing of the run depends on it. */
-  async #trackQuality(key: Key, gradients: Arrays): Promise<Quality | undefined> {
+  /** Whether this step's estimate is compared with the exact gradient. */
+  #isTracked(): boolean {
     const { every } = this.#options.quality;
+    return every !== undefined && (this.#state.step + 1) % every === 0;
+  }
+
+  async #trackQuality(estimate: Estimate, before: EstimatorState): Promise<Quality> {
+    const { quality: options, seed } = this.#options;
+    const { QualityTracker } = await import("./evaluation/track-quality.ts");
+    this.#tracker ??= new QualityTracker(this.#objective, this.#estimator, options.draws);
     const step = this.#state.step + 1;
-    if (every === undefined || step % every !== 0) return undefined;
-    const quality = await this.#comparison.compare(this.#batches.feeds, key, gradients);
+    const key = fold(streamKey(seed, "quality"), step);
+    const { feeds } = this.#batches;
+    const quality = await this.#tracker.ofStep({ feeds, key, estimate, before });
     await this.#log({ kind: "quality", step, ...quality });
     return quality;
   }
@@ -336,7 +348,7 @@ class TrainingRun {
       validationIndices: this.#batches.split.validation,
       stepsPerEpoch: this.#batches.stepsPerEpoch,
       learningRate: this.#currentRate(),
-      cosine: quality.draws > 0 ? await this.#quality(key, quality.draws) : undefined,
+      quality: quality.draws > 0 ? await this.#quality(key, quality.draws) : undefined,
       bestStep: isBest ? this.#state.bestStep : undefined,
     });
     const model = this.#saved.bytes();
@@ -348,7 +360,8 @@ class TrainingRun {
   }
 
   /** On the first batch of the training part, so that a resumed run measures the same. */
-  async #quality(key: Key, draws: number): Promise<number> {
+  async #quality(key: Key, draws: number): Promise<Quality> {
+    const { measureQuality } = await import("../estimate/quality.ts");
     this.#batches.readFirst();
     return measureQuality(
       this.#objective,

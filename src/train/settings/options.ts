@@ -105,14 +105,14 @@ const courseOptions = {
   quality: group(
     "quality",
     {
-      /** On every so manieth step, for the metrics and the progress. */
+      /** On every so manieth step, for the metrics and the progress: bias², variance and cosine. */
       every: whole(1, {
         help: "compare with the exact gradient every n steps, for the metrics",
         flag: "track-quality",
         was: ["trackQuality"],
       }),
-      /** Over so many draws of the tangents, at the end. */
-      draws: whole(0, { help: "draws at the end", flag: false, default: 0, was: ["qualityDraws"] }),
+      /** Over so many draws of the tangents, at the end, and on those steps, there at least two. Default 0: none at the end. */
+      draws: whole(0, { help: "draws of the tangents", flag: false, default: 0, was: ["qualityDraws"] }),
     },
     { help: "compares the gradient with the exact one" },
   ),
