@@ -24,7 +24,9 @@ export { keptWeights } from "./estimate/weights/kept.ts";
 export { redrawnWeights } from "./estimate/weights/redrawn.ts";
 export type {
   Guess,
+  GuessedSite,
   GuessRule,
+  GuessSignal,
   SiteGuess,
   SiteMemory,
   SiteObservation,

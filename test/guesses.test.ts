@@ -10,12 +10,15 @@ import { type ActivationsOptions, keptSites } from "../src/estimate/sites/kept.t
 import { redrawnSites } from "../src/estimate/sites/redrawn.ts";
 import type { EstimatorState } from "../src/estimate/state.ts";
 import { feedback } from "../src/guess/feedback.ts";
-import { type GuessName, guesses } from "../src/guess/guesses.ts";
+import type { Guess } from "../src/guess/guess.ts";
+import type { GuessName } from "../src/guess/guesses.ts";
+import { residual } from "../src/guess/residual.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
 import { mlp } from "../src/models/mlp.ts";
 import { compileObjective } from "../src/objective/compile-objective.ts";
 import type { Objective } from "../src/objective/objective.ts";
+import type { Graph, Value } from "../src/onnx/graph.ts";
 import { float32, int64 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { fold, keyFromSeed } from "../src/random/threefry.ts";
@@ -31,9 +34,24 @@ const batch = 4;
 const k = 3;
 const options = { tangents: k, aggregator: aggregators.projection(), sampler: samplers.gaussian() };
 
-/** A classifier of three classes with two hidden layers of ReLUs, and a batch. */
-async function problem(): Promise<{ readonly objective: Objective; readonly feeds: Tensors }> {
-  const model = mlp({ input: [5], hidden: [20, 12], outputs: 3, batch });
+/** A classifier of three classes with three residual blocks, x + W·relu(V·x). */
+function residualNetwork(): Graph {
+  const g = new GraphBuilder("residual network");
+  const dense = (name: string, x: Value, inputs: number, outputs: number) => {
+    const numbers = Array.from({ length: inputs * outputs }, (_, place) => Math.sin(2 * place + name.length));
+    return g.matMul(x, g.parameter(name, float32(numbers, [inputs, outputs])));
+  };
+  let x = g.block("stem", () => dense("stem", g.input("input", "float32", [batch, 5]), 5, 7));
+  for (const block of ["first", "second", "third"])
+    x = g.block(block, () => g.add(x, dense(`${block}.out`, g.relu(dense(`${block}.in`, x, 7, 4)), 4, 7)));
+  return g.build({ output: g.block("head", () => dense("head", x, 7, 3)) });
+}
+
+/** A classifier of three classes with hidden layers of ReLUs, on a residual stream if asked for, and a batch. */
+async function problem(
+  isResidual = false,
+): Promise<{ readonly objective: Objective; readonly feeds: Tensors }> {
+  const model = isResidual ? residualNetwork() : mlp({ input: [5], hidden: [20, 12], outputs: 3, batch });
   const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
   const numbers = Array.from({ length: batch * 5 }, (_, place) => Math.sin(3 * place + 1));
   return {
@@ -86,41 +104,45 @@ async function moments(estimator: Estimator, feeds: Tensors, state: EstimatorSta
   };
 }
 
-describe.each((Object.keys(guesses) as GuessName[]).filter((name) => name !== "none"))(
-  "the guess %s",
-  (name) => {
-    it.each(Object.entries(paths))("is corrected without bias by tangents that are %s", async (_, path) => {
-      const { objective, feeds } = await problem();
-      const guess = guesses[name]();
-      const estimator = forwardGradient(await path.open(objective, { ...options, ...path.options, guess }));
-      const exact = await exactGradient(objective);
-      const expected = Object.values((await exact.estimate(feeds, key)).gradients).flatMap((values) => [
-        ...values,
-      ]);
-      const state = await taught(estimator, feeds, 5);
-      const draws = 1500;
-      const { mean, variance } = await moments(estimator, feeds, state, draws);
-      // Each number is normal about ∇f with this error; the largest of 400 such numbers stays below 4.5 of them.
-      for (const [place, value] of expected.entries()) {
-        const error = Math.sqrt((variance[place] as number) / draws) + 1e-6;
-        expect(Math.abs((mean[place] as number) - value) / error).toBeLessThan(4.5);
-      }
-      await Promise.all([estimator.release(), exact.release()]);
-    });
+/** Each guess, corrected without bias. */
+const corrected: Readonly<Record<Exclude<GuessName, "none">, () => Guess>> = {
+  feedback: () => feedback(),
+  residual: () => residual({ gamma: 1 }),
+};
 
-    it("gives the same estimates drawn again as kept, and learns the same", async () => {
-      const { objective, feeds } = await problem();
-      const open = { ...options, guess: guesses[name]() };
-      const kept = forwardGradient(await keptSites(objective, open));
-      const redrawn = forwardGradient(await redrawnSites(objective, { ...open, tangentChunk: 2 }));
-      const states = [await taught(kept, feeds, 4), await taught(redrawn, feeds, 4)];
-      for (const [array, data] of Object.entries(states[0] as EstimatorState))
-        for (const [place, value] of data.entries())
-          expect(states[1]?.[array]?.[place]).toBeCloseTo(value, 5);
-      await Promise.all([kept.release(), redrawn.release()]);
-    });
-  },
-);
+describe.each(Object.entries(corrected))("the guess %s", (name, make) => {
+  const isResidual = name === "residual";
+
+  it.each(Object.entries(paths))("is corrected without bias by tangents that are %s", async (_, path) => {
+    const { objective, feeds } = await problem(isResidual);
+    const guess = make();
+    const estimator = forwardGradient(await path.open(objective, { ...options, ...path.options, guess }));
+    const exact = await exactGradient(objective);
+    const expected = Object.values((await exact.estimate(feeds, key)).gradients).flatMap((values) => [
+      ...values,
+    ]);
+    const state = await taught(estimator, feeds, 5);
+    const draws = 1500;
+    const { mean, variance } = await moments(estimator, feeds, state, draws);
+    // Each number is normal about ∇f with this error; the largest of 400 such numbers stays below 4.5 of them.
+    for (const [place, value] of expected.entries()) {
+      const error = Math.sqrt((variance[place] as number) / draws) + 1e-6;
+      expect(Math.abs((mean[place] as number) - value) / error).toBeLessThan(4.5);
+    }
+    await Promise.all([estimator.release(), exact.release()]);
+  });
+
+  it("gives the same estimates drawn again as kept, and learns the same", async () => {
+    const { objective, feeds } = await problem(isResidual);
+    const open = { ...options, guess: make() };
+    const kept = forwardGradient(await keptSites(objective, open));
+    const redrawn = forwardGradient(await redrawnSites(objective, { ...open, tangentChunk: 2 }));
+    const states = [await taught(kept, feeds, 4), await taught(redrawn, feeds, 4)];
+    for (const [array, data] of Object.entries(states[0] as EstimatorState))
+      for (const [place, value] of data.entries()) expect(states[1]?.[array]?.[place]).toBeCloseTo(value, 5);
+    await Promise.all([kept.release(), redrawn.release()]);
+  });
+});
 
 describe("feedback", () => {
   it("learns the Jacobian of a linear model, and then leaves no variance", async () => {

@@ -33,15 +33,17 @@ export function gradientGraph(
  * The local transposes of all blocks: the gradients of the parameters from estimated gradients at their sites. No
  * cotangent crosses a site, because the linear part that is transposed ends at each of them.
  *
- * @param emitCotangent emits the cotangent of a site's value, of the site's shape
+ * @param emitCotangent emits the cotangent of a site's value, of the site's shape; undefined where it is 0
  * @param residuals whether the primal values that the transposes read are inputs, or computed again in the same graph
+ * @param kept values of the graph that become outputs, where it is computed again
  * @returns a graph with the outputs `gradient/<parameter>`; primal values that are inputs keep their names
  */
 export function localGradientGraph(
   graph: Graph,
   sites: readonly Site[],
-  emitCotangent: (g: GraphBuilder, site: Site, value: Value) => Value,
+  emitCotangent: (g: GraphBuilder, site: Site, value: Value) => Value | undefined,
   residuals: "inputs" | "computed" = "inputs",
+  kept: readonly string[] = [],
 ): Graph {
   const parameters = [...new Set(sites.flatMap((site) => site.parameters))];
   const g = new GraphBuilder(`${graph.name}/local gradients`, graph);
@@ -53,10 +55,14 @@ export function localGradientGraph(
     const tangent = tangents.get(site.value);
     if (!tangent || "left" in tangent) continue;
     const value = getValue(graph, site.value);
-    cotangents.set(tangent.name, reshape(g, emitCotangent(g, site, value), [1, ...value.shape]));
+    const cotangent = emitCotangent(g, site, value);
+    if (cotangent) cotangents.set(tangent.name, reshape(g, cotangent, [1, ...value.shape]));
   }
   const gradients = transposed(g, seeds, cotangents);
-  const local = finish(g, graph, outputsOf(g, graph, gradients, parameters));
+  const local = finish(g, graph, {
+    ...Object.fromEntries(kept.map((name) => [name, getValue(graph, name)])),
+    ...outputsOf(g, graph, gradients, parameters),
+  });
   return residuals === "computed" ? local : cutResiduals(local, graph, parameters);
 }
 

@@ -89,6 +89,8 @@ export interface Estimator {
 export interface EstimatorDefinition extends Identity {
   /** Whether it corrects a guess, so that E ĝ is ∇f itself, and says what the guess does not foresee. Default: false. */
   readonly hasGuess?: boolean;
+  /** Whether it draws no tangents, because a guess alone is what each block learns from. Default: false. */
+  readonly isLocal?: boolean;
   /** What bounds its default learning rate. Default: as for `activations`, or as the one that `perturb` chooses. */
   readonly noise?: NoiseBound;
   /** Finds out what follows from the objective. Nothing is differentiated yet. */

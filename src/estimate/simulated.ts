@@ -10,7 +10,7 @@ import type { SiteTangents } from "../tangents/site-tangents.ts";
 import type { TangentSet } from "../tangents/tangent-set.ts";
 import type { DualPasses } from "./dual-passes.ts";
 import { exactGradient } from "./exact.ts";
-import type { FoundSites } from "./sites/graphs.ts";
+import type { FoundSites } from "./sites/found-sites.ts";
 import { activeNumbers, gatherExamples } from "./sites/rectified.ts";
 
 /**

@@ -38,11 +38,12 @@ export const feedback = named(
 );
 
 const feedbackAtSites: SiteGuess = {
-  memory: (size, outputs) => ({ matrix: [outputs, size] }),
+  signal: "logits",
+  memory: ({ size }, outputs) => ({ matrix: [outputs, size] }),
   // m = δ B
   emitGuess: (g, delta, { matrix }) => g.matMul(delta, matrix as Value),
-  emitStep(g, delta, { sites, logitTangents, dimension, steps }) {
-    const [k = 0, batch = 0, outputs = 0] = logitTangents.shape;
+  emitStep(g, delta, { sites, signalTangents, dimension, steps }) {
+    const [k = 0, batch = 0, outputs = 0] = signalTangents.shape;
     // P = V Bᵀ, summed over the sites
     const product = sites
       .map(({ tangents, memory }) => {
@@ -52,7 +53,7 @@ const feedbackAtSites: SiteGuess = {
       })
       .reduce((total, term) => g.add(total, term));
     // R = Y − P
-    const residual = g.sub(logitTangents, product);
+    const residual = g.sub(signalTangents, product);
     // V m = P δ
     const foreseen = g.reduceSum(g.mul(product, reshape(g, delta, [1, batch, outputs])), [2], {
       keepdims: 0,

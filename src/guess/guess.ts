@@ -3,8 +3,26 @@ import type { Value } from "../onnx/graph.ts";
 import type { GraphBuilder } from "../ops/builder.ts";
 import type { Config } from "../settings/config.ts";
 
+/**
+ * The value whose gradient, exact and known after the forward pass, a guess reads of each example:
+ *
+ * - logits: what the loss reads.
+ * - last input: what the last block reads, the end of the last block but one. The local transpose of the last block carries the
+ *   gradient there, so that block behind it and the one before it need no tangents.
+ * - residual stream: what the last residual block reads and adds to; as for the last input, all behind it needs no tangents.
+ */
+export type GuessSignal = "logits" | "last input" | "residual stream";
+
 /** Arrays that a guess keeps for one site, as values of a graph, by name. */
 export type SiteMemory = Readonly<Record<string, Value>>;
+
+/** What a guess knows of one site. */
+export interface GuessedSite {
+  /** n, the numbers of one example at the site. */
+  readonly size: number;
+  /** Whether its numbers reach the signal's value by sums alone, place for place: the residual stream passes here. */
+  readonly isSummed: boolean;
+}
 
 /** What one step shows at one site. */
 export interface SiteObservation {
@@ -20,37 +38,34 @@ export interface SiteObservation {
 export interface StepObservation {
   /** Each site, in their order. */
   readonly sites: readonly SiteObservation[];
-  /** Y = V Jᵀ: the directional derivatives of the logits along each tangent, [k, batch, O]. */
-  readonly logitTangents: Value;
+  /** Y = V Jᵀ: the directional derivatives of the signal's value along each tangent, [k, batch, O]. */
+  readonly signalTangents: Value;
   /** How many numbers of an example are perturbed, on average over the batch: a scalar. */
   readonly dimension: Value;
   /** Steps so far: a scalar. */
   readonly steps: Value;
 }
 
-/** A guess of each example's gradient at the sites of activations or blocks. */
+/** A guess of each example's gradient at the sites of activations or blocks. O: the numbers of one example at the signal's value. */
 export interface SiteGuess {
-  /**
-   * The shapes of the arrays that it keeps for a site, by name; they start as zeros.
-   *
-   * @param size n, the numbers of one example at the site
-   * @param outputs O, the numbers of one example's logits
-   */
-  memory(size: number, outputs: number): Readonly<Record<string, readonly number[]>>;
+  /** Which gradient it reads. */
+  readonly signal: GuessSignal;
+  /** The shapes of the arrays that it keeps for a site, by name; they start as zeros. Default: none. */
+  memory?(site: GuessedSite, outputs: number): Readonly<Record<string, readonly number[]>>;
   /**
    * Emits the guess at a site.
    *
-   * @param delta ∂ℓ_b/∂logits of each example's own loss, [batch, O]
-   * @returns m, [batch, n]; numbers that a ReLU cuts off may be anything
+   * @param delta the gradient of each example's own loss at the signal's value, [batch, O]
+   * @returns m, [batch, n]; numbers that a ReLU cuts off may be anything. Undefined where nothing is foreseen
    */
-  emitGuess(g: GraphBuilder, delta: Value, memory: SiteMemory): Value;
+  emitGuess(g: GraphBuilder, delta: Value, memory: SiteMemory, site: GuessedSite): Value | undefined;
   /**
-   * Emits what a step teaches.
+   * Emits what a step teaches. Default: nothing; then a guess that is not corrected (γ = 0) draws no tangents.
    *
    * @param delta as for `emitGuess`, [batch, O]
    * @returns V m over all sites, [k, batch], and each site's memory after the step
    */
-  emitStep(
+  emitStep?(
     g: GraphBuilder,
     delta: Value,
     step: StepObservation,
@@ -77,4 +92,9 @@ export interface Guess extends GuessRule {
   readonly name: string;
   /** What it was made with, as plain data: part of a run's identity. */
   readonly config?: Config;
+}
+
+/** Whether a guess needs tangents of no kind: it is not corrected, and learns nothing. */
+export function isAlone({ gamma, sites }: GuessRule): boolean {
+  return gamma === 0 && sites !== undefined && !sites.emitStep;
 }

@@ -3,9 +3,10 @@ import { namedSetting } from "../settings/named-setting.ts";
 import { feedback } from "./feedback.ts";
 import type { Guess } from "./guess.ts";
 import { none } from "./none.ts";
+import { residual } from "./residual.ts";
 
 /** The guesses by name. */
-export const guesses = { none, feedback };
+export const guesses = { none, feedback, residual };
 
 /** Name of a guess in `guesses`. */
 export type GuessName = keyof typeof guesses;

@@ -1,4 +1,5 @@
 /** Activation perturbation, as a choice. */
+import { isAlone } from "../../guess/guess.ts";
 import { guessSetting } from "../../guess/guesses.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { named } from "../../settings/named.ts";
@@ -31,9 +32,11 @@ export function siteRule(
   blocks?: ActivationsOptions["blocks"],
 ): EstimatorRule {
   const guess = guessSetting.choose(chosen);
+  const isLocal = isAlone(guess);
   return {
-    hasGuess: guess.name !== "none",
-    noise,
+    isLocal,
+    hasGuess: guess.name !== "none" && !isLocal,
+    noise: isLocal ? { by: "nothing" } : noise,
     plan: (objective, options) => planSites(objective, { ...options, shareTangents, guess, blocks }),
   };
 }
@@ -47,7 +50,9 @@ export async function planSites(
   return {
     dimension: found.dimension,
     async open() {
-      // Loaded where it is asked for: pages that keep tangents do without.
+      // Loaded where they are asked for: pages that keep tangents do without.
+      if (options.guess && isAlone(options.guess))
+        return (await import("./alone.ts")).guessAlone(objective, options, found);
       const passes = options.lowMemory ? (await import("./redrawn.ts")).redrawnSites : keptSites;
       return forwardGradient(await passes(objective, options, found));
     },

@@ -2,7 +2,7 @@
 import { zeros } from "../../onnx/tensor.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
 import type { ExampleTangents } from "../passes.ts";
-import type { FoundSites } from "./graphs.ts";
+import type { FoundSites } from "./found-sites.ts";
 
 /** How many Gram matrices there are: zeros of their own tell the examples' tangents apart. */
 export function gramCount({ sites }: Pick<FoundSites, "sites">, examples: number, batch: number): number {

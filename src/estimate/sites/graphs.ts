@@ -4,38 +4,15 @@ import { layerSites } from "../../ad/layers.ts";
 import { reserved, tangentName } from "../../ad/names.ts";
 import { pushforward } from "../../ad/pushforward.ts";
 import { blockSites, type Site } from "../../ad/sites.ts";
-import { type ExampleLayout, exampleLayouts, noSite } from "../../objective/coupling.ts";
+import { exampleLayouts, noSite } from "../../objective/coupling.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { consumers, type Graph, getValue, producers, prune, type Value } from "../../onnx/graph.ts";
 import { float32 } from "../../onnx/tensor.ts";
 import { GraphBuilder } from "../../ops/builder.ts";
 import { reshape, transpose, withInfinities, zerosLike } from "../../ops/rules.ts";
 import { emitExampleCombine, emitExampleGram } from "../../tangents/graphs.ts";
+import type { FoundSite, FoundSites, SiteOptions } from "./found-sites.ts";
 import type { FoundGuess } from "./guess.ts";
-
-export interface SiteOptions {
-  /** Perturbs the outputs of named blocks instead: `true`, or the pattern that finds a block's name in a node's. */
-  readonly blocks?: boolean | RegExp;
-  /** Looks at few values at once to place the sites. Default false: at all of them, which takes less than tangents there will. */
-  readonly lowMemory?: boolean;
-}
-
-/** A site, and where the examples of a batch lie in its value. */
-export interface FoundSite extends Site {
-  readonly layout: ExampleLayout;
-  /** Numbers of one example at this site. */
-  readonly size: number;
-  /** True where only the numbers that are not zero are perturbed, because no gradient passes the others. */
-  readonly rectified: boolean;
-}
-
-export interface FoundSites {
-  readonly sites: readonly FoundSite[];
-  /** The block that ends at the losses, where the gradient is known. */
-  readonly last?: Site;
-  /** One example's numbers at all sites together: the dimension of the space that tangents live in. */
-  readonly dimension: number;
-}
 
 /** How many tangents there are. */
 export interface TangentCounts {
@@ -48,11 +25,12 @@ export interface TangentCounts {
 /**
  * Finds the sites of an objective and where the examples lie in them.
  *
- * @throws when a value mixes examples, a parameter has no site, or a site's values do not belong to single examples
+ * @throws when a value mixes examples, a parameter has no site, a site's values do not belong to single examples, or the guess
+ * finds no residual stream
  */
 export async function findSites(
   objective: Differentiable,
-  { blocks, lowMemory = false }: SiteOptions,
+  { blocks, lowMemory = false, guess }: SiteOptions,
 ): Promise<FoundSites> {
   const { graph, masks = [] } = objective;
   const nonNegative = new Set(masks.map(({ name }) => name));
@@ -70,8 +48,12 @@ export async function findSites(
       const layout = layouts[index];
       return layout ? [{ ...site, layout, size: layout.outer * layout.inner }] : [];
     });
-    if (found.length === sites.length)
-      return { sites: found, last, dimension: found.reduce((total, { size }) => total + size, 0) };
+    if (found.length === sites.length) {
+      const dimension = found.reduce((total, { size }) => total + size, 0);
+      const all = { sites: found, last, dimension };
+      // Loaded where it is asked for: pages that guess nothing do without.
+      return guess?.sites ? (await import("./signal.ts")).sitesOfGuess(graph, all, guess) : all;
+    }
     // A value of one example alone: the layer goes on, to where the examples meet.
     const without = sites.filter((_, index) => !layouts[index]).map(({ value }) => value);
     const [stuck] = blocks ? without : without.filter((value) => unfit.has(value));
@@ -121,13 +103,11 @@ export function dualGraph(
       ? tangent
       : zerosLike(g, { dtype: "float32", shape: [count, ...each] });
   };
-  const logits = guess && getValue(graph, guess.logits);
+  const signal = guess && getValue(graph, guess.signal);
   const own = g.build({
     [reserved.loss]: getValue(graph, reserved.loss),
     [reserved.derivatives]: withInfinities(g, stacked(reserved.losses, [batch])),
-    ...(logits && {
-      [guess.directional]: guess.emitDirectional(g, stacked(logits.name, logits.shape)),
-    }),
+    ...(signal && guess.emitDirectional(g, stacked(signal.name, signal.shape))),
   });
   const kept = residuals.map((name) => getValue(graph, name));
   return prune({ ...g.snapshot(), outputs: [...own.outputs, ...kept] });
@@ -135,13 +115,13 @@ export function dualGraph(
 
 /**
  * Outputs `gradient/<parameter>` from `coefficients` [k, batch], the tangents, and the primal values that the transposes
- * read: as inputs, or computed again.
+ * read: as inputs, or computed again. With a guess, from its gradient too.
  *
  * @param gain what the known gradient at the losses is multiplied by
  */
 export function localGraph(
   objective: Pick<Differentiable, "graph" | "batch">,
-  { sites, last }: FoundSites,
+  found: FoundSites,
   { count, examples }: TangentCounts,
   gain = 1,
   residuals: "inputs" | "computed" = "inputs",
@@ -150,20 +130,57 @@ export function localGraph(
   const { graph, batch } = objective;
   let coefficients: Value | undefined;
   let gradient: Value | undefined;
-  const emitCotangent = (g: GraphBuilder, site: Site, value: Value) => {
-    const found = sites.find((one) => one.value === site.value);
-    if (!found) return g.expand(g.constant(float32([gain / batch])), value.shape);
+  const emitEstimate = (g: GraphBuilder, site: FoundSite) => {
     coefficients ??= g.input(reserved.coefficients, "float32", [count, batch]);
-    const { outer, inner } = found.layout;
-    const input = g.input(tangentName(site.value), "float32", [count, examples, outer * inner]);
-    // The mean over the batch enters here, once.
+    const input = g.input(tangentName(site.value), "float32", [count, examples, site.size]);
     const correction = emitExampleCombine(g, input, coefficients);
     if (guess) gradient ??= guess.inputGradient(g);
-    const guessed = guess && gradient && guess.emitAt(g, gradient, found);
-    const mean = g.mul(guessed ? g.add(guessed, correction) : correction, 1 / batch);
+    const guessed = guess && gradient && guess.emitAt(g, gradient, site);
+    return guessed ? g.add(guessed, correction) : correction;
+  };
+  const emitCotangent = cotangents(objective, found, emitEstimate, gain);
+  return localGradientGraph(graph, blocksOf(found), emitCotangent, residuals);
+}
+
+/** Outputs `loss` and `gradient/<parameter>` from a guess that nothing corrects: no tangents, and one pass. */
+export function guessGraph(
+  objective: Pick<Differentiable, "graph" | "batch">,
+  found: FoundSites,
+  guess: FoundGuess,
+): Graph {
+  let gradient: Value | undefined;
+  const emitGuess = (g: GraphBuilder, site: FoundSite) => {
+    gradient ??= guess.emitGradient(g);
+    return guess.emitAt(g, gradient, site);
+  };
+  const emitCotangent = cotangents(objective, found, emitGuess);
+  return localGradientGraph(objective.graph, blocksOf(found), emitCotangent, "computed", [reserved.loss]);
+}
+
+const blocksOf = ({ sites, last }: FoundSites) => (last ? [...sites, last] : sites);
+
+/**
+ * The gradient of the mean loss at each site, of the site's shape.
+ *
+ * @param emitEstimate emits the gradient of each example's own loss, [batch, n]; undefined where it is 0
+ * @param gain what the known gradient at the losses is multiplied by
+ */
+function cotangents(
+  { batch }: Pick<Differentiable, "batch">,
+  { sites }: FoundSites,
+  emitEstimate: (g: GraphBuilder, site: FoundSite) => Value | undefined,
+  gain = 1,
+) {
+  return (g: GraphBuilder, site: Site, value: Value) => {
+    const found = sites.find((one) => one.value === site.value);
+    if (!found) return g.expand(g.constant(float32([gain / batch])), value.shape);
+    const estimate = emitEstimate(g, found);
+    if (!estimate) return undefined;
+    // The mean over the batch enters here, once.
+    const mean = g.mul(estimate, 1 / batch);
+    const { outer, inner } = found.layout;
     return reshape(g, transpose(g, reshape(g, mean, [batch, outer, inner]), [1, 0, 2]), value.shape);
   };
-  return localGradientGraph(graph, last ? [...sites, last] : sites, emitCotangent, residuals);
 }
 
 /** What is to be known of a step's tangents beyond the derivatives. */

@@ -3,49 +3,44 @@ import { emitGradientAt } from "../../ad/gradient.ts";
 import { guessName, reserved } from "../../ad/names.ts";
 import { ModelError, SettingError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
-import type { Guess, SiteMemory, SiteObservation } from "../../guess/guess.ts";
+import type { Guess, GuessedSite, SiteMemory, SiteObservation } from "../../guess/guess.ts";
 import { type ExampleLayout, exampleLayouts } from "../../objective/coupling.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import type { Value } from "../../onnx/graph.ts";
-import { elementCount, zeros } from "../../onnx/tensor.ts";
+import { elementCount, type Tensor, zeros } from "../../onnx/tensor.ts";
 import type { GraphBuilder } from "../../ops/builder.ts";
 import { reshape, transpose } from "../../ops/rules.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
 import type { GuessPasses } from "../passes.ts";
 import type { EstimatorState } from "../state.ts";
-
-/** A site, and n, the numbers of one example there. */
-export interface GuessedSite {
-  readonly value: string;
-  readonly size: number;
-}
+import type { FoundSite, FoundSites } from "./found-sites.ts";
 
 /** A guess for the sites of an objective and k tangents. */
 export interface FoundGuess {
-  /** The value that the loss reads. */
-  readonly logits: string;
-  /** Name of the output with Y = V Jᵀ, the directional derivatives of the logits. */
-  readonly directional: string;
-  /** Emits Y, [count, batch, O], from the tangents of the logits. */
-  emitDirectional(g: GraphBuilder, tangents: Value): Value;
-  /** The input ∂ℓ_b/∂logits, [batch, O]. */
+  /** The value whose gradient it reads, one example's O numbers at a time. */
+  readonly signal: string;
+  /** Emits ∂ℓ_b/∂signal, [batch, O], in a graph that starts with the objective's. */
+  emitGradient(g: GraphBuilder): Value;
+  /** Emits Y = V Jᵀ, [count, batch, O], from the tangents of the signal's value, by the name of the output: where it learns. */
+  emitDirectional(g: GraphBuilder, tangents: Value): Record<string, Value>;
+  /** The input ∂ℓ_b/∂signal, [batch, O]. */
   inputGradient(g: GraphBuilder): Value;
-  /** Emits m at a site, [batch, n], from ∂ℓ_b/∂logits. */
-  emitAt(g: GraphBuilder, gradient: Value, site: GuessedSite): Value;
+  /** Emits m at a site, [batch, n], from ∂ℓ_b/∂signal; undefined where nothing is foreseen. */
+  emitAt(g: GraphBuilder, gradient: Value, site: FoundSite): Value | undefined;
   /**
-   * Emits what a step shows, in a graph that starts with the objective's: V m, ∂ℓ_b/∂logits, and what is remembered after the
+   * Emits what a step shows, in a graph that starts with the objective's: V m, ∂ℓ_b/∂signal, and what is remembered after the
    * step.
    *
    * @param active how many numbers of each example are perturbed, [batch], or one number for all
    */
   emitStep(
     g: GraphBuilder,
-    sites: readonly (Omit<SiteObservation, "memory"> & { readonly site: GuessedSite })[],
+    sites: readonly (Omit<SiteObservation, "memory"> & { readonly site: FoundSite })[],
     counts: { readonly count: number; readonly active: Value },
   ): Record<string, Value>;
   /** The outputs with a row for each of the tangents first … first + count − 1. */
   rows(first: number, count: number): Tensors;
-  /** Graph inputs: what is remembered, Y, and ∂ℓ_b/∂logits. */
+  /** Graph inputs: what is remembered, Y, and ∂ℓ_b/∂signal. */
   feeds(state?: EstimatorState): Tensors;
   /** @param observe runs the graph with what `emitStep` emitted */
   passes(observe: (feeds: Tensors, results: Tensors) => Promise<void>): GuessPasses;
@@ -71,35 +66,40 @@ export interface GuessRequest {
 export async function findGuess(
   objective: Differentiable,
   { guess, tangents: k, simulated }: GuessRequest,
-  sites: readonly GuessedSite[],
+  found: FoundSites,
 ): Promise<FoundGuess | undefined> {
   if (!guess || guess.name === "none") return undefined;
   const { graph, batch } = objective;
+  const { sites } = found;
   const rule = ruleAtSites(guess, simulated === true);
-  const { logits, layout } = await findLogits(objective, guess);
+  const { signal, layout } = await findSignal(objective, guess, found);
   const outputs = layout.outer * layout.inner;
-  const delta = guessName("gradient of logits");
+  const delta = guessName("gradient");
   const foreseenName = guessName("foreseen");
-  const directional = guessName("tangents of logits");
+  const directional = guessName("tangents");
   const steps = guessName(`${guess.name}/steps`);
-  const arrayName = ({ value }: GuessedSite, array: string) => guessName(`${guess.name}/${array}/${value}`);
+  const arrayName = ({ value }: FoundSite, array: string) => guessName(`${guess.name}/${array}/${value}`);
   /** After the step. */
-  const nextName = ({ value }: GuessedSite, array: string) =>
-    guessName(`next/${guess.name}/${array}/${value}`);
+  const nextName = ({ value }: FoundSite, array: string) => guessName(`next/${guess.name}/${array}/${value}`);
+  const guessed = ({ size, isSummed = false }: FoundSite): GuessedSite => ({ size, isSummed });
+  const memoryOf = (site: FoundSite) => Object.entries(rule.memory?.(guessed(site), outputs) ?? {});
   const arrays = sites.flatMap((site) =>
-    Object.entries(rule.memory(site.size, outputs)).map(([array, shape]) => ({
+    memoryOf(site).map(([array, shape]) => ({
       name: arrayName(site, array),
       shape,
       next: { name: nextName(site, array), tensor: zeros("float32", shape) },
     })),
   );
-  const allRows = zeros("float32", [k, batch, outputs]);
-  const logitGradient = zeros("float32", [batch, outputs]);
-  const known: Tensors = { [directional]: allRows, [delta]: logitGradient };
+  const learns = rule.emitStep !== undefined;
+  const allRows = zeros("float32", [learns ? k : 0, batch, outputs]);
+  const known: Tensors = {
+    [delta]: zeros("float32", [batch, outputs]),
+    ...(learns && { [directional]: allRows }),
+  };
   const foreseen = zeros("float32", [k, batch]);
   const results: Tensors = {
     [foreseenName]: foreseen,
-    [delta]: logitGradient,
+    [delta]: known[delta] as Tensor,
     ...Object.fromEntries(arrays.map(({ next }) => [next.name, next.tensor])),
   };
 
@@ -113,32 +113,42 @@ export async function findGuess(
     const all = [tensor(steps, []), ...arrays.map(({ name, shape }) => tensor(name, shape))];
     return { ...known, ...Object.fromEntries(all) };
   };
-  const emitMemory = (g: GraphBuilder, site: GuessedSite): SiteMemory =>
+  const emitMemory = (g: GraphBuilder, site: FoundSite): SiteMemory =>
     Object.fromEntries(
-      Object.entries(rule.memory(site.size, outputs)).map(([array, shape]) => [
-        array,
-        g.input(arrayName(site, array), "float32", shape),
-      ]),
+      memoryOf(site).map(([array, shape]) => [array, g.input(arrayName(site, array), "float32", shape)]),
     );
-  /** [count, …] of the logits → [count, batch, O] */
+  /** [count, …] of the signal's value → [count, batch, O] */
   const byExample = (g: GraphBuilder, value: Value) => {
     const [count = 1] = value.shape;
     const apart = reshape(g, value, [count, layout.outer, batch, layout.inner]);
     return reshape(g, transpose(g, apart, [0, 2, 1, 3]), [count, batch, outputs]);
   };
+  const emitGradient = (g: GraphBuilder) =>
+    reshape(g, byExample(g, emitGradientAt(g, graph, signal, reserved.losses)), [batch, outputs]);
+  const emitAt = (g: GraphBuilder, gradient: Value, site: FoundSite) =>
+    rule.emitGuess(g, gradient, emitMemory(g, site), guessed(site));
 
   return {
-    logits,
-    directional,
-    emitDirectional: byExample,
+    signal,
+    emitGradient,
+    emitDirectional: (g, tangents) => (learns ? { [directional]: byExample(g, tangents) } : {}),
     inputGradient: (g) => g.input(delta, "float32", [batch, outputs]),
-    emitAt: (g, gradient, site) => rule.emitGuess(g, gradient, emitMemory(g, site)),
+    emitAt,
     emitStep(g, observed, { count, active }) {
-      const gradient = byExample(g, emitGradientAt(g, graph, logits, reserved.losses));
-      const own = reshape(g, gradient, [batch, outputs]);
+      const own = emitGradient(g);
+      if (!rule.emitStep) {
+        const terms = observed.flatMap(({ site, tangents }) => {
+          const guess = emitAt(g, own, site);
+          // Σ v m over the numbers of an example
+          const product = guess && g.mul(tangents, reshape(g, guess, [1, batch, site.size]));
+          return product ? [g.reduceSum(product, [2], { keepdims: 0 })] : [];
+        });
+        const none = g.constant(zeros("float32", [count, batch]));
+        return { [foreseenName]: terms.reduce((sum, term) => g.add(sum, term), none), [delta]: own };
+      }
       const { foreseen: product, memories } = rule.emitStep(g, own, {
         sites: observed.map(({ site, ...rest }) => ({ ...rest, memory: emitMemory(g, site) })),
-        logitTangents: g.input(directional, "float32", [count, batch, outputs]),
+        signalTangents: g.input(directional, "float32", [count, batch, outputs]),
         dimension: active.shape.length === 0 ? active : g.reduceMean(active, [0], { keepdims: 0 }),
         steps: g.input(steps, "float32", []),
       });
@@ -150,6 +160,7 @@ export async function findGuess(
       return { [foreseenName]: product, [delta]: own, ...Object.fromEntries(after) };
     },
     rows(first, count) {
+      if (!learns) return {};
       const each = batch * outputs;
       const data = (allRows.data as Float32Array).subarray(first * each, (first + count) * each);
       return { [directional]: { dtype: "float32", shape: [count, batch, outputs], data } };
@@ -179,7 +190,7 @@ function ruleAtSites(guess: Guess, simulated: boolean) {
     throw new SettingError(words`${chosen} is no guess for activations and blocks; leave it out.`, {
       option: "guess",
     });
-  if (simulated)
+  if (simulated && guess.sites.emitStep)
     throw new SettingError(
       words`${chosen} learns from the logits' derivatives, which ${option("gradient", "simulated")} does not compute; leave
         one of them out.`,
@@ -189,13 +200,15 @@ function ruleAtSites(guess: Guess, simulated: boolean) {
 }
 
 /** @throws ModelError */
-async function findLogits(
+async function findSignal(
   objective: Differentiable,
   guess: Guess,
-): Promise<{ readonly logits: string; readonly layout: ExampleLayout }> {
+  found: FoundSites,
+): Promise<{ readonly signal: string; readonly layout: ExampleLayout }> {
+  if (found.signal) return { signal: found.signal.value, layout: found.signal.layout };
   const { output: logits } = objective;
   const [layout] = logits === undefined ? [] : await exampleLayouts(objective, [logits]);
-  if (logits !== undefined && layout) return { logits, layout };
+  if (logits !== undefined && layout) return { signal: logits, layout };
   const why =
     logits === undefined ? "a closed-form function has none" : `the values of '${logits}' mix several`;
   throw new ModelError(

@@ -1,6 +1,5 @@
 /** Tangents at sites that are kept in memory. */
 import { tangentName } from "../../ad/names.ts";
-import type { Guess } from "../../guess/guess.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { type Graph, getValue } from "../../onnx/graph.ts";
 import { zeros } from "../../onnx/tensor.ts";
@@ -20,15 +19,9 @@ import {
   requireMemory,
 } from "../passes.ts";
 import { simulateSites } from "../simulated.ts";
+import type { FoundSites, SiteOptions } from "./found-sites.ts";
 import { gramCount, gramResults } from "./grams.ts";
-import {
-  dualGraph,
-  type FoundSites,
-  findSites,
-  localGraph,
-  observationGraph,
-  type SiteOptions,
-} from "./graphs.ts";
+import { dualGraph, findSites, localGraph, observationGraph } from "./graphs.ts";
 import { type FoundGuess, findGuess } from "./guess.ts";
 import { activeNumbers } from "./rectified.ts";
 
@@ -36,8 +29,6 @@ import { activeNumbers } from "./rectified.ts";
 export interface ActivationsOptions extends EstimatorOptions, SiteOptions {
   /** One set of tangents for all examples of a batch instead of one each. Default false. */
   readonly shareTangents?: boolean;
-  /** What is foreseen of the gradient, for tangents to correct. Default: nothing. */
-  readonly guess?: Guess;
 }
 
 /**
@@ -68,7 +59,7 @@ export async function keptSites(
   const tangents = createSiteTangents(sites, k, examples, method.sampler);
   const drawer = createDrawer(runtime);
 
-  const guess = await findGuess(objective, options, sites);
+  const guess = await findGuess(objective, options, found);
   // What corrects a guess is brought to ∇f itself.
   const local = localGraph(objective, found, tangents, guess ? 1 : method.gain, "inputs", guess);
   const observed = await openObservation(objective, found, tangents, method, guess);

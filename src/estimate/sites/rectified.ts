@@ -1,7 +1,7 @@
 /** Numbers at sites that a ReLU cut off, by example. */
 import type { ExampleLayout } from "../../objective/coupling.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
-import type { FoundSite } from "./graphs.ts";
+import type { FoundSite } from "./found-sites.ts";
 
 /** [outer, batch, inner] → [batch, outer, inner] */
 export function gatherExamples(

@@ -13,15 +13,9 @@ import { gradientBuffers } from "../estimator.ts";
 import { type ExampleTangents, type Method, methodIn, type Passes, requireMemory } from "../passes.ts";
 import { compileSegments } from "../segmented.ts";
 import { requireStream } from "../weights/redrawn.ts";
+import type { FoundSite, FoundSites } from "./found-sites.ts";
 import { gramCount, gramResults } from "./grams.ts";
-import {
-  dualGraph,
-  type FoundSite,
-  type FoundSites,
-  findSites,
-  localGraph,
-  observationGraph,
-} from "./graphs.ts";
+import { dualGraph, findSites, localGraph, observationGraph } from "./graphs.ts";
 import { type FoundGuess, findGuess } from "./guess.ts";
 import type { ActivationsOptions } from "./kept.ts";
 import { activeNumbers } from "./rectified.ts";
@@ -57,9 +51,9 @@ export async function redrawnSites(
   // A float64 Gram matrix is for few numbers, and is computed here: it needs the rectified sites' values.
   const rectified = usesGram && method.exactGram ? sites.filter((site) => site.rectified) : [];
   const values = rectified.map(({ value }) => getValue(graph, value));
-  const guess = await findGuess(objective, options, sites);
+  const guess = await findGuess(objective, options, found);
   const dual = dualGraph(objective, found, { count: chunk, examples }, [], guess);
-  const wanted = [reserved.derivatives, reserved.loss, ...(guess ? [guess.directional] : [])];
+  const wanted = [reserved.derivatives, reserved.loss, ...Object.keys(guess?.rows(0, chunk) ?? {})];
   const derived = prune(dual, [...wanted.map((name) => getValue(dual, name)), ...values]);
   const first = await compileSegments(runtime, derived, graph, options.pieceBytes);
   const local = localGraph(

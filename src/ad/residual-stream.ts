@@ -1,0 +1,61 @@
+/** The residual stream of a graph: the values that sums carry on from block to block. */
+import { consumers, dependents, type Graph, getValue, type Node, producers } from "../onnx/graph.ts";
+
+/** A residual stream up to the input of its last block. */
+export interface ResidualStream {
+  /** What the last residual block reads and adds to. */
+  readonly lastInput: string;
+  /** All values whose numbers reach it by sums alone, itself included. */
+  readonly values: ReadonlySet<string>;
+}
+
+/** Ops that hand a stream on; of a ReLU, what it lets through. */
+const carriers = new Set(["Identity", "Relu"]);
+
+/**
+ * Finds the last of some values that a residual sum adds something to which was computed from it, x + f(x), and what its
+ * numbers come from by sums alone. Of f, the gradient at x + f(x) says nothing, but through the sum it reaches x unchanged.
+ *
+ * @param candidates names of values, in the graph's order
+ * @returns undefined where there is no such sum
+ */
+export function residualStream(graph: Graph, candidates: readonly string[]): ResidualStream | undefined {
+  const readers = consumers(graph);
+  const lastInput = [...candidates].reverse().find((name) => isSummedWithOwn(graph, name, readers));
+  return lastInput === undefined ? undefined : { lastInput, values: reachingBySums(graph, lastInput) };
+}
+
+/** Whether a value, handed on, meets in a sum what was computed from it. */
+function isSummedWithOwn(graph: Graph, name: string, readers: ReadonlyMap<string, readonly Node[]>): boolean {
+  const own = dependents(graph, [name]);
+  const pending = [name];
+  const seen = new Set(pending);
+  for (let carried = pending.pop(); carried !== undefined; carried = pending.pop()) {
+    for (const node of readers.get(carried) ?? []) {
+      if (!carries(graph, node, carried)) continue;
+      if (node.op === "Add" && node.inputs.every((input) => own.has(input))) return true;
+      const [result = ""] = node.outputs;
+      if (!seen.has(result)) pending.push(result);
+      seen.add(result);
+    }
+  }
+  return false;
+}
+
+function reachingBySums(graph: Graph, end: string): Set<string> {
+  const producerOf = producers(graph);
+  const reaching = new Set([end]);
+  // A set that grows while it is read: each value is looked at once.
+  for (const name of reaching) {
+    const node = producerOf.get(name);
+    for (const input of node?.inputs ?? []) if (node && carries(graph, node, input)) reaching.add(input);
+  }
+  return reaching;
+}
+
+/** Whether a node's result has the numbers of one of its inputs, place for place, alone or in a sum. */
+function carries(graph: Graph, node: Node, input: string): boolean {
+  if (node.op !== "Add" && !carriers.has(node.op)) return false;
+  const [result = ""] = node.outputs;
+  return String(getValue(graph, input).shape) === String(getValue(graph, result).shape);
+}

@@ -1,0 +1,34 @@
+/** Where tangents are injected: what is asked for, and what is found. */
+import type { Site } from "../../ad/sites.ts";
+import type { Guess } from "../../guess/guess.ts";
+import type { ExampleLayout } from "../../objective/coupling.ts";
+
+export interface SiteOptions {
+  /** Perturbs the outputs of named blocks instead: `true`, or the pattern that finds a block's name in a node's. */
+  readonly blocks?: boolean | RegExp;
+  /** Looks at few values at once to place the sites. Default false: at all of them, which takes less than tangents there will. */
+  readonly lowMemory?: boolean;
+  /** What is foreseen of the gradient, for tangents to correct. Default: nothing. */
+  readonly guess?: Guess;
+}
+
+/** A site, and where the examples of a batch lie in its value. */
+export interface FoundSite extends Site {
+  readonly layout: ExampleLayout;
+  /** Numbers of one example at this site. */
+  readonly size: number;
+  /** True where only the numbers that are not zero are perturbed, because no gradient passes the others. */
+  readonly rectified: boolean;
+  /** Whether its numbers reach the guess's signal by sums alone. Default false. */
+  readonly isSummed?: boolean;
+}
+
+export interface FoundSites {
+  readonly sites: readonly FoundSite[];
+  /** The block that ends at the losses, where the gradient is known. */
+  readonly last?: Site;
+  /** The value whose gradient the guess reads. Default: the logits, which need no site. */
+  readonly signal?: Omit<FoundSite, "isSummed">;
+  /** One example's numbers at all sites together: the dimension of the space that tangents live in. */
+  readonly dimension: number;
+}
