@@ -5,6 +5,7 @@ import type { Model } from "../onnx/decode.ts";
 import { printable } from "../onnx/printable.ts";
 import type { TrainEvent, TrainResult } from "../train/events.ts";
 import { progressStream, say } from "./output.ts";
+import { describeQuality } from "./quality-words.ts";
 
 /**
  * Shows a training run on stderr: a bar with the time left on a terminal, lines elsewhere.
@@ -53,7 +54,7 @@ export async function reportProgress(
           break;
         case "step":
           average = average === undefined ? event.loss : 0.98 * average + 0.02 * event.loss;
-          if (event.quality) quality = `, cosine ${event.quality.cosine.toFixed(3)}`;
+          if (event.quality) quality = `, ${describeQuality(event.quality)}`;
           bar?.update(event.step, { loss: average.toFixed(3), quality });
           break;
         case "epoch":

@@ -1,14 +1,14 @@
 import type { Command } from "commander";
-import { expectedProjectionCosine } from "../../aggregate/expected-cosine.ts";
 import type { TrainFlags } from "../flags/training-command.ts";
 import { print, say } from "../output.ts";
+import { describeQuality, twoDigits } from "../quality-words.ts";
 import { runTraining, type TrainOutcome } from "./train.ts";
 
-/** The defaults of `train`, with enough epochs and momentum for a good result within a minute. */
+/** The defaults of `train`, with enough epochs and momentum for a good result within a minute, and draws for a sound bias². */
 const flags: Omit<TrainFlags, "out"> = {
   model: "mlp",
   data: "glyphs",
-  settings: { optimizer: { name: "sgd", momentum: 0.9 }, epochs: 5 },
+  settings: { optimizer: { name: "sgd", momentum: 0.9 }, epochs: 5, quality: { draws: 32 } },
   json: false,
 };
 
@@ -29,7 +29,8 @@ export function addStartCommand(program: Command): void {
 function explain(outcome: TrainOutcome, out: string, seconds: number): string {
   const percent = (value: number | undefined) => `${(100 * (value ?? 0)).toFixed(1)} %`;
   const count = (value: number) => value.toLocaleString("en");
-  const weights = expectedProjectionCosine(outcome.parameters, outcome.tangents);
+  // Of a projection, brought to the length of the gradient.
+  const variance = outcome.parameters / outcome.tangents - 1;
   return `
   ${percent(outcome.testAccuracy)} of 5,000 digits that it never saw are read correctly, after ${seconds.toFixed(0)} s.
 
@@ -37,9 +38,11 @@ function explain(outcome: TrainOutcome, out: string, seconds: number): string {
                  step, ${outcome.tangents} random directions were pushed through the network together with the
                  digits, which tells how the loss changes along each. Projecting onto these
                  directions gave one gradient estimate. Nothing was propagated backwards.
-  How good       The estimates have a cosine of ${outcome.cosine?.toFixed(2) ?? "–"} to the exact gradient (1 is perfect). The same
-                 number of directions in the space of all weights would reach ${weights.toFixed(3)}: perturbing the
-                 layers' outputs is what makes this fast.
+  How good       ${outcome.cosine === undefined ? "not measured" : describeQuality({ ...outcome, cosine: outcome.cosine })}
+                 Estimates next to the exact gradient, as shares of its square: bias² is what is wrong
+                 on average and adds up over the steps, variance is noise, which averages out. The same
+                 number of directions in the space of all weights would have a variance of
+                 ${twoDigits(variance)}: perturbing the layers' outputs is what makes this fast.
   Files          ${out}/model.onnx     runs in any ONNX runtime, on raw pixels
                  ${out}/metrics.jsonl  losses and accuracies over time
   Try next       npx forwardgrad inspect ${out}/model.onnx

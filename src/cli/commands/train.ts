@@ -19,6 +19,7 @@ import { guessingAdvice } from "../guessing-advice.ts";
 import { interruptible } from "../interrupt.ts";
 import { printJson, say } from "../output.ts";
 import { reportProgress } from "../progress.ts";
+import { describeQuality } from "../quality-words.ts";
 
 /** What a finished training run printed and left behind. */
 export interface TrainOutcome extends TrainResult {
@@ -87,6 +88,9 @@ function summary(outcome: TrainOutcome): string[] {
   return [
     `test accuracy ${percent(outcome.testAccuracy)}, test loss ${outcome.testLoss?.toFixed(4) ?? "–"}, ` +
       `${outcome.steps} steps${outcome.secondsPerStep ? ` of ${(1000 * outcome.secondsPerStep).toFixed(1)} ms` : ""}`,
+    ...(outcome.cosine === undefined
+      ? []
+      : [`estimates at the end: ${describeQuality({ ...outcome, cosine: outcome.cosine })}`]),
     ...(outcome.bestStep === undefined
       ? []
       : [`kept: the parameters of step ${outcome.bestStep}, the best validation loss`]),
