@@ -13,6 +13,7 @@ import { mnist } from "../dist/data.js";
 import { lenet5, train } from "../dist/index.js";
 import { folderStore, nodeRuntime } from "../dist/node.js";
 import { decodeModel } from "../dist/onnx.js";
+import { degrees, inverted, rotated } from "./shifts.mjs";
 
 const { values: flags } = parseArgs({
   options: {
@@ -31,7 +32,6 @@ if (!flags["data-dir"])
 
 const steps = Number(flags.steps ?? (flags.quick ? 20 : 600));
 const seed = Number(flags.seed);
-const degrees = 45;
 const runtime = nodeRuntime({ threads: flags.threads && Number(flags.threads) });
 const optimizer = { optimizer: "adam", schedule: "cosine" };
 const activations = { perturb: "activations", tangents: 16, sampler: "rademacher", aggregate: "mean" };
@@ -68,33 +68,7 @@ const methods = {
   },
 };
 
-const shifts = {
-  rotated: (examples) => mapImages(examples, rotate),
-  inverted: (examples) => ({ ...examples, inputs: examples.inputs.map((pixel) => 255 - pixel) }),
-};
-
-function mapImages(examples, change) {
-  const inputs = new Uint8Array(examples.inputs.length);
-  for (let start = 0; start < inputs.length; start += 784)
-    change(examples.inputs.subarray(start, start + 784), inputs.subarray(start, start + 784));
-  return { ...examples, inputs };
-}
-
-/** Turns a 28×28 image about its middle, bilinear, black outside. */
-function rotate(from, to) {
-  const [cos, sin] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
-  const pixel = (row, column) =>
-    row >= 0 && row < 28 && column >= 0 && column < 28 ? from[28 * row + column] : 0;
-  for (let place = 0; place < 784; place++) {
-    const [y, x] = [Math.floor(place / 28) - 13.5, (place % 28) - 13.5];
-    const [row, column] = [13.5 + cos * y - sin * x, 13.5 + sin * y + cos * x];
-    const [top, left] = [Math.floor(row), Math.floor(column)];
-    const [down, right] = [row - top, column - left];
-    const upper = (1 - right) * pixel(top, left) + right * pixel(top, left + 1);
-    const lower = (1 - right) * pixel(top + 1, left) + right * pixel(top + 1, left + 1);
-    to[place] = Math.round((1 - down) * upper + down * lower);
-  }
-}
+const shifts = { rotated, inverted };
 
 const say = (text) => process.stderr.write(`${text}\n`);
 const percent = (share) => `${(100 * share).toFixed(2)} %`;

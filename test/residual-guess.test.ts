@@ -1,5 +1,6 @@
 /** Guesses that start from a gradient known behind the last block: what they foresee, what needs no tangents then, and answers. */
 import { describe, expect, it } from "vitest";
+import { glyphs } from "../src/data/sets/glyphs.ts";
 import { exactGradient } from "../src/estimate/exact.ts";
 import { activations } from "../src/estimate/sites/activations.ts";
 import { blocks } from "../src/estimate/sites/blocks.ts";
@@ -18,9 +19,12 @@ import { float32, int64 } from "../src/onnx/tensor.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { Tensors } from "../src/runtime/runtime.ts";
+import type { RunStore } from "../src/storage/run-store.ts";
 import { createEstimator, type EstimatorSettings } from "../src/train/settings/estimator.ts";
+import { train } from "../src/train/train.ts";
 import { readGolden, relativeError } from "./golden.ts";
 import { type ModelGolden, openGolden, unpack } from "./model-goldens.ts";
+import { memoryStore } from "./study-store.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const key = keyFromSeed(5);
@@ -79,6 +83,63 @@ describe("residual alone", () => {
 
   it.each([-0.1, 1.5, Number.NaN])("refuses gamma %s", (gamma) => {
     expect(() => residual({ gamma })).toThrow(/gamma.* must be a number from 0 to 1/);
+  });
+});
+
+describe("a run by residual alone", () => {
+  const data = glyphs({ train: 300, test: 20 });
+  const model = vit({ input: [1, 28, 28], outputs: 10, patch: 14, layers: 3, width: 8, mlp: 8 });
+  const settings = {
+    model,
+    examples: data.train,
+    runtime,
+    batch: 20,
+    steps: 24,
+    seed: 3,
+    optimizer: "adam" as const,
+    learningRate: 0.02,
+  };
+
+  it("says that it is a local method, and where it trains nothing", async () => {
+    const said = async (perturb: Perturbation) => {
+      for await (const event of train({ ...settings, perturb }))
+        if (event.kind === "start") return { ...event, notes: event.notes.map((note) => `${note}`) };
+      throw new Error("The run did not start.");
+    };
+    const named = await said(blocks({ guess: "residual" }));
+    expect(named).toMatchObject({ isLocal: true, tangents: 0 });
+    expect(named.notes).toHaveLength(1);
+    expect(named.notes[0]).toMatch(/That is a local method and no forward gradient/);
+    const layers = await said(activations({ guess: "residual" }));
+    expect(layers.notes[1]).toMatch(
+      /does not pass 5 of the 10 sites \('encoder_layer_0\/Reshape_3', .* is not trained/,
+    );
+    const measured = await said(activations({ guess: residual({ gamma: 0.5 }) }));
+    expect(measured).toMatchObject({ isLocal: false, tangents: 16 });
+    expect(measured.notes).toEqual([expect.stringMatching(/tangents alone measure the gradient/)]);
+  });
+
+  it("goes on from a checkpoint with the same bytes, and learns", async () => {
+    const run = async (store: RunStore, until: number, resume = false) => {
+      const stop = new AbortController();
+      const losses: number[] = [];
+      let saved: Uint8Array | undefined;
+      const perturb = blocks({ guess: residual() });
+      for await (const event of train({ ...settings, perturb, store, resume, signal: stop.signal })) {
+        if (event.kind === "step") losses.push(event.loss);
+        if (event.kind === "step" && event.step === until) stop.abort();
+        if (event.kind === "done") saved = event.model;
+      }
+      return { losses, saved };
+    };
+    const whole = await run(memoryStore(), -1);
+    const store = memoryStore();
+    const first = await run(store, 9);
+    const second = await run(store, -1, true);
+    expect(first.saved).toBeUndefined();
+    expect([...first.losses, ...second.losses]).toEqual(whole.losses);
+    expect(second.saved).toEqual(whole.saved);
+    expect(whole.losses.at(-1)).toBeLessThan((whole.losses[0] as number) - 0.01);
   });
 });
 

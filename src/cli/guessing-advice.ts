@@ -37,7 +37,7 @@ export function guessingAdvice(
     ...(gradient === "exact"
       ? ["another model, or other labels: exact gradients do not learn these"]
       : [
-          `more tangents: --tangents ${4 * outcome.tangents}`,
+          ...(outcome.tangents === 0 ? [] : [`more tangents: --tangents ${4 * outcome.tangents}`]),
           "--gradient exact, which tells whether this model can learn this data at all",
         ]),
   ];

@@ -84,10 +84,8 @@ export async function reportProgress(
 
 function describeStart(event: TrainEvent & { kind: "start" }, folder: string): string {
   const resumed = event.step > 0 ? `, going on from step ${event.step}` : "";
-  const estimate =
-    event.tangents === 0
-      ? "exact gradients"
-      : `${event.tangents} tangents in ${event.dimension.toLocaleString("en")} dimensions`;
+  const forward = `${event.tangents} tangents in ${event.dimension.toLocaleString("en")} dimensions`;
+  const estimate = event.isLocal ? "a local method" : event.tangents === 0 ? "exact gradients" : forward;
   return (
     `${event.model}: ${event.parameters.toLocaleString("en")} parameters, ${estimate}, learning rate ` +
     `${typeof event.learningRate === "number" ? event.learningRate.toPrecision(3) : event.learningRate}, ${event.steps} steps of ${event.batch} examples${resumed} → ${folder}`

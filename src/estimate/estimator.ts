@@ -1,5 +1,6 @@
 /** What an estimator is: how it is chosen, planned, opened and asked, and what it may remember. */
 import { gradientName, statisticsName } from "../ad/names.ts";
+import type { Words } from "../errors/words.ts";
 import type { Differentiable } from "../objective/objective.ts";
 import { zeros } from "../onnx/tensor.ts";
 import type { Key } from "../random/threefry.ts";
@@ -114,6 +115,8 @@ export type EstimatorRule = Omit<EstimatorDefinition, keyof Identity>;
 export interface EstimatorPlan {
   /** As the estimator's. */
   readonly dimension: number;
+  /** What is worth knowing of it before it runs, in sentences. Default: nothing. */
+  readonly notes?: readonly Words[];
   /** Makes and compiles the derivative graphs. */
   open(): Promise<Estimator>;
 }

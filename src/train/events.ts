@@ -58,7 +58,10 @@ export type TrainEvent =
       readonly parameters: number;
       /** Dimension of the space that tangents live in. */
       readonly dimension: number;
+      /** 0 where none are drawn. */
       readonly tangents: number;
+      /** Whether each block learns from a guess alone: a local method, neither exact nor a forward gradient. */
+      readonly isLocal: boolean;
       readonly learningRate: number | "auto";
       readonly batch: number;
       /** What is done otherwise than asked for, and why: sentences for the user. */

@@ -46,7 +46,11 @@ export async function planRun(options: RunOptions): Promise<RunPlan> {
   requireValidation(options, batches.split.validation.length);
   const steps = stepsOf(options, batches.stepsPerEpoch);
   const learningRate = runLearningRate(options, estimator.dimension, { batch: objective.batch, steps });
-  const notes = [...objective.notes, ...batchNotes(examples, options, objective.batch)];
+  const notes = [
+    ...objective.notes,
+    ...(estimator.notes ?? []),
+    ...batchNotes(examples, options, objective.batch),
+  ];
   return { options, objective, estimator, batches, steps, learningRate, notes };
 }
 

@@ -5,6 +5,7 @@ import { guessingOf } from "./evaluation/guessing.ts";
 import type { Evaluation } from "./evaluation/measure-model.ts";
 import type { TrainResult } from "./events.ts";
 import type { RunState } from "./run-state.ts";
+import { drawnTangents } from "./settings/estimator.ts";
 import type { RunOptions } from "./settings/run-settings.ts";
 
 /** What is known at the end of a run besides its state. */
@@ -25,7 +26,6 @@ export async function resultOf(
   state: RunState,
   { validationIndices: indices, test, stepsPerEpoch, learningRate, quality, bestStep }: Measured,
 ): Promise<TrainResult> {
-  const { gradient, tangents } = options;
   const { step, lastEpochLoss, timedSeconds, timedSteps, validation, recovery } = state;
   const guessing = await guessingOf(options, objective, { test, validation, indices });
   return {
@@ -38,7 +38,7 @@ export async function resultOf(
     epochs: step / stepsPerEpoch,
     secondsPerStep: timedSteps > 0 ? timedSeconds / timedSteps : undefined,
     parameters: countParameters(objective.parameters),
-    tangents: gradient === "exact" ? 0 : tangents,
+    tangents: drawnTangents(options),
     learningRate,
     ...quality,
     bestStep,

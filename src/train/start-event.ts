@@ -2,6 +2,7 @@ import { exampleInput } from "../objective/model-inputs.ts";
 import type { Objective } from "../objective/objective.ts";
 import { countParameters } from "../objective/parameters.ts";
 import type { TrainEvent } from "./events.ts";
+import { drawnTangents } from "./settings/estimator.ts";
 import type { RunOptions } from "./settings/run-settings.ts";
 
 /** The first event of a run. */
@@ -17,7 +18,8 @@ export function startEvent(
     output: objective.output,
     trained: Object.keys(objective.parameters),
     parameters: countParameters(objective.parameters),
-    tangents: options.gradient === "exact" ? 0 : options.tangents,
+    tangents: drawnTangents(options),
+    isLocal: options.definition.isLocal === true,
     batch: objective.batch,
     ...run,
   };

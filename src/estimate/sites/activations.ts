@@ -49,6 +49,7 @@ export async function planSites(
   const found = await findSites(objective, options);
   return {
     dimension: found.dimension,
+    notes: options.guess?.sites && (await import("./signal.ts")).guessNotes(found, options.guess),
     async open() {
       // Loaded where they are asked for: pages that keep tangents do without.
       if (options.guess && isAlone(options.guess))

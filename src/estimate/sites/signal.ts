@@ -3,8 +3,8 @@
 import { reserved } from "../../ad/names.ts";
 import { residualStream } from "../../ad/residual-stream.ts";
 import { SettingError } from "../../errors/errors.ts";
-import { option, words } from "../../errors/words.ts";
-import type { Guess, GuessSignal } from "../../guess/guess.ts";
+import { option, type Words, words } from "../../errors/words.ts";
+import { type Guess, type GuessSignal, isAlone } from "../../guess/guess.ts";
 import type { Graph } from "../../onnx/graph.ts";
 import type { FoundSite, FoundSites } from "./found-sites.ts";
 
@@ -31,6 +31,30 @@ export function sitesOfGuess(graph: Graph, found: FoundSites, guess: Guess): Fou
     last: { value: reserved.losses, parameters },
     dimension: sites.reduce((total, { size }) => total + size, 0),
   };
+}
+
+/** What a guess leaves out, and what it makes of the estimate, in sentences. */
+export function guessNotes({ sites }: FoundSites, guess: Guess): readonly Words[] {
+  const chosen = option("guess", guess.name);
+  const notes: Words[] = [];
+  if (isAlone(guess))
+    notes.push(
+      words`${chosen} alone, which nothing corrects (${option("guess.gamma", 0)}), draws no tangents: each block learns from the
+        gradient behind the last one. That is a local method and no forward gradient.`,
+    );
+  const beside = sites.filter(({ isSummed }) => !isSummed);
+  if (guess.sites?.signal === "residual stream" && beside.length > 0)
+    notes.push(
+      words`The residual stream does not pass ${beside.length} of the ${sites.length} sites (${listed(beside)}): nothing is foreseen
+        there, and ${isAlone(guess) ? "what they end is not trained" : "tangents alone measure the gradient"}. Sites at the ends
+        of residual blocks lie on it (${option("perturb", "blocks")}).`,
+    );
+  return notes;
+}
+
+function listed(sites: readonly FoundSite[]): string {
+  const shown = sites.slice(0, 4).map(({ value }) => `'${value}'`);
+  return `${shown.join(", ")}${sites.length > shown.length ? ", …" : ""}`;
 }
 
 /** The name of the signal's value, and which sites reach it by sums alone. */

@@ -123,6 +123,15 @@ export function chosenEstimator(settings: Resolved<typeof estimatorOptions>) {
   };
 }
 
+/** How many tangents a step draws: none for exact gradients, and where a guess alone is learned from. */
+export function drawnTangents({
+  gradient,
+  tangents,
+  definition,
+}: Pick<ChosenEstimator, "gradient" | "tangents" | "definition">): number {
+  return gradient === "exact" || definition.isLocal ? 0 : tangents;
+}
+
 /** What is known of the estimator that the settings choose, before anything is differentiated. */
 export function planEstimator(objective: Differentiable, chosen: ChosenEstimator): Promise<EstimatorPlan> {
   const { definition, gradient, tangents, tangentChunk, lowMemory, aggregate: aggregator, sampler } = chosen;

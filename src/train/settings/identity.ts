@@ -5,6 +5,7 @@ import { type Config, configOf } from "../../settings/config.ts";
 import type { Option } from "../../settings/option.ts";
 import { fingerprint, type RunConfig } from "../../storage/run-config.ts";
 import type { DescribedRun } from "../../storage/run-files.ts";
+import { drawnTangents } from "./estimator.ts";
 import { trainOptions } from "./options.ts";
 import type { RunOptions } from "./run-settings.ts";
 
@@ -41,14 +42,15 @@ export async function describeRun(
 ): Promise<RunConfig> {
   const { examples, test, runtime, perturb, gradient, tangents, tangentChunk, adapter, quality } = options;
   const isForward = gradient !== "exact";
+  const draws = drawnTangents(options) > 0;
   const values: Readonly<Record<string, unknown>> = {
     ...options,
     // Of tangents that are not drawn, nothing counts.
     perturb: isForward ? perturb : null,
-    tangents: isForward ? tangents : null,
-    tangentChunk: isForward ? (tangentChunk ?? tangents) : null,
-    sampler: isForward ? (options.sampler ?? "default") : null,
-    aggregate: isForward ? options.aggregate : null,
+    tangents: draws ? tangents : null,
+    tangentChunk: draws ? (tangentChunk ?? tangents) : null,
+    sampler: draws ? (options.sampler ?? "default") : null,
+    aggregate: draws ? options.aggregate : null,
     learningRate: options.learningRate === "auto" ? "auto" : learningRate,
     batch: objective.batch,
     epochs: options.epochs ?? (options.steps === undefined ? 1 : null),
