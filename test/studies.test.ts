@@ -9,6 +9,7 @@ import { runStudy, type StudyEvent } from "../src/studies/run.ts";
 import { resolveSettings } from "../src/studies/settings.ts";
 import { studies } from "../src/studies/studies.ts";
 import type { Results, Study } from "../src/studies/study.ts";
+import { outcomeText, whyText } from "../src/studies/verdict.ts";
 import { memoryStore } from "./study-store.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
@@ -113,12 +114,17 @@ describe.each(Object.entries(studies))("study %s", (name, study) => {
   it("writes reports with claim, verdicts and charts", async () => {
     const results = resultsOf(await run);
     const drawn = study.charts(results).map((chart) => ({ chart, wide: '<svg id="a"/>', narrow: "<svg/>" }));
-    const report = { study, scale: "tiny", results, drawn, seconds: 3, software: "some" } as const;
+    const report = { study, scale: "quick", results, drawn, seconds: 3, software: "some" } as const;
     const verdicts = study.verdicts(results);
     expect(verdicts.length).toBeGreaterThan(0);
     const [markdown, html] = [markdownReport(report), htmlReport(report)];
-    for (const text of [study.claim, ...verdicts.map(({ statement }) => statement)])
+    expect(study.quickLeavesOut.length).toBeGreaterThan(30);
+    for (const text of [study.claim, study.quickLeavesOut, ...verdicts.map(({ statement }) => statement)])
       expect(markdown).toContain(text);
+    // Whoever reads that a claim does not hold reads first why, and whose doing it is.
+    for (const verdict of verdicts)
+      if (verdict.holds !== true)
+        expect(markdown).toContain(`(${outcomeText(verdict)}): ${whyText(verdict)}`);
     for (const { chart } of drawn) {
       expect(markdown).toContain(`charts/${chart.name}.svg`);
       expect(html).toContain(`<figure id="${chart.name}">`);

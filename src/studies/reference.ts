@@ -1,6 +1,7 @@
 /** What the paper's authors measured of single estimates. */
 import anglesTable from "./reference/angles-quality.json" with { type: "json" };
 import qualityTable from "./reference/approximation-quality.json" with { type: "json" };
+import { falseAlarms, freedomOf, jointTail, jointTestText, studentTail } from "./significance.ts";
 import type { Moments } from "./statistics.ts";
 
 /** What the authors' published code gave for one cell. */
@@ -57,4 +58,39 @@ export function distanceInErrors(a: Moments, b: Moments): number {
   const apart = Math.abs(a.mean - b.mean);
   // Values printed with six decimals agree where neither varies.
   return apart <= 1.01e-6 * Math.max(1, Math.abs(b.mean)) ? 0 : apart / error;
+}
+
+/** How often chance parts these means so far, either way. */
+export function distanceTail(a: Moments, b: Moments): number {
+  return studentTail(distanceInErrors(a, b), freedomOf(a, b));
+}
+
+/** Two-sided 99 % of a normal distribution, in standard errors. */
+export const outsideAt = 2.576;
+
+/** What a test of means next to what they should be says. */
+export interface Agreement {
+  /** Chance explains all distances together. */
+  readonly holds: boolean;
+  /** The farthest, in standard errors. */
+  readonly worst: number;
+  /** How many are outside the 99 % interval. */
+  readonly outside: number;
+  /** The test, in words. */
+  readonly test: string;
+}
+
+/** Tests all of these means at once, whatever draws they share. */
+export function agreementOf(pairs: readonly (readonly [Moments, Moments])[]): Agreement {
+  const errors = pairs.map(([own, other]) => distanceInErrors(own, other));
+  const chance = jointTail(
+    pairs.map(([own, other]) => distanceTail(own, other)),
+    "any",
+  );
+  return {
+    holds: chance >= falseAlarms,
+    worst: Math.max(...errors),
+    outside: errors.filter((distance) => distance > outsideAt).length,
+    test: jointTestText(chance),
+  };
 }

@@ -3,7 +3,8 @@ import * as z from "zod/mini";
 import type { Chart } from "../charts/chart.ts";
 import { encodeHeader, encodeRows } from "./results.ts";
 import { formatSetting, type Scale } from "./settings.ts";
-import type { Results, Study, Table, Verdict } from "./study.ts";
+import type { Results, Study, Table } from "./study.ts";
+import { legendOf, marks, outcomeOf, outcomeText, whyText } from "./verdict.ts";
 
 /** A chart as drawn: SVG texts. */
 export interface DrawnChart {
@@ -35,16 +36,10 @@ export function formatDuration(seconds: number): string {
   return seconds < 5970 ? `${(seconds / 60).toFixed(0)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
-const marks = { yes: "✔", no: "✘", open: "–" };
-const words = { yes: "holds", no: "does not hold", open: "not decided" };
-
-function outcome({ holds }: Verdict): keyof typeof marks {
-  return holds === undefined ? "open" : holds ? "yes" : "no";
-}
-
 /** report.md, which shows the charts of `charts/`. */
 export function markdownReport(report: Report): string {
   const { study, results, drawn } = report;
+  const verdicts = study.verdicts(results);
   const cell = (text: string) => text.replaceAll("|", "\\|");
   const table = ({ header, rows }: Omit<Table, "title">) =>
     [header, header.map(() => "---"), ...rows].map((line) => `| ${line.map(cell).join(" | ")} |`).join("\n");
@@ -55,13 +50,18 @@ export function markdownReport(report: Report): string {
     study.claim,
     ["```text", ...study.equation, "```"].join("\n"),
     "## Verdict",
-    study
-      .verdicts(results)
-      .map(
-        (verdict) =>
-          `- ${marks[outcome(verdict)]} **${verdict.statement}** (${words[outcome(verdict)]}): ${verdict.evidence}`,
+    verdicts
+      .map((verdict) =>
+        [
+          `- ${marks[outcomeOf(verdict)]} **${verdict.statement}** (${outcomeText(verdict)}):`,
+          whyText(verdict),
+          verdict.evidence,
+        ]
+          .filter((part) => part !== "")
+          .join(" "),
       )
       .join("\n"),
+    ...[legendOf(verdicts) ?? []].flat(),
     "## Result",
     ...drawn.flatMap(({ chart }) => [
       `### ${chart.title}`,
@@ -87,11 +87,15 @@ export function htmlReport(report: Report): string {
   const table = ({ header, rows }: Omit<Table, "title">, kind: "texts" | "results") =>
     `<div class="scroll"><table class="${kind}"><thead><tr>${header.map((text) => `<th>${escapeHtml(text)}</th>`).join("")}</tr></thead>` +
     `<tbody>${rows.map((row) => `<tr>${row.map((text) => `<td>${escapeHtml(text)}</td>`).join("")}</tr>`).join("")}</tbody></table></div>`;
-  const verdicts = study.verdicts(results).map((verdict) => {
-    const kind = outcome(verdict);
+  const verdicts = study.verdicts(results);
+  const legend = legendOf(verdicts);
+  const items = verdicts.map((verdict) => {
+    const kind = outcomeOf(verdict);
+    const fault = verdict.holds === false ? ` ${verdict.reason.fault}` : "";
+    const [why, evidence] = [whyText(verdict), verdict.evidence].map(escapeHtml);
     return (
-      `<li class="${kind}"><span class="mark" aria-hidden="true">${marks[kind]}</span><div><strong>${escapeHtml(verdict.statement)}</strong> ` +
-      `<em>${words[kind]}</em><br>${escapeHtml(verdict.evidence)}</div></li>`
+      `<li class="${kind}${fault}"><span class="mark" aria-hidden="true">${marks[kind]}</span><div><strong>${escapeHtml(verdict.statement)}</strong> ` +
+      `<em>${outcomeText(verdict)}</em>${why ? `<p>${why}</p>` : ""}${evidence ? `<p${why ? ' class="quiet"' : ""}>${evidence}</p>` : ""}</div></li>`
     );
   });
   const figures = drawn.map(
@@ -116,7 +120,8 @@ export function htmlReport(report: Report): string {
 <p>${escapeHtml(study.claim)}</p>
 <div class="equation">${study.equation.map((line) => `<div>${escapeHtml(line)}</div>`).join("")}</div>
 <h2>Verdict</h2>
-<ul class="verdicts">${verdicts.join("\n")}</ul>
+<ul class="verdicts">${items.join("\n")}</ul>
+${legend ? `<p class="quiet">${legend}</p>` : ""}
 <h2>Result</h2>
 ${figures.join("\n")}
 ${(study.tables?.(results) ?? []).map((given) => `<h3>${escapeHtml(given.title)}</h3>\n${table(given, "results")}`).join("\n")}
@@ -159,12 +164,10 @@ function filesTable(study: Study): Omit<Table, "title"> {
 }
 
 function notes({ study, scale, results, seconds, software }: Report): readonly string[] {
-  const settings =
-    scale === "full"
-      ? ""
-      : `A ${scale} run, smaller than the source's: forwardgrad study ${study.name} measures all.`;
+  const smaller = `A ${scale} run, smaller than the source's: forwardgrad study ${study.name} measures all.`;
   return [
-    ...(settings ? [settings] : []),
+    ...(scale === "full" ? [] : [smaller]),
+    ...(scale === "quick" ? [study.quickLeavesOut] : []),
     ...(study.notes?.(results.settings) ?? []),
     `${results.rows.length.toLocaleString("en")} rows, measured in ${formatDuration(seconds)} with ${software}.`,
   ];
@@ -204,10 +207,13 @@ figure svg { display: block; max-width: 100%; height: auto; }
 @media (max-width: 719px) { .wide { display: none; } .narrow { display: block; } }
 .equation { background: var(--panel); border-left: 3px solid var(--line); padding: 0.6rem 1rem; margin: 1rem 0; font-family: "STIX Two Math", "Cambria Math", serif; font-size: 1.05rem; }
 .verdicts { list-style: none; padding: 0; }
-.verdicts li { display: flex; gap: 0.7rem; margin: 0.7rem 0; }
+.verdicts li { display: flex; gap: 0.7rem; margin: 0.9rem 0; }
+.verdicts p { margin: 0.15rem 0 0; }
+.verdicts p.quiet { font-size: 0.9rem; }
 .mark { font-weight: bold; width: 1.2rem; flex: none; text-align: center; }
 .yes .mark, .yes em { color: var(--yes); }
-.no .mark, .no em { color: var(--no); }
+.no .mark, .no em, .open em { color: var(--quiet); }
+.no.ours .mark, .no.ours em { color: var(--no); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.88rem; margin: 0.5rem 0; }
 th, td { text-align: left; vertical-align: top; padding: 0.3rem 0.8rem 0.3rem 0; border-bottom: 1px solid var(--line); overflow-wrap: normal; }

@@ -22,6 +22,7 @@ function squares(
     settings: { numbers: z.array(z.number()).check(z.describe("what is squared")) },
     full: { numbers: [1, 2, 3, 4] },
     quick: { numbers: [1, 2] },
+    quickLeavesOut: "The larger numbers.",
     tiny: { numbers: [1, 2, 3] },
     columns,
     summaryColumns: columns,

@@ -66,15 +66,31 @@ export interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** A statement that the results decide. */
-export interface Verdict {
+/** Whose doing it is that a claim does not hold. */
+export type Fault = "paper" | "sample" | "ours";
+
+/** Why a claim does not hold, or is not decided. */
+export interface Reason {
+  /**
+   * paper: what the source claims, or sets, does not hold as measured; sample: what was measured is smaller than what the claim is
+   * about; ours: this library, or a claim of ours, falls short.
+   */
+  readonly fault: Fault;
+  /** In plain words, as the rest of a sentence: "5 epochs are too few for rates that suit 200". */
+  readonly why: string;
+}
+
+/** A statement that the results decide. Reports show first why it does not hold, or is not decided; `verdictOf` makes one. */
+export type Verdict = {
   /** What is claimed, in one sentence. */
   readonly statement: string;
-  /** undefined: these settings do not decide it (a quick run without the needed cells); `evidence` says why. */
-  readonly holds: boolean | undefined;
-  /** The numbers behind it, in one sentence. */
+  /** The numbers behind it, in one sentence; empty where there are none. */
   readonly evidence: string;
-}
+} & (
+  | { readonly holds: true }
+  /** undefined: these settings do not decide it. */
+  | { readonly holds: false | undefined; readonly reason: Reason }
+);
 
 /** All that was measured. */
 export interface Results<S extends Settings = Settings> {
@@ -119,6 +135,8 @@ export interface Study<S extends Settings = Settings> {
   readonly full: S;
   /** Smaller settings, which end within 3 minutes on 2 cores. */
   readonly quick: S;
+  /** What the smaller settings leave out, and what they then do not decide, in a sentence or two for the report. */
+  readonly quickLeavesOut: string;
   /** For the contract tests: ends within seconds, with at least three units. */
   readonly tiny: S;
   /** Columns of results.csv: every setting that tells a measurement from another, then what was measured. */

@@ -13,6 +13,7 @@ import { runStudy, type StudyEvent } from "../../studies/run.ts";
 import { resolveSettings, type Scale } from "../../studies/settings.ts";
 import { studies } from "../../studies/studies.ts";
 import type { Results, Study, Verdict } from "../../studies/study.ts";
+import { legendOf, marks, outcomeOf, outcomeText, whyText } from "../../studies/verdict.ts";
 import { openDataset } from "../flags/datasets.ts";
 import { hasFile, inFolder } from "../flags/default-folder.ts";
 import { wholeNumber } from "../flags/options.ts";
@@ -241,9 +242,19 @@ async function follow(
 }
 
 function summary({ verdicts, report, seconds, rows }: StudyOutcome): string[] {
-  const mark = ({ holds }: Verdict) => (holds === undefined ? "–" : holds ? "✔" : "✘");
   return [
-    ...verdicts.map((verdict) => `${mark(verdict)} ${verdict.statement}: ${verdict.evidence}`),
+    ...verdicts.flatMap(verdictLines),
+    ...[legendOf(verdicts) ?? []].flat(),
     `${rows.toLocaleString("en")} rows in ${formatDuration(seconds)}; report: ${report}`,
+  ];
+}
+
+/** A verdict that holds takes a line; another one says first why not, and then by which numbers. */
+function verdictLines(verdict: Verdict): string[] {
+  const start = `${marks[outcomeOf(verdict)]} ${verdict.statement}:`;
+  if (verdict.holds === true) return [`${start} ${verdict.evidence}`];
+  return [
+    `${start} ${outcomeText(verdict)}. ${whyText(verdict)}`,
+    ...(verdict.evidence ? [`  ${verdict.evidence}`] : []),
   ];
 }

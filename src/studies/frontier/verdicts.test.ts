@@ -171,7 +171,7 @@ describe("verdicts on the cosine at equal cost", () => {
       "Activations per example have a higher cosine than weights that cost",
     );
     expect(holds).toBe(false);
-    expect(evidence).toContain("in 1 (mlp, start)");
+    expect(evidence).toContain("in 1 (mlp, start); a test of all of them at once gives chance");
   });
 
   it("are open where nothing is as cheap", () => {
@@ -191,6 +191,25 @@ describe("verdicts on the cosine at equal cost", () => {
     expect(verdict(rows, "Activations per example have a higher cosine than weights that take").holds).toBe(
       true,
     );
+  });
+});
+
+describe("verdicts on many cells", () => {
+  it("hold where one of a hundred is lower by no more than chance lets it", () => {
+    const rows = Array.from({ length: 100 }, (_, k) => [
+      ...quality(steady, { k, units: k + 5 }),
+      // Four standard errors of four draws' worth of freedom: one in a hundred cells.
+      ...quality(
+        times(steady, k === 7 ? 1.008 : 0.5).map((value, draw) => value + 0.001 * draw),
+        { k, units: k + 5, estimator: "dense" },
+      ),
+    ]).flat();
+    const { holds, evidence } = verdict(
+      rows,
+      "Activations per example have a higher cosine than weights that cost",
+    );
+    expect(evidence).toContain("in 1 (mlp, start); a test of all of them at once gives chance 83 %");
+    expect(holds).toBe(true);
   });
 });
 
@@ -226,6 +245,21 @@ describe("verdicts on accuracy", () => {
     const { holds, evidence } = verdict(rows, "Activations per example reach the highest");
     expect(holds).toBe(false);
     expect(evidence).toContain("mlp 80.0 %, next 90.0 % (low-rank)");
+  });
+
+  it("say whether another one leads for sure, or by one seed", () => {
+    const best = (own: readonly number[], other: readonly number[]) =>
+      verdict(
+        [...runs(own), ...runs(other, { estimator: "low-rank", rank: 1 })],
+        "Activations per example reach the highest",
+      );
+    expect(best([0.8], [0.9])).toMatchObject({ holds: false, reason: { fault: "sample" } });
+    expect(best([0.8, 0.81, 0.8], [0.9, 0.9, 0.91])).toMatchObject({
+      ...{
+        holds: false,
+        reason: { fault: "ours", why: expect.stringContaining("mlp learns more with low-rank") },
+      },
+    });
   });
 });
 

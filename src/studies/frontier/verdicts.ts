@@ -1,6 +1,15 @@
 /** What the study of cost claims, held against what it measured. */
-import { halfWidth95, moments, numberIn } from "../statistics.ts";
-import type { Results, Row, Verdict } from "../study.ts";
+import {
+  falseAlarms,
+  falseAlarmsOfRuns,
+  freedomOf,
+  jointTail,
+  jointTestText,
+  studentTail,
+} from "../significance.ts";
+import { halfWidth95, type Moments, moments, numberIn } from "../statistics.ts";
+import type { Fault, Results, Row, Verdict } from "../study.ts";
+import { undecided, verdictOf } from "../verdict.ts";
 import { signed } from "../wording.ts";
 import type { FrontierSettings } from "./cells.ts";
 import { median } from "./summary.ts";
@@ -120,11 +129,10 @@ function asGood({ rows }: Frontier, comparison: Comparison): Verdict {
     .filter(([, draws]) => draws.length > 1)
     .map(([key, draws]) => ({ row: rowByKey.get(key), ...relativeDifference(draws) }));
   if (compared.length < 2)
-    return {
+    return undecided(
       statement,
-      holds: undefined,
-      evidence: `it takes two cells or more with ${better} and with ${worse}, of two draws or more.`,
-    };
+      `it takes two cells or more with ${better} and with ${worse}, of two draws or more`,
+    );
   const lowered = compared.filter((one) => one.mean + one.width < -negligible);
   const lower = lowered.length;
   // Cells weigh alike: spreads of a few draws are no good weights. Aggregators of a cell share its tangents, so they are one.
@@ -138,14 +146,20 @@ function asGood({ rows }: Frontier, comparison: Comparison): Verdict {
   const given = moments([...apart.values()].map((own) => moments(own).mean));
   const [mean, width] = [given.mean, halfWidth95(given)];
   const isWorse = lower > allowedLower * compared.length || mean + width < -negligible;
-  return {
+  return verdictOf({
     statement,
     holds: isWorse ? false : mean - width > -negligible ? true : undefined,
+    reason: isWorse
+      ? {
+          fault: "ours",
+          why: `this is a claim of ours, and it is too broad: ${worse} is better in some cells`,
+        }
+      : { fault: "sample", why: "the draws differ more among themselves than the cells do" },
     evidence:
       `on the same batches, the cosine with ${better} instead of ${worse} is ${signed(100 * mean)} ± ${(100 * width).toFixed(1)} % higher ` +
       `on average over ${compared.length} cells (${describeRange(compared.map((one) => 100 * one.mean))}), and lower by more than ${100 * negligible} % ` +
       `beyond the 95 % interval in ${lower}${tally(lowered)}, where ${Math.floor(allowedLower * compared.length)} are allowed for chance.`,
-  };
+  });
 }
 
 /** " (activations 3, blocks 1)" */
@@ -199,11 +213,7 @@ function dominates({ summary }: Frontier, { statement, better, worse, cost }: Do
   });
   const all = cells.filter(worse).length;
   if (compared.length === 0)
-    return {
-      statement,
-      holds: undefined,
-      evidence: `none of ${all} cells has a rival that costs no more.`,
-    };
+    return undecided(statement, `none of ${all} cells has a rival that costs no more, of which to compare`);
   const lost = compared.filter(({ row, best }) => {
     const spread = Math.hypot(Number(row.cosine_ci95 ?? 0), Number(best.cosine_ci95 ?? 0));
     return numberIn(best, "cosine_mean") - numberIn(row, "cosine_mean") < -spread;
@@ -211,15 +221,43 @@ function dominates({ summary }: Frontier, { statement, better, worse, cost }: Do
   const ratios = compared.map(
     ({ row, best }) => numberIn(best, "cosine_mean") / numberIn(row, "cosine_mean"),
   );
+  const chance = jointTail(
+    compared.map(({ row, best }) => tailBelow(momentsIn(best, "cosine"), momentsIn(row, "cosine"), 0)),
+    "any",
+  );
   const where = [...new Set(lost.map(({ row }) => `${row.model}, ${row.point}`))].slice(0, 3).join("; ");
-  return {
+  const test = lost.length > 0 ? `; ${jointTestText(chance)}` : "";
+  return verdictOf({
     statement,
-    holds: lost.length === 0,
+    holds: chance >= falseAlarms,
+    reason: {
+      fault: "ours",
+      why:
+        `this is a claim of ours, and it is too broad: a cheaper rival is worse at ${where}` +
+        (cost === "milliseconds" ? ", by the times of this machine" : ""),
+    },
     evidence:
       `of ${all} cells, ${compared.length} have a rival that costs no more; its cosine is ${median(ratios).toFixed(2)} times ` +
       `theirs in the middle (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}), and lower beyond the 95 % intervals in ` +
-      `${lost.length}${where ? ` (${where})` : ""}.`,
+      `${lost.length}${where ? ` (${where})` : ""}${test}.`,
+  });
+}
+
+/** The moments over draws or seeds that a row of the summary tells. */
+function momentsIn(row: Row, value: "cosine" | "accuracy"): Moments {
+  return {
+    count: numberIn(row, "count"),
+    mean: numberIn(row, `${value}_mean`),
+    deviation: numberIn(row, `${value}_sd`),
   };
+}
+
+/** How often chance puts one mean so far below another less a margin; 1 for one that is not below, or of one draw. */
+function tailBelow(own: Moments, other: Moments, margin: number): number {
+  const below = other.mean - margin - own.mean;
+  if (below <= 0 || own.count < 2 || other.count < 2) return 1;
+  const error = Math.sqrt(own.deviation ** 2 / own.count + other.deviation ** 2 / other.count);
+  return studentTail(below / error, freedomOf(own, other));
 }
 
 /** Differences of accuracy at the best factor, over all trained cells. */
@@ -231,25 +269,23 @@ function trainsAsWell({ summary }: Frontier, comparison: Comparison): Verdict {
     return accuracy(row) - accuracy(rival);
   });
   if (differences.length < 2)
-    return {
-      statement,
-      holds: undefined,
-      evidence: `it takes two trained cells or more with ${better} and with ${worse}.`,
-    };
+    return undecided(statement, `it takes two trained cells or more with ${better} and with ${worse}`);
   const given = moments(differences);
   const width = halfWidth95(given);
-  return {
+  const isWorse = given.mean + width < 0 && given.mean < -negligibleAccuracy;
+  return verdictOf({
     statement,
-    holds:
-      given.mean + width < 0 && given.mean < -negligibleAccuracy
-        ? false
-        : given.mean - width > -negligibleAccuracy
-          ? true
-          : undefined,
+    holds: isWorse ? false : given.mean - width > -negligibleAccuracy ? true : undefined,
+    reason: isWorse
+      ? { fault: "ours", why: `this is a claim of ours: networks learn more with ${worse}` }
+      : {
+          fault: "sample",
+          why: `so few trained cells do not tell a difference of ${negligibleAccuracy} percentage point from chance`,
+        },
     evidence:
       `over ${given.count} trained cells, each at its best learning rate, the test accuracy with ${better} instead of ${worse} is ` +
       `${signed(given.mean)} ± ${width.toFixed(1)} percentage points higher on average (${describeRange(differences)}).`,
-  };
+  });
 }
 
 /** Is the best forward estimator of every model one of activations per example? */
@@ -273,15 +309,38 @@ function trainsBest({ summary, settings }: Frontier): Verdict {
     return own && other ? [{ model, own, other }] : [];
   });
   if (compared.length === 0)
-    return { statement, holds: undefined, evidence: "it takes trained activations and another estimator." };
+    return undecided(statement, "it takes trained activations and another estimator");
   const gap = ({ own, other }: { readonly own: Row; readonly other: Row }) =>
     100 * (numberIn(own, "accuracy_mean") - numberIn(other, "accuracy_mean"));
   const percent = (row: Row) => `${(100 * numberIn(row, "accuracy_mean")).toFixed(1)} %`;
-  return {
+  const lost = compared.filter((pair) => gap(pair) <= -negligibleAccuracy);
+  return verdictOf({
     statement,
-    holds: compared.every((pair) => gap(pair) > -negligibleAccuracy),
+    holds: lost.length === 0,
+    reason: { fault: faultOf(lost), why: describeLost(lost) },
     evidence: `${compared
       .map(({ model, own, other }) => `${model} ${percent(own)}, next ${percent(other)} (${other.estimator})`)
       .join("; ")}; a difference below ${negligibleAccuracy} percentage point counts as none.`,
-  };
+  });
+}
+
+/** The best trained activations of a model, and the best other estimator. */
+interface Pair {
+  readonly model: string;
+  readonly own: Row;
+  readonly other: Row;
+}
+
+/** One seed may be luck; several that agree are not. */
+function faultOf(lost: readonly Pair[]): Fault {
+  const isLuck = ({ own, other }: Pair) =>
+    tailBelow(momentsIn(own, "accuracy"), momentsIn(other, "accuracy"), 0) > falseAlarmsOfRuns;
+  return lost.every(isLuck) ? "sample" : "ours";
+}
+
+function describeLost(lost: readonly Pair[]): string {
+  const names = lost.map(({ model, other }) => `${model} learns more with ${other.estimator}`).join(", ");
+  return faultOf(lost) === "sample"
+    ? `${names}, by so few seeds that they may be luck`
+    : `this is a claim of ours, and it is too broad: ${names}`;
 }

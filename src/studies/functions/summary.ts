@@ -1,8 +1,10 @@
 /** Summaries, tables and verdicts of the study of closed-form functions. */
 import { functions } from "../../functions/functions.ts";
 import { methodHeading, methodIn, methodName } from "../methods.ts";
+import { binomialTail, chanceText, falseAlarms } from "../significance.ts";
 import { groupBy, numberIn } from "../statistics.ts";
 import type { Column, Row, Table, Verdict } from "../study.ts";
+import { undecided, verdictOf } from "../verdict.ts";
 import { firstNames } from "../wording.ts";
 import { allowedApart, chanceApart, gapOf, rangesOverlap } from "./comparison.ts";
 import { functionReference } from "./reference.ts";
@@ -118,16 +120,25 @@ function moreTangentsVerdict(summary: readonly Row[]): Verdict {
     const [few, many] = [sorted[0], sorted.at(-1)];
     return few && many && few !== many ? comparison(many, few) : [];
   });
-  if (pairs.length === 0)
-    return { statement, holds: undefined, evidence: "it takes at least two numbers of tangents." };
+  if (pairs.length === 0) return undecided(statement, "it takes at least two numbers of tangents");
   const better = pairs.filter((ratio) => ratio < 1).length;
-  return {
+  // Nine of ten are to end lower; fewer refute it where chance would rarely let so few of nine in ten.
+  const chance = binomialTail(pairs.length - better, pairs.length, 0.1);
+  const isMost = better >= 0.9 * pairs.length;
+  const isRefuted = !isMost && chance < falseAlarms;
+  return verdictOf({
     statement,
-    holds: better >= 0.9 * pairs.length,
+    holds: isMost ? true : isRefuted ? false : undefined,
+    reason: isRefuted
+      ? {
+          fault: "paper",
+          why: "with the learning rates of the authors' search, the fewest tangents end lower too often",
+        }
+      : { fault: "sample", why: "the most tangents end lower in almost nine of ten, which may be chance" },
     evidence:
       `of ${pairs.length} combinations of function, n and aggregator in which the most and the fewest tangents end at ` +
-      `different values, the most end lower in ${better}.`,
-  };
+      `different values, the most end lower in ${better}${isMost ? "" : `, where nine of ten would have a chance of ${chanceText(chance)} to be so few`}.`,
+  });
 }
 
 function projectionVerdict(summary: readonly Row[]): Verdict {
@@ -141,17 +152,21 @@ function projectionVerdict(summary: readonly Row[]): Verdict {
       );
       return other ? comparison(row, other) : [];
     });
-  if (ratios.length === 0)
-    return { statement, holds: undefined, evidence: "no two methods of this run end at different values." };
+  if (ratios.length === 0) return undecided(statement, "no two methods of this run end at different values");
   const better = ratios.filter((ratio) => ratio < 1).length;
-  // A sign test: better in fewer than half by two deviations refutes it.
-  return {
+  const chance = binomialTail(ratios.length - better, ratios.length, 0.5);
+  return verdictOf({
     statement,
-    holds: better >= ratios.length / 2 - Math.sqrt(ratios.length),
+    holds: chance >= falseAlarms,
+    reason: {
+      fault: "paper",
+      why: "with the learning rates of the authors' search, the mean ends lower more often than chance would have it",
+    },
     evidence:
       `of ${ratios.length} combinations of function, n and k that end at different values, projection ends lower in ` +
-      `${better} (half would be no difference; each method has its own learning rate).`,
-  };
+      `${better} (half would be no difference, and a sign test gives so few a chance of ${chanceText(chance)}; each method has its own ` +
+      "learning rate).",
+  });
 }
 
 /** The ratio of two gaps above the minimum; none where they agree next to float32's precision. */
@@ -169,20 +184,25 @@ function referenceVerdict(rows: readonly Row[], seeds: number): Verdict {
 /** Whether the ranges over the seeds overlap, as often as those of two samples of one distribution would. */
 export function seedsVerdict(statement: string, rows: readonly Row[], seeds: number): Verdict {
   const known = rows.filter(({ agrees }) => agrees !== undefined);
-  if (known.length === 0)
-    return { statement, holds: undefined, evidence: "there are no results to compare with." };
+  if (known.length === 0) return undecided(statement, "there are no results of the authors to compare with");
   const apart = known.filter(({ agrees }) => agrees === "no").length;
   // The exact gradient leaves nothing to chance.
   const random = known.filter(({ gradient }) => gradient !== "exact").length;
   const isExactRight = known.every(({ gradient, agrees }) => gradient !== "exact" || agrees === "yes");
   const allowed = allowedApart(random, seeds);
-  return {
+  return verdictOf({
     statement,
     holds: isExactRight && apart <= allowed,
+    reason: {
+      fault: "ours",
+      why: isExactRight
+        ? "the authors' code was run with the same settings, so chance aside this library descends differently"
+        : "the exact gradient leaves nothing to chance, and it ends elsewhere than in the authors' code",
+    },
     evidence:
       `the ranges of lowest values over the seeds overlap in ${known.length - apart} of ${known.length} combinations of ` +
       `settings; by chance ${(random * chanceApart(seeds)).toFixed(1)} would not, up to ${allowed} are allowed.`,
-  };
+  });
 }
 
 function finiteVerdict(summary: readonly Row[]): Verdict {
@@ -192,14 +212,18 @@ function finiteVerdict(summary: readonly Row[]): Verdict {
   const where = [
     ...new Set(diverged.map((row) => `${row.function}, n = ${row.n}, ${methodName(methodIn(row))}`)),
   ];
-  return {
+  return verdictOf({
     statement: "The authors' learning rates keep every run finite",
     holds: total === 0,
+    reason: {
+      fault: "paper",
+      why: "the learning rates of the authors' search are so high there that some draws of the tangents diverge",
+    },
     evidence:
       total === 0
         ? `all ${runs} runs end with finite values.`
         : `${total} of ${runs} runs diverge, and count with the lowest value before: ${firstNames(where)}.`,
-  };
+  });
 }
 
 function mean(values: readonly number[]): number {

@@ -278,9 +278,11 @@ function runsOf(
   }));
 }
 
+const paperSize = { epochs: 200, steps: 0, subset: 0, seeds: 3 };
+
 describe("verdicts", () => {
   const holds = (rows: readonly Row[], start: string) =>
-    networkVerdicts(rows).find(({ statement }) => statement.startsWith(start))?.holds;
+    networkVerdicts(rows, paperSize).find(({ statement }) => statement.startsWith(start))?.holds;
 
   it.each<[string, number[], number[], boolean | undefined]>([
     ["clearly better", [0.8, 0.81, 0.82], [0.9, 0.912, 0.923], true],
@@ -339,8 +341,47 @@ describe("verdicts", () => {
               (accuracies[index] ?? []).map((value, seed) => value + (shifted ? (shifts[seed] ?? 0) : 0)),
             ),
           );
-        expect(networkVerdicts(all(true))).toEqual(networkVerdicts(all(false)));
+        expect(networkVerdicts(all(true), paperSize)).toEqual(networkVerdicts(all(false), paperSize));
       }),
+    );
+  });
+
+  it.each([
+    ["paper", paperSize, "paper", "at the authors' own size (200 epochs on all images with 3 seeds)"],
+    [
+      "paper",
+      { ...paperSize, epochs: 10, subset: 8000 },
+      "sample",
+      "these are 10 epochs on 8,000 images with 3 seeds",
+    ],
+    ["ours", paperSize, "ours", "with our default learning rates"],
+    [
+      "ours",
+      { ...paperSize, steps: 50, seeds: 1 },
+      "sample",
+      "all images and 50 steps at most with one seed",
+    ],
+  ] as const)("that do not hold with the path '%s' say whose doing it is", (path, size, fault, why) => {
+    const rows = [
+      ...runsOf("vit", "mean", 1, [0.9, 0.91, 0.92], { path }),
+      ...runsOf("vit", "mean", 16, [0.8, 0.811, 0.822], { path }),
+    ];
+    const [verdict] = networkVerdicts(rows, size);
+    expect(verdict).toMatchObject({ holds: false, reason: { fault, why: expect.stringContaining(why) } });
+    expect(verdict?.evidence).toMatch(
+      /the contrary in 1 \(a test of all of them at once gives chance 0\.\d+ %/,
+    );
+  });
+
+  it("are open where one of many differences points the other way, as chance lets it", () => {
+    const rows = [1, 2, 4, 16].flatMap((_, index) => [
+      ...runsOf(`net-${index}`, "mean", 1, [0.8, 0.81, 0.82]),
+      ...runsOf(`net-${index}`, "mean", 16, index === 0 ? [0.77, 0.79, 0.79] : [0.9, 0.912, 0.923]),
+    ]);
+    const verdict = networkVerdicts(rows, paperSize)[0];
+    expect(verdict).toMatchObject({ holds: undefined, reason: { fault: "sample" } });
+    expect(verdict?.evidence).toContain(
+      "in 3 and the contrary in 1 (a test of all of them at once gives chance",
     );
   });
 
@@ -349,7 +390,7 @@ describe("verdicts", () => {
       ...runsOf("vit", "mean", 4, [0.5, 0.6]),
       ...runsOf("vit", "projection", 4, [0.1], { ending: "diverged", path: "ours" }),
     ];
-    const verdict = networkVerdicts(rows).at(-1);
+    const verdict = networkVerdicts(rows, paperSize).at(-1);
     expect(verdict).toMatchObject({ holds: false });
     expect(verdict?.evidence).toBe(
       "1 of 3 diverge, and count with what they reached before: vit on mnist, projection, k = 4 (ours).",

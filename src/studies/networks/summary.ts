@@ -1,6 +1,6 @@
 /** Runs of networks that differ in their seed alone, as one row. */
 import { methodHeading, methodIn, methodName } from "../methods.ts";
-import { groupBy, halfWidth95, moments, numberIn, summaryOf } from "../statistics.ts";
+import { groupBy, halfWidth95, moments, numberIn, standardError, summaryOf } from "../statistics.ts";
 import type { Column, Row, Table } from "../study.ts";
 import { networkColumns, type TrainingPath } from "./runs.ts";
 
@@ -90,6 +90,9 @@ export interface Contrast {
   readonly mean: number;
   /** 95 % half-width; NaN for a single seed. */
   readonly half: number;
+  /** Standard error of the mean, and its degrees of freedom: 0 for a single seed. */
+  readonly error: number;
+  readonly freedom: number;
 }
 
 /** a − b by seed, in test accuracy; undefined where no seed is in both. */
@@ -108,7 +111,10 @@ export function contrastOfValues(
   });
   if (differences.length === 0) return undefined;
   const given = moments(differences);
-  return { mean: given.mean, half: halfWidth95(given) };
+  return {
+    ...{ mean: given.mean, half: halfWidth95(given) },
+    ...{ error: standardError(given), freedom: given.count - 1 },
+  };
 }
 
 export function bySeed(rows: readonly Row[]): ReadonlyMap<number, number> {
