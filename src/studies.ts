@@ -23,6 +23,8 @@ export { studies } from "./studies/studies.ts";
 export type {
   Column as StudyColumn,
   Environment,
+  Fault,
+  Reason,
   Results,
   Row,
   Setting,

@@ -87,9 +87,16 @@ export type Verdict = {
   /** The numbers behind it, in one sentence; empty where there are none. */
   readonly evidence: string;
 } & (
-  | { readonly holds: true }
-  /** undefined: these settings do not decide it. */
-  | { readonly holds: false | undefined; readonly reason: Reason }
+  | {
+      /** The claim holds. */
+      readonly holds: true;
+    }
+  | {
+      /** false: the claim does not hold; undefined: these settings do not decide it. */
+      readonly holds: false | undefined;
+      /** Why. */
+      readonly reason: Reason;
+    }
 );
 
 /** All that was measured. */
