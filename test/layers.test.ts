@@ -34,7 +34,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
       "limits onnx random linalg optim ops losses ad tangents aggregate guess data runtime objective estimate storage",
     search: "random optim storage train",
     studies:
-      "onnx random linalg optim ops losses ad tangents aggregate functions models data runtime objective estimate " +
+      "onnx random linalg optim ops losses ad tangents aggregate guess functions models data runtime objective estimate " +
       "storage train charts",
   }).map(([folder, others]) => [folder, others.split(" ")]),
 );

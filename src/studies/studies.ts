@@ -1,5 +1,6 @@
 import { angles } from "./angles/angles.ts";
 import { anglesFunctions } from "./angles/functions.ts";
+import { feedbackStudy } from "./feedback/feedback.ts";
 import { frontier } from "./frontier/frontier.ts";
 import { functions } from "./functions/functions.ts";
 import { networks } from "./networks/networks.ts";
@@ -13,5 +14,6 @@ export const studies: Readonly<Record<string, Study>> = {
   angles,
   "angles-functions": anglesFunctions,
   networks,
+  feedback: feedbackStudy,
   frontier,
 };

@@ -1,4 +1,5 @@
 /** Columns and summaries of the study of cost. */
+import { bestRuns } from "../best-runs.ts";
 import { groupBy, moments, numberIn, summaryOf } from "../statistics.ts";
 import type { Column, Row } from "../study.ts";
 
@@ -116,11 +117,7 @@ function summarizeModel(rows: readonly Row[]): readonly Row[] {
 
 /** At the factor with the best mean validation accuracy, of those with which no run diverged. */
 function summarizeRuns(rows: readonly Row[]): Row {
-  const factors = groupBy(rows, ["factor"])
-    .filter((runs) => runs.every(({ accuracy }) => accuracy !== undefined))
-    .map((runs) => ({ runs, validation: meanOf(runs, "validation_accuracy") }))
-    .sort((a, b) => b.validation - a.validation);
-  const best = factors[0]?.runs ?? [];
+  const best = bestRuns(rows, "factor");
   const seconds = rows.flatMap(({ training_seconds: time }) => (typeof time === "number" ? [time] : []));
   return {
     ...copied(rows[0] as Row),
@@ -129,10 +126,6 @@ function summarizeRuns(rows: readonly Row[]): Row {
     ...(best.length > 0 ? summaryOf("accuracy", moments(best.map((row) => numberIn(row, "accuracy")))) : {}),
     training_seconds: seconds.length > 0 ? median(seconds) : undefined,
   };
-}
-
-function meanOf(rows: readonly Row[], name: string): number {
-  return moments(rows.map((row) => numberIn(row, name))).mean;
 }
 
 /** @throws when there are no values */
