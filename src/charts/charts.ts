@@ -68,7 +68,7 @@ export function panelChart(chart: PanelChart, width: number): VegaLiteSpec {
       title: chart.series.title,
       orient: "bottom",
       direction: "horizontal",
-      columns: Math.max(2, Math.floor(width / 110)),
+      columns: legendColumns(chart.series.values, width),
       symbolType: "square",
       symbolOpacity: 1,
     },
@@ -185,6 +185,12 @@ export function panelChart(chart: PanelChart, width: number): VegaLiteSpec {
     // Every panel has its own axis labels, so that one can be read alone.
     resolve: { axis: { x: "independent", y: "independent" } },
   };
+}
+
+/** As many names side by side as have room: a letter takes about 6 pixels, a symbol and the gap 28. */
+function legendColumns(names: readonly string[], width: number): number {
+  const longest = Math.max(...names.map((name) => name.length), 1);
+  return Math.max(1, Math.floor(width / Math.max(110, 6.2 * longest + 28)));
 }
 
 interface ScaledAxis {

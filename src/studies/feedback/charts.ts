@@ -58,7 +58,7 @@ function orderOf(points: readonly Point[], last: readonly string[] = []): readon
   ];
 }
 
-/** Whether a measured quantity lies above 0 beyond chance, so that it has a place on a logarithmic axis. */
+/** Whether a measured quantity lies above 0 beyond chance, so that it can be drawn on a logarithmic axis. */
 function isAboveZero(row: Row, name: "bias" | "variance"): boolean {
   const [value, error] = [Number(row[name] ?? 0), Number(row[`${name}_error`] ?? 0)];
   return value > 1e-9 && value > 2 * error;
@@ -164,8 +164,8 @@ function overAxis(results: Feedback, axis: Axis): readonly Chart[] {
   const quality = rowsAlong(results, "quality", axis.name).filter(
     ({ step, guess }) => step === last && guess !== "mean Jacobian",
   );
-  const places = [...new Set(quality.map((row) => numberIn(row, axis.name)))];
-  if (places.length < 2) return [];
+  const axisValues = [...new Set(quality.map((row) => numberIn(row, axis.name)))];
+  if (axisValues.length < 2) return [];
   const errors = quality.flatMap((row) =>
     (["bias", "variance"] as const)
       .filter((name) => isAboveZero(row, name))
@@ -183,7 +183,7 @@ function overAxis(results: Feedback, axis: Axis): readonly Chart[] {
     .filter((row) => typeof row.accuracy_mean === "number")
     .flatMap((row) =>
       // Without tangents, at every number of them.
-      (axis.name === "k" && row.k === 0 ? places : [numberIn(row, axis.name)]).map(
+      (axis.name === "k" && row.k === 0 ? axisValues : [numberIn(row, axis.name)]).map(
         (x): Point => ({
           x,
           ...interval(
@@ -201,7 +201,7 @@ function overAxis(results: Feedback, axis: Axis): readonly Chart[] {
     depth: `hidden layers of ${width}${others}`,
     width: `${depth} hidden layers${others}`,
   }[axis.name];
-  const x = { title: axis.title, log: axis.log, ticks: [...places].sort((a, b) => a - b) };
+  const x = { title: axis.title, log: axis.log, ticks: [...axisValues].sort((a, b) => a - b) };
   return [
     {
       name: `error-over-${axis.words}`,

@@ -13,7 +13,7 @@ describe("meanJacobians", () => {
   it("is the product of the weights behind a site, over the examples whose ReLUs let it through", async () => {
     const model = mlp({ input: [inputs], hidden: [first, second], outputs, seed: 3 });
     const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
-    const numbers = Float32Array.from({ length: batch * inputs }, (_, place) => Math.sin(3 * place + 1));
+    const numbers = Float32Array.from({ length: batch * inputs }, (_, index) => Math.sin(3 * index + 1));
     const feeds = {
       ...objective.parameters,
       input: float32(numbers, [batch, inputs]),
@@ -78,8 +78,8 @@ describe("pictures of a matrix", () => {
     const small = { height: 2, width: 2, data: Float32Array.of(1, 2, 3, 4) };
     expect(reduced(small)).toBe(small);
     const side = 24;
-    const data = Float32Array.from({ length: side * side }, (_, place) =>
-      Math.floor(place / side) < 2 && place % side < 2 ? place : 0,
+    const data = Float32Array.from({ length: side * side }, (_, index) =>
+      Math.floor(index / side) < 2 && index % side < 2 ? index : 0,
     );
     const { height, width, data: averages } = reduced({ height: side, width: side, data });
     expect([height, width, averages.length]).toEqual([12, 12, 144]);

@@ -66,17 +66,17 @@ export async function meanJacobians(
       for (let step = first; step < first + batches; step++) {
         reader.read(step);
         for (let row = 0; row < outputs; row++) {
-          const oneHot = Float32Array.from({ length: outputs }, (_, place) => Number(place === row));
+          const oneHot = Float32Array.from({ length: outputs }, (_, output) => Number(output === row));
           const results = await session.run({ ...reader.feeds, [direction]: float32(oneHot, [outputs, 1]) });
-          for (const [index, { value, size, rectified }] of sites.entries()) {
+          for (const [position, { value, size, rectified }] of sites.entries()) {
             const numbers = results[value]?.data as Float32Array;
             const gradient = results[gradientName(value)]?.data as Float32Array;
-            const [sum, count] = [sums[index] as Float64Array, counts[index] as Float64Array];
-            for (let place = 0; place < batch * size; place++) {
-              if (rectified && numbers[place] === 0) continue;
-              const number = place % size;
+            const [sum, count] = [sums[position] as Float64Array, counts[position] as Float64Array];
+            for (let index = 0; index < batch * size; index++) {
+              if (rectified && numbers[index] === 0) continue;
+              const number = index % size;
               const at = row * size + number;
-              sum[at] = (sum[at] as number) + (gradient[place] as number);
+              sum[at] = (sum[at] as number) + (gradient[index] as number);
               if (row === 0) count[number] = (count[number] as number) + 1;
             }
           }
@@ -97,7 +97,7 @@ export async function meanJacobians(
 /** Cosine of the angle between two matrices; 0 where one of them is zero. */
 export function matrixCosine(a: Float32Array, b: Float32Array): number {
   const product = (x: Float32Array, y: Float32Array) =>
-    x.reduce((sum, value, place) => sum + value * (y[place] as number), 0);
+    x.reduce((sum, value, index) => sum + value * (y[index] as number), 0);
   const length = Math.sqrt(product(a, a) * product(b, b));
   return length === 0 ? 0 : product(a, b) / length;
 }
@@ -141,8 +141,8 @@ export function reduced(picture: Picture): Picture {
   return {
     height: height / 2,
     width: width / 2,
-    data: Float32Array.from({ length: data.length / 4 }, (_, place) => {
-      const [y, x] = [2 * Math.floor((2 * place) / width), (2 * place) % width];
+    data: Float32Array.from({ length: data.length / 4 }, (_, pixel) => {
+      const [y, x] = [2 * Math.floor((2 * pixel) / width), (2 * pixel) % width];
       return (at(y, x) + at(y, x + 1) + at(y + 1, x) + at(y + 1, x + 1)) / 4;
     }),
   };

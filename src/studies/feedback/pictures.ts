@@ -67,9 +67,9 @@ function pictureSpec(pixels: readonly Pixel[], logits: readonly string[], width:
   const upright = { labelAngle: 0, labelAlign: "left", labelAnchor: "middle", labelPadding: 4 };
   const columns = isNarrow ? kinds.length : logits.length;
   // Beside the labels of the rows.
-  const size = Math.floor((width - (isNarrow ? 40 : 110)) / columns) - 8;
+  const size = Math.floor((width - (isNarrow ? 44 : 126)) / columns) - 8;
   const count = 1 + Math.max(...pixels.map(({ x, y }) => Math.max(x, y)));
-  const place = (field: "x" | "y") => ({
+  const at = (field: "x" | "y") => ({
     field,
     type: "ordinal",
     axis: null,
@@ -86,8 +86,8 @@ function pictureSpec(pixels: readonly Pixel[], logits: readonly string[], width:
       height: size,
       mark: { type: "rect" },
       encoding: {
-        x: place("x"),
-        y: place("y"),
+        x: at("x"),
+        y: at("y"),
         color: {
           field: "effect",
           type: "nominal",

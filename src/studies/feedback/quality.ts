@@ -217,11 +217,11 @@ function pictureRows(
     });
   return Array.from({ length: Math.min(pictures, dataset.classes) }, (_, row) => {
     const [own, exact] = [pictureOf(learned, row), pictureOf(first.data, row)];
-    return Array.from(own.data, (value, place) => ({
+    return Array.from(own.data, (value, pixel) => ({
       ...{ part: "picture", ...cell, step, site: 1, logit: row },
-      ...{ y: Math.floor(place / own.width), x: place % own.width },
+      ...{ y: Math.floor(pixel / own.width), x: pixel % own.width },
       learned: value,
-      exact: exact.data[place] as number,
+      exact: exact.data[pixel] as number,
     }));
   }).flat();
 }

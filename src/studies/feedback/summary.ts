@@ -17,7 +17,6 @@ const cellColumns: readonly Column[] = [
   text("network", "mlp or lenet5"),
   { ...number("width", "of each hidden layer of an mlp"), optional },
   { ...number("depth", "hidden layers of an mlp"), optional },
-  { ...number("k", "number of tangents; 0 where there are none"), optional },
   {
     ...text(
       "guess",
@@ -30,6 +29,9 @@ const cellColumns: readonly Column[] = [
   { ...number("step", "steps of training before the measurement"), optional },
   { ...number("site", "1: the end of the first layer"), optional },
 ];
+
+/** The last of all, because it is never empty. */
+const countColumn = number("k", "number of tangents; 0 where there are none");
 
 const qualityColumns: readonly Column[] = [
   {
@@ -62,6 +64,7 @@ export const feedbackColumns: readonly Column[] = [
     optional,
   },
   { ...number("exact", "the same by the mean Jacobian"), optional },
+  countColumn,
 ];
 
 /** Columns of summary.csv: a row for each measurement of quality, and for each trained cell at its best rate. */
@@ -73,6 +76,7 @@ export const feedbackSummaryColumns: readonly Column[] = [
   { ...number("accuracy_mean", "mean of the test accuracy over the seeds at that rate"), optional },
   { ...number("accuracy_sd", "standard deviation of the test accuracy"), optional },
   { ...number("accuracy_ci95", "half-width of the mean's 95 % interval of the test accuracy"), optional },
+  countColumn,
 ];
 
 /** Rows of quality as they are, and one row a trained cell. */

@@ -4,7 +4,7 @@ import { cellsOf, type FeedbackSettings, trainedCells } from "./cells.ts";
 import type { Feedback } from "./charts.ts";
 import { feedbackStudy } from "./feedback.ts";
 import { summarizeFeedback } from "./summary.ts";
-import { chanceOfOrder, feedbackVerdicts } from "./verdicts.ts";
+import { chanceOfOrder, chanceOfWins, feedbackVerdicts } from "./verdicts.ts";
 
 const settings: FeedbackSettings = {
   ...feedbackStudy.quick,
@@ -116,8 +116,11 @@ describe("verdicts on accuracy", () => {
   it("leave out cells where every rate diverged, and are open with too few", () => {
     const diverged = (row: Row) => (row.gamma === 0 ? undefined : usual(row));
     const rows = [...measured(), ...runs(diverged)];
-    expect(verdictOf(rows, "cosine misleads").holds).toBe(undefined);
+    // What diverges ends worst.
+    expect(verdictOf(rows, "cosine misleads").holds).toBe(true);
     expect(verdictOf(rows, "half of the gap").holds).toBe(true);
+    const unlike = (row: Row) => (row.gamma === 0 && Number(row.k) < 16 ? 0.99 : usual(row));
+    expect(verdictOf([...measured(), ...runs(unlike)], "cosine misleads").holds).toBe(undefined);
     expect(verdictOf(measured(), "half of the gap").holds).toBe(undefined);
   });
 });
@@ -140,5 +143,13 @@ describe("chanceOfOrder", () => {
     expect(chanceOfOrder([4, 3, 2, 1])).toBeCloseTo(1 / 24);
     expect(chanceOfOrder([4, 3, 1, 2])).toBeCloseTo(4 / 24);
     expect(chanceOfOrder([1, 2, 3, 4])).toBe(1);
+  });
+});
+
+describe("chanceOfWins", () => {
+  it("is that of coins", () => {
+    expect(chanceOfWins(5, 5)).toBeCloseTo(1 / 32);
+    expect(chanceOfWins(7, 8)).toBeCloseTo(9 / 256);
+    expect(chanceOfWins(0, 6)).toBe(1);
   });
 });

@@ -1,5 +1,6 @@
 /** What the study of feedback claims, held against what it measured; each verdict with the error rate that it is decided by. */
 import { bestRuns } from "../best-runs.ts";
+import { median } from "../frontier/summary.ts";
 import { groupBy, halfWidth95, moments, numberIn } from "../statistics.ts";
 import type { Row, Verdict } from "../study.ts";
 import { signed } from "../wording.ts";
@@ -8,10 +9,14 @@ import { cellOf, type Feedback, rowsAlong, short } from "./charts.ts";
 
 /** Standard errors beyond which chance alone goes once in a hundred, on one side. */
 const onePercent = 2.326;
+/** A share of ‖∇f‖² below which a guess alone is as good as exact, and there is nothing to correct. */
+const leastBias = 1e-4;
 /** Steps after which the variance is looked at. */
 const taughtSteps = 200;
 /** A share of ‖∇f‖² this small makes no difference to a user. */
 const negligible = 0.05;
+/** A gap in accuracy of which shares can be told, in points. */
+const leastGap = 1;
 /** So many times smaller is the variance to be by then. */
 const leastRatio = 10;
 
@@ -31,37 +36,38 @@ const isFeedback = (gamma: number) => (row: Row) => row.guess === "feedback" && 
 const isNone = (row: Row) => row.guess === "none";
 const measured = ({ summary }: Feedback) => summary.filter(({ part }) => part === "quality");
 
-/** Is the bias² at γ = 1 zero, and would one be seen that matters? */
+/**
+ * Is the bias² at γ = 1 zero, and would one be seen that matters? Each measurement counts relative to the bias² of the guess alone,
+ * which is what tangents correct, and by its precision.
+ */
 function unbiased(results: Feedback): Verdict {
   const statement = "Tangents correct feedback without bias (γ = 1)";
-  const rows = measured(results);
-  const pairs = groupBy(rows, ["network", "width", "depth", "k", "step"]).flatMap((group) => {
+  const pairs = groupBy(measured(results), ["network", "width", "depth", "k", "step"]).flatMap((group) => {
     const [corrected, alone] = [group.find(isFeedback(1)), group.find(isFeedback(0))];
-    return corrected && alone && numberIn(corrected, "variance") > 0 ? [{ corrected, alone }] : [];
+    const whole = alone ? numberIn(alone, "bias") : 0;
+    if (!corrected || whole < leastBias) return [];
+    // The spread of a measured bias² is that of the variance, whose own error is small.
+    const weight = (whole / numberIn(corrected, "variance")) ** 2;
+    return [
+      {
+        weight,
+        share: numberIn(corrected, "bias") / whole,
+        error: numberIn(corrected, "bias_error") / whole,
+      },
+    ];
   });
   if (pairs.length === 0)
     return { statement, holds: undefined, evidence: "it takes measurements with γ = 1 and γ = 0." };
-  // The spread of a measured bias² is that of the variance, whose own error is small.
-  const weights = pairs.map(({ corrected }) => numberIn(corrected, "variance") ** -2);
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const pooled = (of: (pair: (typeof pairs)[number]) => number) =>
-    pairs.reduce((sum, pair, index) => sum + ((weights[index] as number) / total) * of(pair), 0);
-  const bias = pooled(({ corrected }) => numberIn(corrected, "bias"));
-  const alone = pooled((pair) => numberIn(pair.alone, "bias"));
-  const error = Math.sqrt(
-    pairs.reduce(
-      (sum, { corrected }, index) =>
-        sum + (((weights[index] as number) / total) * numberIn(corrected, "bias_error")) ** 2,
-      0,
-    ),
-  );
-  const most = bias + onePercent * error;
+  const total = pairs.reduce((sum, { weight }) => sum + weight, 0);
+  const share = pairs.reduce((sum, pair) => sum + (pair.weight / total) * pair.share, 0);
+  const error = Math.hypot(...pairs.map((pair) => (pair.weight / total) * pair.error));
+  const most = share + onePercent * error;
   return {
     statement,
-    holds: bias > onePercent * error ? false : most < alone / 10 ? true : undefined,
+    holds: share > onePercent * error ? false : most < 0.1 ? true : undefined,
     evidence:
-      `over ${pairs.length} measurements, weighted by their precision, bias² is ${percent(bias)} ± ${percent(error)} % of ‖∇f‖² (standard error), ` +
-      `so at most ${percent(most)} % (an unbiased estimate is called biased once in a hundred studies); that of the guess alone is ${percent(alone)} %.`,
+      `over ${pairs.length} measurements, bias² is ${percent(share)} ± ${percent(error)} % (standard error) of that of the guess alone, so at most ` +
+      `${percent(most)} %; an estimate without bias is called biased once in a hundred studies.`,
   };
 }
 
@@ -85,7 +91,7 @@ function variesLess(results: Feedback): Verdict {
     holds: low > least ? true : high < least ? false : undefined,
     evidence:
       `${cellName(rows[0] as Row)}, step ${step}: ${short(ratio.without)} of ‖∇f‖² without a guess, ${short(ratio.with)} with feedback, ` +
-      `${Math.exp(ratio.log).toFixed(1)} times less (${Math.exp(low).toFixed(1)} to ${Math.exp(high).toFixed(1)}; either end is missed once in a hundred studies).`,
+      `${times(ratio.log)} times less (${times(low)} to ${times(high)}; either end is missed once in a hundred studies).`,
   };
 }
 
@@ -163,28 +169,24 @@ function trainsCloser(results: Feedback): Verdict {
   const own = accuracies(results, (row) => isFeedback(1)(row) && row.k === tangents);
   const runs = [...own].flatMap(([key, accuracy]) => {
     const [without, best] = [none.get(key), exact(key)];
-    return without === undefined || best === undefined ? [] : [{ accuracy, without, best }];
+    if (without === undefined || best === undefined || best - without < leastGap) return [];
+    return [{ gap: best - without, share: (accuracy - without) / (best - without) }];
   });
   if (runs.length < 3)
     return {
       statement,
       holds: undefined,
-      evidence: "it takes three networks or seeds or more, trained without a guess, with γ = 1 and exactly.",
+      evidence: `it takes three networks or seeds or more with a gap of ${leastGap} point, trained without a guess, with γ = 1 and exactly.`,
     };
-  const sum = (of: (run: (typeof runs)[number]) => number) => runs.reduce((total, run) => total + of(run), 0);
-  const gap = sum(({ without, best }) => best - without);
-  const closed = sum(({ accuracy, without }) => accuracy - without) / gap;
-  const beyondHalf = moments(runs.map(({ accuracy, without, best }) => accuracy - (without + best) / 2));
-  const { mean } = beyondHalf;
-  const half = halfWidth95(beyondHalf);
+  const closed = moments(runs.map(({ share }) => share));
+  const half = halfWidth95(closed);
+  const gap = moments(runs.map((run) => run.gap)).mean;
   return {
     statement,
-    holds: gap <= 0 ? undefined : mean - half > 0 ? true : mean + half < 0 ? false : undefined,
+    holds: closed.mean - half > 0.5 ? true : closed.mean + half < 0.5 ? false : undefined,
     evidence:
-      gap <= 0
-        ? "the exact gradient trains no better than tangents alone here."
-        : `over ${runs.length} networks and seeds, k = ${tangents}, ${(100 * closed).toFixed(0)} % of a gap of ${(gap / runs.length).toFixed(1)} points on average; ` +
-          `${signed(mean)} ± ${half.toFixed(1)} points beyond the middle of it (95 % interval).`,
+      `over ${runs.length} networks and seeds with a gap of ${leastGap} point or more, k = ${tangents}: ${(100 * closed.mean).toFixed(0)} ± ${(100 * half).toFixed(0)} % ` +
+      `(95 % interval) of ${gap.toFixed(1)} points on average.`,
   };
 }
 
@@ -199,31 +201,57 @@ function cosineMisleads(results: Feedback): Verdict {
     const [alone, corrected] = [group.find(isFeedback(0)), group.find(isFeedback(1))];
     return alone && corrected ? [numberIn(alone, "cosine") - numberIn(corrected, "cosine")] : [];
   });
-  const corrected = accuracies(results, isFeedback(1));
-  const alone = accuracies(results, isFeedback(0));
-  const differences = [...corrected].flatMap(([key, accuracy]) => {
-    const other = alone.get(key);
-    return other === undefined ? [] : [accuracy - other];
-  });
-  if (cosines.length < 3 || differences.length < 3)
+  // A method that diverged at every rate ends worst.
+  const accuracyOf = (gamma: number) => accuracies(results, isFeedback(gamma));
+  const [alone, corrected] = [accuracyOf(0), accuracyOf(1)];
+  const differences = [...new Set([...alone.keys(), ...corrected.keys()])].map(
+    (key) => (corrected.get(key) ?? 0) - (alone.get(key) ?? 0),
+  );
+  if (cosines.length < leastCoins || differences.length < leastCoins)
     return {
       statement,
       holds: undefined,
-      evidence:
-        "it takes three networks or numbers of tangents or more, measured and trained with γ = 0 and γ = 1.",
+      evidence: `it takes ${leastCoins} networks or numbers of tangents or more, measured and trained with γ = 0 and γ = 1.`,
     };
-  const [angle, gain] = [moments(cosines), moments(differences)];
-  const [angleHalf, gainHalf] = [halfWidth95(angle), halfWidth95(gain)];
-  const isHigher = angle.mean - angleHalf > 0;
-  const isWorse = gain.mean - gainHalf > 0;
-  const isRefuted = angle.mean + angleHalf < 0 || gain.mean + gainHalf < 0;
+  const [higher, better] = [cosines, differences].map((values) => ({
+    of: values.filter((value) => value !== 0).length,
+    wins: values.filter((value) => value > 0).length,
+    losses: values.filter((value) => value < 0).length,
+  })) as [Wins, Wins];
+  const isRare = (wins: number, of: number) => chanceOfWins(wins, of) <= rareOrder;
   return {
     statement,
-    holds: isHigher && isWorse ? true : isRefuted ? false : undefined,
+    holds:
+      isRare(higher.wins, higher.of) && isRare(better.wins, better.of)
+        ? true
+        : isRare(higher.losses, higher.of) || isRare(better.losses, better.of)
+          ? false
+          : undefined,
     evidence:
-      `its cosine is ${fraction(angle.mean)} ± ${angleHalf.toFixed(2)} above that of γ = 1 after ${last} steps, over ${angle.count} cells, and γ = 1 reads ` +
-      `${signed(gain.mean)} ± ${gainHalf.toFixed(1)} points more test images at the best rate of each, over ${gain.count} runs (95 % intervals).`,
+      `after ${last} steps its cosine is higher than that of γ = 1 in ${higher.wins} of ${higher.of} cells, and it reads fewer test images at the best rate ` +
+      `of each in ${better.wins} of ${better.of} runs; coins would fall so in ${percent(chanceOfWins(higher.wins, higher.of))} and ` +
+      `${percent(chanceOfWins(better.wins, better.of))} % of all studies (5 % are allowed). The median difference is ${median(differences).toFixed(1)} points.`,
   };
+}
+
+/** Fewer coins fall on one side more often than is allowed. */
+const leastCoins = 5;
+
+/** Comparisons that are no tie, and how they ended. */
+interface Wins {
+  readonly of: number;
+  readonly wins: number;
+  readonly losses: number;
+}
+
+/** How often so many throws of a coin or more fall on one side (the sign test, exact). */
+export function chanceOfWins(wins: number, of: number): number {
+  let [ways, total] = [1, 0];
+  for (let count = 0; count <= of; count++) {
+    if (count >= wins) total += ways;
+    ways = (ways * (of - count)) / (count + 1);
+  }
+  return total / 2 ** of;
 }
 
 /** Is the variance reduced less in deep networks? */
@@ -243,14 +271,14 @@ function variesMoreWithDepth(results: Feedback): Verdict {
     return { statement, holds: undefined, evidence: "it takes two depths, measured with γ = 1." };
   const fall = shallow.ratio.log - deep.ratio.log;
   const error = Math.hypot(shallow.ratio.error, deep.ratio.error);
-  const times = depths.map(({ name, ratio }) => `${name} ${Math.exp(ratio.log).toFixed(1)} times less`);
+  const listed = depths.map(({ name, ratio }) => `${times(ratio.log)} times less with ${name}`);
   const left = [shallow, deep].map(({ foreseen }) => percent(numberIn(foreseen, "bias")));
   return {
     statement,
     holds: fall > onePercent * error ? true : fall < -onePercent * error ? false : undefined,
     evidence:
-      `${times.join(", ")} after ${last} steps; from the first to the last the ratio changes by a factor of ${Math.exp(-fall).toFixed(2)}, where chance alone ` +
-      `goes below ${Math.exp(-onePercent * error).toFixed(2)} once in a hundred studies. Even the mean Jacobian leaves ${left[0]} and ${left[1]} % of ‖∇f‖² ` +
+      `${listed.join(", ")} after ${last} steps (chance alone makes the last ${times(onePercent * error)} times smaller than the first once in a hundred ` +
+      `studies). Even the mean Jacobian leaves ${left[0]} and ${left[1]} % of ‖∇f‖² in the first and the last of them ` +
       "unforeseen: examples have Jacobians of their own.",
   };
 }
@@ -307,7 +335,8 @@ function percent(share: number): string {
   return short(100 * share);
 }
 
-/** "+0.12" */
-function fraction(value: number): string {
-  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+/** "3.3", or "over 1,000": how many times, by its logarithm. */
+function times(logarithm: number): string {
+  const value = Math.exp(logarithm);
+  return value > 1000 ? "over 1,000" : String(Number(value.toPrecision(2)));
 }
