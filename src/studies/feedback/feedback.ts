@@ -98,6 +98,9 @@ export const feedbackStudy: Study<FeedbackSettings> = {
     seeds: 1,
     batch: 64,
   },
+  quickLeavesOut:
+    "Left out: MNIST (drawn digits instead), γ = ½, all but a few widths, depths and numbers of tangents, most steps, and all seeds but one: networks " +
+    "and numbers of tangents stand in for them where accuracies are compared.",
   tiny: {
     dataset: "glyphs",
     parts: [...parts],

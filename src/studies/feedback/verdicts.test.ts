@@ -4,7 +4,7 @@ import { cellsOf, type FeedbackSettings, trainedCells } from "./cells.ts";
 import type { Feedback } from "./charts.ts";
 import { feedbackStudy } from "./feedback.ts";
 import { summarizeFeedback } from "./summary.ts";
-import { chanceOfOrder, chanceOfWins, feedbackVerdicts } from "./verdicts.ts";
+import { chanceOfOrder, feedbackVerdicts } from "./verdicts.ts";
 
 const settings: FeedbackSettings = {
   ...feedbackStudy.quick,
@@ -65,13 +65,15 @@ describe("verdict without bias", () => {
   });
 
   it("does not hold where bias² is beyond chance", () => {
-    expect(verdictOf(measured({ corrected: { bias: 0.02 } }), "without bias").holds).toBe(false);
+    expect(verdictOf(measured({ corrected: { bias: 0.02 } }), "without bias")).toMatchObject({
+      holds: false,
+      reason: { fault: "ours" },
+    });
   });
 
   it("is open where draws are too few to find as much as the guess alone has", () => {
-    expect(verdictOf(measured({ corrected: { bias: 0, bias_error: 0.3 } }), "without bias").holds).toBe(
-      undefined,
-    );
+    const given = measured({ corrected: { bias: 0, bias_error: 0.3 } });
+    expect(verdictOf(given, "without bias")).toMatchObject({ holds: undefined, reason: { fault: "sample" } });
   });
 });
 
@@ -143,13 +145,5 @@ describe("chanceOfOrder", () => {
     expect(chanceOfOrder([4, 3, 2, 1])).toBeCloseTo(1 / 24);
     expect(chanceOfOrder([4, 3, 1, 2])).toBeCloseTo(4 / 24);
     expect(chanceOfOrder([1, 2, 3, 4])).toBe(1);
-  });
-});
-
-describe("chanceOfWins", () => {
-  it("is that of coins", () => {
-    expect(chanceOfWins(5, 5)).toBeCloseTo(1 / 32);
-    expect(chanceOfWins(7, 8)).toBeCloseTo(9 / 256);
-    expect(chanceOfWins(0, 6)).toBe(1);
   });
 });

@@ -1,8 +1,10 @@
 /** What the study of feedback claims, held against what it measured; each verdict with the error rate that it is decided by. */
 import { bestRuns } from "../best-runs.ts";
 import { median } from "../frontier/summary.ts";
+import { binomialTail, falseAlarmsOfRuns } from "../significance.ts";
 import { groupBy, halfWidth95, moments, numberIn } from "../statistics.ts";
-import type { Row, Verdict } from "../study.ts";
+import type { Reason, Row, Verdict } from "../study.ts";
+import { type Judgement, undecided, verdictOf } from "../verdict.ts";
 import { signed } from "../wording.ts";
 import { baseCell, cellKey, cellName, methodNames, networkName } from "./cells.ts";
 import { cellOf, type Feedback, rowsAlong, short } from "./charts.ts";
@@ -32,6 +34,17 @@ export function feedbackVerdicts(results: Feedback): readonly Verdict[] {
   ];
 }
 
+/** A verdict on a claim of ours, in words for both ways in which it may not hold. */
+function judge({
+  against,
+  open,
+  ...given
+}: Omit<Judgement, "reason"> & { readonly against: string; readonly open: string }): Verdict {
+  const reason: Reason =
+    given.holds === false ? { fault: "ours", why: against } : { fault: "sample", why: open };
+  return verdictOf({ ...given, reason });
+}
+
 const isFeedback = (gamma: number) => (row: Row) => row.guess === "feedback" && row.gamma === gamma;
 const isNone = (row: Row) => row.guess === "none";
 const measured = ({ summary }: Feedback) => summary.filter(({ part }) => part === "quality");
@@ -56,19 +69,20 @@ function unbiased(results: Feedback): Verdict {
       },
     ];
   });
-  if (pairs.length === 0)
-    return { statement, holds: undefined, evidence: "it takes measurements with γ = 1 and γ = 0." };
+  if (pairs.length === 0) return undecided(statement, "it takes measurements with γ = 1 and γ = 0");
   const total = pairs.reduce((sum, { weight }) => sum + weight, 0);
   const share = pairs.reduce((sum, pair) => sum + (pair.weight / total) * pair.share, 0);
   const error = Math.hypot(...pairs.map((pair) => (pair.weight / total) * pair.error));
   const most = share + onePercent * error;
-  return {
+  return judge({
     statement,
     holds: share > onePercent * error ? false : most < 0.1 ? true : undefined,
     evidence:
       `over ${pairs.length} measurements, bias² is ${percent(share)} ± ${percent(error)} % (standard error) of that of the guess alone, so at most ` +
       `${percent(most)} %; an estimate without bias is called biased once in a hundred studies.`,
-  };
+    against: "estimates of this library lean to one side",
+    open: "the draws are too few to see as much bias as would matter",
+  });
 }
 
 /** Is the variance ten times below that of tangents alone at the same parameters? */
@@ -79,20 +93,18 @@ function variesLess(results: Feedback): Verdict {
   const rows = measured(results).filter((row) => row.step === step && cellKey(cellOf(row)) === base);
   const ratio = varianceRatio(rows);
   if (step === undefined || !ratio)
-    return {
-      statement,
-      holds: undefined,
-      evidence: `it takes the mlp, measured after ${taughtSteps} steps with γ = 1.`,
-    };
+    return undecided(statement, `it takes the mlp, measured after ${taughtSteps} steps with γ = 1`);
   const [low, high] = [ratio.log - onePercent * ratio.error, ratio.log + onePercent * ratio.error];
   const least = Math.log(leastRatio);
-  return {
+  return judge({
     statement,
     holds: low > least ? true : high < least ? false : undefined,
     evidence:
       `${cellName(rows[0] as Row)}, step ${step}: ${short(ratio.without)} of ‖∇f‖² without a guess, ${short(ratio.with)} with feedback, ` +
       `${times(ratio.log)} times less (${times(low)} to ${times(high)}; either end is missed once in a hundred studies).`,
-  };
+    against: "feedback learns less than we claim",
+    open: "the draws leave open on which side of ten times it lies",
+  });
 }
 
 interface Ratio {
@@ -126,21 +138,22 @@ function learnsJacobian(results: Feedback): Verdict {
     return alone && ideal ? [{ alone: numberIn(alone, "bias"), ideal: numberIn(ideal, "bias") }] : [];
   });
   if (pairs.length < 3)
-    return {
+    return undecided(
       statement,
-      holds: undefined,
-      evidence: "it takes three networks or numbers of tangents or more, measured with γ = 0.",
-    };
+      "it takes three networks or numbers of tangents or more, measured with γ = 0",
+    );
   const excess = moments(pairs.map(({ alone, ideal }) => alone - ideal));
   const half = halfWidth95(excess);
   const mean = (of: "alone" | "ideal") => percent(moments(pairs.map((pair) => pair[of])).mean);
-  return {
+  return judge({
     statement,
     holds: excess.mean + half < negligible ? true : excess.mean - half > negligible ? false : undefined,
     evidence:
       `after ${last} steps the guess leaves ${mean("alone")} % of ‖∇f‖² unforeseen, the mean Jacobian ${mean("ideal")} %, on average over ${pairs.length} cells; ` +
       `the difference is ${percent(excess.mean)} ± ${percent(half)} % (95 % interval), and ${percent(negligible)} % count as none.`,
-  };
+    against: "feedback foresees less than its matrix could",
+    open: "networks and numbers of tangents differ too much among themselves",
+  });
 }
 
 /** Test accuracies in percent at the best rate, by cell and seed; nothing for cells where every rate diverged. */
@@ -173,21 +186,22 @@ function trainsCloser(results: Feedback): Verdict {
     return [{ gap: best - without, share: (accuracy - without) / (best - without) }];
   });
   if (runs.length < 3)
-    return {
+    return undecided(
       statement,
-      holds: undefined,
-      evidence: `it takes three networks or seeds or more with a gap of ${leastGap} point, trained without a guess, with γ = 1 and exactly.`,
-    };
+      `it takes three networks or seeds or more with a gap of ${leastGap} point, trained without a guess, with γ = 1 and exactly`,
+    );
   const closed = moments(runs.map(({ share }) => share));
   const half = halfWidth95(closed);
   const gap = moments(runs.map((run) => run.gap)).mean;
-  return {
+  return judge({
     statement,
     holds: closed.mean - half > 0.5 ? true : closed.mean + half < 0.5 ? false : undefined,
     evidence:
       `over ${runs.length} networks and seeds with a gap of ${leastGap} point or more, k = ${tangents}: ${(100 * closed.mean).toFixed(0)} ± ${(100 * half).toFixed(0)} % ` +
       `(95 % interval) of ${gap.toFixed(1)} points on average.`,
-  };
+    against: "feedback gains less than we claim",
+    open: "networks and seeds differ too much among themselves",
+  });
 }
 
 /** Has the guess alone the higher cosine, and the lower accuracy? */
@@ -208,18 +222,17 @@ function cosineMisleads(results: Feedback): Verdict {
     (key) => (corrected.get(key) ?? 0) - (alone.get(key) ?? 0),
   );
   if (cosines.length < leastCoins || differences.length < leastCoins)
-    return {
+    return undecided(
       statement,
-      holds: undefined,
-      evidence: `it takes ${leastCoins} networks or numbers of tangents or more, measured and trained with γ = 0 and γ = 1.`,
-    };
+      `it takes ${leastCoins} networks or numbers of tangents or more, measured and trained with γ = 0 and γ = 1`,
+    );
   const [higher, better] = [cosines, differences].map((values) => ({
     of: values.filter((value) => value !== 0).length,
     wins: values.filter((value) => value > 0).length,
     losses: values.filter((value) => value < 0).length,
   })) as [Wins, Wins];
-  const isRare = (wins: number, of: number) => chanceOfWins(wins, of) <= rareOrder;
-  return {
+  const isRare = (wins: number, of: number) => binomialTail(wins, of, 0.5) <= falseAlarmsOfRuns;
+  return judge({
     statement,
     holds:
       isRare(higher.wins, higher.of) && isRare(better.wins, better.of)
@@ -229,9 +242,11 @@ function cosineMisleads(results: Feedback): Verdict {
           : undefined,
     evidence:
       `after ${last} steps its cosine is higher than that of γ = 1 in ${higher.wins} of ${higher.of} cells, and it reads fewer test images at the best rate ` +
-      `of each in ${better.wins} of ${better.of} runs; coins would fall so in ${percent(chanceOfWins(higher.wins, higher.of))} and ` +
-      `${percent(chanceOfWins(better.wins, better.of))} % of all studies (5 % are allowed). The median difference is ${median(differences).toFixed(1)} points.`,
-  };
+      `of each in ${better.wins} of ${better.of} runs; coins would fall so in ${percent(binomialTail(higher.wins, higher.of, 0.5))} and ` +
+      `${percent(binomialTail(better.wins, better.of, 0.5))} % of all studies (5 % are allowed). The median difference is ${median(differences).toFixed(1)} points.`,
+    against: "this is a claim of ours, and it is too broad",
+    open: "too few networks and seeds agree",
+  });
 }
 
 /** Fewer coins fall on one side more often than is allowed. */
@@ -242,16 +257,6 @@ interface Wins {
   readonly of: number;
   readonly wins: number;
   readonly losses: number;
-}
-
-/** How often so many throws of a coin or more fall on one side (the sign test, exact). */
-export function chanceOfWins(wins: number, of: number): number {
-  let [ways, total] = [1, 0];
-  for (let count = 0; count <= of; count++) {
-    if (count >= wins) total += ways;
-    ways = (ways * (of - count)) / (count + 1);
-  }
-  return total / 2 ** of;
 }
 
 /** Is the variance reduced less in deep networks? */
@@ -268,19 +273,21 @@ function variesMoreWithDepth(results: Feedback): Verdict {
     });
   const [shallow, deep] = [depths[0], depths.at(-1)];
   if (!shallow || !deep || shallow === deep)
-    return { statement, holds: undefined, evidence: "it takes two depths, measured with γ = 1." };
+    return undecided(statement, "it takes two depths, measured with γ = 1");
   const fall = shallow.ratio.log - deep.ratio.log;
   const error = Math.hypot(shallow.ratio.error, deep.ratio.error);
   const listed = depths.map(({ name, ratio }) => `${times(ratio.log)} times less with ${name}`);
   const left = [shallow, deep].map(({ foreseen }) => percent(numberIn(foreseen, "bias")));
-  return {
+  return judge({
     statement,
     holds: fall > onePercent * error ? true : fall < -onePercent * error ? false : undefined,
     evidence:
       `${listed.join(", ")} after ${last} steps (chance alone makes the last ${times(onePercent * error)} times smaller than the first once in a hundred ` +
       `studies). Even the mean Jacobian leaves ${left[0]} and ${left[1]} % of ‖∇f‖² in the first and the last of them ` +
       "unforeseen: examples have Jacobians of their own.",
-  };
+    against: "this is a claim of ours, and depth does not act so",
+    open: "the draws differ more than the depths do",
+  });
 }
 
 /** Are fewer points of accuracy gained where tangents are many? */
@@ -299,24 +306,19 @@ function helpsLessWithTangents(results: Feedback): Verdict {
   const counts = [...new Set([base.k, ...results.settings.counts])].sort((a, b) => a - b);
   const gains = counts.map((k) => ({ k, gains: gainsAt(k) })).filter(({ gains: own }) => own.length > 0);
   if (gains.length < 2)
-    return {
-      statement,
-      holds: undefined,
-      evidence: "it takes two numbers of tangents, trained with and without a guess.",
-    };
+    return undecided(statement, "it takes two numbers of tangents, trained with and without a guess");
   const means = gains.map(({ gains: own }) => moments(own).mean);
   const [falling, rising] = [means, [...means].reverse()].map(chanceOfOrder) as [number, number];
-  return {
+  return judge({
     statement,
-    holds: falling <= rareOrder ? true : rising <= rareOrder ? false : undefined,
+    holds: falling <= falseAlarmsOfRuns ? true : rising <= falseAlarmsOfRuns ? false : undefined,
     evidence:
       `${gains.map(({ k }, index) => `k = ${k}: ${signed(means[index] as number)}`).join(", ")} points at the best rate of each; ` +
       `chance alone puts ${gains.length} numbers so well in falling order in ${(100 * falling).toFixed(0)} % of all studies (5 % are allowed).`,
-  };
+    against: "this is a claim of ours, and gains do not fall so",
+    open: "too few numbers of tangents to rule out that chance put them in this order",
+  });
 }
-
-/** Chance alone may put numbers in order so often. */
-const rareOrder = 0.05;
 
 /** The share of all orders of these numbers in which at least as many pairs fall as in this one (Kendall's test, exact). */
 export function chanceOfOrder(values: readonly number[]): number {
