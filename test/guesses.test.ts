@@ -104,8 +104,8 @@ async function moments(estimator: Estimator, feeds: Tensors, state: EstimatorSta
   };
 }
 
-/** Each guess, corrected without bias. */
-const corrected: Readonly<Record<Exclude<GuessName, "none">, () => Guess>> = {
+/** Each guess at sites, corrected without bias. */
+const corrected: Readonly<Record<Exclude<GuessName, "none" | "momentum">, () => Guess>> = {
   feedback: () => feedback(),
   residual: () => residual({ gamma: 1 }),
 };

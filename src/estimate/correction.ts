@@ -35,7 +35,7 @@ export function correction(guess: GuessPasses, derivatives: Float64Array): Corre
       return errors;
     },
     learn(state) {
-      guess.learn(state);
+      guess.learn(state, derivatives);
       const share = state[shareName] as Float64Array;
       const before = share[0] as number;
       // Σ (d − V m)² / Σ d²: with tangents of unit variance, an estimate that costs nothing.

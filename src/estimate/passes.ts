@@ -112,8 +112,12 @@ export interface GuessPasses {
    * @param foreseen written, [k, examples]
    */
   foresee(feeds: Tensors, state: EstimatorState, foreseen: Float64Array): Promise<void>;
-  /** Writes what the step taught into the state; once ĝ was formed. */
-  learn(state: EstimatorState): void;
+  /**
+   * Writes what the step taught into the state; once ĝ was formed.
+   *
+   * @param derivatives d of the step, [k, examples]
+   */
+  learn(state: EstimatorState, derivatives: Float64Array): void;
 }
 
 /** What a dual pass says besides derivatives. */

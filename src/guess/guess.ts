@@ -72,12 +72,40 @@ export interface SiteGuess {
   ): { readonly foreseen: Value; readonly memories: readonly SiteMemory[] };
 }
 
+/** Arrays that a guess keeps for one parameter, by name. */
+export type ParameterMemory = Readonly<Record<string, Float32Array>>;
+
+/** What one step with tangents of all parameters taught of one parameter's gradient. */
+export interface ParameterObservation {
+  /** ĝ of the step, [n] numbers of the parameter; it may not be changed. */
+  readonly estimate: Float32Array;
+  /** k/N: what share of the N numbers of all parameters the tangents of one step measure, at most 1. */
+  readonly measured: number;
+}
+
+/** A guess of the gradient of the parameters, where tangents are those of the parameters themselves. */
+export interface ParameterGuess {
+  /**
+   * β: what the guess is multiplied by before tangents correct it. Default: measured, Σ d·Vm / Σ (Vm)² of the steps before,
+   * from 0 to 1, so that a guess that is mostly noise does no harm.
+   */
+  readonly scale?: number;
+  /** The arrays that it keeps for a parameter of n numbers: their lengths, by name; they start as zeros. */
+  memory(size: number): Readonly<Record<string, number>>;
+  /** m of a parameter, [n]: one of the arrays of its memory, or a new one. */
+  guess(memory: ParameterMemory): Float32Array;
+  /** Writes what a step taught into the memory; once ĝ was formed. */
+  learn(memory: ParameterMemory, step: ParameterObservation): void;
+}
+
 /** What makes a guess. */
 export interface GuessRule {
   /** γ: how much of the correction is added. 1: no bias; 0: the guess alone. */
   readonly gamma: number;
   /** The guess at sites; absent where nothing is foreseen there. */
   readonly sites?: SiteGuess;
+  /** The guess for tangents of weights; absent where nothing is foreseen of their gradient. */
+  readonly weights?: ParameterGuess;
 }
 
 /**

@@ -2,11 +2,12 @@
 import { namedSetting } from "../settings/named-setting.ts";
 import { feedback } from "./feedback.ts";
 import type { Guess } from "./guess.ts";
+import { momentum } from "./momentum.ts";
 import { none } from "./none.ts";
 import { residual } from "./residual.ts";
 
 /** The guesses by name. */
-export const guesses = { none, feedback, residual };
+export const guesses = { none, feedback, residual, momentum };
 
 /** Name of a guess in `guesses`. */
 export type GuessName = keyof typeof guesses;

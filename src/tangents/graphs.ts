@@ -4,6 +4,7 @@
  */
 
 import type { Value } from "../onnx/graph.ts";
+import { elementCount } from "../onnx/tensor.ts";
 import type { Emitter } from "../ops/emitter.ts";
 import type { Tangent } from "../ops/op.ts";
 import { reshape, transpose } from "../ops/rules.ts";
@@ -74,6 +75,25 @@ export function emitCombine(
   const left = reshape(g, transpose(g, weighted, [1, 0, 2]), [rows, k * rank]);
   const right = reshape(g, transpose(g, tangent.right, [0, 2, 1]), [k * rank, columns]);
   return reshape(g, g.matMul(left, right), shape);
+}
+
+/** Emits V m, [k], for one parameter: the product of each of its tangents with an array of the parameter's shape. */
+export function emitAlong(g: Emitter, tangent: Tangent, array: Value): Value {
+  const size = elementCount(array.shape);
+  if (!("left" in tangent)) {
+    const k = sizeOf(tangent, 0);
+    return reshape(g, g.matMul(reshape(g, tangent, [k, size]), reshape(g, array, [size, 1])), [k]);
+  }
+  // ⟨Σ_a u_a w_aᵀ, M⟩ = Σ_a (u_aᵀ M)·w_a
+  const [k = 0, rows = 0, rank = 0] = tangent.left.shape;
+  const columns = size / rows;
+  const turned = (factor: Value, length: number) =>
+    reshape(g, transpose(g, factor, [0, 2, 1]), [k * rank, length]);
+  const products = g.mul(
+    g.matMul(turned(tangent.left, rows), reshape(g, array, [rows, columns])),
+    turned(tangent.right, columns),
+  );
+  return g.reduceSum(reshape(g, products, [k, rank * columns]), [1], { keepdims: 0 });
 }
 
 /** Emits each example's own combination at one site: tangents [k, B or 1, m], coefficients [k, B] → [B, m]. */

@@ -81,8 +81,8 @@ const adaptiveRate = 0.003;
  * Tangents at an angle α are worth fewer in a mean: E‖ĝ‖² = n‖∇f‖² Σᵢⱼ ρᵢⱼ²/k² with the cosines ρ, cos α between the
  * first and another and cos² α between two others, as if there were k²/Σρ² of them. A projection does not mind.
  *
- * **A guess** that tangents correct leaves only what it does not foresee to their noise: ρ·n/N is multiplied by that share of
- * ‖∇f‖², which each step measures.
+ * **A guess** that tangents correct leaves only what it does not foresee to their noise: ρ·n/N and n/k are multiplied by that share
+ * of ‖∇f‖², which each step measures.
  *
  * Momentum μ multiplies the distance that a gradient moves the parameters by 1/(1 − μ), and a sampler of another length l
  * than √n multiplies the mean by l²/n; both are taken out again.
@@ -141,13 +141,14 @@ function rateOfMean(
     readonly unforeseen?: number | undefined;
   },
 ): number {
+  const noisy = n * Math.min(1, unforeseen);
   if (noise.by === "walk") {
     const length = Math.min(noise.step, noise.length * Math.sqrt(batch / Math.max(steps, 1)));
-    return length / Math.sqrt(1 + n / k);
+    return length / Math.sqrt(1 + noisy / k);
   }
   const { largest, curved } = noise;
   const independent = shareTangents ? k : k * Math.max(1, batch / alike);
-  return largest / (1 + (curved * n * Math.min(1, unforeseen)) / independent);
+  return largest / (1 + (curved * noisy) / independent);
 }
 
 /** Number of independent tangents whose mean is as noisy as that of k at a fixed angle to the first. */

@@ -187,9 +187,12 @@ export async function findGuess(
 function ruleAtSites(guess: Guess, simulated: boolean) {
   const chosen = option("guess", guess.name);
   if (!guess.sites)
-    throw new SettingError(words`${chosen} is no guess for activations and blocks; leave it out.`, {
-      option: "guess",
-    });
+    throw new SettingError(
+      words`${chosen} is no guess for activations and blocks; choose another, or leave it out.`,
+      {
+        option: "guess",
+      },
+    );
   if (simulated && guess.sites.emitStep)
     throw new SettingError(
       words`${chosen} learns from the logits' derivatives, which ${option("gradient", "simulated")} does not compute; leave

@@ -1,7 +1,7 @@
 /** Tangents of all parameters that are kept in memory. */
 import { derivativeGraph, type TangentForm, tangentInput } from "../../ad/derivatives.ts";
 import { keepUsedInputs } from "../../ad/gradient.ts";
-import { gradientName, gramName, reserved, statisticsName } from "../../ad/names.ts";
+import { gradientName, gramName, guessName, reserved, statisticsName } from "../../ad/names.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { countParameters } from "../../objective/parameters.ts";
 import { type Graph, getValue, prune } from "../../onnx/graph.ts";
@@ -9,8 +9,9 @@ import { elementCount, zeros } from "../../onnx/tensor.ts";
 import { GraphBuilder } from "../../ops/builder.ts";
 import { createDrawer } from "../../random/drawer.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
+import type { Tensors } from "../../runtime/runtime.ts";
 import { gram } from "../../tangents/gram.ts";
-import { emitCombine, emitGram } from "../../tangents/graphs.ts";
+import { emitAlong, emitCombine, emitGram } from "../../tangents/graphs.ts";
 import {
   createTangentSet,
   drawTangents,
@@ -20,19 +21,21 @@ import {
 } from "../../tangents/tangent-set.ts";
 import { dualPasses } from "../dual-passes.ts";
 import { gradientBuffers, statisticsBuffers } from "../estimator.ts";
-import { type EstimatorOptions, methodIn, type Passes, requireMemory } from "../passes.ts";
+import { methodIn, type Passes, requireMemory } from "../passes.ts";
 import { simulateWeights } from "../simulated.ts";
+import { findParameterGuess, type WeightsOptions } from "./guess.ts";
 
 /**
  * Tangents of all parameters, kept in memory: d = ∇f·v_i from one dual pass, and ĝ = V c is the gradient itself.
  *
  * @throws when an op has no derivative rule, or `tangentChunk` is no whole number from 1
  */
-export async function keptWeights(objective: Differentiable, options: EstimatorOptions): Promise<Passes> {
+export async function keptWeights(objective: Differentiable, options: WeightsOptions): Promise<Passes> {
   const { runtime, graph } = objective;
   const k = options.tangents;
   const method = methodIn(countParameters(objective.parameters), options);
   const shapes = Object.entries(objective.parameters).map(([name, { shape }]) => ({ name, shape }));
+  const guess = findParameterGuess(objective, options.guess, method);
   const { rank } = method.sampler;
   requireMemory(
     method,
@@ -56,18 +59,30 @@ export async function keptWeights(objective: Differentiable, options: EstimatorO
       ? await compileGraph(runtime, weightsGramGraph(graph, forms, k))
       : undefined;
   const combineSession = await compileGraph(runtime, weightsCombineGraph(graph, forms, k));
+  const alongSession = guess && (await compileGraph(runtime, weightsAlongGraph(graph, forms, k)));
 
   const tangents = tangentFeeds(set);
   const products = Object.fromEntries(
     [...forms.keys()].map((name) => [gramName(name), zeros("float32", [k, k])] as const),
   );
   const total = new Float64Array(k * k);
+  const foreseen = Object.fromEntries(
+    [...forms.keys()].map((name) => [foreseenName(name), zeros("float32", [k])] as const),
+  );
   const statistics = statisticsBuffers(objective);
   const { tensors: gradientTensors, gradients } = gradientBuffers(objective);
   return {
     name: "weights",
     method,
     examples: 1,
+    guess: guess?.passes(gradients, async (guesses, into) => {
+      const arrays = Object.entries(guesses).map(
+        ([name, data]) =>
+          [guessName(name), { dtype: "float32", shape: getValue(graph, name).shape, data }] as const,
+      );
+      await alongSession?.run({ ...tangents, ...Object.fromEntries(arrays) }, foreseen);
+      sumInto(into, foreseen);
+    }),
     draw(key, first, count) {
       drawTangents(set, key, drawer, first, count);
     },
@@ -82,19 +97,19 @@ export async function keptWeights(objective: Differentiable, options: EstimatorO
       }
       // Products in float32, one for each parameter; their sum in float64.
       await gramSession.run(tangents, products);
-      total.fill(0);
-      for (const { data } of Object.values(products))
-        for (let index = 0; index < total.length; index++)
-          total[index] = (total[index] as number) + Number(data[index]);
+      sumInto(total, products);
       return () => ({ gram: total, dimension: method.dimension });
     },
-    async combine(_feeds, { data }) {
+    async combine(_feeds, { data }, state) {
       const coefficients = { dtype: "float32", shape: [k], data } as const;
       await combineSession.run({ ...tangents, coefficients }, gradientTensors);
+      if (state) guess?.add(state, gradients);
       return gradients;
     },
     async release() {
-      await Promise.all([dual, gramSession, combineSession, drawer].map((one) => one?.release()));
+      await Promise.all(
+        [dual, gramSession, combineSession, alongSession, drawer].map((one) => one?.release()),
+      );
     },
   };
 }
@@ -102,6 +117,17 @@ export async function keptWeights(objective: Differentiable, options: EstimatorO
 function formsOf(set: TangentSet): Map<string, TangentForm> {
   const rank = set.sampler.rank ?? 1;
   return new Map(set.parts.map((part) => [part.parameter, part.role === "stacked" ? "stacked" : { rank }]));
+}
+
+/** Output with V m of one parameter. */
+const foreseenName = (parameter: string) => guessName(`foreseen/${parameter}`);
+
+/** Writes the sum of float32 outputs of one size, in float64. */
+function sumInto(total: Float64Array, outputs: Tensors): void {
+  total.fill(0);
+  for (const { data } of Object.values(outputs))
+    for (let index = 0; index < total.length; index++)
+      total[index] = (total[index] as number) + Number(data[index]);
 }
 
 /** Outputs `loss`, `derivatives` and the running statistics. */
@@ -119,6 +145,16 @@ export function weightsGramGraph(graph: Graph, forms: ReadonlyMap<string, Tangen
   const outputs = [...forms].map(
     ([name, form]) => [gramName(name), emitGram(g, tangentInput(g, graph, name, form, k))] as const,
   );
+  return keepUsedInputs(g.build(Object.fromEntries(outputs)), new Set());
+}
+
+/** Outputs `guess/foreseen/<parameter>` [k] from `guess/<parameter>` and the tangents. */
+function weightsAlongGraph(graph: Graph, forms: ReadonlyMap<string, TangentForm>, k: number): Graph {
+  const g = new GraphBuilder("along", { ...graph, inputs: [], nodes: [], outputs: [] });
+  const outputs = [...forms].map(([name, form]) => {
+    const array = g.input(guessName(name), "float32", getValue(graph, name).shape);
+    return [foreseenName(name), emitAlong(g, tangentInput(g, graph, name, form, k), array)] as const;
+  });
   return keepUsedInputs(g.build(Object.fromEntries(outputs)), new Set());
 }
 

@@ -12,10 +12,12 @@ import { fold, type Key } from "../../random/threefry.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
 import { addGram } from "../../tangents/gram.ts";
 import { emitCombine, emitGram } from "../../tangents/graphs.ts";
+import { innerProduct } from "../../tangents/pieces.ts";
 import type { Sampler } from "../../tangents/sampler.ts";
 import { statisticsBuffers } from "../estimator.ts";
-import { type EstimatorOptions, methodIn, type Passes, requireMemory } from "../passes.ts";
+import { methodIn, type Passes, requireMemory } from "../passes.ts";
 import { compileSegments } from "../segmented.ts";
+import { findParameterGuess, type WeightsOptions } from "./guess.ts";
 import { withoutModelOutputs } from "./kept.ts";
 
 /** Numbers of each tangent that are drawn at once for the Gram matrix and the combination. */
@@ -29,7 +31,7 @@ const sliceSize = 2 ** 16;
  *
  * @throws for samplers whose tangents are factored or depend on each other, which have to be kept
  */
-export async function redrawnWeights(objective: Differentiable, options: EstimatorOptions): Promise<Passes> {
+export async function redrawnWeights(objective: Differentiable, options: WeightsOptions): Promise<Passes> {
   const { runtime, graph } = objective;
   const k = options.tangents;
   const chunk = Math.min(options.tangentChunk ?? 1, k);
@@ -37,6 +39,7 @@ export async function redrawnWeights(objective: Differentiable, options: Estimat
   const { dimension, sampler } = method;
   requireMemory(method, [Math.min(sliceSize, dimension)]);
   requireStream(sampler);
+  const guess = findParameterGuess(objective, options.guess, method);
   const parameters = layOut(objective);
   const session = await compileSegments(
     runtime,
@@ -103,6 +106,24 @@ export async function redrawnWeights(objective: Differentiable, options: Estimat
     name: "weights",
     method,
     examples: 1,
+    guess: guess?.passes(gradients, (guesses, into) => {
+      into.fill(0);
+      for (let start = 0; start < dimension; start += slice) {
+        const count = drawSlice(start);
+        for (const { name, ...parameter } of parameters) {
+          const [from, to] = overlap(parameter, start, count);
+          if (from >= to) continue;
+          const values = (guesses[name] as Float32Array).subarray(
+            from - parameter.start,
+            to - parameter.start,
+          );
+          for (let i = 0; i < k; i++) {
+            const row = rowData.subarray(i * slice + from - start, i * slice + to - start);
+            into[i] = (into[i] as number) + innerProduct([row], [values]);
+          }
+        }
+      }
+    }),
     draw(key, first, count) {
       stepKey = key;
       for (let i = first; i < first + count; i++)
@@ -125,13 +146,14 @@ export async function redrawnWeights(objective: Differentiable, options: Estimat
       }
       return () => ({ gram, dimension });
     },
-    async combine(_feeds, { data }) {
+    async combine(_feeds, { data }, state) {
       const coefficients = { dtype: "float32", shape: [k], data } as const;
       for (let start = 0; start < dimension; start += slice) {
         const count = drawSlice(start);
         await combineSession.run({ rows, coefficients }, { combined });
         flat.set((combined.data as Float32Array).subarray(0, count), start);
       }
+      if (state) guess?.add(state, gradients);
       return gradients;
     },
     async release() {
@@ -145,6 +167,11 @@ interface Slice {
   readonly name: string;
   readonly start: number;
   readonly size: number;
+}
+
+/** Which numbers of the stream of all parameters belong to one of them and to a slice: from the first to before the second. */
+function overlap({ start, size }: Omit<Slice, "name">, first: number, count: number): [number, number] {
+  return [Math.max(start, first), Math.min(start + size, first + count)];
 }
 
 function layOut({ parameters }: Differentiable): Slice[] {
