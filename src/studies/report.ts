@@ -55,7 +55,9 @@ export function markdownReport(report: Report): string {
         [
           `- ${marks[outcomeOf(verdict)]} **${verdict.statement}** (${outcomeText(verdict)}):`,
           whyText(verdict),
-          verdict.evidence,
+          verdict.holds === true || verdict.evidence === ""
+            ? verdict.evidence
+            : `Measured: ${verdict.evidence}`,
         ]
           .filter((part) => part !== "")
           .join(" "),

@@ -54,5 +54,5 @@ export function chanceText(chance: number): string {
 
 /** What a test of many values at once says of chance. */
 export function jointTestText(chance: number, least = falseAlarms): string {
-  return `a test of all of them at once gives chance ${chanceText(chance)} (below ${chanceText(least)} it is ruled out)`;
+  return `a test of all of them at once gives chance ${chanceText(chance)}, where below ${chanceText(least)} rules it out`;
 }

@@ -257,7 +257,7 @@ describe("verdicts on accuracy", () => {
     expect(best([0.8, 0.81, 0.8], [0.9, 0.9, 0.91])).toMatchObject({
       ...{
         holds: false,
-        reason: { fault: "ours", why: expect.stringContaining("mlp learns more with low-rank") },
+        reason: { fault: "ours", why: expect.stringContaining("others are ahead (mlp with low-rank)") },
       },
     });
   });

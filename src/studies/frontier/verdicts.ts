@@ -213,7 +213,10 @@ function dominates({ summary }: Frontier, { statement, better, worse, cost }: Do
   });
   const all = cells.filter(worse).length;
   if (compared.length === 0)
-    return undecided(statement, `none of ${all} cells has a rival that costs no more, of which to compare`);
+    return undecided(
+      statement,
+      all === 0 ? "it takes cells of both kinds" : `none of ${all} cells has a rival that costs no more`,
+    );
   const lost = compared.filter(({ row, best }) => {
     const spread = Math.hypot(Number(row.cosine_ci95 ?? 0), Number(best.cosine_ci95 ?? 0));
     return numberIn(best, "cosine_mean") - numberIn(row, "cosine_mean") < -spread;
@@ -339,8 +342,8 @@ function faultOf(lost: readonly Pair[]): Fault {
 }
 
 function describeLost(lost: readonly Pair[]): string {
-  const names = lost.map(({ model, other }) => `${model} learns more with ${other.estimator}`).join(", ");
+  const names = lost.map(({ model, other }) => `${model} with ${other.estimator}`).join(", ");
   return faultOf(lost) === "sample"
-    ? `${names}, by so few seeds that they may be luck`
-    : `this is a claim of ours, and it is too broad: ${names}`;
+    ? `others are ahead (${names}) by so few seeds that it may be luck`
+    : `this is a claim of ours, and it is too broad: others are ahead (${names})`;
 }

@@ -155,6 +155,8 @@ function projectionVerdict(summary: readonly Row[]): Verdict {
   if (ratios.length === 0) return undecided(statement, "no two methods of this run end at different values");
   const better = ratios.filter((ratio) => ratio < 1).length;
   const chance = binomialTail(ratios.length - better, ratios.length, 0.5);
+  const test =
+    better < ratios.length / 2 ? `, and a sign test gives so few a chance of ${chanceText(chance)}` : "";
   return verdictOf({
     statement,
     holds: chance >= falseAlarms,
@@ -164,8 +166,7 @@ function projectionVerdict(summary: readonly Row[]): Verdict {
     },
     evidence:
       `of ${ratios.length} combinations of function, n and k that end at different values, projection ends lower in ` +
-      `${better} (half would be no difference, and a sign test gives so few a chance of ${chanceText(chance)}; each method has its own ` +
-      "learning rate).",
+      `${better} (half would be no difference${test}; each method has its own learning rate).`,
   });
 }
 

@@ -155,7 +155,7 @@ function decide(
   );
   const isRefuted = chance < falseAlarmsOfRuns;
   const isShown = above >= contrasts.length / 2 && below <= contrasts.length / 20;
-  const test = below > 0 ? ` (${jointTestText(chance, falseAlarmsOfRuns)})` : "";
+  const test = below > 0 ? `; ${jointTestText(chance, falseAlarmsOfRuns)}` : "";
   const numbers = hasSpread
     ? `beyond the 95 % interval of the seeds in ${above} and the contrary in ${below}${test}`
     : "but one seed has no spread to decide it";
@@ -163,7 +163,7 @@ function decide(
     statement,
     holds: isRefuted ? false : isShown ? true : undefined,
     reason: isRefuted ? refutation : { fault: "sample", why: openReason(hasSpread, below) },
-    evidence: `of ${contrasts.length} combinations of ${what} ${numbers}; the difference is ${signed(100 * average)} points on average.`,
+    evidence: `of ${contrasts.length} ${contrasts.length === 1 ? "combination" : "combinations"} of ${what} ${numbers}; the difference is ${signed(100 * average)} points on average.`,
   });
 }
 
