@@ -133,6 +133,16 @@ describe("verdicts on the cosine at equal k", () => {
     expect(interval(["mean", "projection"])).toBe(interval(["mean"]));
   });
 
+  it("are open where more cells are lower than allowed, by no more than chance may make them", () => {
+    const uneven = [0.4, 0.41, 0.37, 0.42, 0.39];
+    const low = [0.36, 0.372, 0.345, 0.385, 0.33];
+    const { holds, evidence } = rademacher(low, ...Array.from({ length: 5 }, () => times(uneven, 1.05)));
+    expect(evidence).toContain(
+      "in 1 (activations 1), where 0 are allowed for chance; a test of all of them at once gives",
+    );
+    expect(holds).toBeUndefined();
+  });
+
   it("let as many cells be lower as chance makes", () => {
     const pair = (k: number, factor: number) => [
       ...quality(steady, { k }),

@@ -145,10 +145,16 @@ function asGood({ rows }: Frontier, comparison: Comparison): Verdict {
   }
   const given = moments([...apart.values()].map((own) => moments(own).mean));
   const [mean, width] = [given.mean, halfWidth95(given)];
-  const isWorse = lower > allowedLower * compared.length || mean + width < -negligible;
+  const chance = jointTail(
+    compared.map(({ tail }) => tail),
+    "any",
+  );
+  const isMany = lower > allowedLower * compared.length;
+  const isWorse = (isMany && chance < falseAlarms) || mean + width < -negligible;
+  const test = isMany ? `; ${jointTestText(chance)}` : "";
   return verdictOf({
     statement,
-    holds: isWorse ? false : mean - width > -negligible ? true : undefined,
+    holds: isWorse ? false : !isMany && mean - width > -negligible ? true : undefined,
     reason: isWorse
       ? {
           fault: "ours",
@@ -158,7 +164,7 @@ function asGood({ rows }: Frontier, comparison: Comparison): Verdict {
     evidence:
       `on the same batches, the cosine with ${better} instead of ${worse} is ${signed(100 * mean)} ± ${(100 * width).toFixed(1)} % higher ` +
       `on average over ${compared.length} cells (${describeRange(compared.map((one) => 100 * one.mean))}), and lower by more than ${100 * negligible} % ` +
-      `beyond the 95 % interval in ${lower}${tally(lowered)}, where ${Math.floor(allowedLower * compared.length)} are allowed for chance.`,
+      `beyond the 95 % interval in ${lower}${tally(lowered)}, where ${Math.floor(allowedLower * compared.length)} are allowed for chance${test}.`,
   });
 }
 
@@ -169,16 +175,21 @@ function tally(cells: readonly { readonly row: Row | undefined }[]): string {
   return parts.length > 0 ? ` (${parts.join(", ")})` : "";
 }
 
-/** Of paired cosines: mean difference relative to the size of both, and its 95 % half-width. */
+/**
+ * Of paired cosines: mean difference relative to the size of both, its 95 % half-width, and how often chance puts it so far below what
+ * is negligible.
+ */
 function relativeDifference(draws: readonly (readonly [number, number])[]): {
   readonly mean: number;
   readonly width: number;
+  readonly tail: number;
 } {
   const size = moments(draws.map(([a, b]) => (Math.abs(a) + Math.abs(b)) / 2)).mean || 1;
   const differences = moments(draws.map(([a, b]) => (a - b) / size));
   return {
     mean: differences.mean,
     width: halfWidth95(differences),
+    tail: tailBelow(differences, { count: draws.length, mean: 0, deviation: 0 }, negligible),
   };
 }
 

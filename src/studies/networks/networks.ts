@@ -142,6 +142,11 @@ export const networks: Study<NetworksSettings> = {
           `The authors train for up to 200 epochs on all images; their constant learning rates suit such runs, not ${epochs} epochs.`,
         ]
       : []),
+    ...(paths.includes("paper")
+      ? [
+          "The authors also train on the smaller batch that is left at the end of an epoch, and set the same images aside whatever the seed; here such a batch is left out, and the seed decides.",
+        ]
+      : []),
     ...(names.includes("resnet18")
       ? [
           "ResNet-18 has group normalization where the authors' has batch normalization, whose statistics couple the examples of a batch; their learning rates were found with the latter.",
