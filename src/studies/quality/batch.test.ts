@@ -8,10 +8,10 @@ import { gaussian } from "../../tangents/gaussian.ts";
 import { gram } from "../../tangents/gram.ts";
 import { sphere } from "../../tangents/sphere.ts";
 import { createTangentSet, drawTangents } from "../../tangents/tangent-set.ts";
-import { standardError } from "../statistics.ts";
+import { numberIn, standardError } from "../statistics.ts";
 import type { Environment } from "../study.ts";
 import { type Batch, measureBatch, momentsIn, summarizeQuality } from "./batch.ts";
-import { expectedAtAngle, expectedQuality } from "./expected.ts";
+import { expectedAtAngle, expectedQuality, expectedVariance } from "./expected.ts";
 import { nestedProjections } from "./nested-projections.ts";
 import { combinations, derivativesOf, prefixQualities } from "./prefixes.ts";
 import { rowProducts } from "./row-products.ts";
@@ -115,6 +115,21 @@ describe("expectedQuality", () => {
         const allowed = 4.5 * standardError(measured) + 1e-9 + (expected.isExact ? 0 : 0.02 * value);
         expect(error, JSON.stringify([row, value])).toBeLessThan(allowed);
       }
+    }
+  });
+
+  it("says the gain and the variance that are measured, without bias, within 4.5 standard errors", async () => {
+    const rows = summarizeQuality((await measureBatch(environment, batch)) ?? []);
+    for (const row of rows) {
+      const lengths = row.tangents === "normalized" ? "unit" : "as drawn";
+      const combination = { aggregation: row.aggregation as "mean", lengths } as const;
+      const expected = expectedVariance(Number(row.n), Number(row.k), combination);
+      const off = (name: string, value: number) =>
+        Math.abs(numberIn(row, name) - value) / (numberIn(row, `${name}_error`) + 1e-9);
+      expect(off("variance", expected), JSON.stringify(row)).toBeLessThan(4.5);
+      // (z² − 1)/√(4z² − 2) of an ā that is z = 4.5 standard errors from 1
+      expect(off("bias_squared", 0), JSON.stringify(row)).toBeLessThan(2.2);
+      expect(numberIn(row, "bias_squared_error")).toBeLessThan(0.02 * (1 + expected));
     }
   });
 

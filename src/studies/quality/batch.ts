@@ -4,8 +4,9 @@ import { sampleStreams } from "../../random/streams.ts";
 import { fold, type Key } from "../../random/threefry.ts";
 import type { Sampler } from "../../tangents/sampler.ts";
 import { createTangentSet, drawTangents } from "../../tangents/tangent-set.ts";
-import { groupBy, type Moments, moments, numberIn, pool, summaryOf } from "../statistics.ts";
+import { groupBy, type Moments, moments, numberIn, pool, standardError, summaryOf } from "../statistics.ts";
 import type { Column, Environment, Row } from "../study.ts";
+import { expectedGain } from "./expected.ts";
 import { nestedProjections } from "./nested-projections.ts";
 import { type Combination, derivativesOf, type PrefixQuality, prefixQualities } from "./prefixes.ts";
 import { rowProducts } from "./row-products.ts";
@@ -70,6 +71,14 @@ export const qualityColumns: readonly Column[] = [
   { name: "cosine_sd", kind: "number", description: "standard deviation of one sample's cosine" },
   { name: "norm_ratio_mean", kind: "number", description: "mean of ‖ĝ‖/‖∇f‖" },
   { name: "norm_ratio_sd", kind: "number", description: "standard deviation of one sample's ‖ĝ‖/‖∇f‖" },
+  {
+    name: "along_mean",
+    kind: "number",
+    description: "mean of ĝ·∇f/‖∇f‖², with ĝ divided by its gain: 1 without bias",
+  },
+  { name: "along_sd", kind: "number", description: "standard deviation of one sample's" },
+  { name: "error_mean", kind: "number", description: "mean of ‖ĝ − ∇f‖²/‖∇f‖², with ĝ divided by its gain" },
+  { name: "error_sd", kind: "number", description: "standard deviation of one sample's" },
 ];
 
 /** Columns of summary.csv that `summarizeQuality` fills: one row a cell. */
@@ -88,6 +97,13 @@ export const summaryQualityColumns: readonly Column[] = [
       description: "half-width of the 95 % interval of the mean",
       optional: true,
     },
+  ]),
+  ...[
+    ["bias_squared", "bias² over ‖∇f‖², of ĝ divided by its gain, measured without bias: may be below 0"],
+    ["variance", "variance over ‖∇f‖², of ĝ divided by its gain"],
+  ].flatMap(([name = "", what = ""]): Column[] => [
+    { name, kind: "number", description: what },
+    { name: `${name}_error`, kind: "number", description: "its standard error" },
   ]),
 ];
 
@@ -152,6 +168,12 @@ function rowsOf(
     const values = found.map((qualities) => qualities[index] as PrefixQuality);
     const cosine = moments(values.map((value) => value.cosine));
     const normRatio = moments(values.map((value) => value.normRatio));
+    const gain = expectedGain(batch.dimension, cell.k, cell);
+    const along = moments(values.map((value) => (value.cosine * value.normRatio) / gain));
+    // ‖ĝ/gain − ∇f‖² = ‖ĝ/gain‖² − 2 ĝ·∇f/gain + ‖∇f‖²
+    const error = moments(
+      values.map((value) => (value.normRatio / gain) ** 2 - (2 * value.cosine * value.normRatio) / gain + 1),
+    );
     return [
       {
         n: batch.dimension,
@@ -165,6 +187,10 @@ function rowsOf(
         cosine_sd: cosine.deviation,
         norm_ratio_mean: normRatio.mean,
         norm_ratio_sd: normRatio.deviation,
+        along_mean: along.mean,
+        along_sd: along.deviation,
+        error_mean: error.mean,
+        error_sd: error.deviation,
       },
     ];
   });
@@ -181,8 +207,27 @@ export function summarizeQuality(rows: readonly Row[], by: readonly string[] = [
       samples: pooled("cosine").count,
       ...summaryOf("cosine", pooled("cosine")),
       ...summaryOf("norm_ratio", pooled("norm_ratio")),
+      ...biasAndVariance(pooled("along"), pooled("error")),
     };
   });
+}
+
+/**
+ * Tangents here have no preferred direction, so a bias can only be along ∇f: bias² = (E a − 1)² with a = ĝ·∇f/‖∇f‖², which
+ * (ā − 1)² overstates by the variance of ā. The rest of the error is variance.
+ */
+function biasAndVariance(along: Moments, error: Moments): Row {
+  const square = standardError(along) ** 2;
+  const bias = (along.mean - 1) ** 2 - square;
+  // Of (ā − 1)² for a normal ā.
+  const biasError = Math.sqrt(2 * square ** 2 + 4 * square * Math.max(0, bias));
+  return {
+    bias_squared: bias,
+    bias_squared_error: biasError,
+    variance: error.mean - bias,
+    // 2P − I, the error of a projection at k = n/2, is a reflection, whose length is known: then bias² alone leaves any.
+    variance_error: Math.hypot(standardError(error), biasError),
+  };
 }
 
 /** The moments that a row of either file tells. */

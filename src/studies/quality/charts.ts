@@ -4,10 +4,10 @@ import { qualityReference } from "../reference.ts";
 import { numberIn } from "../statistics.ts";
 import type { Results, Row } from "../study.ts";
 import type { QualitySettings } from "./batch.ts";
-import { expectedQuality } from "./expected.ts";
+import { expectedQuality, expectedVariance } from "./expected.ts";
 import type { Combination } from "./prefixes.ts";
 
-type Value = "cosine" | "norm_ratio";
+type Value = "cosine" | "norm_ratio" | "variance";
 type Axis = "n" | "k";
 
 /** A way to combine tangents, and what its panel is called. */
@@ -27,7 +27,13 @@ const normPanels: readonly Panel[] = [
   { aggregation: "projection", lengths: "as drawn", heading: "projection" },
 ];
 
-/** Cosine and norm ratio, over n and over k. */
+const variancePanels: readonly Panel[] = [
+  { aggregation: "mean", lengths: "as drawn", heading: "sum, mean" },
+  { aggregation: "mean", lengths: "unit", heading: "sum, mean, normalized" },
+  { aggregation: "projection", lengths: "as drawn", heading: "projection" },
+];
+
+/** Cosine, norm ratio and variance, over n and over k. */
 export function qualityCharts(results: Results<QualitySettings>): readonly Chart[] {
   const { dimensions, tangents } = results.settings;
   const lines = { n: spread(tangents, 6), k: spread(dimensions, 6) };
@@ -43,6 +49,7 @@ export function qualityCharts(results: Results<QualitySettings>): readonly Chart
       width,
     );
   const cosine = "cosine similarity (1 is perfect)";
+  const variance = "variance over ‖∇f‖² (0 is perfect)";
   const norm = "norm ratio ‖ĝ‖/‖∇f‖ (1 is the gradient's length)";
   return [
     {
@@ -74,6 +81,21 @@ export function qualityCharts(results: Results<QualitySettings>): readonly Chart
         "The same, for some n. The mean of Gaussian tangents approaches the gradient's length from above, like √(n/k).",
       spec: chart("norm_ratio", "k", normPanels, norm),
     },
+    {
+      name: "variance-over-n",
+      title: "Variance of the estimate over the dimension",
+      caption:
+        "Of the estimate brought to its known gain, which makes all of them right on average: noise is then all that tells them apart, " +
+        "and what a step has to average out. Projection has least, n/k − 1, and none for n ≤ k.",
+      spec: chart("variance", "n", variancePanels, variance),
+    },
+    {
+      name: "variance-over-k",
+      title: "Variance of the estimate over the number of tangents",
+      caption:
+        "The same, for some n. It falls like 1/k: twice the tangents average as much as two steps would.",
+      spec: chart("variance", "k", variancePanels, variance),
+    },
   ];
 }
 
@@ -101,15 +123,12 @@ function pointsOf(
     const isHere = (row: { aggregation?: unknown; tangents?: unknown; n?: unknown; k?: unknown }) =>
       row.aggregation === aggregation && row.tangents === tangents && lines.includes(Number(row[other]));
     for (const row of summary.filter((cell: Row) => cell.gradient === gradient && isHere(cell))) {
-      points.push({
-        x: numberIn(row, axis),
-        ...interval(numberIn(row, `${value}_mean`), row[`${value}_ci95`] as number | undefined),
-        series: String(row[other]),
-        panel,
-        kind: "measured",
-      });
+      const y = measuredIn(row, value);
+      if (y === undefined) continue;
+      points.push({ x: numberIn(row, axis), ...y, series: String(row[other]), panel, kind: "measured" });
     }
-    for (const row of gradient === "ones" ? qualityReference.rows.filter(isHere) : []) {
+    const isReferred = gradient === "ones" && value !== "variance";
+    for (const row of isReferred ? qualityReference.rows.filter(isHere) : []) {
       const y = value === "cosine" ? row.cosine.mean : row.normRatio.mean;
       points.push({ x: row[axis], y, series: String(row[other]), panel, kind: "reference" });
     }
@@ -117,18 +136,28 @@ function pointsOf(
     for (const line of lines) {
       for (const x of finer(values)) {
         const [n, k] = axis === "n" ? [x, line] : [line, x];
-        const expected = expectedQuality(n, k, { aggregation, lengths });
-        points.push({
-          x,
-          y: value === "cosine" ? expected.cosine : expected.normRatio,
-          series: String(line),
-          panel,
-          kind: "expected",
-        });
+        const y = expectedIn(n, k, { aggregation, lengths }, value);
+        if (y > 0) points.push({ x, y, series: String(line), panel, kind: "expected" });
       }
     }
   }
   return points;
+}
+
+/** A row's dot; none for what is 0 up to rounding, which a logarithmic axis has no place for. */
+function measuredIn(row: Row, value: Value) {
+  if (value !== "variance")
+    return interval(numberIn(row, `${value}_mean`), row[`${value}_ci95`] as number | undefined);
+  const variance = numberIn(row, "variance");
+  if (variance < 1e-5) return undefined;
+  const width = 1.96 * numberIn(row, "variance_error");
+  return interval(variance, width < variance ? width : undefined);
+}
+
+function expectedIn(n: number, k: number, combination: Combination, value: Value): number {
+  if (value === "variance") return expectedVariance(n, k, combination);
+  const expected = expectedQuality(n, k, combination);
+  return value === "cosine" ? expected.cosine : expected.normRatio;
 }
 
 /** Whole numbers from the least to the largest, about eight a doubling. */

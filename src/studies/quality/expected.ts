@@ -39,6 +39,23 @@ export function expectedQuality(n: number, k: number, { aggregation, lengths }: 
   return { cosine, normRatio: (factor * shrink * Math.sqrt(k * (n + k - 1))) / n, isExact: k === 1 };
 }
 
+/** How many times the gradient the estimate is in expectation: E[v vᵀ] is I, or I/n for tangents of length 1. */
+export function expectedGain(n: number, k: number, { aggregation, lengths }: Combination): number {
+  if (aggregation === "projection") return Math.min(1, k / n);
+  return (aggregation === "sum" ? k : 1) / (lengths === "unit" ? n : 1);
+}
+
+/**
+ * The variance of the estimate over its gain, as a share of ‖∇f‖², exact for any gradient; its bias is 0.
+ *
+ * projection: E‖P∇f‖² = (k/n)‖∇f‖², over the gain's square k²/n². mean and sum: one tangent has E‖v‖²(v·∇f)² = (n + 2)‖∇f‖²
+ * where lengths are as drawn and n‖∇f‖² where ‖v‖² = n, less ‖∇f‖²; k independent ones a k-th of it.
+ */
+export function expectedVariance(n: number, k: number, { aggregation, lengths }: Combination): number {
+  if (aggregation === "projection") return Math.max(0, n / k - 1);
+  return (lengths === "unit" ? n - 1 : n + 1) / k;
+}
+
 /** E[√B] for B ~ Beta(a/2, b/2). */
 function meanRootBeta(a: number, b: number): number {
   return Math.exp(logGammaHalfStep(a / 2) - logGammaHalfStep((a + b) / 2));

@@ -30,10 +30,12 @@ export const quality: Study<QualitySettings> = {
   claim:
     "More tangents give a better estimate of the gradient, however they are combined. The orthogonal projection on their " +
     "span is the best: its cosine similarity reaches 1 at k = n, where sum and mean stay near √½, and its length never " +
-    "exceeds the gradient's, while that of sum and mean can be many times as long.",
+    "exceeds the gradient's, while that of sum and mean can be many times as long. Brought to its known gain, each is right on " +
+    "average, and projection varies least.",
   equation: [
     "ĝ = V c,  d = Vᵀ∇f,  G = VᵀV;  sum: c = d,  mean: c = d/k,  projection: c = G⁻¹ d",
     "projection: E[cos] = E[‖ĝ‖/‖∇f‖] = B(n, k) = Γ((k+1)/2) Γ(n/2) / (Γ(k/2) Γ((n+1)/2)),  1 for k ≥ n",
+    "at its known gain, k/n of a projection, bias is 0 and the variance (n/k − 1)‖∇f‖²; of a mean or sum (n+1)/k, normalized (n−1)/k",
     "sum of Gaussian tangents: E[cos] = B(n+k−1, k),  E[‖ĝ‖/‖∇f‖] = (n+k−1) B(n+k−1, k);  mean: 1/k of it",
   ],
   method:

@@ -8,6 +8,7 @@ import { firstNames } from "../wording.ts";
 import type { QualitySettings } from "./batch.ts";
 import { momentsIn } from "./batch.ts";
 import { expectedQuality } from "./expected.ts";
+import { unbiased } from "./unbiased.ts";
 
 type Summary = Results<QualitySettings>;
 
@@ -23,6 +24,7 @@ export function qualityVerdicts(results: Summary): readonly Verdict[] {
     exactness(results),
     order(results),
     length(results),
+    unbiased(results, proven),
     closedForms(results),
     reference(results),
   ];
