@@ -56,10 +56,13 @@ export function aggregate(
   derivatives: Float64Array,
   tangentsOf: ((example: number) => ExampleTangents) | undefined,
   coefficients: Tensor,
-  gain = method.aggregator.expectedGain(method.dimension, method.tangents),
+  gain?: number,
 ): void {
   const { aggregator, dimension: n, exactGram } = method;
   const [k = 0, examples = 0] = coefficients.shape;
+  const whole = aggregator.expectedGain(n, k);
+  // An aggregator that reads no G gives another multiple where tangents have another length than √n.
+  const wanted = gain === undefined ? whole : (gain * whole) / method.gain;
   // Relative error of a Gram matrix's entries.
   const gramPrecision = exactGram ? 2 ** -52 : 2 ** -23;
   const own = { derivatives: new Float64Array(k), coefficients: new Float64Array(k) };
@@ -69,7 +72,7 @@ export function aggregate(
     // Without active numbers all derivatives are 0, and so is the estimate at any scale.
     const dimension = Math.max(1, tangents?.dimension ?? n);
     aggregator.aggregate(own.derivatives, tangents?.gram, own.coefficients, { dimension, gramPrecision });
-    const scale = gain / aggregator.expectedGain(dimension, k);
+    const scale = wanted / aggregator.expectedGain(dimension, k);
     for (let i = 0; i < k; i++)
       coefficients.data[i * examples + example] = scale * (own.coefficients[i] as number);
   }

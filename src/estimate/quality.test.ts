@@ -178,6 +178,18 @@ describe("measureQuality", () => {
     await estimator.release();
   });
 
+  it("finds no bias of a corrected guess where the tangents' length is in their mean", async () => {
+    const { objective, feeds } = await problem();
+    const options = { tangents: k, sampler: sphere({ unit: true }), aggregator: mean(), guess: feedback() };
+    const estimator = await activationsEstimator(objective, options);
+    const quality = await measureQuality(objective, estimator, feeds, key, 300);
+    const { biasSquared = 1, biasSquaredError = 0, variance = 0 } = quality;
+    expect(variance).toBeGreaterThan(0.01);
+    expect(Math.abs(biasSquared)).toBeLessThan(4 * biasSquaredError);
+    expect(biasSquaredError).toBeLessThan(0.001);
+    await estimator.release();
+  });
+
   it("tells what cosines do not: an estimate that is wrong on average from one that is noisy", async () => {
     const { objective, feeds } = await problem();
     const options = { tangents: k, sampler: gaussian(), aggregator: projection() };
