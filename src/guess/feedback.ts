@@ -1,9 +1,9 @@
-/** Feedback: a learned mean Jacobian from sites to logits carries each example's error back to a guess of its gradient. */
+/** Feedback: a learned mean Jacobian from sites to a value behind them carries each example's error back to a guess of its gradient. */
 import type { Value } from "../onnx/graph.ts";
 import { reshape } from "../ops/rules.ts";
 import { named } from "../settings/named.ts";
-import { type Given, number } from "../settings/option.ts";
-import type { GuessRule, SiteGuess } from "./guess.ts";
+import { choice, type Given, number } from "../settings/option.ts";
+import type { GuessRule, GuessSignal, SignalSizes, SiteGuess } from "./guess.ts";
 
 /** The step of B never falls below this share of the residual, so that B follows the weights. */
 const leastStep = 0.2;
@@ -11,22 +11,31 @@ const leastStep = 0.2;
 export const feedbackOptions = {
   /** γ: how much of what tangents measure is added to the guess, from 0 to 1. 1: no bias. */
   gamma: number({ from: 0, to: 1 }, { help: "how much of the tangents' correction is added", default: 1 }),
+  /** The known gradient that B carries back: that of the logits, or the one at the last block's input, which follows exactly. */
+  signal: choice(["logits", "last input"], {
+    help: "the known gradient that is carried back",
+    otherwise: "the last block's input where that takes little memory",
+  }),
 };
 
 /** Options of `feedback`. */
 export type FeedbackOptions = Given<typeof feedbackOptions>;
 
 /**
- * m_b = Bᵀ δ_b at each site, with δ_b = ∂ℓ_b/∂logits, known after the forward pass, and a matrix B, [O, n], that regresses
- * the logits' tangents on the sites': R_b = Y_b − V_b Bᵀ is what B did not foresee, and
+ * m_b = Bᵀ δ_b at each site, with δ_b the gradient of ℓ_b at a signal behind the sites, known after the forward pass, and a
+ * matrix B, [O, n], that regresses the signal's tangents on the sites'. The signal is the last block's input, where the local
+ * transpose of the last block carries the gradient exactly (the sites behind it then need no tangents); or the logits, where
+ * that would take too much memory. R_b = Y_b − V_b Bᵀ is what B did not foresee, and
  *
- *     B += min(top, max(0.2, 1/(t + 2))) · Σ_b,i R_bi V_biᵀ / (k · (active count + ½)),   top = 1 / (1 + √(mean n_b / (k · batch)))²
+ *     B_o += min(top_o, max(0.2, 1/(t + 2))) · Σ_b,i R_bio V_biᵀ / (q · (count_o + ½)),   top_o = 1 / (1 + √(mean n_b / (q · batch_o)))²
  *
- * is a step of least mean squares that stays stable where tangents are fewer than the dimensions that they span. As Y and V
- * are known from the dual pass, B costs no further pass. Feedback that is learned from perturbations: Lansdell et al. 2020
- * (arXiv 1906.00889); as a guess that tangents correct, for one tangent: Bacho and Chu (arXiv 2212.07282).
+ * is a step of least mean squares that stays stable where tangents are fewer than the dimensions that they span: batch_o
+ * examples have a δ at o that is not 0, count_o of them let a number of the site through, and the first q of the k tangents
+ * are learned from, about 256/O of them. As Y and V are known from the dual pass, B costs no further pass. Feedback that is
+ * learned from perturbations: Lansdell et al. 2020 (arXiv 1906.00889); as a guess that tangents correct, for one tangent:
+ * Bacho and Chu (arXiv 2212.07282).
  *
- * State: O · n numbers. Time: 4 · O · n · k · batch operations a step.
+ * State: O · n numbers. Time: 4 · O · n · q · batch operations a step.
  *
  * @throws SettingError when γ is no number from 0 to 1
  */
@@ -34,49 +43,64 @@ export const feedback = named(
   "guess",
   "feedback",
   feedbackOptions,
-  ({ gamma }): GuessRule => ({ gamma, sites: feedbackAtSites }),
+  ({ gamma, signal = smallSignal }): GuessRule => ({ gamma, sites: feedbackAtSites(signal) }),
 );
 
-const feedbackAtSites: SiteGuess = {
-  signal: "logits",
+/** A step of B takes so many numbers of the signal's tangents from each example: fewer tangents where each has more. */
+const learnedNumbers = 256;
+
+/** Numbers that B may have whatever the model's size, 4 MiB. */
+const smallMemory = 2 ** 20;
+
+const feedbackAtSites = (signal: SiteGuess["signal"]): SiteGuess => ({
+  signal,
   memory: ({ size }, outputs) => ({ matrix: [outputs, size] }),
   // m = δ B
   emitGuess: (g, delta, { matrix }) => g.matMul(delta, matrix as Value),
-  emitStep(g, delta, { sites, signalTangents, dimension, steps }) {
+  emitStep(g, delta, { sites, signalTangents, isShared, dimension, steps }) {
     const [k = 0, batch = 0, outputs = 0] = signalTangents.shape;
+    // Tangents that all examples share are too few already.
+    const learned = isShared ? k : Math.min(k, Math.max(1, Math.floor(learnedNumbers / outputs)));
+    const first = (tangents: Value) => (learned === k ? tangents : g.slice(tangents, [0], [learned], [0]));
+    const rows = sites.map(({ tangents }) => {
+      const [, examples = 0, size = 0] = tangents.shape;
+      return { examples, flat: reshape(g, first(tangents), [learned * examples, size]) };
+    });
     // P = V Bᵀ, summed over the sites
     const product = sites
-      .map(({ tangents, memory }) => {
-        const [, examples = 0, size = 0] = tangents.shape;
-        const rows = reshape(g, tangents, [k * examples, size]);
-        return reshape(g, g.gemm(rows, memory.matrix as Value, { transB: 1 }), [k, examples, outputs]);
+      .map(({ memory }, site) => {
+        const { examples, flat } = rows[site] as (typeof rows)[number];
+        return reshape(g, g.gemm(flat, memory.matrix as Value, { transB: 1 }), [learned, examples, outputs]);
       })
       .reduce((total, term) => g.add(total, term));
+    // What carries no error of an example teaches nothing of its Jacobian.
+    const carries = g.sign(g.abs(delta));
     // R = Y − P
-    const residual = g.sub(signalTangents, product);
-    // V m = P δ
-    const foreseen = g.reduceSum(g.mul(product, reshape(g, delta, [1, batch, outputs])), [2], {
-      keepdims: 0,
-    });
-    // top = 1 / (1 + √(mean n_b / (k · batch)))²
-    const root = g.add(1, g.sqrt(g.div(dimension, k * batch)));
+    const residual = g.mul(g.sub(first(signalTangents), product), reshape(g, carries, [1, batch, outputs]));
+    const carrying = g.reduceSum(carries, [0], { keepdims: 0 });
+    const samples = isShared ? g.mul(g.sign(carrying), learned) : g.mul(carrying, learned);
+    // top = 1 / (1 + √(mean n_b / samples))², 0 where there are none
+    const root = g.add(1, g.sqrt(g.div(dimension, samples)));
     const top = g.div(1, g.mul(root, root));
     // The first steps average all that was seen so far.
     const step = g.min(top, g.max(g.scalar("float32", leastStep), g.div(1, g.add(steps, 2))));
-    const memories = sites.map(({ tangents, active, memory }) => {
-      const [, examples = 0, size = 0] = tangents.shape;
+    return sites.map(({ mask, memory }, site) => {
+      const { examples, flat } = rows[site] as (typeof rows)[number];
       const errors =
         examples === 1
           ? g.reduceSum(residual, [1], { keepdims: 0 })
-          : reshape(g, residual, [k * batch, outputs]);
+          : reshape(g, residual, [learned * batch, outputs]);
       // Rᵀ V
-      const sum = g.gemm(errors, reshape(g, tangents, [k * examples, size]), { transA: 1 });
-      const weight =
-        typeof active === "number"
-          ? g.div(step, k * (active + 0.5))
-          : g.div(step, g.mul(g.add(active, 0.5), k));
+      const sum = g.gemm(errors, flat, { transA: 1 });
+      const counts = mask ? g.gemm(carries, mask, { transA: 1 }) : reshape(g, carrying, [outputs, 1]);
+      const weight = g.div(reshape(g, step, [outputs, 1]), g.mul(g.add(counts, 0.5), learned));
       return { matrix: g.add(memory.matrix as Value, g.mul(sum, weight)) };
     });
-    return { foreseen, memories };
   },
-};
+});
+
+/** The last block's input where there is one and B stays small, otherwise the logits. */
+function smallSignal({ lastInput, sites, parameters }: SignalSizes): GuessSignal {
+  const most = Math.max(parameters, smallMemory);
+  return lastInput !== undefined && lastInput * sites <= most ? "last input" : "logits";
+}

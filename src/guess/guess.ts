@@ -13,6 +13,18 @@ import type { Config } from "../settings/config.ts";
  */
 export type GuessSignal = "logits" | "last input" | "residual stream";
 
+/** Sizes that a guess may choose its signal by. */
+export interface SignalSizes {
+  /** The numbers of one example's logits. */
+  readonly logits: number;
+  /** The numbers of one example at the last block's input; undefined where no site lies before it. */
+  readonly lastInput: number | undefined;
+  /** The numbers of one example at all sites. */
+  readonly sites: number;
+  /** The numbers of all parameters. */
+  readonly parameters: number;
+}
+
 /** Arrays that a guess keeps for one site, as values of a graph, by name. */
 export type SiteMemory = Readonly<Record<string, Value>>;
 
@@ -28,8 +40,8 @@ export interface GuessedSite {
 export interface SiteObservation {
   /** The tangents, 0 where a ReLU lets nothing through: [k, batch, n], or [k, 1, n] where all examples share them. */
   readonly tangents: Value;
-  /** In how many examples each number is perturbed: [n], or one number where it is the same for all. */
-  readonly active: Value | number;
+  /** 1 where a number is perturbed, and 0 where a ReLU lets nothing through: [batch, n]. Default: all are perturbed. */
+  readonly mask?: Value;
   /** What the guess remembers there. */
   readonly memory: SiteMemory;
 }
@@ -40,6 +52,8 @@ export interface StepObservation {
   readonly sites: readonly SiteObservation[];
   /** Y = V Jᵀ: the directional derivatives of the signal's value along each tangent, [k, batch, O]. */
   readonly signalTangents: Value;
+  /** Whether all examples have the same tangents. */
+  readonly isShared: boolean;
   /** How many numbers of an example are perturbed, on average over the batch: a scalar. */
   readonly dimension: Value;
   /** Steps so far: a scalar. */
@@ -49,7 +63,7 @@ export interface StepObservation {
 /** A guess of each example's gradient at the sites of activations or blocks. O: the numbers of one example at the signal's value. */
 export interface SiteGuess {
   /** Which gradient it reads. */
-  readonly signal: GuessSignal;
+  readonly signal: GuessSignal | ((sizes: SignalSizes) => GuessSignal);
   /** The shapes of the arrays that it keeps for a site, by name; they start as zeros. Default: none. */
   memory?(site: GuessedSite, outputs: number): Readonly<Record<string, readonly number[]>>;
   /**
@@ -63,13 +77,9 @@ export interface SiteGuess {
    * Emits what a step teaches. Default: nothing; then a guess that is not corrected (γ = 0) draws no tangents.
    *
    * @param delta as for `emitGuess`, [batch, O]
-   * @returns V m over all sites, [k, batch], and each site's memory after the step
+   * @returns each site's memory after the step
    */
-  emitStep?(
-    g: GraphBuilder,
-    delta: Value,
-    step: StepObservation,
-  ): { readonly foreseen: Value; readonly memories: readonly SiteMemory[] };
+  emitStep?(g: GraphBuilder, delta: Value, step: StepObservation): readonly SiteMemory[];
 }
 
 /** Arrays that a guess keeps for one parameter, by name. */

@@ -106,3 +106,13 @@ export function emitExampleCombine(g: Emitter, tangents: Value, coefficients: Va
   const rows = g.matMul(reshape(g, byExample, [batch, 1, k]), transpose(g, tangents, [1, 0, 2]));
   return reshape(g, rows, [batch, size]);
 }
+
+/** Emits ⟨v_i,b, m_b⟩ at one site: tangents [k, B or 1, m], values [B, m] → [k, B]. */
+export function emitExampleProducts(g: Emitter, tangents: Value, values: Value): Value {
+  const [k = 0, examples = 0, size = 0] = tangents.shape;
+  if (examples === 1) return g.gemm(reshape(g, tangents, [k, size]), values, { transB: 1 });
+  const [batch = 0] = values.shape;
+  // The Gram matrix reads the tangents in this order too.
+  const products = g.matMul(transpose(g, tangents, [1, 0, 2]), reshape(g, values, [batch, size, 1]));
+  return transpose(g, reshape(g, products, [batch, k]), [1, 0]);
+}

@@ -52,7 +52,7 @@ export async function findSites(
       const dimension = found.reduce((total, { size }) => total + size, 0);
       const all = { sites: found, last, dimension };
       // Loaded where it is asked for: pages that guess nothing do without.
-      return guess?.sites ? (await import("./signal.ts")).sitesOfGuess(graph, all, guess) : all;
+      return guess?.sites ? (await import("./signal.ts")).sitesOfGuess(objective, all, guess) : all;
     }
     // A value of one example alone: the layer goes on, to where the examples meet.
     const without = sites.filter((_, index) => !layouts[index]).map(({ value }) => value);
@@ -214,7 +214,7 @@ export function observationGraph(
     const tangents = g.input(tangentName(value), "float32", [count, examples, size]);
     if (!rectified) {
       if (gram) grams.push(emitExampleGram(g, tangents));
-      return { site, tangents, active: batch };
+      return { site, tangents };
     }
     const { dtype, shape } = getValue(graph, value);
     const known = isCut && !guess ? g.input(value, dtype, shape) : getValue(graph, value);
@@ -222,10 +222,9 @@ export function observationGraph(
     const byExample = transpose(g, reshape(g, activeNumbers(g, known), [outer, batch, inner]), [1, 0, 2]);
     const mask = reshape(g, byExample, [1, batch, size]);
     counts.push(reshape(g, g.reduceSum(mask, [2], { keepdims: 0 }), [batch]));
-    const active = guess ? g.reduceSum(mask, [0, 1], { keepdims: 0 }) : batch;
     const masked = g.mul(tangents, mask);
     if (gram) grams.push(emitExampleGram(g, masked));
-    return { site, tangents: masked, active };
+    return { site, tangents: masked, mask: reshape(g, mask, [batch, size]) };
   });
   const add = (sum: Value, term: Value) => g.add(sum, term);
   const outputs: Record<string, Value> = {};
@@ -236,7 +235,7 @@ export function observationGraph(
   if (guess)
     Object.assign(
       outputs,
-      guess.emitStep(g, observed, { count, active: active ?? g.scalar("float32", others) }),
+      guess.emitStep(g, observed, { count, examples, active: active ?? g.scalar("float32", others) }),
     );
   const built = keepUsedInputs(g.build(outputs), new Set());
   return isCut && guess ? cutResiduals(built, graph, graph.parameters) : built;

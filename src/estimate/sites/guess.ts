@@ -6,11 +6,12 @@ import { option, words } from "../../errors/words.ts";
 import type { Guess, GuessedSite, SiteMemory, SiteObservation } from "../../guess/guess.ts";
 import { type ExampleLayout, exampleLayouts } from "../../objective/coupling.ts";
 import type { Differentiable } from "../../objective/objective.ts";
-import type { Value } from "../../onnx/graph.ts";
+import { getValue, type Value } from "../../onnx/graph.ts";
 import { elementCount, type Tensor, zeros } from "../../onnx/tensor.ts";
 import type { GraphBuilder } from "../../ops/builder.ts";
 import { reshape, transpose } from "../../ops/rules.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
+import { emitExampleProducts } from "../../tangents/graphs.ts";
 import type { GuessPasses } from "../passes.ts";
 import type { EstimatorState } from "../state.ts";
 import type { FoundSite, FoundSites } from "./found-sites.ts";
@@ -31,12 +32,13 @@ export interface FoundGuess {
    * Emits what a step shows, in a graph that starts with the objective's: V m, ∂ℓ_b/∂signal, and what is remembered after the
    * step.
    *
-   * @param active how many numbers of each example are perturbed, [batch], or one number for all
+   * @param counts examples: those with tangents of their own, or 1; active: how many numbers of each example are perturbed,
+   * [batch], or one number for all
    */
   emitStep(
     g: GraphBuilder,
     sites: readonly (Omit<SiteObservation, "memory"> & { readonly site: FoundSite })[],
-    counts: { readonly count: number; readonly active: Value },
+    counts: { readonly count: number; readonly examples: number; readonly active: Value },
   ): Record<string, Value>;
   /** The outputs with a row for each of the tangents first … first + count − 1. */
   rows(first: number, count: number): Tensors;
@@ -92,14 +94,14 @@ export async function findGuess(
   );
   const learns = rule.emitStep !== undefined;
   const allRows = zeros("float32", [learns ? k : 0, batch, outputs]);
-  const known: Tensors = {
+  const measured: Tensors = {
     [delta]: zeros("float32", [batch, outputs]),
     ...(learns && { [directional]: allRows }),
   };
   const foreseen = zeros("float32", [k, batch]);
   const results: Tensors = {
     [foreseenName]: foreseen,
-    [delta]: known[delta] as Tensor,
+    [delta]: measured[delta] as Tensor,
     ...Object.fromEntries(arrays.map(({ next }) => [next.name, next.tensor])),
   };
 
@@ -111,7 +113,7 @@ export async function findGuess(
     const tensor = (name: string, shape: readonly number[]) =>
       [name, { dtype: "float32", shape, data: state[name] as Float32Array }] as const;
     const all = [tensor(steps, []), ...arrays.map(({ name, shape }) => tensor(name, shape))];
-    return { ...known, ...Object.fromEntries(all) };
+    return { ...measured, ...Object.fromEntries(all) };
   };
   const emitMemory = (g: GraphBuilder, site: FoundSite): SiteMemory =>
     Object.fromEntries(
@@ -123,37 +125,36 @@ export async function findGuess(
     const apart = reshape(g, value, [count, layout.outer, batch, layout.inner]);
     return reshape(g, transpose(g, apart, [0, 2, 1, 3]), [count, batch, outputs]);
   };
-  const emitGradient = (g: GraphBuilder) =>
-    reshape(g, byExample(g, emitGradientAt(g, graph, signal, reserved.losses)), [batch, outputs]);
-  const emitAt = (g: GraphBuilder, gradient: Value, site: FoundSite) =>
-    rule.emitGuess(g, gradient, emitMemory(g, site), guessed(site));
-
+  const emitGradient = (g: GraphBuilder) => {
+    const gradient = emitGradientAt(g, graph, signal, reserved.losses);
+    // What a ReLU cut off passes no gradient on.
+    const passed = found.signal?.rectified ? g.mul(gradient, g.sign(getValue(graph, signal))) : gradient;
+    return reshape(g, byExample(g, passed), [batch, outputs]);
+  };
   return {
     signal,
     emitGradient,
     emitDirectional: (g, tangents) => (learns ? { [directional]: byExample(g, tangents) } : {}),
     inputGradient: (g) => g.input(delta, "float32", [batch, outputs]),
-    emitAt,
-    emitStep(g, observed, { count, active }) {
+    emitAt: (g, gradient, site) => rule.emitGuess(g, gradient, emitMemory(g, site), guessed(site)),
+    emitStep(g, observed, { count, examples, active }) {
       const own = emitGradient(g);
-      if (!rule.emitStep) {
-        const terms = observed.flatMap(({ site, tangents }) => {
-          const guess = emitAt(g, own, site);
-          // Σ v m over the numbers of an example
-          const product = guess && g.mul(tangents, reshape(g, guess, [1, batch, site.size]));
-          return product ? [g.reduceSum(product, [2], { keepdims: 0 })] : [];
-        });
-        const none = g.constant(zeros("float32", [count, batch]));
-        return { [foreseenName]: terms.reduce((sum, term) => g.add(sum, term), none), [delta]: own };
-      }
-      const { foreseen: product, memories } = rule.emitStep(g, own, {
-        sites: observed.map(({ site, ...rest }) => ({ ...rest, memory: emitMemory(g, site) })),
+      const known = observed.map(({ site, ...rest }) => ({ ...rest, site, memory: emitMemory(g, site) }));
+      const terms = known.flatMap(({ site, tangents, memory }) => {
+        const guess = rule.emitGuess(g, own, memory, guessed(site));
+        return guess ? [emitExampleProducts(g, tangents, guess)] : [];
+      });
+      const none = g.constant(zeros("float32", [count, batch]));
+      const product = terms.length > 0 ? terms.reduce((sum, term) => g.add(sum, term)) : none;
+      const memories = rule.emitStep?.(g, own, {
+        sites: known,
         signalTangents: g.input(directional, "float32", [count, batch, outputs]),
+        isShared: examples === 1 && batch > 1,
         dimension: active.shape.length === 0 ? active : g.reduceMean(active, [0], { keepdims: 0 }),
         steps: g.input(steps, "float32", []),
       });
       const after = observed.flatMap(({ site }, index) =>
-        Object.entries(memories[index] ?? {}).map(
+        Object.entries(memories?.[index] ?? {}).map(
           ([array, value]) => [nextName(site, array), value] as const,
         ),
       );

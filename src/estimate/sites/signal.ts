@@ -4,8 +4,11 @@ import { reserved } from "../../ad/names.ts";
 import { residualStream } from "../../ad/residual-stream.ts";
 import { SettingError } from "../../errors/errors.ts";
 import { option, type Words, words } from "../../errors/words.ts";
-import { type Guess, type GuessSignal, isAlone } from "../../guess/guess.ts";
-import type { Graph } from "../../onnx/graph.ts";
+import { type Guess, type GuessSignal, isAlone, type SignalSizes } from "../../guess/guess.ts";
+import type { Differentiable } from "../../objective/objective.ts";
+import { countParameters } from "../../objective/parameters.ts";
+import { type Graph, getValue } from "../../onnx/graph.ts";
+import { elementCount } from "../../onnx/tensor.ts";
 import type { FoundSite, FoundSites } from "./found-sites.ts";
 
 /**
@@ -14,8 +17,14 @@ import type { FoundSite, FoundSites } from "./found-sites.ts";
  *
  * @throws SettingError where a residual stream is read and there is none
  */
-export function sitesOfGuess(graph: Graph, found: FoundSites, guess: Guess): FoundSites {
-  const signal = guess?.sites?.signal ?? "logits";
+export function sitesOfGuess(
+  objective: Pick<Differentiable, "graph" | "parameters" | "output" | "batch">,
+  found: FoundSites,
+  guess: Guess,
+): FoundSites {
+  const { graph } = objective;
+  const { signal: chosen = "logits" } = guess.sites ?? {};
+  const signal = typeof chosen === "function" ? chosen(sizesOf(objective, found)) : chosen;
   if (signal === "logits") return found;
   const { name, isSummed } = signalOf(graph, found, signal, guess.name);
   const index = found.sites.findIndex(({ value }) => value === name);
@@ -57,18 +66,34 @@ function listed(sites: readonly FoundSite[]): string {
   return `${shown.join(", ")}${sites.length > shown.length ? ", …" : ""}`;
 }
 
+function sizesOf(
+  { graph, parameters, output, batch }: Parameters<typeof sitesOfGuess>[0],
+  found: FoundSites,
+): SignalSizes {
+  const inputs = lastInputs(found);
+  return {
+    logits: output === undefined ? 0 : elementCount(getValue(graph, output).shape) / batch,
+    lastInput: inputs.length > 1 ? inputs.at(-1)?.size : undefined,
+    sites: found.dimension,
+    parameters: countParameters(parameters),
+  };
+}
+
+/** The sites that the last block may read: one that ends it is none of them. */
+function lastInputs({ sites, last }: FoundSites): readonly FoundSite[] {
+  return last ? sites : sites.slice(0, -1);
+}
+
 /** The name of the signal's value, and which sites reach it by sums alone. */
 function signalOf(
   graph: Graph,
-  { sites, last }: FoundSites,
+  found: FoundSites,
   signal: Exclude<GuessSignal, "logits">,
   guess: string,
 ): { readonly name: string; readonly isSummed: (value: string) => boolean } {
-  const names = sites.map(({ value }) => value);
+  const names = found.sites.map(({ value }) => value);
   if (signal === "last input") {
-    // A site that ends the last block is not what that block reads.
-    const inputs = last ? names : names.slice(0, -1);
-    const name = inputs.at(-1) ?? (names.at(-1) as string);
+    const name = lastInputs(found).at(-1)?.value ?? (names.at(-1) as string);
     return { name, isSummed: (value) => value === name };
   }
   const stream = residualStream(graph, names);
