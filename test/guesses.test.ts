@@ -105,8 +105,11 @@ async function moments(estimator: Estimator, feeds: Tensors, state: EstimatorSta
 }
 
 /** Each guess at sites, corrected without bias. */
-const corrected: Readonly<Record<Exclude<GuessName, "none" | "momentum">, () => Guess>> = {
+const corrected: Readonly<
+  Record<Exclude<GuessName, "none" | "momentum"> | "feedback from the logits", () => Guess>
+> = {
   feedback: () => feedback(),
+  "feedback from the logits": () => feedback({ signal: "logits" }),
   residual: () => residual({ gamma: 1 }),
 };
 
@@ -145,6 +148,30 @@ describe.each(Object.entries(corrected))("the guess %s", (name, make) => {
 });
 
 describe("feedback", () => {
+  it("carries back what is known at the last block's input, where it is small, and leaves the site there alone", async () => {
+    const { objective } = await problem();
+    const dimension = async (given: Parameters<typeof feedback>[0]) => {
+      const plan = await activations({ guess: feedback(given) }).plan(objective, options);
+      return plan.dimension;
+    };
+    // Hidden layers of 20 and 12 numbers.
+    expect(await dimension({})).toBe(20);
+    expect(await dimension({ signal: "last input" })).toBe(20);
+    expect(await dimension({ signal: "logits" })).toBe(32);
+  });
+
+  it("foresees all of a layer before the last block's input, whichever numbers a ReLU lets through", async () => {
+    const { objective, feeds } = await problem();
+    const estimator = forwardGradient(await keptSites(objective, { ...options, guess: feedback() }));
+    const exact = await exactGradient(objective);
+    const state = await taught(estimator, feeds, 300);
+    const { gradients } = await estimator.estimate(feeds, fold(key, 3), state);
+    const expected = (await exact.estimate(feeds, key)).gradients;
+    for (const [name, values] of Object.entries(expected))
+      for (const [place, value] of values.entries()) expect(gradients[name]?.[place]).toBeCloseTo(value, 3);
+    await Promise.all([estimator.release(), exact.release()]);
+  });
+
   it("learns the Jacobian of a linear model, and then leaves no variance", async () => {
     const g = new GraphBuilder("linear");
     const weights = (name: string, rows: number, columns: number) =>
@@ -178,7 +205,9 @@ describe("feedback", () => {
   it("starts from nothing: the first estimate is the projection's, brought to the length of ∇f", async () => {
     const { objective, feeds } = await problem();
     const plain = forwardGradient(await keptSites(objective, options));
-    const guessing = forwardGradient(await keptSites(objective, { ...options, guess: feedback({ signal: "logits" }) }));
+    const guessing = forwardGradient(
+      await keptSites(objective, { ...options, guess: feedback({ signal: "logits" }) }),
+    );
     const before = (await plain.estimate(feeds, key)).gradients;
     const after = (await guessing.estimate(feeds, key)).gradients;
     const { dimension } = plain;

@@ -99,8 +99,9 @@ const feedbackAtSites = (signal: SiteGuess["signal"]): SiteGuess => ({
   },
 });
 
-/** The last block's input where there is one and B stays small, otherwise the logits. */
-function smallSignal({ lastInput, sites, parameters }: SignalSizes): GuessSignal {
-  const most = Math.max(parameters, smallMemory);
-  return lastInput !== undefined && lastInput * sites <= most ? "last input" : "logits";
+/** The last block's input where there is one and B stays small, or is no larger than for the logits; otherwise the logits. */
+function smallSignal({ logits, lastInput, sites, parameters }: SignalSizes): GuessSignal {
+  if (lastInput === undefined) return "logits";
+  const isSmall = lastInput * sites <= Math.max(parameters, smallMemory);
+  return isSmall || lastInput <= logits ? "last input" : "logits";
 }

@@ -72,6 +72,16 @@ describe("the default learning rate", () => {
     expect(rates).toEqual(rates.toSorted((a, b) => a - b));
   });
 
+  it("grows with what a guess foresees, up to that of exact gradients", () => {
+    const guessed = (unforeseen: number) =>
+      defaultLearningRate({ ...rule, perturb: "activations", dimension: 512, unforeseen });
+    const exact = defaultLearningRate({ ...rule, perturb: "exact" });
+    expect(guessed(0)).toBe(exact);
+    // η/(1 + ρ·v·n/N) is one half of η where v = N/(ρ·n); N = 16·64/6.
+    expect(guessed((16 * 64) / 6 / (0.4 * 512))).toBeCloseTo(exact / 2, 12);
+    expect(guessed(3)).toBe(guessed(1));
+  });
+
   // The premise for weights: rate·√E‖ĝ‖² is one constant times ‖∇f‖, measured on drawn tangents.
   const n = 64;
   const cases: { aggregate: AggregatorName; expectedLength?: boolean; angle?: number }[] = [

@@ -44,7 +44,10 @@ const ruleOptions = {
 export interface LearningRateRule extends Given<typeof ruleOptions> {}
 
 /** What works for exact gradients of the models here, with the cosine schedule; no estimate gets a larger one. */
-const exactRate = 0.2;
+const exactRate = 0.25;
+
+/** Where a guess is corrected, noise is what it does not foresee, at sites from which the loss is curved about alike. */
+const corrected = { by: "curvature", largest: exactRate, curved: 0.4 } as const;
 
 /** So many examples of a batch pull in one direction at first: their tangents' noise averages out by a batch over this. */
 const alike = 6;
@@ -81,8 +84,9 @@ const adaptiveRate = 0.003;
  * Tangents at an angle α are worth fewer in a mean: E‖ĝ‖² = n‖∇f‖² Σᵢⱼ ρᵢⱼ²/k² with the cosines ρ, cos α between the
  * first and another and cos² α between two others, as if there were k²/Σρ² of them. A projection does not mind.
  *
- * **A guess** that tangents correct leaves only what it does not foresee to their noise: ρ·n/N and n/k are multiplied by that share
- * of ‖∇f‖², which each step measures.
+ * **A guess** that tangents correct leaves only what it does not foresee to their noise: the rate is η/(1 + ρ·v·n/N) with
+ * η = 0.25, ρ = 0.4, and v the share of ‖∇f‖² that was not foreseen, which each step measures. Where all is foreseen, it is the
+ * exact gradient's. For weights n/k is multiplied by v.
  *
  * Momentum μ multiplies the distance that a gradient moves the parameters by 1/(1 − μ), and a sampler of another length l
  * than √n multiplies the mean by l²/n; both are taken out again.
@@ -104,7 +108,8 @@ export function defaultLearningRate(rule: LearningRateRule): number {
   const effective = readsBest(aggregator) ? expectedLargestSquare(k) : k;
   const independent =
     sampler?.angle === undefined || isProjection ? effective : Math.min(effective, atAngle(k, sampler.angle));
-  const mean = Math.min(exactRate, rateOfMean(noise, n, independent, resolved));
+  const bound = resolved.unforeseen === undefined || noise.by !== "curvature" ? noise : corrected;
+  const mean = Math.min(exactRate, rateOfMean(bound, n, independent, resolved));
   // What corrects a guess is brought to ∇f itself.
   if (resolved.unforeseen !== undefined) return mean * (1 - momentum);
   const radius = sampler?.radius?.(n) ?? Math.sqrt(n);

@@ -92,6 +92,10 @@ export async function findGuess(
       next: { name: nextName(site, array), tensor: zeros("float32", shape) },
     })),
   );
+  requireMemory(
+    guess,
+    arrays.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+  );
   const learns = rule.emitStep !== undefined;
   const allRows = zeros("float32", [learns ? k : 0, batch, outputs]);
   const measured: Tensors = {
@@ -201,6 +205,20 @@ function ruleAtSites(guess: Guess, simulated: boolean) {
       { option: "guess" },
     );
   return guess.sites;
+}
+
+/** Numbers that a guess may remember, 1 GiB of them. */
+const mostMemory = 2 ** 28;
+
+/** @throws SettingError */
+function requireMemory({ name }: Guess, numbers: number): void {
+  if (numbers <= mostMemory) return;
+  throw new SettingError(
+    words`${option("guess", name)} would remember ${numbers.toLocaleString("en")} numbers, the signal's for each number at the
+      sites, and ${mostMemory.toLocaleString("en")} are the most; choose ${option("perturb", "blocks")} with a pattern that
+      finds fewer and smaller blocks, or another guess.`,
+    { option: "guess" },
+  );
 }
 
 /** @throws ModelError */
