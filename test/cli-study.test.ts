@@ -19,12 +19,16 @@ describe("forwardgrad study", () => {
       expect(read(out, name).length, name).toBeGreaterThan(100);
     expect(JSON.parse(read(out, "charts/cosine.vl.json")).$schema).toContain("vega-lite");
     for (const { statement } of outcome.verdicts) expect(read(out, "report.html")).toContain(statement);
+    const reason = { fault: "sample", why: "no cell of this run has a reference" };
+    expect(outcome.verdicts.at(-1)).toEqual({ statement: expect.any(String), reason, evidence: "" });
     expect(read(out, "report.html")).toContain("<svg");
   });
 
   it("refuses a folder with results unless told to go on, and then measures nothing again", () => {
     const out = join(folder, "twice");
-    expect(run([...tiny, "--out", out]).status).toBe(0);
+    const first = run([...tiny, "--out", out]);
+    expect(first.status).toBe(0);
+    expect(first.stderr).toContain("authors' code: not decided. No cell of this run has a reference.");
     const before = read(out, "results.csv");
     const again = run([...tiny, "--out", out]);
     expect(again.status).toBe(1);
