@@ -58,6 +58,13 @@ describe("verdicts on agreement", () => {
     expect(judge({ aggregation: "projection" })).toMatchObject({ holds: false });
     expect(judge({ aggregation: "projection", variance: 1.1 })).toMatchObject({ holds: true });
     expect(judge({ bias_squared: 0.2 })).toMatchObject({ holds: false });
+    expect(judge({ bias_squared: 0.2, bias_squared_error: 0 })).toMatchObject({ holds: false });
+    // Rounding, of an estimate that does not vary.
+    expect(judge({ bias_squared: 1e-29, bias_squared_error: 1e-30 })).toMatchObject({ holds: true });
+    // z = 3: 8 s, with a standard error of √34 s.
+    expect(judge({ bias_squared: 0.08, bias_squared_error: 0.01 * Math.sqrt(34) }).evidence).toContain(
+      "by 3.0 standard errors",
+    );
     expect(judge({ variance: 1.8 })).toMatchObject({ holds: false });
     expect(judge({ variance: undefined })).toMatchObject({ holds: undefined });
   });
