@@ -11,7 +11,7 @@ import { redrawnSites } from "../src/estimate/sites/redrawn.ts";
 import type { EstimatorState } from "../src/estimate/state.ts";
 import { feedback } from "../src/guess/feedback.ts";
 import type { Guess } from "../src/guess/guess.ts";
-import type { GuessName } from "../src/guess/guesses.ts";
+import { type GuessName, guessSetting } from "../src/guess/guesses.ts";
 import { residual } from "../src/guess/residual.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
@@ -290,6 +290,13 @@ describe("feedback", () => {
       /guess: "feedback" learns from the logits' derivatives/,
     );
     expect(() => activations({ guess: "feedbak" as "feedback" })).toThrow(/Did you mean "feedback"/);
+  });
+
+  it("is chosen as data, with options of its own", () => {
+    const chosen = guessSetting.choose({ name: "feedback", gamma: 0.5 });
+    expect(chosen).toMatchObject({ name: "feedback", gamma: 0.5, config: { gamma: 0.5 } });
+    expect(chosen.sites).toBeDefined();
+    expect(() => guessSetting.choose({ name: "feedback", gamma: 2 })).toThrow(/gamma.* from 0 to 1/);
   });
 
   it.each([-0.1, 1.5, Number.NaN])("refuses gamma %s", (gamma) => {

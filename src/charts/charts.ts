@@ -39,7 +39,7 @@ export interface PanelChart {
   readonly points: readonly Point[];
   readonly x: ChartAxis;
   readonly y: ChartAxis;
-  /** At most seven, in the order of the legend. */
+  /** In the order of the legend; the seventh and all after it are grey. */
   readonly series: { readonly title: string; readonly values: readonly string[] };
   /** A second distinction of lines, in the order of the legend: the first is solid, the second dashed. */
   readonly styles?: { readonly title: string; readonly values: readonly [string, string] };
@@ -63,7 +63,7 @@ export function panelChart(chart: PanelChart, width: number): VegaLiteSpec {
   const color = {
     field: "series",
     type: "nominal",
-    scale: { domain: chart.series.values, range: palette.slice(0, chart.series.values.length) },
+    scale: { domain: chart.series.values, range: coloursOf(chart.series.values) },
     legend: {
       title: chart.series.title,
       orient: "bottom",
@@ -191,6 +191,11 @@ export function panelChart(chart: PanelChart, width: number): VegaLiteSpec {
 function legendColumns(names: readonly string[], width: number): number {
   const longest = Math.max(...names.map((name) => name.length), 1);
   return Math.max(1, Math.floor(width / Math.max(110, 6.2 * longest + 28)));
+}
+
+/** A colour for each series. */
+function coloursOf(series: readonly string[]): readonly string[] {
+  return series.map((_, index) => palette[Math.min(index, palette.length - 1)] as string);
 }
 
 interface ScaledAxis {

@@ -34,7 +34,15 @@ export const glyphStreams = { train: 0, test: 1, noise: 2 } as const;
 export const glyphPartStreams = { labels: 0, drawing: 1 } as const;
 
 /** Streams of a study's seed. */
-export const frontierStreams = { split: 0, order: 1, augmentation: 2, dropout: 3, tangents: 4 } as const;
+export const frontierStreams = {
+  split: 0,
+  order: 1,
+  augmentation: 2,
+  dropout: 3,
+  tangents: 4,
+  /** Tangents of the steps that teach what learns from them. */
+  taught: 5,
+} as const;
 
 /** Streams of one sample of the study of quality. */
 export const sampleStreams = { tangents: 0, gradient: 1 } as const;

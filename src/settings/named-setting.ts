@@ -46,6 +46,13 @@ export function namedSetting<const All extends Registry, Made extends Identity>(
     if (!isObject(value)) throw none(`received ${shown(value)}${isMaker(value) ? "; call it, with ()" : ""}`);
     const { name: own, ...given } = value;
     if (own === undefined) refuseForeign(undefined, given);
+    // Options alone: data, even where they are all that makes the thing.
+    if (
+      typeof own === "string" &&
+      Object.hasOwn(registry, own) &&
+      Object.keys(given).every((option) => Object.hasOwn(registry[own]?.options ?? {}, option))
+    )
+      return make(own, given);
     const missing = Object.entries(described.parts).find(([part, fits]) => !fits(value[part]));
     if (!missing && typeof own === "string") return value as unknown as Made;
     if (typeof own !== "string") throw none(`received ${shown(value)} without a name`);

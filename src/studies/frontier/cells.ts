@@ -2,6 +2,7 @@
 import type { AggregatorName } from "../../aggregate/aggregators.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { activations } from "../../estimate/estimators.ts";
+import { feedback } from "../../guess/feedback.ts";
 import { crossEntropy } from "../../losses/cross-entropy.ts";
 import { lenet5 } from "../../models/lenet5.ts";
 import { mlp } from "../../models/mlp.ts";
@@ -57,10 +58,10 @@ export const points = ["start", "middle", "end"] as const;
 export type Point = (typeof points)[number];
 
 /**
- * Forward estimators, by what is perturbed: activations with tangents of each example's own, or shared by the batch; the
- * outputs of named blocks; weights with dense tangents, or in thin factors.
+ * Forward estimators, by what is perturbed: activations with tangents of each example's own, alone or correcting feedback, or shared
+ * by the batch; the outputs of named blocks; weights with dense tangents, or in thin factors.
  */
-export const estimatorNames = ["activations", "shared", "blocks", "dense", "low-rank"] as const;
+export const estimatorNames = ["activations", "feedback", "shared", "blocks", "dense", "low-rank"] as const;
 export type EstimatorName = (typeof estimatorNames)[number];
 
 export const cellSamplers = ["gaussian", "rademacher", "sphere", "orthonormal"] as const;
@@ -149,6 +150,8 @@ export function settingsOf(
       return { gradient: "exact" };
     case "activations":
       return { perturb: "activations", tangents: k, sampler, aggregate };
+    case "feedback":
+      return { perturb: activations({ guess: feedback() }), tangents: k, sampler, aggregate };
     case "shared":
       return { perturb: activations({ shareTangents: true }), tangents: k, sampler, aggregate };
     case "blocks":

@@ -208,12 +208,13 @@ function qualityTable(results: Frontier, model: string): readonly Table[] {
     ({ row }) => row.estimator === "exact" || fronts.some(({ rows }) => rows.has(row)),
   );
   if (cells.length === 0) return [];
-  const cosineAt = (row: Row, point: string) => {
-    const there = results.summary.find(
-      (one) => one.point === point && cellNames.every((name) => one[name] === row[name]),
-    );
-    return there ? short(numberIn(there, "cosine_mean")) : "–";
-  };
+  const last = results.settings.points.at(-1) ?? "end";
+  const at = (row: Row, point: string) =>
+    results.summary.find((one) => one.point === point && cellNames.every((name) => one[name] === row[name]));
+  const meanAt = (row: Row | undefined, name: string) => (row ? short(numberIn(row, `${name}_mean`)) : "–");
+  const cosineAt = (row: Row, point: string) => meanAt(at(row, point), "cosine");
+  const errorAt = (row: Row, point: string) =>
+    ["bias", "variance"].map((name) => meanAt(at(row, point), name)).join(", ");
   return [
     {
       title: `${model}: the frontier of cosine`,
@@ -225,6 +226,7 @@ function qualityTable(results: Frontier, model: string): readonly Table[] {
         "numbers",
         "bytes",
         `cosine: ${results.settings.points.join(", ")}`,
+        `bias², variance: ${last}`,
       ],
       rows: [...cells]
         .sort((a, b) => a.value - b.value)
@@ -236,6 +238,7 @@ function qualityTable(results: Frontier, model: string): readonly Table[] {
             .join(", ") || "–",
           ...["units", "milliseconds", "numbers", "bytes"].map((name) => short(numberIn(row, name))),
           results.settings.points.map((point) => cosineAt(row, point)).join(", "),
+          errorAt(row, last),
         ]),
     },
   ];

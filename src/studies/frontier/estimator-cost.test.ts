@@ -162,6 +162,7 @@ describe("estimatorCost", () => {
     ["exact", { gradient: "exact" }],
     ["activations", { perturb: "activations", tangents: 4 }],
     ["shared", { perturb: { name: "activations", shareTangents: true }, tangents: 4, aggregate: "mean" }],
+    ["feedback", { perturb: { name: "activations", guess: { name: "feedback", gamma: 0.5 } }, tangents: 4 }],
     ["blocks", { perturb: "blocks", tangents: 4 }],
     ["dense", { perturb: "weights", tangents: 4 }],
     ["low rank", { perturb: "weights", tangents: 4, sampler: { name: "low-rank", rank: 2 } }],

@@ -3,7 +3,9 @@ import { gradientGraph } from "../../ad/gradient.ts";
 import { reserved } from "../../ad/names.ts";
 import { ModelError } from "../../errors/errors.ts";
 import { dualGraph, findSites, localGraph, observationGraph } from "../../estimate/sites/graphs.ts";
+import { findGuess } from "../../estimate/sites/guess.ts";
 import { weightsCombineGraph, weightsGramGraph, withoutModelOutputs } from "../../estimate/weights/kept.ts";
+import { guessSetting } from "../../guess/guesses.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { countParameters } from "../../objective/parameters.ts";
 import { type Graph, getValue, type Node } from "../../onnx/graph.ts";
@@ -24,7 +26,8 @@ export interface EstimatorCost {
   readonly numbers: number;
   /**
    * Bytes that k workers send in all if each holds one tangent, all know the seed, and everyone is to know the whole estimate: d of each
-   * tangent (and example), or each example's gradient at the sites where that is less; the gradient where it is exact.
+   * tangent (and example), or each example's gradient at the sites where that is less; what moves at the logits where a guess
+   * learns from it; the gradient where it is exact.
    */
   readonly bytes: number;
 }
@@ -79,18 +82,24 @@ async function operationsOf(objective: Differentiable, settings: EstimatorSettin
       bytes: bytesPerNumber * k,
     };
   }
-  const { shareTangents, pattern } = perturb.config ?? {};
+  const { shareTangents, pattern, guess: chosen } = perturb.config ?? {};
   const blocks = typeof pattern === "string" ? new RegExp(pattern.slice(1, pattern.lastIndexOf("/"))) : true;
-  const found = await findSites(objective, { blocks: perturb.name === "blocks" && blocks });
+  const guess = guessSetting.choose(chosen ?? "none");
+  const found = await findSites(objective, { blocks: perturb.name === "blocks" && blocks, guess });
+  const corrected = await findGuess(objective, { guess, tangents: k }, found);
   const counts = { count: k, examples: shareTangents ? 1 : batch };
+  // A guess learns from all that moves at its signal, from which d follows.
+  const numbersOfTangent = corrected ? elementCount(getValue(graph, corrected.signal).shape) / batch : 1;
   return {
     operations: total([
-      dualGraph(objective, found, counts),
-      ...(usesGram ? [observationGraph(objective, found, counts, { gram: true })] : []),
-      localGraph(objective, found, counts),
+      dualGraph(objective, found, counts, [], corrected),
+      ...(usesGram || corrected
+        ? [observationGraph(objective, found, counts, { gram: usesGram, guess: corrected })]
+        : []),
+      localGraph(objective, found, counts, 1, "inputs", corrected),
     ]),
     numbers: k * counts.examples * found.dimension,
-    bytes: bytesPerNumber * batch * Math.min(k, found.dimension),
+    bytes: bytesPerNumber * batch * Math.min(k * numbersOfTangent, found.dimension),
   };
 }
 

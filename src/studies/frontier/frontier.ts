@@ -33,8 +33,8 @@ export const frontier: Study<FrontierSettings> = {
     "our own; estimators of Flügel et al., Beyond Backpropagation (arXiv 2410.17764), and of this library",
   claim:
     "Perturbing activations with tangents of each example's own gives a better gradient than perturbing weights, whatever either " +
-    "may cost. Signs are as good as normal numbers, projection is at least as good as the mean, and tangents of low rank are " +
-    "worth more than dense ones of the same cost.",
+    "may cost. Signs are as good as normal numbers, projection is at least as good as the mean, tangents of low rank are " +
+    "worth more than dense ones of the same cost, and tangents that correct what feedback foresees more than tangents alone.",
   equation: [
     "ĝ = V c,  d = Vᵀ∇f;  mean: c = d/k,  projection: c = G⁻¹d,  G = VᵀV",
     "activations: per example b at the sites,  then XᵀĜ in each layer;  weights: over all parameters at once",
@@ -42,7 +42,7 @@ export const frontier: Study<FrontierSettings> = {
   ],
   method:
     "Quality: a network is trained by exact gradients; with the parameters after a twentieth, the half and the end of it, every estimator's " +
-    "result is compared with the exact gradient of the same batch. All estimators get the same batches, and all aggregators of a " +
+    "result is compared with the exact gradient of the same batch. Feedback has learned from the steps of that training before. All estimators get the same batches, and all aggregators of a " +
     "cell the same tangents. Work is counted in the graphs that are run, bytes and random numbers follow from the rules, and " +
     "milliseconds are those of whole estimates (tangents, derivatives, aggregation) measured in turns with exact gradients. " +
     "Accuracy: the same number of SGD steps with a smaller set of estimators, at the library's default learning rate times some " +
@@ -59,7 +59,8 @@ export const frontier: Study<FrontierSettings> = {
     parts: some(z.enum(parts)).check(z.describe("what to measure: quality, accuracy")),
     estimators: some(z.enum(estimatorNames)).check(
       z.describe(
-        "what is perturbed: activations (tangents of each example's own), shared (activations, the same tangents for the batch), " +
+        "what is perturbed: activations (tangents of each example's own), feedback (the same, correcting what feedback foresees from " +
+          "earlier steps), shared (activations, the same tangents for the batch), " +
           "blocks (their outputs), dense (weights), low-rank (weights, in thin factors)",
       ),
     ),
@@ -80,7 +81,9 @@ export const frontier: Study<FrontierSettings> = {
     ),
     exactSteps: count(1).check(z.describe("steps of that training")),
     draws: count(1).check(
-      z.describe("draws of batch and tangents at each point; four times as many with up to 4 tangents"),
+      z.describe(
+        "draws of a batch, with two of the tangents each, at each point; four times as many with up to 4 tangents",
+      ),
     ),
     trainedModels: some(z.enum(modelNames)).check(z.describe("networks that are trained")),
     trainedSamplers: some(z.enum(cellSamplers)).check(z.describe("samplers that are trained with")),
@@ -103,7 +106,7 @@ export const frontier: Study<FrontierSettings> = {
     counts: [1, 4, 16, 64],
     points: [...points],
     exactSteps: 860,
-    draws: 8,
+    draws: 6,
     trainedModels: ["mlp", "lenet5"],
     trainedSamplers: ["gaussian", "rademacher"],
     trainedRanks: [1],
@@ -125,7 +128,7 @@ export const frontier: Study<FrontierSettings> = {
     counts: [1, 4, 16],
     points: ["start", "end"],
     exactSteps: 300,
-    draws: 6,
+    draws: 4,
     trainedModels: ["mlp"],
     trainedSamplers: ["rademacher"],
     trainedRanks: [1],

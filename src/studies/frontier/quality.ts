@@ -1,5 +1,7 @@
 import type { Estimator } from "../../estimate/estimator.ts";
-import { cosine, exactGradient, norm } from "../../estimate/exact.ts";
+import { exactGradient } from "../../estimate/exact.ts";
+import { copyGradients, type Gradients, qualityOf } from "../../estimate/quality.ts";
+import { copyState, type EstimatorState } from "../../estimate/state.ts";
 import type { Objective } from "../../objective/objective.ts";
 import { arraysOf, copyTensors, setParameters } from "../../objective/parameters.ts";
 import type { Tensor } from "../../onnx/tensor.ts";
@@ -35,6 +37,12 @@ const root = keyFromSeed(0);
  */
 const startShare = 1 / 20;
 
+/** What learns from steps has seen so many before each point, of those of the training itself. */
+const taughtSteps = 50;
+
+/** Estimates of a draw: two tell bias² from variance. */
+const estimatesOfDraw = 2;
+
 type Parameters = Readonly<Record<string, Tensor>>;
 
 /** What an estimator is measured with. */
@@ -42,6 +50,8 @@ interface Bench {
   readonly objective: Objective;
   readonly exact: Estimator;
   readonly reader: BatchReader;
+  /** The parameters before the first step. */
+  readonly first: Parameters;
 }
 
 /** An estimator, and how it combines derivatives. */
@@ -62,10 +72,11 @@ export async function measureCellQuality(
   cell: Cell,
   settings: FrontierSettings,
 ): Promise<readonly Row[] | undefined> {
-  const { objective, exact, reader } = await openBench(environment, cell, settings);
+  const bench = await openBench(environment, cell, settings);
+  const { objective, exact, reader } = bench;
   const candidates: Candidate[] = [];
   try {
-    const path = await exactPath(environment, cell.model, { objective, exact, reader }, settings);
+    const path = await exactPath(environment, cell.model, bench, settings);
     if (!path) return undefined;
     for (const aggregator of aggregatorsOf(cell, settings.aggregators)) {
       const chosen = settingsOf(cell, aggregator);
@@ -77,6 +88,8 @@ export async function measureCellQuality(
         constant: { part: "quality", ...cell, aggregator, ...cost, dimension: estimator.dimension },
       });
     }
+    const memories = await taughtMemories(environment, bench, candidates, settings);
+    if (!memories) return undefined;
     const rows: Row[] = [];
     const draws = drawsOf(cell, settings.draws);
     for (const point of settings.points) {
@@ -88,7 +101,7 @@ export async function measureCellQuality(
         const key = fold(fold(cellStream(cell), points.indexOf(point)), draw);
         const isFirst = rows.length === 0;
         rows.push(
-          ...(await compare({ objective, exact, reader }, candidates, { key, isFirst, point, draw })),
+          ...(await compare(bench, candidates, { key, isFirst, point, draw, memory: memories[point] })),
         );
         environment.advance((settings.points.indexOf(point) + draw / draws) / settings.points.length);
       }
@@ -121,7 +134,8 @@ async function openBench(
     augmentationKey: fold(root, frontierStreams.augmentation),
     dropoutKey: fold(root, frontierStreams.dropout),
   });
-  return { objective, exact: await exactGradient(objective), reader };
+  const first = copyTensors(objective.parameters);
+  return { objective, exact: await exactGradient(objective), reader, first };
 }
 
 interface Draw {
@@ -130,36 +144,78 @@ interface Draw {
   readonly isFirst: boolean;
   readonly point: Point;
   readonly draw: number;
+  /** What each candidate remembers there, in their order. */
+  readonly memory: readonly EstimatorState[];
 }
 
-/** One draw: the exact gradient and each candidate's estimate of it, one after the other. */
+/** One draw: the exact gradient and each candidate's estimates of it, one after the other. */
 async function compare(
   { exact, reader }: Bench,
   candidates: readonly Candidate[],
-  { key, isFirst, point, draw }: Draw,
+  { key, isFirst, point, draw, memory }: Draw,
 ): Promise<readonly Row[]> {
-  const timed = async (estimator: Estimator) => {
-    if (isFirst) await estimator.estimate(reader.feeds, key);
+  const timed = async (estimator: Estimator, own: Key, state: EstimatorState = {}) => {
+    if (isFirst) await estimator.estimate(reader.feeds, own, copyState(state));
+    const remembered = copyState(state);
     const start = performance.now();
-    const { gradients } = await estimator.estimate(reader.feeds, key);
+    const { gradients } = await estimator.estimate(reader.feeds, own, remembered);
     return { gradients, milliseconds: performance.now() - start };
   };
-  const target = await timed(exact);
-  const length = norm(target.gradients);
+  const target = await timed(exact, key);
   const rows: Row[] = [];
-  for (const { estimator, constant } of candidates) {
-    const { gradients, milliseconds } = await timed(estimator);
+  for (const [index, { estimator, constant }] of candidates.entries()) {
+    const estimates: Gradients[] = [];
+    const times: number[] = [];
+    for (let number = 0; number < estimatesOfDraw; number++) {
+      const { gradients, milliseconds } = await timed(estimator, fold(key, number), memory[index]);
+      estimates.push(copyGradients(gradients));
+      times.push(milliseconds);
+    }
+    const quality = qualityOf(estimates, target.gradients, estimator.gain);
     rows.push({
       ...constant,
-      point,
-      draw,
-      cosine: cosine(gradients, target.gradients),
-      norm_ratio: length === 0 ? 0 : norm(gradients) / length,
-      milliseconds,
+      ...{ point, draw, cosine: quality.cosine, norm_ratio: quality.normRatio },
+      ...{ bias: quality.biasSquared, variance: quality.variance },
+      milliseconds: Math.min(...times),
       exact_milliseconds: target.milliseconds,
     });
   }
   return rows;
+}
+
+/**
+ * What each candidate remembers at each point, in their order: those that learn from steps follow the same training by exact
+ * gradients, with the tangents of those steps.
+ *
+ * @returns undefined where it was stopped
+ */
+async function taughtMemories(
+  environment: Environment,
+  bench: Bench,
+  candidates: readonly Candidate[],
+  { exactSteps }: FrontierSettings,
+): Promise<Readonly<Record<Point, readonly EstimatorState[]>> | undefined> {
+  const states = candidates.map(({ estimator }) => estimator.init?.() ?? {});
+  const none = { start: states, middle: states, end: states };
+  if (states.every((state) => Object.keys(state).length === 0)) return none;
+  const known: Record<Point, readonly EstimatorState[]> = { ...none };
+  setParameters(arraysOf(bench.objective.parameters), bench.first);
+  const key = fold(root, frontierStreams.taught);
+  const isTrained = await trainExactly(environment, bench, exactSteps, {
+    async step(step) {
+      const isNear = points.some((point) => {
+        const left = stepOf(point, exactSteps) - step;
+        return left > 0 && left <= taughtSteps;
+      });
+      if (!isNear) return;
+      for (const [index, { estimator }] of candidates.entries())
+        if (estimator.init) await estimator.estimate(bench.reader.feeds, fold(key, step), states[index]);
+    },
+    reach(point) {
+      known[point] = states.map(copyState);
+    },
+  });
+  return isTrained ? known : undefined;
 }
 
 /**
@@ -180,17 +236,37 @@ async function exactPath(
   );
   const [start, middle, end] = read;
   if (start && middle && end) return { start, middle, end };
-  const path = await trainExactly(environment, bench, exactSteps);
-  if (path)
-    for (const point of points) await store.write(file(point), encodeSafetensors(path[point], { point }));
+  const path: Record<Point, Parameters> = { start: bench.first, middle: bench.first, end: bench.first };
+  const isTrained = await trainExactly(environment, bench, exactSteps, {
+    reach(point) {
+      path[point] = copyTensors(bench.objective.parameters);
+    },
+  });
+  if (!isTrained) return undefined;
+  for (const point of points) await store.write(file(point), encodeSafetensors(path[point], { point }));
   return path;
 }
 
+/** So many steps of the training come before a point. */
+function stepOf(point: Point, steps: number): number {
+  return { start: Math.ceil(steps * startShare), middle: Math.floor(steps / 2), end: steps }[point];
+}
+
+/** What follows a training. */
+interface Follower {
+  /** Before each step, when its batch was read. */
+  step?(step: number): Promise<void>;
+  /** At each point. */
+  reach(point: Point): void;
+}
+
+/** @returns whether it came to the end */
 async function trainExactly(
   environment: Environment,
   { objective, exact, reader }: Bench,
   steps: number,
-): Promise<Readonly<Record<Point, Parameters>> | undefined> {
+  follower: Follower,
+): Promise<boolean> {
   const optimizer = sgd();
   const schedule = cosineSchedule();
   const arrays = arraysOf(objective.parameters);
@@ -199,15 +275,14 @@ async function trainExactly(
     batch: objective.batch,
     steps,
   });
-  let start = copyTensors(objective.parameters);
-  let middle = start;
-  for (let step = 0; step < steps; step++) {
-    if (environment.signal.aborted) return undefined;
-    if (step === Math.ceil(steps * startShare)) start = copyTensors(objective.parameters);
-    if (step === Math.floor(steps / 2)) middle = copyTensors(objective.parameters);
+  for (let step = 0; step <= steps; step++) {
+    if (environment.signal.aborted) return false;
+    for (const point of points) if (step === stepOf(point, steps)) follower.reach(point);
+    if (step === steps) break;
     reader.read(step);
+    await follower.step?.(step);
     const { gradients } = await exact.estimate(reader.feeds, root);
     optimizer.update(arrays, gradients, state, rate * schedule.factor(step, steps));
   }
-  return { start, middle, end: copyTensors(objective.parameters) };
+  return true;
 }

@@ -41,6 +41,17 @@ export const frontierColumns: readonly Column[] = [
     optional,
   },
   { ...number("norm_ratio", "‖ĝ‖/‖∇f‖"), optional },
+  {
+    ...number(
+      "bias",
+      "bias² of the estimate over its gain, as a share of ‖∇f‖², from two estimates; below 0 by chance",
+    ),
+    optional,
+  },
+  {
+    ...number("variance", "variance of the estimate over its gain, as a share of ‖∇f‖², from the same two"),
+    optional,
+  },
   { ...number("milliseconds", "time of the estimate"), optional },
   { ...number("exact_milliseconds", "time of the same batch's exact gradient, just before"), optional },
   { ...number("factor", "of the default learning rate"), optional },
@@ -65,6 +76,8 @@ export const frontierSummaryColumns: readonly Column[] = [
   number("count", "draws; accuracy: seeds that count"),
   ...statistics("cosine", "cosine"),
   ...statistics("norm_ratio", "norm_ratio"),
+  ...statistics("bias", "bias"),
+  ...statistics("variance", "variance"),
   {
     ...number(
       "milliseconds",
@@ -109,6 +122,8 @@ function summarizeModel(rows: readonly Row[]): readonly Row[] {
       count: group.length,
       ...summaryOf("cosine", moments(group.map((row) => numberIn(row, "cosine")))),
       ...summaryOf("norm_ratio", moments(group.map((row) => numberIn(row, "norm_ratio")))),
+      ...summaryOf("bias", moments(group.map((row) => numberIn(row, "bias")))),
+      ...summaryOf("variance", moments(group.map((row) => numberIn(row, "variance")))),
       milliseconds: ratio * exact,
       exact_ratio: ratio,
     }));

@@ -49,6 +49,13 @@ export function frontierVerdicts(results: Frontier): readonly Verdict[] {
       worse: (row) => row.estimator === "dense",
       cost: "milliseconds",
     }),
+    dominates(results, {
+      statement:
+        "Tangents that correct feedback have a higher cosine than activations alone that cost as much work or more",
+      better: (row) => row.estimator === "feedback",
+      worse: (row) => row.estimator === "activations",
+      cost: "units",
+    }),
     asGood(results, {
       statement: "Activations per example have at least the cosine of shared ones at equal k",
       column: "estimator",
@@ -78,6 +85,12 @@ export function frontierVerdicts(results: Frontier): readonly Verdict[] {
       column: "aggregator",
       better: "projection",
       worse: "mean",
+    }),
+    trainsAsWell(results, {
+      statement: "Activations train at least as well where they correct feedback",
+      column: "estimator",
+      better: "feedback",
+      worse: "activations",
     }),
     trainsBest(results),
   ];
@@ -318,8 +331,9 @@ function trainsBest({ summary, settings }: Frontier): Verdict {
         (a, b) => (a && numberIn(a, "accuracy_mean") >= numberIn(b, "accuracy_mean") ? a : b),
         undefined,
       );
-    const own = bestOf(trained.filter(({ estimator }) => estimator === "activations"));
-    const other = bestOf(trained.filter(({ estimator }) => estimator !== "activations"));
+    const isOwn = ({ estimator }: Row) => estimator === "activations" || estimator === "feedback";
+    const own = bestOf(trained.filter(isOwn));
+    const other = bestOf(trained.filter((row) => !isOwn(row)));
     return own && other ? [{ model, own, other }] : [];
   });
   if (compared.length === 0)
@@ -333,7 +347,10 @@ function trainsBest({ summary, settings }: Frontier): Verdict {
     holds: lost.length === 0,
     reason: { fault: faultOf(lost), why: describeLost(lost) },
     evidence: `${compared
-      .map(({ model, own, other }) => `${model} ${percent(own)}, next ${percent(other)} (${other.estimator})`)
+      .map(
+        ({ model, own, other }) =>
+          `${model} ${percent(own)}${own.estimator === "feedback" ? " (feedback)" : ""}, next ${percent(other)} (${other.estimator})`,
+      )
       .join("; ")}; a difference below ${negligibleAccuracy} percentage point counts as none.`,
   });
 }
