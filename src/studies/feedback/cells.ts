@@ -160,6 +160,11 @@ export function estimatorOf({ k }: Cell, method: Method): EstimatorSettings {
     case "none":
       return { tangents: k };
     case "feedback":
-      return { tangents: k, perturb: activations({ guess: feedback({ gamma: method.gamma }) }) };
+      return { tangents: k, perturb: studied(method.gamma) };
   }
+}
+
+/** Feedback of the logits' gradient, whose matrix is the same in kind for all networks, and can be looked at. */
+export function studied(gamma: number) {
+  return activations({ guess: feedback({ gamma, signal: "logits" }) });
 }

@@ -129,6 +129,8 @@ export const feedbackStudy: Study<FeedbackSettings> = {
   verdicts: feedbackVerdicts,
 
   notes: ({ parts: measured }) => [
+    "Feedback carries back the gradient of the logits here, so that all networks have matrices of one kind. Its default carries back the " +
+      "gradient at the last block's input where that takes little memory, which knows the ReLUs behind it and leaves less to the tangents.",
     "The last layer's gradient is exact with every method, and counts in bias² and variance.",
     "Errors of bias² and variance are those of a jackknife over the draws, which rather overstates them; the guess alone does not depend on the tangents, so its bias² has no error.",
     ...(measured.includes("accuracy")

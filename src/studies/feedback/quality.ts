@@ -2,10 +2,8 @@
 import type { Dataset } from "../../data/dataset.ts";
 import { DivergenceError } from "../../errors/errors.ts";
 import type { Estimator, EstimatorDefinition } from "../../estimate/estimator.ts";
-import { activations } from "../../estimate/estimators.ts";
 import { ExactComparison, type Quality, redraw } from "../../estimate/quality.ts";
 import type { EstimatorState } from "../../estimate/state.ts";
-import { feedback } from "../../guess/feedback.ts";
 import type { Differentiable, Objective } from "../../objective/objective.ts";
 import { streamKey } from "../../random/streams.ts";
 import { fold } from "../../random/threefry.ts";
@@ -23,6 +21,7 @@ import {
   type FeedbackSettings,
   forwardMethods,
   type Method,
+  studied,
 } from "./cells.ts";
 import {
   learnedMatrix,
@@ -100,7 +99,7 @@ export async function measureCellQuality(
   const dataset = await environment.dataset(settings.dataset);
   const rows: Row[] = [];
   const last = Math.max(...settings.points);
-  const perturb = activations({ guess: feedback() });
+  const perturb = studied(1);
   const bench = { dataset, cell, settings };
   const run = train({
     gradient: watched(perturb, (objective) => openObserver(objective as Objective, bench, rows)),
