@@ -33,6 +33,7 @@ export const sections = [
       report("Networks of width 4096", "networks-fc-4096"),
       report("ResNet-18", "networks-resnet18"),
       report("ViT", "networks-vit"),
+      report("Feedback", "feedback"),
       report("Quality over cost", "frontier"),
       report("Cost: LeNet-5 and ViT", "frontier-lenet5-vit"),
       page("Benchmarks", "bench/README.md", "bench.md"),

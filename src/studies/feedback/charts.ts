@@ -58,10 +58,13 @@ function orderOf(points: readonly Point[], last: readonly string[] = []): readon
   ];
 }
 
+/** Less of ‖∇f‖² makes no difference to anybody, and would press the rest of an axis together. */
+const leastDrawn = 1e-4;
+
 /** Whether a measured quantity lies above 0 beyond chance, so that it can be drawn on a logarithmic axis. */
 function isAboveZero(row: Row, name: "bias" | "variance"): boolean {
   const [value, error] = [Number(row[name] ?? 0), Number(row[`${name}_error`] ?? 0)];
-  return value > 1e-9 && value > 2 * error;
+  return value > leastDrawn && value > 2 * error;
 }
 
 /** Bias² and variance over the steps of training, and the cosine beside them. */
@@ -136,13 +139,13 @@ interface Axis {
   readonly name: "k" | "depth" | "width";
   readonly title: string;
   readonly words: string;
-  readonly log?: 2;
+  readonly log?: 10;
 }
 
 const axes: readonly Axis[] = [
-  { name: "k", title: "tangents k", words: "tangents", log: 2 },
+  { name: "k", title: "tangents k", words: "tangents", log: 10 },
   { name: "depth", title: "hidden layers", words: "depth" },
-  { name: "width", title: "width of the hidden layers", words: "width", log: 2 },
+  { name: "width", title: "width of the hidden layers", words: "width", log: 10 },
 ];
 
 /** Rows of the mlp that differ from the base in one thing alone; those without tangents belong to every number of them. */
@@ -206,7 +209,7 @@ function overAxis(results: Feedback, axis: Axis): readonly Chart[] {
     {
       name: `error-over-${axis.words}`,
       title: `Bias² and variance over the ${axis.title}`,
-      caption: `After ${last} steps with feedback (${what}); bars are 95 % intervals, and what is not above 0 beyond chance is not drawn.`,
+      caption: `After ${last} steps with feedback (${what}); bars are 95 % intervals, and what is not above 0 beyond chance, or below 0.0001, is not drawn.`,
       spec: (wide) =>
         panelChart(
           {

@@ -91,7 +91,7 @@ function pictureSpec(pixels: readonly Pixel[], logits: readonly string[], width:
         color: {
           field: "effect",
           type: "nominal",
-          scale: { domain: [raises, lowers], range: [palette[0], palette[3]] },
+          scale: { domain: [raises, lowers], range: [palette[4], palette[3]] },
           legend: { title: null, orient: "bottom", direction: "horizontal", symbolType: "square" },
         },
         opacity: {

@@ -11,6 +11,7 @@ import { countParameters } from "../../objective/parameters.ts";
 import { type Graph, getValue, type Node } from "../../onnx/graph.ts";
 import { elementCount } from "../../onnx/tensor.ts";
 import { intAttribute } from "../../ops/view.ts";
+import type { ConfigValue } from "../../settings/config.ts";
 import { gaussian } from "../../tangents/gaussian.ts";
 import { createTangentSet } from "../../tangents/tangent-set.ts";
 import { type EstimatorSettings, resolveEstimator } from "../../train/settings/estimator.ts";
@@ -84,7 +85,7 @@ async function operationsOf(objective: Differentiable, settings: EstimatorSettin
   }
   const { shareTangents, pattern, guess: chosen } = perturb.config ?? {};
   const blocks = typeof pattern === "string" ? new RegExp(pattern.slice(1, pattern.lastIndexOf("/"))) : true;
-  const guess = guessSetting.choose(chosen ?? "none");
+  const guess = guessSetting.choose(guessIn(chosen));
   const found = await findSites(objective, { blocks: perturb.name === "blocks" && blocks, guess });
   const corrected = await findGuess(objective, { guess, tangents: k }, found);
   const counts = { count: k, examples: shareTangents ? 1 : batch };
@@ -101,6 +102,12 @@ async function operationsOf(objective: Differentiable, settings: EstimatorSettin
     numbers: k * counts.examples * found.dimension,
     bytes: bytesPerNumber * batch * Math.min(k * numbersOfTangent, found.dimension),
   };
+}
+
+/** A guess in a configuration as it can be chosen: options that follow from the objective are null there. */
+function guessIn(config: ConfigValue | undefined): unknown {
+  if (typeof config !== "object" || config === null) return config ?? "none";
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== null));
 }
 
 /** Operations of all matrix products and convolutions of a graph, two for each multiplication: 2·m·n·inner of a product. */
