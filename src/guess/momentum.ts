@@ -23,8 +23,8 @@ export type MomentumOptions = Given<typeof momentumOptions>;
  *
  * With ĝ = p + (n/k)·V⁺(d − V p) that is p += V⁺(d − V p), the projection of p on what the step measured (Kaczmarz), which
  * never leaves p farther from that step's gradient than it was: a mean that followed faster would be mostly noise, because one
- * estimate's is n/k times ‖∇f‖². So p knows the share k·T/n of a gradient that stayed the same for T steps, and the guess helps
- * where tangents of some hundred steps are as many as the parameters: biases, adapters, a last layer.
+ * estimate's is n/k times ‖∇f‖². So p knows the share k·T/n of a gradient that stayed the same for T steps: the guess
+ * can help where parameters are few, and gained nothing with 12,000 and more (bench/README.md).
  *
  * State: n numbers. Time: one product of the k tangents with p a step.
  *

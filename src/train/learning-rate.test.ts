@@ -54,6 +54,13 @@ describe("the default learning rate", () => {
     expect(defaultLearningRate(short)).toBe(defaultLearningRate({ ...short, steps: 1 }));
   });
 
+  it("lets weights walk farther where a guess foresees some of the gradient", () => {
+    const mean = defaultLearningRate(rule);
+    // η/√(1 + u·n/k), of ∇f itself
+    expect(defaultLearningRate({ ...rule, unforeseen: 1 })).toBeCloseTo(mean, 12);
+    expect(defaultLearningRate({ ...rule, unforeseen: 0.25 }) / mean).toBeCloseTo(Math.sqrt(626 / 157.25), 9);
+  });
+
   it("counts the tangents of all examples where each has its own", () => {
     const activations = { ...rule, perturb: "activations", dimension: 512 } as const;
     const shared = { ...activations, shareTangents: true };
