@@ -6,7 +6,7 @@
 // Ctrl-C ends the run after the round at hand and prints what is complete; a second one ends it at once.
 import { parseArgs } from "node:util";
 
-const names = ["steps", "peers", "tangents", "convolutions", "long", "depth-width"];
+const names = ["steps", "peers", "tangents", "convolutions", "guesses", "long", "depth-width"];
 const quick = ["steps", "tangents", "convolutions"];
 
 const { values: flags, positionals } = parseArgs({

@@ -14,6 +14,14 @@ export function quantile(values, share) {
 /** Median of a/b over the rounds: both sides of a round meet the same state of the machine. */
 export const medianRatio = (a, b) => median(a.map((value, round) => value / b[round]));
 
+/** An interval that holds the median of what the values are drawn from with a chance of about 95 %, by their ranks alone. */
+export function medianInterval(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const margin = 0.98 * Math.sqrt(sorted.length);
+  const low = Math.max(0, Math.floor(sorted.length / 2 - margin));
+  return [sorted[low], sorted[sorted.length - 1 - low]];
+}
+
 /**
  * Runs every contestant once a round, so that a slow moment of the machine meets all of them; the order turns by one each
  * round.

@@ -50,12 +50,13 @@ export async function trainingStep({ model, shape, batch, runtime, settings }) {
   );
   const optimizer = sgd();
   const key = keyFromSeed(1);
+  const state = estimator.init?.();
   let steps = 0;
   return {
     objective,
     estimator,
     async step() {
-      const { gradients } = await estimator.estimate(feeds, fold(key, steps++));
+      const { gradients } = await estimator.estimate(feeds, fold(key, steps++), state);
       const start = performance.now();
       // A rate so small that a thousand steps stay where they started.
       optimizer.update(arrays, gradients, {}, 1e-7);

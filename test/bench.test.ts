@@ -1,9 +1,14 @@
 import { spawnSync } from "node:child_process";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 
 const folder = resolve(import.meta.dirname, "../bench");
-const { fitLine, inTurns, medianRatio, quantile } = await import(join(folder, "measure.mjs"));
+const { fitLine, inTurns, medianInterval, medianRatio, quantile } = await import(join(folder, "measure.mjs"));
+const { bestMultiple, curveOf, openRecords, secondsPerStep, stepsTo } = await import(
+  join(folder, "time-to-accuracy-records.mjs")
+);
 
 describe("what the benches compute from times", () => {
   it("fits a line and its standard error", () => {
@@ -18,6 +23,13 @@ describe("what the benches compute from times", () => {
   it("takes the ratio within each round, so that a slow machine cancels", () => {
     expect(medianRatio([10, 200, 30], [5, 100, 10])).toBe(2);
     expect(quantile([4, 1, 3, 2], 0.5)).toBe(2.5);
+  });
+
+  it("bounds a median by ranks", () => {
+    // 25 values: 12.5 − 4.9 leaves 7 on each side, P(at most 7 of 25 heads) = 0.022.
+    const values = Array.from({ length: 25 }, (_, index) => 24 - index);
+    expect(medianInterval(values)).toEqual([7, 17]);
+    expect(medianInterval([3, 1, 2])).toEqual([1, 3]);
   });
 
   it("runs everyone once a round, another one first each time, and counts no warm-up", async () => {
@@ -43,6 +55,66 @@ describe("what the benches compute from times", () => {
       /abort/,
     );
     expect(runs).toBe(3);
+  });
+});
+
+describe("what time-to-accuracy computes", () => {
+  const place = { kind: "run", model: "mlp", method: "exact", multiple: 1 };
+  const point = (steps: number, accuracy: number) => ({ steps, accuracy });
+
+  it("reaches a target between two budgets, on the logarithm of the steps", () => {
+    const curve = [point(100, 0.9), point(400, 0.94), point(800, 0.97)];
+    expect(stepsTo(curve, 0.92).steps).toBeCloseTo(200, 9);
+    expect(stepsTo(curve, 0.92).isBound).toBe(false);
+    expect(stepsTo(curve, 0.9)).toEqual({ steps: 100, isBound: true });
+    expect(stepsTo(curve, 0.98)).toBeUndefined();
+  });
+
+  it("takes the seeds' mean, and the speed that was measured in turns last", () => {
+    const run = (seed: number, testAccuracy: number) => ({
+      ...place,
+      ...{ seed, testAccuracy, steps: 100, secondsPerStep: 9 },
+    });
+    const speed = (session: string, seconds: number) => ({
+      ...place,
+      ...{ kind: "speed", session, secondsPerStep: seconds },
+    });
+    const diverged = { ...place, seed: 2, steps: 100, diverged: true };
+    const runs = [run(0, 0.9), run(1, 0.6), diverged];
+    expect(secondsPerStep(runs, "mlp", "exact")).toBe(9);
+    const [only] = curveOf([...runs, speed("a", 5), speed("b", 1), speed("b", 2), speed("b", 3)], place);
+    expect(only.seconds).toBe(200);
+    expect(only.accuracy).toBeCloseTo(0.5, 12);
+    expect([only.seeds, only.low, only.high]).toEqual([3, 0, 0.9]);
+  });
+
+  it("goes on where the best rate is at an end of those tried, within bounds", () => {
+    const range = { smallest: 1 / 4, largest: 4 };
+    const tried = (...accuracies: readonly [number, number][]) =>
+      accuracies.map(([multiple, validationAccuracy]) => ({ multiple, validationAccuracy }));
+    expect(bestMultiple(tried([1, 0.9], [0.5, 0.9], [2, 0.8]), range)).toEqual({ best: 1, next: undefined });
+    expect(bestMultiple(tried([1, 0.9], [0.5, 0.8], [2, 0.95]), range)).toEqual({ best: 2, next: 4 });
+    expect(bestMultiple(tried([1, 0.9], [0.5, 0.8], [4, 0.95]), range).next).toBeUndefined();
+    expect(bestMultiple([], range)).toEqual({});
+  });
+
+  it("goes on from a file that was cut off, and leaves others' files alone", () => {
+    const directory = mkdtempSync(join(tmpdir(), "time-to-accuracy-"));
+    try {
+      const file = join(directory, "records.jsonl");
+      openRecords(file, { batch: 64 }).add({ kind: "run", seed: 0 });
+      appendFileSync(file, '{"kind":"run","se');
+      openRecords(file, { batch: 64 }).add({ kind: "run", seed: 1 });
+      const { records } = openRecords(file, { batch: 64 });
+      expect(records.map(({ seed }: { seed: number }) => seed)).toEqual([0, 1]);
+      expect(() => openRecords(file, { batch: 32 })).toThrow(/give another file with --file/);
+      const other = join(directory, "notes.txt");
+      writeFileSync(other, "mine\n");
+      expect(() => openRecords(other, { batch: 64 })).toThrow(/notes\.txt begins with mine/);
+      expect(readFileSync(other, "utf8")).toBe("mine\n");
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 });
 

@@ -1,15 +1,9 @@
 """A step of the paper authors' code (github.com/Helmholtz-AI-Energy/frog) in true forward mode.
 
 The body of their training loop (nn_training/train.py, train_epoch_forward_gradient) on their own model and estimator classes,
-without progress output, timers, statistics and a learning rate schedule. FROG_DIR is a checkout. Modules that they import and
-a step never calls are replaced by empty ones where they are not installed.
+without progress output, timers, statistics and a learning rate schedule.
 """
-import importlib.machinery
-import importlib.util
-import os
-import sys
-import types
-from unittest.mock import MagicMock
+import frog_checkout
 
 from problem import *
 
@@ -17,13 +11,6 @@ import torch
 import torch.autograd.forward_ad as fwAD
 import torch.nn.functional as F
 
-unused = ("einops", "einops.layers", "einops.layers.torch", "pandas", "prefixed", "tqdm")
-for name in [name for name in unused if importlib.util.find_spec(name.split(".")[0]) is None]:
-    module = types.ModuleType(name)
-    module.__getattr__ = lambda attribute: MagicMock()
-    module.__spec__ = importlib.machinery.ModuleSpec(name, None)
-    sys.modules[name] = module
-sys.path.insert(0, os.environ["FROG_DIR"])
 from nn_training.fg_models import WeightPerturbedForwardGradientModel
 from nn_training.models import FCNet
 
