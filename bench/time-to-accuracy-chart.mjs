@@ -14,8 +14,7 @@ const lines = {
   exact: ["exact gradients", here],
   pytorch: ["exact gradients", there],
   "no-guess": ["no guess, k = 16", here],
-  "frog-activations": ["no guess, k = 16", there],
-  "frog-weights": ["no guess, weights, k = 16", there],
+  frog: ["no guess, weights, k = 16", there],
 };
 /** In %; what is worse is left out. */
 const lowest = 90;

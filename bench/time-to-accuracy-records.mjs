@@ -49,15 +49,17 @@ export function findRun(records, { model, method, steps, multiple, seed }) {
   );
 }
 
-/** Speeds of the last session that measured those of this model, in turns. */
-export function speedsOf(records, model) {
-  const speeds = records.filter((one) => one.kind === "speed" && one.model === model);
+/** What the last session that timed a method in turns with the others saw; nothing where none did. */
+export function speedsOf(records, model, method) {
+  const speeds = records.filter(
+    (one) => one.kind === "speed" && one.model === model && one.method === method,
+  );
   return speeds.filter(({ session }) => session === speeds.at(-1).session);
 }
 
 /** Seconds a step: the median of what was measured in turns, or else of the runs' own; undefined where nothing was. */
 export function secondsPerStep(records, model, method) {
-  const speeds = speedsOf(records, model).filter((one) => one.method === method);
+  const speeds = speedsOf(records, model, method);
   const known = (speeds.length > 0 ? speeds : runsOf(records, model, method)).flatMap((one) =>
     one.secondsPerStep === undefined ? [] : [one.secondsPerStep],
   );

@@ -74,13 +74,13 @@ const common = {
 };
 /** Methods that cannot run here. */
 const absent = new Set();
-for (const name of flags.only === "report" ? [] : names) {
+for (const name of flags.only === "report" ? [] : Object.keys(methods)) {
   const reason = methods[name].missing?.(common);
   if (reason !== undefined) leaveOut(name, reason);
 }
 
 for (const model of flags.only === "report" ? [] : models) {
-  const wanted = present().some((name) => !speedsOf(records, model).some(({ method }) => method === name));
+  const wanted = present().some((name) => !isTimed(model, name));
   if (flags.only === "speed" || (flags.only === undefined && wanted)) await measureSpeeds(model);
   if (flags.only !== "speed") await measureAccuracies(model);
 }
@@ -93,12 +93,21 @@ if (flags.chart && results.length > 0) {
 }
 if (stop.signal.aborted) process.exit(130);
 
+function canRun(name) {
+  return !stop.signal.aborted && !absent.has(name);
+}
+
 function present() {
-  return stop.signal.aborted ? [] : names.filter((name) => !absent.has(name));
+  return names.filter(canRun);
+}
+
+/** Whether a method was timed in turns with others. */
+function isTimed(model, name) {
+  return speedsOf(records, model, name).length > 0;
 }
 
 function leaveOut(name, reason) {
-  console.error(`${name} is left out: ${reason}`);
+  if (names.includes(name)) console.error(`${name} is left out: ${reason}`);
   absent.add(name);
 }
 
@@ -114,12 +123,16 @@ async function run(name, options) {
   }
 }
 
-/** Short runs of all methods in turns, the first of which says how many steps the others have. */
+/**
+ * Short runs of the methods in turns, the first of which says how many steps the others have. Those that were timed before take
+ * part again: only what is timed in turns compares.
+ */
 async function measureSpeeds(model) {
   const session = new Date().toISOString();
   const steps = {};
+  const timed = Object.keys(methods).filter((name) => names.includes(name) || isTimed(model, name));
   for (let round = 0; round <= Number(flags.rounds); round++)
-    for (const name of present()) {
+    for (const name of timed.filter(canRun)) {
       const options = { model, steps: steps[name] ?? 30, seed: round, rate: 0.001, isTimed: true };
       const measured = await run(name, options);
       if (!measured) continue;
@@ -246,7 +259,7 @@ function summary(model, method) {
         rate,
       },
       millisecondsPerStep: 1000 * perStep,
-      isTimedInTurns: speedsOf(records, model).some((one) => one.method === method),
+      isTimedInTurns: isTimed(model, method),
       stepsTo: reached?.steps,
       secondsTo: reached && reached.steps * perStep,
       isBound: reached?.isBound ?? false,

@@ -1,6 +1,6 @@
 """Trains a network on MNIST in PyTorch, by exact gradients or the paper authors' code, as this library trains it.
 
-Started with one JSON argument {"method": "exact" | "frog weights" | "frog activations", "model": "mlp" | "lenet5", "folder",
+Started with one JSON argument {"method": "exact" | "frog", "model": "mlp" | "lenet5", "folder",
 "steps", "batch", "tangents", "rate", "seed", "threads", "validation": number of examples set aside}. Prints one line
 {"version", "secondsPerStep", "diverged", "validationAccuracy", "testAccuracy"}. Model, first values (PyTorch's own), batches of
 whole epochs in random order, schedule (half a cosine) and what counts as a step's time (all but the first ten steps and
@@ -18,7 +18,7 @@ config = json.loads(sys.argv[1])
 # Ctrl-C is the driver's to handle.
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-if config["method"] != "exact":
+if config["method"] == "frog":
     import frog_checkout
 import numpy
 import torch
@@ -76,16 +76,10 @@ def lenet5():
 
 
 def frog(network):
-    """The network in the authors' estimator, which projects on normal tangents, the same ones for the whole batch."""
-    from nn_training import fg_models
-    if config["method"] == "frog weights":
-        kind = fg_models.WeightPerturbedForwardGradientModel
-    else:
-        kind = fg_models.ActivityPerturbedForwardGradientModel
-    model = kind(network, aggregation_mode="orthogonal_projection", tangent_sampler="normal", seed=config["seed"] + 1)
-    if config["method"] == "frog activations":
-        model.update_activity_shapes((config["batch"], 1, 28, 28))
-    return model
+    """The network in the authors' estimator: projection on normal tangents of the weights."""
+    from nn_training.fg_models import WeightPerturbedForwardGradientModel
+    return WeightPerturbedForwardGradientModel(
+        network, aggregation_mode="orthogonal_projection", tangent_sampler="normal", seed=config["seed"] + 1)
 
 
 def exact_step(x, y):
@@ -122,8 +116,7 @@ images, labels = examples("train")
 split = torch.randperm(len(labels))
 held, kept = split[:config["validation"]], split[config["validation"]:]
 network = {"mlp": mlp, "lenet5": lenet5}[config["model"]]()
-model = network if config["method"] == "exact" else frog(network)
-step = exact_step if config["method"] == "exact" else frog_step
+model, step = (frog(network), frog_step) if config["method"] == "frog" else (network, exact_step)
 optimizer = torch.optim.SGD(model.parameters(), lr=config["rate"])
 model.train()
 
