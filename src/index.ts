@@ -59,8 +59,8 @@ export {
   type ObjectiveOptions,
   type Parameter,
 } from "./objective/objective.ts";
-export type { Model } from "./onnx/decode.ts";
 export type { Graph, Value } from "./onnx/graph.ts";
+export type { Model } from "./onnx/read-model.ts";
 export {
   type DType,
   float32,

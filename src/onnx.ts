@@ -8,13 +8,7 @@ export { defaultLimits, type Limits } from "./limits/limits.ts";
 export { denormalize, normalize } from "./models/normalization.ts";
 export { importWarnings } from "./objective/importing/import-warnings.ts";
 export { type Binding, bindInputs, hasOpenBatch } from "./onnx/bind.ts";
-export {
-  type DecodeOptions,
-  decodeModel,
-  type Model,
-  type ModelValue,
-  supportedOpsets,
-} from "./onnx/decode.ts";
+export { type DecodeOptions, decodeModel } from "./onnx/decode.ts";
 export { type EncodeOptions, encodeGraph, encodeModel } from "./onnx/encode.ts";
 export {
   type Attribute,
@@ -33,6 +27,7 @@ export type { ReadExternal } from "./onnx/messages/external-data.ts";
 export { metadataOf, withMetadata } from "./onnx/metadata.ts";
 export { printModel, type ShownTypes } from "./onnx/print.ts";
 export { printable } from "./onnx/printable.ts";
+export { type Model, type ModelValue, supportedOpsets } from "./onnx/read-model.ts";
 export { type DType, type Tensor, type TensorData, toNumbers } from "./onnx/tensor.ts";
 export { probe } from "./runtime/probe.ts";
 export { decodeSafetensors, encodeSafetensors } from "./storage/safetensors.ts";

@@ -4,9 +4,10 @@ import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
 import { adaptModel } from "../src/objective/adapter.ts";
 import { compileObjective } from "../src/objective/compile-objective.ts";
-import { modelFrom } from "../src/objective/importing/model-file.ts";
-import { decodeModel, type Model } from "../src/onnx/decode.ts";
+import { modelOfGraph } from "../src/objective/importing/model-file.ts";
+import { decodeModel } from "../src/onnx/decode.ts";
 import { encodeModel } from "../src/onnx/encode.ts";
+import type { Model } from "../src/onnx/read-model.ts";
 import { float32, int64, type Tensor } from "../src/onnx/tensor.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
@@ -15,7 +16,7 @@ import { relativeError } from "./golden.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const batch = 3;
-const base = modelFrom(mlp({ input: [6], hidden: [5], outputs: 4, activation: "tanh" }));
+const base = modelOfGraph(mlp({ input: [6], hidden: [5], outputs: 4, activation: "tanh" }));
 const input = float32(
   Array.from({ length: batch * 6 }, (_, place) => Math.sin(place)),
   [batch, 6],

@@ -10,9 +10,10 @@ import {
 } from "onnx-buf";
 import { checkDerivatives, type Evaluate } from "../src/ad/check.ts";
 import { importGraph } from "../src/objective/importing/import-model.ts";
-import { decodeModel, decodeTensor, supportedOpsets } from "../src/onnx/decode.ts";
+import { decodeModel } from "../src/onnx/decode.ts";
 import { encodeGraph } from "../src/onnx/encode.ts";
 import { type Attribute, type Graph, int, type Node, type Value } from "../src/onnx/graph.ts";
+import { decodeTensor, supportedOpsets } from "../src/onnx/read-model.ts";
 import { dtypeNumbers, elementCount, isFloat, type Tensor, tensorOf, toNumbers } from "../src/onnx/tensor.ts";
 import { UnknownConstantError } from "../src/ops/shapes.ts";
 import type { Runtime, Session } from "../src/runtime/runtime.ts";

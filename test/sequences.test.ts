@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { compileObjective } from "../src/objective/compile-objective.ts";
-import { decodeModel, type Model, readModel } from "../src/onnx/decode.ts";
+import { decodeModel } from "../src/onnx/decode.ts";
 import { encodeModel } from "../src/onnx/encode.ts";
 import { int } from "../src/onnx/graph.ts";
+import { type Model, readModel } from "../src/onnx/read-model.ts";
 import { constantNode, plainNode } from "../src/onnx/structure/subgraphs.ts";
 import { int64 } from "../src/onnx/tensor.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";

@@ -1,8 +1,8 @@
 import { MultiBar, type SingleBar } from "cli-progress";
 import { words } from "../errors/words.ts";
 import { importWarnings } from "../objective/importing/import-warnings.ts";
-import type { Model } from "../onnx/decode.ts";
 import { printable } from "../onnx/printable.ts";
+import type { Model } from "../onnx/read-model.ts";
 import type { TrainEvent, TrainResult } from "../train/events.ts";
 import { progressStream, say } from "./output.ts";
 import { describeQuality } from "./quality-words.ts";

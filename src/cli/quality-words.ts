@@ -14,21 +14,21 @@ export function describeQuality({ biasSquared, biasSquaredError, variance, cosin
   return parts.join(", ");
 }
 
-/** Two digits, at most four places, without a power of ten. */
+/** Two digits, at most four decimals, without a power of ten. */
 export function twoDigits(value: number): string {
   if (value < 1e-4) return fixed(value, value === 0 ? 0 : 4);
   return value.toLocaleString("en", { maximumSignificantDigits: 2 });
 }
 
-/** As many places as the error's first digit has, at most four. */
+/** As many decimals as the error's first digit has, at most four. */
 function withError(value: number, error: number | undefined): string {
   if (error === undefined) return fixed(value, 2);
-  const places = error > 0 ? Math.min(4, Math.max(0, -Math.floor(Math.log10(error)))) : 2;
-  return `${fixed(value, places)} ± ${fixed(error, places)}`;
+  const decimals = error > 0 ? Math.min(4, Math.max(0, -Math.floor(Math.log10(error)))) : 2;
+  return `${fixed(value, decimals)} ± ${fixed(error, decimals)}`;
 }
 
 /** Without "-0.00". */
-function fixed(value: number, places: number): string {
-  const rounded = Number(value.toFixed(places)) || 0;
-  return rounded.toLocaleString("en", { minimumFractionDigits: places, maximumFractionDigits: places });
+function fixed(value: number, decimals: number): string {
+  const rounded = Number(value.toFixed(decimals)) || 0;
+  return rounded.toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 }

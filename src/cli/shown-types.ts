@@ -1,5 +1,5 @@
-import type { Model } from "../onnx/decode.ts";
 import type { Value } from "../onnx/graph.ts";
+import type { Model } from "../onnx/read-model.ts";
 import type { Findings } from "../onnx/structure/known.ts";
 import { replaceStructure } from "../onnx/structure/structure.ts";
 import { type InferredTypes, inferTypes } from "../ops/infer.ts";

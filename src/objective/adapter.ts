@@ -2,9 +2,9 @@
 import { matrixView } from "../ad/derivatives.ts";
 import { ModelError, SettingError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
-import type { Model } from "../onnx/decode.ts";
 import { insertIntoModel } from "../onnx/edit.ts";
 import { type Node, producers } from "../onnx/graph.ts";
+import type { Model } from "../onnx/read-model.ts";
 import { float32, int64, type Tensor, zeros } from "../onnx/tensor.ts";
 import { streamKey } from "../random/streams.ts";
 import { fold } from "../random/threefry.ts";

@@ -1,6 +1,5 @@
 /** Dropout while training: masks as inputs of the graph, drawn for each step. */
 import { ModelError } from "../errors/errors.ts";
-import type { Model } from "../onnx/decode.ts";
 import {
   consumers,
   describeNode,
@@ -11,6 +10,7 @@ import {
   type Value,
 } from "../onnx/graph.ts";
 import { withFields } from "../onnx/messages/message.ts";
+import type { Model } from "../onnx/read-model.ts";
 import { elementCount, type Tensor, toNumbers } from "../onnx/tensor.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import { fillUniform } from "../random/uniform.ts";

@@ -2,11 +2,11 @@
 import { create } from "@bufbuild/protobuf";
 import { option, type Words, words } from "../errors/words.ts";
 import type { Loss } from "../losses/loss.ts";
-import type { Model } from "../onnx/decode.ts";
 import { encodeNode } from "../onnx/encode.ts";
 import { describeNode, type Node, producers } from "../onnx/graph.ts";
 import { withFields } from "../onnx/messages/message.ts";
 import { ValueInfoProtoSchema } from "../onnx/messages/schemas.ts";
+import type { Model } from "../onnx/read-model.ts";
 import { elementCount } from "../onnx/tensor.ts";
 
 /** An activation that ends a model's output, and that the loss contains: the loss reads the value before it. */

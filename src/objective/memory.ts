@@ -1,7 +1,7 @@
 import { ModelError } from "../errors/errors.ts";
 import { type Binding, bindInputs } from "../onnx/bind.ts";
-import type { Model } from "../onnx/decode.ts";
 import { formatShape } from "../onnx/graph.ts";
+import type { Model } from "../onnx/read-model.ts";
 import { bytesPerElement, elementCount } from "../onnx/tensor.ts";
 import { type InferredTypes, inferTypes } from "../ops/infer.ts";
 import type { Runtime } from "../runtime/runtime.ts";

@@ -4,9 +4,9 @@ import type { Examples } from "../data/dataset.ts";
 import { DataError, SettingError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
 import { bindInputs, dimensionName } from "../onnx/bind.ts";
-import type { Model, ModelValue } from "../onnx/decode.ts";
 import { type Fill, filledNumber } from "../onnx/fill.ts";
 import { own } from "../onnx/own.ts";
+import type { Model, ModelValue } from "../onnx/read-model.ts";
 import { elementCount, holdsSameOrder, type Tensor, tensorOf, zeros } from "../onnx/tensor.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 

@@ -1,7 +1,7 @@
 /** The options that say how a model is read and what of it is trained, each described once. */
 import { isArrayOf } from "../arrays/kind.ts";
-import type { Model } from "../onnx/decode.ts";
 import type { Graph } from "../onnx/graph.ts";
+import type { Model } from "../onnx/read-model.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { choice, isObject, names, numbers, text, toggle, value } from "../settings/option.ts";
 

@@ -1,9 +1,9 @@
 /** Symbolic dimensions of a model's inputs become numbers. */
 import { SettingError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
-import type { Model, ModelValue } from "./decode.ts";
 import type { Value } from "./graph.ts";
 import { own } from "./own.ts";
+import type { Model, ModelValue } from "./read-model.ts";
 
 /** Sizes of a model's open dimensions. */
 export interface Binding {

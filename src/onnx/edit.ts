@@ -1,9 +1,9 @@
 import type { NodeProto } from "onnx-buf";
 import { isConstantOf } from "./constants.ts";
-import { type Model, readModel } from "./decode.ts";
 import { encodeNode, encodeTensor } from "./encode.ts";
 import type { Node } from "./graph.ts";
 import { withFields } from "./messages/message.ts";
+import { type Model, readModel } from "./read-model.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Something between a model's stored tensors and the nodes that read them. */

@@ -3,7 +3,6 @@ import { create } from "@bufbuild/protobuf";
 import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "onnx-buf";
 import { ModelError } from "../errors/errors.ts";
 import { isConstantOf } from "./constants.ts";
-import type { Model } from "./decode.ts";
 import { type Attribute, formatShape, type Graph, getValue, type Node, type Value } from "./graph.ts";
 import { withFields } from "./messages/message.ts";
 import {
@@ -21,6 +20,7 @@ import {
   ValueInfoProtoSchema,
 } from "./messages/schemas.ts";
 import { serializeModel } from "./messages/serialize.ts";
+import type { Model } from "./read-model.ts";
 import { bytesOf, dtypeNumbers, signed64, type Tensor } from "./tensor.ts";
 
 /** How a graph is written as a file. */

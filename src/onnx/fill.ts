@@ -1,9 +1,9 @@
 import { SettingError } from "../errors/errors.ts";
 /** Inputs that always hold the same number. */
 import { type Binding, bindInputs } from "./bind.ts";
-import { decodeNode, type Model } from "./decode.ts";
 import { withFields } from "./messages/message.ts";
 import { own } from "./own.ts";
+import { decodeNode, type Model } from "./read-model.ts";
 import { constantNode, plainNode } from "./structure/subgraphs.ts";
 import { int64, isFloat, tensorOf } from "./tensor.ts";
 

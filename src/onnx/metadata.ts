@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
-import type { Model } from "./decode.ts";
 import { withFields } from "./messages/message.ts";
 import { StringStringEntryProtoSchema } from "./messages/schemas.ts";
+import type { Model } from "./read-model.ts";
 
 /** The texts that a model file carries beside its graph (metadata_props), by key. */
 export function metadataOf(model: Model): Readonly<Record<string, string>> {

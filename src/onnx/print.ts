@@ -1,6 +1,6 @@
-import type { Model, ModelValue } from "./decode.ts";
 import { type Attribute, formatShape, type Node } from "./graph.ts";
 import { printable } from "./printable.ts";
+import type { Model, ModelValue } from "./read-model.ts";
 import { elementCount, type Tensor } from "./tensor.ts";
 
 /** Types of values by name, with dimensions as they should be shown. */

@@ -1,9 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import type { NodeProto } from "onnx-buf";
 import { SettingError } from "../errors/errors.ts";
-import type { Model } from "./decode.ts";
 import { withFields } from "./messages/message.ts";
 import { ValueInfoProtoSchema } from "./messages/schemas.ts";
+import type { Model } from "./read-model.ts";
 
 /**
  * The model that computes some outputs alone, without nodes and stored tensors that they do not need. Values inside of the

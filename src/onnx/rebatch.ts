@@ -1,10 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import type { NodeProto, TensorProto, ValueInfoProto } from "onnx-buf";
-import { type Model, readModel } from "./decode.ts";
 import { encodeNode, encodeTensor } from "./encode.ts";
 import { type Attributes, ints } from "./graph.ts";
 import { withFields } from "./messages/message.ts";
 import { TensorShapeProto_DimensionSchema, TensorShapeProtoSchema } from "./messages/schemas.ts";
+import { type Model, readModel } from "./read-model.ts";
 import { tensorOf } from "./tensor.ts";
 
 /** How a model whose file fixes its batch is changed to read another one. */

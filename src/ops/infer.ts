@@ -2,8 +2,8 @@
 import { ModelError } from "../errors/errors.ts";
 import { type Words, words } from "../errors/words.ts";
 import { howToRaise } from "../limits/limits.ts";
-import type { Model } from "../onnx/decode.ts";
 import { describeNode, formatShape, type Node, nodeName, type Value } from "../onnx/graph.ts";
+import type { Model } from "../onnx/read-model.ts";
 import { elementCount, type Tensor } from "../onnx/tensor.ts";
 import { refusedSize } from "../onnx/value-size.ts";
 import { catalogue, type OpName } from "./catalogue.ts";

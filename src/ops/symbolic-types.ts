@@ -1,6 +1,7 @@
 /** Types whose sizes follow the open dimensions of a model's inputs. */
-import type { Model } from "../onnx/decode.ts";
+
 import type { Value } from "../onnx/graph.ts";
+import type { Model } from "../onnx/read-model.ts";
 import type { DType } from "../onnx/tensor.ts";
 
 /** Type of a value whose sizes may follow those of the inputs: a number, a formula such as "4·batch", or "?". */

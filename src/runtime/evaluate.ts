@@ -1,7 +1,8 @@
 /** Runs graphs and models on a runtime, once or as a compiled session. */
-import type { Model } from "../onnx/decode.ts";
+
 import { type EncodeOptions, encodeGraph, encodeModel } from "../onnx/encode.ts";
 import type { Graph } from "../onnx/graph.ts";
+import type { Model } from "../onnx/read-model.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Runtime, Session, SessionOptions, Tensors } from "./runtime.ts";
 import { accurateSigmoid, withAccurateSigmoid } from "./sigmoid.ts";

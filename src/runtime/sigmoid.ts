@@ -1,9 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import type { NodeProto } from "onnx-buf";
-import type { Model } from "../onnx/decode.ts";
 import { type Graph, getValue, type Node, producers, type Value } from "../onnx/graph.ts";
 import { withFields } from "../onnx/messages/message.ts";
 import { NodeProtoSchema, TensorProtoSchema } from "../onnx/messages/schemas.ts";
+import type { Model } from "../onnx/read-model.ts";
 import { dtypeNumbers, type Tensor, tensorOf } from "../onnx/tensor.ts";
 
 /**

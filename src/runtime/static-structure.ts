@@ -1,11 +1,11 @@
 /** Finds out what decides a model's control flow and sequences, and replaces them. */
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { NodeProto } from "onnx-buf";
-import type { Model } from "../onnx/decode.ts";
 import type { Value } from "../onnx/graph.ts";
 import { withFields } from "../onnx/messages/message.ts";
 import { ModelProtoSchema, ValueInfoProtoSchema } from "../onnx/messages/schemas.ts";
 import { own } from "../onnx/own.ts";
+import type { Model } from "../onnx/read-model.ts";
 import type { Findings, Wanted } from "../onnx/structure/known.ts";
 import { countingLoop, outerReads } from "../onnx/structure/loops.ts";
 import { refuseStructure, replaceStructure, withoutSequences } from "../onnx/structure/structure.ts";

@@ -4,7 +4,6 @@ import type { ModelProto } from "onnx-buf";
 import { DeviceError, ModelError } from "../errors/errors.ts";
 import { words } from "../errors/words.ts";
 import { isConstantOf } from "../onnx/constants.ts";
-import type { Model } from "../onnx/decode.ts";
 import type { Node, Value } from "../onnx/graph.ts";
 import { withFields } from "../onnx/messages/message.ts";
 import {
@@ -13,6 +12,7 @@ import {
   NodeProtoSchema,
   TensorProtoSchema,
 } from "../onnx/messages/schemas.ts";
+import type { Model } from "../onnx/read-model.ts";
 import { controlFlowOps } from "../onnx/structure/structural-ops.ts";
 import { dtypeNumbers, elementCount, isFloat, type Tensor, tensorOf, zeros } from "../onnx/tensor.ts";
 import type { Runtime } from "./runtime.ts";

@@ -3,7 +3,8 @@ import { dirname, join, relative, sep } from "node:path";
 import { ModelError } from "../errors/errors.ts";
 import { type Words, words } from "../errors/words.ts";
 import { howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
-import { decodeModel, type Model } from "../onnx/decode.ts";
+import { decodeModel } from "../onnx/decode.ts";
+import type { Model } from "../onnx/read-model.ts";
 import { checkArgument } from "../settings/check-argument.ts";
 import { value } from "../settings/option.ts";
 

@@ -7,7 +7,8 @@ import { GraphBuilder } from "../ops/builder.ts";
 import { adamw } from "../optim/adamw.ts";
 import { sgd } from "../optim/sgd.ts";
 import { nodeRuntime } from "../runtime/node.ts";
-import { afterMeasurement, freshAutoStep, isMeasured, stepProbe } from "./auto-step.ts";
+import { afterMeasurement, freshAutoStep, isMeasured } from "./auto-step.ts";
+import { stepProbe } from "./step-probe.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 

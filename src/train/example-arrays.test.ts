@@ -3,10 +3,10 @@ import { binaryCrossEntropy } from "../losses/binary-cross-entropy.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
 import { meanSquaredError } from "../losses/mean-squared-error.ts";
 import { mlp } from "../models/mlp.ts";
-import { modelFrom } from "../objective/importing/model-file.ts";
+import { modelOfGraph } from "../objective/importing/model-file.ts";
 import { examplesFor } from "./example-arrays.ts";
 
-const model = modelFrom(mlp({ input: [2], outputs: 2 }));
+const model = modelOfGraph(mlp({ input: [2], outputs: 2 }));
 const inputs = [1, 2, 3, 4];
 const classes = { loss: crossEntropy(), option: "examples" };
 

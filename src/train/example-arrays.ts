@@ -3,7 +3,7 @@ import type { Examples } from "../data/dataset.ts";
 import { DataError, SettingError } from "../errors/errors.ts";
 import { option as mention, words } from "../errors/words.ts";
 import type { Loss } from "../losses/loss.ts";
-import type { Model } from "../onnx/decode.ts";
+import type { Model } from "../onnx/read-model.ts";
 import { elementCount } from "../onnx/tensor.ts";
 import { shown } from "../settings/check.ts";
 import { nearest } from "../settings/nearest.ts";

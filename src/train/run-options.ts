@@ -11,7 +11,7 @@ import { type RunOptions, runSettings } from "./settings/run-settings.ts";
 export async function runOptions(options: TrainOptions): Promise<RunOptions> {
   const settings = runSettings(options);
   const { adapter, loss, input } = settings;
-  const base = modelFrom(options.model);
+  const base = await modelFrom(options.model);
   // Before examples are fitted to inputs that would be refused anyway.
   refuseHalfPrecision(base);
   const {

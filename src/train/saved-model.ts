@@ -1,8 +1,8 @@
 import type { Examples } from "../data/dataset.ts";
 import type { Objective } from "../objective/objective.ts";
 import { countTargets } from "../objective/targets.ts";
-import type { Model } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
+import type { Model } from "../onnx/read-model.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import { type Evaluation, measureModel } from "./evaluation/measure-model.ts";
 import type { RunOptions } from "./settings/run-settings.ts";

@@ -12,7 +12,7 @@ import { fold, type Key } from "../random/threefry.ts";
 import type { MetricsLine } from "../storage/metrics.ts";
 import type { RunFiles } from "../storage/run-files.ts";
 import type { RunStore } from "../storage/run-store.ts";
-import { afterMeasurement, isMeasured, type StepProbe, stepProbe } from "./auto-step.ts";
+import { afterMeasurement, isMeasured } from "./auto-step.ts";
 import type { BatchReader } from "./batch-reader.ts";
 import { areFinite, guardDivergence } from "./divergence.ts";
 import type { QualityTracker } from "./evaluation/track-quality.ts";
@@ -27,6 +27,7 @@ import { type SavedModel, savedModel } from "./saved-model.ts";
 import type { TrainOptions } from "./settings/options.ts";
 import type { RunOptions } from "./settings/run-settings.ts";
 import { startEvent } from "./start-event.ts";
+import type { StepProbe } from "./step-probe.ts";
 import { TrainingState } from "./training-state.ts";
 
 const stepsPerLine = 50;
@@ -266,7 +267,10 @@ class TrainingRun {
     const { step, autoStep } = this.#state;
     const { learningRate, gradient } = this.#options;
     if (learningRate === "auto" && isMeasured(step, typeof gradient === "object" ? "forward" : gradient)) {
-      this.#probe ??= await stepProbe(this.#objective, this.#options.optimizer);
+      this.#probe ??= await (await import("./step-probe.ts")).stepProbe(
+        this.#objective,
+        this.#options.optimizer,
+      );
       this.#batches.read(step + 1);
       const { feeds } = this.#batches;
       const along = await this.#probe.measure(feeds, this.#arrays, gradients, this.#training.optimizer);

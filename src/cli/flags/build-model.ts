@@ -11,9 +11,9 @@ import { type ModelName, models } from "../../models/models.ts";
 import type { ModelOptions } from "../../models/network.ts";
 import { type Resnet18Options, resnet18, resnetNorms } from "../../models/resnet18.ts";
 import { vit } from "../../models/vit.ts";
-import { modelFrom } from "../../objective/importing/model-file.ts";
-import type { Model } from "../../onnx/decode.ts";
+import { modelOfGraph } from "../../objective/importing/model-file.ts";
 import type { Graph } from "../../onnx/graph.ts";
+import type { Model } from "../../onnx/read-model.ts";
 import { nearest } from "../../settings/nearest.ts";
 import { type DatasetChoice, targetSize } from "./datasets.ts";
 import { namesOf, rememberData } from "./model-data.ts";
@@ -122,7 +122,7 @@ export function buildModel(
     targetNormalization,
     seed: flags.seed,
   });
-  return rememberData(modelFrom(graph), { ...namesOf(dataset), targetNormalization });
+  return rememberData(modelOfGraph(graph), { ...namesOf(dataset), targetNormalization });
 }
 
 /** @throws for a flag that shapes models which are not meant. */

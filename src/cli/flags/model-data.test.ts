@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { mlp } from "../../models/mlp.ts";
-import { modelFrom } from "../../objective/importing/model-file.ts";
+import { modelOfGraph } from "../../objective/importing/model-file.ts";
 import { decodeModel } from "../../onnx/decode.ts";
 import { encodeModel } from "../../onnx/encode.ts";
 import { withMetadata } from "../../onnx/metadata.ts";
 import { knownData, rememberData } from "./model-data.ts";
 
-const model = modelFrom(mlp({ input: [2], outputs: 2 }));
+const model = modelOfGraph(mlp({ input: [2], outputs: 2 }));
 
 test("what is known of the data comes back from the file", () => {
   const data = {

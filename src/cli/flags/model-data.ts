@@ -1,8 +1,8 @@
 /** What a model file says of the data that it was trained on, so that nobody has to say it again. */
 import type { Dataset, Normalization } from "../../data/dataset.ts";
 import type { Column } from "../../data/files/columns.ts";
-import type { Model } from "../../onnx/decode.ts";
 import { metadataOf, withMetadata } from "../../onnx/metadata.ts";
+import type { Model } from "../../onnx/read-model.ts";
 
 /** What a model file says about the data that it was trained on, so that other data can be read the same way. */
 export type KnownData = Pick<Dataset, "columns" | "classNames" | "targetNormalization">;

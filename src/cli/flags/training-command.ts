@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import type { Dataset } from "../../data/dataset.ts";
 import type { Augmentation } from "../../data/pictures/augment.ts";
-import type { Model } from "../../onnx/decode.ts";
+import type { Model } from "../../onnx/read-model.ts";
 import { type NodeDevice, nodeRuntime } from "../../runtime/node.ts";
 import type { Options } from "../../settings/option.ts";
 import { loadModel } from "../../storage/node-model.ts";

@@ -18,11 +18,10 @@ import {
   type Passes,
   requireMemory,
 } from "../passes.ts";
-import { simulateSites } from "../simulated.ts";
 import type { FoundSites, SiteOptions } from "./found-sites.ts";
 import { gramCount, gramResults } from "./grams.ts";
 import { dualGraph, findSites, localGraph, observationGraph } from "./graphs.ts";
-import { type FoundGuess, findGuess } from "./guess.ts";
+import type { FoundGuess } from "./guess.ts";
 import { activeNumbers } from "./rectified.ts";
 
 /** What an estimator with sites is asked for. */
@@ -59,7 +58,9 @@ export async function keptSites(
   const tangents = createSiteTangents(sites, k, examples, method.sampler);
   const drawer = createDrawer(runtime);
 
-  const guess = await findGuess(objective, options, found);
+  // Loaded where they are asked for: most pages guess nothing, and none simulates.
+  const guesses = options.guess !== undefined && options.guess.name !== "none";
+  const guess = guesses ? await (await import("./guess.ts")).findGuess(objective, options, found) : undefined;
   // What corrects a guess is brought to ∇f itself.
   const local = localGraph(objective, found, tangents, guess ? 1 : method.gain, "inputs", guess);
   const observed = await openObservation(objective, found, tangents, method, guess);
@@ -71,7 +72,7 @@ export async function keptSites(
   const inputs = tangents.sites.map(({ value, tensor }) => [tangentName(value), tensor] as const);
   const derived = (count: number) => dualGraph(objective, found, { count, examples }, needed, guess);
   const dual = options.simulated
-    ? await simulateSites(objective, found, tangents, needed)
+    ? await (await import("../simulated.ts")).simulateSites(objective, found, tangents, needed)
     : await dualPasses(runtime, inputs, k, options.tangentChunk, derived, [batch]);
   const localSession = await compileGraph(runtime, local);
 

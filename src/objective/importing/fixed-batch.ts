@@ -1,9 +1,9 @@
 import { DeviceError } from "../../errors/errors.ts";
 import { Words, words } from "../../errors/words.ts";
 import { hasOpenBatch } from "../../onnx/bind.ts";
-import type { Model } from "../../onnx/decode.ts";
 import { encodeModel } from "../../onnx/encode.ts";
 import type { Graph, Value } from "../../onnx/graph.ts";
+import type { Model } from "../../onnx/read-model.ts";
 import { elementCount, isFloat, type Tensor, tensorOf, toNumbers } from "../../onnx/tensor.ts";
 import { keyFromSeed } from "../../random/threefry.ts";
 import { uniform64 } from "../../random/uniform.ts";

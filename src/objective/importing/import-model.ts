@@ -5,10 +5,10 @@ import type { Limits } from "../../limits/limits.ts";
 import type { Loss } from "../../losses/loss.ts";
 import type { Binding } from "../../onnx/bind.ts";
 import { storeConstants } from "../../onnx/constants.ts";
-import type { Model } from "../../onnx/decode.ts";
 import { type Fill, withFilledInputs } from "../../onnx/fill.ts";
 import { type Graph, getValue, type Node } from "../../onnx/graph.ts";
 import { pruneModel } from "../../onnx/prune-model.ts";
+import type { Model } from "../../onnx/read-model.ts";
 import { isStructural } from "../../onnx/structure/structural-ops.ts";
 import { isFloat } from "../../onnx/tensor.ts";
 import { catalogue, opOf } from "../../ops/catalogue.ts";
@@ -77,7 +77,7 @@ export interface ImportedModel {
  */
 export async function importModel(options: ImportOptions): Promise<ImportedModel> {
   // Decode: a scan of the bytes, then nodes, with local functions written out and weights in Constant nodes stored.
-  const file = storeConstants(modelFrom(options.model, options.limits), options.trainable);
+  const file = storeConstants(await modelFrom(options.model, options.limits), options.trainable);
   // Fill inputs, and cut back to the value that the loss reads.
   const wanted = options.output ?? floatOutput(file);
   const filled = withFilledInputs(file, options.fill ?? {}, options);

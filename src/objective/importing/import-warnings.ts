@@ -1,6 +1,6 @@
 import { option, type Words, words } from "../../errors/words.ts";
-import type { Model } from "../../onnx/decode.ts";
 import { consumers } from "../../onnx/graph.ts";
+import type { Model } from "../../onnx/read-model.ts";
 import { isFloat, type Tensor } from "../../onnx/tensor.ts";
 import { isBuffer } from "./buffers.ts";
 import { isMask, notFiniteIn } from "./finite-weights.ts";

@@ -2,17 +2,23 @@
 
 import { isArrayOf } from "../../arrays/kind.ts";
 import type { Limits } from "../../limits/limits.ts";
-import { decodeModel, type Model, readModel } from "../../onnx/decode.ts";
 import { encodeGraph, modelMessage } from "../../onnx/encode.ts";
 import type { Graph } from "../../onnx/graph.ts";
+import { type Model, readModel } from "../../onnx/read-model.ts";
 import { checkArgument } from "../../settings/check-argument.ts";
 import { graphOption } from "../objective-options.ts";
 
 /** Turns any way to give a model into a decoded ONNX file; a graph and its model share the numbers of stored tensors. */
-export function modelFrom(model: Uint8Array | Model | Graph, limits?: Partial<Limits>): Model {
-  if (isArrayOf("Uint8Array", model)) return decodeModel(model, { limits });
-  if ("proto" in model) return model;
-  return readModel(modelMessage(storedGraph(model), fileOptions), `model '${model.name}'`);
+export async function modelFrom(model: Uint8Array | Model | Graph, limits?: Partial<Limits>): Promise<Model> {
+  // Loaded where it is asked for: pages that build their models do without.
+  if (isArrayOf("Uint8Array", model))
+    return (await import("../../onnx/decode.ts")).decodeModel(model, { limits });
+  return "proto" in model ? model : modelOfGraph(model);
+}
+
+/** A graph from the builder as a decoded ONNX file, which shares the numbers of its stored tensors. */
+export function modelOfGraph(graph: Graph): Model {
+  return readModel(modelMessage(storedGraph(graph), fileOptions), `model '${graph.name}'`);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { ModelError } from "../../errors/errors.ts";
-import type { Model } from "../../onnx/decode.ts";
 import { describeNode, type Node } from "../../onnx/graph.ts";
+import type { Model } from "../../onnx/read-model.ts";
 import { type DType, dtypeFromNumber } from "../../onnx/tensor.ts";
 
 /**

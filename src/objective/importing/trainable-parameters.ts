@@ -1,7 +1,8 @@
 /** Which of a model's stored tensors are trained, where nobody says so. */
-import type { Model } from "../../onnx/decode.ts";
+
 import { consumers, type Graph, type Node } from "../../onnx/graph.ts";
 import { own } from "../../onnx/own.ts";
+import type { Model } from "../../onnx/read-model.ts";
 import type { Tensor } from "../../onnx/tensor.ts";
 import { opOf } from "../../ops/catalogue.ts";
 import { isBuffer } from "./buffers.ts";

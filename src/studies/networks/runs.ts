@@ -5,7 +5,7 @@ import { takeExamples } from "../../data/split.ts";
 import { DivergenceError } from "../../errors/errors.ts";
 import { crossEntropy } from "../../losses/cross-entropy.ts";
 import { floatOutput } from "../../objective/importing/import-model.ts";
-import { modelFrom } from "../../objective/importing/model-file.ts";
+import { modelOfGraph } from "../../objective/importing/model-file.ts";
 import { permutation } from "../../random/permutation.ts";
 import { keyFromSeed } from "../../random/threefry.ts";
 import { checkpointFiles, unitFiles } from "../../storage/own-files.ts";
@@ -152,7 +152,7 @@ export async function measureRun(
   if (kept) return kept;
   const { runtime, signal } = environment;
   const data = portionOf(await environment.dataset(run.dataset), limits.subset);
-  const model = modelFrom(buildNetwork(run.network, data, run.seed));
+  const model = modelOfGraph(buildNetwork(run.network, data, run.seed));
   const batch = batchOf(run.dataset);
   let records: readonly EpochRecord[] = [];
   let [learningRate, done] = [0, 0];

@@ -1,3 +1,4 @@
+/** What theory says of an estimate: its cosine, length, bias² and variance. */
 import { expectedProjectionCosine } from "../../aggregate/expected-cosine.ts";
 import { logGammaHalfStep } from "../../linalg/log-gamma.ts";
 import type { Combination } from "./prefixes.ts";

@@ -3,7 +3,7 @@ import { isArrayOf } from "../../arrays/kind.ts";
 import type { Examples } from "../../data/dataset.ts";
 import { lossOption } from "../../objective/objective-options.ts";
 import { readingOptions, runtimeOption } from "../../objective/options.ts";
-import type { Model } from "../../onnx/decode.ts";
+import type { Model } from "../../onnx/read-model.ts";
 import { checkOptions } from "../../settings/check.ts";
 import { requireOptions } from "../../settings/needs.ts";
 import { isObject, toggle, value } from "../../settings/option.ts";

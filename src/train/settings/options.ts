@@ -7,8 +7,8 @@ import {
   readingOptions,
   runtimeOption,
 } from "../../objective/options.ts";
-import type { Model } from "../../onnx/decode.ts";
 import type { Graph } from "../../onnx/graph.ts";
+import type { Model } from "../../onnx/read-model.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { group } from "../../settings/group.ts";
 import { isFunction } from "../../settings/named-setting.ts";

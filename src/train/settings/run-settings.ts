@@ -1,7 +1,7 @@
 import type { Examples } from "../../data/dataset.ts";
 import { option as mention, words } from "../../errors/words.ts";
 import type { Loss } from "../../losses/loss.ts";
-import type { Model } from "../../onnx/decode.ts";
+import type { Model } from "../../onnx/read-model.ts";
 import type { Tensor } from "../../onnx/tensor.ts";
 import type { Optimizer } from "../../optim/optimizer.ts";
 import type { Schedule } from "../../optim/schedules.ts";
