@@ -15,7 +15,7 @@ export interface DualPasses {
    *
    * @param derivatives written, [count, examples]
    * @param once tensors for other outputs, which are the same for all chunks
-   * @param stacked tensors for other outputs with a row for each tangent, [count, …]
+   * @param rowsFor tensors for other outputs of the pass along tangents first … first + count − 1
    */
   run(
     feeds: Tensors,
@@ -23,7 +23,7 @@ export interface DualPasses {
     count: number,
     derivatives: Float64Array,
     once: Tensors,
-    stacked?: Tensors,
+    rowsFor?: (first: number, count: number) => Tensors,
   ): Promise<number>;
   release(): Promise<void>;
 }
@@ -61,15 +61,14 @@ export async function dualPasses(
   };
   const results = new Map<number, Tensor>();
   return {
-    async run(feeds, first, count, derivatives, once, stacked = {}) {
+    async run(feeds, first, count, derivatives, once, rowsFor = () => ({})) {
       const examples = derivatives.length / count;
       let start = 0;
       for (const size of chunkSizes(count, chunk)) {
         const written = results.get(size) ?? zeros("float32", [size, ...each]);
         results.set(size, written);
         const session = await sessionOf(size);
-        const rows = Object.entries(stacked).map(([name, tensor]) => [name, rowsOf(tensor, start, size)]);
-        const outputs = { loss, derivatives: written, ...Object.fromEntries(rows) };
+        const outputs = { loss, derivatives: written, ...rowsFor(first + start, size) };
         await session.run(
           { ...feeds, ...viewsOf(first + start, size) },
           start === 0 ? { ...outputs, ...once } : outputs,

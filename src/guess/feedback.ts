@@ -57,14 +57,14 @@ const feedbackAtSites = (signal: SiteGuess["signal"]): SiteGuess => ({
   memory: ({ size }, outputs) => ({ matrix: [outputs, size] }),
   // m = δ B
   emitGuess: (g, delta, { matrix }) => g.matMul(delta, matrix as Value),
+  // Tangents that all examples share are too few already.
+  learned: (k, outputs, isShared) =>
+    isShared ? k : Math.min(k, Math.max(1, Math.floor(learnedNumbers / outputs))),
   emitStep(g, delta, { sites, signalTangents, isShared, dimension, steps }) {
-    const [k = 0, batch = 0, outputs = 0] = signalTangents.shape;
-    // Tangents that all examples share are too few already.
-    const learned = isShared ? k : Math.min(k, Math.max(1, Math.floor(learnedNumbers / outputs)));
-    const first = (tangents: Value) => (learned === k ? tangents : g.slice(tangents, [0], [learned], [0]));
+    const [learned = 0, batch = 0, outputs = 0] = signalTangents.shape;
     const rows = sites.map(({ tangents }) => {
       const [, examples = 0, size = 0] = tangents.shape;
-      return { examples, flat: reshape(g, first(tangents), [learned * examples, size]) };
+      return { examples, flat: reshape(g, tangents, [learned * examples, size]) };
     });
     // P = V Bᵀ, summed over the sites
     const product = sites
@@ -76,7 +76,7 @@ const feedbackAtSites = (signal: SiteGuess["signal"]): SiteGuess => ({
     // What carries no error of an example teaches nothing of its Jacobian.
     const carries = g.sign(g.abs(delta));
     // R = Y − P
-    const residual = g.mul(g.sub(first(signalTangents), product), reshape(g, carries, [1, batch, outputs]));
+    const residual = g.mul(g.sub(signalTangents, product), reshape(g, carries, [1, batch, outputs]));
     const carrying = g.reduceSum(carries, [0], { keepdims: 0 });
     const samples = isShared ? g.mul(g.sign(carrying), learned) : g.mul(carrying, learned);
     // top = 1 / (1 + √(mean n_b / samples))², 0 where there are none

@@ -38,7 +38,7 @@ export interface GuessedSite {
 
 /** What one step shows at one site. */
 export interface SiteObservation {
-  /** The tangents, 0 where a ReLU lets nothing through: [k, batch, n], or [k, 1, n] where all examples share them. */
+  /** The q tangents that are learned from, 0 where a ReLU lets nothing through: [q, batch, n], or [q, 1, n] where all examples share them. */
   readonly tangents: Value;
   /** 1 where a number is perturbed, and 0 where a ReLU lets nothing through: [batch, n]. Default: all are perturbed. */
   readonly mask?: Value;
@@ -50,7 +50,7 @@ export interface SiteObservation {
 export interface StepObservation {
   /** Each site, in their order. */
   readonly sites: readonly SiteObservation[];
-  /** Y = V Jᵀ: the directional derivatives of the signal's value along each tangent, [k, batch, O]. */
+  /** Y = V Jᵀ: the directional derivatives of the signal's value along those tangents, [q, batch, O]. */
   readonly signalTangents: Value;
   /** Whether all examples have the same tangents. */
   readonly isShared: boolean;
@@ -73,6 +73,13 @@ export interface SiteGuess {
    * @returns m, [batch, n]; numbers that a ReLU cuts off may be anything. Undefined where nothing is foreseen
    */
   emitGuess(g: GraphBuilder, delta: Value, memory: SiteMemory, site: GuessedSite): Value | undefined;
+  /**
+   * From how many of the k tangents, the first ones, a step learns. Default: all.
+   *
+   * @param outputs O
+   * @param isShared whether all examples have the same tangents
+   */
+  learned?(k: number, outputs: number, isShared: boolean): number;
   /**
    * Emits what a step teaches. Default: nothing; then a guess that is not corrected (γ = 0) draws no tangents.
    *

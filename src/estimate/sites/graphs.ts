@@ -235,7 +235,7 @@ export function observationGraph(
   if (guess)
     Object.assign(
       outputs,
-      guess.emitStep(g, observed, { count, examples, active: active ?? g.scalar("float32", others) }),
+      guess.emitStep(g, observed, { count, active: active ?? g.scalar("float32", others) }),
     );
   const built = keepUsedInputs(g.build(outputs), new Set());
   return isCut && guess ? cutResiduals(built, graph, graph.parameters) : built;

@@ -22,7 +22,7 @@ export interface FoundGuess {
   readonly signal: string;
   /** Emits ∂ℓ_b/∂signal, [batch, O], in a graph that starts with the objective's. */
   emitGradient(g: GraphBuilder): Value;
-  /** Emits Y = V Jᵀ, [count, batch, O], from the tangents of the signal's value, by the name of the output: where it learns. */
+  /** Emits Y = V Jᵀ of the tangents that are learned from, [q, batch, O], from those of the signal's value, by the name of the output. */
   emitDirectional(g: GraphBuilder, tangents: Value): Record<string, Value>;
   /** The input ∂ℓ_b/∂signal, [batch, O]. */
   inputGradient(g: GraphBuilder): Value;
@@ -32,15 +32,14 @@ export interface FoundGuess {
    * Emits what a step shows, in a graph that starts with the objective's: V m, ∂ℓ_b/∂signal, and what is remembered after the
    * step.
    *
-   * @param counts examples: those with tangents of their own, or 1; active: how many numbers of each example are perturbed,
-   * [batch], or one number for all
+   * @param active how many numbers of each example are perturbed, [batch], or one number for all
    */
   emitStep(
     g: GraphBuilder,
     sites: readonly (Omit<SiteObservation, "memory"> & { readonly site: FoundSite })[],
-    counts: { readonly count: number; readonly examples: number; readonly active: Value },
+    counts: { readonly count: number; readonly active: Value },
   ): Record<string, Value>;
-  /** The outputs with a row for each of the tangents first … first + count − 1. */
+  /** The outputs of a pass along tangents first … first + count − 1, with rows for those of them that are learned from. */
   rows(first: number, count: number): Tensors;
   /** Graph inputs: what is remembered, Y, and ∂ℓ_b/∂signal. */
   feeds(state?: EstimatorState): Tensors;
@@ -54,6 +53,8 @@ export interface GuessRequest {
   readonly guess?: Guess;
   /** k */
   readonly tangents: number;
+  /** Whether all examples have the same tangents. Default false. */
+  readonly shareTangents?: boolean;
   /** True where derivatives come from the exact gradient. */
   readonly simulated?: boolean;
 }
@@ -67,7 +68,7 @@ export interface GuessRequest {
  */
 export async function findGuess(
   objective: Differentiable,
-  { guess, tangents: k, simulated }: GuessRequest,
+  { guess, tangents: k, shareTangents = false, simulated }: GuessRequest,
   found: FoundSites,
 ): Promise<FoundGuess | undefined> {
   if (!guess || guess.name === "none") return undefined;
@@ -96,11 +97,18 @@ export async function findGuess(
     guess,
     arrays.reduce((sum, { shape }) => sum + elementCount(shape), 0),
   );
-  const learns = rule.emitStep !== undefined;
-  const allRows = zeros("float32", [learns ? k : 0, batch, outputs]);
+  const isShared = shareTangents && batch > 1;
+  const learned = rule.emitStep ? (rule.learned?.(k, outputs, isShared) ?? k) : 0;
+  const each = batch * outputs;
+  const allRows = new Float32Array((learned === 0 ? 0 : k) * each);
+  const rowsFrom = (first: number, count: number): Tensor => ({
+    dtype: "float32",
+    shape: [count, batch, outputs],
+    data: allRows.subarray(first * each, (first + count) * each),
+  });
   const measured: Tensors = {
     [delta]: zeros("float32", [batch, outputs]),
-    ...(learns && { [directional]: allRows }),
+    ...(learned > 0 && { [directional]: rowsFrom(0, learned) }),
   };
   const foreseen = zeros("float32", [k, batch]);
   const results: Tensors = {
@@ -138,10 +146,11 @@ export async function findGuess(
   return {
     signal,
     emitGradient,
-    emitDirectional: (g, tangents) => (learns ? { [directional]: byExample(g, tangents) } : {}),
+    emitDirectional: (g, tangents) =>
+      learned > 0 ? { [directional]: byExample(g, firstRows(g, tangents, learned)) } : {},
     inputGradient: (g) => g.input(delta, "float32", [batch, outputs]),
     emitAt: (g, gradient, site) => rule.emitGuess(g, gradient, emitMemory(g, site), guessed(site)),
-    emitStep(g, observed, { count, examples, active }) {
+    emitStep(g, observed, { count, active }) {
       const own = emitGradient(g);
       const known = observed.map(({ site, ...rest }) => ({ ...rest, site, memory: emitMemory(g, site) }));
       const terms = known.flatMap(({ site, tangents, memory }) => {
@@ -151,9 +160,9 @@ export async function findGuess(
       const none = g.constant(zeros("float32", [count, batch]));
       const product = terms.length > 0 ? terms.reduce((sum, term) => g.add(sum, term)) : none;
       const memories = rule.emitStep?.(g, own, {
-        sites: known,
-        signalTangents: g.input(directional, "float32", [count, batch, outputs]),
-        isShared: examples === 1 && batch > 1,
+        sites: known.map((site) => ({ ...site, tangents: firstRows(g, site.tangents, learned) })),
+        signalTangents: g.input(directional, "float32", [learned, batch, outputs]),
+        isShared,
         dimension: active.shape.length === 0 ? active : g.reduceMean(active, [0], { keepdims: 0 }),
         steps: g.input(steps, "float32", []),
       });
@@ -165,10 +174,7 @@ export async function findGuess(
       return { [foreseenName]: product, [delta]: own, ...Object.fromEntries(after) };
     },
     rows(first, count) {
-      if (!learns) return {};
-      const each = batch * outputs;
-      const data = (allRows.data as Float32Array).subarray(first * each, (first + count) * each);
-      return { [directional]: { dtype: "float32", shape: [count, batch, outputs], data } };
+      return first < learned ? { [directional]: rowsFrom(first, Math.min(count, learned)) } : {};
     },
     feeds,
     passes: (observe) => ({
@@ -186,6 +192,10 @@ export async function findGuess(
       },
     }),
   };
+}
+
+function firstRows(g: GraphBuilder, rows: Value, most: number): Value {
+  return (rows.shape[0] as number) <= most ? rows : g.slice(rows, [0], [most], [0]);
 }
 
 /** @throws SettingError */

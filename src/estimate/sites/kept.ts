@@ -91,9 +91,8 @@ export async function keptSites(
       drawSiteTangents(tangents, key, drawer, first, count);
     },
     async derivatives(feeds, first, count, derivatives) {
-      const stacked = guess?.rows(first, count);
       return {
-        loss: await dual.run(feeds, first, count, derivatives, residualTensors, stacked),
+        loss: await dual.run(feeds, first, count, derivatives, residualTensors, guess?.rows),
         statistics: {},
       };
     },
