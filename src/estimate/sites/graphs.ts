@@ -115,7 +115,7 @@ export function dualGraph(
 
 /**
  * Outputs `gradient/<parameter>` from `coefficients` [k, batch], the tangents, and the primal values that the transposes
- * read: as inputs, or computed again. With a guess, from its gradient too.
+ * read: as inputs, or computed again. With a guess, from that too.
  *
  * @param gain what the known gradient at the losses is multiplied by
  */
@@ -129,13 +129,11 @@ export function localGraph(
 ): Graph {
   const { graph, batch } = objective;
   let coefficients: Value | undefined;
-  let gradient: Value | undefined;
   const emitEstimate = (g: GraphBuilder, site: FoundSite) => {
     coefficients ??= g.input(reserved.coefficients, "float32", [count, batch]);
     const input = g.input(tangentName(site.value), "float32", [count, examples, site.size]);
     const correction = emitExampleCombine(g, input, coefficients);
-    if (guess) gradient ??= guess.inputGradient(g);
-    const guessed = guess && gradient && guess.emitAt(g, gradient, site);
+    const guessed = guess?.inputAt(g, site);
     return guessed ? g.add(guessed, correction) : correction;
   };
   const emitCotangent = cotangents(objective, found, emitEstimate, gain);
@@ -196,7 +194,7 @@ export interface Observed {
 /**
  * Output `gram` [examples, k, k], summed over the sites; [batch, k, k] where rectified sites give each example's tangents
  * zeros of their own, and then also output `active` [batch], the numbers of each example that are perturbed. With a guess also
- * `foreseen` [k, batch], V m; ∂ℓ_b/∂logits; and what the guess remembers after the step.
+ * m at each site, V m [k, batch], and what the guess remembers after the step.
  */
 export function observationGraph(
   objective: Pick<Differentiable, "graph" | "batch">,

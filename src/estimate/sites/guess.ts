@@ -8,7 +8,7 @@ import { type ExampleLayout, exampleLayouts } from "../../objective/coupling.ts"
 import type { Differentiable } from "../../objective/objective.ts";
 import { getValue, type Value } from "../../onnx/graph.ts";
 import { elementCount, type Tensor, zeros } from "../../onnx/tensor.ts";
-import type { GraphBuilder } from "../../ops/builder.ts";
+import { GraphBuilder } from "../../ops/builder.ts";
 import { reshape, transpose } from "../../ops/rules.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
 import { emitExampleProducts } from "../../tangents/graphs.ts";
@@ -24,13 +24,13 @@ export interface FoundGuess {
   emitGradient(g: GraphBuilder): Value;
   /** Emits Y = V Jᵀ of the tangents that are learned from, [q, batch, O], from those of the signal's value, by the name of the output. */
   emitDirectional(g: GraphBuilder, tangents: Value): Record<string, Value>;
-  /** The input ∂ℓ_b/∂signal, [batch, O]. */
-  inputGradient(g: GraphBuilder): Value;
+  /** The input m at a site, [batch, n], which a step has written; undefined where nothing is foreseen. */
+  inputAt(g: GraphBuilder, site: FoundSite): Value | undefined;
   /** Emits m at a site, [batch, n], from ∂ℓ_b/∂signal; undefined where nothing is foreseen. */
   emitAt(g: GraphBuilder, gradient: Value, site: FoundSite): Value | undefined;
   /**
-   * Emits what a step shows, in a graph that starts with the objective's: V m, ∂ℓ_b/∂signal, and what is remembered after the
-   * step.
+   * Emits what a step shows, in a graph that starts with the objective's: m at each site, V m, and what is remembered after
+   * the step.
    *
    * @param active how many numbers of each example are perturbed, [batch], or one number for all
    */
@@ -41,8 +41,10 @@ export interface FoundGuess {
   ): Record<string, Value>;
   /** The outputs of a pass along tangents first … first + count − 1, with rows for those of them that are learned from. */
   rows(first: number, count: number): Tensors;
-  /** Graph inputs: what is remembered, Y, and ∂ℓ_b/∂signal. */
+  /** Graph inputs of what `emitStep` emits: what is remembered, and Y. */
   feeds(state?: EstimatorState): Tensors;
+  /** Graph inputs of `inputAt`. */
+  readonly foreseen: Tensors;
   /** @param observe runs the graph with what `emitStep` emitted */
   passes(observe: (feeds: Tensors, results: Tensors) => Promise<void>): GuessPasses;
 }
@@ -77,8 +79,8 @@ export async function findGuess(
   const rule = ruleAtSites(guess, simulated === true);
   const { signal, layout } = await findSignal(objective, guess, found);
   const outputs = layout.outer * layout.inner;
-  const delta = guessName("gradient");
-  const foreseenName = guessName("foreseen");
+  const productsName = guessName("products");
+  const foreseenName = ({ value }: FoundSite) => guessName(`foreseen/${value}`);
   const directional = guessName("tangents");
   const steps = guessName(`${guess.name}/steps`);
   const arrayName = ({ value }: FoundSite, array: string) => guessName(`${guess.name}/${array}/${value}`);
@@ -97,6 +99,10 @@ export async function findGuess(
     guess,
     arrays.reduce((sum, { shape }) => sum + elementCount(shape), 0),
   );
+  const emitMemory = (g: GraphBuilder, site: FoundSite): SiteMemory =>
+    Object.fromEntries(
+      memoryOf(site).map(([array, shape]) => [array, g.input(arrayName(site, array), "float32", shape)]),
+    );
   const isShared = shareTangents && batch > 1;
   const learned = rule.emitStep ? (rule.learned?.(k, outputs, isShared) ?? k) : 0;
   const each = batch * outputs;
@@ -106,14 +112,19 @@ export async function findGuess(
     shape: [count, batch, outputs],
     data: allRows.subarray(first * each, (first + count) * each),
   });
-  const measured: Tensors = {
-    [delta]: zeros("float32", [batch, outputs]),
-    ...(learned > 0 && { [directional]: rowsFrom(0, learned) }),
-  };
-  const foreseen = zeros("float32", [k, batch]);
+  const measured: Tensors = learned > 0 ? { [directional]: rowsFrom(0, learned) } : {};
+  const products = zeros("float32", [k, batch]);
+  const foreseenAt = sites.filter((site) => {
+    const g = new GraphBuilder("trial");
+    const gradient = g.input("gradient", "float32", [batch, outputs]);
+    return rule.emitGuess(g, gradient, emitMemory(g, site), guessed(site)) !== undefined;
+  });
+  const foreseen: Tensors = Object.fromEntries(
+    foreseenAt.map((site) => [foreseenName(site), zeros("float32", [batch, site.size])]),
+  );
   const results: Tensors = {
-    [foreseenName]: foreseen,
-    [delta]: measured[delta] as Tensor,
+    [productsName]: products,
+    ...foreseen,
     ...Object.fromEntries(arrays.map(({ next }) => [next.name, next.tensor])),
   };
 
@@ -127,10 +138,6 @@ export async function findGuess(
     const all = [tensor(steps, []), ...arrays.map(({ name, shape }) => tensor(name, shape))];
     return { ...measured, ...Object.fromEntries(all) };
   };
-  const emitMemory = (g: GraphBuilder, site: FoundSite): SiteMemory =>
-    Object.fromEntries(
-      memoryOf(site).map(([array, shape]) => [array, g.input(arrayName(site, array), "float32", shape)]),
-    );
   /** [count, …] of the signal's value → [count, batch, O] */
   const byExample = (g: GraphBuilder, value: Value) => {
     const [count = 1] = value.shape;
@@ -148,15 +155,17 @@ export async function findGuess(
     emitGradient,
     emitDirectional: (g, tangents) =>
       learned > 0 ? { [directional]: byExample(g, firstRows(g, tangents, learned)) } : {},
-    inputGradient: (g) => g.input(delta, "float32", [batch, outputs]),
+    inputAt: (g, site) =>
+      foreseenAt.includes(site) ? g.input(foreseenName(site), "float32", [batch, site.size]) : undefined,
     emitAt: (g, gradient, site) => rule.emitGuess(g, gradient, emitMemory(g, site), guessed(site)),
     emitStep(g, observed, { count, active }) {
       const own = emitGradient(g);
       const known = observed.map(({ site, ...rest }) => ({ ...rest, site, memory: emitMemory(g, site) }));
-      const terms = known.flatMap(({ site, tangents, memory }) => {
+      const guesses = known.flatMap(({ site, tangents, memory }) => {
         const guess = rule.emitGuess(g, own, memory, guessed(site));
-        return guess ? [emitExampleProducts(g, tangents, guess)] : [];
+        return guess ? [{ name: foreseenName(site), guess, tangents }] : [];
       });
+      const terms = guesses.map(({ guess, tangents }) => emitExampleProducts(g, tangents, guess));
       const none = g.constant(zeros("float32", [count, batch]));
       const product = terms.length > 0 ? terms.reduce((sum, term) => g.add(sum, term)) : none;
       const memories = rule.emitStep?.(g, own, {
@@ -171,18 +180,23 @@ export async function findGuess(
           ([array, value]) => [nextName(site, array), value] as const,
         ),
       );
-      return { [foreseenName]: product, [delta]: own, ...Object.fromEntries(after) };
+      return {
+        [productsName]: product,
+        ...Object.fromEntries(guesses.map(({ name, guess }) => [name, guess])),
+        ...Object.fromEntries(after),
+      };
     },
     rows(first, count) {
       return first < learned ? { [directional]: rowsFrom(first, Math.min(count, learned)) } : {};
     },
     feeds,
+    foreseen,
     passes: (observe) => ({
       gamma: guess.gamma,
       init,
       async foresee(given, state, into) {
         await observe({ ...given, ...feeds(state) }, results);
-        into.set(foreseen.data as Float32Array);
+        into.set(products.data as Float32Array);
       },
       learn(state) {
         for (const { name, next } of arrays)

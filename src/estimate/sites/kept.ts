@@ -101,8 +101,8 @@ export async function keptSites(
       if (!guess) await observed.run(values);
       return observed.tangentsOf(values);
     },
-    async combine(feeds, coefficients, state) {
-      await localSession.run({ ...feeds, ...values, coefficients, ...guess?.feeds(state) }, gradientTensors);
+    async combine(feeds, coefficients) {
+      await localSession.run({ ...feeds, ...values, coefficients, ...guess?.foreseen }, gradientTensors);
       return gradients;
     },
     async release() {

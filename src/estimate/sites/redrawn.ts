@@ -106,8 +106,8 @@ export async function redrawnSites(
       if (!guess) await observed.run(feeds, {});
       return observed.tangentsOf();
     },
-    async combine(feeds, coefficients, state) {
-      await second.run({ ...feeds, coefficients, ...guess?.feeds(state) }, gradientTensors, (name, into) =>
+    async combine(feeds, coefficients) {
+      await second.run({ ...feeds, coefficients, ...guess?.foreseen }, gradientTensors, (name, into) =>
         stream.draw(name, 0, into),
       );
       return gradients;
