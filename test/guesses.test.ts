@@ -160,6 +160,80 @@ describe("feedback", () => {
     expect(await dimension({ signal: "logits" })).toBe(32);
   });
 
+  it("learns nothing, and stays finite, from a batch of which a ReLU lets nothing through", async () => {
+    const { objective, feeds } = await problem();
+    const dead = Object.fromEntries(
+      Object.entries(objective.parameters).map(([name, { shape, data }]) => [
+        name,
+        float32(
+          name.endsWith("bias") ? Array.from(data, () => -100) : Array.from(data as Float32Array),
+          shape,
+        ),
+      ]),
+    );
+    for (const open of [keptSites, redrawnSites])
+      for (const shareTangents of [false, true]) {
+        const guess = feedback();
+        const estimator = forwardGradient(await open(objective, { ...options, shareTangents, guess }));
+        const state = await taught(estimator, feeds, 3);
+        const before = copyOf(state);
+        await estimator.estimate({ ...feeds, ...dead }, fold(key, 4), state);
+        const [matrix = ""] = Object.keys(state).filter((name) => name.includes("matrix"));
+        expect(state[matrix]).toEqual(before[matrix]);
+        const { gradients } = await estimator.estimate(feeds, fold(key, 5), state);
+        expect(
+          Object.values(gradients)
+            .flatMap((values) => [...values])
+            .every(Number.isFinite),
+        ).toBe(true);
+        await estimator.release();
+      }
+  });
+
+  it.each([
+    ["signs", samplers.rademacher(), 4],
+    ["an axis", samplers["standard-basis"](), 4],
+    ["an angle of 20 degrees", samplers["fixed-angle"]({ degrees: 20 }), 9],
+    ["unit length", samplers.sphere({ unit: true }), 4],
+  ] as const)(
+    "learns the Jacobian from tangents of %s, and where few examples are active",
+    async (_, sampler, tangents) => {
+      const { objective, feeds } = await problem();
+      // One example of four has numbers, the others none: blank pictures.
+      const input = float32(
+        Array.from({ length: batch * 5 }, (_, place) => (place < 5 ? Math.sin(3 * place + 1) : 0)),
+        [batch, 5],
+      );
+      const unbiased = Object.fromEntries(
+        Object.entries(objective.parameters).map(([name, { shape, data }]) => [
+          name,
+          float32(
+            Array.from(data as Float32Array, (value) => (name.endsWith("bias") ? 0 : value)),
+            shape,
+          ),
+        ]),
+      );
+      const open = { ...options, tangents, sampler, guess: feedback() };
+      const estimator = forwardGradient(await keptSites(objective, open));
+      const state = await taught(estimator, { ...feeds, ...unbiased, input }, 1500);
+      expect((state["guess/unforeseen"] as Float64Array)[0]).toBeLessThan(0.05);
+      await estimator.release();
+    },
+  );
+
+  it("forgets a batch that was right already as fast as another", async () => {
+    const { objective, feeds } = await problem();
+    const estimator = forwardGradient(await keptSites(objective, { ...options, guess: feedback() }));
+    const state = await taught(estimator, feeds, 3);
+    (state["guess/unforeseen"] as Float64Array)[0] = 0.5;
+    // Errors of the guess that are huge next to the derivatives: a matrix that is wrong.
+    const [matrix = ""] = Object.keys(state).filter((name) => name.includes("matrix"));
+    (state[matrix] as Float32Array).fill(1e6);
+    await estimator.estimate(feeds, fold(key, 6), state);
+    expect((state["guess/unforeseen"] as Float64Array)[0]).toBeCloseTo(0.5 + 0.1 * 0.5, 9);
+    await estimator.release();
+  });
+
   it("foresees all of a layer before the last block's input, whichever numbers a ReLU lets through", async () => {
     const { objective, feeds } = await problem();
     const estimator = forwardGradient(await keptSites(objective, { ...options, guess: feedback() }));

@@ -40,7 +40,9 @@ export function correction(guess: GuessPasses, derivatives: Float64Array): Corre
       const before = share[0] as number;
       // Σ (d − V m)² / Σ d²: with tangents of unit variance, an estimate that costs nothing.
       const whole = square(derivatives);
-      if (whole > 0) share[0] = before + shareStep * (square(errors) / whole - before);
+      // At most 1: a batch that was right already says nothing of those to come, and would for hundreds of steps.
+      const ratio = square(errors) / whole;
+      if (whole > 0) share[0] = before + shareStep * ((ratio < 1 ? ratio : 1) - before);
       return before;
     },
   };

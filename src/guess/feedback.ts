@@ -1,6 +1,6 @@
 /** Feedback: a learned mean Jacobian from sites to a value behind them carries each example's error back to a guess of its gradient. */
 import type { Value } from "../onnx/graph.ts";
-import { reshape } from "../ops/rules.ts";
+import { reshape, transpose } from "../ops/rules.ts";
 import { named } from "../settings/named.ts";
 import { choice, type Given, number } from "../settings/option.ts";
 import type { GuessRule, GuessSignal, SignalSizes, SiteGuess } from "./guess.ts";
@@ -27,10 +27,10 @@ export type FeedbackOptions = Given<typeof feedbackOptions>;
  * transpose of the last block carries the gradient exactly (the sites behind it then need no tangents); or the logits, where
  * that would take too much memory. R_b = Y_b − V_b Bᵀ is what B did not foresee, and
  *
- *     B_o += min(top_o, max(0.2, 1/(t + 2))) · Σ_b,i R_bio V_biᵀ / (q · (count_o + ½)),   top_o = 1 / (1 + √(mean n_b / (q · batch_o)))²
+ *     B_o += min(top_o, max(0.2, 1/(t + 2))) · Σ_b,i R_bio V_biᵀ / (Σ_b,i V_bi² + q/2),   top_o = 1 / (1 + √(n_o / (q · batch_o)))²
  *
  * is a step of least mean squares that stays stable where tangents are fewer than the dimensions that they span: batch_o
- * examples have a δ at o that is not 0, count_o of them let a number of the site through, and the first q of the k tangents
+ * examples, each with n_o numbers that a ReLU lets through, have a δ at o that is not 0, and the first q of the k tangents
  * are learned from, about 256/O of them. As Y and V are known from the dual pass, B costs no further pass. Feedback that is
  * learned from perturbations: Lansdell et al. 2020 (arXiv 1906.00889); as a guess that tangents correct, for one tangent:
  * Bacho and Chu (arXiv 2212.07282).
@@ -60,7 +60,7 @@ const feedbackAtSites = (signal: SiteGuess["signal"]): SiteGuess => ({
   // Tangents that all examples share are too few already.
   learned: (k, outputs, isShared) =>
     isShared ? k : Math.min(k, Math.max(1, Math.floor(learnedNumbers / outputs))),
-  emitStep(g, delta, { sites, signalTangents, isShared, dimension, steps }) {
+  emitStep(g, delta, { sites, signalTangents, isShared, active, square, steps }) {
     const [learned = 0, batch = 0, outputs = 0] = signalTangents.shape;
     const rows = sites.map(({ tangents }) => {
       const [, examples = 0, size = 0] = tangents.shape;
@@ -78,23 +78,39 @@ const feedbackAtSites = (signal: SiteGuess["signal"]): SiteGuess => ({
     // R = Y − P
     const residual = g.mul(g.sub(signalTangents, product), reshape(g, carries, [1, batch, outputs]));
     const carrying = g.reduceSum(carries, [0], { keepdims: 0 });
-    const samples = isShared ? g.mul(g.sign(carrying), learned) : g.mul(carrying, learned);
-    // top = 1 / (1 + √(mean n_b / samples))², 0 where there are none
-    const root = g.add(1, g.sqrt(g.div(dimension, samples)));
+    // Σ_b x_b over the examples that carry an error at o, [O]
+    const sumOf = (values: Value) =>
+      values.shape.length === 0
+        ? g.mul(carrying, values)
+        : reshape(g, g.matMul(transpose(g, carries, [1, 0]), reshape(g, values, [batch, 1])), [outputs]);
+    const sum = g.max(sumOf(active), g.scalar("float32", 1));
+    const squares = sumOf(g.mul(active, active));
+    // Few examples may hold nearly all active numbers: s² / Σ n_b² are as many as count, of Σ n_b² / s numbers, s = Σ n_b.
+    const perSample = g.div(squares, sum);
+    const samples = isShared
+      ? g.scalar("float32", 1)
+      : g.div(g.mul(sum, sum), g.max(squares, g.scalar("float32", 1)));
+    // top = 1 / (1 + √(numbers / (q · samples)))²
+    const root = g.add(1, g.sqrt(g.div(perSample, g.mul(samples, learned))));
     const top = g.div(1, g.mul(root, root));
     // The first steps average all that was seen so far.
     const step = g.min(top, g.max(g.scalar("float32", leastStep), g.div(1, g.add(steps, 2))));
-    return sites.map(({ mask, memory }, site) => {
+    return sites.map(({ tangents, memory }, site) => {
       const { examples, flat } = rows[site] as (typeof rows)[number];
       const errors =
         examples === 1
           ? g.reduceSum(residual, [1], { keepdims: 0 })
           : reshape(g, residual, [learned * batch, outputs]);
       // Rᵀ V
-      const sum = g.gemm(errors, flat, { transA: 1 });
-      const counts = mask ? g.gemm(carries, mask, { transA: 1 }) : reshape(g, carrying, [outputs, 1]);
-      const weight = g.div(reshape(g, step, [outputs, 1]), g.mul(g.add(counts, 0.5), learned));
-      return { matrix: g.add(memory.matrix as Value, g.mul(sum, weight)) };
+      const moved = g.gemm(errors, flat, { transA: 1 });
+      // Σ v², by example: q where signs move a number
+      const energy = g.reduceSum(g.mul(tangents, tangents), [0], { keepdims: 0 });
+      const energies =
+        examples === batch
+          ? g.gemm(carries, energy, { transA: 1 })
+          : g.mul(reshape(g, carrying, [outputs, 1]), energy);
+      const weight = g.div(reshape(g, step, [outputs, 1]), g.add(energies, 0.5 * learned * square));
+      return { matrix: g.add(memory.matrix as Value, g.mul(moved, weight)) };
     });
   },
 });

@@ -54,8 +54,10 @@ export interface StepObservation {
   readonly signalTangents: Value;
   /** Whether all examples have the same tangents. */
   readonly isShared: boolean;
-  /** How many numbers of an example are perturbed, on average over the batch: a scalar. */
-  readonly dimension: Value;
+  /** How many numbers of each example are perturbed: [batch], or a scalar where that is the same for all. */
+  readonly active: Value;
+  /** The mean square of a tangent's number, about 1 but for samplers of another length than √n. */
+  readonly square: number;
   /** Steps so far: a scalar. */
   readonly steps: Value;
 }

@@ -15,6 +15,6 @@ export type GuessName = keyof typeof guesses;
 /** What an estimator is asked for: one of the guesses, or one of the user's own. */
 export const guessSetting = namedSetting<typeof guesses, Guess>("guess", guesses, {
   help: "what is foreseen of the gradient, for tangents to correct",
-  parts: { gamma: (gamma) => typeof gamma === "number" },
+  parts: { gamma: (gamma) => typeof gamma === "number" && gamma >= 0 && gamma <= 1 },
   default: "none",
 });

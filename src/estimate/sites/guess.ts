@@ -12,6 +12,7 @@ import { GraphBuilder } from "../../ops/builder.ts";
 import { reshape, transpose } from "../../ops/rules.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
 import { emitExampleProducts } from "../../tangents/graphs.ts";
+import type { Sampler } from "../../tangents/sampler.ts";
 import type { GuessPasses } from "../passes.ts";
 import type { EstimatorState } from "../state.ts";
 import type { FoundSite, FoundSites } from "./found-sites.ts";
@@ -55,6 +56,8 @@ export interface GuessRequest {
   readonly guess?: Guess;
   /** k */
   readonly tangents: number;
+  /** Where tangents come from. Default: signs or normal numbers. */
+  readonly sampler?: Sampler;
   /** Whether all examples have the same tangents. Default false. */
   readonly shareTangents?: boolean;
   /** True where derivatives come from the exact gradient. */
@@ -70,7 +73,7 @@ export interface GuessRequest {
  */
 export async function findGuess(
   objective: Differentiable,
-  { guess, tangents: k, shareTangents = false, simulated }: GuessRequest,
+  { guess, tangents: k, sampler, shareTangents = false, simulated }: GuessRequest,
   found: FoundSites,
 ): Promise<FoundGuess | undefined> {
   if (!guess || guess.name === "none") return undefined;
@@ -104,7 +107,9 @@ export async function findGuess(
       memoryOf(site).map(([array, shape]) => [array, g.input(arrayName(site, array), "float32", shape)]),
     );
   const isShared = shareTangents && batch > 1;
-  const learned = rule.emitStep ? (rule.learned?.(k, outputs, isShared) ?? k) : 0;
+  // Tangents at an angle to each other are about one.
+  const most = sampler?.angle === undefined ? k : 1;
+  const learned = rule.emitStep ? Math.min(most, rule.learned?.(k, outputs, isShared) ?? k) : 0;
   const each = batch * outputs;
   const allRows = new Float32Array((learned === 0 ? 0 : k) * each);
   const rowsFrom = (first: number, count: number): Tensor => ({
@@ -172,7 +177,8 @@ export async function findGuess(
         sites: known.map((site) => ({ ...site, tangents: firstRows(g, site.tangents, learned) })),
         signalTangents: g.input(directional, "float32", [learned, batch, outputs]),
         isShared,
-        dimension: active.shape.length === 0 ? active : g.reduceMean(active, [0], { keepdims: 0 }),
+        active,
+        square: (sampler?.radius?.(found.dimension) ?? Math.sqrt(found.dimension)) ** 2 / found.dimension,
         steps: g.input(steps, "float32", []),
       });
       const after = observed.flatMap(({ site }, index) =>

@@ -78,7 +78,7 @@ export async function keptWeights(objective: Differentiable, options: WeightsOpt
     guess: guess?.passes(gradients, async (guesses, into) => {
       const arrays = Object.entries(guesses).map(
         ([name, data]) =>
-          [guessName(name), { dtype: "float32", shape: getValue(graph, name).shape, data }] as const,
+          [foreseenAt(name), { dtype: "float32", shape: getValue(graph, name).shape, data }] as const,
       );
       await alongSession?.run({ ...tangents, ...Object.fromEntries(arrays) }, foreseen);
       sumInto(into, foreseen);
@@ -119,8 +119,11 @@ function formsOf(set: TangentSet): Map<string, TangentForm> {
   return new Map(set.parts.map((part) => [part.parameter, part.role === "stacked" ? "stacked" : { rank }]));
 }
 
+/** Input with m of one parameter. */
+const foreseenAt = (parameter: string) => guessName(`foreseen/${parameter}`);
+
 /** Output with V m of one parameter. */
-const foreseenName = (parameter: string) => guessName(`foreseen/${parameter}`);
+const foreseenName = (parameter: string) => guessName(`products/${parameter}`);
 
 /** Writes the sum of float32 outputs of one size, in float64. */
 function sumInto(total: Float64Array, outputs: Tensors): void {
@@ -148,11 +151,11 @@ export function weightsGramGraph(graph: Graph, forms: ReadonlyMap<string, Tangen
   return keepUsedInputs(g.build(Object.fromEntries(outputs)), new Set());
 }
 
-/** Outputs `guess/foreseen/<parameter>` [k] from `guess/<parameter>` and the tangents. */
+/** Outputs `guess/products/<parameter>` [k] from `guess/foreseen/<parameter>` and the tangents. */
 function weightsAlongGraph(graph: Graph, forms: ReadonlyMap<string, TangentForm>, k: number): Graph {
   const g = new GraphBuilder("along", { ...graph, inputs: [], nodes: [], outputs: [] });
   const outputs = [...forms].map(([name, form]) => {
-    const array = g.input(guessName(name), "float32", getValue(graph, name).shape);
+    const array = g.input(foreseenAt(name), "float32", getValue(graph, name).shape);
     return [foreseenName(name), emitAlong(g, tangentInput(g, graph, name, form, k), array)] as const;
   });
   return keepUsedInputs(g.build(Object.fromEntries(outputs)), new Set());
