@@ -361,7 +361,7 @@ describe("feedback", () => {
     const { objective } = await problem();
     const guess = feedback();
     await expect(keptSites(objective, { ...options, guess, simulated: true })).rejects.toThrow(
-      /guess: "feedback" learns from the logits' derivatives/,
+      /guess: "feedback" learns from the derivatives of its signal/,
     );
     expect(() => activations({ guess: "feedbak" as "feedback" })).toThrow(/Did you mean "feedback"/);
   });

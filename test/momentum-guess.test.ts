@@ -243,7 +243,7 @@ describe("momentum", () => {
       /is no guess for/,
     );
     await expect(keptSites(objective, { ...options, guess: momentum() })).rejects.toThrow(
-      'guess: "momentum" is no guess for activations and blocks; choose another, or leave it out.',
+      'guess: "momentum" is no guess for activations and blocks; choose another, perturb what it is for (perturb: "weights"), or leave it out.',
     );
     expect(activations({ guess: "momentum" }).hasGuess).toBe(true);
     const short: Guess = {

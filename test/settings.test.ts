@@ -10,7 +10,7 @@ import { lenet5 } from "../src/models/lenet5.ts";
 import { mlp } from "../src/models/mlp.ts";
 import { compileObjective } from "../src/objective/compile-objective.ts";
 import { deriveFile } from "../src/objective/derive.ts";
-import { encodeModelFile, modelFrom } from "../src/objective/importing/model-file.ts";
+import { encodeModelFile, modelOfGraph } from "../src/objective/importing/model-file.ts";
 import { graphObjective } from "../src/objective/objective.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { ownSearchOptions, searchOptions } from "../src/search/options.ts";
@@ -276,7 +276,7 @@ describe("misuse is answered", () => {
     const compile = (options: object) => () =>
       compileObjective({ model, loss: crossEntropy(), runtime, batch: 4, ...options } as never);
     const derive = (options: object) => () => deriveFile(objective, options as never);
-    const measured = { model: modelFrom(model), parameters: {}, examples: drawn, loss: crossEntropy() };
+    const measured = { model: await modelFrom(model), parameters: {}, examples: drawn, loss: crossEntropy() };
     const measure = (options: object) => () => evaluateModel({ ...measured, runtime, ...options } as never);
     const misuses: [() => unknown, string, string?][] = [
       [compile({ batches: 4 }), "batches", "batch"],

@@ -223,14 +223,13 @@ function ruleAtSites(guess: Guess, simulated: boolean) {
   const chosen = option("guess", guess.name);
   if (!guess.sites)
     throw new SettingError(
-      words`${chosen} is no guess for activations and blocks; choose another, or leave it out.`,
-      {
-        option: "guess",
-      },
+      words`${chosen} is no guess for activations and blocks; choose another, perturb what it is for
+        (${option("perturb", "weights")}), or leave it out.`,
+      { option: "guess" },
     );
   if (simulated && guess.sites.emitStep)
     throw new SettingError(
-      words`${chosen} learns from the logits' derivatives, which ${option("gradient", "simulated")} does not compute; leave
+      words`${chosen} learns from the derivatives of its signal, which ${option("gradient", "simulated")} does not compute; leave
         one of them out.`,
       { option: "guess" },
     );
