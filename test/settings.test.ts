@@ -10,7 +10,7 @@ import { lenet5 } from "../src/models/lenet5.ts";
 import { mlp } from "../src/models/mlp.ts";
 import { compileObjective } from "../src/objective/compile-objective.ts";
 import { deriveFile } from "../src/objective/derive.ts";
-import { encodeModelFile, modelOfGraph } from "../src/objective/importing/model-file.ts";
+import { encodeModelFile, modelFrom } from "../src/objective/importing/model-file.ts";
 import { graphObjective } from "../src/objective/objective.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { ownSearchOptions, searchOptions } from "../src/search/options.ts";
