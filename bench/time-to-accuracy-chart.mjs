@@ -49,7 +49,9 @@ export async function drawTimeToAccuracy(rows, file) {
           x: { title: "training time (s)", log: 10 },
           y: { title: "test accuracy (%)" },
           series: { title: null, values },
-          styles: { title: null, values: [here, there] },
+          ...(points.some(({ style }) => style === there) && {
+            styles: { title: null, values: [here, there] },
+          }),
           panels: [...new Set(rows.map(panelOf))],
           kinds: false,
           joined: true,
