@@ -17,14 +17,13 @@ export function forwardGradient(passes: Passes): Estimator {
   const derivatives = new Float64Array(k * examples);
   const coefficients = zeros("float32", [k, examples]);
   const corrected = guess && correction(guess, derivatives);
-  const start = corrected?.init() ?? {};
   return {
     name: passes.name,
     dimension: method.dimension,
     // What corrects a guess is brought to ∇f itself.
     gain: guess ? 1 : method.gain,
     init: corrected?.init,
-    async estimate(feeds, key, state = start): Promise<Estimate> {
+    async estimate(feeds, key, state = corrected?.init() ?? {}): Promise<Estimate> {
       passes.draw(key, 0, k);
       const { loss, statistics } = await passes.derivatives(feeds, 0, k, derivatives);
       const errors = (await corrected?.errors(feeds, state)) ?? derivatives;
