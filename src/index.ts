@@ -30,7 +30,7 @@ export type { Quality } from "./estimate/quality.ts";
 export type { EstimatorState } from "./estimate/state.ts";
 export { type FeedbackOptions, feedback } from "./guess/feedback.ts";
 export { type GuessName, guesses } from "./guess/guesses.ts";
-export { type MomentumOptions, momentum } from "./guess/momentum.ts";
+export type { MomentumOptions } from "./guess/momentum.ts";
 export { type ResidualOptions, residual } from "./guess/residual.ts";
 export type { Limits } from "./limits/limits.ts";
 export { binaryCrossEntropy } from "./losses/binary-cross-entropy.ts";

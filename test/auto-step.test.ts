@@ -30,10 +30,10 @@ function linear(scale = 1) {
 
 describe("an automatic learning rate", () => {
   it("is what the curvature of a linear model allows, whatever its scale", async () => {
-    // The best step is 1/(2·scale²); a start of half of 1.8 times it, and no more than the default of 0.2.
+    // The best step is 1/(2·scale²); a start of half of 1.8 times it, and no more than the default of 0.25.
     for (const scale of [1, 4, 20]) {
       const [first] = await ratesOf({ ...linear(scale), learningRate: "auto", steps: 1 });
-      expect((first ?? 0) / Math.min(0.2, (0.5 * 1.8) / (2 * scale ** 2))).toBeCloseTo(1, 4);
+      expect((first ?? 0) / Math.min(0.25, (0.5 * 1.8) / (2 * scale ** 2))).toBeCloseTo(1, 4);
     }
   });
 

@@ -48,7 +48,7 @@ export function guessNotes({ sites }: FoundSites, guess: Guess): readonly Words[
   const notes: Words[] = [];
   if (isAlone(guess))
     notes.push(
-      words`${chosen} alone, which nothing corrects (${option("guess.gamma", 0)}), draws no tangents: each block learns from the
+      words`${chosen} alone, which nothing corrects (γ = 0), draws no tangents: each block learns from the
         gradient behind the last one. That is a local method and no forward gradient.`,
     );
   const beside = sites.filter(({ isSummed }) => !isSummed);
