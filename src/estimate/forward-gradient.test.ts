@@ -1,10 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { smallClassifier } from "../../test/small-classifier.ts";
 import { aggregators } from "../aggregate/aggregators.ts";
 import * as parts from "../autodiff.ts";
-import { crossEntropy } from "../losses/cross-entropy.ts";
-import { mlp } from "../models/mlp.ts";
-import { compileObjective } from "../objective/compile-objective.ts";
-import { float32, int64, zeros } from "../onnx/tensor.ts";
+import { zeros } from "../onnx/tensor.ts";
 import { fold, keyFromSeed } from "../random/threefry.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import { samplers } from "../tangents/samplers.ts";
@@ -16,18 +14,10 @@ import { keptWeights } from "./weights/kept.ts";
 import { redrawnWeights } from "./weights/redrawn.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
-const [batch, k] = [3, 5];
+const k = 5;
 const kinds = { keptWeights, redrawnWeights, keptSites, redrawnSites } as const;
 
-async function problem() {
-  const model = mlp({ input: [4], hidden: [8], outputs: 3, batch });
-  const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
-  const input = float32(
-    Array.from({ length: batch * 4 }, (_, index) => Math.sin(index)),
-    [batch, 4],
-  );
-  return { objective, feeds: { ...objective.parameters, input, labels: int64([0, 2, 1]) } };
-}
+const problem = () => smallClassifier(runtime);
 
 const copy = (arrays: Readonly<Record<string, Float32Array>>) =>
   Object.fromEntries(Object.entries(arrays).map(([name, data]) => [name, data.slice()]));

@@ -1,12 +1,9 @@
 /** Bias², variance and cosine: closed forms as oracles, and what standard errors promise. */
 import { describe, expect, it } from "vitest";
+import { smallClassifier } from "../../test/small-classifier.ts";
 import { aggregators } from "../aggregate/aggregators.ts";
 import { expectedProjectionCosine } from "../aggregate/expected-cosine.ts";
 import { feedback } from "../guess/feedback.ts";
-import { crossEntropy } from "../losses/cross-entropy.ts";
-import { mlp } from "../models/mlp.ts";
-import { compileObjective } from "../objective/compile-objective.ts";
-import { float32, int64 } from "../onnx/tensor.ts";
 import { fillNormal } from "../random/normal.ts";
 import { fold, keyFromSeed } from "../random/threefry.ts";
 import { nodeRuntime } from "../runtime/node.ts";
@@ -109,18 +106,9 @@ describe("qualityOf", () => {
 
 describe("measureQuality", () => {
   const runtime = nodeRuntime({ threads: 1 });
-  const batch = 3;
   const k = 5;
 
-  async function problem() {
-    const model = mlp({ input: [4], hidden: [8], outputs: 3, batch });
-    const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
-    const input = float32(
-      Array.from({ length: batch * 4 }, (_, index) => Math.sin(index)),
-      [batch, 4],
-    );
-    return { objective, feeds: { ...objective.parameters, input, labels: int64([0, 2, 1]) } };
-  }
+  const problem = () => smallClassifier(runtime);
 
   // n = 67 weights
   const n = 4 * 8 + 8 + 8 * 3 + 3;

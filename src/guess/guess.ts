@@ -40,8 +40,6 @@ export interface GuessedSite {
 export interface SiteObservation {
   /** The q tangents that are learned from, 0 where a ReLU lets nothing through: [q, batch, n], or [q, 1, n] where all examples share them. */
   readonly tangents: Value;
-  /** 1 where a number is perturbed, and 0 where a ReLU lets nothing through: [batch, n]. Default: all are perturbed. */
-  readonly mask?: Value;
   /** What the guess remembers there. */
   readonly memory: SiteMemory;
 }

@@ -31,11 +31,12 @@ export function siteRule(
   noise: NoiseBound,
   blocks?: ActivationsOptions["blocks"],
 ): EstimatorRule {
-  const guess = guessSetting.choose(chosen);
-  const isLocal = isAlone(guess);
+  const found = guessSetting.choose(chosen);
+  const guess = found.name === "none" ? undefined : found;
+  const isLocal = guess !== undefined && isAlone(guess);
   return {
     isLocal,
-    hasGuess: guess.name !== "none" && !isLocal,
+    hasGuess: guess !== undefined && !isLocal,
     noise: isLocal ? { by: "nothing" } : noise,
     plan: (objective, options) => planSites(objective, { ...options, shareTangents, guess, blocks }),
   };

@@ -222,7 +222,7 @@ export function observationGraph(
     counts.push(reshape(g, g.reduceSum(mask, [2], { keepdims: 0 }), [batch]));
     const masked = g.mul(tangents, mask);
     if (gram) grams.push(emitExampleGram(g, masked));
-    return { site, tangents: masked, mask: reshape(g, mask, [batch, size]) };
+    return { site, tangents: masked };
   });
   const add = (sum: Value, term: Value) => g.add(sum, term);
   const outputs: Record<string, Value> = {};

@@ -59,8 +59,7 @@ export async function keptSites(
   const drawer = createDrawer(runtime);
 
   // Loaded where they are asked for: most pages guess nothing, and none simulates.
-  const guesses = options.guess !== undefined && options.guess.name !== "none";
-  const guess = guesses ? await (await import("./guess.ts")).findGuess(objective, options, found) : undefined;
+  const guess = options.guess && (await (await import("./guess.ts")).findGuess(objective, options, found));
   // What corrects a guess is brought to ∇f itself.
   const local = localGraph(objective, found, tangents, guess ? 1 : method.gain, "inputs", guess);
   const observed = await openObservation(objective, found, tangents, method, guess);

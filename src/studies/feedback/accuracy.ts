@@ -1,10 +1,9 @@
 /** Training runs of the study of feedback. */
-import { DivergenceError } from "../../errors/errors.ts";
 import { crossEntropy } from "../../losses/cross-entropy.ts";
 import { compileObjective } from "../../objective/compile-objective.ts";
 import { planEstimator, resolveEstimator } from "../../train/settings/estimator.ts";
-import { train } from "../../train/train.ts";
 import type { Environment, Row } from "../study.ts";
+import { trainToEnd } from "../training.ts";
 import {
   buildNetwork,
   type Cell,
@@ -30,7 +29,7 @@ export async function measureAccuracy(
   settings: FeedbackSettings,
 ): Promise<readonly Row[] | undefined> {
   const { dataset: name, batch, steps } = settings;
-  const { runtime, signal } = environment;
+  const { runtime } = environment;
   const dataset = await environment.dataset(name);
   const model = buildNetwork(cell, dataset, seed);
   const trainable =
@@ -45,22 +44,11 @@ export async function measureAccuracy(
     const { dimension } = await planEstimator(objective, resolved);
     gain = resolved.aggregate.expectedGain(dimension, cell.k);
   }
-  const run = train({
+  const reached = await trainToEnd(environment, {
     ...chosen,
     ...{ model, trainable, examples: dataset.train, test: dataset.test },
-    ...{ runtime, signal, seed, batch, steps, learningRate: rate / gain },
+    ...{ seed, batch, steps, learningRate: rate / gain },
   });
-  try {
-    for await (const event of run) {
-      if (event.kind === "step") environment.advance(event.step / event.steps);
-      if (event.kind === "done") {
-        const { validationAccuracy, testAccuracy } = event.result;
-        return [{ ...row, validation_accuracy: validationAccuracy, accuracy: testAccuracy }];
-      }
-    }
-  } catch (error) {
-    if (error instanceof DivergenceError) return [row];
-    throw error;
-  }
-  return undefined;
+  if (!reached) return undefined;
+  return [{ ...row, validation_accuracy: reached.validationAccuracy, accuracy: reached.testAccuracy }];
 }

@@ -1,12 +1,9 @@
 /** Columns and summaries of the study of feedback. */
 import { bestRuns } from "../best-runs.ts";
+import { number, optional, text } from "../columns.ts";
 import { groupBy, moments, numberIn, summaryOf } from "../statistics.ts";
 import type { Column, Row } from "../study.ts";
 import { cellNames, methodNames } from "./cells.ts";
-
-const optional = true;
-const text = (name: string, description: string): Column => ({ name, kind: "text", description });
-const number = (name: string, description: string): Column => ({ name, kind: "number", description });
 
 const cellColumns: readonly Column[] = [
   text(

@@ -1,11 +1,7 @@
-import type { Dataset } from "../../data/dataset.ts";
-import { DivergenceError } from "../../errors/errors.ts";
-import type { TrainResult } from "../../train/events.ts";
 import { runLearningRate } from "../../train/learning-rate.ts";
 import { createEstimator, resolveEstimator } from "../../train/settings/estimator.ts";
-import type { TrainSettings } from "../../train/settings/options.ts";
-import { train } from "../../train/train.ts";
 import type { Environment, Row } from "../study.ts";
+import { trainToEnd } from "../training.ts";
 import {
   buildModel,
   type Cell,
@@ -46,7 +42,9 @@ export async function measureAccuracy(
   await estimator.release();
   const cost = await estimatorCost(objective, chosen);
   const started = performance.now();
-  const result = await outcome(environment, dataset, cell, { ...chosen, learningRate, seed, batch, steps });
+  const model = buildModel(cell.model, dataset, seed);
+  const run = { ...chosen, model, examples: dataset.train, test: dataset.test };
+  const result = await trainToEnd(environment, { ...run, learningRate, seed, batch, steps });
   if (!result) return undefined;
   // The first steps, which are slower, are not timed; a shorter run has no others.
   const perStep = result.secondsPerStep ?? (performance.now() - started) / 1000 / Math.max(steps, 1);
@@ -65,33 +63,4 @@ export async function measureAccuracy(
       ...cost,
     },
   ];
-}
-
-type Measured = Partial<Pick<TrainResult, "secondsPerStep" | "validationAccuracy" | "testAccuracy">>;
-
-/** What a run reached, nothing where it diverged; undefined where it was stopped. */
-async function outcome(
-  { runtime, signal, advance }: Environment,
-  dataset: Dataset,
-  { model }: Cell,
-  settings: TrainSettings & { readonly seed: number },
-): Promise<Measured | undefined> {
-  const run = train({
-    ...settings,
-    model: buildModel(model, dataset, settings.seed),
-    examples: dataset.train,
-    test: dataset.test,
-    runtime,
-    signal,
-  });
-  try {
-    for await (const event of run) {
-      if (event.kind === "step") advance(event.step / event.steps);
-      if (event.kind === "done") return event.result;
-    }
-  } catch (error) {
-    if (error instanceof DivergenceError) return {};
-    throw error;
-  }
-  return undefined;
 }

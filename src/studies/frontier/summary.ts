@@ -1,11 +1,8 @@
 /** Columns and summaries of the study of cost. */
 import { bestRuns } from "../best-runs.ts";
+import { number, optional, text } from "../columns.ts";
 import { groupBy, moments, numberIn, summaryOf } from "../statistics.ts";
 import type { Column, Row } from "../study.ts";
-
-const optional = true;
-const text = (name: string, description: string): Column => ({ name, kind: "text", description });
-const number = (name: string, description: string): Column => ({ name, kind: "number", description });
 
 const cellColumns: readonly Column[] = [
   text("part", "quality: one estimate next to the exact gradient; accuracy: one training run"),
