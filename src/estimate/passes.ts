@@ -23,8 +23,11 @@ export interface EstimatorOptions {
   readonly tangentChunk?: number;
   /** Bytes of the values that one piece of a low-memory run computes. Default 32 MiB. */
   readonly pieceBytes?: number;
-  /** True: d comes from the exact gradient instead of dual passes. Default false. */
-  readonly simulated?: boolean;
+  /**
+   * True: d comes from the exact gradient instead of dual passes; "law": the estimate is drawn by its distribution, given the exact
+   * gradient, and no tangents are drawn. Default false.
+   */
+  readonly simulated?: boolean | "law";
 }
 
 /** What is decided once the dimension of the tangents' space is known, the same for all passes. */

@@ -5,13 +5,14 @@ import type { Differentiable } from "../objective/objective.ts";
 import { getValue } from "../onnx/graph.ts";
 import { zeros } from "../onnx/tensor.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
+import type { Tensors } from "../runtime/runtime.ts";
 import { derivativesAlong, exampleDerivativesAlong } from "../tangents/along.ts";
 import type { SiteTangents } from "../tangents/site-tangents.ts";
 import type { TangentSet } from "../tangents/tangent-set.ts";
 import type { DualPasses } from "./dual-passes.ts";
 import { exactGradient } from "./exact.ts";
 import type { FoundSites } from "./sites/found-sites.ts";
-import { activeNumbers, gatherExamples } from "./sites/rectified.ts";
+import { type ActiveNumbers, activeNumbers, gatherExamples } from "./sites/rectified.ts";
 
 /**
  * d_i = ⟨v_i, ∇f⟩ along tangents of the parameters, out of the exact gradient instead of dual passes: the same numbers up to
@@ -34,19 +35,32 @@ export async function simulateWeights(objective: Differentiable, set: TangentSet
   };
 }
 
+/** Exact gradients at the sites of each example's own loss. */
+export interface SiteGradients {
+  /** ∂ℓ_b/∂s_b by site, [batch, size], of the last run; 0 where a ReLU cut a number off. */
+  readonly gradients: Readonly<Record<string, Float32Array>>;
+  /** Which numbers the last run's ReLUs let through. */
+  readonly active: ActiveNumbers;
+  /**
+   * One reverse pass as far as the sites.
+   *
+   * @param once tensors for the values that are kept
+   * @returns the loss
+   */
+  run(feeds: Tensors, once: Tensors): Promise<number>;
+  release(): Promise<void>;
+}
+
 /**
- * d_i,b = ⟨v_i,b, ∂ℓ_b/∂s_b⟩ along tangents at the sites, [k, batch]. The gradient of Σ ℓ_b at a site holds each example's
- * own, because examples do not influence each other. As `simulateWeights`.
+ * The gradient of Σ ℓ_b at a site holds each example's own, because examples do not influence each other.
  *
  * @param kept values of the forward pass that `once` may ask for; it must have those of rectified sites
  */
-export async function simulateSites(
-  objective: Differentiable,
+export async function siteGradients(
+  { graph, runtime, batch }: Differentiable,
   found: FoundSites,
-  tangents: SiteTangents,
   kept: readonly string[],
-): Promise<DualPasses> {
-  const { graph, runtime, batch } = objective;
+): Promise<SiteGradients> {
   const sites = found.sites.map(({ value }) => value);
   const session = await compileGraph(
     runtime,
@@ -60,22 +74,46 @@ export async function simulateSites(
     found.sites.map(({ value, size }) => [value, new Float32Array(batch * size)]),
   );
   const active = activeNumbers(found.sites, batch);
-  const all = new Float64Array(tangents.count * batch);
   return {
-    async run(feeds, first, count, derivatives, once) {
+    gradients,
+    active,
+    async run(feeds, once) {
       await session.run(feeds, { loss, ...tensors, ...once });
       active.read(once);
       for (const [site, { value, layout, size }] of found.sites.entries()) {
         const gradient = gradients[value] as Float32Array;
         gatherExamples(tensors[gradientName(value)]?.data as Float32Array, layout, gradient);
-        // Tangents are zero where a rectified value is.
         for (let example = 0; example < batch; example++)
           active.mask(site, example, gradient.subarray(example * size, (example + 1) * size));
       }
-      exampleDerivativesAlong(tangents, gradients, all);
-      derivatives.set(all.subarray(first * batch, (first + count) * batch));
       return Number(loss.data[0]);
     },
     release: () => session.release(),
+  };
+}
+
+/**
+ * d_i,b = ⟨v_i,b, ∂ℓ_b/∂s_b⟩ along tangents at the sites, [k, batch]; tangents are zero where a rectified value is. As
+ * `simulateWeights`.
+ *
+ * @param kept as of `siteGradients`
+ */
+export async function simulateSites(
+  objective: Differentiable,
+  found: FoundSites,
+  tangents: SiteTangents,
+  kept: readonly string[],
+): Promise<DualPasses> {
+  const { batch } = objective;
+  const exact = await siteGradients(objective, found, kept);
+  const all = new Float64Array(tangents.count * batch);
+  return {
+    async run(feeds, first, count, derivatives, once) {
+      const loss = await exact.run(feeds, once);
+      exampleDerivativesAlong(tangents, exact.gradients, all);
+      derivatives.set(all.subarray(first * batch, (first + count) * batch));
+      return loss;
+    },
+    release: () => exact.release(),
   };
 }

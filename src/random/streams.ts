@@ -27,7 +27,12 @@ export const streams = {
 export const layerStreams = { weight: 0, bias: 1, position: 1 } as const;
 
 /** Streams of a step's key beside those of its tangents, which are numbered from 0. */
-export const stepStreams = { arrangement: 2 ** 52 } as const;
+export const stepStreams = {
+  arrangement: 2 ** 52,
+  /** What an estimate that is drawn by its law takes in the place of tangents. */
+  frame: 2 ** 52 + 1,
+  direction: 2 ** 52 + 2,
+} as const;
 
 /** Streams of the drawn digits' key, and of each part of them. */
 export const glyphStreams = { train: 0, test: 1, noise: 2 } as const;

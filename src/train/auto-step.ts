@@ -40,7 +40,10 @@ const firstSteps = 10;
  * Whether the curvature is measured on this step, from 0: on each of the first ten; then on every tenth, or on every 40th
  * where a step is one reverse pass and costs as little as a measurement.
  */
-export function isMeasured(step: number, gradient: "forward" | "simulated" | "exact" = "forward"): boolean {
+export function isMeasured(
+  step: number,
+  gradient: "forward" | "simulated" | "law" | "exact" = "forward",
+): boolean {
   return step < firstSteps || step % (gradient === "forward" ? 10 : 40) === 0;
 }
 

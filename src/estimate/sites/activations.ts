@@ -55,8 +55,12 @@ export async function planSites(
       // Loaded where they are asked for: pages that keep tangents do without.
       if (options.guess && isAlone(options.guess))
         return (await import("./alone.ts")).guessAlone(objective, options, found);
-      const passes = options.lowMemory ? (await import("./redrawn.ts")).redrawnSites : keptSites;
-      return forwardGradient(await passes(objective, options, found));
+      return forwardGradient(await (await passesOf(options))(objective, options, found));
     },
   };
+}
+
+async function passesOf({ simulated, lowMemory }: ActivationsOptions) {
+  if (simulated === "law") return (await import("./by-law.ts")).sitesByLaw;
+  return lowMemory ? (await import("./redrawn.ts")).redrawnSites : keptSites;
 }

@@ -27,7 +27,7 @@ export async function guessAlone(
   const guess = await findGuess(objective, options, found);
   if (!guess || options.simulated)
     throw new SettingError(
-      words`γ = 0 takes no derivatives, which ${option("gradient", "simulated")} is for; leave one of
+      words`γ = 0 takes no derivatives, which ${option("gradient", options.simulated === "law" ? "law" : "simulated")} is for; leave one of
         them out.`,
       { option: "guess" },
     );

@@ -13,7 +13,7 @@ import { reshape, transpose } from "../../ops/rules.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
 import { emitExampleProducts } from "../../tangents/graphs.ts";
 import type { Sampler } from "../../tangents/sampler.ts";
-import type { GuessPasses } from "../passes.ts";
+import type { EstimatorOptions, GuessPasses } from "../passes.ts";
 import type { EstimatorState } from "../state.ts";
 import type { FoundSite, FoundSites } from "./found-sites.ts";
 
@@ -61,7 +61,7 @@ export interface GuessRequest {
   /** Whether all examples have the same tangents. Default false. */
   readonly shareTangents?: boolean;
   /** True where derivatives come from the exact gradient. */
-  readonly simulated?: boolean;
+  readonly simulated?: EstimatorOptions["simulated"];
 }
 
 /**
@@ -79,7 +79,7 @@ export async function findGuess(
   if (!guess || guess.name === "none") return undefined;
   const { graph, batch } = objective;
   const { sites } = found;
-  const rule = ruleAtSites(guess, simulated === true);
+  const rule = ruleAtSites(guess, Boolean(simulated));
   const { signal, layout } = await findSignal(objective, guess, found);
   const outputs = layout.outer * layout.inner;
   const productsName = guessName("products");

@@ -5,6 +5,7 @@ import { named } from "../../settings/named.ts";
 import { toggle } from "../../settings/option.ts";
 import type { EstimatorRule } from "../estimator.ts";
 import { forwardGradient } from "../forward-gradient.ts";
+import type { EstimatorOptions } from "../passes.ts";
 
 /** What tangents of weights can be asked for. */
 export const weightsOptions = {
@@ -34,9 +35,7 @@ export const weights = named("perturb", "weights", weightsOptions, (chosen): Est
       return {
         dimension: countParameters(perturbed.parameters),
         async open() {
-          const passes = options.lowMemory
-            ? (await import("./redrawn.ts")).redrawnWeights
-            : (await import("./kept.ts")).keptWeights;
+          const passes = await passesOf(options);
           const estimator = forwardGradient(await passes(perturbed, { ...options, guess }));
           return lastLayer && found
             ? lastLayer.withLastLayer(estimator, objective, found, options)
@@ -46,3 +45,8 @@ export const weights = named("perturb", "weights", weightsOptions, (chosen): Est
     },
   };
 });
+
+async function passesOf({ simulated, lowMemory }: EstimatorOptions) {
+  if (simulated === "law") return (await import("./by-law.ts")).weightsByLaw;
+  return lowMemory ? (await import("./redrawn.ts")).redrawnWeights : (await import("./kept.ts")).keptWeights;
+}

@@ -30,12 +30,13 @@ const notGradients: Elsewhere = {
 export const estimatorOptions = {
   /**
    * forward: from directional derivatives by dual passes; simulated: the same, but from derivatives that the exact gradient
-   * gives, which is cheaper for many tangents; exact: by reverse mode, the baseline; or an estimator of your own, to which
+   * gives, which is cheaper for many tangents; law: not the same, but drawn from the same distribution, which costs as much for any
+   * number of independent gaussian (default) or sphere tangents; exact: by reverse mode, the baseline; or an estimator of your own, to which
    * `perturb` says nothing but what the default learning rate is for. Default forward.
    */
-  gradient: either<"forward" | "simulated" | "exact", "forward", EstimatorDefinition>(
-    choice(["forward", "simulated", "exact"], {
-      help: "forward; simulated from exact ones; or exact, the baseline",
+  gradient: either<"forward" | "simulated" | "law" | "exact", "forward", EstimatorDefinition>(
+    choice(["forward", "simulated", "law", "exact"], {
+      help: "forward; simulated from exact ones; drawn by their law; or exact",
       default: "forward",
       elsewhere: notGradients,
       advise: (value) => elsewhere({ elsewhere: notGradients }, value),
@@ -102,11 +103,17 @@ export function checkEstimator(settings: EstimatorSettings): void {
   if (gradient === "exact")
     for (const name of ofForward)
       refusePointless(name, settings[name], words`${mention("gradient", "exact")}, which has no tangents`);
-  if (gradient === "simulated")
+  if (gradient === "simulated" || gradient === "law")
     refusePointless(
       "lowMemory",
       lowMemory,
-      words`${mention("gradient", "simulated")}, which keeps what a reverse pass needs`,
+      words`${mention("gradient", gradient)}, which keeps what a reverse pass needs`,
+    );
+  if (gradient === "law")
+    refusePointless(
+      "tangentChunk",
+      settings.tangentChunk,
+      words`${mention("gradient", "law")}, which draws no tangents`,
     );
 }
 
@@ -135,6 +142,6 @@ export function drawnTangents({
 /** What is known of the estimator that the settings choose, before anything is differentiated. */
 export function planEstimator(objective: Differentiable, chosen: ChosenEstimator): Promise<EstimatorPlan> {
   const { definition, gradient, tangents, tangentChunk, lowMemory, aggregate: aggregator, sampler } = chosen;
-  const simulated = gradient === "simulated";
+  const simulated = gradient === "law" ? gradient : gradient === "simulated";
   return definition.plan(objective, { tangents, tangentChunk, lowMemory, simulated, aggregator, sampler });
 }
