@@ -160,7 +160,7 @@ export function writeEstimate(
   const ofGradient = square > 0 ? along / Math.sqrt(square) - ofDirection * overlap : 0;
   for (const [index, out] of estimate.entries()) {
     const [g, w] = [gradient[index] as Float32Array, direction[index] as Float32Array];
-    for (let place = 0; place < out.length; place++)
-      out[place] = ofGradient * (g[place] as number) + ofDirection * (w[place] as number);
+    for (let position = 0; position < out.length; position++)
+      out[position] = ofGradient * (g[position] as number) + ofDirection * (w[position] as number);
   }
 }

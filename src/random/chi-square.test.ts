@@ -17,10 +17,10 @@ describe("numbers of χ²", () => {
       normals.subarray(index * degrees, (index + 1) * degrees).reduce((sum, value) => sum + value ** 2, 0),
     ).sort((a, b) => a - b);
     // Kolmogorov-Smirnov: two samples of one distribution differ by more with probability 1e-4.
-    let [place, distance] = [0, 0];
+    let [position, distance] = [0, 0];
     for (const [index, value] of drawn.entries()) {
-      while (place < draws && (sums[place] as number) <= value) place++;
-      distance = Math.max(distance, Math.abs((index + 1 - place) / draws));
+      while (position < draws && (sums[position] as number) <= value) position++;
+      distance = Math.max(distance, Math.abs((index + 1 - position) / draws));
     }
     expect(distance).toBeLessThan(2.226 * Math.sqrt(2 / draws));
   });

@@ -19,13 +19,13 @@ export function chiSquares(key: Key, degrees: readonly number[]): Float64Array {
   const uniforms = new Float32Array(length);
   let drawn = 0;
   const next = () => {
-    const place = drawn % length;
-    if (place === 0) {
+    const position = drawn % length;
+    if (position === 0) {
       fillNormal(fold(key, 0), drawn, normals);
       fillUniform(fold(key, 1), drawn, uniforms);
     }
     drawn++;
-    return [normals[place] as number, uniforms[place] as number] as const;
+    return [normals[position] as number, uniforms[position] as number] as const;
   };
   return Float64Array.from(degrees, (count) => {
     if (count < 2) return count * next()[0] ** 2;
