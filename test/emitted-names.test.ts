@@ -21,6 +21,10 @@ const byName: Readonly<Record<string, readonly string[]>> = {
   "ops/elementwise/arithmetic.ts": [
     "a logarithm moves before the ops that only move elements, whichever they are",
   ],
+  "ops/runtime-domain/products.ts": [
+    "Gemm with the attributes that a file gives it",
+    "Conv with the attributes that a file gives it",
+  ],
   "ops/samples/build.ts": ["a sample's op is the one that is checked"],
 };
 

@@ -2,7 +2,9 @@ import type { Value } from "../onnx/graph.ts";
 import type { Model } from "../onnx/read-model.ts";
 import type { Findings } from "../onnx/structure/known.ts";
 import { replaceStructure } from "../onnx/structure/structure.ts";
+import type { FurtherOps } from "../ops/catalogue.ts";
 import { type InferredTypes, inferTypes } from "../ops/infer.ts";
+import { furtherOps } from "../ops/runtime-domain/further-ops.ts";
 import { assignmentsOf, type SymbolicType, symbolicTypes } from "../ops/symbolic-types.ts";
 import { observeApart, type Types } from "./bounded-probe.ts";
 import { errorInFlags } from "./flags/in-flags.ts";
@@ -19,7 +21,8 @@ export interface ShownTypes {
  */
 export async function findTypes(model: Model): Promise<ShownTypes> {
   const assignments = assignmentsOf(model);
-  const found = assignments.map(({ inputs }) => inferred(model, inputs));
+  const further = await furtherOps(model.nodes);
+  const found = assignments.map(({ inputs }) => inferred(model, inputs, further));
   let known = found.map(({ types }): Types => types);
   const computed = model.nodes.flatMap((node) => node.outputs.filter((name) => name !== ""));
   // A list of tensors has no type of its own.
@@ -45,12 +48,13 @@ export async function findTypes(model: Model): Promise<ShownTypes> {
 function inferred(
   model: Model,
   inputs: readonly Value[],
+  further: FurtherOps,
   sequences: Findings["sequences"] = new Map(),
 ): Pick<InferredTypes, "excess" | "refusals"> & {
   readonly types: Types;
   readonly sequences: Findings["sequences"];
 } {
-  const { values, constants, excess, refusals } = inferTypes(model, inputs);
+  const { values, constants, excess, refusals } = inferTypes(model, inputs, further);
   const shapes = new Map([...values].map(([name, { shape }]) => [name, shape] as const));
   try {
     const replaced = replaceStructure(model, {
@@ -59,7 +63,7 @@ function inferred(
       iterations: new Map(),
       sequences,
     });
-    if (replaced.changed) return inferred(replaced.model, inputs, sequences);
+    if (replaced.changed) return inferred(replaced.model, inputs, further, sequences);
   } catch (error) {
     return { types: values, sequences, excess, refusals: [...refusals, error as Error] };
   }

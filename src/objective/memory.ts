@@ -4,6 +4,7 @@ import { formatShape } from "../onnx/graph.ts";
 import type { Model } from "../onnx/read-model.ts";
 import { bytesPerElement, elementCount } from "../onnx/tensor.ts";
 import { type InferredTypes, inferTypes } from "../ops/infer.ts";
+import { furtherOps } from "../ops/runtime-domain/further-ops.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /**
@@ -13,8 +14,11 @@ import type { Runtime } from "../runtime/runtime.ts";
  * @throws before anything is allocated, for a value or a loop that the model's limits do not allow, and for a value that
  * this machine's memory does not hold
  */
-export function checkMemory(model: Model, options: Binding & { readonly runtime: Runtime }): InferredTypes {
-  const inferred = inferTypes(model, bindInputs(model, options));
+export async function checkMemory(
+  model: Model,
+  options: Binding & { readonly runtime: Runtime },
+): Promise<InferredTypes> {
+  const inferred = inferTypes(model, bindInputs(model, options), await furtherOps(model.nodes));
   for (const excess of inferred.excess) throw excess;
   const { memory = Number.POSITIVE_INFINITY } = options.runtime;
   for (const { name, dtype, shape } of inferred.values.values()) {

@@ -50,7 +50,9 @@ export function modelMessage(graph: Graph, options: EncodeOptions = {}): ModelPr
   return create(ModelProtoSchema, {
     irVersion,
     producerName: "forwardgrad",
-    opsetImport: [create(OperatorSetIdProtoSchema, { domain: "", version: BigInt(graph.opset) })],
+    opsetImport: [...new Set(["", ...graph.nodes.map(({ domain }) => domain)])].map((domain) =>
+      create(OperatorSetIdProtoSchema, { domain, version: domain === "" ? BigInt(graph.opset) : 1n }),
+    ),
     graph: create(GraphProtoSchema, {
       name: graph.name,
       input: [

@@ -1,6 +1,7 @@
 /** All supported ops by name. */
 import { UnsupportedOpError } from "../errors/errors.ts";
 import { type Node, nodeName } from "../onnx/graph.ts";
+import { own } from "../onnx/own.ts";
 import * as activation from "./elementwise/activation.ts";
 import * as arithmetic from "./elementwise/arithmetic.ts";
 import * as choice from "./elementwise/choice.ts";
@@ -73,15 +74,28 @@ export const catalogue: Readonly<Record<OpName, Op>> = families;
 /** Names of the supported ops, sorted. */
 export const opNames: readonly OpName[] = (Object.keys(families) as OpName[]).sort();
 
+/** Rules of ops beyond the catalogue, by domain and name: "com.microsoft.BiasGelu". */
+export type FurtherOps = Readonly<Record<string, Op>>;
+
+/** The rules of a node's op; undefined where it is not supported. */
+export function findOp(
+  { op, domain }: Pick<Node, "op" | "domain">,
+  opset: number,
+  further: FurtherOps = {},
+): Op | undefined {
+  if (domain !== "") return own(further, `${domain}.${op}`);
+  const renamed = renamedOps.get(op);
+  return own<Op>(families, renamed && opset <= renamed.last ? renamed.op : op);
+}
+
 /**
  * The rules of a node's op.
  *
+ * @param further those of other domains that are supported where the node is
  * @throws when the op is not supported: names node, op, domain and opset, and the remedy or the ops of similar names.
  */
-export function opOf(node: Node, opset: number): Op {
-  const renamed = renamedOps.get(node.op);
-  const name = renamed && opset <= renamed.last ? renamed.op : node.op;
-  const op = Object.hasOwn(families, name) && node.domain === "" ? families[name as OpName] : undefined;
+export function opOf(node: Node, opset: number, further: FurtherOps = {}): Op {
+  const op = findOp(node, opset, further);
   if (op) return op;
   throw new UnsupportedOpError(unsupported(node, opset, opNames), {
     op: node.op,

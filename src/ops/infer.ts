@@ -3,13 +3,12 @@ import { ModelError } from "../errors/errors.ts";
 import { type Words, words } from "../errors/words.ts";
 import { howToRaise } from "../limits/limits.ts";
 import { describeNode, formatShape, type Node, nodeName, type Value } from "../onnx/graph.ts";
-import type { Model } from "../onnx/read-model.ts";
+import { type Model, supportedOpsets } from "../onnx/read-model.ts";
 import { elementCount, type Tensor } from "../onnx/tensor.ts";
 import { refusedSize } from "../onnx/value-size.ts";
-import { catalogue, type OpName } from "./catalogue.ts";
+import { type FurtherOps, findOp } from "./catalogue.ts";
 import { fold, foldedElements } from "./fold.ts";
 import { olderForm } from "./older-forms.ts";
-import type { Op } from "./op.ts";
 import { UnknownConstantError } from "./shapes.ts";
 import type { NodeView, ValueType } from "./view.ts";
 
@@ -29,8 +28,9 @@ export interface InferredTypes {
  * Follows the shape rules through a model, as far as they go without running it. Shape arithmetic is computed on the way.
  *
  * @param inputs the model's inputs, with every dimension a number
+ * @param further rules of ops beyond the catalogue
  */
-export function inferTypes(model: Model, inputs: readonly Value[]): InferredTypes {
+export function inferTypes(model: Model, inputs: readonly Value[], further: FurtherOps = {}): InferredTypes {
   const { limits } = model;
   const values = new Map<string, Value>();
   const constants = new Map<string, Tensor>(model.initializers);
@@ -58,7 +58,7 @@ export function inferTypes(model: Model, inputs: readonly Value[]): InferredType
     const iterations = refusedIterations(given, model, constants);
     if (iterations !== undefined)
       excess.push(new ModelError(iterations, { source: model.source, node: nodeName(given) }));
-    const known = attempt(() => typesOf(model, given, values, constants, constant), refusals);
+    const known = attempt(() => typesOf(model, given, values, constants, constant, further), refusals);
     if (!known) continue;
     const { view, types } = known;
     types.forEach(({ dtype, shape }, index) => {
@@ -69,7 +69,8 @@ export function inferTypes(model: Model, inputs: readonly Value[]): InferredType
     const small = [...view.inputs, type].every(
       (value) => !value || elementCount(value.shape) <= foldedElements,
     );
-    const tensor = output !== "" && type && small ? attempt(() => fold(view, type)) : undefined;
+    const isStandard = view.node.domain === "";
+    const tensor = isStandard && output !== "" && type && small ? attempt(() => fold(view, type)) : undefined;
     if (tensor) constants.set(output, tensor);
   }
   return { values, constants, excess, refusals };
@@ -82,12 +83,12 @@ function typesOf(
   values: ReadonlyMap<string, Value>,
   constants: ReadonlyMap<string, Tensor>,
   constant: (tensor: Tensor) => string,
+  further: FurtherOps,
 ): { readonly view: NodeView; readonly types: readonly ValueType[] } | undefined {
-  if (given.domain !== "") return undefined;
   if (given.inputs.some((name) => name !== "" && !values.has(name))) return undefined;
   const modern = olderForm(given, opset, constant);
-  if (!Object.hasOwn(catalogue, modern.op)) return undefined;
-  const op: Op = catalogue[modern.op as OpName];
+  const op = findOp(modern, supportedOpsets.newest, further);
+  if (!op) return undefined;
   const node = op.upgrade?.(modern, opset, constant) ?? modern;
   const view = {
     node,

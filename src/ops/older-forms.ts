@@ -8,6 +8,8 @@ import { floatAttribute, intAttribute, intsAttribute } from "./view.ts";
 export const renamedOps: ReadonlyMap<string, { readonly op: string; readonly last: number }> = new Map([
   ["Upsample", { op: "Resize", last: 9 }],
   ["Scatter", { op: "ScatterElements", last: 10 }],
+  // ONNX Runtime's own, which its optimizer writes into the standard's domain.
+  ["SimplifiedLayerNormalization", { op: "RMSNormalization", last: Number.POSITIVE_INFINITY }],
 ]);
 
 type AddConstant = (tensor: Tensor) => string;
@@ -27,6 +29,13 @@ const forms: ReadonlyMap<string, { readonly before: number; readonly rewrite: Re
   ["Split", { before: 13, rewrite: intsToInput("split", 1) }],
   ["Dropout", { before: 12, rewrite: (node: Node) => ({ ...node, attributes: {} }) }],
   ["BatchNormalization", { before: 9, rewrite: perChannel }],
+  [
+    "SimplifiedLayerNormalization",
+    {
+      before: Number.POSITIVE_INFINITY,
+      rewrite: (node: Node) => ({ ...node, op: "RMSNormalization", outputs: node.outputs.slice(0, 1) }),
+    },
+  ],
 ]);
 
 /**

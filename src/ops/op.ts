@@ -64,7 +64,7 @@ export interface Op {
    *
    * @throws for forms of the op that are not supported: names the node and the remedy
    */
-  readonly lower?: (g: Emitter, node: NodeView) => readonly Value[] | undefined;
+  readonly lower?: (g: Emitter, node: NodeView) => readonly (Value | undefined)[] | undefined;
   /** Rewrites a node of an older opset into the emitted one; `constant` adds an initializer and returns its name. */
   readonly upgrade?: (node: Node, opset: number, constant: (tensor: Tensor) => string) => Node;
 }

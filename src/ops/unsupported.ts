@@ -2,6 +2,7 @@
 import { similarNames } from "../errors/similar-names.ts";
 import { option, type Words, words } from "../errors/words.ts";
 import { describeNode, type Node } from "../onnx/graph.ts";
+import { runtimeDomain } from "./runtime-domain/domain.ts";
 
 /**
  * Why a node is refused and what helps: names node, op, domain and opset.
@@ -57,6 +58,22 @@ const reasons: readonly { readonly ops: RegExp; readonly text: string }[] = [
   },
 ];
 
+/** Ops of ONNX Runtime's own domain that are not supported, and what to export instead. */
+const runtimeReasons: typeof reasons = [
+  {
+    ops: /^(NhwcConv|BiasAdd|BiasSoftmax|BiasSplitGelu|GroupNorm|SkipGroupNorm|Packed\w*|FusedMatMulActivation)$/,
+    text:
+      "this op has a kernel on some GPUs alone. Optimize the model for the CPU, or export it before the optimizer writes " +
+      "this op.",
+  },
+  {
+    ops: /^(DecoderMasked\w+|PagedAttention|SparseAttention|BeamSearch|GreedySearch|Sampling|WhisperBeamSearch)$/,
+    text:
+      "this op generates token by token. Export the decoder alone, without a loop of generation and without a key-value " +
+      "cache.",
+  },
+];
+
 /** Models of ai.onnx.ml that learn without gradients, or whose weights no gradient reaches. */
 const classicalModels: readonly { readonly ops: RegExp; readonly text: string | Words }[] = [
   {
@@ -104,8 +121,16 @@ function domainRemedy(op: string, domain: string): string | Words {
       "this one. Export the model again, with its functions."
     );
   }
+  if (domain === runtimeDomain) {
+    const reason = [...runtimeReasons, ...reasons].find(({ ops }) => ops.test(op));
+    if (reason) return reason.text;
+    return (
+      "this op of ONNX Runtime is not supported; those that its optimizer writes for transformers are. Export the model " +
+      "without fusions made for one runtime, or before onnxruntime's optimizer writes this op."
+    );
+  }
   return (
-    "only ops of the default ONNX domain are supported. Export the model without fusions made for one runtime and " +
-    `without custom ops (for example, before onnxruntime's optimizer writes '${domain}' ops).`
+    "only ops of the default ONNX domain, and some of ONNX Runtime's, are supported. Export the model without fusions " +
+    `made for one runtime and without custom ops (for example, before a tool writes '${domain}' ops).`
   );
 }

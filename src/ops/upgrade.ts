@@ -3,7 +3,7 @@ import { formatShape, type Graph, getValue, type Node, type Value } from "../onn
 import { nodeError } from "../onnx/node-error.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import { emittedOpset, GraphBuilder } from "./builder.ts";
-import { opOf } from "./catalogue.ts";
+import { type FurtherOps, opOf } from "./catalogue.ts";
 import { olderForm, overSeveralAxes } from "./older-forms.ts";
 import type { Op } from "./op.ts";
 import { sameDimensions } from "./rules.ts";
@@ -12,9 +12,10 @@ import { sameDimensions } from "./rules.ts";
  * The graph in the emitted form: each node rewritten by its op's own `upgrade` where the opset changed its form, and
  * composite nodes replaced by what their `lower` emits. All values keep their names.
  *
+ * @param further rules of ops beyond the catalogue, which are composite
  * @throws for the first node whose op is not supported: names node, op, domain and opset.
  */
-export function upgradeGraph(graph: Graph): Graph {
+export function upgradeGraph(graph: Graph, further: FurtherOps = {}): Graph {
   const initializers = new Map(graph.initializers);
   const values = new Map<string, Value>(graph.values);
   const constant = (tensor: Tensor) => {
@@ -34,15 +35,15 @@ export function upgradeGraph(graph: Graph): Graph {
     for (const value of several?.values ?? []) values.set(value.name, value);
     return (several?.nodes ?? [given]).map((each): Node => {
       const node = olderForm(each, graph.opset, constant);
-      const op = opOf(node, emittedOpset);
+      const op = opOf(node, emittedOpset, further);
       return op.upgrade ? op.upgrade(node, graph.opset, constant) : node;
     });
   });
-  return lowerComposites({ ...graph, opset: emittedOpset, nodes, initializers, values });
+  return lowerComposites({ ...graph, opset: emittedOpset, nodes, initializers, values }, further);
 }
 
-function lowerComposites(graph: Graph): Graph {
-  const ruleOf = (node: Node): Op["lower"] => opOf(node, graph.opset).lower;
+function lowerComposites(graph: Graph, further: FurtherOps): Graph {
+  const ruleOf = (node: Node): Op["lower"] => opOf(node, graph.opset, further).lower;
   if (!graph.nodes.some(ruleOf)) return graph;
   const g = new GraphBuilder(graph.name, graph);
   const nodes = graph.nodes.flatMap((node) => {

@@ -8,7 +8,10 @@ import warnings
 from pathlib import Path
 
 import onnx
+import onnxruntime
 import torch
+from onnxruntime.transformers import optimizer
+from onnxruntime.transformers.fusion_options import FusionOptions
 
 from golden import FOLDER
 
@@ -34,6 +37,34 @@ def export(module, inputs, output, opset, dynamo, axes=None, **options):
         model = onnx.load(path)
     found = model.opset_import[0].version
     assert found == opset, f"asked for opset {opset}, got {found}"
+    return model
+
+
+def optimized(model, how):
+    """The model as ONNX Runtime's optimizers write it.
+
+    how: "extended" for what a session does to it at that level, or the kind of model for the optimizer of transformers
+    with the numbers of heads and of hidden units: "bert 2 8"
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        if how == "extended":
+            options = onnxruntime.SessionOptions()
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+            options.optimized_model_filepath = str(path)
+            onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        else:
+            kind, heads, hidden = how.split()
+            settings = FusionOptions(kind)
+            settings.use_raw_attention_mask(True)  # others are right for masks of ones followed by zeros alone
+            sizes = {"num_heads": int(heads), "hidden_size": int(hidden)}
+            fused = optimizer.optimize_model(model, kind, **sizes, optimization_options=settings, opt_level=0)
+            fused.save_model_to_file(str(path))
+        model = onnx.load(path)
+    # A session lists all domains that it knows.
+    used = [each for each in model.opset_import if each.domain in {"", *(node.domain for node in model.graph.node)}]
+    model.ClearField("opset_import")
+    model.opset_import.extend(used)
     return model
 
 

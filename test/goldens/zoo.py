@@ -24,7 +24,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 import zoo_models as models
 import zoo_variety as variety
-from exporting import export, remove_metadata, save, single
+from exporting import export, optimized, remove_metadata, save, single
 from golden import FOLDER, Random, write
 
 K, BATCH, PROJECTIONS = 2, 4, 4
@@ -39,6 +39,8 @@ SIGNAL = {"signal": ((2, models.SEQUENCE), None)}
 SEQUENCES = {"axes": {"tokens": {0: "batch", 1: "sequence"}}}
 SQUARED = {"loss": "mean-squared-error"}
 UNFOLDED = {"do_constant_folding": False}
+EXTENDED = {"optimized": "extended"}
+OPTIMIZED_BERT = {"optimized": "bert 2 8"}
 LISTED = {"keep_initializers_as_inputs": True}
 UNOPTIMIZED = {"optimize": False}
 UNFUSED = {"training": torch.onnx.TrainingMode.PRESERVE}
@@ -108,6 +110,13 @@ FILES = {
     "cells-unfolded-dynamo20": (variety.Cells, sequence(3), 20, UNOPTIMIZED),
     "gpt2-unfolded-dynamo18": (variety.gpt2, TOKENS, 18, UNOPTIMIZED),
     "mamba-unfolded-dynamo20": (variety.mamba, TOKENS, 20, UNOPTIMIZED),
+    "bert-optimized-opset17": (models.Bert, BERT, 17, OPTIMIZED_BERT),
+    "bert-extended-opset17": (models.Bert, BERT, 17, EXTENDED),
+    "gpt-optimized-opset17": (models.Gpt, TOKENS, 17, {"optimized": "gpt2 2 8"}),
+    "vit-optimized-opset17": (models.vit, image(3, 12), 17, {"optimized": "vit 2 8"}),
+    "llama-optimized-opset17": (models.Llama, TOKENS, 17, {"optimized": "gpt2 2 8"}),
+    "encoder-optimized-dynamo18": (models.TransformerEncoder, TOKENS, 18, OPTIMIZED_BERT),
+    "resnet-extended-opset17": (models.TinyResNet, image(3, 32), 17, EXTENDED),
     "fresh-listed-opset13": (models.Fresh, sequence(4), 13, LISTED),
 }
 
@@ -259,10 +268,13 @@ def golden(name, build, declared, opset, options):
     labels = stream.integers(classes, *shape[:axis], *shape[axis + 1 :]) if classes else stream.uniform(*shape)
 
     examples = {name: single(values) for name, values in inputs.items()}
+    how, options = options.get("optimized"), {key: options[key] for key in options if key != "optimized"}
     model = export(module, examples, "logits", opset, "dynamo" in name, **options)
+    model = optimized(model, how) if how else model
     remove_metadata(model, keep=[KIND])
     model.metadata_props.add(key="task", value="classification")
-    onnx.checker.check_model(model, full_check=True)
+    if not how:  # it knows no ops of ONNX Runtime
+        onnx.checker.check_model(model, full_check=True)
     session = onnxruntime.InferenceSession(save(ZOO, name, model, external="external" in name, threshold=128))
     for values in [inputs, Stream().inputs(declared, 7)]:
         values = {name: single(each) for name, each in values.items()}

@@ -5,6 +5,7 @@ import { encodeModel } from "../../onnx/encode.ts";
 import type { Graph, Value } from "../../onnx/graph.ts";
 import type { Model } from "../../onnx/read-model.ts";
 import { elementCount, isFloat, type Tensor, tensorOf, toNumbers } from "../../onnx/tensor.ts";
+import type { FurtherOps } from "../../ops/catalogue.ts";
 import { keyFromSeed } from "../../random/threefry.ts";
 import { uniform64 } from "../../random/uniform.ts";
 import type { Runtime, Tensors } from "../../runtime/runtime.ts";
@@ -49,12 +50,17 @@ export function fixedBatch(model: Model): number | undefined {
  */
 export async function openFixedBatch(
   model: Model,
-  wanted: { readonly batch: number; readonly runtime: Runtime; readonly output?: string },
+  wanted: {
+    readonly batch: number;
+    readonly runtime: Runtime;
+    readonly output?: string;
+    readonly further?: FurtherOps;
+  },
   probeModel: (model: Model) => Promise<Graph>,
 ): Promise<TrainedModel> {
   const graph = await probeModel(model);
   const fixed = fixedBatch(model);
-  const { batch, runtime } = wanted;
+  const { batch, runtime, further = {} } = wanted;
   if (fixed === undefined || fixed === batch) return { model, graph };
   // Few files fix their batch, so that what opens them loads when one does.
   const [{ planBatch }, { rebatchModel }] = await Promise.all([
@@ -71,7 +77,7 @@ export async function openFixedBatch(
   const output = wanted.output ?? graph.outputs.find(({ dtype }) => isFloat(dtype))?.name ?? "";
   let reason = words`in batches of ${batch} its examples get other results`;
   try {
-    for (const plan of firstOf(planBatch(graph, inputs, { from: fixed, to: batch }), mostPlans)) {
+    for (const plan of firstOf(planBatch(graph, inputs, { from: fixed, to: batch }, further), mostPlans)) {
       const opened = rebatchModel(model, plan);
       try {
         const trained = await probeModel(opened);

@@ -8,10 +8,11 @@ import { storeConstants } from "../../onnx/constants.ts";
 import { type Fill, withFilledInputs } from "../../onnx/fill.ts";
 import { type Graph, getValue, type Node } from "../../onnx/graph.ts";
 import { pruneModel } from "../../onnx/prune-model.ts";
-import type { Model } from "../../onnx/read-model.ts";
+import { type Model, supportedOpsets } from "../../onnx/read-model.ts";
 import { isStructural } from "../../onnx/structure/structural-ops.ts";
 import { isFloat } from "../../onnx/tensor.ts";
-import { catalogue, opOf } from "../../ops/catalogue.ts";
+import { type FurtherOps, findOp, opOf } from "../../ops/catalogue.ts";
+import { furtherOps } from "../../ops/runtime-domain/further-ops.ts";
 import { upgradeGraph } from "../../ops/upgrade.ts";
 import { type ProbeOptions, probe } from "../../runtime/probe.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
@@ -80,19 +81,20 @@ export async function importModel(options: ImportOptions): Promise<ImportedModel
   const file = storeConstants(await modelFrom(options.model, options.limits), options.trainable);
   // Fill inputs, and cut back to the value that the loss reads.
   const wanted = options.output ?? floatOutput(file);
+  const further = await furtherOps(file.nodes);
   const filled = withFilledInputs(file, options.fill ?? {}, options);
-  const model = pruneModel(filled, options.keepOutputs ? keptOutputs(file, wanted) : [wanted]);
+  const model = pruneModel(filled, options.keepOutputs ? keptOutputs(file, wanted, further) : [wanted]);
   refuseHalfPrecision(model);
   // An activation at the end that the loss contains is passed by.
   const { activation, notes } = lossOutput(model, options.loss, wanted, options.output !== undefined);
   const read = withLossOutput(model, wanted, activation);
   // Run once: structure becomes plain nodes, values get their shapes, and a batch that the file fixes is opened.
-  const opened = await openFixedBatch(read, { ...options, output: wanted }, (each) =>
-    probeModel(each, options),
+  const opened = await openFixedBatch(read, { ...options, output: wanted, further }, (each) =>
+    probeModel(each, options, further),
   );
   // Bring it into the form that rules are written for: masks for dropout, the newest opset, primitive ops.
   const { graph: masked, masks } = useDropoutMasks(opened.graph);
-  const graph = upgradeGraph(masked);
+  const graph = upgradeGraph(masked, further);
   const before = activation && readsBefore(activation, masked, wanted, options);
   return {
     ...{ file, model, graph, masks },
@@ -122,18 +124,20 @@ export async function importGraph(
   options: ProbeOptions & { readonly runtime: Runtime },
 ): Promise<Graph> {
   refuseHalfWeights(model);
-  return upgradeGraph(await probeModel(model, options));
+  const further = await furtherOps(model.nodes);
+  return upgradeGraph(await probeModel(model, options, further), further);
 }
 
 /** The model's graph with static shapes, in its own opset: followed by the shape rules first, then run once. */
 async function probeModel(
   model: Model,
   options: ProbeOptions & { readonly runtime: Runtime },
+  further: FurtherOps,
 ): Promise<Graph> {
-  for (const refusal of checkMemory(model, options).refusals) throw refusal;
+  for (const refusal of (await checkMemory(model, options)).refusals) throw refusal;
   // When structure is replaced, and before all of it runs.
   const check = ({ nodes, opset }: Model) => {
-    for (const node of nodes) opOf(node, opset);
+    for (const node of nodes) opOf(node, opset, further);
   };
   return probe(model, options.runtime, { ...options, check });
 }
@@ -152,9 +156,9 @@ export function floatOutput(model: Model): string {
 }
 
 /** The output that the loss reads, and those others of the file that consist of ops with rules. */
-function keptOutputs(file: Model, output: string): string[] {
+function keptOutputs(file: Model, output: string, further: FurtherOps): string[] {
   const isKnown = (node: Node) =>
-    isStructural(node) || (node.domain === "" && Object.hasOwn(catalogue, node.op));
+    isStructural(node) || findOp(node, supportedOpsets.newest, further) !== undefined;
   const others = file.outputs
     .map(({ name }) => name)
     .filter((name) => name === output || pruneModel(file, [name]).nodes.every(isKnown));

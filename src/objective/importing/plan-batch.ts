@@ -3,7 +3,7 @@ import { words } from "../../errors/words.ts";
 import { describeNode, formatShape, type Graph, type Node, nodeName, type Value } from "../../onnx/graph.ts";
 import type { BatchPlan, Repetition } from "../../onnx/rebatch.ts";
 import { elementCount, type Tensor } from "../../onnx/tensor.ts";
-import { opOf } from "../../ops/catalogue.ts";
+import { type FurtherOps, opOf } from "../../ops/catalogue.ts";
 
 interface Batches {
   readonly from: number;
@@ -34,6 +34,7 @@ export function* planBatch(
   graph: Graph,
   inputs: ReadonlySet<string>,
   batches: Batches,
+  further: FurtherOps = {},
 ): Generator<BatchPlan, void> {
   const shapes = new Map<string, readonly number[]>();
   for (const { name, shape } of graph.inputs)
@@ -50,7 +51,7 @@ export function* planBatch(
     let index = next.start;
     try {
       for (; index < graph.nodes.length; index++) {
-        const others = planNode(graph, graph.nodes[index] as Node, draft, batches);
+        const others = planNode(graph, graph.nodes[index] as Node, draft, batches, further);
         for (const other of others.reverse()) drafts.push({ draft: other, start: index + 1 });
       }
       planned = true;
@@ -63,7 +64,7 @@ export function* planBatch(
 }
 
 /** Plans one node, and returns the drafts that read its sizes in other ways. */
-function planNode(graph: Graph, node: Node, draft: Draft, batches: Batches): Draft[] {
+function planNode(graph: Graph, node: Node, draft: Draft, batches: Batches, further: FurtherOps): Draft[] {
   const { shapes, sizes, repeated, slower } = draft;
   const before = (name: string) => graph.values.get(name)?.shape ?? [];
   const now = (name: string) => shapes.get(name) ?? before(name);
@@ -102,7 +103,7 @@ function planNode(graph: Graph, node: Node, draft: Draft, batches: Batches): Dra
     shapes.set(first, size);
   } else if (withBatch !== undefined) {
     const shapeOf = (index: number) => repeats.get(index)?.shape ?? now(node.inputs[index] ?? "");
-    outputShapes(graph, node, shapeOf).forEach((shape, index) => {
+    outputShapes(graph, node, shapeOf, further).forEach((shape, index) => {
       const name = node.outputs[index];
       if (!name) return;
       shapes.set(name, shape);
@@ -126,8 +127,9 @@ function outputShapes(
   graph: Graph,
   node: Node,
   shapeOf: (index: number) => readonly number[],
+  further: FurtherOps,
 ): (readonly number[])[] {
-  const op = opOf(node, graph.opset);
+  const op = opOf(node, graph.opset, further);
   const own = new Map<string, Tensor>();
   const constant = (tensor: Tensor) => {
     const name = `constant ${own.size} of ${node.outputs[0]}`;

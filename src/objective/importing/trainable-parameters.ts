@@ -93,8 +93,14 @@ const standIns: Readonly<Record<string, readonly number[]>> = {
   InstanceNormalization: [1, 2],
 };
 
-/** The first of the inputs that say how an op works: the two values of a code, regions and scales, a window. */
-const settings: Readonly<Record<string, number>> = { OneHot: 2, Resize: 1, STFT: 2 };
+/** The first of the inputs that say how an op works: the two values of a code, regions and scales, a window, tables of angles. */
+const settings: Readonly<Record<string, number>> = {
+  OneHot: 2,
+  Resize: 1,
+  STFT: 2,
+  RotaryEmbedding: 1,
+  GroupQueryAttention: 7,
+};
 
 function isDifferentiable(node: Node, graph: Graph): boolean {
   return opOf(node, graph.opset).jvp !== undefined;

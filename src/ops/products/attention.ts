@@ -2,12 +2,13 @@
 import { ModelError } from "../../errors/errors.ts";
 import { describeNode, float, formatShape, int, nodeName, type Value } from "../../onnx/graph.ts";
 import { nodeError } from "../../onnx/node-error.ts";
-import { elementCount, type Tensor, tensorOf, toNumbers } from "../../onnx/tensor.ts";
+import { elementCount, toNumbers } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
 import type { Op } from "../op.ts";
-import { cast, reshape, transpose } from "../rules.ts";
+import { cast } from "../rules.ts";
 import { arange, broadcastShapes, required, sizeOf } from "../shapes.ts";
 import { floatAttribute, intAttribute, type NodeView } from "../view.ts";
+import { attend, capped, causalMask, joinHeads, splitHeads } from "./heads.ts";
 
 /**
  * softmax(cap(scale · Q Kᵀ) + bias) V for each head: Q [batch, heads, queries, size], or [batch, queries, heads · size]
@@ -35,35 +36,23 @@ export const Attention: Op = {
   },
   lower: (g, node) => {
     refuseCaches(node);
-    const { batch, heads, shared, queries, keys, size, valueSize, isFlat } = sizesOf(node);
-    const split = (value: Value, count: number, width: number) =>
-      isFlat ? transpose(g, reshape(g, value, [batch, sizeOf(value, 1), count, width]), [0, 2, 1, 3]) : value;
+    const { heads, shared, queries, keys, size, isFlat } = sizesOf(node);
+    const split = (value: Value, count: number) => (isFlat ? splitHeads(g, value, count) : value);
     const [q, k, v] = [
-      split(required(node, 0), heads, size),
-      split(required(node, 1), shared, size),
-      split(required(node, 2), shared, valueSize),
+      split(required(node, 0), heads),
+      split(required(node, 1), shared),
+      split(required(node, 2), shared),
     ];
-    // Query heads that share a head of K and V are rows of one product.
-    const rows = (heads / shared) * queries;
     const scale = Math.fround(floatAttribute(node.node, "scale", 0)) || 1 / Math.sqrt(size);
-    const scaled = reshape(g, g.mul(q, scale), [batch, shared, rows, size]);
-    const products = g.matMul(scaled, transpose(g, k, [0, 1, 3, 2]));
-    const scores = capped(g, node, reshape(g, products, [batch, heads, queries, keys]));
     const mask = emitMask(g, node, queries, keys);
-    const probabilities = g.softmax(mask ? mask.apply(scores) : scores, { axis: -1 });
-    const mixed = g.matMul(reshape(g, probabilities, [batch, shared, rows, keys]), v);
-    const perHead = reshape(g, mixed, [batch, heads, queries, valueSize]);
+    const perHead = attend(g, q, k, v, scale, (products) => {
+      const scores = capped(g, products, floatAttribute(node.node, "softcap", 0));
+      return mask ? mask.apply(scores) : scores;
+    });
     const result = mask?.sees ? g.where(mask.sees, perHead, 0) : perHead;
-    if (!isFlat) return [result];
-    return [reshape(g, transpose(g, result, [0, 2, 1, 3]), [batch, queries, heads * valueSize])];
+    return [isFlat ? joinHeads(g, result) : result];
   },
 };
-
-function capped(g: Emitter, node: NodeView, scores: Value): Value {
-  const cap = Math.fround(floatAttribute(node.node, "softcap", 0));
-  if (cap === 0) return scores;
-  return g.mul(g.tanh(g.mul(scores, 1 / cap)), cap);
-}
 
 interface Mask {
   /** Hides keys: scores [batch, heads, queries, keys] → the same. */
@@ -91,12 +80,6 @@ function emitMask(g: Emitter, node: NodeView, queries: number, keys: number): Ma
   const { dtype } = required(node, 0);
   const beyond = g.where(sees, g.scalar(dtype, hidden), g.scalar(dtype, 0));
   return { apply: (scores) => g.where(allowed, masked(scores), beyond), sees };
-}
-
-/** Which keys each query sees: those that do not come after it. */
-function causalMask(queries: number, keys: number): Tensor {
-  const isSeen = arange(queries * keys).map((index) => (index % keys <= Math.floor(index / keys) ? 1 : 0));
-  return tensorOf("bool", isSeen, [queries, keys]);
 }
 
 /** Whether it is known before running that each query sees a key; under a causal mask only the first counts. */

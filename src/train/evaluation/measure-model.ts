@@ -70,7 +70,7 @@ export async function measureModel(options: EvaluateOptions): Promise<Evaluation
   const input = exampleInput(model, examples, options);
   const fixed = model.inputs.find(({ name }) => name === input.name)?.dimensions?.[0];
   const batch = typeof fixed === "number" ? fixed : Math.min(openBatchSize, indices.length);
-  checkMemory(model, { batch, dimensions: input.dimensions, runtime });
+  await checkMemory(model, { batch, dimensions: input.dimensions, runtime });
   const inputs = batchInputs(model, input, batch, options.fill);
   const { activation, notes } = lossOutput(model, options.loss, output, options.output !== undefined);
   const file = encodeModelForRuntime(
