@@ -54,6 +54,30 @@ for (const { name, runtime, reason } of members)
       await session.release();
     });
 
+    it("writes large outputs where they are given, of any name, and says why a run fails", async () => {
+      const g = new GraphBuilder("large");
+      const x = g.input("x", "float32", [256, 256]);
+      const outputs = { negative: g.neg(x), constructor: g.mul(x, 2) };
+      const session = await compileGraph(runtime, g.build(outputs));
+      const room = { negative: zeros("float32", [256, 256]), constructor: zeros("float32", [256, 256]) };
+      const numbers = zeros("float32", [256, 256]);
+      for (const value of [3, 4]) {
+        numbers.data.fill(value as never);
+        expect((await session.run({ x: numbers }, room)).negative).toBe(room.negative);
+        for (const [name, factor] of [
+          ["negative", -1],
+          ["constructor", 2],
+        ] as const)
+          expect(room[name].data.every((each) => Number(each) === factor * value)).toBe(true);
+      }
+      const all = await session.run({ x: numbers });
+      expect(Object.keys(all).sort()).toEqual(["constructor", "negative"]);
+      expect(all.negative?.data).not.toBe(room.negative.data);
+      await expect(session.run({ x: zeros("float32", [2, 256]) }, room)).rejects.toThrow(/dimensions|shape/i);
+      await expect(session.run({ x: numbers }, { negative: zeros("float32", [256, 255]) })).rejects.toThrow();
+      await session.release();
+    });
+
     it("computes in float64 and int64, by itself or on the CPU", async () => {
       const g = new GraphBuilder("types");
       const [x, i] = [g.input("x", "float64", [2]), g.input("i", "int64", [2])];

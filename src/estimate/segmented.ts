@@ -57,7 +57,8 @@ export async function compileSegments(
     const { graph, inputs, outputs } = anonymize(segment);
     const bytes = encodeForRuntime(graph);
     const key = bytesKey(bytes);
-    const session = sessions.get(key) ?? (await runtime.createSession(bytes, { arena: false }));
+    const session =
+      sessions.get(key) ?? (await runtime.createSession(bytes, { arena: false, writesInto: true }));
     sessions.set(key, session);
     pieces.push({
       session,

@@ -40,7 +40,7 @@ export function encodeModelForRuntime(
   return encodeModel(withAccurateSigmoid(model), replaced);
 }
 
-/** Compiles a graph from the builder. */
+/** Compiles a graph from the builder, for runs that are given tensors to write into. */
 export function compileGraph(runtime: Runtime, graph: Graph, options?: SessionOptions): Promise<Session> {
-  return runtime.createSession(encodeForRuntime(graph), options);
+  return runtime.createSession(encodeForRuntime(graph), { writesInto: true, ...options });
 }

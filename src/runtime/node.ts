@@ -12,6 +12,7 @@ import type { DType, Tensor, TensorData } from "../onnx/tensor.ts";
 import { checkOptions } from "../settings/check.ts";
 import { choice, whole } from "../settings/option.ts";
 import { isInherited, renameOutputs } from "./inherited-names.ts";
+import { isUnreturned, trialModel, unreturned, withUnreturned } from "./kept-outputs.ts";
 import { forEngine, fromEngine, ort, processEnvironment } from "./node-realm.ts";
 import type { Runtime, Session, Tensors } from "./runtime.ts";
 import { findWebgpuGaps } from "./webgpu-gaps.ts";
@@ -47,13 +48,16 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
   processEnvironment.ORT_DISABLE_TELEMETRY ??= "1";
   const threads = options.threads ?? availableParallelism();
   const version = `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`;
+  let keepsOutputs: Promise<boolean> | undefined;
   return {
     name: device === "cpu" ? version : `${version} on ${device}`,
     threads,
     memory: totalmem(),
     ...(threads > 1 && { startThread }),
-    async createSession(model, { optimize = true, arena = true } = {}) {
+    async createSession(model, { optimize = true, arena = true, writesInto = false } = {}) {
       refuseExternalData(model);
+      if (writesInto && device === "cpu") keepsOutputs ??= tryKeptOutputs();
+      const keeps = writesInto && (await keepsOutputs) === true;
       const gaps = device === "webgpu" ? findWebgpuGaps(model) : undefined;
       const settings: InferenceSession.SessionOptions = {
         // An empty list of names is refused.
@@ -68,16 +72,35 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
       };
       try {
         const given = gaps?.model ?? model;
-        const session = await ort.InferenceSession.create(given, settings);
+        const open = (bytes: Uint8Array) =>
+          ort.InferenceSession.create(keeps ? withUnreturned(bytes) : bytes, settings);
+        const session = await open(given);
         if (!session.outputNames.some(isInherited)) return new NodeSession(session);
         await session.release();
         const renamed = renameOutputs(given);
-        return new NodeSession(await ort.InferenceSession.create(renamed.model, settings), renamed.names);
+        return new NodeSession(await open(renamed.model), renamed.names);
       } catch (cause) {
         throw explained(device, cause);
       }
     },
   };
+}
+
+/** Whether the engine writes into tensors that it is given before it fails at an output that cannot be returned. */
+async function tryKeptOutputs(): Promise<boolean> {
+  const session = await ort.InferenceSession.create(trialModel());
+  try {
+    const number = (value: number) =>
+      new ort.Tensor("float32", forEngine(Float32Array.of(value)) as Float32Array, [1]);
+    const [x, y] = [number(1), number(0)] as const;
+    const failure = await session.run({ x }, { [unreturned]: null, y }).then(
+      () => undefined,
+      (error) => error,
+    );
+    return isUnreturned(failure) && y.data[0] === -1;
+  } finally {
+    await session.release();
+  }
 }
 
 function startThread(module: object, memory: object, index: number) {
@@ -157,6 +180,9 @@ function cudaRemedy(): [string, string | Words] {
       ];
 }
 
+/** Bytes of outputs from which on not to return them is faster. */
+const keptFrom = 2 ** 16;
+
 class NodeSession implements Session {
   readonly outputTypes: Readonly<Record<string, DType>>;
   readonly #session: InferenceSession;
@@ -167,8 +193,14 @@ class NodeSession implements Session {
   readonly #inner: ReadonlyMap<string, string>;
   readonly #outer: ReadonlyMap<string, string>;
 
+  /** What a run returns that is given no tensors. */
+  readonly #returned: readonly string[];
+  readonly #keepsOutputs: boolean;
+
   constructor(session: InferenceSession, renamed: ReadonlyMap<string, string> = new Map()) {
     this.#session = session;
+    this.#returned = session.outputNames.filter((name) => name !== unreturned);
+    this.#keepsOutputs = this.#returned.length < session.outputNames.length;
     this.#inner = renamed;
     this.#outer = new Map([...renamed].map(([outer, inner]) => [inner, outer]));
     this.outputTypes = Object.fromEntries(
@@ -195,15 +227,11 @@ class NodeSession implements Session {
         this.#inner.get(name) ?? name,
         this.#wrap(tensor),
       ]);
-      await this.#session.run(inputs, Object.fromEntries(outputs));
+      await this.#write(inputs, Object.fromEntries(outputs));
       return { ...fetches };
     }
-    const results = await (fetches
-      ? this.#session.run(
-          inputs,
-          fetches.map((name) => this.#inner.get(name) ?? name),
-        )
-      : this.#session.run(inputs));
+    const names = fetches?.map((name) => this.#inner.get(name) ?? name) ?? this.#returned;
+    const results = await this.#session.run(inputs, names);
     return Object.fromEntries(
       Object.entries(results).map(([name, result]) => [this.#outer.get(name) ?? name, unwrap(name, result)]),
     );
@@ -211,6 +239,25 @@ class NodeSession implements Session {
 
   async release(): Promise<void> {
     await this.#session.release();
+  }
+
+  /** Runs with outputs that are written where they are; what the run returns is of no use. */
+  async #write(
+    inputs: Readonly<Record<string, EngineTensor>>,
+    outputs: Readonly<Record<string, EngineTensor>>,
+  ): Promise<void> {
+    const bytes = Object.values(outputs).reduce(
+      (sum, { data }) => sum + (data as Float32Array).byteLength,
+      0,
+    );
+    // A failure takes longer than few bytes.
+    if (!this.#keepsOutputs || bytes < keptFrom) await this.#session.run(inputs, outputs);
+    else
+      try {
+        await this.#session.run(inputs, { [unreturned]: null, ...outputs });
+      } catch (error) {
+        if (!isUnreturned(error)) throw error;
+      }
   }
 
   #wrap(tensor: Tensor): EngineTensor {

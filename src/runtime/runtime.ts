@@ -26,6 +26,8 @@ export interface SessionOptions {
   readonly optimize?: boolean;
   /** False returns memory to the system after each run. Default true. */
   readonly arena?: boolean;
+  /** Whether runs are given large tensors to write into, which an engine may prepare for. Default false. */
+  readonly writesInto?: boolean;
 }
 
 /** An inference engine. */
