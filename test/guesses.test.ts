@@ -27,6 +27,7 @@ import type { Tensors } from "../src/runtime/runtime.ts";
 import type { RunStore } from "../src/storage/run-store.ts";
 import { samplers } from "../src/tangents/samplers.ts";
 import { train } from "../src/train/train.ts";
+import { relativeError } from "./golden.ts";
 import { memoryStore } from "./study-store.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
@@ -357,12 +358,29 @@ describe("feedback", () => {
     expect(whole.rates.at(-1)).toBeGreaterThan(1.05 * (whole.rates[0] as number));
   });
 
-  it("is answered where it cannot be used", async () => {
-    const { objective } = await problem();
-    const guess = feedback();
-    await expect(keptSites(objective, { ...options, guess, simulated: true })).rejects.toThrow(
-      /guess: "feedback" learns from the derivatives of its signal/,
+  it.each<[string, Partial<ActivationsOptions>]>([
+    ["some", { tangents: 5, guess: feedback() }],
+    ["the first two at a time", { tangents: 5, tangentChunk: 2, guess: feedback({ signal: "logits" }) }],
+    ["shared ones", { shareTangents: true, guess: feedback() }],
+  ])("learns the same where derivatives are simulated: %s", async (_name, more) => {
+    const { objective, feeds } = await problem();
+    const [forward, simulated] = await Promise.all(
+      [false, true].map(async (simulated) => {
+        const estimator = forwardGradient(await keptSites(objective, { ...options, ...more, simulated }));
+        const state = await taught(estimator, feeds, 12);
+        const { gradients, unforeseen } = await estimator.estimate(feeds, key, state);
+        await estimator.release();
+        return [
+          ...Object.values({ ...state, ...gradients }).flatMap((values) => [...values]),
+          unforeseen ?? 1,
+        ];
+      }),
     );
+    expect(relativeError(simulated ?? [], forward ?? [])).toBeLessThan(1e-4);
+    expect(forward?.at(-1)).toBeLessThan(0.9);
+  });
+
+  it("is answered where it cannot be used", () => {
     expect(() => activations({ guess: "feedbak" as "feedback" })).toThrow(/Did you mean "feedback"/);
   });
 

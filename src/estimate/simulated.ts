@@ -94,26 +94,33 @@ export async function siteGradients(
 
 /**
  * d_i,b = ⟨v_i,b, ∂ℓ_b/∂s_b⟩ along tangents at the sites, [k, batch]; tangents are zero where a rectified value is. As
- * `simulateWeights`.
+ * `simulateWeights`. What a guess learns from the first tangents besides, a gradient does not say: dual passes along these do.
  *
  * @param kept as of `siteGradients`
+ * @param learned how many tangents are learned from, and what opens dual passes along so many
  */
 export async function simulateSites(
   objective: Differentiable,
   found: FoundSites,
   tangents: SiteTangents,
   kept: readonly string[],
+  learned: { readonly count: number; readonly open: (count: number) => Promise<DualPasses> },
 ): Promise<DualPasses> {
   const { batch } = objective;
   const exact = await siteGradients(objective, found, kept);
+  const dual = learned.count > 0 ? await learned.open(learned.count) : undefined;
   const all = new Float64Array(tangents.count * batch);
   return {
-    async run(feeds, first, count, derivatives, once) {
+    async run(feeds, first, count, derivatives, once, rowsFor) {
       const loss = await exact.run(feeds, once);
       exampleDerivativesAlong(tangents, exact.gradients, all);
+      const wanted = Math.min(learned.count, first + count) - first;
+      if (wanted > 0) await dual?.run(feeds, first, wanted, new Float64Array(wanted * batch), {}, rowsFor);
       derivatives.set(all.subarray(first * batch, (first + count) * batch));
       return loss;
     },
-    release: () => exact.release(),
+    async release() {
+      await Promise.all([exact.release(), dual?.release()]);
+    },
   };
 }

@@ -13,7 +13,7 @@ import { reshape, transpose } from "../../ops/rules.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
 import { emitExampleProducts } from "../../tangents/graphs.ts";
 import type { Sampler } from "../../tangents/sampler.ts";
-import type { EstimatorOptions, GuessPasses } from "../passes.ts";
+import type { GuessPasses } from "../passes.ts";
 import type { EstimatorState } from "../state.ts";
 import type { FoundSite, FoundSites } from "./found-sites.ts";
 
@@ -21,6 +21,8 @@ import type { FoundSite, FoundSites } from "./found-sites.ts";
 export interface FoundGuess {
   /** The value whose gradient it reads, one example's O numbers at a time. */
   readonly signal: string;
+  /** q: how many of the tangents are learned from, the first ones. */
+  readonly learned: number;
   /** Emits ∂ℓ_b/∂signal, [batch, O], in a graph that starts with the objective's. */
   emitGradient(g: GraphBuilder): Value;
   /** Emits Y = V Jᵀ of the tangents that are learned from, [q, batch, O], from those of the signal's value, by the name of the output. */
@@ -60,26 +62,24 @@ export interface GuessRequest {
   readonly sampler?: Sampler;
   /** Whether all examples have the same tangents. Default false. */
   readonly shareTangents?: boolean;
-  /** True where derivatives come from the exact gradient. */
-  readonly simulated?: EstimatorOptions["simulated"];
 }
 
 /**
  * Finds out what the guess of an estimator is for some sites.
  *
  * @returns undefined where nothing is guessed
- * @throws SettingError when the guess is none for sites, or derivatives are simulated; ModelError when the objective has no
+ * @throws SettingError when the guess is none for sites; ModelError when the objective has no
  * logits, or its examples have none of their own
  */
 export async function findGuess(
   objective: Differentiable,
-  { guess, tangents: k, sampler, shareTangents = false, simulated }: GuessRequest,
+  { guess, tangents: k, sampler, shareTangents = false }: GuessRequest,
   found: FoundSites,
 ): Promise<FoundGuess | undefined> {
   if (!guess || guess.name === "none") return undefined;
   const { graph, batch } = objective;
   const { sites } = found;
-  const rule = ruleAtSites(guess, Boolean(simulated));
+  const rule = ruleAtSites(guess);
   const { signal, layout } = await findSignal(objective, guess, found);
   const outputs = layout.outer * layout.inner;
   const productsName = guessName("products");
@@ -157,6 +157,7 @@ export async function findGuess(
   };
   return {
     signal,
+    learned,
     emitGradient,
     emitDirectional: (g, tangents) =>
       learned > 0 ? { [directional]: byExample(g, firstRows(g, tangents, learned)) } : {},
@@ -219,18 +220,11 @@ function firstRows(g: GraphBuilder, rows: Value, most: number): Value {
 }
 
 /** @throws SettingError */
-function ruleAtSites(guess: Guess, simulated: boolean) {
-  const chosen = option("guess", guess.name);
+function ruleAtSites(guess: Guess) {
   if (!guess.sites)
     throw new SettingError(
-      words`${chosen} is no guess for activations and blocks; choose another, perturb what it is for
+      words`${option("guess", guess.name)} is no guess for activations and blocks; choose another, perturb what it is for
         (${option("perturb", "weights")}), or leave it out.`,
-      { option: "guess" },
-    );
-  if (simulated && guess.sites.emitStep)
-    throw new SettingError(
-      words`${chosen} learns from the derivatives of its signal, which ${option("gradient", "simulated")} does not compute; leave
-        one of them out.`,
       { option: "guess" },
     );
   return guess.sites;

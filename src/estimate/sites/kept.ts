@@ -70,9 +70,14 @@ export async function keptSites(
   const needed = [...new Set([...read, ...(usesGram || options.simulated ? rectified : [])])];
   const inputs = tangents.sites.map(({ value, tensor }) => [tangentName(value), tensor] as const);
   const derived = (count: number) => dualGraph(objective, found, { count, examples }, needed, guess);
+  const alongFirst = (count: number) =>
+    dualPasses(runtime, inputs, count, options.tangentChunk, derived, [batch]);
   const dual = options.simulated
-    ? await (await import("../simulated.ts")).simulateSites(objective, found, tangents, needed)
-    : await dualPasses(runtime, inputs, k, options.tangentChunk, derived, [batch]);
+    ? await (await import("../simulated.ts")).simulateSites(objective, found, tangents, needed, {
+        count: guess?.learned ?? 0,
+        open: alongFirst,
+      })
+    : await alongFirst(k);
   const localSession = await compileGraph(runtime, local);
 
   const tangentFeeds = Object.fromEntries(inputs);
