@@ -1,8 +1,17 @@
 /** Charts of points, lines and intervals in panels, as data. */
 import type { VegaLiteSpec } from "./chart.ts";
 
-/** Colours that people with any colour vision tell apart, on white and on black (Okabe and Ito, without the extremes). */
-export const palette = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#8b949e"] as const;
+/** Colours that people with any colour vision tell apart, on white and on black (Okabe and Ito, without the extremes, then a violet and grey). */
+export const palette = [
+  "#0072B2",
+  "#E69F00",
+  "#009E73",
+  "#D55E00",
+  "#56B4E9",
+  "#CC79A7",
+  "#9a6fe0",
+  "#8b949e",
+] as const;
 
 const solid = [1, 0];
 const dashed = [5, 3];

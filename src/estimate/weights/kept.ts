@@ -152,7 +152,7 @@ export function weightsGramGraph(graph: Graph, forms: ReadonlyMap<string, Tangen
 }
 
 /** Outputs `guess/products/<parameter>` [k] from `guess/foreseen/<parameter>` and the tangents. */
-function weightsAlongGraph(graph: Graph, forms: ReadonlyMap<string, TangentForm>, k: number): Graph {
+export function weightsAlongGraph(graph: Graph, forms: ReadonlyMap<string, TangentForm>, k: number): Graph {
   const g = new GraphBuilder("along", { ...graph, inputs: [], nodes: [], outputs: [] });
   const outputs = [...forms].map(([name, form]) => {
     const array = g.input(foreseenAt(name), "float32", getValue(graph, name).shape);

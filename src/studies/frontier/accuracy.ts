@@ -12,7 +12,7 @@ import {
 } from "./cells.ts";
 import { estimatorCost } from "./estimator-cost.ts";
 
-/** The default rate of a guess grows as it learns, to about that of a guess which leaves so much of ‖∇f‖² unforeseen. */
+/** The default rate of feedback grows as it learns, to about that of a guess which leaves so much of ‖∇f‖² unforeseen. */
 const taughtShare = 0.05;
 
 /** One training run. */
@@ -36,9 +36,10 @@ export async function measureAccuracy(
   const chosen = settingsOf(cell, aggregator);
   const estimator = await createEstimator(objective, chosen);
   const { dimension } = estimator;
-  const resolved = resolveEstimator(chosen);
-  const unforeseen = resolved.perturb.hasGuess ? taughtShare : undefined;
-  const learningRate = factor * runLearningRate(resolved, dimension, { batch, steps }, unforeseen);
+  // Momentum foresees little: its default rate hardly grows.
+  const unforeseen = cell.estimator === "feedback" ? taughtShare : undefined;
+  const learningRate =
+    factor * runLearningRate(resolveEstimator(chosen), dimension, { batch, steps }, unforeseen);
   await estimator.release();
   const cost = await estimatorCost(objective, chosen);
   const started = performance.now();

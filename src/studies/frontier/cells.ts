@@ -1,8 +1,9 @@
 /** What the study of cost compares: models, and ways to estimate their gradients. */
 import type { AggregatorName } from "../../aggregate/aggregators.ts";
 import type { Dataset } from "../../data/dataset.ts";
-import { activations } from "../../estimate/estimators.ts";
+import { activations, weights } from "../../estimate/estimators.ts";
 import { feedback } from "../../guess/feedback.ts";
+import { momentum } from "../../guess/momentum.ts";
 import { crossEntropy } from "../../losses/cross-entropy.ts";
 import { lenet5 } from "../../models/lenet5.ts";
 import { mlp } from "../../models/mlp.ts";
@@ -59,9 +60,17 @@ export type Point = (typeof points)[number];
 
 /**
  * Forward estimators, by what is perturbed: activations with tangents of each example's own, alone or correcting feedback, or shared
- * by the batch; the outputs of named blocks; weights with dense tangents, or in thin factors.
+ * by the batch; the outputs of named blocks; weights with dense tangents, or in thin factors, alone or correcting momentum.
  */
-export const estimatorNames = ["activations", "feedback", "shared", "blocks", "dense", "low-rank"] as const;
+export const estimatorNames = [
+  "activations",
+  "feedback",
+  "shared",
+  "blocks",
+  "dense",
+  "low-rank",
+  "momentum",
+] as const;
 export type EstimatorName = (typeof estimatorNames)[number];
 
 export const cellSamplers = ["gaussian", "rademacher", "sphere", "orthonormal"] as const;
@@ -76,7 +85,7 @@ export interface Cell {
   readonly estimator: EstimatorName | "exact";
   /** Low-rank weights: of the factors' numbers. Absent for the exact gradient. */
   readonly sampler?: CellSampler;
-  /** Low-rank weights alone. */
+  /** Low-rank weights, with momentum or without. */
   readonly rank?: number;
   /** k; 0 for the exact gradient. */
   readonly k: number;
@@ -95,7 +104,8 @@ interface Grid {
 
 /**
  * The cells of a model: the exact gradient, then every combination that makes sense. Low-rank factors are independent
- * numbers, so Gaussian or Rademacher; orthonormal tangents are for activations and blocks with few tangents.
+ * numbers, so Gaussian or Rademacher; orthonormal tangents are for activations and blocks with few tangents. Momentum is corrected
+ * with signs of the first rank alone.
  */
 export function cellsOf(model: ModelName, { estimators, samplers, ranks, counts }: Grid): readonly Cell[] {
   return [
@@ -104,7 +114,7 @@ export function cellsOf(model: ModelName, { estimators, samplers, ranks, counts 
       samplers
         .filter((sampler) => fits(estimator, sampler))
         .flatMap((sampler) =>
-          (estimator === "low-rank" ? ranks : [undefined]).flatMap((rank) =>
+          ranksOf(estimator, ranks).flatMap((rank) =>
             counts
               .filter((k) => sampler !== "orthonormal" || k <= mostOrthonormal)
               .map((k): Cell => ({ model, estimator, sampler, ...(rank === undefined ? {} : { rank }), k })),
@@ -114,7 +124,13 @@ export function cellsOf(model: ModelName, { estimators, samplers, ranks, counts 
   ];
 }
 
+function ranksOf(estimator: EstimatorName, ranks: readonly number[]): readonly (number | undefined)[] {
+  if (estimator === "momentum") return ranks.slice(0, 1);
+  return estimator === "low-rank" ? ranks : [undefined];
+}
+
 function fits(estimator: EstimatorName, sampler: CellSampler): boolean {
+  if (estimator === "momentum") return sampler === "rademacher";
   if (estimator === "low-rank") return sampler === "gaussian" || sampler === "rademacher";
   return estimator !== "dense" || sampler !== "orthonormal";
 }
@@ -159,8 +175,9 @@ export function settingsOf(
     case "dense":
       return { perturb: "weights", tangents: k, sampler, aggregate };
     case "low-rank":
+    case "momentum":
       return {
-        perturb: "weights",
+        perturb: weights({ guess: estimator === "momentum" ? momentum() : "none" }),
         tangents: k,
         sampler: lowRank({ rank, factors: samplers[sampler]() }),
         aggregate,

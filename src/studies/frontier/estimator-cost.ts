@@ -4,7 +4,12 @@ import { reserved } from "../../ad/names.ts";
 import { ModelError } from "../../errors/errors.ts";
 import { dualGraph, findSites, localGraph, observationGraph } from "../../estimate/sites/graphs.ts";
 import { findGuess } from "../../estimate/sites/guess.ts";
-import { weightsCombineGraph, weightsGramGraph, withoutModelOutputs } from "../../estimate/weights/kept.ts";
+import {
+  weightsAlongGraph,
+  weightsCombineGraph,
+  weightsGramGraph,
+  withoutModelOutputs,
+} from "../../estimate/weights/kept.ts";
 import { guessSetting } from "../../guess/guesses.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { countParameters } from "../../objective/parameters.ts";
@@ -78,6 +83,7 @@ async function operationsOf(objective: Differentiable, settings: EstimatorSettin
         withoutModelOutputs(derivativeGraph(graph, forms, k, reserved.loss), objective),
         ...(usesGram ? [weightsGramGraph(graph, forms, k)] : []),
         weightsCombineGraph(graph, forms, k),
+        ...(perturb.hasGuess ? [weightsAlongGraph(graph, forms, k)] : []),
       ]),
       numbers: k * parts.reduce((sum, { tensor }) => sum + tensor.data.length, 0),
       bytes: bytesPerNumber * k,

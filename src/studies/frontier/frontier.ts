@@ -34,7 +34,8 @@ export const frontier: Study<FrontierSettings> = {
   claim:
     "Perturbing activations with tangents of each example's own gives a better gradient than perturbing weights, whatever either " +
     "may cost. Signs are as good as normal numbers, projection is at least as good as the mean, tangents of low rank are " +
-    "worth more than dense ones of the same cost, and tangents that correct what feedback foresees more than tangents alone.",
+    "worth more than dense ones of the same cost, tangents that correct what feedback foresees more than tangents alone, and " +
+    "tangents of weights that correct momentum no less.",
   equation: [
     "ĝ = V c,  d = Vᵀ∇f;  mean: c = d/k,  projection: c = G⁻¹d,  G = VᵀV",
     "activations: per example b at the sites,  then XᵀĜ in each layer;  weights: over all parameters at once",
@@ -42,7 +43,7 @@ export const frontier: Study<FrontierSettings> = {
   ],
   method:
     "Quality: a network is trained by exact gradients; with the parameters after a twentieth, the half and the end of it, every estimator's " +
-    "result is compared with the exact gradient of the same batch. Feedback has learned from the steps of that training before. All estimators get the same batches, and all aggregators of a " +
+    "result is compared with the exact gradient of the same batch. Feedback and momentum have learned from the steps of that training before. All estimators get the same batches, and all aggregators of a " +
     "cell the same tangents. Work is counted in the graphs that are run, bytes and random numbers follow from the rules, and " +
     "milliseconds are those of whole estimates (tangents, derivatives, aggregation) measured in turns with exact gradients. " +
     "Accuracy: the same number of SGD steps with a smaller set of estimators, at the library's default learning rate times some " +
@@ -61,7 +62,8 @@ export const frontier: Study<FrontierSettings> = {
       z.describe(
         "what is perturbed: activations (tangents of each example's own), feedback (the same, correcting what feedback foresees from " +
           "earlier steps), shared (activations, the same tangents for the batch), " +
-          "blocks (their outputs), dense (weights), low-rank (weights, in thin factors)",
+          "blocks (their outputs), dense (weights), low-rank (weights, in thin factors), momentum (the same, signs of the first rank, " +
+          "correcting a running mean of past estimates)",
       ),
     ),
     samplers: some(z.enum(cellSamplers)).check(

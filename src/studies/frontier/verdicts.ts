@@ -74,6 +74,12 @@ export function frontierVerdicts(results: Frontier): readonly Verdict[] {
       better: "projection",
       worse: "mean",
     }),
+    asGood(results, {
+      statement: "Low-rank tangents that correct momentum have at least the cosine of those alone at equal k",
+      column: "estimator",
+      better: "momentum",
+      worse: "low-rank",
+    }),
     trainsAsWell(results, {
       statement: "Rademacher tangents train at least as well as Gaussian ones",
       column: "sampler",
@@ -91,6 +97,12 @@ export function frontierVerdicts(results: Frontier): readonly Verdict[] {
       column: "estimator",
       better: "feedback",
       worse: "activations",
+    }),
+    trainsAsWell(results, {
+      statement: "Weights train at least as well where low-rank tangents correct momentum",
+      column: "estimator",
+      better: "momentum",
+      worse: "low-rank",
     }),
     trainsBest(results),
   ];
