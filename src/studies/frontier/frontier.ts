@@ -143,7 +143,7 @@ export const frontier: Study<FrontierSettings> = {
   },
   quickLeavesOut:
     "Left out: MNIST (drawn digits instead), all models but the mlp, 64 tangents, the middle of the training, and runs of training with Gaussian tangents, " +
-    "so that it is not decided whether signs train as well, and may not be whether projection does.",
+    "so that it is not decided whether signs train as well, and may not be whether projection does, or momentum.",
   tiny: {
     dataset: "glyphs",
     models: ["mlp-small"],
