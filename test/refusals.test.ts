@@ -3,61 +3,13 @@ import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
 import { compileObjective } from "../src/objective/compile-objective.ts";
 import { encodeGraph } from "../src/onnx/encode.ts";
 import type { Graph } from "../src/onnx/graph.ts";
-import { type DType, float32, zeros } from "../src/onnx/tensor.ts";
+import { float32, zeros } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { train } from "../src/train/train.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const compile = (graph: Graph, output?: string) =>
   compileObjective({ model: encodeGraph(graph), loss: meanSquaredError(), runtime, batch: 2, output });
-
-describe("models in half precision are refused before they run", () => {
-  for (const dtype of ["float16", "bfloat16"] as const satisfies readonly DType[]) {
-    it(`${dtype} weights, cast or not`, async () => {
-      const g = new GraphBuilder("half");
-      const x = g.input("x", "float32", [2, 3]);
-      const weight = g.parameter("fc.weight", zeros(dtype, [3, 2]));
-      const graph = g.build({ y: g.matMul(x, g.cast(weight, { to: 1 })) });
-      await expect(compile(graph)).rejects.toThrow(
-        new RegExp(
-          `its weights are ${dtype} \\('fc\\.weight', read by Cast node 'Cast_1'\\); training needs float32.*model\\.float\\(\\)`,
-        ),
-      );
-    });
-  }
-
-  it("float32 weights that are computed with in half precision, by the node that does it", async () => {
-    for (const [to, dtype] of [
-      [10, "float16"],
-      [16, "bfloat16"],
-    ] as const) {
-      const g = new GraphBuilder("half");
-      const x = g.cast(g.input("x", "float32", [2, 3]), { to });
-      const weight = g.cast(g.parameter("w", float32([1, 2, 3])), { to });
-      const graph = g.build({ y: g.cast(g.mul(x, weight), { to: 1 }) });
-      await expect(compile(graph)).rejects.toThrow(
-        new RegExp(`its Cast node 'Cast_1' computes in ${dtype}; training needs float32.*without autocast`),
-      );
-    }
-  });
-
-  it("before the examples are fitted to a half-precision input", async () => {
-    const g = new GraphBuilder("half");
-    const x = g.cast(g.input("x", "float16", [2, 3]), { to: 1 });
-    const model = encodeGraph(g.build({ y: g.mul(x, g.parameter("w", float32([1, 2, 3]))) }));
-    const inputs = new Float32Array(30);
-    const run = train({ model, examples: { inputs, labels: new Int32Array(10) }, runtime });
-    await expect(run.next()).rejects.toThrow(/its input 'x' is float16; training needs float32/);
-  });
-
-  it("a float16 input", async () => {
-    const g = new GraphBuilder("half");
-    const x = g.cast(g.input("x", "float16", [2, 3]), { to: 1 });
-    const graph = g.build({ y: g.mul(x, g.parameter("w", float32([1, 2, 3]))) });
-    await expect(compile(graph)).rejects.toThrow(/its input 'x' is float16; training needs float32/);
-  });
-});
 
 describe("shape arithmetic that depends on data", () => {
   it("is refused with the node's name, whatever the op", async () => {

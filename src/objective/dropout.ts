@@ -1,4 +1,5 @@
 /** Dropout while training: masks as inputs of the graph, drawn for each step. */
+import type { ModelProto } from "onnx-buf";
 import { ModelError } from "../errors/errors.ts";
 import {
   consumers,
@@ -66,14 +67,17 @@ export function withoutDropout(model: Model): Model {
   const nodes = model.nodes.map((node) =>
     isDropout(node) ? { ...node, inputs: node.inputs.slice(0, 2) } : node,
   );
-  const { graph } = model.proto;
-  const node = (graph?.node ?? []).map((stored) =>
-    stored.opType === "Dropout" && stored.domain === ""
-      ? withFields(stored, { input: stored.input.slice(0, 2) })
-      : stored,
-  );
-  const proto = withFields(model.proto, { graph: graph && withFields(graph, { node }) });
-  return { ...model, proto, nodes };
+  const without = (proto: ModelProto) => {
+    const { graph } = proto;
+    const node = (graph?.node ?? []).map((stored) =>
+      stored.opType === "Dropout" && stored.domain === ""
+        ? withFields(stored, { input: stored.input.slice(0, 2) })
+        : stored,
+    );
+    return withFields(proto, { graph: graph && withFields(graph, { node }) });
+  };
+  const { proto, file } = model;
+  return { ...model, proto: without(proto), ...(file && { file: without(file) }), nodes };
 }
 
 /** Buffers for the masks, by input name. */

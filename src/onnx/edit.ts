@@ -1,10 +1,11 @@
-import type { NodeProto } from "onnx-buf";
+import type { ModelProto, NodeProto } from "onnx-buf";
 import { isConstantOf } from "./constants.ts";
 import { encodeNode, encodeTensor } from "./encode.ts";
 import type { Node } from "./graph.ts";
+import { isHalf, toHalf } from "./half-precision.ts";
 import { withFields } from "./messages/message.ts";
 import { type Model, readModel } from "./read-model.ts";
-import type { Tensor } from "./tensor.ts";
+import { dtypeFromNumber, type Tensor } from "./tensor.ts";
 
 /** Something between a model's stored tensors and the nodes that read them. */
 export interface Insertion {
@@ -21,9 +22,24 @@ export interface Insertion {
  * share the numbers of the stored tensors.
  */
 export function insertIntoModel(model: Model, insertion: Insertion): Model {
-  const { graph } = model.proto;
-  if (!graph) return model;
-  const added = [...insertion.initializers].map(([name, tensor]) => encodeTensor(name, tensor));
+  const { file, source, limits } = model;
+  const edited = readModel(inserted(model, model.proto, insertion), source, limits);
+  return file ? { ...edited, file: inserted(model, file, insertion) } : edited;
+}
+
+function inserted(model: Model, proto: ModelProto, insertion: Insertion): ModelProto {
+  const { graph } = proto;
+  if (!graph) return proto;
+  const types = new Map(graph.initializer.map(({ name, dataType }) => [name, dtypeFromNumber(dataType)]));
+  // What is inserted before a tensor of 16 bits has its type.
+  const typed = (name: string, tensor: Tensor) => {
+    const target = [...insertion.replaced.keys()].find(
+      (key) => name.startsWith(`${key}.`) || name.startsWith(`${key}/`),
+    );
+    const dtype = types.get(target ?? "");
+    return dtype && isHalf(dtype) && tensor.dtype === "float32" ? toHalf(tensor, dtype) : tensor;
+  };
+  const added = [...insertion.initializers].map(([name, tensor]) => encodeTensor(name, typed(name, tensor)));
   const initializer = [...graph.initializer, ...added];
   const kept = graph.node.map((node) =>
     withFields(node, { input: node.input.map((name) => insertion.replaced.get(name) ?? name) }),
@@ -35,6 +51,5 @@ export function insertIntoModel(model: Model, insertion: Insertion): Model {
     ...insertion.nodes.map(encodeNode),
     ...kept.filter((each) => !isStored(each)),
   ];
-  const proto = withFields(model.proto, { graph: withFields(graph, { initializer, node }) });
-  return readModel(proto, model.source, model.limits);
+  return withFields(proto, { graph: withFields(graph, { initializer, node }) });
 }

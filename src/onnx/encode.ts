@@ -4,6 +4,7 @@ import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 import { ModelError } from "../errors/errors.ts";
 import { isConstantOf } from "./constants.ts";
 import { type Attribute, formatShape, type Graph, getValue, type Node, type Value } from "./graph.ts";
+import { isHalf, toHalf, toSingle } from "./half-precision.ts";
 import { withFields } from "./messages/message.ts";
 import {
   AttributeProtoSchema,
@@ -21,7 +22,7 @@ import {
 } from "./messages/schemas.ts";
 import { serializeModel } from "./messages/serialize.ts";
 import type { Model } from "./read-model.ts";
-import { bytesOf, dtypeNumbers, signed64, type Tensor } from "./tensor.ts";
+import { bytesOf, dtypeFromNumber, dtypeNumbers, signed64, type Tensor } from "./tensor.ts";
 
 /** How a graph is written as a file. */
 export interface EncodeOptions {
@@ -92,16 +93,44 @@ export function encodeNode(node: Node): NodeProto {
   });
 }
 
+/** The model as it is computed, which may be in another precision than its file. */
+export function asComputed({ file: _, ...model }: Model): Model {
+  return model;
+}
+
+/** New values of a model's stored tensors as a file of its types holds them: rounded where those are of 16 bits. */
+export function asStored(
+  { file }: Model,
+  replaced: ReadonlyMap<string, Tensor>,
+): ReadonlyMap<string, Tensor> {
+  if (!file) return replaced;
+  const types = new Map(
+    file.graph?.initializer.map(({ name, dataType }) => [name, dtypeFromNumber(dataType)]),
+  );
+  return new Map(
+    [...replaced].map(([name, tensor]) => {
+      const dtype = types.get(name);
+      return [name, dtype && isHalf(dtype) ? toSingle(toHalf(tensor, dtype)) : tensor];
+    }),
+  );
+}
+
 /**
- * The model file with new values for some initializers and everything else kept: names, metadata, opset, node order.
+ * The model file with new values for some initializers and everything else kept: names, metadata, opset, node order, types.
+ * Float32 values of tensors that the file holds in 16 bits are rounded.
  *
  * @throws when a replaced initializer is missing or has another type or shape.
  */
 export function encodeModel(model: Model, replaced: ReadonlyMap<string, Tensor>): Uint8Array<ArrayBuffer> {
-  const { graph } = model.proto;
+  const proto = model.file ?? model.proto;
+  const { graph } = proto;
   for (const [name, tensor] of replaced) {
     const target = model.initializers.get(name);
-    if (target?.dtype !== tensor.dtype || formatShape(target.shape) !== formatShape(tensor.shape)) {
+    const isRounded = target && isHalf(target.dtype) && tensor.dtype === "float32";
+    if (
+      (target?.dtype !== tensor.dtype && !isRounded) ||
+      formatShape(target.shape) !== formatShape(tensor.shape)
+    ) {
       throw new ModelError(
         `${model.source}: cannot replace initializer '${name}' by a ${tensor.dtype} tensor ` +
           `${formatShape(tensor.shape)}; the file has ${target ? `shape ${formatShape(target.shape)}` : "no such initializer"}.`,
@@ -117,9 +146,7 @@ export function encodeModel(model: Model, replaced: ReadonlyMap<string, Tensor>)
     const tensor = isConstantOf(stored, replaced) ? replaced.get(stored.output[0] ?? "") : undefined;
     return tensor ? withNumbers(stored, tensor) : stored;
   });
-  return serializeModel(
-    withFields(model.proto, { graph: graph && withFields(graph, { initializer, node }) }),
-  );
+  return serializeModel(withFields(proto, { graph: graph && withFields(graph, { initializer, node }) }));
 }
 
 /** A Constant node with other numbers. */
@@ -132,10 +159,12 @@ function withNumbers(node: NodeProto, tensor: Tensor): NodeProto {
   return withFields(node, { attribute });
 }
 
-/** The message with the tensor's numbers, which it shares. */
-function withData(stored: TensorProto, { data }: Tensor): TensorProto {
+/** The message with the tensor's numbers, which it shares where it has their type. */
+function withData(stored: TensorProto, tensor: Tensor): TensorProto {
+  const dtype = dtypeFromNumber(stored.dataType);
+  const rounded = dtype && isHalf(dtype) && tensor.dtype === "float32" ? toHalf(tensor, dtype) : tensor;
   return withFields(stored, {
-    rawData: bytesOf(data),
+    rawData: bytesOf(rounded.data),
     floatData: [],
     doubleData: [],
     int32Data: [],

@@ -34,6 +34,8 @@ export interface Model {
   readonly source: string;
   /** The file as a protobuf message; what is saved starts from it. */
   readonly proto: ModelProto;
+  /** The file's own message, where `proto` computes in another precision than the file; what is saved starts from it. */
+  readonly file?: ModelProto;
   /** The graph's name. */
   readonly name: string;
   /** Version of the ops of the domain "ai.onnx". */

@@ -1,7 +1,6 @@
 import { isArrayOf } from "../arrays/kind.ts";
 import { withoutDropout } from "../objective/dropout.ts";
 import { modelFrom } from "../objective/importing/model-file.ts";
-import { refuseHalfPrecision } from "../objective/importing/precision.ts";
 import { examplesFor } from "./example-arrays.ts";
 import type { TrainOptions } from "./settings/options.ts";
 import { trainOptions } from "./settings/options.ts";
@@ -12,8 +11,6 @@ export async function runOptions(options: TrainOptions): Promise<RunOptions> {
   const settings = runSettings(options);
   const { adapter, loss, input } = settings;
   const base = await modelFrom(options.model);
-  // Before examples are fitted to inputs that would be refused anyway.
-  refuseHalfPrecision(base);
   const {
     rank = trainOptions.adapter.parts.rank.default,
     seed = settings.seed,

@@ -24,6 +24,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 import zoo_models as models
 import zoo_variety as variety
+from onnxruntime.transformers.float16 import convert_float_to_float16
+
 from exporting import export, optimized, remove_metadata, save, single
 from golden import FOLDER, Random, write
 
@@ -117,6 +119,10 @@ FILES = {
     "llama-optimized-opset17": (models.Llama, TOKENS, 17, {"optimized": "gpt2 2 8"}),
     "encoder-optimized-dynamo18": (models.TransformerEncoder, TOKENS, 18, OPTIMIZED_BERT),
     "resnet-extended-opset17": (models.TinyResNet, image(3, 32), 17, EXTENDED),
+    "bert-float16-opset17": (models.Bert, BERT, 17, {"half": "converter"}),
+    "gpt-half-dynamo18": (models.Gpt, TOKENS, 18, {"half": "module"}),
+    "llama-bfloat16-opset17": (models.Llama, TOKENS, 17, {"half": "bfloat16"}),
+    "convnext-float16-opset17": (models.convnext, image(3, 24), 17, {"half": "converter"}),
     "fresh-listed-opset13": (models.Fresh, sequence(4), 13, LISTED),
 }
 
@@ -174,9 +180,15 @@ def initialize(module, random):
     assert repeated == 0, f"{repeated} numbers of {type(module).__name__} are not unique; draw others"
 
 
+def single_array(initializer):
+    """An initializer's numbers; floats of 16 bits in float32."""
+    value = numpy_helper.to_array(initializer)
+    return value.astype(np.float32) if str(value.dtype) in ("float16", "bfloat16") else value
+
+
 def fuse(module, model):
     """Joins those BatchNorms with the layers before them whose statistics the file no longer has."""
-    stored = [numpy_helper.to_array(initializer) for initializer in model.graph.initializer]
+    stored = [single_array(initializer) for initializer in model.graph.initializer]
     previous, place = None, ""
     for name, each in list(module.named_modules()):
         if isinstance(each, NORMS) and not any(np.array_equal(each.running_mean, value) for value in stored):
@@ -206,7 +218,7 @@ def tie(module):
 
 def untie(module, model):
     """Gives each owner a parameter of its own where the exporter stored a tied one several times."""
-    stored = [numpy_helper.to_array(initializer) for initializer in model.graph.initializer]
+    stored = [single_array(initializer) for initializer in model.graph.initializer]
     owners = {}
     for name, parameter in module.named_parameters(remove_duplicate=False):
         owners.setdefault(parameter, []).append(name)
@@ -241,7 +253,7 @@ def find(model, parameters):
         return None
 
     for initializer in model.graph.initializer:
-        value = numpy_helper.to_array(initializer)
+        value = single_array(initializer)
         if value.dtype != np.float32:
             continue
         places = places_of(value)
@@ -268,18 +280,34 @@ def golden(name, build, declared, opset, options):
     labels = stream.integers(classes, *shape[:axis], *shape[axis + 1 :]) if classes else stream.uniform(*shape)
 
     examples = {name: single(values) for name, values in inputs.items()}
-    how, options = options.get("optimized"), {key: options[key] for key in options if key != "optimized"}
+    how, half = options.get("optimized"), options.get("half")
+    options = {key: options[key] for key in options if key not in ("optimized", "half")}
+    if half:  # what is compared with is float32 of the rounded numbers
+        dtype = torch.bfloat16 if half == "bfloat16" else torch.float16
+        with torch.no_grad():
+            for value in [*module.parameters(), *module.buffers()]:
+                if value.is_floating_point():
+                    value.copy_(value.to(dtype))
+        if half != "converter":
+            examples = {name: each.to(dtype) if each.is_floating_point() else each for name, each in examples.items()}
+            module = module.to(dtype)
     model = export(module, examples, "logits", opset, "dynamo" in name, **options)
     model = optimized(model, how) if how else model
+    model = convert_float_to_float16(model) if half == "converter" else model
+    module = module.float()
     remove_metadata(model, keep=[KIND])
     model.metadata_props.add(key="task", value="classification")
     if not how:  # it knows no ops of ONNX Runtime
         onnx.checker.check_model(model, full_check=True)
-    session = onnxruntime.InferenceSession(save(ZOO, name, model, external="external" in name, threshold=128))
-    for values in [inputs, Stream().inputs(declared, 7)]:
+    path = save(ZOO, name, model, external="external" in name, threshold=128)
+    for values in [inputs, Stream().inputs(declared, 7)] if half != "bfloat16" else []:  # ONNX Runtime has no kernels
+        session = onnxruntime.InferenceSession(path)
         values = {name: single(each) for name, each in values.items()}
-        (received,) = session.run(["logits"], {name: each.numpy() for name, each in values.items()})
-        np.testing.assert_allclose(received, module(*values.values()).detach().numpy(), rtol=1e-4, atol=1e-4)
+        given = {name: each.half() if half and each.is_floating_point() else each for name, each in values.items()}
+        (received,) = session.run(["logits"], {name: each.numpy() for name, each in given.items()})
+        tolerance = 5e-2 if half else 1e-4
+        expected = module(*values.values()).detach().numpy()
+        np.testing.assert_allclose(received, expected, rtol=tolerance, atol=tolerance)
 
     module = untie(tie(fuse(module, model)), model)
     parameters = {source: value.detach() for source, value in module.named_parameters()}

@@ -1,7 +1,7 @@
 import { DeviceError } from "../../errors/errors.ts";
 import { Words, words } from "../../errors/words.ts";
 import { hasOpenBatch } from "../../onnx/bind.ts";
-import { encodeModel } from "../../onnx/encode.ts";
+import { asComputed, encodeModel } from "../../onnx/encode.ts";
 import type { Graph, Value } from "../../onnx/graph.ts";
 import type { Model } from "../../onnx/read-model.ts";
 import { elementCount, isFloat, type Tensor, tensorOf, toNumbers } from "../../onnx/tensor.ts";
@@ -116,7 +116,7 @@ async function givesTheSame(given: {
   const { inputs, examples, fixed, output, runtime } = given;
   const samples = Object.fromEntries(inputs.map((input, index) => [input.name, sample(input, index)]));
   const run = async (model: Model, batches: readonly Tensors[]) => {
-    const session = await runtime.createSession(encodeModel(withoutDropout(model), new Map()));
+    const session = await runtime.createSession(encodeModel(asComputed(withoutDropout(model)), new Map()));
     try {
       const results: number[][] = [];
       for (const feeds of batches)

@@ -27,7 +27,7 @@ import {
 import { checkMemory } from "../memory.ts";
 import { openFixedBatch } from "./fixed-batch.ts";
 import { modelFrom } from "./model-file.ts";
-import { refuseHalfPrecision, refuseHalfWeights } from "./precision.ts";
+import { inSinglePrecision, precisionNotes } from "./precision.ts";
 import type { ParameterChoice } from "./trainable-parameters.ts";
 
 export interface ImportOptions extends Binding, Pick<ParameterChoice, "trainable"> {
@@ -73,7 +73,7 @@ export interface ImportedModel {
 /**
  * Imports a model, stage by stage. What each stage finds wrong is named with the node or value that it concerns.
  *
- * @throws when a stage refuses the model: it is damaged or too large, computes in half precision, has an op without a rule
+ * @throws when a stage refuses the model: it is damaged or too large, has an op without a rule
  * or a shape that depends on data, or does not run
  */
 export async function importModel(options: ImportOptions): Promise<ImportedModel> {
@@ -84,7 +84,6 @@ export async function importModel(options: ImportOptions): Promise<ImportedModel
   const further = await furtherOps(file.nodes);
   const filled = withFilledInputs(file, options.fill ?? {}, options);
   const model = pruneModel(filled, options.keepOutputs ? keptOutputs(file, wanted, further) : [wanted]);
-  refuseHalfPrecision(model);
   // An activation at the end that the loss contains is passed by.
   const { activation, notes } = lossOutput(model, options.loss, wanted, options.output !== undefined);
   const read = withLossOutput(model, wanted, activation);
@@ -100,7 +99,11 @@ export async function importModel(options: ImportOptions): Promise<ImportedModel
     ...{ file, model, graph, masks },
     trained: opened.model,
     output: before ?? wanted,
-    notes: [...(activation && !before ? [] : notes), ...(opened.note === undefined ? [] : [opened.note])],
+    notes: [
+      ...precisionNotes(file),
+      ...(activation && !before ? [] : notes),
+      ...(opened.note === undefined ? [] : [opened.note]),
+    ],
   };
 }
 
@@ -123,9 +126,9 @@ export async function importGraph(
   model: Model,
   options: ProbeOptions & { readonly runtime: Runtime },
 ): Promise<Graph> {
-  refuseHalfWeights(model);
   const further = await furtherOps(model.nodes);
-  return upgradeGraph(await probeModel(model, options, further), further);
+  const computed = await inSinglePrecision(model);
+  return upgradeGraph(await probeModel(computed, options, further), further);
 }
 
 /** The model's graph with static shapes, in its own opset: followed by the shape rules first, then run once. */

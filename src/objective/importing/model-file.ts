@@ -7,13 +7,14 @@ import type { Graph } from "../../onnx/graph.ts";
 import { type Model, readModel } from "../../onnx/read-model.ts";
 import { checkArgument } from "../../settings/check-argument.ts";
 import { graphOption } from "../objective-options.ts";
+import { inSinglePrecision } from "./precision.ts";
 
-/** Turns any way to give a model into a decoded ONNX file; a graph and its model share the numbers of stored tensors. */
+/** Turns any way to give a model into a decoded ONNX file that computes in float32; a graph and its model share the numbers of stored tensors. */
 export async function modelFrom(model: Uint8Array | Model | Graph, limits?: Partial<Limits>): Promise<Model> {
   // Loaded where it is asked for: pages that build their models do without.
   if (isArrayOf("Uint8Array", model))
-    return (await import("../../onnx/decode.ts")).decodeModel(model, { limits });
-  return "proto" in model ? model : modelOfGraph(model);
+    return inSinglePrecision((await import("../../onnx/decode.ts")).decodeModel(model, { limits }));
+  return "proto" in model ? inSinglePrecision(model) : modelOfGraph(model);
 }
 
 /** A graph from the builder as a decoded ONNX file, which shares the numbers of its stored tensors. */

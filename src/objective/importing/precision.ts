@@ -1,30 +1,32 @@
-import { ModelError } from "../../errors/errors.ts";
-import { describeNode, type Node } from "../../onnx/graph.ts";
+/** In which precision a model is computed: 16-bit floats, whose updates would be lost, in float32. */
+import { type Words, words } from "../../errors/words.ts";
+import type { Node } from "../../onnx/graph.ts";
+import { isHalf } from "../../onnx/half-precision.ts";
 import type { Model } from "../../onnx/read-model.ts";
 import { type DType, dtypeFromNumber } from "../../onnx/tensor.ts";
 
 /**
- * @throws when the model stores half-precision weights or reads half-precision inputs: tangents and updates would lose most
- * of their digits, and ONNX Runtime's CPU kernels hardly know the type
+ * The model as it is computed: where it stores, reads or makes float16 or bfloat16 numbers, with float32 ones in their
+ * place. Tangents and updates would lose most of their digits in 16 bits, and ONNX Runtime's CPU kernels hardly know them.
  */
-export function refuseHalfWeights(model: Model): void {
-  const stored = [...model.initializers].find(([, { dtype }]) => isHalf(dtype));
-  if (stored) {
-    const [name, { dtype }] = stored;
-    const reader = model.nodes.find(({ inputs }) => inputs.includes(name));
-    refuse(model, `weights are ${dtype} ('${name}'${reader ? `, read by ${describeNode(reader)}` : ""})`);
-  }
-  const input = model.inputs.find(({ dtype }) => isHalf(dtype));
-  if (input) refuse(model, `input '${input.name}' is ${input.dtype}`);
+export async function inSinglePrecision(model: Model): Promise<Model> {
+  return halfType(model) ? (await import("../../onnx/single-precision.ts")).inFloat32(model) : model;
 }
 
-/** @throws as `refuseHalfWeights`, and when the model casts to half precision to compute in it. */
-export function refuseHalfPrecision(model: Model): void {
-  refuseHalfWeights(model);
-  for (const node of model.nodes) {
-    const dtype = madeType(node);
-    if (dtype && isHalf(dtype)) refuse(model, `${describeNode(node)} computes in ${dtype}`);
-  }
+/** What is to be said of a model whose file holds 16-bit floats. */
+export function precisionNotes({ source, file }: Model): Words[] {
+  if (!file) return [];
+  return [
+    words`${source} holds 16-bit floats: steps compute in float32 and keep float32 weights; saved files have the types of
+      this one.`,
+  ];
+}
+
+/** A 16-bit type that the model stores, reads or makes; undefined where there is none. */
+function halfType(model: Model): DType | undefined {
+  const stored = [...model.initializers.values()].map(({ dtype }) => dtype);
+  const values = [...model.inputs, ...model.outputs].map(({ dtype }) => dtype);
+  return [...stored, ...values, ...model.nodes.map(madeType)].find((dtype) => dtype && isHalf(dtype));
 }
 
 /** The type that a node makes out of another one, or out of nothing. */
@@ -32,16 +34,4 @@ function madeType({ op, attributes }: Node): DType | undefined {
   const type = op === "Cast" ? attributes.to : attributes.dtype;
   if (type?.type === "int") return dtypeFromNumber(type.value);
   return attributes.value?.type === "tensor" ? attributes.value.value.dtype : undefined;
-}
-
-function isHalf(dtype: DType): boolean {
-  return dtype === "float16" || dtype === "bfloat16";
-}
-
-function refuse(model: Model, what: string): never {
-  throw new ModelError(
-    `${model.source}: its ${what}; training needs float32. Convert the model to float32 before it is exported ` +
-      "(in PyTorch: model.float(), without autocast), train that, and convert the result back.",
-    { source: model.source },
-  );
 }

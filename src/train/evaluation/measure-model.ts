@@ -14,6 +14,7 @@ import {
   withLossOutput,
 } from "../../objective/final-activation.ts";
 import { floatOutput } from "../../objective/importing/import-model.ts";
+import { inSinglePrecision } from "../../objective/importing/precision.ts";
 import { checkMemory } from "../../objective/memory.ts";
 import { batchInputs, exampleInput, type InputChoice } from "../../objective/model-inputs.ts";
 import { checkTargets, describeOtherBatch } from "../../objective/targets.ts";
@@ -63,9 +64,10 @@ const openBatchSize = 500;
 /** As `evaluateModel`, of options that are known to be right. */
 export async function measureModel(options: EvaluateOptions): Promise<Evaluation> {
   const { examples, runtime } = options;
-  const output = options.output ?? floatOutput(options.model);
+  const given = await inSinglePrecision(options.model);
+  const output = options.output ?? floatOutput(given);
   // What the output does not need may be nothing that the engine runs.
-  const model = pruneModel(options.model, [output]);
+  const model = pruneModel(given, [output]);
   const indices = options.indices ?? Uint32Array.from({ length: examples.count }, (_, index) => index);
   const input = exampleInput(model, examples, options);
   const fixed = model.inputs.find(({ name }) => name === input.name)?.dimensions?.[0];

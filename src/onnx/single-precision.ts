@@ -1,0 +1,60 @@
+/** A model that computes in float16 or bfloat16 as one that computes in float32. */
+import type { AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto } from "onnx-buf";
+import { toSingle } from "./half-precision.ts";
+import { withFields } from "./messages/message.ts";
+import { AttributeType, DataType } from "./messages/schemas.ts";
+import { decodeTensor, type Model, readModel } from "./read-model.ts";
+import { bytesOf } from "./tensor.ts";
+
+/**
+ * The model with float32 in the place of all 16-bit floats: stored tensors, inputs and outputs, constants, and what nodes
+ * cast to. It remembers its file's message, from which it is saved in the file's own types.
+ */
+export function inFloat32(model: Model): Model {
+  const { graph } = model.proto;
+  if (!graph) return model;
+  const proto = withFields(model.proto, { graph: wideGraph(graph, model) });
+  return { ...readModel(proto, model.source, model.limits), file: model.proto };
+}
+
+const isHalf = (type: number) => type === DataType.FLOAT16 || type === DataType.BFLOAT16;
+
+function wideGraph(graph: GraphProto, model: Model): GraphProto {
+  return withFields(graph, {
+    initializer: graph.initializer.map((tensor) => wideTensor(tensor, model)),
+    input: graph.input.map(wideValue),
+    output: graph.output.map(wideValue),
+    valueInfo: graph.valueInfo.map(wideValue),
+    node: graph.node.map((node) => wideNode(node, model)),
+  });
+}
+
+function wideTensor(tensor: TensorProto, { source, limits }: Model): TensorProto {
+  if (!isHalf(tensor.dataType)) return tensor;
+  const { data } = toSingle(decodeTensor(tensor, source, limits));
+  return withFields(tensor, { dataType: DataType.FLOAT, rawData: bytesOf(data), int32Data: [] });
+}
+
+function wideValue(value: ValueInfoProto): ValueInfoProto {
+  const { type } = value;
+  if (type?.value.case !== "tensorType" || !isHalf(type.value.value.elemType)) return value;
+  const tensor = withFields(type.value.value, { elemType: DataType.FLOAT });
+  return withFields(value, { type: withFields(type, { value: { case: "tensorType", value: tensor } }) });
+}
+
+function wideNode(node: NodeProto, model: Model): NodeProto {
+  return withFields(node, { attribute: node.attribute.map((attribute) => wideAttribute(attribute, model)) });
+}
+
+/** Attributes that name a type of elements. */
+const typeNames: ReadonlySet<string> = new Set([
+  ...["to", "dtype", "output_dtype", "output_datatype", "stash_type", "softmax_precision"],
+]);
+
+function wideAttribute(attribute: AttributeProto, model: Model): AttributeProto {
+  const { type, name, t, g, i } = attribute;
+  if (type === AttributeType.TENSOR && t) return withFields(attribute, { t: wideTensor(t, model) });
+  if (g) return withFields(attribute, { g: wideGraph(g, model) });
+  const isType = type === AttributeType.INT && typeNames.has(name) && isHalf(Number(i));
+  return isType ? withFields(attribute, { i: BigInt(DataType.FLOAT) }) : attribute;
+}
