@@ -48,8 +48,12 @@ export interface PanelChart {
   readonly points: readonly Point[];
   readonly x: ChartAxis;
   readonly y: ChartAxis;
-  /** In the order of the legend; the seventh and all after it are grey. */
-  readonly series: { readonly title: string; readonly values: readonly string[] };
+  /** In the order of the legend, which names all unless `named` says which; the eighth and all after it are grey. */
+  readonly series: {
+    readonly title: string;
+    readonly values: readonly string[];
+    readonly named?: readonly string[];
+  };
   /** A second distinction of lines, in the order of the legend: the first is solid, the second dashed. */
   readonly styles?: { readonly title: string; readonly values: readonly [string, string] };
   /** Headings of panels with the same axes, side by side or below each other. */
@@ -69,6 +73,7 @@ export function panelChart(chart: PanelChart, width: number): VegaLiteSpec {
   // What is left for a panel beside its tick labels and the gap.
   const panelWidth = Math.floor(width / columns - 52);
   const height = Math.round(Math.min(Math.max(0.75 * panelWidth, 200), 300));
+  const { named = chart.series.values } = chart.series;
   const color = {
     field: "series",
     type: "nominal",
@@ -77,7 +82,8 @@ export function panelChart(chart: PanelChart, width: number): VegaLiteSpec {
       title: chart.series.title,
       orient: "bottom",
       direction: "horizontal",
-      columns: legendColumns(chart.series.values, width),
+      columns: legendColumns(named, width),
+      values: named,
       symbolType: "square",
       symbolOpacity: 1,
     },

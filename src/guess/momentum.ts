@@ -42,7 +42,9 @@ const runningMean: ParameterGuess = {
   guess: ({ mean }) => mean as Float32Array,
   // p += k/n · (ĝ − p)
   learn({ mean = new Float32Array() }, { estimate, measured }) {
-    for (const [index, before] of mean.entries())
+    for (let index = 0; index < mean.length; index++) {
+      const before = mean[index] as number;
       mean[index] = before + measured * ((estimate[index] as number) - before);
+    }
   },
 };

@@ -94,7 +94,7 @@ export function htmlReport(report: Report): string {
   const items = verdicts.map((verdict) => {
     const kind = outcomeOf(verdict);
     const fault = verdict.holds === false ? ` ${verdict.reason.fault}` : "";
-    const [why, evidence] = [whyText(verdict), verdict.evidence].map(escapeHtml);
+    const [why, evidence] = [whyText(verdict), verdict.evidence].map(proseHtml);
     return (
       `<li class="${kind}${fault}"><span class="mark" aria-hidden="true">${marks[kind]}</span><div><strong>${escapeHtml(verdict.statement)}</strong> ` +
       `<em>${outcomeText(verdict)}</em>${why ? `<p>${why}</p>` : ""}${evidence ? `<p${why ? ' class="quiet"' : ""}>${evidence}</p>` : ""}</div></li>`
@@ -103,7 +103,7 @@ export function htmlReport(report: Report): string {
   const figures = drawn.map(
     ({ chart, wide, narrow }) =>
       `<figure id="${chart.name}"><h3>${escapeHtml(chart.title)}</h3><div class="wide">${withOwnIds(wide, `${chart.name}-wide`)}</div>` +
-      `<div class="narrow">${withOwnIds(narrow, `${chart.name}-narrow`)}</div><figcaption>${escapeHtml(chart.caption)}</figcaption></figure>`,
+      `<div class="narrow">${withOwnIds(narrow, `${chart.name}-narrow`)}</div><figcaption>${proseHtml(chart.caption)}</figcaption></figure>`,
   );
   return `<!doctype html>
 <html lang="en">
@@ -175,6 +175,11 @@ function notes({ study, scale, results, seconds, software }: Report): readonly s
   ];
 }
 
+/** Sentences, in which no line breaks between a number and its percent sign. */
+function proseHtml(text: string): string {
+  return escapeHtml(text).replaceAll(" %", "&nbsp;%");
+}
+
 function escapeHtml(text: string): string {
   return text
     .replaceAll("&", "&amp;")
@@ -220,4 +225,5 @@ figure svg { display: block; max-width: 100%; height: auto; }
 table { border-collapse: collapse; font-size: 0.88rem; margin: 0.5rem 0; }
 th, td { text-align: left; vertical-align: top; padding: 0.3rem 0.8rem 0.3rem 0; border-bottom: 1px solid var(--line); overflow-wrap: normal; }
 td:first-child, .results th, .results td { white-space: nowrap; }
+@media (max-width: 719px) { .results td:first-child { white-space: normal; min-width: 9rem; } }
 `;

@@ -82,8 +82,8 @@ export function findParameterGuess(
       const scale = scaleIn(state);
       for (const [name, values] of Object.entries(guesses(state))) {
         const gradient = gradients[name] as Float32Array;
-        for (const [index, value] of values.entries())
-          gradient[index] = (gradient[index] as number) + scale * value;
+        for (let index = 0; index < values.length; index++)
+          gradient[index] = (gradient[index] as number) + scale * (values[index] as number);
       }
     },
     passes(gradients, along) {

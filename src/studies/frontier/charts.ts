@@ -42,7 +42,7 @@ export function frontierCharts(results: Frontier): readonly Chart[] {
             title: "Cosine over the work of an estimate",
             caption:
               "A dot is one combination of estimator, sampler, rank, aggregator and number of tangents, its cosine the mean " +
-              "over the points of the training. Work is counted in forward passes of the batch. Nothing lies above the line.",
+              "over the points of the training. Work is counted in forward passes of the batch. The diamond is the exact gradient; of the others, nothing lies above the line.",
             x: "units",
             cells: qualityCells,
           }),
@@ -60,7 +60,7 @@ export function frontierCharts(results: Frontier): readonly Chart[] {
             title: "Cosine over what workers would have to send",
             caption:
               "If workers hold a tangent each and share the seed, weights need one number a tangent, activations one a tangent and " +
-              "example, the exact gradient all of itself.",
+              "example, the exact gradient (diamond) all of itself.",
             x: "bytes",
             cells: qualityCells,
           }),
@@ -71,7 +71,7 @@ export function frontierCharts(results: Frontier): readonly Chart[] {
           chartOf(results, {
             name: "accuracy-over-seconds",
             title: "Accuracy over the time of a training run",
-            caption: `${results.settings.steps} steps with every estimator, each at the best of its learning rates; bars are 95 % intervals over the seeds where there are three or more.`,
+            caption: `${results.settings.steps} steps with every estimator, each at the best of its learning rates; bars are 95 % intervals over the seeds where there are three or more. The diamond is the exact gradient.`,
             x: "training_seconds",
             cells: accuracyCells,
           }),
@@ -109,7 +109,12 @@ function chartOf(results: Frontier, { x, cells, ...chart }: CostChart): Chart {
           points: drawn,
           x: { title: axes[x], log: 10, ...(x === "units" && ticks.length > 1 ? { ticks } : {}) },
           y: isCosine ? { title: cosineTitle, log: 10 } : { title: accuracyTitle, domain: [0, 100] },
-          series: { title: "", values },
+          // The caption says what the diamond and the line are.
+          series: {
+            title: "",
+            values,
+            named: values.filter((name) => estimatorNames.some((one) => one === name)),
+          },
           panels,
           kinds: false,
         },
@@ -220,25 +225,25 @@ function qualityTable(results: Frontier, model: string): readonly Table[] {
       title: `${model}: the frontier of cosine`,
       header: [
         "estimator",
+        `cosine: ${results.settings.points.join(", ")}`,
+        `bias², variance: ${last}`,
         "cheapest by",
         "GEMM units",
         "ms",
         "numbers",
         "bytes",
-        `cosine: ${results.settings.points.join(", ")}`,
-        `bias², variance: ${last}`,
       ],
       rows: [...cells]
         .sort((a, b) => a.value - b.value)
         .map(({ row }) => [
           describeCell(row),
+          results.settings.points.map((point) => cosineAt(row, point)).join(", "),
+          errorAt(row, last),
           fronts
             .filter(({ rows }) => rows.has(row))
             .map(({ x }) => (x === "milliseconds" ? "ms" : x))
             .join(", ") || "–",
           ...["units", "milliseconds", "numbers", "bytes"].map((name) => short(numberIn(row, name))),
-          results.settings.points.map((point) => cosineAt(row, point)).join(", "),
-          errorAt(row, last),
         ]),
     },
   ];

@@ -176,6 +176,7 @@ function asGood({ rows }: Frontier, comparison: Comparison): Verdict {
   );
   const isMany = lower > allowedLower * compared.length;
   const isWorse = (isMany && chance < falseAlarms) || mean + width < -negligible;
+  const allowed = Math.floor(allowedLower * compared.length);
   const test = isMany ? `; ${jointTestText(chance)}` : "";
   return verdictOf({
     statement,
@@ -189,7 +190,7 @@ function asGood({ rows }: Frontier, comparison: Comparison): Verdict {
     evidence:
       `on the same batches, the cosine with ${better} instead of ${worse} is ${signed(100 * mean)} ± ${(100 * width).toFixed(1)} % higher ` +
       `on average over ${compared.length} cells (${describeRange(compared.map((one) => 100 * one.mean))}), and lower by more than ${100 * negligible} % ` +
-      `beyond the 95 % interval in ${lower}${tally(lowered)}, where ${Math.floor(allowedLower * compared.length)} are allowed for chance${test}.`,
+      `beyond the 95 % interval in ${lower}${tally(lowered)}, where ${allowed} ${allowed === 1 ? "is" : "are"} allowed for chance${test}.`,
   });
 }
 
