@@ -291,11 +291,11 @@ describe("the report", () => {
     const line = drawn?.data.values.filter(({ kind }) => kind === "expected");
     expect(line).toEqual([expect.objectContaining({ x: 3, y: 0.45, series: "frontier" })]);
     const [table] = frontierTables({ ...results, settings: { ...settings, points: ["start", "end"] } });
-    expect(table?.rows.map(([name, cheapest]) => [name, cheapest])).toEqual([
+    expect(table?.rows.map(([name, , , cheapest]) => [name, cheapest])).toEqual([
       ["activations, k = 4, gaussian, projection", "units, ms, bytes"],
       ["exact gradient", "–"],
     ]);
-    expect(table?.rows[0]?.slice(-2)).toEqual(["0.3, 0.6", "0, 1"]);
+    expect(table?.rows[0]?.slice(1, 3)).toEqual(["0.3, 0.6", "0, 1"]);
   });
 
   it("takes the median of an even number of times between the two in the middle", () => {
