@@ -34,8 +34,9 @@ const steps = Number(flags.steps ?? (flags.quick ? 20 : 600));
 const seed = Number(flags.seed);
 const runtime = nodeRuntime({ threads: flags.threads && Number(flags.threads) });
 const optimizer = { optimizer: "adam", schedule: "cosine" };
-const activations = { perturb: "activations", tangents: 16, sampler: "rademacher", aggregate: "mean" };
-const projection = { perturb: "activations", tangents: 16, sampler: "gaussian" };
+const perturb = { name: "activations", guess: "none" };
+const activations = { perturb, tangents: 16, sampler: "rademacher", aggregate: "mean" };
+const projection = { perturb, tangents: 16, sampler: "gaussian" };
 const weights = { perturb: "weights", tangents: 16, sampler: "gaussian" };
 const exact = { gradient: "exact" };
 

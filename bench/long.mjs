@@ -14,7 +14,7 @@ const cases = {
   "gaussian weights": { perturb: "weights", sampler: "gaussian" },
   "low-rank weights": { perturb: "weights", sampler: "low-rank" },
   "exact gradient": { gradient: "exact" },
-  "train() by activations": { perturb: "activations", whole: true },
+  "train() by activations": { perturb: { name: "activations", guess: "none" }, whole: true },
 };
 
 export const title = "Resident memory over many steps of a small network";

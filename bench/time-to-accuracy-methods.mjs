@@ -22,7 +22,10 @@ export const methods = {
   "feedback-4": feedback(4),
   "feedback-8": feedback(8),
   "feedback-16": feedback(16),
-  "no-guess": { label: "no guess, k = 16", run: ours({ perturb: "activations", tangents: 16 }) },
+  "no-guess": {
+    label: "no guess, k = 16",
+    run: ours({ perturb: activations({ guess: "none" }), tangents: 16 }),
+  },
   exact: { label: "exact gradients", run: ours({ gradient: "exact" }) },
   pytorch: {
     label: "exact gradients, PyTorch",

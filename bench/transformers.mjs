@@ -61,8 +61,8 @@ const methods = {
   "residual alone": { perturb: blocks({ guess: residual() }) },
   "residual, corrected": { perturb: blocks({ guess: residual({ gamma: 1 }) }), tangents },
   "feedback, blocks": { perturb: blocks({ guess: feedback() }), tangents },
-  "projection, blocks": { perturb: blocks(), tangents },
-  "projection, activations": { perturb: activations(), tangents },
+  "projection, blocks": { perturb: blocks({ guess: "none" }), tangents },
+  "projection, activations": { perturb: activations({ guess: "none" }), tangents },
   "weights, low-rank": { perturb: weights(), sampler: "low-rank", tangents },
 };
 

@@ -56,6 +56,8 @@ describe("training flags", () => {
         "60",
         "--gradient",
         gradient,
+        "--guess",
+        "none",
         "--out",
         out,
         "--json",

@@ -245,7 +245,8 @@ describe("momentum", () => {
     await expect(keptSites(objective, { ...options, guess: momentum() })).rejects.toThrow(
       'guess: "momentum" is no guess for activations and blocks; choose another, perturb what it is for (perturb: "weights"), or leave it out.',
     );
-    expect(activations({ guess: "momentum" }).hasGuess).toBe(true);
+    const { guess } = await activations({ guess: "momentum" }).plan(objective, options);
+    expect(guess?.name).toBe("momentum");
     const short: Guess = {
       name: "short",
       gamma: 1,

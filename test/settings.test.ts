@@ -157,7 +157,7 @@ describe("a run's identity", () => {
     const kept = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as Record<string, unknown>;
     const settings = { optimizer: { name: "sgd", momentum: 0.9 }, learningRate: 0.1 };
     const store = memory();
-    await trained({ store, ...settings });
+    await trained({ store, ...settings, perturb: { name: "activations", guess: "none" } });
     const config = () => JSON.parse(new TextDecoder().decode(store.files.get("config.json"))) as typeof kept;
     const { model: hash, data, threads, runtime: engine } = config();
     const old = { ...kept, model: hash, data, threads, runtime: engine, steps: 3 };

@@ -84,7 +84,8 @@ export async function reportProgress(
 
 function describeStart(event: TrainEvent & { kind: "start" }, folder: string): string {
   const resumed = event.step > 0 ? `, going on from step ${event.step}` : "";
-  const forward = `${event.tangents} tangents in ${event.dimension.toLocaleString("en")} dimensions`;
+  const corrected = event.guess === undefined ? "" : ` that correct ${event.guess}`;
+  const forward = `${event.tangents} tangents in ${event.dimension.toLocaleString("en")} dimensions${corrected}`;
   const estimate = event.isLocal ? "a local method" : event.tangents === 0 ? "exact gradients" : forward;
   return (
     `${event.model}: ${event.parameters.toLocaleString("en")} parameters, ${estimate}, learning rate ` +

@@ -88,8 +88,6 @@ export interface Estimator {
 
 /** An estimator that was chosen: what it is, as plain data, and what makes it for an objective. */
 export interface EstimatorDefinition extends Identity {
-  /** Whether it corrects a guess, so that E ĝ is ∇f itself, and says what the guess does not foresee. Default: false. */
-  readonly hasGuess?: boolean;
   /** Whether it draws no tangents, because a guess alone is what each block learns from. Default: false. */
   readonly isLocal?: boolean;
   /** What bounds its default learning rate. Default: as for `activations`, or as the one that `perturb` chooses. */
@@ -115,6 +113,8 @@ export type EstimatorRule = Omit<EstimatorDefinition, keyof Identity>;
 export interface EstimatorPlan {
   /** As the estimator's. */
   readonly dimension: number;
+  /** The guess that tangents correct, so that E ĝ is ∇f itself, and of which it says what is not foreseen. Default: none. */
+  readonly guess?: Identity;
   /** What is worth knowing of it before it runs, in sentences. Default: nothing. */
   readonly notes?: readonly Words[];
   /** Makes and compiles the derivative graphs. */

@@ -28,6 +28,8 @@ export interface EstimatorOptions {
    * gradient, and no tangents are drawn. Default false.
    */
   readonly simulated?: boolean | "law";
+  /** True: steps hand on what the estimator remembers, so that a guess which is left open may be one that learns. Default false. */
+  readonly remembers?: boolean;
 }
 
 /** What is decided once the dimension of the tangents' space is known, the same for all passes. */

@@ -3,7 +3,7 @@ import type { Value } from "../onnx/graph.ts";
 import { reshape, transpose } from "../ops/rules.ts";
 import { named } from "../settings/named.ts";
 import { choice, type Given, number } from "../settings/option.ts";
-import type { GuessRule, GuessSignal, SignalSizes, SiteGuess } from "./guess.ts";
+import { type GuessRule, type GuessSignal, type SignalSizes, type SiteGuess, smallMemory } from "./guess.ts";
 
 /** The step of B never falls below this share of the residual, so that B follows the weights. */
 const leastStep = 0.2;
@@ -48,9 +48,6 @@ export const feedback = named(
 
 /** A step of B takes so many numbers of the signal's tangents from each example: fewer tangents where each has more. */
 const learnedNumbers = 256;
-
-/** Numbers that B may have whatever the model's size, 4 MiB. */
-const smallMemory = 2 ** 20;
 
 const feedbackAtSites = (signal: SiteGuess["signal"]): SiteGuess => ({
   signal,

@@ -25,6 +25,9 @@ export interface SignalSizes {
   readonly parameters: number;
 }
 
+/** Numbers that a guess may remember whatever the model's size, 4 MiB. */
+export const smallMemory = 2 ** 20;
+
 /** Arrays that a guess keeps for one site, as values of a graph, by name. */
 export type SiteMemory = Readonly<Record<string, Value>>;
 

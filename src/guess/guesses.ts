@@ -18,3 +18,10 @@ export const guessSetting = namedSetting<typeof guesses, Guess>("guess", guesses
   parts: { gamma: (gamma) => typeof gamma === "number" && gamma >= 0 && gamma <= 1 },
   default: "none",
 });
+
+/** The same where a run has a default of its own, and a single estimate has none. */
+export const openGuessSetting: Omit<typeof guessSetting, "default"> & { readonly default: undefined } = {
+  ...guessSetting,
+  default: undefined,
+  otherwise: "feedback in runs where it applies, or else none",
+};

@@ -5,7 +5,7 @@ import { type Schedule, schedules } from "../optim/schedules.ts";
 import { streamKey } from "../random/streams.ts";
 import { uniform64 } from "../random/uniform.ts";
 import type { ConfigValue } from "../settings/config.ts";
-import { type ClaimOptions, claimStore, type RunConfig } from "../storage/run-config.ts";
+import { type ClaimOptions, claimStore, keptConfig, type RunConfig } from "../storage/run-config.ts";
 import { type RunStore, readFilled } from "../storage/run-store.ts";
 import { readSealed, writeSealed } from "../storage/sealed.ts";
 import type { TrainResult } from "../train/events.ts";
@@ -49,9 +49,10 @@ type Search = ReturnType<typeof checkedOptions>;
 
 async function* search(
   options: LearningRateSearchOptions,
-  { own, training }: Search,
+  { own, training: given }: Search,
 ): AsyncGenerator<SearchEvent, void> {
   const { store, signal, seed = searchOptions.seed.default } = options;
+  const training = await asBegun(given, options);
   const { seeds, judge, evaluations, rungs: rounds, reduction } = own;
   const settings = { evaluations, rungs: rounds, reduction };
   const run = await previewTraining(training);
@@ -106,6 +107,17 @@ async function* search(
     contenders = bestFirst(contenders, trials.slice(first, done), judge);
   }
   yield { kind: "done", result: resultOf(rates, trials, judge) };
+}
+
+/** A search that began when the default guess was none goes on without one. */
+async function asBegun(
+  training: TrainOptions,
+  { store, resume }: LearningRateSearchOptions,
+): Promise<TrainOptions> {
+  const kept = store && resume ? await keptConfig(store) : undefined;
+  if (!kept) return training;
+  const { estimatorAsBegun } = await import("../train/settings/old-config.ts");
+  return { ...training, perturb: estimatorAsBegun(runSettings(training).perturb, kept) };
 }
 
 /** The best rate of the last rung that has one which never diverged. */

@@ -23,7 +23,7 @@ export interface ClaimOptions {
   readonly allowChanges?: boolean;
   /** The configuration as the checkpoint has it: it must be this run's, and stands in for a lost or damaged config.json. */
   readonly spare?: RunConfig;
-  /** This run as an earlier release described it, whose configurations have no `format`. Default: as it is described now. */
+  /** This run as who wrote a configuration would have described it. Default: as it is described now. */
   readonly asBefore?: (kept: RunConfig) => Promise<RunConfig>;
 }
 
@@ -60,8 +60,7 @@ export async function claimStore(
   options: ClaimOptions,
 ): Promise<Claim> {
   const { resume = false, overwrite = false, allowChanges = false, spare, asBefore } = options;
-  const comparable = async (kept: RunConfig) =>
-    kept.format === undefined && asBefore ? asBefore(kept) : config;
+  const comparable = async (kept: RunConfig) => (asBefore ? asBefore(kept) : config);
   const write = () =>
     store.write("config.json", new TextEncoder().encode(`${JSON.stringify(config, undefined, 2)}\n`));
   if (overwrite && resume) {
@@ -101,6 +100,11 @@ export async function claimStore(
     warnings: [words`${fault} It was written again as the checkpoint has it.`],
     take: write,
   };
+}
+
+/** The configuration in a store, where it can be read. */
+export async function keptConfig(store: RunStore): Promise<RunConfig | undefined> {
+  return (await readConfig(store)).config;
 }
 
 function heldStore(store: RunStore): StorageError {

@@ -20,13 +20,20 @@ import {
   soundLines,
 } from "./metrics.ts";
 import { checkpointFiles } from "./own-files.ts";
-import { type Claim, type ClaimOptions, claimStore, type RunConfig, refuseHeldStore } from "./run-config.ts";
+import {
+  type Claim,
+  type ClaimOptions,
+  claimStore,
+  keptConfig,
+  type RunConfig,
+  refuseHeldStore,
+} from "./run-config.ts";
 import { type RunStore, readFilled } from "./run-store.ts";
 
 /** What a run is, as plain data. */
 export interface DescribedRun {
   readonly config: RunConfig;
-  /** The same as an earlier release described it, next to its own description. */
+  /** The same as who wrote a description would have described it: an earlier release, or this one. */
   readonly asBefore: (kept: RunConfig) => Promise<RunConfig>;
 }
 
@@ -79,6 +86,13 @@ export class RunFiles<State extends MetricsPosition> {
   /** What was found damaged or missing, and made good. */
   get warnings(): readonly Words[] {
     return this.#warnings;
+  }
+
+  /** The configuration of the run in the store, where that is to go on and can be read. */
+  async kept(): Promise<RunConfig | undefined> {
+    if (!this.#options.resume) return undefined;
+    const config = await keptConfig(this.#store);
+    return config ?? (await loadCheckpoints(this.#store, this.#schema)).newest?.config;
   }
 
   /**

@@ -60,6 +60,8 @@ export type TrainEvent =
       readonly dimension: number;
       /** 0 where none are drawn. */
       readonly tangents: number;
+      /** Name of the guess that tangents correct; undefined where they start from nothing. */
+      readonly guess: string | undefined;
       /** Whether each block learns from a guess alone: a local method, neither exact nor a forward gradient. */
       readonly isLocal: boolean;
       readonly learningRate: number | "auto";

@@ -1,6 +1,6 @@
 import type { Aggregator } from "../aggregate/aggregator.ts";
 import { expectedLargestSquare } from "../aggregate/expected-largest-square.ts";
-import type { EstimatorDefinition, NoiseBound } from "../estimate/estimator.ts";
+import type { EstimatorDefinition, EstimatorPlan, NoiseBound } from "../estimate/estimator.ts";
 import { activations, estimators } from "../estimate/estimators.ts";
 import { resolveOptions } from "../settings/check.ts";
 import { isFunction, namedSetting } from "../settings/named-setting.ts";
@@ -96,26 +96,33 @@ const adaptiveRate = 0.003;
  * @throws SettingError for an unknown option, or a value out of range
  */
 export function defaultLearningRate(rule: LearningRateRule): number {
+  return learningRates(rule)(rule.unforeseen);
+}
+
+/** The default rate as a function of `unforeseen`, all else being settled once. @throws as `defaultLearningRate` */
+function learningRates(rule: LearningRateRule): (unforeseen: number | undefined) => number {
   const resolved = resolveOptions(ruleOptions, rule, { of: "defaultLearningRate" });
   const { dimension: n, tangents: k } = resolved;
   const noise = estimatorNoise(resolved.perturb);
   const { momentum = 0, isAdaptive = false } = optimizerSetting.choose(resolved.optimizer);
-  if (isAdaptive) return adaptiveRate;
-  if (noise.by === "nothing") return exactRate * (1 - momentum);
+  if (isAdaptive) return () => adaptiveRate;
+  if (noise.by === "nothing") return () => exactRate * (1 - momentum);
   const aggregator = aggregateSetting.choose(resolved.aggregate);
   const sampler = resolved.sampler === undefined ? undefined : samplerSetting.choose(resolved.sampler);
   const isProjection = aggregator.name === "projection" || aggregator.name === "max-normalized";
   const effective = readsBest(aggregator) ? expectedLargestSquare(k) : k;
   const independent =
     sampler?.angle === undefined || isProjection ? effective : Math.min(effective, atAngle(k, sampler.angle));
-  const bound = resolved.unforeseen === undefined || noise.by !== "curvature" ? noise : corrected;
-  const mean = Math.min(exactRate, rateOfMean(bound, n, independent, resolved));
-  // What corrects a guess is brought to ∇f itself.
-  if (resolved.unforeseen !== undefined) return mean * (1 - momentum);
   const radius = sampler?.radius?.(n) ?? Math.sqrt(n);
   // A projection does not change with the tangents' length.
   const length = radius === Math.sqrt(n) || isProjection ? 1 : n / radius ** 2;
-  return (mean / aggregator.expectedGain(n, k)) * length * (1 - momentum);
+  return (unforeseen) => {
+    const bound = unforeseen === undefined || noise.by !== "curvature" ? noise : corrected;
+    const mean = Math.min(exactRate, rateOfMean(bound, n, independent, { ...resolved, unforeseen }));
+    // What corrects a guess is brought to ∇f itself.
+    if (unforeseen !== undefined) return mean * (1 - momentum);
+    return (mean / aggregator.expectedGain(n, k)) * length * (1 - momentum);
+  };
 }
 
 /** What bounds the rate of an estimator, in whichever form it is given; one that does not say is taken for activations. */
@@ -162,18 +169,23 @@ function atAngle(k: number, degrees: number): number {
   return k ** 2 / (k + 2 * (k - 1) * square + (k - 1) * (k - 2) * square ** 2);
 }
 
-/** The learning rate of a run: the one that it was given, or the default for its estimator, from which auto starts. */
+/**
+ * The learning rate of a run, by the share of ‖∇f‖² that its guess does not foresee (all of it at first): the one that it was
+ * given, or the default for its estimator, from which auto starts.
+ *
+ * @param plan the estimator's
+ */
 export function runLearningRate(
   settings: ChosenEstimator & Partial<Pick<RunSettings, "learningRate" | "optimizer">>,
-  dimension: number,
+  { dimension, guess }: Pick<EstimatorPlan, "dimension" | "guess">,
   run: { readonly batch: number; readonly steps: number },
-  unforeseen = settings.perturb.hasGuess ? 1 : undefined,
-): number {
+): (unforeseen?: number) => number {
   const { learningRate, definition, perturb, tangents, aggregate, sampler, optimizer } = settings;
-  if (typeof learningRate === "number") return learningRate;
-  return defaultLearningRate({
-    ...{ dimension, tangents, aggregate, sampler, optimizer, unforeseen, ...run },
+  if (typeof learningRate === "number") return () => learningRate;
+  const rates = learningRates({
+    ...{ dimension, tangents, aggregate, sampler, optimizer, ...run },
     perturb: definition.noise ? definition : perturb,
     shareTangents: perturb.config?.shareTangents === true,
   });
+  return (unforeseen = 1) => rates(guess && unforeseen);
 }

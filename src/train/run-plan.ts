@@ -24,6 +24,8 @@ export interface RunPlan {
   readonly steps: number;
   /** Before schedules: the one that was given, or the default. */
   readonly learningRate: number;
+  /** The same once a guess leaves so much of ‖∇f‖² unforeseen. */
+  readonly rateAt: (unforeseen: number) => number;
   /** What it does otherwise than asked for, and why. */
   readonly notes: readonly Words[];
 }
@@ -41,25 +43,26 @@ export async function planRun(options: RunOptions): Promise<RunPlan> {
   checkBatch(objective);
   checkTargets(lossInputs(objective), examples, "the training data");
   if (test) checkTargets(lossInputs(objective), test, "the test data");
-  const estimator = await planEstimator(objective, options);
+  const estimator = await planEstimator(objective, options, true);
   const batches = batchesOf(objective, options);
   requireValidation(options, batches.split.validation.length);
   const steps = stepsOf(options, batches.stepsPerEpoch);
-  const learningRate = runLearningRate(options, estimator.dimension, { batch: objective.batch, steps });
+  const rateAt = runLearningRate(options, estimator, { batch: objective.batch, steps });
+  const learningRate = rateAt();
   const notes = [
     ...objective.notes,
     ...(estimator.notes ?? []),
     ...batchNotes(examples, options, objective.batch),
   ];
-  return { options, objective, estimator, batches, steps, learningRate, notes };
+  return { options, objective, estimator, batches, steps, learningRate, rateAt, notes };
 }
 
 /** What a planned run is, as plain data. Loaded where a run is kept: pages that keep none do without. */
 export async function describePlan(plan: RunPlan): Promise<DescribedRun> {
-  const { options, objective, learningRate, steps } = plan;
+  const { options, objective, estimator, learningRate, steps } = plan;
   const validation = plan.batches.split.validation.length;
   const { describedRun } = await import("./settings/identity.ts");
-  return describedRun(options, objective, { learningRate, steps, validation });
+  return describedRun(options, objective, { learningRate, steps, validation, guess: estimator.guess });
 }
 
 /**

@@ -9,7 +9,10 @@ import type { RunOptions } from "./settings/run-settings.ts";
 export function startEvent(
   options: RunOptions,
   objective: Objective,
-  run: Pick<TrainEvent & { kind: "start" }, "dimension" | "learningRate" | "notes" | "steps" | "step">,
+  run: Pick<
+    TrainEvent & { kind: "start" },
+    "dimension" | "guess" | "learningRate" | "notes" | "steps" | "step"
+  >,
 ): TrainEvent {
   return {
     kind: "start",

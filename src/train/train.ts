@@ -17,7 +17,6 @@ import type { BatchReader } from "./batch-reader.ts";
 import { areFinite, guardDivergence } from "./divergence.ts";
 import type { QualityTracker } from "./evaluation/track-quality.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
-import { runLearningRate } from "./learning-rate.ts";
 import { afterDivergence, afterWindow, isGood, recoveredRate } from "./recovery.ts";
 import { runOptions } from "./run-options.ts";
 import { describePlan, planRun, type RunPlan } from "./run-plan.ts";
@@ -92,7 +91,9 @@ class TrainingRun {
     const files = options.store && (await lockFiles(options.store, options));
     let estimator: Estimator | undefined;
     try {
-      const plan = await planRun(options);
+      const kept = await files?.kept();
+      const begun = kept ? (await import("./settings/old-config.ts")).asBegun(options, kept) : options;
+      const plan = await planRun(begun);
       await files?.compare(await describePlan(plan));
       estimator = await plan.estimator.open();
       const run = new TrainingRun(plan, estimator, files);
@@ -124,6 +125,7 @@ class TrainingRun {
     const options = this.#options;
     yield startEvent(options, this.#objective, {
       dimension: this.#estimator.dimension,
+      guess: this.#plan.estimator.guess?.name,
       learningRate: options.learningRate === "auto" ? "auto" : this.#learningRate,
       notes: this.#plan.notes,
       steps: this.#totalSteps,
@@ -283,8 +285,7 @@ class TrainingRun {
   /** How much the default rate grows as a guess foresees more of the gradient. */
   #noiseFactor(unforeseen: number | undefined): number {
     if (unforeseen === undefined || this.#options.learningRate !== undefined) return 1;
-    const run = { batch: this.#objective.batch, steps: this.#totalSteps };
-    return runLearningRate(this.#options, this.#estimator.dimension, run, unforeseen) / this.#learningRate;
+    return this.#plan.rateAt(unforeseen) / this.#learningRate;
   }
 
   #currentRate(): number {

@@ -36,13 +36,14 @@ function explain(outcome: TrainOutcome, out: string, seconds: number): string {
 
   What happened  A network of ${count(outcome.parameters)} parameters learned from ${count(outcome.steps)} steps of 64 digits. At each
                  step, ${outcome.tangents} random directions were pushed through the network together with the
-                 digits, which tells how the loss changes along each. Projecting onto these
-                 directions gave one gradient estimate. Nothing was propagated backwards.
+                 digits, which tells how the loss changes along each. What earlier steps learned
+                 from that foresees the gradient, and projecting its error onto the directions
+                 corrects it. No step ran the network backwards.
   How good       ${outcome.cosine === undefined ? "not measured" : describeQuality({ ...outcome, cosine: outcome.cosine })}
                  Estimates next to the exact gradient, as shares of its square: bias² is what is wrong
                  on average and adds up over the steps, variance is noise, which averages out. The same
                  number of directions in the space of all weights would have a variance of
-                 ${twoDigits(variance)}: perturbing the layers' outputs is what makes this fast.
+                 ${twoDigits(variance)}: perturbing the layers' outputs, and foreseeing, is what makes this fast.
   Files          ${out}/model.onnx     runs in any ONNX runtime, on raw pixels
                  ${out}/metrics.jsonl  losses and accuracies over time
   Try next       npx forwardgrad inspect ${out}/model.onnx
@@ -51,6 +52,8 @@ function explain(outcome: TrainOutcome, out: string, seconds: number): string {
                    goes on with this file
                  npx forwardgrad train --gradient exact --momentum 0.9 --epochs 5
                    the same network by backpropagation, to compare
+                 npx forwardgrad train --guess none --momentum 0.9 --epochs 5
+                   the same by directions alone
                  npx forwardgrad train --help
 `;
 }

@@ -1,6 +1,6 @@
 /** Activation perturbation, as a choice. */
 import { isAlone } from "../../guess/guess.ts";
-import { guessSetting } from "../../guess/guesses.ts";
+import { guessSetting, openGuessSetting } from "../../guess/guesses.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { named } from "../../settings/named.ts";
 import { type Resolved, toggle } from "../../settings/option.ts";
@@ -13,8 +13,11 @@ import { type ActivationsOptions, keptSites } from "./kept.ts";
 export const sharingOptions = {
   /** One set of tangents for all examples of a batch instead of one each. */
   shareTangents: toggle({ help: "one set of directions for all examples of a batch" }),
-  /** What is foreseen of the gradient from earlier steps, for tangents to correct: none, or feedback. */
-  guess: guessSetting,
+  /**
+   * What is foreseen of the gradient from earlier steps, for tangents to correct. Default: in runs of `train` feedback, where it
+   * applies (a note says where it does not, and why); in single estimates none, because nothing is handed on.
+   */
+  guess: openGuessSetting,
 };
 
 /** Activation perturbation: tangents at the ends of layers, for each example its own coefficients. */
@@ -31,31 +34,38 @@ export function siteRule(
   noise: NoiseBound,
   blocks?: ActivationsOptions["blocks"],
 ): EstimatorRule {
-  const found = guessSetting.choose(chosen);
-  const guess = found.name === "none" ? undefined : found;
+  const guess = chosen === undefined ? undefined : guessSetting.choose(chosen);
   const isLocal = guess !== undefined && isAlone(guess);
   return {
     isLocal,
-    hasGuess: guess !== undefined && !isLocal,
     noise: isLocal ? { by: "nothing" } : noise,
     plan: (objective, options) => planSites(objective, { ...options, shareTangents, guess, blocks }),
   };
 }
 
-/** Finds the sites of an objective. @throws as `findSites` */
+/** Finds the sites of an objective, and a guess where it is left open. @throws as `findSites` */
 export async function planSites(
   objective: Differentiable,
   options: ActivationsOptions,
 ): Promise<EstimatorPlan> {
-  const found = await findSites(objective, options);
+  const all = await findSites(objective, options);
+  const isOpen = options.guess === undefined && options.remembers === true;
+  // Loaded where they are asked for: pages that guess nothing, or keep tangents, do without.
+  const standard = isOpen
+    ? await (await import("./default-guess.ts")).defaultGuess(objective, options, all)
+    : undefined;
+  const chosen = standard?.guess ?? options.guess;
+  const guess = chosen?.name === "none" ? undefined : chosen;
+  const found = standard?.found ?? all;
+  const notes = guess?.sites ? (await import("./signal.ts")).guessNotes(found, guess) : [];
   return {
     dimension: found.dimension,
-    notes: options.guess?.sites && (await import("./signal.ts")).guessNotes(found, options.guess),
+    guess: guess && !isAlone(guess) ? guess : undefined,
+    notes: [...notes, ...(standard?.notes ?? [])],
     async open() {
-      // Loaded where they are asked for: pages that keep tangents do without.
-      if (options.guess && isAlone(options.guess))
-        return (await import("./alone.ts")).guessAlone(objective, options, found);
-      return forwardGradient(await (await passesOf(options))(objective, options, found));
+      const settled = { ...options, guess };
+      if (guess && isAlone(guess)) return (await import("./alone.ts")).guessAlone(objective, settled, found);
+      return forwardGradient(await (await passesOf(settled))(objective, settled, found));
     },
   };
 }

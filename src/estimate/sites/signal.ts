@@ -1,10 +1,9 @@
 /** Which sites keep their tangents where a guess reads a gradient that is known behind the others. */
 
 import { reserved } from "../../ad/names.ts";
-import { residualStream } from "../../ad/residual-stream.ts";
 import { SettingError } from "../../errors/errors.ts";
 import { option, type Words, words } from "../../errors/words.ts";
-import { type Guess, type GuessSignal, isAlone, type SignalSizes } from "../../guess/guess.ts";
+import { type Guess, type GuessSignal, isAlone, type SignalSizes, smallMemory } from "../../guess/guess.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { countParameters } from "../../objective/parameters.ts";
 import { type Graph, getValue } from "../../onnx/graph.ts";
@@ -17,16 +16,16 @@ import type { FoundSite, FoundSites } from "./found-sites.ts";
  *
  * @throws SettingError where a residual stream is read and there is none
  */
-export function sitesOfGuess(
+export async function sitesOfGuess(
   objective: Pick<Differentiable, "graph" | "parameters" | "output" | "batch">,
   found: FoundSites,
   guess: Guess,
-): FoundSites {
+): Promise<FoundSites> {
   const { graph } = objective;
   const { signal: chosen = "logits" } = guess.sites ?? {};
   const signal = typeof chosen === "function" ? chosen(sizesOf(objective, found)) : chosen;
   if (signal === "logits") return found;
-  const { name, isSummed } = signalOf(graph, found, signal, guess.name);
+  const { name, isSummed } = await signalOf(graph, found, signal, guess.name);
   const index = found.sites.findIndex(({ value }) => value === name);
   // Where nothing else is left, the last block's input is perturbed itself.
   const sites = found.sites
@@ -42,10 +41,21 @@ export function sitesOfGuess(
   };
 }
 
+/** Whether all parameters lie in one layer or block, the gradient behind which is known. */
+export function isOneLayer({ sites, last }: FoundSites): boolean {
+  return last === undefined && sites.length < 2;
+}
+
 /** What a guess leaves out, and what it makes of the estimate, in sentences. */
-export function guessNotes({ sites }: FoundSites, guess: Guess): readonly Words[] {
+export function guessNotes(found: FoundSites, guess: Guess): readonly Words[] {
+  const { sites, signal } = found;
   const chosen = option("guess", guess.name);
   const notes: Words[] = [];
+  if (!signal && isOneLayer(found))
+    notes.push(
+      words`The model is one layer, and the gradient behind it follows from the loss: ${chosen} has to learn what is known
+        there. ${option("gradient", "exact")} costs less.`,
+    );
   if (isAlone(guess))
     notes.push(
       words`${chosen} alone, which nothing corrects (γ = 0), draws no tangents: each block learns from the
@@ -59,6 +69,21 @@ export function guessNotes({ sites }: FoundSites, guess: Guess): readonly Words[
         of residual blocks lie on it (${option("perturb", "blocks")}).`,
     );
   return notes;
+}
+
+/** Whether what a guess remembers takes no more than the parameters do, or little. */
+export function fitsMemory(
+  objective: Parameters<typeof sitesOfGuess>[0],
+  found: FoundSites,
+  guess: Guess,
+): boolean {
+  const { logits, parameters } = sizesOf(objective, found);
+  const outputs = found.signal?.size ?? logits;
+  const numbers = found.sites.reduce((sum, { size, isSummed = false }) => {
+    const shapes = Object.values(guess.sites?.memory?.({ size, isSummed }, outputs) ?? {});
+    return sum + shapes.reduce((total, shape) => total + elementCount(shape), 0);
+  }, 0);
+  return numbers <= Math.max(parameters, smallMemory);
 }
 
 function listed(sites: readonly FoundSite[]): string {
@@ -85,17 +110,19 @@ function lastInputs({ sites, last }: FoundSites): readonly FoundSite[] {
 }
 
 /** The name of the signal's value, and which sites reach it by sums alone. */
-function signalOf(
+async function signalOf(
   graph: Graph,
   found: FoundSites,
   signal: Exclude<GuessSignal, "logits">,
   guess: string,
-): { readonly name: string; readonly isSummed: (value: string) => boolean } {
+): Promise<{ readonly name: string; readonly isSummed: (value: string) => boolean }> {
   const names = found.sites.map(({ value }) => value);
   if (signal === "last input") {
     const name = lastInputs(found).at(-1)?.value ?? (names.at(-1) as string);
     return { name, isSummed: (value) => value === name };
   }
+  // Loaded where it is asked for: most guesses do without.
+  const { residualStream } = await import("../../ad/residual-stream.ts");
   const stream = residualStream(graph, names);
   const isSummed = (value: string) => stream?.values.has(value) === true;
   if (stream && names.slice(0, names.indexOf(stream.lastInput)).some(isSummed))

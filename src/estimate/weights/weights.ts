@@ -25,7 +25,6 @@ export const weights = named("perturb", "weights", weightsOptions, (chosen): Est
   const guess = guessSetting.choose(chosen.guess);
   const { exactLastLayer } = chosen;
   return {
-    hasGuess: guess.name !== "none",
     noise: { by: "walk", step: 0.5, length: 1.9 },
     async plan(objective, options) {
       // Loaded where it is asked for: pages do without what they do not use.
@@ -34,6 +33,7 @@ export const weights = named("perturb", "weights", weightsOptions, (chosen): Est
       const perturbed = found?.before ?? objective;
       return {
         dimension: countParameters(perturbed.parameters),
+        guess: guess.name === "none" ? undefined : guess,
         async open() {
           const passes = await passesOf(options);
           const estimator = forwardGradient(await passes(perturbed, { ...options, guess }));

@@ -158,7 +158,7 @@ export function estimatorOf({ k }: Cell, method: Method): EstimatorSettings {
     case "last layer":
       return { gradient: "exact" };
     case "none":
-      return { tangents: k };
+      return { tangents: k, perturb: activations({ guess: "none" }) };
     case "feedback":
       return { tangents: k, perturb: studied(method.gamma) };
   }

@@ -1,5 +1,5 @@
 import { runLearningRate } from "../../train/learning-rate.ts";
-import { createEstimator, resolveEstimator } from "../../train/settings/estimator.ts";
+import { planEstimator, resolveEstimator } from "../../train/settings/estimator.ts";
 import type { Environment, Row } from "../study.ts";
 import { trainToEnd } from "../training.ts";
 import {
@@ -34,13 +34,12 @@ export async function measureAccuracy(
   const dataset = await environment.dataset(name);
   const objective = await objectiveOf(cell.model, dataset, batch, environment.runtime);
   const chosen = settingsOf(cell, aggregator);
-  const estimator = await createEstimator(objective, chosen);
-  const { dimension } = estimator;
+  const resolved = resolveEstimator(chosen);
+  const plan = await planEstimator(objective, resolved);
+  const { dimension } = plan;
   // Momentum foresees little: its default rate hardly grows.
   const unforeseen = cell.estimator === "feedback" ? taughtShare : undefined;
-  const learningRate =
-    factor * runLearningRate(resolveEstimator(chosen), dimension, { batch, steps }, unforeseen);
-  await estimator.release();
+  const learningRate = factor * runLearningRate(resolved, plan, { batch, steps })(unforeseen);
   const cost = await estimatorCost(objective, chosen);
   const started = performance.now();
   const model = buildModel(cell.model, dataset, seed);

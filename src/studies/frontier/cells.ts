@@ -165,13 +165,18 @@ export function settingsOf(
     case "exact":
       return { gradient: "exact" };
     case "activations":
-      return { perturb: "activations", tangents: k, sampler, aggregate };
+      return { perturb: activations({ guess: "none" }), tangents: k, sampler, aggregate };
     case "feedback":
       return { perturb: activations({ guess: feedback() }), tangents: k, sampler, aggregate };
     case "shared":
-      return { perturb: activations({ shareTangents: true }), tangents: k, sampler, aggregate };
+      return {
+        perturb: activations({ shareTangents: true, guess: "none" }),
+        tangents: k,
+        sampler,
+        aggregate,
+      };
     case "blocks":
-      return { perturb: "blocks", tangents: k, sampler, aggregate };
+      return { perturb: { name: "blocks", guess: "none" }, tangents: k, sampler, aggregate };
     case "dense":
       return { perturb: "weights", tangents: k, sampler, aggregate };
     case "low-rank":

@@ -271,10 +271,10 @@ async function trainExactly(
   const schedule = cosineSchedule();
   const arrays = arraysOf(objective.parameters);
   const state = optimizer.init(arrays);
-  const rate = runLearningRate(resolveEstimator({ gradient: "exact" }), exact.dimension, {
+  const rate = runLearningRate(resolveEstimator({ gradient: "exact" }), exact, {
     batch: objective.batch,
     steps,
-  });
+  })();
   for (let step = 0; step <= steps; step++) {
     if (environment.signal.aborted) return false;
     for (const point of points) if (step === stepOf(point, steps)) follower.reach(point);

@@ -82,7 +82,10 @@ describe("the paper's settings", () => {
     expect([batchOf("mnist"), batchOf("cifar10")]).toEqual([64, 128]);
     expect(
       settingsOf({ path: "ours", network: "vit", dataset: "mnist", method: { gradient: "mean", k: 2 } }),
-    ).toEqual({ gradient: "forward", aggregate: "mean", tangents: 2, sampler: "gaussian" });
+    ).toEqual({
+      ...{ gradient: "forward", aggregate: "mean", tangents: 2, sampler: "gaussian" },
+      perturb: { name: "activations", guess: "none" },
+    });
   });
 });
 

@@ -54,7 +54,7 @@ export const networks: Study<NetworksSettings> = {
     "Fully connected networks (784-w-w-10), ResNet-18 and a ViT (6 layers of width 256, patches of 4×4), in float32 with true " +
     "forward mode. Paper: tangents at the outputs of blocks, shared across the batch, plain SGD with the constant learning rates that " +
     `the authors' search found, and a stop after ${patience} epochs without a lower validation loss. Ours: the library's ` +
-    "defaults, with tangents at the activations, other ones for each example, and a learning rate that follows from n and k and falls along " +
+    "defaults without a guess, with tangents at the activations, other ones for each example, and a learning rate that follows from n and k and falls along " +
     "a cosine. Both: Gaussian tangents, batches of 64 (MNIST) or 128 (CIFAR-10), 10,000 training images set aside for validation (a fifth of " +
     "smaller sets). A run counts with its test accuracy after the epoch with the lowest validation loss.",
   settings: {

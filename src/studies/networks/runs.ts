@@ -230,11 +230,14 @@ export function settingsOf({ path, network, dataset, method }: Omit<NetworkRun, 
     gradient === "exact"
       ? { gradient }
       : { gradient: "forward", aggregate: gradient, tangents: k, sampler: "gaussian" };
-  if (path === "ours") return estimator;
-  const sites: TrainSettings =
-    gradient === "exact" ? {} : { perturb: { name: "blocks", shareTangents: true } };
+  // The paper's estimates start from nothing.
+  const guess = "none";
+  const sites = (perturb: TrainSettings["perturb"]): TrainSettings =>
+    gradient === "exact" ? {} : { perturb };
+  if (path === "ours") return { ...estimator, ...sites({ name: "activations", guess }) };
   const learningRate = networkLearningRate(network, dataset, method);
-  return { ...estimator, ...sites, learningRate, schedule: "constant", patience };
+  const blocks = sites({ name: "blocks", shareTangents: true, guess });
+  return { ...estimator, ...blocks, learningRate, schedule: "constant", patience };
 }
 
 /** A part of a dataset, the same for all runs. */

@@ -139,9 +139,21 @@ export function drawnTangents({
   return gradient === "exact" || definition.isLocal ? 0 : tangents;
 }
 
-/** What is known of the estimator that the settings choose, before anything is differentiated. */
-export function planEstimator(objective: Differentiable, chosen: ChosenEstimator): Promise<EstimatorPlan> {
+/**
+ * What is known of the estimator that the settings choose, before anything is differentiated.
+ *
+ * @param remembers whether steps will hand on what it remembers. Default: each estimate is for itself
+ */
+export function planEstimator(
+  objective: Differentiable,
+  chosen: ChosenEstimator,
+  remembers = false,
+): Promise<EstimatorPlan> {
   const { definition, gradient, tangents, tangentChunk, lowMemory, aggregate: aggregator, sampler } = chosen;
-  const simulated = gradient === "law" ? gradient : gradient === "simulated";
-  return definition.plan(objective, { tangents, tangentChunk, lowMemory, simulated, aggregator, sampler });
+  return definition.plan(objective, {
+    ...{ tangents, tangentChunk, lowMemory, aggregator, sampler },
+    simulated: gradient === "law" ? gradient : gradient === "simulated",
+    // One of the user's own may wrap one of ours, and hand on nothing.
+    remembers: remembers && Object.hasOwn(perturbations, definition.name),
+  });
 }

@@ -1,7 +1,9 @@
 import { targetShapeOf } from "../../data/dataset.ts";
+import { none } from "../../guess/none.ts";
 import type { Objective } from "../../objective/objective.ts";
 import { encodeModel } from "../../onnx/encode.ts";
-import { type Config, configOf } from "../../settings/config.ts";
+import { type Config, configOf, plain } from "../../settings/config.ts";
+import type { Identity } from "../../settings/named.ts";
 import type { Option } from "../../settings/option.ts";
 import { fingerprint, type RunConfig } from "../../storage/run-config.ts";
 import type { DescribedRun } from "../../storage/run-files.ts";
@@ -29,6 +31,8 @@ export interface SettledRun {
   readonly steps: number;
   /** Examples set aside. */
   readonly validation: number;
+  /** The guess that tangents correct. Default: none. */
+  readonly guess?: Identity;
 }
 
 /**
@@ -38,7 +42,7 @@ export interface SettledRun {
 export async function describeRun(
   options: RunOptions,
   objective: Objective,
-  { learningRate, steps, validation }: SettledRun,
+  { learningRate, steps, validation, guess }: SettledRun,
 ): Promise<RunConfig> {
   const { examples, test, runtime, perturb, gradient, tangents, tangentChunk, adapter, quality } = options;
   const isForward = gradient !== "exact";
@@ -46,7 +50,7 @@ export async function describeRun(
   const values: Readonly<Record<string, unknown>> = {
     ...options,
     // Of tangents that are not drawn, nothing counts.
-    perturb: isForward ? perturb : null,
+    perturb: isForward ? withGuess(perturb, guess) : null,
     tangents: draws ? tangents : null,
     tangentChunk: draws ? (tangentChunk ?? tangents) : null,
     sampler: draws ? (options.sampler ?? "default") : null,
@@ -78,6 +82,12 @@ export async function describeRun(
 
 /** What is described by what it holds or by its name, above. */
 const given = { model: true, examples: true, test: true, runtime: true };
+
+/** A guess that was left open is the one that the run settled on. */
+function withGuess(perturb: Identity, guess: Identity = none()): Identity {
+  const { name, config } = perturb;
+  return config?.guess === null ? { name, config: { ...config, guess: plain(guess) } } : perturb;
+}
 
 /** An object of options with its defaults, without what is exempt. */
 function partsOf(name: "adapter" | "quality" | "augment", values: Readonly<Record<string, unknown>>): Config {

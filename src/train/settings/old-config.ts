@@ -1,9 +1,52 @@
 import { formatAugmentation } from "../../data/pictures/augment.ts";
-import type { Config } from "../../settings/config.ts";
+import { option as mention, words } from "../../errors/words.ts";
+import type { EstimatorDefinition } from "../../estimate/estimator.ts";
+import type { Config, ConfigValue } from "../../settings/config.ts";
 import type { Identity } from "../../settings/named.ts";
 import type { RunConfig } from "../../storage/run-config.ts";
 import { trainOptions } from "./options.ts";
 import type { RunOptions } from "./run-settings.ts";
+
+/**
+ * The options of a run that began when the default guess was none: it goes on without one, where none is asked for.
+ *
+ * @param options the run of today
+ * @param kept its description in the store, of whichever version
+ */
+export function asBegun<Run extends Pick<RunOptions, "perturb" | "definition">>(
+  options: Run,
+  kept: RunConfig,
+): Run {
+  const { perturb, definition } = options;
+  return {
+    ...options,
+    perturb: estimatorAsBegun(perturb, kept),
+    definition: estimatorAsBegun(definition, kept),
+  };
+}
+
+/** As `asBegun`, of what `perturb` chooses. */
+export function estimatorAsBegun(definition: EstimatorDefinition, kept: RunConfig): EstimatorDefinition {
+  const isOpen = definition.config?.guess === null;
+  const { name = "none" } = configIn(configIn(kept.perturb).guess);
+  if (!isOpen || name !== "none") return definition;
+  return {
+    ...definition,
+    async plan(objective, options) {
+      const plan = await definition.plan(objective, { ...options, remembers: false });
+      const note = words`The run began without a guess, and goes on so (${mention("guess", "none")}).`;
+      return { ...plan, notes: [...(plan.notes ?? []), note] };
+    },
+  };
+}
+
+/** This run as who wrote a description would have described it: today, before there were guesses, or in version 0.1. */
+export function describeAsBefore(options: RunOptions, now: RunConfig, kept: RunConfig): RunConfig {
+  if (kept.format === undefined) return describeInFirstVersion(options, now, kept);
+  const [{ guess, ...perturb }, before] = [configIn(now.perturb), configIn(kept.perturb)];
+  const isNew = guess !== undefined && configIn(guess).name === "none" && before.guess === undefined;
+  return isNew && before.name !== undefined ? { ...now, perturb } : now;
+}
 
 /**
  * How version 0.1 described this run in config.json, so that runs which it began go on. It knew nothing of a loss's options,
@@ -13,7 +56,7 @@ import type { RunOptions } from "./run-settings.ts";
  * @param now its description of today
  * @param kept the description to compare with: where it has null for a default, so has the result
  */
-export function describeAsBefore(options: RunOptions, now: RunConfig, kept: RunConfig): RunConfig {
+function describeInFirstVersion(options: RunOptions, now: RunConfig, kept: RunConfig): RunConfig {
   const { gradient, perturb, sampler, aggregate, schedule, optimizer, adapter } = options;
   const [site, draw, combine, rates, rule] = [perturb, sampler, aggregate, schedule, optimizer].map(configOf);
   const augment = formatAugmentation(options.augment ?? {});
@@ -83,6 +126,11 @@ function defaultsLeftOut(described: RunConfig, kept: RunConfig, optimizer: strin
       .filter(isLeftOut)
       .map((name) => [name, null]),
   );
+}
+
+/** A part of a configuration that is one itself; empty where it is none. */
+function configIn(value: ConfigValue | undefined): Config {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Config) : {};
 }
 
 function configOf(thing: Identity | undefined): Config | undefined {
