@@ -134,7 +134,17 @@ describe("what is trained", () => {
   });
 
   it("are blocks' parameters, found by the first segment of nodes' names", () => {
-    const blocks = train("blocks", "--fill", "mask=1", "--steps", "4", "--perturb", "blocks", "--guess", "none");
+    const blocks = train(
+      "blocks",
+      "--fill",
+      "mask=1",
+      "--steps",
+      "4",
+      "--perturb",
+      "blocks",
+      "--guess",
+      "none",
+    );
     expect(blocks.status, blocks.stderr).toBe(0);
     expect(blocks.stderr).toContain("8 tangents in 19 dimensions"); // 3·4 + 5 + 2
     const wrong = train("no-blocks", "--fill", "mask=1", "--perturb", "blocks", "--blocks", "stage");

@@ -66,6 +66,7 @@ async function operationsOf(objective: Differentiable, settings: EstimatorSettin
   }
   const { tangents: k, perturb, aggregate, sampler = gaussian() } = resolveEstimator(settings);
   const { usesGram } = aggregate;
+  const guess = guessSetting.choose(guessIn(perturb.config?.guess));
   const total = (graphs: readonly Graph[]) =>
     graphs.reduce((sum, derived) => sum + productOperations(derived), 0);
   if (perturb.name === "weights") {
@@ -83,15 +84,14 @@ async function operationsOf(objective: Differentiable, settings: EstimatorSettin
         withoutModelOutputs(derivativeGraph(graph, forms, k, reserved.loss), objective),
         ...(usesGram ? [weightsGramGraph(graph, forms, k)] : []),
         weightsCombineGraph(graph, forms, k),
-        ...(perturb.hasGuess ? [weightsAlongGraph(graph, forms, k)] : []),
+        ...(guess.name === "none" ? [] : [weightsAlongGraph(graph, forms, k)]),
       ]),
       numbers: k * parts.reduce((sum, { tensor }) => sum + tensor.data.length, 0),
       bytes: bytesPerNumber * k,
     };
   }
-  const { shareTangents, pattern, guess: chosen } = perturb.config ?? {};
+  const { shareTangents, pattern } = perturb.config ?? {};
   const blocks = typeof pattern === "string" ? new RegExp(pattern.slice(1, pattern.lastIndexOf("/"))) : true;
-  const guess = guessSetting.choose(guessIn(chosen));
   const found = await findSites(objective, { blocks: perturb.name === "blocks" && blocks, guess });
   const corrected = await findGuess(objective, { guess, tangents: k }, found);
   const counts = { count: k, examples: shareTangents ? 1 : batch };
