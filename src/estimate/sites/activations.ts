@@ -6,8 +6,10 @@ import { named } from "../../settings/named.ts";
 import { type Resolved, toggle } from "../../settings/option.ts";
 import type { EstimatorPlan, EstimatorRule, NoiseBound } from "../estimator.ts";
 import { forwardGradient } from "../forward-gradient.ts";
+import { defaultGuess } from "./default-guess.ts";
 import { findSites } from "./graphs.ts";
 import { type ActivationsOptions, keptSites } from "./kept.ts";
+import { guessNotes } from "./signal.ts";
 
 /** What tangents at sites can be asked for. */
 export const sharingOptions = {
@@ -50,20 +52,18 @@ export async function planSites(
 ): Promise<EstimatorPlan> {
   const all = await findSites(objective, options);
   const isOpen = options.guess === undefined && options.remembers === true;
-  // Loaded where they are asked for: pages that guess nothing, or keep tangents, do without.
-  const standard = isOpen
-    ? await (await import("./default-guess.ts")).defaultGuess(objective, options, all)
-    : undefined;
+  const standard = isOpen ? await defaultGuess(objective, options, all) : undefined;
   const chosen = standard?.guess ?? options.guess;
   const guess = chosen?.name === "none" ? undefined : chosen;
   const found = standard?.found ?? all;
-  const notes = guess?.sites ? (await import("./signal.ts")).guessNotes(found, guess) : [];
+  const notes = guess?.sites ? guessNotes(found, guess) : [];
   return {
     dimension: found.dimension,
     guess: guess && !isAlone(guess) ? guess : undefined,
     notes: [...notes, ...(standard?.notes ?? [])],
     async open() {
       const settled = { ...options, guess };
+      // Loaded where they are asked for: pages that keep tangents do without.
       if (guess && isAlone(guess)) return (await import("./alone.ts")).guessAlone(objective, settled, found);
       return forwardGradient(await (await passesOf(settled))(objective, settled, found));
     },

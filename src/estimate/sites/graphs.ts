@@ -13,6 +13,7 @@ import { reshape, transpose, withInfinities, zerosLike } from "../../ops/rules.t
 import { emitExampleCombine, emitExampleGram } from "../../tangents/graphs.ts";
 import type { FoundSite, FoundSites, SiteOptions } from "./found-sites.ts";
 import type { FoundGuess } from "./guess.ts";
+import { sitesOfGuess } from "./signal.ts";
 
 /** How many tangents there are. */
 export interface TangentCounts {
@@ -51,8 +52,7 @@ export async function findSites(
     if (found.length === sites.length) {
       const dimension = found.reduce((total, { size }) => total + size, 0);
       const all = { sites: found, last, dimension };
-      // Loaded where it is asked for: pages that guess nothing do without.
-      return guess?.sites ? (await import("./signal.ts")).sitesOfGuess(objective, all, guess) : all;
+      return guess?.sites ? sitesOfGuess(objective, all, guess) : all;
     }
     // A value of one example alone: the layer goes on, to where the examples meet.
     const without = sites.filter((_, index) => !layouts[index]).map(({ value }) => value);

@@ -21,7 +21,7 @@ import {
 import type { FoundSites, SiteOptions } from "./found-sites.ts";
 import { gramCount, gramResults } from "./grams.ts";
 import { dualGraph, findSites, localGraph, observationGraph } from "./graphs.ts";
-import type { FoundGuess } from "./guess.ts";
+import { type FoundGuess, findGuess } from "./guess.ts";
 import { activeNumbers } from "./rectified.ts";
 
 /** What an estimator with sites is asked for. */
@@ -58,8 +58,7 @@ export async function keptSites(
   const tangents = createSiteTangents(sites, k, examples, method.sampler);
   const drawer = createDrawer(runtime);
 
-  // Loaded where they are asked for: most pages guess nothing, and none simulates.
-  const guess = options.guess && (await (await import("./guess.ts")).findGuess(objective, options, found));
+  const guess = await findGuess(objective, options, found);
   // What corrects a guess is brought to ∇f itself.
   const local = localGraph(objective, found, tangents, guess ? 1 : method.gain, "inputs", guess);
   const observed = await openObservation(objective, found, tangents, method, guess);
