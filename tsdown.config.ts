@@ -8,6 +8,7 @@ export default defineConfig({
     data: "src/data.ts",
     studies: "src/studies.ts",
     node: "src/node.ts",
+    web: "src/web.ts",
     cli: "src/cli/main.ts",
   },
   format: "esm",

@@ -12,7 +12,7 @@ import { float32, int64, type Tensor } from "../src/onnx/tensor.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { createEstimator } from "../src/train/settings/estimator.ts";
-import { relativeError } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const batch = 3;

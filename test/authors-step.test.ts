@@ -7,8 +7,8 @@ import { fold, type Key, keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { settingsOf } from "../src/studies/networks/runs.ts";
 import { createEstimator } from "../src/train/settings/estimator.ts";
-import { relativeError } from "./golden.ts";
 import golden from "./goldens/authors-step.golden.json" with { type: "json" };
+import { relativeError } from "./relative-error.ts";
 
 const [batch, k] = [5, 4];
 const step = keyFromSeed(7);

@@ -10,7 +10,7 @@ import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { createEstimator } from "../src/train/settings/estimator.ts";
 import { train } from "../src/train/train.ts";
-import { relativeError } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const [batch, channels] = [6, 3];

@@ -18,7 +18,7 @@ import { float32, int64, type Tensor } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { relativeError } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const node = (opType: string, input: string[], output: string[]) =>

@@ -17,7 +17,8 @@ import { nodeRuntime } from "../src/runtime/node.ts";
 import { evaluateModel } from "../src/train/evaluation/evaluate-model.ts";
 import type { TrainSettings } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";
-import { fromGolden, type GoldenTensor, type GoldenTensors, relativeError } from "./golden.ts";
+import { fromGolden, type GoldenTensor, type GoldenTensors } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 /** What cases/oracle.py says of a file: mean cross-entropy and its gradient in float64. */
 export interface CaseGolden {

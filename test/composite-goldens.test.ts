@@ -6,7 +6,8 @@ import { GraphBuilder } from "../src/ops/builder.ts";
 import { upgradeGraph } from "../src/ops/upgrade.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { type GoldenTensor, readGolden, relativeError } from "./golden.ts";
+import { type GoldenTensor, readGolden } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 interface CompositeGolden {
   readonly name: string;

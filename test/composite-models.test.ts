@@ -12,7 +12,8 @@ import { GraphBuilder } from "../src/ops/builder.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { createEstimator } from "../src/train/settings/estimator.ts";
-import { fromGolden, type GoldenTensor, type GoldenTensors, readGolden, relativeError } from "./golden.ts";
+import { fromGolden, type GoldenTensor, type GoldenTensors, readGolden } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 

@@ -9,13 +9,13 @@ import { float32, int64 } from "../src/onnx/tensor.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { searchLearningRate } from "../src/search/search.ts";
+import { memoryStore } from "../src/storage/memory-store.ts";
 import { runFolder } from "../src/storage/node-run-folder.ts";
 import type { TrainEvent } from "../src/train/events.ts";
 import { createEstimator } from "../src/train/settings/estimator.ts";
 import type { TrainOptions } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";
 import { temporaryFolder } from "./cli.ts";
-import { memoryStore } from "./study-store.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const inputs = Float32Array.from({ length: 1280 }, (_, index) => (((index + 1) * 0.7548776662) % 1) * 2 - 1);

@@ -13,7 +13,7 @@ import { fold, keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { run, temporaryFolder } from "./cli.ts";
-import { relativeError } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 const folder = temporaryFolder();
 const path = join(folder, "model.onnx");

@@ -23,7 +23,8 @@ import type { Sampler } from "../src/tangents/sampler.ts";
 import { type SamplerName, samplers } from "../src/tangents/samplers.ts";
 import { createTangentSet, drawTangents, rowOf } from "../src/tangents/tangent-set.ts";
 import { createEstimator, type EstimatorSettings } from "../src/train/settings/estimator.ts";
-import { fromGolden, type GoldenTensors, readGolden, relativeError } from "./golden.ts";
+import { fromGolden, type GoldenTensors, readGolden } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const key = keyFromSeed(20241017);

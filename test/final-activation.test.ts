@@ -16,7 +16,8 @@ import { nodeRuntime } from "../src/runtime/node.ts";
 import { evaluateModel } from "../src/train/evaluation/evaluate-model.ts";
 import type { TrainSettings } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";
-import { fromGolden, type GoldenTensor, type GoldenTensors, relativeError } from "./golden.ts";
+import { fromGolden, type GoldenTensor, type GoldenTensors } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 /** What cases/final-activation/make.py says of a file: PyTorch's values in float64, of the value before the activation. */
 interface Golden {

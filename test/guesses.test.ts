@@ -24,11 +24,11 @@ import { GraphBuilder } from "../src/ops/builder.ts";
 import { fold, keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { Tensors } from "../src/runtime/runtime.ts";
+import { memoryStore } from "../src/storage/memory-store.ts";
 import type { RunStore } from "../src/storage/run-store.ts";
 import { samplers } from "../src/tangents/samplers.ts";
 import { train } from "../src/train/train.ts";
-import { relativeError } from "./golden.ts";
-import { memoryStore } from "./study-store.ts";
+import { relativeError } from "./relative-error.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const batch = 4;

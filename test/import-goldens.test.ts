@@ -12,7 +12,8 @@ import { emittedOpset, GraphBuilder } from "../src/ops/builder.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { createEstimator } from "../src/train/settings/estimator.ts";
-import { fromGolden, type GoldenTensor, type GoldenTensors, readGolden, relativeError } from "./golden.ts";
+import { fromGolden, type GoldenTensor, type GoldenTensors, readGolden } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 interface ImportGolden {
   readonly opset: number;

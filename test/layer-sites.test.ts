@@ -19,7 +19,7 @@ import { keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { createEstimator, type EstimatorSettings } from "../src/train/settings/estimator.ts";
-import { relativeError } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const key = keyFromSeed(5);

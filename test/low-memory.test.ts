@@ -18,7 +18,7 @@ import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { Runtime } from "../src/runtime/runtime.ts";
 import { samplers } from "../src/tangents/samplers.ts";
-import { relativeError } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const batch = 4;

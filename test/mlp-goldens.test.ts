@@ -10,7 +10,8 @@ import { initializersToInputs } from "../src/onnx/graph.ts";
 import { float32, type Tensor } from "../src/onnx/tensor.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { fromGolden, type GoldenTensor, type GoldenTensors, readGolden, relativeError } from "./golden.ts";
+import { fromGolden, type GoldenTensor, type GoldenTensors, readGolden } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 interface MlpGolden {
   readonly name: string;

@@ -15,7 +15,7 @@ import type { Graph } from "../src/onnx/graph.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { fillUniform } from "../src/random/uniform.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { relativeError } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 const options = {
   input: [3, 16, 16],

@@ -8,7 +8,7 @@ import { keyFromSeed } from "../src/random/threefry.ts";
 import { compileGraph, evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { createEstimator } from "../src/train/settings/estimator.ts";
-import { readGolden, relativeError } from "./golden.ts";
+import { readGolden } from "./golden.ts";
 import {
   type GoldenCase,
   goldenSiteTangents,
@@ -17,6 +17,7 @@ import {
   type SmallModelGolden,
   unpack,
 } from "./model-goldens.ts";
+import { relativeError } from "./relative-error.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const numbers = (tensor: Tensor | undefined) => tensor?.data as Float32Array;

@@ -23,10 +23,10 @@ import { float32, int64 } from "../src/onnx/tensor.ts";
 import { fold, keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { Tensors } from "../src/runtime/runtime.ts";
+import { memoryStore } from "../src/storage/memory-store.ts";
 import type { RunStore } from "../src/storage/run-store.ts";
 import { samplers } from "../src/tangents/samplers.ts";
 import { train } from "../src/train/train.ts";
-import { memoryStore } from "./study-store.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const batch = 4;

@@ -4,7 +4,8 @@ import { int64 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { fromGolden, type GoldenTensor, readGolden, relativeError } from "./golden.ts";
+import { fromGolden, type GoldenTensor, readGolden } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 interface OpGolden {
   readonly name: string;

@@ -4,7 +4,8 @@ import { type OptimizerName, optimizers } from "../src/optim/optimizers.ts";
 import { freshPlateau, observe } from "../src/optim/plateau.ts";
 import type { ScheduleName } from "../src/optim/schedules.ts";
 import { scheduleSetting } from "../src/train/settings/choices.ts";
-import { type GoldenTensors, readGolden, relativeError } from "./golden.ts";
+import { type GoldenTensors, readGolden } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 type Golden =
   | {

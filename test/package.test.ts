@@ -41,6 +41,7 @@ describe("the entry points", () => {
       "./data",
       "./studies",
       "./node",
+      "./web",
     ]);
     for (const [, path] of entries)
       expect(existsSync(join(root, path.replace(/js$/, "ts"))), path).toBe(true);

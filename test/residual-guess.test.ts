@@ -19,12 +19,13 @@ import { float32, int64 } from "../src/onnx/tensor.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { Tensors } from "../src/runtime/runtime.ts";
+import { memoryStore } from "../src/storage/memory-store.ts";
 import type { RunStore } from "../src/storage/run-store.ts";
 import { createEstimator, type EstimatorSettings } from "../src/train/settings/estimator.ts";
 import { train } from "../src/train/train.ts";
-import { readGolden, relativeError } from "./golden.ts";
+import { readGolden } from "./golden.ts";
 import { type ModelGolden, openGolden, unpack } from "./model-goldens.ts";
-import { memoryStore } from "./study-store.ts";
+import { relativeError } from "./relative-error.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const key = keyFromSeed(5);

@@ -4,8 +4,9 @@ import { elementCount, float32, float64, type Tensor } from "../src/onnx/tensor.
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { readGolden, relativeError } from "./golden.ts";
+import { readGolden } from "./golden.ts";
 import { openGolden, type SmallModelGolden } from "./model-goldens.ts";
+import { relativeError } from "./relative-error.ts";
 
 interface SecondGolden {
   readonly name: string;

@@ -9,7 +9,7 @@ import { keyFromSeed } from "../src/random/threefry.ts";
 import { fillUniform } from "../src/random/uniform.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { createEstimator, type EstimatorSettings } from "../src/train/settings/estimator.ts";
-import { relativeError } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const key = keyFromSeed(7);

@@ -12,7 +12,7 @@ import { GraphBuilder } from "../src/ops/builder.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { createEstimator, type EstimatorSettings } from "../src/train/settings/estimator.ts";
-import { relativeError } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const key = keyFromSeed(7);

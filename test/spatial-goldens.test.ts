@@ -7,7 +7,8 @@ import type { Tensor } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
-import { fromGolden, type GoldenTensor, readGolden, relativeError } from "./golden.ts";
+import { fromGolden, type GoldenTensor, readGolden } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 interface SpatialGolden {
   readonly name: string;

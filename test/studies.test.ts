@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { drawChart, narrowChart, wideChart } from "../src/charts/vega.ts";
 import { glyphs } from "../src/data/sets/glyphs.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
+import { memoryStore } from "../src/storage/memory-store.ts";
 import { htmlReport, markdownReport, summaryCsv } from "../src/studies/report.ts";
 import { decodeRows } from "../src/studies/results.ts";
 import { runStudy, type StudyEvent } from "../src/studies/run.ts";
@@ -10,7 +11,6 @@ import { resolveSettings } from "../src/studies/settings.ts";
 import { studies } from "../src/studies/studies.ts";
 import type { Results, Study } from "../src/studies/study.ts";
 import { outcomeText, whyText } from "../src/studies/verdict.ts";
-import { memoryStore } from "./study-store.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const encoder = new TextEncoder();

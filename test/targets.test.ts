@@ -20,7 +20,8 @@ import { nodeRuntime } from "../src/runtime/node.ts";
 import { evaluateModel } from "../src/train/evaluation/evaluate-model.ts";
 import { createEstimator, type EstimatorSettings } from "../src/train/settings/estimator.ts";
 import { train } from "../src/train/train.ts";
-import { fromGolden, type GoldenTensor, type GoldenTensors, relativeError } from "./golden.ts";
+import { fromGolden, type GoldenTensor, type GoldenTensors } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 /** What cases/targets/make.py says of a file: PyTorch's values in float64. */
 interface Golden {

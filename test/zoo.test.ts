@@ -17,7 +17,8 @@ import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { Tensors } from "../src/runtime/runtime.ts";
 import { createEstimator } from "../src/train/settings/estimator.ts";
-import { readGolden, relativeError } from "./golden.ts";
+import { readGolden } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 /** A tensor that the stream gives: whole numbers below `values`, or floats. */
 interface Drawn {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readGolden, relativeError } from "../../test/golden.ts";
+import { readGolden } from "../../test/golden.ts";
+import { relativeError } from "../../test/relative-error.ts";
 import { checkDerivatives } from "../ad/check.ts";
 import { derivativeGraph } from "../ad/derivatives.ts";
 import { float64, toNumbers } from "../onnx/tensor.ts";

@@ -2,6 +2,7 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { NodeProto } from "onnx-buf";
 import { ModelProtoSchema } from "../onnx/messages/schemas.ts";
 import { own } from "../onnx/own.ts";
+import { dtypeNumbers } from "../onnx/tensor.ts";
 
 /**
  * Nodes that the WebGPU kernels of ONNX Runtime 1.30 refuse, compute wrongly, or end the process on, so that they have to
@@ -47,6 +48,24 @@ export function findWebgpuGaps(model: Uint8Array): {
     names: found.map(({ name }) => name),
   };
 }
+
+/**
+ * Whether a model holds numbers of double precision, for which the WebGPU builds for pages have hardly a kernel, on the CPU either.
+ */
+export function holdsFloat64(model: Uint8Array): boolean {
+  const { graph } = fromBinary(ModelProtoSchema, model);
+  const isDouble = (type: number | undefined) => type === doubleType;
+  const values = [...(graph?.input ?? []), ...(graph?.output ?? [])];
+  return (
+    graph?.initializer.some(({ dataType }) => isDouble(dataType)) ||
+    values.some(({ type }) => type?.value.case === "tensorType" && isDouble(type.value.value.elemType)) ||
+    graph?.node.some((node) => node.opType === "Cast" && isDouble(integer(node, "to"))) ||
+    false
+  );
+}
+
+/** The number of double precision in ONNX files. */
+const doubleType = dtypeNumbers.float64;
 
 function integer(node: NodeProto, name: string): number | undefined {
   const attribute = node.attribute.find((one) => one.name === name);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
-import { memoryStore } from "../../test/study-store.ts";
+import { memoryStore } from "../storage/memory-store.ts";
 import { runStudy, type StudyEvent } from "./run.ts";
 import { summarizeBy } from "./statistics.ts";
 import type { Environment, Study } from "./study.ts";

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { relativeError } from "../../../test/golden.ts";
-import { memoryStore } from "../../../test/study-store.ts";
+import { relativeError } from "../../../test/relative-error.ts";
 import { blockSites } from "../../ad/sites.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { glyphs } from "../../data/sets/glyphs.ts";
@@ -13,6 +12,7 @@ import { elementCount, int64 } from "../../onnx/tensor.ts";
 import { keyFromSeed } from "../../random/threefry.ts";
 import { fillUniform } from "../../random/uniform.ts";
 import { nodeRuntime } from "../../runtime/node.ts";
+import { memoryStore } from "../../storage/memory-store.ts";
 import type { RunStore } from "../../storage/run-store.ts";
 import { createEstimator, type EstimatorSettings } from "../../train/settings/estimator.ts";
 import { train } from "../../train/train.ts";

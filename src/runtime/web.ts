@@ -1,0 +1,312 @@
+/** The runtime of pages and of their workers: onnxruntime-web, on WebAssembly or WebGPU. */
+import type { Tensor as EngineTensor, InferenceSession } from "onnxruntime-web";
+import { DeviceError, ModelError, SettingError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
+import { formatShape } from "../onnx/graph.ts";
+import { refuseExternalData } from "../onnx/messages/external-data.ts";
+import { own } from "../onnx/own.ts";
+import type { DType, Tensor, TensorData } from "../onnx/tensor.ts";
+import { checkOptions } from "../settings/check.ts";
+import { choice, text, whole } from "../settings/option.ts";
+import { isInherited, renameOutputs } from "./inherited-names.ts";
+import { pacemaker, page, startThread } from "./page.ts";
+import type { Runtime, Session, SessionOptions, Tensors } from "./runtime.ts";
+import { findWebgpuGaps, holdsFloat64 } from "./webgpu-gaps.ts";
+
+/** What a graph can run on in a page. */
+export const webDevices = ["wasm", "webgpu"] as const;
+/** Where graphs are computed. */
+export type WebDevice = (typeof webDevices)[number];
+
+const runtimeOptions = {
+  device: choice(webDevices, {}),
+  threads: whole(1, {}),
+  wasmPaths: text({}),
+};
+
+/** How `webRuntime` computes. */
+export interface WebRuntimeOptions {
+  /** Default "wasm", the CPU. What WebGPU cannot compute, such as most of int64, stays on the CPU. */
+  readonly device?: WebDevice;
+  /**
+   * Threads that one graph may use; default: one, or in an isolated page (the headers COOP and COEP) on a machine of four cores and
+   * more half of them, because two threads cost twice the processor's time. One engine serves a whole page: the first runtime sets it.
+   */
+  readonly threads?: number;
+  /** Folder of the engine's `.wasm` and `.mjs` files, as an address that ends in "/"; default: where the bundler put them. */
+  readonly wasmPaths?: string;
+}
+
+/** As much of onnxruntime-web as is used here. */
+type Engine = typeof import("onnxruntime-web/wasm");
+
+/** A loaded engine with what is decided when it is. */
+interface Loaded {
+  readonly engine: Engine;
+  readonly device: WebDevice;
+  readonly threads: number;
+  /** One at a time: its WebAssembly module holds one call's state. */
+  readonly queue: Queue;
+}
+
+// The engine is one for each page and device; so are its threads, and the order of its calls.
+const loaded = new Map<WebDevice, Promise<Loaded>>();
+
+/**
+ * ONNX Runtime's build for pages and workers (`npm install onnxruntime-web`). Inputs and outputs lie in the page's memory, whatever
+ * the device.
+ *
+ * @throws SettingError for an unknown option, a wrong value, or another number of threads than this page's engine has; DeviceError
+ * where the engine is not installed, or the device is not there
+ */
+export async function webRuntime(options: WebRuntimeOptions = {}): Promise<Runtime> {
+  checkOptions(runtimeOptions, options, { of: "webRuntime" });
+  const { device = "wasm" } = options;
+  if (device === "webgpu") await requireWebgpu();
+  const main = await loadOnce(device, options);
+  const { engine, threads } = main;
+  if (options.threads !== undefined && options.threads !== threads) {
+    throw new SettingError(
+      words`${option("threads", options.threads)} comes too late: the engine of this page runs on ${threads} thread${
+        threads === 1 ? "" : "s"
+      } since its first runtime was made. Give the number there, or open a worker of its own.`,
+      { option: "threads" },
+    );
+  }
+  const loss: DeviceLoss = {};
+  return {
+    name: `onnxruntime-web ${engine.env.versions.web ?? engine.env.versions.common} on ${device}`,
+    threads,
+    // What a 32-bit WebAssembly memory can hold.
+    memory: 2 ** 32,
+    ...(threads > 1 && { startThread }),
+    async createSession(model, settings = {}) {
+      refuseExternalData(model);
+      // The builds with WebGPU have hardly a kernel for double precision, on the CPU either.
+      const isElsewhere = device === "webgpu" && holdsFloat64(model);
+      const host = isElsewhere ? await loadOnce("wasm", options) : main;
+      const open = (bytes: Uint8Array) => host.queue.add(() => createSession(host, bytes, settings));
+      const first = await open(model);
+      if (host.device === "webgpu") await watchDevice(engine, loss);
+      if (!first.outputNames.some(isInherited)) return new WebSession(host, first, loss);
+      await host.queue.add(() => first.release());
+      const renamed = renameOutputs(model);
+      return new WebSession(host, await open(renamed.model), loss, renamed.names);
+    },
+  };
+}
+
+function createSession(
+  { engine, device }: Loaded,
+  given: Uint8Array,
+  { optimize = true, arena = true }: SessionOptions,
+): Promise<InferenceSession> {
+  const gaps = device === "webgpu" ? findWebgpuGaps(given) : undefined;
+  return engine.InferenceSession.create(gaps?.model ?? given, {
+    // An empty list of names is refused.
+    executionProviders: [gaps?.names.length ? { name: "webgpu", forceCpuNodeNames: gaps.names } : device],
+    graphOptimizationLevel: optimize ? "all" : "disabled",
+    enableCpuMemArena: arena,
+    enableMemPattern: arena,
+    logSeverityLevel: 3,
+  });
+}
+
+async function loadOnce(device: WebDevice, options: WebRuntimeOptions): Promise<Loaded> {
+  const loading = loaded.get(device) ?? load(device, options);
+  loaded.set(device, loading);
+  return loading.catch((cause) => {
+    loaded.delete(device);
+    throw cause;
+  });
+}
+
+async function load(device: WebDevice, { threads: wanted, wasmPaths }: WebRuntimeOptions): Promise<Loaded> {
+  const engine = await importEngine(device);
+  const threads = wanted ?? defaultThreads();
+  engine.env.wasm.numThreads = threads;
+  if (wasmPaths !== undefined) engine.env.wasm.wasmPaths = wasmPaths;
+  return { engine, device, threads, queue: new Queue() };
+}
+
+async function importEngine(device: WebDevice): Promise<Engine> {
+  try {
+    if (device === "wasm") return await import("onnxruntime-web/wasm");
+    // The smaller build, where WebAssembly can wait for promises by itself.
+    return page.WebAssembly?.Suspending
+      ? await import("onnxruntime-web/jspi")
+      : await import("onnxruntime-web/webgpu");
+  } catch (cause) {
+    throw new DeviceError(
+      "The runtime of pages needs the package onnxruntime-web, which could not be loaded: " +
+        `${cause instanceof Error ? cause.message : String(cause)}. Install it beside forwardgrad ` +
+        "(npm install onnxruntime-web), and let the bundler serve its .wasm and .mjs files.",
+      { device, cause },
+    );
+  }
+}
+
+function defaultThreads(): number {
+  const cores = page.navigator?.hardwareConcurrency ?? 1;
+  return page.crossOriginIsolated && cores >= 4 ? Math.floor(cores / 2) : 1;
+}
+
+async function requireWebgpu(): Promise<void> {
+  const adapter = await page.navigator?.gpu?.requestAdapter();
+  if (adapter) return;
+  throw new DeviceError(
+    words`The device webgpu cannot be used: ${
+      page.navigator?.gpu
+        ? "the browser finds no adapter"
+        : "this browser, or a page that is not served by https, has no WebGPU"
+    }. Use a browser and a graphics card that have it, or the CPU (${option("device", "wasm")}).`,
+    { device: "webgpu" },
+  );
+}
+
+/** Why the device is gone, once it is. */
+interface DeviceLoss {
+  reason?: string;
+  device?: GraphicsDevice;
+}
+
+interface GraphicsDevice {
+  readonly lost?: Promise<{ readonly message: string; readonly reason: string }>;
+}
+
+/** The engine makes a device with its first session, and destroys it with the last one: that is no loss. */
+async function watchDevice(engine: Engine, loss: DeviceLoss): Promise<void> {
+  const device = (await engine.env.webgpu.device) as GraphicsDevice | undefined;
+  if (device === loss.device) return;
+  loss.device = device;
+  loss.reason = undefined;
+  void device?.lost?.then(({ message, reason }) => {
+    if (reason !== "destroyed" && loss.device === device) loss.reason = message || "no reason given";
+  });
+}
+
+/** Runs one piece of work after the other, and lets the page have its turn between them. */
+class Queue {
+  #last: Promise<unknown> = Promise.resolve();
+  readonly #giveWay = pacemaker(30);
+
+  add<Result>(work: () => Promise<Result>): Promise<Result> {
+    const next = this.#last.then(this.#giveWay).then(work);
+    this.#last = next.catch(() => undefined);
+    return next;
+  }
+}
+
+class WebSession implements Session {
+  readonly outputTypes: Readonly<Record<string, DType>>;
+  readonly #host: Loaded;
+  readonly #session: InferenceSession;
+  readonly #loss: DeviceLoss;
+  // Training feeds the same arrays again and again.
+  readonly #wrapped = new WeakMap<Tensor, EngineTensor>();
+  /** What the engine calls outputs that have another name there, and the other way round. */
+  readonly #inner: ReadonlyMap<string, string>;
+  readonly #outer: ReadonlyMap<string, string>;
+
+  constructor(
+    host: Loaded,
+    session: InferenceSession,
+    loss: DeviceLoss,
+    renamed: ReadonlyMap<string, string> = new Map(),
+  ) {
+    this.#host = host;
+    this.#session = session;
+    this.#loss = loss;
+    this.#inner = renamed;
+    this.#outer = new Map([...renamed].map(([outer, inner]) => [inner, outer]));
+    this.outputTypes = Object.fromEntries(
+      session.outputMetadata.flatMap((output) =>
+        output.isTensor && output.type !== "string"
+          ? [[this.#outer.get(output.name) ?? output.name, output.type as DType]]
+          : [],
+      ),
+    );
+  }
+
+  async run(feeds: Tensors, fetches?: readonly string[] | Tensors): Promise<Record<string, Tensor>> {
+    const inputs = Object.fromEntries(
+      this.#session.inputNames.map((name) => {
+        const tensor = own(feeds, name);
+        if (tensor) return [name, this.#wrap(tensor)];
+        throw new ModelError(
+          `The graph's input '${name}' was not fed; received ${Object.keys(feeds).join(", ")}.`,
+        );
+      }),
+    );
+    const room = fetches && !isNames(fetches) ? fetches : undefined;
+    const wanted = fetches && (isNames(fetches) ? fetches : Object.keys(fetches));
+    const names = (wanted ?? this.#session.outputNames.map((name) => this.#outer.get(name) ?? name)).map(
+      (name) => this.#inner.get(name) ?? name,
+    );
+    const results = await this.#host.queue
+      .add(() => this.#session.run(inputs, names))
+      .catch((cause) => {
+        throw this.#explained(cause);
+      });
+    return Object.fromEntries(
+      names.map((inner) => {
+        const name = this.#outer.get(inner) ?? inner;
+        const result = unwrap(name, results[inner] as EngineTensor);
+        const place = room && own(room, name);
+        if (!place) return [name, result];
+        if (place.dtype !== result.dtype || place.data.length !== result.data.length) {
+          throw new ModelError(
+            `The output '${name}' is ${result.dtype} ${formatShape(result.shape)}; the tensor to write it into is ` +
+              `${place.dtype} ${formatShape(place.shape)}.`,
+          );
+        }
+        // Outputs given as tensors in memory come back as zeros (onnxruntime-web 1.30), so they are fetched and copied.
+        place.data.set(result.data as never);
+        return [name, place];
+      }),
+    );
+  }
+
+  async release(): Promise<void> {
+    await this.#host.queue.add(() => this.#session.release());
+  }
+
+  #explained(cause: unknown): unknown {
+    const { reason } = this.#loss;
+    if (reason === undefined) return cause;
+    return new DeviceError(
+      words`The graphics device was lost (${reason}), and with it this run's step. What was saved stays: reload the page, and resume the run,
+        there or on the CPU (${option("device", "wasm")}).`,
+      { device: "webgpu", cause },
+    );
+  }
+
+  #wrap(tensor: Tensor): EngineTensor {
+    const found = this.#wrapped.get(tensor);
+    if (found) return found;
+    const wrapped = new this.#host.engine.Tensor(
+      tensor.dtype as "float32",
+      tensor.data as Float32Array,
+      tensor.shape,
+    );
+    this.#wrapped.set(tensor, wrapped);
+    return wrapped;
+  }
+}
+
+function isNames(fetches: readonly string[] | Tensors): fetches is readonly string[] {
+  return Array.isArray(fetches);
+}
+
+function unwrap(name: string, result: EngineTensor): Tensor {
+  if (result.type === "string") {
+    throw new ModelError(
+      `The output '${name}' ${formatShape(result.dims)} holds strings; only numbers are supported.`,
+    );
+  }
+  const data = result.data as TensorData;
+  const isHalf = result.type === "float16";
+  // Browsers that know half precision have arrays of it; here its bits are held.
+  const numbers = isHalf ? new Uint16Array(data.buffer, data.byteOffset, result.size) : data;
+  return { dtype: result.type as DType, shape: result.dims, data: numbers };
+}

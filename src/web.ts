@@ -1,0 +1,10 @@
+/**
+ * What needs a page, or a worker of one: onnxruntime-web as the runtime, stores for runs, and files that people drop.
+ *
+ * @module forwardgrad/web
+ */
+
+export { droppedFiles } from "./data/dropped-files.ts";
+export { type WebDevice, type WebRuntimeOptions, webDevices, webRuntime } from "./runtime/web.ts";
+export { type MemoryStore, memoryStore } from "./storage/memory-store.ts";
+export { importRun, type OpfsStore, opfsRuns, opfsStore } from "./storage/opfs-store.ts";
