@@ -24,6 +24,7 @@ export const reserved = {
 const prefixes = {
   tangent: "tangent/",
   gradient: "gradient/",
+  factor: "factor/",
   linear: "linear/",
   gram: "gram/",
   statistics: "statistics/",
@@ -39,6 +40,10 @@ export const tangentFactorName = (parameter: string, factor: "left" | "right") =
 
 /** Output: the gradient of a value, of its shape. */
 export const gradientName = (value: string) => `${prefixes.gradient}${value}`;
+
+/** Output: one factor of a gradient that is not multiplied out, [rows, m] or [m, columns], or transposed. */
+export const gradientFactorName = (parameter: string, factor: "left" | "right") =>
+  `${prefixes.factor}${parameter}/${factor}`;
 
 /** Output: products of the tangents of one parameter with each other, [k, k]. */
 export const gramName = (parameter: string) => `${prefixes.gram}${parameter}`;

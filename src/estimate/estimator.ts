@@ -7,6 +7,7 @@ import type { Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 import type { Identity } from "../settings/named.ts";
 import type { EstimatorOptions } from "./passes.ts";
+import type { GradientProducts } from "./product.ts";
 import type { EstimatorState } from "./state.ts";
 
 /** What one estimate of the gradient gives. */
@@ -46,7 +47,8 @@ export function statisticsBuffers({ statistics = {} }: Differentiable): {
   return { tensors, statistics: arrays };
 }
 
-type Arrays = Readonly<Record<string, Float32Array>>;
+/** Numbers by parameter. */
+export type Arrays = Readonly<Record<string, Float32Array>>;
 
 function outputBuffers(
   like: Differentiable["parameters"],
@@ -70,6 +72,11 @@ export interface Estimator {
    * ĝ divided by it. A number above 0; default 1.
    */
   readonly gain?: number;
+  /**
+   * Gradients that estimates leave as products, by parameter: they are no part of an estimate's `gradients`, and each estimate
+   * writes their factors anew. Only where it was asked for (`factored`). Default: none.
+   */
+  readonly products?: GradientProducts;
   /** State before the first step. Default: none, each estimate starts from nothing. */
   init?(): EstimatorState;
   /**

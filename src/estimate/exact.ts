@@ -9,33 +9,28 @@ import { zeros } from "../onnx/tensor.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 import { named } from "../settings/named.ts";
-import {
-  type Estimate,
-  type Estimator,
-  type EstimatorRule,
-  gradientBuffers,
-  statisticsBuffers,
-} from "./estimator.ts";
+import { type Estimate, type Estimator, type EstimatorRule, statisticsBuffers } from "./estimator.ts";
+import { gradientOutputs } from "./gradient-outputs.ts";
 
 /**
  * The exact gradient by reverse mode: the baseline, and the measure of a forward gradient's quality.
  *
+ * @param factored whether gradients of large matrices are left as products
  * @throws when an op has no derivative rule, or the engine refuses the graph
  */
-export async function exactGradient(objective: Differentiable): Promise<Estimator> {
+export async function exactGradient(objective: Differentiable, factored = false): Promise<Estimator> {
   const names = Object.keys(objective.parameters);
   const running = statisticsBuffers(objective);
-  const session = await compileGraph(
-    objective.runtime,
-    gradientGraph(objective.graph, names, reserved.loss, Object.keys(running.tensors)),
-  );
+  const derived = gradientGraph(objective.graph, names, reserved.loss, Object.keys(running.tensors));
+  const { graph, tensors, gradients, products } = await gradientOutputs(objective, derived, factored);
+  const session = await compileGraph(objective.runtime, graph);
   const loss = zeros("float32", []);
-  const { tensors: gradientTensors, gradients } = gradientBuffers(objective);
   return {
     name: "exact",
     dimension: countParameters(objective.parameters),
+    products,
     async estimate(feeds: Tensors): Promise<Estimate> {
-      await session.run(feeds, { loss, ...gradientTensors, ...running.tensors });
+      await session.run(feeds, { loss, ...tensors, ...running.tensors });
       return {
         loss: Number(loss.data[0]),
         derivatives: new Float64Array(),
@@ -54,9 +49,9 @@ export const exact = named(
   {},
   (): EstimatorRule => ({
     noise: { by: "nothing" },
-    async plan(objective) {
+    async plan(objective, { factored }) {
       const dimension = countParameters(objective.parameters);
-      return { dimension, open: () => exactGradient(objective) };
+      return { dimension, open: () => exactGradient(objective, factored) };
     },
   }),
 );

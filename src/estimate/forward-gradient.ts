@@ -22,6 +22,7 @@ export function forwardGradient(passes: Passes): Estimator {
     dimension: method.dimension,
     // What corrects a guess is brought to ∇f itself.
     gain: guess ? 1 : method.gain,
+    products: passes.products,
     init: corrected?.init,
     async estimate(feeds, key, state = corrected?.init() ?? {}): Promise<Estimate> {
       passes.draw(key, 0, k);

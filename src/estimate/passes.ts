@@ -7,6 +7,7 @@ import type { Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 import type { Sampler } from "../tangents/sampler.ts";
 import { defaultSampler } from "../tangents/samplers.ts";
+import type { GradientProducts } from "./product.ts";
 import type { EstimatorState } from "./state.ts";
 
 /** What every forward gradient is asked for. */
@@ -30,6 +31,8 @@ export interface EstimatorOptions {
   readonly simulated?: boolean | "law";
   /** True: steps hand on what the estimator remembers, so that a guess which is left open may be one that learns. Default false. */
   readonly remembers?: boolean;
+  /** Whether gradients of large matrices may be left as products of thin factors (`Estimator.products`). Default false. */
+  readonly factored?: boolean;
 }
 
 /** What is decided once the dimension of the tangents' space is known, the same for all passes. */
@@ -89,12 +92,14 @@ export interface Passes {
   gram(feeds: Tensors): Promise<(example: number) => ExampleTangents>;
   /** What is foreseen of the gradient before tangents are measured. Default: nothing. */
   readonly guess?: GuessPasses;
+  /** As the estimator's. */
+  readonly products?: GradientProducts;
   /**
    * ĝ = m + V c, and from there the parameters' gradients; m = 0 where nothing is guessed.
    *
    * @param coefficients float32, [k, examples]
    * @param state what a guess remembers. Default: nothing yet
-   * @returns by parameter; the arrays are written anew by the next step
+   * @returns by parameter, without those that are products; the arrays are written anew by the next step
    */
   combine(
     feeds: Tensors,

@@ -9,6 +9,8 @@ export type Arrays = Readonly<Record<string, Float32Array>>;
 export interface Optimizer extends Identity {
   /** μ: a gradient moves the parameters 1/(1 − μ) times as far in the end. Default 0. */
   readonly momentum?: number;
+  /** Whether a step is θ ← θ − rate·g and nothing else, which may happen inside of the product that makes g. Default false. */
+  readonly isPlain?: boolean;
   /** Whether each gradient is divided by its own size, so that one learning rate serves all. Default false. */
   readonly isAdaptive?: boolean;
   /** State before the first step: arrays of the parameters' lengths [n], under names of the optimizer's own. */

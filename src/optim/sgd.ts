@@ -38,6 +38,7 @@ export const sgd = named(
     }
     return {
       momentum,
+      isPlain: momentum === 0 && weightDecay === 0,
       init: (parameters) => (momentum === 0 ? {} : zerosLike(parameters, "velocity")),
       update(parameters, gradients, state, learningRate) {
         for (const [name, values] of Object.entries(parameters)) {

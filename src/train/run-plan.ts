@@ -43,7 +43,10 @@ export async function planRun(options: RunOptions): Promise<RunPlan> {
   checkBatch(objective);
   checkTargets(lossInputs(objective), examples, "the training data");
   if (test) checkTargets(lossInputs(objective), test, "the test data");
-  const estimator = await planEstimator(objective, options, true);
+  const { optimizer, clip, learningRate: given } = options;
+  // Whoever else reads a gradient reads an array.
+  const factored = optimizer.isPlain === true && clip === undefined && given !== "auto";
+  const estimator = await planEstimator(objective, options, { remembers: true, factored });
   const batches = batchesOf(objective, options);
   requireValidation(options, batches.split.validation.length);
   const steps = stepsOf(options, batches.stepsPerEpoch);

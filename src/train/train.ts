@@ -1,5 +1,5 @@
 import { DivergenceError } from "../errors/errors.ts";
-import type { Estimate, Estimator } from "../estimate/estimator.ts";
+import type { Estimate } from "../estimate/estimator.ts";
 import type { Quality } from "../estimate/quality.ts";
 import { copyState, type EstimatorState } from "../estimate/state.ts";
 import { NotFiniteError } from "../linalg/cholesky.ts";
@@ -14,7 +14,9 @@ import type { RunFiles } from "../storage/run-files.ts";
 import type { RunStore } from "../storage/run-store.ts";
 import { afterMeasurement, isMeasured } from "./auto-step.ts";
 import type { BatchReader } from "./batch-reader.ts";
-import { areFinite, guardDivergence } from "./divergence.ts";
+import type { Descent } from "./descent/descent.ts";
+import { openDescent } from "./descent/open.ts";
+import { guardDivergence } from "./divergence.ts";
 import type { QualityTracker } from "./evaluation/track-quality.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
 import { afterDivergence, afterWindow, isGood, recoveredRate } from "./recovery.ts";
@@ -54,7 +56,7 @@ class TrainingRun {
   readonly #plan: RunPlan;
   readonly #options: RunOptions;
   readonly #objective: Objective;
-  readonly #estimator: Estimator;
+  readonly #descent: Descent;
   #probe: StepProbe | undefined;
   /** Loaded where quality is tracked. */
   #tracker: QualityTracker | undefined;
@@ -69,17 +71,17 @@ class TrainingRun {
   /** Where the run is kept, if it is. */
   readonly #files: RunFiles<RunState> | undefined;
 
-  private constructor(plan: RunPlan, estimator: Estimator, files: RunFiles<RunState> | undefined) {
+  private constructor(plan: RunPlan, descent: Descent, files: RunFiles<RunState> | undefined) {
     const { options, objective } = plan;
     this.#plan = plan;
     this.#options = options;
     this.#objective = objective;
-    this.#estimator = estimator;
+    this.#descent = descent;
     this.#files = files;
     this.#arrays = arraysOf(objective.parameters);
     const stored = { ...objective.parameters, ...objective.statistics };
     this.#saved = savedModel(options, objective, stored);
-    const remembered = estimator.init?.() ?? {};
+    const remembered = descent.estimator.init?.() ?? {};
     this.#training = new TrainingState(stored, this.#options.optimizer.init(this.#arrays), remembered);
     this.#batches = plan.batches;
     this.#totalSteps = plan.steps;
@@ -89,18 +91,18 @@ class TrainingRun {
   /** Plans the run, compares it with what its store holds, and only then differentiates. */
   static async open(options: RunOptions): Promise<TrainingRun> {
     const files = options.store && (await lockFiles(options.store, options));
-    let estimator: Estimator | undefined;
+    let descent: Descent | undefined;
     try {
       const kept = await files?.kept();
       const begun = kept ? (await import("./settings/old-config.ts")).asBegun(options, kept) : options;
       const plan = await planRun(begun);
       await files?.compare(await describePlan(plan));
-      estimator = await plan.estimator.open();
-      const run = new TrainingRun(plan, estimator, files);
+      descent = await openDescent(plan.objective, plan.estimator, options.optimizer);
+      const run = new TrainingRun(plan, descent, files);
       await run.#takeFiles();
       return run;
     } catch (error) {
-      await estimator?.release();
+      await descent?.release();
       await files?.release();
       throw error;
     }
@@ -115,7 +117,7 @@ class TrainingRun {
   }
 
   async release(): Promise<void> {
-    await this.#estimator.release();
+    await this.#descent.release();
     await this.#tracker?.release();
     await this.#probe?.release();
     await this.#files?.release();
@@ -124,7 +126,7 @@ class TrainingRun {
   async *events(): AsyncGenerator<TrainEvent, void> {
     const options = this.#options;
     yield startEvent(options, this.#objective, {
-      dimension: this.#estimator.dimension,
+      dimension: this.#descent.estimator.dimension,
       guess: this.#plan.estimator.guess?.name,
       learningRate: options.learningRate === "auto" ? "auto" : this.#learningRate,
       notes: this.#plan.notes,
@@ -227,7 +229,7 @@ class TrainingRun {
     this.#batches.read(step);
     const key = fold(streamKey(seed, "tangents"), step);
     const before = this.#isTracked() ? copyState(this.#training.estimator) : undefined;
-    const estimate = this.#estimator.estimate(feeds, key, this.#training.estimator);
+    const estimate = this.#descent.estimator.estimate(feeds, key, this.#training.estimator);
     const formed = await estimate.catch(async (error) => {
       if (error instanceof NotFiniteError) await this.#guard(Number.NaN, "a derivative");
       throw error;
@@ -236,14 +238,14 @@ class TrainingRun {
     // A batch in which no label counts has the loss 0, which says nothing.
     if (this.#state.firstLoss === 0) this.#state = { ...this.#state, firstLoss: loss };
     await this.#guard(loss, "the loss");
-    if (!areFinite(gradients)) await this.#guard(Number.NaN, "the gradient");
+    if (!this.#descent.isFinite(gradients)) await this.#guard(Number.NaN, "the gradient");
     const measuring = performance.now();
     const quality = before && (await this.#trackQuality(formed, before));
     const measured = performance.now() - measuring;
     if (clip !== undefined) clipGlobalNorm(gradients, clip);
     const scheduled = this.#options.schedule.factor(step, this.#totalSteps) * plateau.factor;
     const rate = scheduled * this.#noiseFactor(unforeseen) * (await this.#rate(gradients));
-    this.#options.optimizer.update(this.#arrays, gradients, this.#training.optimizer, rate);
+    await this.#descent.step(this.#arrays, gradients, this.#training.optimizer, rate);
     for (const [name, values] of Object.entries(statistics)) this.#training.arrays[name]?.set(values);
     const seconds = (performance.now() - started - measured) / 1000;
     this.#state = afterStep(this.#state, loss, ++this.#stepsHere > untimedSteps ? seconds : undefined);
@@ -303,11 +305,14 @@ class TrainingRun {
   async #trackQuality(estimate: Estimate, before: EstimatorState): Promise<Quality> {
     const { quality: options, seed } = this.#options;
     const { QualityTracker } = await import("./evaluation/track-quality.ts");
-    this.#tracker ??= new QualityTracker(this.#objective, this.#estimator, options.draws);
+    this.#tracker ??= new QualityTracker(this.#objective, this.#descent.whole, options.draws);
     const step = this.#state.step + 1;
     const key = fold(streamKey(seed, "quality"), step);
     const { feeds } = this.#batches;
-    const quality = await this.#tracker.ofStep({ feeds, key, estimate, before });
+    const tracker = this.#tracker;
+    const quality = await this.#descent.aside(estimate, (whole) =>
+      tracker.ofStep({ feeds, key, estimate: whole, before }),
+    );
     await this.#log({ kind: "quality", step, ...quality });
     return quality;
   }
@@ -368,14 +373,9 @@ class TrainingRun {
   async #quality(key: Key, draws: number): Promise<Quality> {
     const { measureQuality } = await import("../estimate/quality.ts");
     this.#batches.readFirst();
-    return measureQuality(
-      this.#objective,
-      this.#estimator,
-      this.#batches.feeds,
-      key,
-      draws,
-      this.#training.estimator,
-    );
+    const { whole } = this.#descent;
+    const { feeds } = this.#batches;
+    return measureQuality(this.#objective, whole, feeds, key, draws, this.#training.estimator);
   }
 
   async #log(line: MetricsLine): Promise<void> {

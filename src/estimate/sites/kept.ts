@@ -9,7 +9,7 @@ import type { Tensors } from "../../runtime/runtime.ts";
 import { exampleGram } from "../../tangents/gram.ts";
 import { createSiteTangents, drawSiteTangents, type SiteTangents } from "../../tangents/site-tangents.ts";
 import { dualPasses } from "../dual-passes.ts";
-import { gradientBuffers } from "../estimator.ts";
+import { gradientOutputs } from "../gradient-outputs.ts";
 import {
   type EstimatorOptions,
   type ExampleTangents,
@@ -77,18 +77,19 @@ export async function keptSites(
         open: alongFirst,
       })
     : await alongFirst(k);
-  const localSession = await compileGraph(runtime, local);
 
   const tangentFeeds = Object.fromEntries(inputs);
   const residualTensors = Object.fromEntries(
     needed.map((name) => [name, zeros(getValue(graph, name).dtype, getValue(graph, name).shape)]),
   );
-  const { tensors: gradientTensors, gradients } = gradientBuffers(objective);
   const values = { ...tangentFeeds, ...residualTensors };
+  const outputs = await gradientOutputs(objective, local, options.factored, values);
+  const localSession = await compileGraph(runtime, outputs.graph);
   return {
     name: options.blocks ? "blocks" : "activations",
     method,
     examples: batch,
+    products: outputs.products,
     guess: guess?.passes((feeds, results) => observed.run({ ...values, ...feeds }, results)),
     draw(key, first, count) {
       drawSiteTangents(tangents, key, drawer, first, count);
@@ -105,8 +106,8 @@ export async function keptSites(
       return observed.tangentsOf(values);
     },
     async combine(feeds, coefficients) {
-      await localSession.run({ ...feeds, ...values, coefficients, ...guess?.foreseen }, gradientTensors);
-      return gradients;
+      await localSession.run({ ...feeds, ...values, coefficients, ...guess?.foreseen }, outputs.tensors);
+      return outputs.gradients;
     },
     async release() {
       await Promise.all([dual, observed, localSession, drawer].map((one) => one?.release()));

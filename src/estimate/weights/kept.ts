@@ -20,7 +20,8 @@ import {
   tangentInputName,
 } from "../../tangents/tangent-set.ts";
 import { dualPasses } from "../dual-passes.ts";
-import { gradientBuffers, statisticsBuffers } from "../estimator.ts";
+import { statisticsBuffers } from "../estimator.ts";
+import { gradientOutputs } from "../gradient-outputs.ts";
 import { methodIn, type Passes, requireMemory } from "../passes.ts";
 import { simulateWeights } from "../simulated.ts";
 import { findParameterGuess, type WeightsOptions } from "./guess.ts";
@@ -58,7 +59,11 @@ export async function keptWeights(objective: Differentiable, options: WeightsOpt
     method.aggregator.usesGram && !method.exactGram
       ? await compileGraph(runtime, weightsGramGraph(graph, forms, k))
       : undefined;
-  const combineSession = await compileGraph(runtime, weightsCombineGraph(graph, forms, k));
+  // A guess adds to arrays.
+  const factored = options.factored && !guess;
+  const outputs = await gradientOutputs(objective, weightsCombineGraph(graph, forms, k), factored);
+  const { gradients } = outputs;
+  const combineSession = await compileGraph(runtime, outputs.graph);
   const alongSession = guess && (await compileGraph(runtime, weightsAlongGraph(graph, forms, k)));
 
   const tangents = tangentFeeds(set);
@@ -70,11 +75,11 @@ export async function keptWeights(objective: Differentiable, options: WeightsOpt
     [...forms.keys()].map((name) => [foreseenName(name), zeros("float32", [k])] as const),
   );
   const statistics = statisticsBuffers(objective);
-  const { tensors: gradientTensors, gradients } = gradientBuffers(objective);
   return {
     name: "weights",
     method,
     examples: 1,
+    products: outputs.products,
     guess: guess?.passes(gradients, async (guesses, into) => {
       const arrays = Object.entries(guesses).map(
         ([name, data]) =>
@@ -102,7 +107,7 @@ export async function keptWeights(objective: Differentiable, options: WeightsOpt
     },
     async combine(_feeds, { data }, state) {
       const coefficients = { dtype: "float32", shape: [k], data } as const;
-      await combineSession.run({ ...tangents, coefficients }, gradientTensors);
+      await combineSession.run({ ...tangents, coefficients }, outputs.tensors);
       if (state) guess?.add(state, gradients);
       return gradients;
     },

@@ -36,7 +36,9 @@ export const weights = named("perturb", "weights", weightsOptions, (chosen): Est
         guess: guess.name === "none" ? undefined : guess,
         async open() {
           const passes = await passesOf(options);
-          const estimator = forwardGradient(await passes(perturbed, { ...options, guess }));
+          // The last layer's gradient joins arrays.
+          const factored = options.factored && !lastLayer;
+          const estimator = forwardGradient(await passes(perturbed, { ...options, guess, factored }));
           return lastLayer && found
             ? lastLayer.withLastLayer(estimator, objective, found, options)
             : estimator;

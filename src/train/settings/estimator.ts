@@ -2,6 +2,7 @@
 import { option as mention, words } from "../../errors/words.ts";
 import type { Estimator, EstimatorDefinition, EstimatorPlan } from "../../estimate/estimator.ts";
 import { exact, perturbations } from "../../estimate/estimators.ts";
+import type { EstimatorOptions } from "../../estimate/passes.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { differentiable } from "../../objective/objective-options.ts";
 import { checkArgument } from "../../settings/check-argument.ts";
@@ -142,18 +143,20 @@ export function drawnTangents({
 /**
  * What is known of the estimator that the settings choose, before anything is differentiated.
  *
- * @param remembers whether steps will hand on what it remembers. Default: each estimate is for itself
+ * @param uses what steps make of its estimates: whether they hand on what it remembers, and whether they take gradients as products.
+ * Default: each estimate is for itself, and all gradients are arrays
  */
 export function planEstimator(
   objective: Differentiable,
   chosen: ChosenEstimator,
-  remembers = false,
+  uses: Pick<EstimatorOptions, "remembers" | "factored"> = {},
 ): Promise<EstimatorPlan> {
   const { definition, gradient, tangents, tangentChunk, lowMemory, aggregate: aggregator, sampler } = chosen;
+  // One of the user's own may wrap one of ours, and hand on nothing.
+  const isOurs = gradient === "exact" || Object.hasOwn(perturbations, definition.name);
   return definition.plan(objective, {
     ...{ tangents, tangentChunk, lowMemory, aggregator, sampler },
     simulated: gradient === "law" ? gradient : gradient === "simulated",
-    // One of the user's own may wrap one of ours, and hand on nothing.
-    remembers: remembers && Object.hasOwn(perturbations, definition.name),
+    ...(isOurs ? uses : {}),
   });
 }

@@ -1,0 +1,30 @@
+/** What moves the parameters of a run, and the case of an optimizer that does all of it. */
+import type { Estimate, Estimator } from "../../estimate/estimator.ts";
+import type { Arrays, Optimizer } from "../../optim/optimizer.ts";
+import { areFinite } from "../divergence.ts";
+
+/** An estimator, and what moves the parameters against its estimates. */
+export interface Descent {
+  readonly estimator: Estimator;
+  /** The same, with all gradients as arrays: for what looks at gradients. */
+  readonly whole: Estimator;
+  /** Whether an estimate's numbers are finite: its gradients, and the factors of those that are products. */
+  isFinite(gradients: Arrays): boolean;
+  /** Does something with the last estimate, all of its gradients as arrays, that may make others, and puts it back. */
+  aside<Result>(estimate: Estimate, use: (whole: Estimate) => Promise<Result>): Promise<Result>;
+  /** Moves the parameters against the last estimate. */
+  step(parameters: Arrays, gradients: Arrays, state: Arrays, rate: number): Promise<void>;
+  release(): Promise<void>;
+}
+
+/** Moves all parameters by the optimizer. */
+export function plainDescent(estimator: Estimator, optimizer: Optimizer): Descent {
+  return {
+    ...{ estimator, whole: estimator, isFinite: areFinite },
+    aside: (estimate, use) => use(estimate),
+    async step(parameters, gradients, state, rate) {
+      optimizer.update(parameters, gradients, state, rate);
+    },
+    release: () => estimator.release(),
+  };
+}

@@ -1,0 +1,26 @@
+import type { EstimatorPlan } from "../../estimate/estimator.ts";
+import type { Differentiable } from "../../objective/objective.ts";
+import type { Optimizer } from "../../optim/optimizer.ts";
+import { type Descent, plainDescent } from "./descent.ts";
+
+/**
+ * Opens an estimator, and what moves the parameters against its estimates.
+ *
+ * @param plan one that leaves products only where the optimizer is plain
+ */
+export async function openDescent(
+  objective: Differentiable,
+  plan: EstimatorPlan,
+  optimizer: Optimizer,
+): Promise<Descent> {
+  const estimator = await plan.open();
+  try {
+    if (!estimator.products) return plainDescent(estimator, optimizer);
+    // Loaded where there are large matrices.
+    const { descentInProducts } = await import("./in-products.ts");
+    return await descentInProducts(objective, estimator, estimator.products, optimizer);
+  } catch (error) {
+    await estimator.release();
+    throw error;
+  }
+}
