@@ -74,41 +74,51 @@ function isTurned({ fill, rank, arrange }: Sampler): boolean {
   return fill === "normal" && rank === undefined && arrange === undefined;
 }
 
-/**
- * Draws T.
- *
- * @param dimension n, of which numbers some may be cut off: the numbers that carry a gradient
- * @param cut numbers of a tangent that count for its length only
- */
+/** The space of one set of tangents: an example's numbers at all sites, or all parameters. */
+export interface Space {
+  /** n: the numbers that carry a gradient. */
+  readonly dimension: number;
+  /** Numbers of a tangent beside these, which count for its length only. Default 0. */
+  readonly cut?: number;
+}
+
+/** Draws T of k tangents in each space, independently. */
 export function drawFramed(
-  { tangents: count, sampler }: Pick<Method, "tangents" | "sampler">,
+  { tangents: count, sampler: { radius } }: Pick<Method, "tangents" | "sampler">,
   key: Key,
-  dimension: number,
-  cut = 0,
-): FramedTangents {
-  const width = Math.min(count + 1, dimension);
-  const normals = new Float32Array(count * width);
+  spaces: readonly Space[],
+): readonly FramedTangents[] {
+  const most = count * (count + 1);
+  const normals = new Float32Array(spaces.length * most);
   fillNormal(fold(key, 0), 0, normals);
-  const rows = Float64Array.from(normals, (value, index) =>
-    // a, and the numbers of L below its diagonal
-    index % width <= Math.floor(index / width) ? value : 0,
+  const degrees = spaces.map(({ dimension }) =>
+    Array.from({ length: Math.min(count, dimension - 1) }, (_, row) => dimension - 1 - row),
   );
-  const diagonal = Math.min(count, width - 1);
-  const squares = chiSquares(
-    fold(key, 1),
-    Array.from({ length: diagonal }, (_, row) => dimension - 1 - row),
-  );
-  for (const [row, square] of squares.entries()) rows[row * width + row + 1] = Math.sqrt(square);
-  const { radius } = sampler;
-  if (radius) {
-    const beyond = chiSquares(fold(key, 2), new Array<number>(count).fill(cut));
-    for (const [row, rest] of beyond.entries()) {
+  const diagonals = chiSquares(fold(key, 1), degrees.flat());
+  const cuts = spaces.flatMap(({ cut = 0 }) => new Array<number>(count).fill(cut));
+  const beyond = radius ? chiSquares(fold(key, 2), cuts) : undefined;
+  let used = 0;
+  return spaces.map(({ dimension, cut = 0 }, index) => {
+    const width = Math.min(count + 1, dimension);
+    const rows = new Float64Array(count * width);
+    for (let row = 0; row < count; row++) {
       const own = rows.subarray(row * width, (row + 1) * width);
-      const length = Math.sqrt(own.reduce((total, value) => total + value ** 2, rest));
-      for (const [index, value] of own.entries()) own[index] = (value / length) * radius(dimension + cut);
+      // a, and the numbers of L below its diagonal
+      const first = index * most + row * width;
+      own.set(normals.subarray(first, first + Math.min(row + 1, width)));
+      if (row + 1 < width) own[row + 1] = Math.sqrt(diagonals[used++] as number);
+      if (radius) giveLength(own, beyond?.[index * count + row] ?? 0, radius(dimension + cut));
     }
-  }
-  return { count, width, rows };
+    return { count, width, rows };
+  });
+}
+
+/** Gives a row its length, of which a part lies beyond: the sum of these squares before. */
+function giveLength(row: Float64Array, beyond: number, length: number): void {
+  let square = beyond;
+  for (const value of row) square += value ** 2;
+  const factor = length / Math.sqrt(square);
+  for (let index = 0; index < row.length; index++) row[index] = (row[index] as number) * factor;
 }
 
 /** G = T Tᵀ, [k, k] */
@@ -116,8 +126,10 @@ export function framedGram({ count, width, rows }: FramedTangents): Float64Array
   const gram = new Float64Array(count * count);
   for (let i = 0; i < count; i++)
     for (let j = 0; j <= i; j++) {
+      // Beyond its diagonal, row j is 0.
+      const end = Math.min(j + 2, width);
       let product = 0;
-      for (let index = 0; index < width; index++)
+      for (let index = 0; index < end; index++)
         product += (rows[i * width + index] as number) * (rows[j * width + index] as number);
       gram[i * count + j] = product;
       gram[j * count + i] = product;
@@ -133,7 +145,8 @@ export function combineFramed(
   let [along, square] = [0, 0];
   for (let index = 0; index < width; index++) {
     let sum = 0;
-    for (let i = 0; i < count; i++) sum += (coefficients[i] as number) * (rows[i * width + index] as number);
+    for (let i = Math.max(0, index - 1); i < count; i++)
+      sum += (coefficients[i] as number) * (rows[i * width + index] as number);
     if (index === 0) along = sum;
     else square += sum ** 2;
   }

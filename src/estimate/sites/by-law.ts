@@ -17,6 +17,7 @@ import {
   type FramedTangents,
   framedGram,
   methodByLaw,
+  type Space,
   writeEstimate,
 } from "../law.ts";
 import type { Passes } from "../passes.ts";
@@ -70,9 +71,8 @@ export async function sitesByLaw(
   const exactly = sites.map(({ value }) => exact.gradients[value] as Float32Array);
   const drawn = direction.sites.map(({ tensor }) => tensor.data);
   const estimates = estimate.sites.map(({ tensor }) => tensor.data);
-  /** How many numbers of an example carry a gradient. Without any, every estimate is 0. */
-  const activeOf = (example: number) => Math.max(1, exact.active.count(example));
   let stepKey: Key = [0, 0];
+  let spaces: readonly Space[] = [];
   let framed: readonly FramedTangents[] = [];
   return {
     name: options.blocks ? "blocks" : "activations",
@@ -84,10 +84,12 @@ export async function sitesByLaw(
     },
     async derivatives(feeds, first, count, derivatives) {
       const loss = await exact.run(feeds, residuals);
-      framed = Array.from({ length: batch }, (_, example) => {
-        const active = activeOf(example);
-        return drawFramed(method, fold(stepKey, example), active, dimension - active);
+      spaces = Array.from({ length: batch }, (_, example) => {
+        // Where no number of an example carries a gradient, every estimate is 0.
+        const active = Math.max(1, exact.active.count(example));
+        return { dimension: active, cut: dimension - active };
       });
+      framed = drawFramed(method, stepKey, spaces);
       for (const [example, { rows, width }] of framed.entries()) {
         const gradient = exampleOf(exactly, example);
         const length = Math.sqrt(innerProduct(gradient, gradient));
@@ -99,7 +101,7 @@ export async function sitesByLaw(
     async gram() {
       return (example) => ({
         gram: framedGram(framed[example] as FramedTangents),
-        dimension: activeOf(example),
+        dimension: (spaces[example] as Space).dimension,
       });
     },
     async combine(feeds, { data, shape: [k = 0] }) {

@@ -43,14 +43,17 @@ export function activeNumbers(sites: readonly FoundSite[], batch: number): Activ
       const { rectified, size } = sites[site] as FoundSite;
       if (!rectified) return;
       const own = (held[site] as Float32Array).subarray(example * size, (example + 1) * size);
-      for (let position = 0; position < rows.length; position++)
-        if (own[position % size] === 0) rows[position] = 0;
+      for (let start = 0; start < rows.length; start += size)
+        for (let position = 0; position < size; position++)
+          if (own[position] === 0) rows[start + position] = 0;
     },
     count(example) {
       return sites.reduce((sum, { rectified, size }, site) => {
         if (!rectified) return sum + size;
         const own = (held[site] as Float32Array).subarray(example * size, (example + 1) * size);
-        return sum + own.reduce((active, value) => active + (value === 0 ? 0 : 1), 0);
+        let active = 0;
+        for (let position = 0; position < size; position++) if (own[position] !== 0) active++;
+        return sum + active;
       }, 0);
     },
   };

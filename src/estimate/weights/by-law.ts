@@ -43,7 +43,8 @@ export async function weightsByLaw(objective: Differentiable, options: WeightsOp
     method,
     examples: 1,
     draw(key) {
-      framed = drawFramed(method, fold(key, stepStreams.frame), method.dimension);
+      const [drawn] = drawFramed(method, fold(key, stepStreams.frame), [method]);
+      framed = drawn ?? framed;
       drawTangents(direction, fold(key, stepStreams.direction), drawer);
     },
     async derivatives(feeds, first, count, derivatives) {
