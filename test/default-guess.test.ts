@@ -70,11 +70,7 @@ describe("a run that names no guess", () => {
   });
 
   it.each<[string, Partial<TrainOptions>, RegExp]>([
-    [
-      "derivatives are simulated",
-      { gradient: "simulated" },
-      /because gradient: "simulated" measures nothing/,
-    ],
+    ["estimates are drawn", { gradient: "law" }, /because gradient: "law" measures nothing/],
     ["tangents are averaged", { aggregate: "mean" }, /because aggregate: "mean" scales estimates/],
     [
       "one layer is trained",

@@ -31,10 +31,7 @@ export async function defaultGuess(
       notes: [words`Nothing is foreseen of the gradient (${none}), because ${why}.`],
     };
   };
-  if (simulated) {
-    const gradient = option("gradient", simulated === "law" ? "law" : "simulated");
-    return without(words`${gradient} measures nothing to learn from`);
-  }
+  if (simulated === "law") return without(words`${option("gradient", "law")} measures nothing to learn from`);
   if (aggregator.name !== "projection")
     return without(words`${option("aggregate", aggregator.name)} scales estimates in a way of its own`);
   if (isOneLayer(all)) return without("the one layer that is trained lies right before the loss");
