@@ -14,6 +14,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
     limits: "",
     random: "",
     linalg: "",
+    metrics: "",
     optim: "",
     charts: "",
     onnx: "limits",
@@ -31,7 +32,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
     guess: "onnx ops",
     estimate: "onnx random ops ad tangents aggregate guess runtime objective",
     train:
-      "limits onnx random linalg optim ops losses ad tangents aggregate guess data runtime objective estimate storage",
+      "limits onnx random linalg metrics optim ops losses ad tangents aggregate guess data runtime objective estimate storage",
     search: "random optim storage train",
     studies:
       "onnx random linalg optim ops losses ad tangents aggregate guess functions models data runtime objective estimate " +

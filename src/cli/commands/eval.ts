@@ -13,6 +13,7 @@ import { imageChannels, knownData } from "../flags/model-data.ts";
 import { addDataOptions, addRuntimeOptions } from "../flags/options.ts";
 import { addSettingFlags, asOptions, settingsFrom } from "../flags/setting-flags.ts";
 import { print, printJson, say } from "../output.ts";
+import { scoreLines } from "../score-words.ts";
 
 const { loss, input, fill, dimensions, output } = trainOptions;
 const settings = { loss, input, fill, dimensions, output };
@@ -44,11 +45,11 @@ Examples:
       const known = knownData(model);
       const data = settingsFrom(settings, { ...flags });
       const { input, ...read } = asOptions(settings, data) as TrainSettings;
-      const { test } = await openDataset(
+      const { test, classNames } = await openDataset(
         { ...flags, loss: lossName(data) },
         { ...known, channels: imageChannels(model, input) },
       );
-      const { loss, accuracy, counted, notes } = await evaluateModel({
+      const { loss, accuracy, counted, notes, classification, regression } = await evaluateModel({
         model,
         parameters: {},
         examples: test,
@@ -58,10 +59,14 @@ Examples:
         runtime: nodeRuntime({ device: flags.device, threads: flags.threads }),
       });
       for (const note of notes) say(words`note: ${note}`);
-      if (flags.json) printJson({ testAccuracy: accuracy, testLoss: loss, examples: test.count, counted });
-      else {
+      if (flags.json) {
+        const measured = { testAccuracy: accuracy, testLoss: loss, examples: test.count, counted };
+        printJson({ ...measured, classification, regression });
+      } else {
         const percent = accuracy === undefined ? "" : `test accuracy ${(100 * accuracy).toFixed(2)} %, `;
         print(`${percent}test loss ${loss.toFixed(4)} on ${describeCount(test, counted)}`);
+        for (const line of scoreLines({ classification, regression }, classNames ?? known.classNames))
+          print(line);
       }
     });
 }

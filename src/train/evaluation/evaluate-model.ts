@@ -8,6 +8,7 @@ import { checkOptions } from "../../settings/check.ts";
 import { requireOptions } from "../../settings/needs.ts";
 import { isObject, toggle, value } from "../../settings/option.ts";
 import { type EvaluateOptions, type Evaluation, measureModel } from "./measure-model.ts";
+import { openTally } from "./score-tally.ts";
 
 const { input, fill, dimensions, output } = readingOptions;
 
@@ -55,5 +56,5 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
     "loss",
     "runtime",
   ]);
-  return measureModel(options);
+  return measureModel(options, openTally);
 }

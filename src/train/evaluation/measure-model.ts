@@ -20,13 +20,15 @@ import { batchInputs, exampleInput, type InputChoice } from "../../objective/mod
 import { checkTargets, describeOtherBatch } from "../../objective/targets.ts";
 import { pruneModel } from "../../onnx/prune-model.ts";
 import type { Model } from "../../onnx/read-model.ts";
-import { elementCount, type Tensor, toNumbers } from "../../onnx/tensor.ts";
+import { type Tensor, toNumbers } from "../../onnx/tensor.ts";
 import { GraphBuilder } from "../../ops/builder.ts";
 import { compileGraph, encodeModelForRuntime } from "../../runtime/evaluate.ts";
 import type { Runtime, Tensors } from "../../runtime/runtime.ts";
+import { eachPosition } from "./positions.ts";
+import type { Scores, ScoreTally } from "./score-tally.ts";
 
 /** What an evaluation says. */
-export interface Evaluation {
+export interface Evaluation extends Scores {
   /** Mean over all that counts. */
   readonly loss: number;
   /** Share of what counts whose largest logit is the label's; undefined for float targets. */
@@ -61,8 +63,19 @@ export interface EvaluateOptions extends InputChoice {
 
 const openBatchSize = 500;
 
-/** As `evaluateModel`, of options that are known to be right. */
-export async function measureModel(options: EvaluateOptions): Promise<Evaluation> {
+/** Opens a tally of predictions of this shape; axis: of the classes, undefined where targets are values. */
+export type OpenTally = (
+  loss: Loss,
+  shape: readonly number[],
+  axis: number | undefined,
+) => ScoreTally | undefined;
+
+/**
+ * As `evaluateModel`, of options that are known to be right.
+ *
+ * @param openTally what is counted beside loss and accuracy; default: nothing
+ */
+export async function measureModel(options: EvaluateOptions, openTally?: OpenTally): Promise<Evaluation> {
   const { examples, runtime } = options;
   const given = await inSinglePrecision(options.model);
   const output = options.output ?? floatOutput(given);
@@ -95,7 +108,7 @@ export async function measureModel(options: EvaluateOptions): Promise<Evaluation
       readBatch(examples, chosen, 0, batch, inputs.values, labels);
       inputs.written();
       const results = await session.run(inputs.tensors, names);
-      measure ??= await createMeasure(options, { output, activation, results }, batch);
+      measure ??= await createMeasure(options, { output, activation, results }, batch, openTally);
       const prediction = results[measure.read] as Tensor;
       const tally = await measure.run(prediction, labels, count);
       total += tally.loss;
@@ -108,6 +121,7 @@ export async function measureModel(options: EvaluateOptions): Promise<Evaluation
       loss: total / counted,
       accuracy: hasClasses ? correct / counted : undefined,
       counted,
+      ...measure?.scores(),
       notes: activation && measure?.read === output ? [] : notes,
     };
   } finally {
@@ -131,6 +145,8 @@ interface Measure {
     labels: BigInt64Array | Float32Array,
     count: number,
   ): Promise<{ readonly loss: number; readonly counted: number; readonly correct: number }>;
+  /** Of all that was run. */
+  scores(): Scores;
   release(): Promise<void>;
 }
 
@@ -146,6 +162,7 @@ async function createMeasure(
   { loss, examples, runtime, isChecked = false }: EvaluateOptions,
   { output, activation, results }: FirstResults,
   batch: number,
+  openTally?: OpenTally,
 ): Promise<Measure> {
   const { dtype, shape } = results[output] as Tensor;
   const prediction = { name: output, dtype, shape };
@@ -163,8 +180,10 @@ async function createMeasure(
   const sums = loss.perExample(g, ...inputs);
   const counts = loss.counts?.(g, ...inputs);
   const session = await compileGraph(runtime, g.build(counts ? { sums, counts } : { sums }));
+  const tally = openTally?.(loss, shape, axis);
   return {
     read,
+    scores: () => tally?.scores() ?? {},
     async run(values, labels, count) {
       const results = await session.run({
         prediction: values,
@@ -177,6 +196,7 @@ async function createMeasure(
               .reduce((total, value) => total + value, 0)
           : count;
       const counted = sum(results.counts);
+      tally?.add(values, labels, count);
       const correct =
         axis !== undefined && isArrayOf("BigInt64Array", labels)
           ? countCorrect(values, axis, labels, count)
@@ -189,18 +209,9 @@ async function createMeasure(
 
 /** Of the first `count` examples, how many labels are the class with the largest logit. */
 function countCorrect(prediction: Tensor, axis: number, labels: BigInt64Array, count: number): number {
-  const { shape } = prediction;
-  const logits = prediction.data as Float32Array;
-  const [batch = 1, classes = 1] = [shape[0], shape[axis]];
-  const inner = elementCount(shape.slice(axis + 1));
   let correct = 0;
-  for (let position = 0; position < count * (labels.length / batch); position++) {
-    // Labels are [outer, inner], logits [outer, classes, inner].
-    const first = Math.floor(position / inner) * classes * inner + (position % inner);
-    let best = 0;
-    for (let index = 1; index < classes; index++)
-      if ((logits[first + index * inner] as number) > (logits[first + best * inner] as number)) best = index;
-    if (best === Number(labels[position])) correct++;
-  }
+  eachPosition(prediction, axis, labels, count, (label, best) => {
+    if (label === best) correct++;
+  });
   return correct;
 }

@@ -1,0 +1,76 @@
+/** What an evaluation counts beside loss and accuracy: who is taken for whom, and how far values are off. */
+
+import type { Loss } from "../../losses/loss.ts";
+import { type ClassificationMetrics, classificationMetrics } from "../../metrics/classification.ts";
+import { type RegressionMetrics, RegressionTally } from "../../metrics/regression.ts";
+import { rocAuc } from "../../metrics/roc-auc.ts";
+import { elementCount, type Tensor, toNumbers } from "../../onnx/tensor.ts";
+import { eachPosition } from "./positions.ts";
+
+/** Scores of one evaluation; what its targets have no use for is left out. */
+export interface Scores {
+  /** Of classes, up to 1,000: what the accuracy does not show. */
+  readonly classification?: ClassificationMetrics & {
+    /** [classes, classes], row-major: how many labels of the row's class were taken for the column's. */
+    readonly confusion: readonly number[];
+    /** Of two classes: the area under the receiver operating characteristic; undefined where one has no examples. */
+    readonly rocAuc?: number;
+  };
+  /** Of values, in the units of the targets. */
+  readonly regression?: RegressionMetrics;
+}
+
+/** Gathers scores batch by batch. */
+export interface ScoreTally {
+  /** Adds the first `count` examples of a batch; labels that are no class are left out. */
+  add(prediction: Tensor, labels: BigInt64Array | Float32Array, count: number): void;
+  /** The scores of all that was added. */
+  scores(): Scores;
+}
+
+/** A matrix of more classes than this is nothing that anybody looks at. */
+const mostClasses = 1000;
+
+/** The tally of predictions [batch, …, classes, …, …] of class numbers, or undefined of too many. */
+function classTally(shape: readonly number[], axis: number): ScoreTally | undefined {
+  const classes = shape[axis] ?? 0;
+  if (classes > mostClasses) return undefined;
+  const confusion = new Float64Array(classes * classes);
+  const margins: number[] = [];
+  const isSecond: number[] = [];
+  return {
+    add(prediction, labels, count) {
+      eachPosition(prediction, axis, labels, count, (label, best, logit) => {
+        if (!(label >= 0 && label < classes)) return;
+        confusion[label * classes + best] = (confusion[label * classes + best] ?? 0) + 1;
+        if (classes !== 2) return;
+        margins.push(logit(1) - logit(0));
+        isSecond.push(label);
+      });
+    },
+    scores() {
+      const area = classes === 2 ? rocAuc(margins, isSecond) : undefined;
+      const metrics = { ...classificationMetrics(confusion), confusion: [...confusion] };
+      return { classification: area === undefined ? metrics : { ...metrics, rocAuc: area } };
+    },
+  };
+}
+
+/** The tally of predictions of values, of the targets' shape [batch, …]. */
+function valueTally(shape: readonly number[]): ScoreTally {
+  const tally = new RegressionTally(elementCount(shape.slice(1)));
+  return {
+    add: (prediction, labels, count) => tally.add(toNumbers(prediction), labels as Float32Array, count),
+    scores: () => ({ regression: tally.metrics() }),
+  };
+}
+
+/** The tally that fits the targets of a loss: class numbers, or values of which any may be; undefined: none. */
+export function openTally(
+  loss: Loss,
+  shape: readonly number[],
+  axis: number | undefined,
+): ScoreTally | undefined {
+  if (axis !== undefined) return classTally(shape, axis);
+  return loss.range ? undefined : valueTally(shape);
+}
