@@ -30,10 +30,10 @@ export function scoreLines({ classification, regression }: Scores, classNames?: 
     ]);
     lines.push(...table([["class", "precision", "recall", "F1", "examples"], ...rows]));
   }
-  const mistakes = Array.from(confusion, (count, place) => ({
+  const mistakes = Array.from(confusion, (count, position) => ({
     count,
-    label: Math.floor(place / classes.length),
-    taken: place % classes.length,
+    label: Math.floor(position / classes.length),
+    taken: position % classes.length,
   }))
     .filter(({ count, label, taken }) => count > 0 && label !== taken)
     .sort((a, b) => b.count - a.count)

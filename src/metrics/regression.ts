@@ -40,14 +40,14 @@ export class RegressionTally {
   add(predictions: ArrayLike<number>, targets: ArrayLike<number>, count: number): void {
     for (let example = 0; example < count; example++) {
       this.#count++;
-      for (let place = 0; place < this.#size; place++) {
-        const target = targets[example * this.#size + place] as number;
-        const error = (predictions[example * this.#size + place] as number) - target;
-        const before = this.#mean[place] as number;
+      for (let index = 0; index < this.#size; index++) {
+        const target = targets[example * this.#size + index] as number;
+        const error = (predictions[example * this.#size + index] as number) - target;
+        const before = this.#mean[index] as number;
         const mean = before + (target - before) / this.#count;
-        this.#mean[place] = mean;
-        this.#spread[place] = (this.#spread[place] as number) + (target - before) * (target - mean);
-        this.#squares[place] = (this.#squares[place] as number) + error ** 2;
+        this.#mean[index] = mean;
+        this.#spread[index] = (this.#spread[index] as number) + (target - before) * (target - mean);
+        this.#squares[index] = (this.#squares[index] as number) + error ** 2;
         this.#absolute += Math.abs(error);
       }
     }
@@ -57,8 +57,8 @@ export class RegressionTally {
   metrics(): RegressionMetrics | undefined {
     const numbers = this.#count * this.#size;
     if (numbers === 0) return undefined;
-    const shares = Array.from(this.#squares, (square, place) => {
-      const spread = this.#spread[place] as number;
+    const shares = Array.from(this.#squares, (square, index) => {
+      const spread = this.#spread[index] as number;
       return spread > 0 ? 1 - square / spread : undefined;
     }).filter((share) => share !== undefined);
     return {

@@ -238,7 +238,7 @@ class WebSession implements Session {
         );
       }),
     );
-    const room = fetches && !isNames(fetches) ? fetches : undefined;
+    const given = fetches && !isNames(fetches) ? fetches : undefined;
     const wanted = fetches && (isNames(fetches) ? fetches : Object.keys(fetches));
     const names = (wanted ?? this.#session.outputNames.map((name) => this.#outer.get(name) ?? name)).map(
       (name) => this.#inner.get(name) ?? name,
@@ -252,17 +252,17 @@ class WebSession implements Session {
       names.map((inner) => {
         const name = this.#outer.get(inner) ?? inner;
         const result = unwrap(name, results[inner] as EngineTensor);
-        const place = room && own(room, name);
-        if (!place) return [name, result];
-        if (place.dtype !== result.dtype || place.data.length !== result.data.length) {
+        const target = given && own(given, name);
+        if (!target) return [name, result];
+        if (target.dtype !== result.dtype || target.data.length !== result.data.length) {
           throw new ModelError(
             `The output '${name}' is ${result.dtype} ${formatShape(result.shape)}; the tensor to write it into is ` +
-              `${place.dtype} ${formatShape(place.shape)}.`,
+              `${target.dtype} ${formatShape(target.shape)}.`,
           );
         }
         // Outputs given as tensors in memory come back as zeros (onnxruntime-web 1.30), so they are fetched and copied.
-        place.data.set(result.data as never);
-        return [name, place];
+        target.data.set(result.data as never);
+        return [name, target];
       }),
     );
   }
