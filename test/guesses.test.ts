@@ -1,5 +1,6 @@
 /** Guesses of the gradient: what tangents correct stays without bias on every path, and what is learned is the Jacobian. */
 import { describe, expect, it } from "vitest";
+import { guessArrayName } from "../src/ad/names.ts";
 import { aggregators } from "../src/aggregate/aggregators.ts";
 import { glyphs } from "../src/data/sets/glyphs.ts";
 import type { Estimator } from "../src/estimate/estimator.ts";
@@ -394,4 +395,47 @@ describe("feedback", () => {
   it.each([-0.1, 1.5, Number.NaN])("refuses gamma %s", (gamma) => {
     expect(() => feedback({ gamma })).toThrow(/gamma.* must be a number from 0 to 1/);
   });
+});
+
+describe("a guess of the user's own", () => {
+  const sites = { signal: "logits", emitGuess: () => undefined } as const;
+
+  it.each([
+    [{}, /guess: "mine" needs sites or weights/],
+    [{ sites: { ...sites, signal: "output" } }, /needs sites\.signal: logits, .*received "output"/],
+    [{ sites: { signal: "logits" } }, /needs sites\.emitGuess: a function/],
+    [{ sites: { ...sites, emitStep: true } }, /needs sites\.emitStep: a function/],
+    [
+      { weights: { memory: () => ({}), guess: () => new Float32Array() } },
+      /needs weights\.learn: a function/,
+    ],
+  ])("lacks nothing: %o", (parts, message) => {
+    expect(() => guessSetting.choose({ name: "mine", gamma: 1, ...parts })).toThrow(message);
+  });
+
+  it("emits values of the shapes that it says", async () => {
+    const { objective } = await problem();
+    const open = (own: Guess["sites"]) =>
+      keptSites(objective, { ...options, guess: { name: "mine", gamma: 1, sites: own } });
+    await expect(open({ ...sites, emitGuess: (_, delta) => delta })).rejects.toThrow(
+      /guess: "mine": emitGuess at '.*' must be a value of shape \[4, 20\], and has \[4, 3\]/,
+    );
+    await expect(open({ ...sites, memory: () => ({ a: [2] }), emitStep: () => [] })).rejects.toThrow(
+      /'a' of emitStep at '.*' must be a value of shape \[2\], and is missing/,
+    );
+  });
+
+  it("keeps arrays apart whose names and sites' names read alike", () => {
+    expect(guessArrayName("mine", "a/x", "b")).not.toBe(guessArrayName("mine", "a", "x/b"));
+    expect(guessArrayName("feedback", "matrix", "layer1/Relu")).toBe("guess/feedback/matrix/layer1/Relu");
+  });
+});
+
+it("feedback for one layer says that its gradient is known", async () => {
+  const model = mlp({ input: [5], hidden: [], outputs: 3, batch });
+  const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
+  const { notes = [] } = await activations({ guess: feedback() }).plan(objective, options);
+  expect(notes.map(String).join()).toMatch(
+    /The model is one layer, .* guess: "feedback" has to learn what is known/,
+  );
 });

@@ -1,7 +1,7 @@
 /** What is said of settings that mean something else than they say. */
 import { Command, InvalidArgumentError } from "commander";
 import { describe, expect, it } from "vitest";
-import { addSettingFlags, meantFlag } from "../src/cli/flags/setting-flags.ts";
+import { addSettingFlags, meantFlag, overlaid } from "../src/cli/flags/setting-flags.ts";
 import { guessingAdvice } from "../src/cli/guessing-advice.ts";
 import { estimators, perturbations } from "../src/estimate/estimators.ts";
 import { adam } from "../src/optim/adam.ts";
@@ -31,6 +31,10 @@ describe("the answer to", () => {
     [{ k: 3 }, "It is tangents here"],
     [{ labelSmoothing: 0.1 }, "crossEntropy({ smoothing: 0.1 })"],
     [{ optimizer: adam }, "call it, with ()"],
+    [
+      { gradient: "exact", perturb: { name: "activations", guess: "feedback" } },
+      'perturb.guess: "feedback" has no effect with',
+    ],
   ])("%o leads to what was meant", async (options, answer) => {
     expect(await messageOf(options)).toContain(answer);
   });
@@ -106,4 +110,11 @@ describe("advice near guessing", () => {
     expect(advice({ steps: 20 })).not.toContain("--epochs");
     expect(advice({})).toContain("--epochs 10");
   });
+});
+
+it("a flag that names a guess keeps the options that a file gives that guess, and no other's", () => {
+  const below = { perturb: { name: "activations", guess: { name: "feedback", gamma: 0.5 } } };
+  const guessWith = (guess: string) => overlaid(trainOptions, below, { perturb: { guess } }).perturb;
+  expect(guessWith("feedback")).toEqual(below.perturb);
+  expect(guessWith("residual")).toEqual({ name: "activations", guess: "residual" });
 });

@@ -54,6 +54,10 @@ export const statisticsName = (statistic: string) => `${prefixes.statistics}${st
 /** Inputs and outputs of what a guess foresees, learns and remembers. */
 export const guessName = (part: string) => `${prefixes.guess}${part}`;
 
+/** The array of a guess's state for a value or parameter: array names with a `/` are none of another array's with another value. */
+export const guessArrayName = (guess: string, array: string, value: string) =>
+  guessName(`${guess}/${array.replaceAll("%", "%25").replaceAll("/", "%2F")}/${value}`);
+
 /** Input that stands for a tangent while the linear part of a graph is transposed, and is gone afterwards: [1, ...shape]. */
 export const linearName = (value: string) => `${prefixes.linear}${value}`;
 

@@ -53,7 +53,10 @@ function exitCode(error: unknown): number {
       unknown &&
       !error.message.includes("Did you mean") &&
       meantFlag({ ...trainOptions, ...searchOptions }, unknown);
-    if (meant) say(`(Did you mean ${meant}?)`);
+    if (meant)
+      say(
+        `(${meant === unknown ? `It is a flag of ${ownersOf(meant).join(" and ")}.` : `Did you mean ${meant}?`})`,
+      );
   }
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const isDebug = program.opts().debug === true || process.argv.includes("--debug");
@@ -64,4 +67,11 @@ function exitCode(error: unknown): number {
   const lines = hasLines ? message.split("\n") : [message];
   say(...(stack?.split("\n") ?? lines));
   return error instanceof InterruptedError ? 130 : 1;
+}
+
+/** The commands that take a flag. */
+function ownersOf(flag: string): readonly string[] {
+  return program.commands
+    .filter(({ options }) => options.some(({ long }) => long === flag))
+    .map((command) => command.name());
 }

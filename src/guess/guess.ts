@@ -11,7 +11,10 @@ import type { Config } from "../settings/config.ts";
  *   gradient there, so that block behind it and the one before it need no tangents.
  * - residual stream: what the last residual block reads and adds to; as for the last input, all behind it needs no tangents.
  */
-export type GuessSignal = "logits" | "last input" | "residual stream";
+export type GuessSignal = (typeof guessSignals)[number];
+
+/** Names of the signals. */
+export const guessSignals = ["logits", "last input", "residual stream"] as const;
 
 /** Sizes that a guess may choose its signal by. */
 export interface SignalSizes {

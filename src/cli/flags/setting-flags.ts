@@ -106,13 +106,30 @@ export function overlaid(settings: Options, below: SettingData, above: SettingDa
     const { default: standard } = settings[name] ?? {};
     const chosen = value.name ?? under.name ?? standard;
     const isOther = value.name !== undefined && value.name !== (under.name ?? standard);
-    const all = { ...(isOther ? {} : under), ...value };
+    const kept = isOther ? {} : under;
+    const parts = registryOf(settings[name])[String(chosen)]?.options ?? {};
+    const all = Object.fromEntries(
+      Object.entries({ ...kept, ...value }).map(([part, each]) => [
+        part,
+        withOptions(parts[part], kept[part], each),
+      ]),
+    );
     return [
       name,
       "registry" in (settings[name] ?? {}) && chosen !== undefined ? { ...all, name: chosen } : all,
     ] as const;
   });
   return { ...below, ...Object.fromEntries(merged) } as SettingData;
+}
+
+/** What a flag chooses by name keeps the options that it had below under that name, or under none. */
+function withOptions(
+  option: Option | undefined,
+  below: ConfigValue | undefined,
+  above: ConfigValue | undefined,
+): ConfigValue | undefined {
+  if (!option || !("registry" in option) || typeof above !== "string" || !isData(below)) return above;
+  return below.name === undefined || below.name === above ? { ...below, name: above } : above;
 }
 
 /** Data as the library takes it: patterns instead of their texts. @throws SettingError for a text that is no pattern */
@@ -241,8 +258,8 @@ function collected(option: Option, text: string, before: unknown): ConfigValue {
   return { ...(before as Record<string, number> | undefined), ...entry };
 }
 
-function registryOf(option: Option): Registry {
-  return "registry" in option ? (option.registry as Registry) : {};
+function registryOf(option: Option | undefined): Registry {
+  return option && "registry" in option ? (option.registry as Registry) : {};
 }
 
 function asObject(value: ConfigValue | undefined): SettingData {

@@ -1,6 +1,6 @@
 /** A guess at sites: what a step emits for it, what it remembers, and what it writes. */
 import { emitGradientAt } from "../../ad/gradient.ts";
-import { guessName, reserved } from "../../ad/names.ts";
+import { guessArrayName, guessName, reserved } from "../../ad/names.ts";
 import { ModelError, SettingError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
 import type { Guess, GuessedSite, SiteMemory, SiteObservation } from "../../guess/guess.ts";
@@ -86,9 +86,10 @@ export async function findGuess(
   const foreseenName = ({ value }: FoundSite) => guessName(`foreseen/${value}`);
   const directional = guessName("tangents");
   const steps = guessName(`${guess.name}/steps`);
-  const arrayName = ({ value }: FoundSite, array: string) => guessName(`${guess.name}/${array}/${value}`);
+  const arrayName = ({ value }: FoundSite, array: string) => guessArrayName(guess.name, array, value);
   /** After the step. */
-  const nextName = ({ value }: FoundSite, array: string) => guessName(`next/${guess.name}/${array}/${value}`);
+  const nextName = ({ value }: FoundSite, array: string) =>
+    guessArrayName(`next/${guess.name}`, array, value);
   const guessed = ({ size, isSummed = false }: FoundSite): GuessedSite => ({ size, isSummed });
   const memoryOf = (site: FoundSite) => Object.entries(rule.memory?.(guessed(site), outputs) ?? {});
   const arrays = sites.flatMap((site) =>
@@ -122,7 +123,9 @@ export async function findGuess(
   const foreseenAt = sites.filter((site) => {
     const g = new GraphBuilder("trial");
     const gradient = g.input("gradient", "float32", [batch, outputs]);
-    return rule.emitGuess(g, gradient, emitMemory(g, site), guessed(site)) !== undefined;
+    const own = rule.emitGuess(g, gradient, emitMemory(g, site), guessed(site));
+    if (own) requireShape(guess, `emitGuess at '${site.value}'`, own, [batch, site.size]);
+    return own !== undefined;
   });
   const foreseen: Tensors = Object.fromEntries(
     foreseenAt.map((site) => [foreseenName(site), zeros("float32", [batch, site.size])]),
@@ -183,9 +186,11 @@ export async function findGuess(
         steps: g.input(steps, "float32", []),
       });
       const after = observed.flatMap(({ site }, index) =>
-        Object.entries(memories?.[index] ?? {}).map(
-          ([array, value]) => [nextName(site, array), value] as const,
-        ),
+        (rule.emitStep ? memoryOf(site) : []).map(([array, shape]) => {
+          const value = memories?.[index]?.[array];
+          requireShape(guess, `'${array}' of emitStep at '${site.value}'`, value, shape);
+          return [nextName(site, array), value as Value] as const;
+        }),
       );
       return {
         [productsName]: product,
@@ -217,6 +222,21 @@ export async function findGuess(
 
 function firstRows(g: GraphBuilder, rows: Value, most: number): Value {
   return (rows.shape[0] as number) <= most ? rows : g.slice(rows, [0], [most], [0]);
+}
+
+/** @throws SettingError for what a guess of the user's own emits in another shape than it must */
+function requireShape(
+  { name }: Guess,
+  what: string,
+  value: Value | undefined,
+  shape: readonly number[],
+): void {
+  if (value && String(value.shape) === String(shape)) return;
+  const received = value ? `has [${value.shape.join(", ")}]` : "is missing";
+  throw new SettingError(
+    words`${option("guess", name)}: ${what} must be a value of shape [${shape.join(", ")}], and ${received}.`,
+    { option: "guess" },
+  );
 }
 
 /** @throws SettingError */

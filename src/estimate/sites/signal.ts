@@ -130,7 +130,12 @@ async function signalOf(
   throw new SettingError(
     words`${option("guess", guess)} needs two sites or more on a residual stream (values that sums x + f(x) hand on in one
       shape, as in a transformer), and the ${names.length} sites of '${graph.name}' have none that goes on from one to the next;
-      choose ${option("guess", "feedback")}, or name the blocks between the sums (${option("perturb.pattern")}).`,
+      choose ${option("guess", "feedback")}, or ${
+        found.last
+          ? words`name the blocks between the sums (${option("perturb.pattern")})`
+          : words`perturb the ends of layers, which may lie behind sums that no node's name tells (${option("perturb", "activations")}), or name
+            the blocks between the sums (${option("perturb.pattern")})`
+      }.`,
     { option: "guess" },
   );
 }

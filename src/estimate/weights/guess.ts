@@ -1,5 +1,5 @@
 /** A guess of the weights' gradient: what it remembers, how much of it is taken, and what a step teaches it. */
-import { guessName } from "../../ad/names.ts";
+import { guessArrayName, guessName } from "../../ad/names.ts";
 import { SettingError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
 import type { Guess, ParameterGuess, ParameterMemory } from "../../guess/guess.ts";
@@ -57,7 +57,7 @@ export function findParameterGuess(
     const arrays = Object.entries(rule.memory(size)).map(([array, length]) => ({
       array,
       length,
-      kept: guessName(`${guess.name}/${array}/${name}`),
+      kept: guessArrayName(guess.name, array, name),
     }));
     return { name, size, arrays };
   });

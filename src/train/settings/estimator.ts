@@ -102,8 +102,15 @@ export const ofForward = [
 export function checkEstimator(settings: EstimatorSettings): void {
   const { gradient, lowMemory } = settings;
   if (gradient === "exact")
-    for (const name of ofForward)
-      refusePointless(name, settings[name], words`${mention("gradient", "exact")}, which has no tangents`);
+    for (const name of ofForward) {
+      const because = words`${mention("gradient", "exact")}, which has no tangents`;
+      // An option of what is perturbed, where that is not chosen itself.
+      const { name: own, ...parts } = partsOf(settings[name]);
+      const [part] = Object.keys(parts);
+      if (part !== undefined && (own === undefined || own === estimatorOptions[name].default))
+        refusePointless(`${name}.${part}`, parts[part], because);
+      refusePointless(name, settings[name], because);
+    }
   if (gradient === "simulated" || gradient === "law")
     refusePointless(
       "lowMemory",
@@ -116,6 +123,11 @@ export function checkEstimator(settings: EstimatorSettings): void {
       settings.tangentChunk,
       words`${mention("gradient", "law")}, which draws no tangents`,
     );
+}
+
+/** The options of a setting that is given as data. */
+function partsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return isObject(value) && !("plan" in value) ? value : {};
 }
 
 /** Things instead of their names. */
