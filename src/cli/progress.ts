@@ -89,7 +89,7 @@ function describeStart(event: TrainEvent & { kind: "start" }, folder: string): s
   const estimate = event.isLocal ? "a local method" : event.tangents === 0 ? "exact gradients" : forward;
   return (
     `${event.model}: ${event.parameters.toLocaleString("en")} parameters, ${estimate}, learning rate ` +
-    `${typeof event.learningRate === "number" ? event.learningRate.toPrecision(3) : event.learningRate}, ${event.steps} steps of ${event.batch} examples${resumed} → ${folder}`
+    `${event.learningRate.toPrecision(3)}, ${event.steps} steps of ${event.batch} examples${resumed} → ${folder}`
   );
 }
 

@@ -28,7 +28,7 @@ export interface TrainResult extends Partial<Quality> {
   readonly parameters: number;
   /** k */
   readonly tangents: number;
-  /** Before schedules; the last one where it was automatic. */
+  /** Before schedules. */
   readonly learningRate: number;
   /** The step whose parameters were kept, where early stopping chose them by their validation loss. */
   readonly bestStep: number | undefined;
@@ -64,7 +64,7 @@ export type TrainEvent =
       readonly guess: string | undefined;
       /** Whether each block learns from a guess alone: a local method, neither exact nor a forward gradient. */
       readonly isLocal: boolean;
-      readonly learningRate: number | "auto";
+      readonly learningRate: number;
       readonly batch: number;
       /** What is done otherwise than asked for, and why: sentences for the user. */
       readonly notes: readonly Words[];

@@ -43,9 +43,9 @@ export async function planRun(options: RunOptions): Promise<RunPlan> {
   checkBatch(objective);
   checkTargets(lossInputs(objective), examples, "the training data");
   if (test) checkTargets(lossInputs(objective), test, "the test data");
-  const { optimizer, clip, learningRate: given } = options;
+  const { optimizer, clip } = options;
   // Whoever else reads a gradient reads an array.
-  const factored = optimizer.isPlain === true && clip === undefined && given !== "auto";
+  const factored = optimizer.isPlain === true && clip === undefined;
   const estimator = await planEstimator(objective, options, { remembers: true, factored });
   const batches = batchesOf(objective, options);
   requireValidation(options, batches.split.validation.length);

@@ -34,11 +34,6 @@ const fields = z.looseObject({
   timedSeconds: seconds,
   timedSteps: count,
   firstLoss: measured,
-  autoStep: z.looseObject({
-    along: z.looseObject({ slope: measured, curvature: measured }),
-    rate: z.number().check(z.minimum(0)),
-    count,
-  }),
   plateau: z.looseObject({ factor: z.number().check(z.minimum(0)), patience }),
   patience,
   bestStep: z.optional(count),

@@ -3,7 +3,6 @@ import { freshPatience, type Patience, watch } from "../optim/patience.ts";
 import { freshPlateau, observe, type Plateau, type PlateauRule } from "../optim/plateau.ts";
 import type { Checkpoint } from "../storage/checkpoint.ts";
 import type { MetricsPosition } from "../storage/metrics.ts";
-import { type AutoStep, freshAutoStep } from "./auto-step.ts";
 import type { Evaluation } from "./evaluation/measure-model.ts";
 
 /** How a run that diverged by the default learning rate went on. */
@@ -36,8 +35,6 @@ export interface RunState extends MetricsPosition {
   readonly timedSteps: number;
   /** Loss of the very first step; the divergence guard compares with it. */
   readonly firstLoss: number;
-  /** The learning rate where it is automatic. */
-  readonly autoStep: AutoStep;
   /** Where the plateau schedule is. */
   readonly plateau: Plateau;
   /** How long early stopping has waited. */
@@ -68,7 +65,6 @@ export const startOfRun: RunState = {
   lastEpochLoss: 0,
   timedSeconds: 0,
   timedSteps: 0,
-  autoStep: freshAutoStep,
   plateau: freshPlateau,
   patience: freshPatience,
 };

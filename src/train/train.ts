@@ -12,7 +12,6 @@ import { fold, type Key } from "../random/threefry.ts";
 import type { MetricsLine } from "../storage/metrics.ts";
 import type { RunFiles } from "../storage/run-files.ts";
 import type { RunStore } from "../storage/run-store.ts";
-import { afterMeasurement, isMeasured } from "./auto-step.ts";
 import type { BatchReader } from "./batch-reader.ts";
 import type { Descent } from "./descent/descent.ts";
 import { openDescent } from "./descent/open.ts";
@@ -28,7 +27,6 @@ import { type SavedModel, savedModel } from "./saved-model.ts";
 import type { TrainOptions } from "./settings/options.ts";
 import type { RunOptions } from "./settings/run-settings.ts";
 import { startEvent } from "./start-event.ts";
-import type { StepProbe } from "./step-probe.ts";
 import { TrainingState } from "./training-state.ts";
 
 const stepsPerLine = 50;
@@ -57,7 +55,6 @@ class TrainingRun {
   readonly #options: RunOptions;
   readonly #objective: Objective;
   readonly #descent: Descent;
-  #probe: StepProbe | undefined;
   /** Loaded where quality is tracked. */
   #tracker: QualityTracker | undefined;
   readonly #learningRate: number;
@@ -119,7 +116,6 @@ class TrainingRun {
   async release(): Promise<void> {
     await this.#descent.release();
     await this.#tracker?.release();
-    await this.#probe?.release();
     await this.#files?.release();
   }
 
@@ -128,7 +124,7 @@ class TrainingRun {
     yield startEvent(options, this.#objective, {
       dimension: this.#descent.estimator.dimension,
       guess: this.#plan.estimator.guess?.name,
-      learningRate: options.learningRate === "auto" ? "auto" : this.#learningRate,
+      learningRate: this.#learningRate,
       notes: this.#plan.notes,
       steps: this.#totalSteps,
       step: this.#state.step,
@@ -244,7 +240,7 @@ class TrainingRun {
     const measured = performance.now() - measuring;
     if (clip !== undefined) clipGlobalNorm(gradients, clip);
     const scheduled = this.#options.schedule.factor(step, this.#totalSteps) * plateau.factor;
-    const rate = scheduled * this.#noiseFactor(unforeseen) * (await this.#rate(gradients));
+    const rate = scheduled * this.#noiseFactor(unforeseen) * this.#currentRate();
     await this.#descent.step(this.#arrays, gradients, this.#training.optimizer, rate);
     for (const [name, values] of Object.entries(statistics)) this.#training.arrays[name]?.set(values);
     const seconds = (performance.now() - started - measured) / 1000;
@@ -266,33 +262,15 @@ class TrainingRun {
     };
   }
 
-  /** The rate before schedules: the one given, or what the curvature along the step asks for, on the next step's batch. */
-  async #rate(gradients: Arrays): Promise<number> {
-    const { step, autoStep } = this.#state;
-    const { learningRate, gradient } = this.#options;
-    if (learningRate === "auto" && isMeasured(step, typeof gradient === "object" ? "forward" : gradient)) {
-      this.#probe ??= await (await import("./step-probe.ts")).stepProbe(
-        this.#objective,
-        this.#options.optimizer,
-      );
-      this.#batches.read(step + 1);
-      const { feeds } = this.#batches;
-      const along = await this.#probe.measure(feeds, this.#arrays, gradients, this.#training.optimizer);
-      const after = afterMeasurement(autoStep, along, { most: this.#learningRate });
-      this.#state = { ...this.#state, autoStep: after };
-    }
-    return this.#currentRate();
-  }
-
   /** How much the default rate grows as a guess foresees more of the gradient. */
   #noiseFactor(unforeseen: number | undefined): number {
     if (unforeseen === undefined || this.#options.learningRate !== undefined) return 1;
     return this.#plan.rateAt(unforeseen) / this.#learningRate;
   }
 
+  /** The rate before schedules. */
   #currentRate(): number {
-    const { autoStep, recovery } = this.#state;
-    if (this.#options.learningRate === "auto") return autoStep.rate;
+    const { recovery } = this.#state;
     return recovery ? recoveredRate * this.#learningRate : this.#learningRate;
   }
 

@@ -55,7 +55,7 @@ export async function describeRun(
     tangentChunk: draws ? (tangentChunk ?? tangents) : null,
     sampler: draws ? (options.sampler ?? "default") : null,
     aggregate: draws ? options.aggregate : null,
-    learningRate: options.learningRate === "auto" ? "auto" : learningRate,
+    learningRate: learningRate,
     batch: objective.batch,
     epochs: options.epochs ?? (options.steps === undefined ? 1 : null),
     steps,

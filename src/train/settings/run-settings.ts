@@ -64,14 +64,7 @@ export function runSettings(options: TrainOptions, of = "train"): RunSettings {
 
 /** @throws SettingError for settings that leave each other without effect */
 function checkTogether(options: TrainOptions): void {
-  const { learningRate, lowMemory, quality, gradient, adapter, store, resume } = options;
-  if (learningRate === "auto")
-    refusePointless(
-      "lowMemory",
-      lowMemory,
-      words`${mention("learningRate", "auto")}, which measures a curvature with the values of all layers at once`,
-      "leave it out, or give a learning rate",
-    );
+  const { quality, gradient, adapter, store, resume } = options;
   if (gradient === "exact")
     refusePointless(
       "quality.every",
