@@ -3,6 +3,7 @@ import { ModelError } from "../errors/errors.ts";
 import { dependents, describeNode, type Graph, nodeName, type Value } from "../onnx/graph.ts";
 import type { GraphBuilder } from "../ops/builder.ts";
 import { opOf } from "../ops/catalogue.ts";
+import { plus } from "../ops/rules.ts";
 import { computedNode } from "./pushforward.ts";
 
 /**
@@ -38,7 +39,7 @@ export function transposeLinear(
         );
       }
       const before = collected.get(name);
-      collected.set(name, before ? g.add(before, cotangent) : cotangent);
+      collected.set(name, before ? plus(g, before, cotangent) : cotangent);
     });
   }
   return new Map([...collected].filter(([name]) => linearInputs.has(name)));

@@ -1,6 +1,7 @@
 /** Passes in dual numbers along tangents that are kept, in chunks of any size. */
 import type { Graph } from "../onnx/graph.ts";
 import { type Tensor, zeros } from "../onnx/tensor.ts";
+import { fasterGraph } from "../ops/upgrade.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Runtime, Session, Tensors } from "../runtime/runtime.ts";
 import { chunkSizes } from "./passes.ts";
@@ -44,7 +45,7 @@ export async function dualPasses(
   const sessions = new Map<number, Session>();
   const loss = zeros("float32", []);
   const sessionOf = async (size: number) => {
-    const session = sessions.get(size) ?? (await compileGraph(runtime, graphOf(size)));
+    const session = sessions.get(size) ?? (await compileGraph(runtime, fasterGraph(graphOf(size))));
     sessions.set(size, session);
     return session;
   };

@@ -6,6 +6,7 @@ import type { Differentiable } from "../objective/objective.ts";
 import { countParameters } from "../objective/parameters.ts";
 import { own } from "../onnx/own.ts";
 import { zeros } from "../onnx/tensor.ts";
+import { fasterGraph } from "../ops/upgrade.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 import { named } from "../settings/named.ts";
@@ -23,7 +24,9 @@ export async function exactGradient(objective: Differentiable, factored = false)
   const running = statisticsBuffers(objective);
   const derived = gradientGraph(objective.graph, names, reserved.loss, Object.keys(running.tensors));
   const { graph, tensors, gradients, products } = await gradientOutputs(objective, derived, factored);
-  const session = await compileGraph(objective.runtime, graph);
+  // Loaded where it is of use.
+  const { earlyResults } = await import("../ad/leaves.ts");
+  const session = await compileGraph(objective.runtime, earlyResults(fasterGraph(graph)));
   const loss = zeros("float32", []);
   return {
     name: "exact",

@@ -65,6 +65,11 @@ export interface Op {
    * @throws for forms of the op that are not supported: names the node and the remedy
    */
   readonly lower?: (g: Emitter, node: NodeView) => readonly (Value | undefined)[] | undefined;
+  /**
+   * The same outputs, in order, by nodes that an engine computes faster at these sizes; undefined keeps the node. Applied to
+   * graphs that are about to run, when all calculus is done.
+   */
+  readonly faster?: (g: Emitter, node: NodeView) => readonly Value[] | undefined;
   /** Rewrites a node of an older opset into the emitted one; `constant` adds an initializer and returns its name. */
   readonly upgrade?: (node: Node, opset: number, constant: (tensor: Tensor) => string) => Node;
 }

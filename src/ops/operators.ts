@@ -286,7 +286,7 @@ export interface Operators {
   readonly expand: (x: Value, shape: Integers) => Value;
   readonly eyeLike: Method<[x: Value], { readonly dtype?: number; readonly k?: number }>;
   readonly flatten: AlongAxis;
-  readonly gather: Indexed;
+  readonly gather: Method<[x: Value, indices: Integers], { readonly axis?: number }>;
   readonly gatherElements: Indexed;
   readonly gatherND: Method<[x: Value, indices: Value], { readonly batch_dims?: number }>;
   readonly hammingWindow: Window;

@@ -4,7 +4,7 @@ import { type DType, dtypeNumbers, elementCount, type Tensor, zeros } from "../o
 import type { Emitter } from "./emitter.ts";
 import { type FactoredTangent, isFactored, type Op, type StackedTangent, type Tangent } from "./op.ts";
 import { hugeNumber, mayBeHuge, mayBeInfinite } from "./range.ts";
-import { arange, broadcastShape, sameShape, sizeOf } from "./shapes.ts";
+import { arange, broadcastShape, broadcastShapes, sameShape, sizeOf } from "./shapes.ts";
 import type { ComputedNode, NodeView, ValueType } from "./view.ts";
 
 /** A partial derivative of an op with these inputs: a value that broadcasts to the output, or a number. */
@@ -179,11 +179,25 @@ export function broadcastTangent(g: Emitter, tangent: Value | undefined, value: 
 export function unbroadcast(g: Emitter, cotangent: Value, shape: readonly number[]): Value {
   if (sameDimensions(cotangent.shape, shape)) return cotangent;
   const lead = cotangent.shape.length - shape.length;
-  const axes = cotangent.shape.flatMap((size, axis) =>
-    axis < lead || (shape[axis - lead] === 1 && size !== 1) ? [axis] : [],
-  );
+  // Axes of size 1 on both sides, too: beside them the engine sums ten times as long.
+  const axes = cotangent.shape.flatMap((_, axis) => (axis < lead || shape[axis - lead] === 1 ? [axis] : []));
   const summed = axes.length > 0 ? g.reduceSum(cotangent, axes, { keepdims: 0 }) : cotangent;
   return reshape(g, summed, shape);
+}
+
+/** The value that an Expand repeats, where an operation with `other` repeats it as well; any other value as it is. */
+export function unexpanded(g: Emitter, value: Value, other: Value): Value {
+  const expand = g.producer(value);
+  const source = expand?.node.op === "Expand" ? expand.inputs[0] : undefined;
+  if (!source) return value;
+  const shape = broadcastShapes([source.shape, other.shape], "Expand");
+  return sameDimensions(shape, value.shape) ? source : value;
+}
+
+/** The sum of two values of one shape. */
+export function plus(g: Emitter, a: Value, b: Value): Value {
+  const small = unexpanded(g, b, a);
+  return small === b ? g.add(unexpanded(g, a, b), b) : g.add(a, small);
 }
 
 export function reshape(g: Emitter, value: Value, shape: readonly number[]): Value {

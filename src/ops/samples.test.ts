@@ -8,7 +8,7 @@ import { nodeRuntime } from "../runtime/node.ts";
 import { catalogue, opNames } from "./catalogue.ts";
 import { buildSample, spread } from "./samples/build.ts";
 import { samples } from "./samples.ts";
-import { upgradeGraph } from "./upgrade.ts";
+import { fasterGraph, upgradeGraph } from "./upgrade.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const run: Evaluate = (graph, feeds) => evaluate(runtime, graph, feeds);
@@ -23,6 +23,19 @@ function dependsOn(graph: Graph, forms: ReadonlyMap<string, "stacked">): Graph |
   }
 }
 
+/** That another form of a graph has the same outputs. */
+async function expectSame(graph: Graph, other: Graph, feeds: Readonly<Record<string, Tensor>>) {
+  const [expected, received] = [await run(graph, feeds), await run(other, feeds)];
+  for (const { name, shape } of graph.outputs) {
+    expect(received[name]?.shape).toEqual(shape);
+    const [a, b] = [toNumbers(received[name] as Tensor), toNumbers(expected[name] as Tensor)];
+    const scale = Math.max(1, ...b.map(Math.abs));
+    a.forEach((value, position) => {
+      expect(Math.abs(value - (b[position] as number)), `${name}[${position}]`).toBeLessThan(1e-5 * scale);
+    });
+  }
+}
+
 describe("composite ops", () => {
   for (const op of opNames) {
     if (!catalogue[op].lower) continue;
@@ -32,20 +45,26 @@ describe("composite ops", () => {
         const lowered = upgradeGraph(graph);
         // Nothing is left to lower.
         expect(upgradeGraph(lowered)).toEqual(lowered);
-        const [expected, received] = [await run(graph, feeds), await run(lowered, feeds)];
-        for (const { name, shape } of graph.outputs) {
-          expect(received[name]?.shape).toEqual(shape);
-          const [a, b] = [toNumbers(received[name] as Tensor), toNumbers(expected[name] as Tensor)];
-          const scale = Math.max(1, ...b.map(Math.abs));
-          a.forEach((value, position) => {
-            expect(Math.abs(value - (b[position] as number)), `${name}[${position}]`).toBeLessThan(
-              1e-5 * scale,
-            );
-          });
-        }
+        await expectSame(graph, lowered, feeds);
       });
     });
   }
+});
+
+describe("ops with a faster form", () => {
+  it("have it where sizes are right, with the values of the runtime's own kernel", async () => {
+    for (const op of opNames) {
+      if (!catalogue[op].faster) continue;
+      const forms = samples[op].map((sample) => {
+        const { graph, feeds } = buildSample(op, sample, "float32");
+        return { graph, feeds, faster: fasterGraph(graph) };
+      });
+      const changed = forms.filter(({ faster }) => faster.nodes.every(({ op: other }) => other !== op));
+      expect(changed.length, op).toBeGreaterThan(0);
+      expect(changed.length, op).toBeLessThan(forms.length);
+      for (const { graph, faster, feeds } of changed) await expectSame(graph, faster, feeds);
+    }
+  });
 });
 
 describe("every op", () => {

@@ -5,6 +5,7 @@ import { SettingError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { zeros } from "../../onnx/tensor.ts";
+import { fasterGraph } from "../../ops/upgrade.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
 import { type Estimator, gradientBuffers } from "../estimator.ts";
 import { compileSegments } from "../segmented.ts";
@@ -35,7 +36,7 @@ export async function guessAlone(
   const derived = guessGraph(objective, found, guess);
   const session = options.lowMemory
     ? await compileSegments(runtime, keepUsedInputs(derived, new Set()), graph, options.pieceBytes)
-    : await compileGraph(runtime, derived);
+    : await compileGraph(runtime, fasterGraph(derived));
   const loss = zeros("float32", []);
   const { tensors, gradients } = gradientBuffers(objective);
   return {

@@ -3,6 +3,7 @@ import { tangentName } from "../../ad/names.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { type Graph, getValue } from "../../onnx/graph.ts";
 import { zeros } from "../../onnx/tensor.ts";
+import { fasterGraph } from "../../ops/upgrade.ts";
 import { createDrawer } from "../../random/drawer.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
@@ -84,7 +85,7 @@ export async function keptSites(
   );
   const values = { ...tangentFeeds, ...residualTensors };
   const outputs = await gradientOutputs(objective, local, options.factored, values);
-  const localSession = await compileGraph(runtime, outputs.graph);
+  const localSession = await compileGraph(runtime, fasterGraph(outputs.graph));
   return {
     name: options.blocks ? "blocks" : "activations",
     method,

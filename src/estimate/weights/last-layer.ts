@@ -5,6 +5,7 @@ import { reserved } from "../../ad/names.ts";
 import { SettingError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
 import type { Differentiable } from "../../objective/objective.ts";
+import { fasterGraph } from "../../ops/upgrade.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
 import { type Estimator, gradientBuffers } from "../estimator.ts";
 import type { EstimatorOptions } from "../passes.ts";
@@ -66,7 +67,7 @@ export async function withLastLayer(
   const { tensors: outputs, gradients } = gradientBuffers({ parameters: Object.fromEntries(tensors) });
   const session = lowMemory
     ? await compileSegments(runtime, local, graph, pieceBytes)
-    : await compileGraph(runtime, local);
+    : await compileGraph(runtime, fasterGraph(local));
   const gain = estimator.gain ?? 1;
   return {
     ...estimator,

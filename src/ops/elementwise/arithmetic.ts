@@ -27,6 +27,7 @@ import {
   only,
   type PartialDerivative,
   unbroadcast,
+  unexpanded,
 } from "../rules.ts";
 import { broadcastShape, required } from "../shapes.ts";
 import type { NodeView } from "../view.ts";
@@ -62,8 +63,11 @@ export const Mul: Op = {
   ),
   range: (input, { node }) =>
     node.inputs[0] === node.inputs[1] ? square(input(0)) : times(input(0), input(1)),
-  transpose: (g, node, cotangents, index) =>
-    unbroadcast(g, choose(g, only(cotangents), required(node, 1 - index)), required(node, index).shape),
+  transpose: (g, node, cotangents, index) => {
+    const factor = required(node, 1 - index);
+    const product = choose(g, unexpanded(g, only(cotangents), factor), factor);
+    return unbroadcast(g, product, required(node, index).shape);
+  },
 };
 
 /** d(a/b) = da/b − y·db/b */

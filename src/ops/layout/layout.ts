@@ -1,7 +1,8 @@
 /** The same elements in another shape or order, repeated, or side by side. */
-import { describeNode, formatShape, int } from "../../onnx/graph.ts";
+import { describeNode, formatShape, int, type Value } from "../../onnx/graph.ts";
 import { nodeError } from "../../onnx/node-error.ts";
 import { elementCount } from "../../onnx/tensor.ts";
+import type { Emitter } from "../emitter.ts";
 import { isFactored, type Op } from "../op.ts";
 import { unchanged } from "../range.ts";
 import {
@@ -12,12 +13,13 @@ import {
   output,
   reshape,
   reshapeTangent,
+  sameDimensions,
   tangentCount,
   transpose,
   unbroadcast,
 } from "../rules.ts";
 import { axisOf, broadcastShapes, normalizeAxis, required, requiredConstant } from "../shapes.ts";
-import { intAttribute, intsAttribute, type NodeView, type ValueType } from "../view.ts";
+import { floatAttribute, intAttribute, intsAttribute, type NodeView, type ValueType } from "../view.ts";
 
 /** Op that only gives the same elements another shape. */
 function sameElements(shape: (node: NodeView) => readonly number[]): Op {
@@ -109,9 +111,33 @@ export const Transpose: Op = {
     permutationOf(node).forEach((axis, index) => {
       inverse[axis] = index;
     });
-    return transpose(g, only(cotangents), inverse);
+    const cotangent = only(cotangents);
+    return swappedProduct(g, cotangent, inverse) ?? transpose(g, cotangent, inverse);
   },
 };
+
+/** (A·B)ᵀ = Bᵀ·Aᵀ: the transpose of a product of matrices is another one, and moves nothing. */
+function swappedProduct(g: Emitter, value: Value, permutation: readonly number[]): Value | undefined {
+  const product = g.origin(value);
+  const gemm = g.producer(product);
+  const moved = permutation.filter((axis) => value.shape[axis] !== 1);
+  const [a, b, c] = gemm?.inputs ?? [];
+  if (gemm?.node.op !== "Gemm" || !a || !b || c || moved.length !== 2) return undefined;
+  const sizes = moved.map((axis) => value.shape[axis] as number);
+  if (!sameDimensions(sizes, product.shape.toReversed()) || (moved[0] as number) < (moved[1] as number))
+    return undefined;
+  const isTransposed = (name: string) => intAttribute(gemm.node, name, 0) === 1;
+  const swapped = g.gemm(b, a, {
+    alpha: floatAttribute(gemm.node, "alpha", 1),
+    transA: isTransposed("transB") ? 0 : 1,
+    transB: isTransposed("transA") ? 0 : 1,
+  });
+  return reshape(
+    g,
+    swapped,
+    permutation.map((axis) => value.shape[axis] as number),
+  );
+}
 
 function permutationOf(node: NodeView): number[] {
   const rank = required(node, 0).shape.length;

@@ -20,6 +20,7 @@ import {
 } from "../rules.ts";
 import { arange, required, sizeOf } from "../shapes.ts";
 import { type ComputedNode, intAttribute, type NodeView } from "../view.ts";
+import { convolved, correlated, transposedMeetings, windowMeetings } from "./columns.ts";
 import {
   type SlidingWindow,
   slidingAttributes,
@@ -27,6 +28,13 @@ import {
   transposedAttributes,
   transposedWindows,
 } from "./sliding-windows.ts";
+
+/** Images of so few positions are convolved by one product for the whole batch, where the engine makes one for each example. */
+const fewPositions = 16;
+const fewExamples = 16;
+
+/** So many meetings of windows and positions are listed in a graph. */
+const mostMeetings = 2 ** 16;
 
 /** d conv(x, W, b) = conv(dx, W) + conv(x, dW) + db */
 export const Conv: Op = {
@@ -64,7 +72,15 @@ export const Conv: Op = {
     const [group, windows] = [groupsOf(node), convWindows(node)];
     if (index === 2) return channelSum(g, cotangent);
     if (index === 1) return kernelCotangent(g, x, cotangent, w.shape, windows, group);
-    return g.convTranspose(cotangent, w, { ...transposedAttributes(windows), group });
+    return imageCotangent(g, x, cotangent, w, windows, group);
+  },
+  faster: (g, node) => {
+    const [x, w] = [required(node, 0), required(node, 1)];
+    const windows = convWindows(node);
+    const outputs = elementCount(windows.map(({ output }) => output));
+    if (groupsOf(node) > 1 || outputs > fewPositions || sizeOf(x, 0) < fewExamples) return undefined;
+    const shape = [sizeOf(x, 0), sizeOf(w, 0), ...windows.map(({ output }) => output)];
+    return [convolved(g, w, x, windowMeetings(windows), shape, node.inputs[2])];
   },
 };
 
@@ -167,8 +183,54 @@ function channelSum(g: Emitter, cotangent: Value): Value {
 }
 
 /**
- * W̄[f, c, w] = Σ ȳ[n, f, o] x[n, c, o·stride + w·dilation − before] over batch n and output positions o: a Conv in which
- * batch and channels, and strides and dilations, change roles.
+ * x̄[n, c, i] = Σ ȳ[n, f, o] W[f, c, w] over filters f and the places w and windows o with o·stride + w·dilation − before = i.
+ *
+ * The forms were chosen by measurement: the engine's ConvTranspose makes a product for each example and adds up its numbers
+ * one by one.
+ */
+function imageCotangent(
+  g: Emitter,
+  x: Value,
+  cotangent: Value,
+  kernels: Value,
+  windows: readonly SlidingWindow[],
+  group: number,
+): Value {
+  const [batch = 0, channels = 0] = x.shape;
+  const inputs = elementCount(windows.map(({ input }) => input));
+  const outputs = elementCount(windows.map(({ output }) => output));
+  if (group === 1 && inputs <= fewPositions && batch >= fewExamples)
+    return convolved(g, swapFirst(g, kernels), cotangent, transposedMeetings(windows), x.shape);
+  const pads = windows.map(({ size, dilation, before, after }) => [
+    (size - 1) * dilation - before,
+    (size - 1) * dilation - after,
+  ]);
+  const slidesBack = windows.every(({ stride }) => stride === 1) && pads.flat().every((pad) => pad >= 0);
+  if (group === 1 && slidesBack && channels >= 16 && outputs >= 64 && inputs <= 1.5 * outputs) {
+    return g.conv(cotangent, reversed(g, swapFirst(g, kernels)), {
+      dilations: windows.map(({ dilation }) => dilation),
+      pads: [...pads.map(([before]) => before as number), ...pads.map(([, after]) => after as number)],
+    });
+  }
+  return g.convTranspose(cotangent, kernels, { ...transposedAttributes(windows), group });
+}
+
+/** [filters, channels, …] → [channels, filters, …] */
+function swapFirst(g: Emitter, kernels: Value): Value {
+  return transpose(g, kernels, [1, 0, ...arange(kernels.shape.length).slice(2)]);
+}
+
+/** The places of kernels [a, b, …] in the opposite order. */
+function reversed(g: Emitter, kernels: Value): Value {
+  const axes = arange(kernels.shape.length).slice(2);
+  const all = (value: number) => axes.map(() => value);
+  return g.slice(kernels, all(-1), all(Number.MIN_SAFE_INTEGER), axes, all(-1));
+}
+
+/**
+ * W̄[f, c, w] = Σ ȳ[n, f, o] x[n, c, o·stride + w·dilation − before] over batch n and output positions o: a product of ȳ and
+ * the image's columns; with groups, or of images whose columns would be long lists, a Conv in which batch and channels, and strides
+ * and dilations, change roles.
  *
  * @param x [batch, groups × c, …]
  * @param y [batch, groups × f / groups, …]
@@ -185,6 +247,8 @@ function kernelCotangent(
   const [batch = 0, filters = 0, ...outputs] = y.shape;
   const [, channels = 0, ...sizes] = shape;
   const inputs = x.shape.slice(2);
+  if (group === 1 && elementCount(outputs) * elementCount(sizes) <= mostMeetings)
+    return correlated(g, y, x, windowMeetings(windows), shape);
   const images = rearrange(
     g,
     x,

@@ -29,7 +29,8 @@ export function standardize(g: Emitter, x: Value, axes: readonly number[], epsil
 export function unitTangent(g: Emitter, unit: Unit, dx: Value, axes: readonly number[], factor: Value) {
   const shifted = axes.map((axis) => axis + 1);
   const projection = meanOver(g, g.mul(dx, unit.values), shifted);
-  const across = g.sub(dx, g.mul(projection, unit.values));
+  // The sign at the small factor: there the transpose has it, too.
+  const across = g.add(dx, g.mul(g.neg(projection), unit.values));
   return { tangent: g.mul(across, factor), projection };
 }
 

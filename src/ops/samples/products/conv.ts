@@ -24,6 +24,14 @@ export const conv = samplesOf({
       inputs: [x([1, 2, 10, 9]), x([2, 2, 2, 3])],
       attributes: { dilations: ints([2, 1]), strides: ints([5, 3]) },
     },
+    // Few positions of many examples; kernels that slide backwards
+    { inputs: [x([16, 2, 3, 3]), x([3, 2, 3, 3]), x([3])], attributes: { pads: ints([1, 1, 1, 1]) } },
+    {
+      inputs: [x([16, 2, 4, 5]), x([2, 2, 3, 2])],
+      attributes: { strides: ints([2, 3]), pads: ints([1, 0, 2, 1]) },
+    },
+    { inputs: [x([16, 1, 4, 4]), x([2, 1, 2, 2])], attributes: { dilations: ints([2, 1]) } },
+    { inputs: [x([1, 16, 9, 8]), x([2, 16, 2, 3])], attributes: { pads: ints([0, 1, 1, 1]) } },
     // Groups and depthwise
     {
       inputs: [x([2, 4, 5, 5]), x([6, 2, 3, 3]), x([6])],
