@@ -85,7 +85,10 @@ function endOf(
   // Values computed from `start`, with the number of nodes that have yet to read them.
   const waiting = new Map([[start, readers.get(start)?.length ?? 0]]);
   let end = start;
-  const isBetter = (name: string) => !unfit.has(name) && (unfit.has(end) || sizeOf(name) <= sizeOf(end));
+  const isBetter = (name: string) =>
+    !unfit.has(name) &&
+    isFloat(getValue(graph, name).dtype) &&
+    (unfit.has(end) || sizeOf(name) <= sizeOf(end));
   for (const node of nodes) {
     const inputs = [...new Set(node.inputs)].filter((name) => waiting.has(name));
     if (inputs.length === 0) continue;

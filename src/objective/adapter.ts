@@ -3,9 +3,10 @@ import { matrixView } from "../ad/derivatives.ts";
 import { ModelError, SettingError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
 import { insertIntoModel } from "../onnx/edit.ts";
-import { type Node, producers } from "../onnx/graph.ts";
+import { consumers, type Node, producers } from "../onnx/graph.ts";
 import type { Model } from "../onnx/read-model.ts";
 import { float32, int64, type Tensor, zeros } from "../onnx/tensor.ts";
+import { intAttribute } from "../ops/view.ts";
 import { streamKey } from "../random/streams.ts";
 import { fold } from "../random/threefry.ts";
 import { fillUniform } from "../random/uniform.ts";
@@ -28,27 +29,34 @@ export interface AdaptedModel {
   readonly model: Model;
   /** Names of A and B of every adapted matrix: what is trained. */
   readonly parameters: readonly string[];
-  /** New values of the base model's matrices, with trained adapters merged into them. */
-  merge(trained: Readonly<Record<string, Tensor>>): Map<string, Tensor>;
+  /** New values of the base model's matrices, with trained adapters merged into them; absent where those are quantized. */
+  readonly merge?: (trained: Readonly<Record<string, Tensor>>) => Map<string, Tensor>;
+}
+
+/** A matrix that can be adapted, and where it stands. */
+interface Candidate {
+  /** Of the stored tensor. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Nodes that multiply by it or make it float; none where it is stored as float32. */
+  readonly quantized: readonly Node[];
 }
 
 /**
  * Low-rank adapters (Hu et al., "LoRA", arXiv 2106.09685): W is read as W + (alpha/rank)·B·A with B [rows, rank] zero at
- * first and A [rank, columns] uniform in ±1/√columns; only A and B are trained.
+ * first and A [rank, columns] uniform in ±1/√columns; only A and B are trained. A quantized W stays as it is: behind a
+ * MatMulNBits node, x Aᵀ Bᵀ is added to its result, and behind DequantizeLinear B·A to the matrix.
  *
- * @throws when no stored float matrix is chosen, or the rank exceeds a chosen matrix's smaller side
+ * @throws when no stored matrix is chosen, or the rank exceeds a chosen matrix's smaller side
  */
 export function adaptModel(model: Model, options: AdapterOptions): AdaptedModel {
   const { rank, target = () => true, alpha = options.rank, seed = 0 } = options;
-  const read = new Set(model.nodes.flatMap((node) => node.inputs));
-  const candidates = [...model.initializers].filter(
-    ([name, { dtype, shape }]) => dtype === "float32" && shape.length >= 2 && read.has(name),
-  );
-  const chosen = candidates.filter(([name]) => target(name));
+  const candidates = candidatesOf(model);
+  const chosen = candidates.filter(({ name }) => target(name));
   if (chosen.length === 0) {
     throw new SettingError(
-      words`${model.source}: no stored float32 matrix is chosen for adapters (${option("adapter.target")}); there are
-        ${candidates.map(([name]) => `'${name}'`).join(", ") || "none"}.`,
+      words`${model.source}: no stored float32 or quantized matrix is chosen for adapters (${option("adapter.target")});
+        there are ${candidates.map(({ name }) => `'${name}'`).join(", ") || "none"}.`,
       { option: "adapter.target" },
     );
   }
@@ -57,11 +65,12 @@ export function adaptModel(model: Model, options: AdapterOptions): AdaptedModel 
   const initializers = new Map<string, Tensor>();
   const nodes: Node[] = [];
   const replaced = new Map<string, string>();
-  for (const [index, [name, weight]] of chosen.entries()) {
-    const [rows, columns] = matrixView(weight.shape);
+  const behind = new Map<string, { readonly renamed: string; readonly nodes: readonly Node[] }>();
+  for (const [index, { name, shape, quantized }] of chosen.entries()) {
+    const [rows, columns] = matrixView(shape);
     if (!Number.isInteger(rank) || rank < 1 || rank > Math.min(rows, columns)) {
       throw new SettingError(
-        words`${model.source}: the rank of an adapter of '${name}' [${weight.shape.join(", ")}] must be a whole number
+        words`${model.source}: the rank of an adapter of '${name}' [${shape.join(", ")}] must be a whole number
           from 1 to ${Math.min(rows, columns)}, received ${rank}; lower it (${option("adapter.rank")}), or leave that
           matrix out (${option("adapter.target")}).`,
         { option: "adapter.rank" },
@@ -69,10 +78,22 @@ export function adaptModel(model: Model, options: AdapterOptions): AdaptedModel 
     }
     initializers.set(`${name}.lora_A`, uniform([rank, columns], fold(key, index)));
     initializers.set(`${name}.lora_B`, zeros("float32", [rows, rank]));
-    const product = adapterNodes(name, weight.shape, scale);
-    for (const [constant, tensor] of product.constants) initializers.set(constant, tensor);
-    nodes.push(...product.nodes);
-    replaced.set(name, `${name}/adapted`);
+    if (quantized.length === 0) {
+      const product = adapterNodes(name, shape, scale, name, `${name}/adapted`);
+      for (const [constant, tensor] of product.constants) initializers.set(constant, tensor);
+      nodes.push(...product.nodes);
+      replaced.set(name, `${name}/adapted`);
+    }
+    for (const node of quantized) {
+      const [output = ""] = node.outputs;
+      const renamed = `${output}/frozen`;
+      const product =
+        node.op === "MatMulNBits"
+          ? productNodes(name, node.inputs[0] ?? "", scale, renamed, output)
+          : adapterNodes(name, shape, scale, renamed, output);
+      for (const [constant, tensor] of product.constants) initializers.set(constant, tensor);
+      behind.set(output, { renamed, nodes: product.nodes });
+    }
   }
   const taken = new Set([...model.initializers.keys(), ...producers(model).keys()]);
   const clash = [...initializers.keys(), ...nodes.flatMap((node) => node.outputs)].find((name) =>
@@ -85,12 +106,85 @@ export function adaptModel(model: Model, options: AdapterOptions): AdaptedModel 
       { source: model.source },
     );
   }
+  const merge: AdaptedModel["merge"] = (trained) =>
+    new Map(
+      chosen.map(({ name }) => {
+        const weight = model.initializers.get(name) as Tensor;
+        return [name, merged(name, weight, trained, rank, scale)];
+      }),
+    );
   return {
-    model: insertIntoModel(model, { initializers, nodes, replaced }),
-    parameters: chosen.flatMap(([name]) => [`${name}.lora_A`, `${name}.lora_B`]),
-    merge: (trained) =>
-      new Map(chosen.map(([name, weight]) => [name, merged(name, weight, trained, rank, scale)])),
+    model: insertIntoModel(model, { initializers, nodes, replaced, behind }),
+    parameters: chosen.flatMap(({ name }) => [`${name}.lora_A`, `${name}.lora_B`]),
+    // Few bits have no room for what an adapter adds.
+    ...(chosen.every(({ quantized }) => quantized.length === 0) && { merge }),
   };
+}
+
+/** The matrices of a model that nodes read: stored ones in float32, and quantized ones that a node reads as floats. */
+function candidatesOf(model: Model): Candidate[] {
+  const read = consumers(model);
+  return [...model.initializers].flatMap(([name, { dtype, shape }]): Candidate[] => {
+    const readers = read.get(name) ?? [];
+    const scales = readers.some(
+      ({ op, inputs }) =>
+        /^(MatMulNBits|\w*QuantizeLinear|DequantizeLinear|Gather\w+Quantized)$/.test(op) &&
+        inputs[0] !== name,
+    );
+    if (dtype === "float32")
+      return shape.length >= 2 && readers.length > 0 && !scales ? [{ name, shape, quantized: [] }] : [];
+    const products = readers.filter(({ op, inputs }) => op === "MatMulNBits" && inputs[1] === name);
+    const [first] = products;
+    if (first) {
+      const size = [intAttribute(first, "N", 0), intAttribute(first, "K", 0)];
+      return [{ name, shape: size, quantized: products }];
+    }
+    const floats = readers.filter(({ op, inputs }) => op === "DequantizeLinear" && inputs[0] === name);
+    return shape.length >= 2 && floats.length > 0 ? [{ name, shape, quantized: floats }] : [];
+  });
+}
+
+/** x Aᵀ Bᵀ, scaled, added to the product with the stored matrix. */
+function productNodes(
+  name: string,
+  x: string,
+  scale: number,
+  base: string,
+  result: string,
+): { readonly nodes: Node[]; readonly constants: Map<string, Tensor> } {
+  const { nodes, constants, add } = nodeList();
+  const down = add("Transpose", [`${name}.lora_A`], `${result}/lora/A`);
+  const up = add("Transpose", [`${name}.lora_B`], `${result}/lora/B`);
+  const inner = add("MatMul", [x, down], `${result}/lora/inner`);
+  const product = add("MatMul", [inner, up], `${result}/lora`);
+  const sum = [base, scaled(name, product, scale, constants, add, result)];
+  // The node before may be called like its result.
+  add("Add", sum, result, `${result}/lora/sum`);
+  return { nodes, constants };
+}
+
+type AddNode = (op: string, inputs: readonly string[], output: string, name?: string) => string;
+
+function nodeList() {
+  const nodes: Node[] = [];
+  const add: AddNode = (op, inputs, output, name = output) => {
+    nodes.push({ name, op, domain: "", inputs, outputs: [output], attributes: {} });
+    return output;
+  };
+  return { nodes, constants: new Map<string, Tensor>(), add };
+}
+
+function scaled(
+  name: string,
+  value: string,
+  scale: number,
+  constants: Map<string, Tensor>,
+  add: AddNode,
+  path: string,
+): string {
+  if (scale === 1) return value;
+  constants.set(`${name}/lora/scale`, float32([scale], []));
+  return add("Mul", [value, `${name}/lora/scale`], `${path}/lora/scaled`);
 }
 
 /** (alpha/rank)·B·A in the matrix's own shape, added to it. */
@@ -98,23 +192,18 @@ function adapterNodes(
   name: string,
   shape: readonly number[],
   scale: number,
+  base: string,
+  result: string,
 ): { readonly nodes: Node[]; readonly constants: Map<string, Tensor> } {
-  const nodes: Node[] = [];
-  const constants = new Map<string, Tensor>();
-  const add = (op: string, inputs: readonly string[], output: string) => {
-    nodes.push({ name: output, op, domain: "", inputs, outputs: [output], attributes: {} });
-    return output;
-  };
-  let value = add("MatMul", [`${name}.lora_B`, `${name}.lora_A`], `${name}/lora`);
-  if (scale !== 1) {
-    constants.set(`${name}/lora/scale`, float32([scale], []));
-    value = add("Mul", [value, `${name}/lora/scale`], `${name}/lora/scaled`);
-  }
+  const { nodes, constants, add } = nodeList();
+  const path = base === name ? name : result;
+  const product = add("MatMul", [`${name}.lora_B`, `${name}.lora_A`], `${path}/lora`);
+  let value = scaled(name, product, scale, constants, add, path);
   if (shape.length > 2) {
     constants.set(`${name}/lora/shape`, int64(shape));
-    value = add("Reshape", [value, `${name}/lora/shape`], `${name}/lora/shaped`);
+    value = add("Reshape", [value, `${name}/lora/shape`], `${path}/lora/shaped`);
   }
-  add("Add", [name, value], `${name}/adapted`);
+  add("Add", [base, value], result, base === name ? result : `${result}/lora/sum`);
   return { nodes, constants };
 }
 

@@ -15,6 +15,8 @@ export interface Insertion {
   readonly nodes: readonly Node[];
   /** Stored tensor → the value that the model's own nodes read instead. */
   readonly replaced: ReadonlyMap<string, string>;
+  /** Computed value → the name that it gets, and the nodes right behind it, which compute it anew. Default: none. */
+  readonly behind?: ReadonlyMap<string, { readonly renamed: string; readonly nodes: readonly Node[] }>;
 }
 
 /**
@@ -49,7 +51,15 @@ function inserted(model: Model, proto: ModelProto, insertion: Insertion): ModelP
   const node = [
     ...kept.filter(isStored),
     ...insertion.nodes.map(encodeNode),
-    ...kept.filter((each) => !isStored(each)),
+    ...kept.filter((each) => !isStored(each)).flatMap((each) => withNodesBehind(each, insertion.behind)),
   ];
   return withFields(proto, { graph: withFields(graph, { initializer, node }) });
+}
+
+/** The node with its results renamed, and the nodes that compute those anew. */
+function withNodesBehind(node: NodeProto, behind: Insertion["behind"] = new Map()): NodeProto[] {
+  const found = node.output.flatMap((name) => behind.get(name) ?? []);
+  if (found.length === 0) return [node];
+  const output = node.output.map((name) => behind.get(name)?.renamed ?? name);
+  return [withFields(node, { output }), ...found.flatMap(({ nodes }) => nodes.map(encodeNode))];
 }

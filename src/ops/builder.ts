@@ -17,7 +17,7 @@ import {
 } from "../onnx/graph.ts";
 import { nodeError } from "../onnx/node-error.ts";
 import { type DType, elementCount, int64, isFloat, type Tensor, tensorOf } from "../onnx/tensor.ts";
-import { catalogue, type OpName, opNames, opOf } from "./catalogue.ts";
+import { catalogue, domainOf, type OpName, opNames, opOf } from "./catalogue.ts";
 import type { AttributeInputs, Emitter, Operand } from "./emitter.ts";
 import type { Operators } from "./operators.ts";
 import { type Range, rangeOf } from "./range.ts";
@@ -155,7 +155,7 @@ export class GraphBuilder implements Emitter {
       count === 1 && options.name === undefined
         ? [name]
         : Array.from({ length: count }, (_, index) => this.#freshName(count > 1 ? `${name}/${index}` : name));
-    const bare = { name, op, domain: "", inputs: names, outputs, attributes: {} };
+    const bare = { name, op, domain: domainOf(op), inputs: names, outputs, attributes: {} };
     const rules = opOf(bare, emittedOpset);
     const node: Node = { ...bare, attributes: typedAttributes(bare, attributes, rules.defaults ?? {}) };
     const view: NodeView = { node, inputs, constant: (index) => this.constantOf(inputs[index]) };

@@ -1,6 +1,8 @@
 /** All supported ops by name. */
 import { UnsupportedOpError } from "../errors/errors.ts";
-import { type Node, nodeName } from "../onnx/graph.ts";
+import { similarNames } from "../errors/similar-names.ts";
+import { type Words, words } from "../errors/words.ts";
+import { describeNode, type Node, nodeName } from "../onnx/graph.ts";
 import { own } from "../onnx/own.ts";
 import * as activation from "./elementwise/activation.ts";
 import * as arithmetic from "./elementwise/arithmetic.ts";
@@ -25,6 +27,7 @@ import * as einsum from "./products/einsum.ts";
 import * as fourier from "./products/fourier.ts";
 import * as grid from "./products/grid.ts";
 import * as matmul from "./products/matmul.ts";
+import * as quantized from "./products/quantized.ts";
 import * as recurrent from "./products/recurrent.ts";
 import * as loss from "./reductions/loss.ts";
 import * as loweredNormalization from "./reductions/lowered-normalization.ts";
@@ -32,7 +35,7 @@ import * as normalization from "./reductions/normalization.ts";
 import * as pool from "./reductions/pool.ts";
 import * as ranking from "./reductions/ranking.ts";
 import * as reduce from "./reductions/reduce.ts";
-import { unsupported } from "./unsupported.ts";
+import { runtimeDomain } from "./runtime-domain/domain.ts";
 
 const families = {
   ...activation,
@@ -54,6 +57,7 @@ const families = {
   ...recurrent,
   ...pad,
   ...pool,
+  ...quantized,
   ...reduce,
   ...resize,
   ...einsum,
@@ -71,6 +75,11 @@ export type OpName = keyof typeof families;
 /** Every supported op; the exported name is the key. */
 export const catalogue: Readonly<Record<OpName, Op>> = families;
 
+/** The domain of an op of the catalogue: the standard's, but for those whose numbers of few bits only ONNX Runtime knows. */
+export function domainOf(op: string): string {
+  return op === "MatMulNBits" || op === "GatherBlockQuantized" ? runtimeDomain : "";
+}
+
 /** Names of the supported ops, sorted. */
 export const opNames: readonly OpName[] = (Object.keys(families) as OpName[]).sort();
 
@@ -83,7 +92,7 @@ export function findOp(
   opset: number,
   further: FurtherOps = {},
 ): Op | undefined {
-  if (domain !== "") return own(further, `${domain}.${op}`);
+  if (domain !== domainOf(op)) return own(further, `${domain}.${op}`);
   const renamed = renamedOps.get(op);
   return own<Op>(families, renamed && opset <= renamed.last ? renamed.op : op);
 }
@@ -97,9 +106,17 @@ export function findOp(
 export function opOf(node: Node, opset: number, further: FurtherOps = {}): Op {
   const op = findOp(node, opset, further);
   if (op) return op;
-  throw new UnsupportedOpError(unsupported(node, opset, opNames), {
+  throw new UnsupportedOpError(unknownOp(node, opset, opNames), {
     op: node.op,
     domain: node.domain,
     node: nodeName(node),
   });
+}
+
+/** What is said of an op that nothing more is known of: names node, op, domain and opset, and ops of similar names. */
+export function unknownOp(node: Node, opset: number, names: readonly string[]): Words {
+  const near = similarNames(node.op, names);
+  return words`${describeNode(node)} (domain '${node.domain || "ai.onnx"}', opset ${opset}): this op is not
+    supported.${near.length > 0 ? ` Similar ones that are: ${near.join(", ")}.` : ""} forwardgrad has rules for
+    ${names.length} ops of the default domain; write the model with those, or ask for this one.`;
 }

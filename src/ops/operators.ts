@@ -27,6 +27,11 @@ type OfTwo = (a: Term, b: Term) => Value;
 type OfAny = (...terms: readonly Term[]) => Value;
 
 type Activation = Method<[x: Value], { readonly alpha?: number }>;
+type Scaled = Method<
+  [x: Value, scale: Value],
+  { readonly axis?: number; readonly block_size?: number },
+  [zeroPoint: Value | undefined]
+>;
 type AlongAxis = Method<[x: Value], { readonly axis?: number }>;
 type Indexed = Method<[x: Value, indices: Value], { readonly axis?: number }>;
 type Window = Method<[size: Term], { readonly periodic?: number; readonly output_datatype?: number }>;
@@ -114,7 +119,9 @@ export interface Operators {
   readonly clip: (x: Value, low?: Term, high?: Term) => Value;
   readonly cos: OfOne;
   readonly cosh: OfOne;
+  readonly dequantizeLinear: Scaled;
   readonly div: OfTwo;
+  readonly dynamicQuantizeLinear: OfOne;
   readonly dropout: Method<
     [x: Value],
     { readonly seed?: number },
@@ -149,6 +156,7 @@ export interface Operators {
   readonly not: OfOne;
   readonly or: OfTwo;
   readonly pow: OfTwo;
+  readonly quantizeLinear: Scaled;
   readonly pRelu: (x: Value, slope: Term) => Value;
   readonly reciprocal: OfOne;
   readonly relu: OfOne;
@@ -216,6 +224,12 @@ export interface Operators {
   readonly gru: Recurrent<Recurrence & { readonly linear_before_reset?: 0 | 1 }>;
   readonly lstm: Recurrent<Recurrence, [cell: Value | undefined, peepholes: Value | undefined]>;
   readonly matMul: (a: Value, b: Value) => Value;
+  readonly matMulInteger: (a: Value, b: Value, zeroOfA?: Value, zeroOfB?: Value) => Value;
+  readonly matMulNBits: Method<
+    [a: Value, stored: Value, scales: Value],
+    { readonly K: number; readonly N: number; readonly bits?: number; readonly block_size: number },
+    [zeroPoints: Value | undefined]
+  >;
   readonly rnn: Recurrent;
   readonly stft: Method<
     [signal: Value, step: Value],
@@ -287,6 +301,11 @@ export interface Operators {
   readonly eyeLike: Method<[x: Value], { readonly dtype?: number; readonly k?: number }>;
   readonly flatten: AlongAxis;
   readonly gather: Method<[x: Value, indices: Integers], { readonly axis?: number }>;
+  readonly gatherBlockQuantized: Method<
+    [table: Value, indices: Value, scales: Value],
+    { readonly bits?: number; readonly block_size?: number },
+    [zeroPoints: Value | undefined]
+  >;
   readonly gatherElements: Indexed;
   readonly gatherND: Method<[x: Value, indices: Value], { readonly batch_dims?: number }>;
   readonly hammingWindow: Window;

@@ -21,6 +21,7 @@ import { einsum } from "./samples/products/einsum.ts";
 import { fourier } from "./samples/products/fourier.ts";
 import { grid } from "./samples/products/grid.ts";
 import { matmul } from "./samples/products/matmul.ts";
+import { quantized } from "./samples/products/quantized.ts";
 import { recurrent } from "./samples/products/recurrent.ts";
 import { loss } from "./samples/reductions/loss.ts";
 import { normalization } from "./samples/reductions/normalization.ts";
@@ -49,6 +50,7 @@ export const samples: Readonly<Record<OpName, readonly Sample[]>> = {
   ...recurrent,
   ...pad,
   ...pool,
+  ...quantized,
   ...reduce,
   ...resize,
   ...einsum,

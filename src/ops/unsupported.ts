@@ -1,23 +1,30 @@
 /** What is said of an op that is not supported. */
-import { similarNames } from "../errors/similar-names.ts";
+import { UnsupportedOpError } from "../errors/errors.ts";
 import { option, type Words, words } from "../errors/words.ts";
-import { describeNode, type Node } from "../onnx/graph.ts";
+import { describeNode, type Node, nodeName } from "../onnx/graph.ts";
+import { unknownOp } from "./catalogue.ts";
 import { runtimeDomain } from "./runtime-domain/domain.ts";
 
 /**
- * Why a node is refused and what helps: names node, op, domain and opset.
+ * Refuses a model with an op that is not supported.
  *
  * @param names the supported ops, for suggestions
+ * @throws for the first such node: names node, op, domain and opset, and what helps
  */
-export function unsupported(node: Node, opset: number, names: readonly string[]): Words {
+export function refuseUnsupported(node: Node, opset: number, names: readonly string[]): never {
+  throw new UnsupportedOpError(unsupported(node, opset, names), {
+    op: node.op,
+    domain: node.domain,
+    node: nodeName(node),
+  });
+}
+
+function unsupported(node: Node, opset: number, names: readonly string[]): Words {
   const where = `${describeNode(node)} (domain '${node.domain || "ai.onnx"}', opset ${opset})`;
   if (node.domain !== "") return words`${where}: ${domainRemedy(node.op, node.domain)}`;
   const reason = reasons.find(({ ops }) => ops.test(node.op));
   if (reason) return words`${where}: ${reason.text}`;
-  const near = similarNames(node.op, names);
-  return words`${where}: this op is not
-    supported.${near.length > 0 ? ` Similar ones that are: ${near.join(", ")}.` : ""} forwardgrad has rules for
-    ${names.length} ops of the default domain; write the model with those, or ask for this one.`;
+  return unknownOp(node, opset, names);
 }
 
 /** Ops that cannot be in a differentiable graph of static shapes. */
@@ -33,10 +40,11 @@ const reasons: readonly { readonly ops: RegExp; readonly text: string }[] = [
       "(token ids, pixels).",
   },
   {
-    ops: /^(QLinear\w+|QuantizeLinear|DequantizeLinear|DynamicQuantizeLinear|\w+Integer)$/,
+    ops: /^(QLinear\w+|QAttention|QGemm|QEmbed\w+|ConvInteger|DynamicQuantize(LSTM|MatMul)|MatMulIntegerToFloat|MatMulBnb4)$/,
     text:
-      "quantized ops are not supported, because rounding has no derivative. Export the float model, before quantization, " +
-      "train that, and quantize the result.",
+      "results that are rounded inside of an op have no derivative rule. Quantize the model with QuantizeLinear and " +
+      "DequantizeLinear (quant_format=QDQ in quantize_static, without onnxruntime's optimizer), or export the float model, " +
+      "before quantization, train that, and quantize the result.",
   },
   {
     ops: /^(Random\w+|Bernoulli|Multinomial)$/,

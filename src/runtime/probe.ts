@@ -17,7 +17,7 @@ export interface ProbeOptions extends Binding {
   /** A sample batch; default: small made-up numbers. */
   readonly feeds?: Tensors;
   /** Called with the model, control flow and sequences replaced, before all of it runs; may throw. */
-  readonly check?: (model: Model) => void;
+  readonly check?: (model: Model) => void | Promise<void>;
 }
 
 /**
@@ -32,7 +32,7 @@ export async function probe(file: Model, runtime: Runtime, options: ProbeOptions
   const inputs = bindInputs(file, options);
   checkMemory(file, inputs, runtime);
   const model = await withPlainNodes(file, runtime, inputs, options.feeds ?? {});
-  options.check?.(model);
+  await options.check?.(model);
   const constantNames = shapeConstants(model);
   refuseCounts(model, constantNames);
   const first = await observe(model, runtime, inputs, constantNames, options.feeds ?? {}, 0);

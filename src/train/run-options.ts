@@ -32,6 +32,6 @@ export async function runOptions(options: TrainOptions): Promise<RunOptions> {
     merge:
       adapter?.saved === "apart"
         ? undefined
-        : adapted && { into: withoutDropout(base), values: adapted.merge },
+        : adapted?.merge && { into: withoutDropout(base), values: adapted.merge },
   };
 }

@@ -7,9 +7,12 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import numpy as np
 import onnx
 import onnxruntime
 import torch
+from onnxruntime.quantization import quantize_dynamic
+from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 from onnxruntime.transformers import optimizer
 from onnxruntime.transformers.fusion_options import FusionOptions
 
@@ -66,6 +69,49 @@ def optimized(model, how):
     model.ClearField("opset_import")
     model.opset_import.extend(used)
     return model
+
+
+def quantized(model, how):
+    """The model as ONNX Runtime's tools quantize its weights.
+
+    how: "nbits" for MatMulNBits in blocks of 16, with a zero point each ("nbits symmetric": without), "rows" for
+    embeddings in 8 bits
+    """
+    if how.startswith("nbits"):
+        symmetric = how == "nbits symmetric"
+        tool = MatMulNBitsQuantizer(model, bits=4, block_size=16, is_symmetric=symmetric, accuracy_level=0)
+        tool.process()
+        return tool.model.model
+    with tempfile.TemporaryDirectory() as folder:
+        given, path = Path(folder) / "given.onnx", Path(folder) / "model.onnx"
+        onnx.save(model, given)
+        quantize_dynamic(given, path, op_types_to_quantize=["Gather"])
+        return onnx.load(path)
+
+
+def dequantized(model):
+    """The float matrices that quantized weights stand for, by the output of the node that reads them."""
+    stored = {each.name: each for each in model.graph.initializer}
+    outputs = {}
+    for node in model.graph.node:
+        if node.op_type == "MatMulNBits":  # the product with the identity
+            width = next(each.i for each in node.attribute if each.name == "K")
+            given, inputs = np.eye(width, dtype=np.float32), [node.input[0]]
+        elif node.op_type == "DequantizeLinear":  # of the matrix, or of rows that were looked up in it
+            lookup = next((each for each in model.graph.node if node.input[0] in each.output), node)
+            if lookup.input[0] not in stored:
+                continue
+            given, inputs = None, []
+            node = onnx.helper.make_node(node.op_type, [lookup.input[0], *node.input[1:]], node.output)
+        else:
+            continue
+        value = lambda name: onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+        parts = [stored[name] for name in node.input if name in stored]
+        graph = onnx.helper.make_graph([node], "weight", [value(name) for name in inputs], [value(node.output[0])], parts)
+        single = onnx.helper.make_model(graph, opset_imports=model.opset_import, ir_version=10)
+        session = onnxruntime.InferenceSession(single.SerializeToString())
+        (outputs[node.output[0]],) = session.run(None, {name: given for name in inputs})
+    return outputs
 
 
 def remove_metadata(model, keep=()):

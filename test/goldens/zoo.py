@@ -26,7 +26,7 @@ import zoo_models as models
 import zoo_variety as variety
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-from exporting import export, optimized, remove_metadata, save, single
+from exporting import dequantized, export, optimized, quantized, remove_metadata, save, single
 from golden import FOLDER, Random, write
 
 K, BATCH, PROJECTIONS = 2, 4, 4
@@ -123,6 +123,9 @@ FILES = {
     "gpt-half-dynamo18": (models.Gpt, TOKENS, 18, {"half": "module"}),
     "llama-bfloat16-opset17": (models.Llama, TOKENS, 17, {"half": "bfloat16"}),
     "convnext-float16-opset17": (models.convnext, image(3, 24), 17, {"half": "converter"}),
+    "llama-nbits-opset17": (models.Llama, TOKENS, 17, {"quantized": "nbits"}),
+    "bert-nbits-opset17": (models.Bert, BERT, 17, {"quantized": "nbits symmetric"}),
+    "encoder-rows-opset17": (models.TransformerEncoder, TOKENS, 17, {"quantized": "rows"}),
     "fresh-listed-opset13": (models.Fresh, sequence(4), 13, LISTED),
 }
 
@@ -205,6 +208,19 @@ def fuse(module, model):
     return module
 
 
+def freeze(module, matrices):
+    """Gives parameters the numbers that their quantized ones stand for; the names of those parameters."""
+    frozen = set()
+    for matrix in map(torch.from_numpy, matrices.values()):
+        sizes = [(name, value) for name, value in module.named_parameters() if name not in frozen]
+        close = lambda one, other: one.shape == other.shape and (one - other).norm() < 0.2 * other.norm()
+        name, value = next((name, value) for name, value in sizes if close(matrix, value) or close(matrix.T, value))
+        with torch.no_grad():
+            value.copy_(matrix if close(matrix, value) else matrix.T)
+        frozen.add(name)
+    return frozen
+
+
 def tie(module):
     """Makes one parameter of those that are equal, as exporters do."""
     owners = {}
@@ -280,8 +296,8 @@ def golden(name, build, declared, opset, options):
     labels = stream.integers(classes, *shape[:axis], *shape[axis + 1 :]) if classes else stream.uniform(*shape)
 
     examples = {name: single(values) for name, values in inputs.items()}
-    how, half = options.get("optimized"), options.get("half")
-    options = {key: options[key] for key in options if key not in ("optimized", "half")}
+    how, half, few = options.get("optimized"), options.get("half"), options.get("quantized")
+    options = {key: options[key] for key in options if key not in ("optimized", "half", "quantized")}
     if half:  # what is compared with is float32 of the rounded numbers
         dtype = torch.bfloat16 if half == "bfloat16" else torch.float16
         with torch.no_grad():
@@ -295,9 +311,11 @@ def golden(name, build, declared, opset, options):
     model = optimized(model, how) if how else model
     model = convert_float_to_float16(model) if half == "converter" else model
     module = module.float()
+    model = quantized(model, few) if few else model
+    frozen = freeze(module, dequantized(model)) if few else set()
     remove_metadata(model, keep=[KIND])
     model.metadata_props.add(key="task", value="classification")
-    if not how:  # it knows no ops of ONNX Runtime
+    if not how and not few:  # it knows no ops of ONNX Runtime
         onnx.checker.check_model(model, full_check=True)
     path = save(ZOO, name, model, external="external" in name, threshold=128)
     for values in [inputs, Stream().inputs(declared, 7)] if half != "bfloat16" else []:  # ONNX Runtime has no kernels
@@ -310,7 +328,7 @@ def golden(name, build, declared, opset, options):
         np.testing.assert_allclose(received, expected, rtol=tolerance, atol=tolerance)
 
     module = untie(tie(fuse(module, model)), model)
-    parameters = {source: value.detach() for source, value in module.named_parameters()}
+    parameters = {source: value.detach() for source, value in module.named_parameters() if source not in frozen}
     found, others = find(model, parameters)
     module, sizes = module.double(), [value.numel() for value in parameters.values()]
     stored = [(name, places) for name, places in found.items()]

@@ -11,7 +11,7 @@ import { pruneModel } from "../../onnx/prune-model.ts";
 import { type Model, supportedOpsets } from "../../onnx/read-model.ts";
 import { isStructural } from "../../onnx/structure/structural-ops.ts";
 import { isFloat } from "../../onnx/tensor.ts";
-import { type FurtherOps, findOp, opOf } from "../../ops/catalogue.ts";
+import { type FurtherOps, findOp, opNames } from "../../ops/catalogue.ts";
 import { furtherOps } from "../../ops/runtime-domain/further-ops.ts";
 import { upgradeGraph } from "../../ops/upgrade.ts";
 import { type ProbeOptions, probe } from "../../runtime/probe.ts";
@@ -139,8 +139,10 @@ async function probeModel(
 ): Promise<Graph> {
   for (const refusal of (await checkMemory(model, options)).refusals) throw refusal;
   // When structure is replaced, and before all of it runs.
-  const check = ({ nodes, opset }: Model) => {
-    for (const node of nodes) opOf(node, opset, further);
+  const check = async ({ nodes, opset }: Model) => {
+    const unknown = nodes.find((node) => !findOp(node, opset, further));
+    // What helps is known of many ops, and loads where one of them is refused.
+    if (unknown) (await import("../../ops/unsupported.ts")).refuseUnsupported(unknown, opset, opNames);
   };
   return probe(model, options.runtime, { ...options, check });
 }

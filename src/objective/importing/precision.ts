@@ -1,6 +1,6 @@
 /** In which precision a model is computed: 16-bit floats, whose updates would be lost, in float32. */
 import { type Words, words } from "../../errors/words.ts";
-import type { Node } from "../../onnx/graph.ts";
+import { describeNode, type Node } from "../../onnx/graph.ts";
 import { isHalf } from "../../onnx/half-precision.ts";
 import type { Model } from "../../onnx/read-model.ts";
 import { type DType, dtypeFromNumber } from "../../onnx/tensor.ts";
@@ -19,6 +19,16 @@ export function precisionNotes({ source, file }: Model): Words[] {
   return [
     words`${source} holds 16-bit floats: steps compute in float32 and keep float32 weights; saved files have the types of
       this one.`,
+  ];
+}
+
+/** What is to be said of a model that rounds its activations. */
+export function roundingNotes({ source, nodes }: Model): Words[] {
+  const rounding = nodes.find(({ op }) => op === "QuantizeLinear" || op === "DynamicQuantizeLinear");
+  if (!rounding) return [];
+  return [
+    words`${source} rounds activations (${describeNode(rounding)}): derivatives pass straight through, as if nothing were
+      rounded, and are 0 beyond the range of the type (a straight-through estimator).`,
   ];
 }
 

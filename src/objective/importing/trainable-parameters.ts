@@ -60,9 +60,12 @@ export function trainableParameters(
     !isAngle(name) &&
     !isComputed(name, tensor) &&
     !isMask(tensor);
+  // Scales and numbers of few bits belong to each other, and stay.
+  const ofFewBits = new Set(nodes.flatMap(({ op, inputs }) => (quantizing.has(op) ? inputs.slice(1) : [])));
   return graph.parameters.filter((name) => {
     const tensor = graph.initializers.get(name);
-    if (!reached.has(name) || tensor?.dtype !== "float32" || statistics.has(name)) return false;
+    if (ofFewBits.has(name) || !reached.has(name) || tensor?.dtype !== "float32" || statistics.has(name))
+      return false;
     return (trainable ? trainable(name) : isTrained(name, tensor)) && !frozen?.(name);
   });
 }
@@ -101,6 +104,10 @@ const settings: Readonly<Record<string, number>> = {
   RotaryEmbedding: 1,
   GroupQueryAttention: 7,
 };
+
+const quantizing: ReadonlySet<string> = new Set([
+  ...["QuantizeLinear", "DequantizeLinear", "MatMulNBits", "GatherBlockQuantized", "MatMulInteger"],
+]);
 
 function isDifferentiable(node: Node, graph: Graph): boolean {
   return opOf(node, graph.opset).jvp !== undefined;

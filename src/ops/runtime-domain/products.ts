@@ -106,3 +106,19 @@ function activated(g: Emitter, node: NodeView, x: Value, [first, second]: readon
       );
   }
 }
+
+/** Numbers of few bits, as in the standard's op. */
+export const DequantizeLinear: Op = {
+  shape: (node) => catalogue.DequantizeLinear.shape(node),
+  lower: (g, node) => [
+    g.dequantizeLinear(required(node, 0), required(node, 1), node.inputs[2], axisOf(node)),
+  ],
+};
+
+/** As in the standard's op. */
+export const QuantizeLinear: Op = {
+  shape: (node) => catalogue.QuantizeLinear.shape(node),
+  lower: (g, node) => [g.quantizeLinear(required(node, 0), required(node, 1), node.inputs[2], axisOf(node))],
+};
+
+const axisOf = ({ node }: NodeView) => ({ axis: intAttribute(node, "axis", 1) });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { checkDerivatives, type Evaluate } from "../../ad/check.ts";
-import { type Tensor, toNumbers } from "../../onnx/tensor.ts";
+import { isFloat, type Tensor, toNumbers } from "../../onnx/tensor.ts";
 import { evaluate } from "../../runtime/evaluate.ts";
 import { nodeRuntime } from "../../runtime/node.ts";
 import { buildFurtherSample } from "../samples/build.ts";
@@ -45,6 +45,11 @@ describe("ops of the runtime's domain", () => {
         const dtype = runtimeSamples[name][index]?.dtype ?? "float64";
         const { graph: given, feeds, wrt } = build(name, index, dtype);
         const graph = upgradeGraph(given, runtimeOps);
+        // Differences do not tell the derivatives of rounding.
+        if (wrt.length === 0 || !graph.outputs.some((output) => isFloat(output.dtype))) {
+          expect((await run(graph, feeds)).y0?.shape).toEqual(graph.outputs[0]?.shape);
+          return;
+        }
         const report = await checkDerivatives(graph, { evaluate: run, feeds, wrt });
         expect(report.forwardError).toBeLessThan(dtype === "float64" ? 1e-8 : 1e-2);
         expect(report.transposeError).toBeLessThan(dtype === "float64" ? 1e-12 : 1e-5);

@@ -58,6 +58,17 @@ export const runtimeSamples: Readonly<Record<RuntimeOpName, readonly Sample[]>> 
       attributes: { activation: string("Clip"), activation_params: floats([-0.5, 1.5]), group: int(2) },
     },
   ]),
+  DequantizeLinear: inFloat32([
+    {
+      inputs: [
+        tensorOf("int8", [1, -2, 3, 4], [2, 2]),
+        tensorOf("float32", [0.1, 0.2], [2]),
+        tensorOf("int8", [1, 0], [2]),
+      ],
+      attributes: { axis: int(0) },
+    },
+  ]),
+  QuantizeLinear: inFloat32([{ inputs: [x([2, 3]), tensorOf("float32", [0.1], [])] }]),
   SkipLayerNormalization: [
     {
       inputs: [x([2, 3, 4]), x([2, 3, 4]), positive([4]), x([4]), x([4])],
