@@ -7,11 +7,12 @@ import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
 import { compileObjective } from "../src/objective/compile-objective.ts";
 import type { ExampleLayout } from "../src/objective/coupling.ts";
+import { inSinglePrecision } from "../src/objective/importing/precision.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { encodeModel } from "../src/onnx/encode.ts";
-import { isHalf, toHalf, toSingle } from "../src/onnx/half-precision.ts";
+import { toHalf, toSingle } from "../src/onnx/half-precision.ts";
 import type { Model } from "../src/onnx/read-model.ts";
-import { float32, int64, type Tensor } from "../src/onnx/tensor.ts";
+import { float32, int64, isHalf, type Tensor } from "../src/onnx/tensor.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
@@ -219,7 +220,8 @@ describe("networks exported by PyTorch", () => {
           return [name, { ...single, data: floats(single).map((value) => value + 1) }] as const;
         }),
       );
-      const saved = decodeModel(encodeModel(model, changed), { source: file });
+      const computed = await inSinglePrecision(model);
+      const saved = decodeModel(encodeModel(computed, changed), { source: file });
       for (const [name, before] of model.initializers) {
         const { dtype } = before;
         const after = changed.get(name) ?? before;

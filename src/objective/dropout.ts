@@ -77,7 +77,12 @@ export function withoutDropout(model: Model): Model {
     return withFields(proto, { graph: graph && withFields(graph, { node }) });
   };
   const { proto, file } = model;
-  return { ...model, proto: without(proto), ...(file && { file: without(file) }), nodes };
+  return {
+    ...model,
+    proto: without(proto),
+    ...(file && { file: { ...file, proto: without(file.proto) } }),
+    nodes,
+  };
 }
 
 /** Buffers for the masks, by input name. */

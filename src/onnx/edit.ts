@@ -2,10 +2,10 @@ import type { ModelProto, NodeProto } from "onnx-buf";
 import { isConstantOf } from "./constants.ts";
 import { encodeNode, encodeTensor } from "./encode.ts";
 import type { Node } from "./graph.ts";
-import { isHalf, toHalf } from "./half-precision.ts";
+import { toHalf } from "./half-precision.ts";
 import { withFields } from "./messages/message.ts";
 import { type Model, readModel } from "./read-model.ts";
-import { dtypeFromNumber, type Tensor } from "./tensor.ts";
+import { dtypeFromNumber, isHalf, type Tensor } from "./tensor.ts";
 
 /** Something between a model's stored tensors and the nodes that read them. */
 export interface Insertion {
@@ -26,7 +26,7 @@ export interface Insertion {
 export function insertIntoModel(model: Model, insertion: Insertion): Model {
   const { file, source, limits } = model;
   const edited = readModel(inserted(model, model.proto, insertion), source, limits);
-  return file ? { ...edited, file: inserted(model, file, insertion) } : edited;
+  return file ? { ...edited, file: { ...file, proto: inserted(model, file.proto, insertion) } } : edited;
 }
 
 function inserted(model: Model, proto: ModelProto, insertion: Insertion): ModelProto {

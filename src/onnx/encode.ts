@@ -4,7 +4,6 @@ import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 import { ModelError } from "../errors/errors.ts";
 import { isConstantOf } from "./constants.ts";
 import { type Attribute, formatShape, type Graph, getValue, type Node, type Value } from "./graph.ts";
-import { isHalf, toHalf, toSingle } from "./half-precision.ts";
 import { withFields } from "./messages/message.ts";
 import {
   AttributeProtoSchema,
@@ -104,14 +103,10 @@ export function asStored(
   replaced: ReadonlyMap<string, Tensor>,
 ): ReadonlyMap<string, Tensor> {
   if (!file) return replaced;
-  const types = new Map(
-    file.graph?.initializer.map(({ name, dataType }) => [name, dtypeFromNumber(dataType)]),
-  );
+  const { graph } = file.proto;
+  const types = new Map(graph?.initializer.map(({ name, dataType }) => [name, dtypeFromNumber(dataType)]));
   return new Map(
-    [...replaced].map(([name, tensor]) => {
-      const dtype = types.get(name);
-      return [name, dtype && isHalf(dtype) ? toSingle(toHalf(tensor, dtype)) : tensor];
-    }),
+    [...replaced].map(([name, tensor]) => [name, file.asRead(tensor, types.get(name) ?? tensor.dtype)]),
   );
 }
 
@@ -122,15 +117,12 @@ export function asStored(
  * @throws when a replaced initializer is missing or has another type or shape.
  */
 export function encodeModel(model: Model, replaced: ReadonlyMap<string, Tensor>): Uint8Array<ArrayBuffer> {
-  const proto = model.file ?? model.proto;
+  const { file } = model;
+  const proto = file?.proto ?? model.proto;
   const { graph } = proto;
   for (const [name, tensor] of replaced) {
     const target = model.initializers.get(name);
-    const isRounded = target && isHalf(target.dtype) && tensor.dtype === "float32";
-    if (
-      (target?.dtype !== tensor.dtype && !isRounded) ||
-      formatShape(target.shape) !== formatShape(tensor.shape)
-    ) {
+    if (target?.dtype !== tensor.dtype || formatShape(target.shape) !== formatShape(tensor.shape)) {
       throw new ModelError(
         `${model.source}: cannot replace initializer '${name}' by a ${tensor.dtype} tensor ` +
           `${formatShape(tensor.shape)}; the file has ${target ? `shape ${formatShape(target.shape)}` : "no such initializer"}.`,
@@ -140,29 +132,29 @@ export function encodeModel(model: Model, replaced: ReadonlyMap<string, Tensor>)
   }
   const initializer = (graph?.initializer ?? []).map((stored) => {
     const tensor = replaced.get(stored.name);
-    return tensor ? withData(stored, tensor) : stored;
+    return tensor ? withData(stored, tensor, file) : stored;
   });
   const node = (graph?.node ?? []).map((stored) => {
     const tensor = isConstantOf(stored, replaced) ? replaced.get(stored.output[0] ?? "") : undefined;
-    return tensor ? withNumbers(stored, tensor) : stored;
+    return tensor ? withNumbers(stored, tensor, file) : stored;
   });
   return serializeModel(withFields(proto, { graph: graph && withFields(graph, { initializer, node }) }));
 }
 
 /** A Constant node with other numbers. */
-function withNumbers(node: NodeProto, tensor: Tensor): NodeProto {
+function withNumbers(node: NodeProto, tensor: Tensor, file: Model["file"]): NodeProto {
   const attribute = node.attribute.map((each) =>
     each.t
-      ? withFields(each, { t: withData(each.t, tensor) })
+      ? withFields(each, { t: withData(each.t, tensor, file) })
       : withFields(each, { floats: Array.from(tensor.data as Float32Array) }),
   );
   return withFields(node, { attribute });
 }
 
 /** The message with the tensor's numbers, which it shares where it has their type. */
-function withData(stored: TensorProto, tensor: Tensor): TensorProto {
+function withData(stored: TensorProto, tensor: Tensor, file: Model["file"]): TensorProto {
   const dtype = dtypeFromNumber(stored.dataType);
-  const rounded = dtype && isHalf(dtype) && tensor.dtype === "float32" ? toHalf(tensor, dtype) : tensor;
+  const rounded = file && dtype ? file.rounded(tensor, dtype) : tensor;
   return withFields(stored, {
     rawData: bytesOf(rounded.data),
     floatData: [],

@@ -1,12 +1,5 @@
 /** Numbers of 16 bits: float16 (IEEE 754 binary16) and bfloat16 (the upper half of a float32). */
-import type { DType, Tensor } from "./tensor.ts";
-
-/** Types of 16 bits, in which tensors hold their bits. */
-export type HalfType = "float16" | "bfloat16";
-
-export function isHalf(dtype: DType): dtype is HalfType {
-  return dtype === "float16" || dtype === "bfloat16";
-}
+import { type HalfType, isHalf, type Tensor } from "./tensor.ts";
 
 /** A tensor of 16-bit floats in float32, exactly; any other as it is. */
 export function toSingle(tensor: Tensor): Tensor {

@@ -35,7 +35,7 @@ export interface Model {
   /** The file as a protobuf message; what is saved starts from it. */
   readonly proto: ModelProto;
   /** The file's own message, where `proto` computes in another precision than the file; what is saved starts from it. */
-  readonly file?: ModelProto;
+  readonly file?: OriginalFile;
   /** The graph's name. */
   readonly name: string;
   /** Version of the ops of the domain "ai.onnx". */
@@ -54,6 +54,15 @@ export interface Model {
   readonly declared: ReadonlySet<string>;
   /** What the file may ask for. */
   readonly limits: Limits;
+}
+
+/** The message of a file that holds floats in fewer bits than are computed with. */
+export interface OriginalFile {
+  readonly proto: ModelProto;
+  /** A float32 tensor [...] rounded to the type that the file holds it in; as it is where that is float32. */
+  rounded(tensor: Tensor, dtype: DType): Tensor;
+  /** The same, as it is read again: float32. */
+  asRead(tensor: Tensor, dtype: DType): Tensor;
 }
 
 /** Opset versions of the default domain that are read. */

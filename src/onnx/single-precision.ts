@@ -1,10 +1,10 @@
 /** A model that computes in float16 or bfloat16 as one that computes in float32. */
 import type { AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto } from "onnx-buf";
-import { toSingle } from "./half-precision.ts";
+import { toHalf, toSingle } from "./half-precision.ts";
 import { withFields } from "./messages/message.ts";
 import { AttributeType, DataType } from "./messages/schemas.ts";
-import { decodeTensor, type Model, readModel } from "./read-model.ts";
-import { bytesOf } from "./tensor.ts";
+import { decodeTensor, type Model, type OriginalFile, readModel } from "./read-model.ts";
+import { bytesOf, isHalf } from "./tensor.ts";
 
 /**
  * The model with float32 in the place of all 16-bit floats: stored tensors, inputs and outputs, constants, and what nodes
@@ -14,10 +14,14 @@ export function inFloat32(model: Model): Model {
   const { graph } = model.proto;
   if (!graph) return model;
   const proto = withFields(model.proto, { graph: wideGraph(graph, model) });
-  return { ...readModel(proto, model.source, model.limits), file: model.proto };
+  return { ...readModel(proto, model.source, model.limits), file: { proto: model.proto, rounded, asRead } };
 }
 
-const isHalf = (type: number) => type === DataType.FLOAT16 || type === DataType.BFLOAT16;
+const rounded: OriginalFile["rounded"] = (tensor, dtype) =>
+  isHalf(dtype) && tensor.dtype === "float32" ? toHalf(tensor, dtype) : tensor;
+const asRead: OriginalFile["asRead"] = (tensor, dtype) => toSingle(rounded(tensor, dtype));
+
+const isHalfNumber = (type: number) => type === DataType.FLOAT16 || type === DataType.BFLOAT16;
 
 function wideGraph(graph: GraphProto, model: Model): GraphProto {
   return withFields(graph, {
@@ -30,14 +34,14 @@ function wideGraph(graph: GraphProto, model: Model): GraphProto {
 }
 
 function wideTensor(tensor: TensorProto, { source, limits }: Model): TensorProto {
-  if (!isHalf(tensor.dataType)) return tensor;
+  if (!isHalfNumber(tensor.dataType)) return tensor;
   const { data } = toSingle(decodeTensor(tensor, source, limits));
   return withFields(tensor, { dataType: DataType.FLOAT, rawData: bytesOf(data), int32Data: [] });
 }
 
 function wideValue(value: ValueInfoProto): ValueInfoProto {
   const { type } = value;
-  if (type?.value.case !== "tensorType" || !isHalf(type.value.value.elemType)) return value;
+  if (type?.value.case !== "tensorType" || !isHalfNumber(type.value.value.elemType)) return value;
   const tensor = withFields(type.value.value, { elemType: DataType.FLOAT });
   return withFields(value, { type: withFields(type, { value: { case: "tensorType", value: tensor } }) });
 }
@@ -55,6 +59,6 @@ function wideAttribute(attribute: AttributeProto, model: Model): AttributeProto 
   const { type, name, t, g, i } = attribute;
   if (type === AttributeType.TENSOR && t) return withFields(attribute, { t: wideTensor(t, model) });
   if (g) return withFields(attribute, { g: wideGraph(g, model) });
-  const isType = type === AttributeType.INT && typeNames.has(name) && isHalf(Number(i));
+  const isType = type === AttributeType.INT && typeNames.has(name) && isHalfNumber(Number(i));
   return isType ? withFields(attribute, { i: BigInt(DataType.FLOAT) }) : attribute;
 }

@@ -175,3 +175,10 @@ export function toNumbers(tensor: Tensor): number[] {
 export function isFloat(dtype: DType): boolean {
   return dtype === "float32" || dtype === "float64" || dtype === "float16" || dtype === "bfloat16";
 }
+
+/** Types of 16 bits, in which tensors hold their bits. */
+export type HalfType = "float16" | "bfloat16";
+
+export function isHalf(dtype: DType): dtype is HalfType {
+  return dtype === "float16" || dtype === "bfloat16";
+}

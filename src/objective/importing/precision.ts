@@ -1,9 +1,8 @@
 /** In which precision a model is computed: 16-bit floats, whose updates would be lost, in float32. */
 import { type Words, words } from "../../errors/words.ts";
 import { describeNode, type Node } from "../../onnx/graph.ts";
-import { isHalf } from "../../onnx/half-precision.ts";
 import type { Model } from "../../onnx/read-model.ts";
-import { type DType, dtypeFromNumber } from "../../onnx/tensor.ts";
+import { type DType, dtypeFromNumber, isHalf } from "../../onnx/tensor.ts";
 
 /**
  * The model as it is computed: where it stores, reads or makes float16 or bfloat16 numbers, with float32 ones in their
