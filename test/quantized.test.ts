@@ -11,7 +11,7 @@ import { GraphBuilder } from "../src/ops/builder.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { train } from "../src/train/train.ts";
-import { relativeError } from "./golden.ts";
+import { relativeError } from "./relative-error.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const read = (name: string) => new Uint8Array(readFileSync(new URL(`goldens/zoo/${name}`, import.meta.url)));

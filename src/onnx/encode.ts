@@ -97,19 +97,6 @@ export function asComputed({ file: _, ...model }: Model): Model {
   return model;
 }
 
-/** New values of a model's stored tensors as a file of its types holds them: rounded where those are of 16 bits. */
-export function asStored(
-  { file }: Model,
-  replaced: ReadonlyMap<string, Tensor>,
-): ReadonlyMap<string, Tensor> {
-  if (!file) return replaced;
-  const { graph } = file.proto;
-  const types = new Map(graph?.initializer.map(({ name, dataType }) => [name, dtypeFromNumber(dataType)]));
-  return new Map(
-    [...replaced].map(([name, tensor]) => [name, file.asRead(tensor, types.get(name) ?? tensor.dtype)]),
-  );
-}
-
 /**
  * The model file with new values for some initializers and everything else kept: names, metadata, opset, node order, types.
  * Float32 values of tensors that the file holds in 16 bits are rounded.

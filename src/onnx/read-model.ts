@@ -61,8 +61,8 @@ export interface OriginalFile {
   readonly proto: ModelProto;
   /** A float32 tensor [...] rounded to the type that the file holds it in; as it is where that is float32. */
   rounded(tensor: Tensor, dtype: DType): Tensor;
-  /** The same, as it is read again: float32. */
-  asRead(tensor: Tensor, dtype: DType): Tensor;
+  /** Tensors by name as they are read again, after the file held them. */
+  asRead(replaced: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor>;
 }
 
 /** Opset versions of the default domain that are read. */

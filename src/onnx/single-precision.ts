@@ -1,25 +1,43 @@
 /** A model that computes in float16 or bfloat16 as one that computes in float32. */
-import type { AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto } from "onnx-buf";
+import type {
+  AttributeProto,
+  GraphProto,
+  ModelProto,
+  NodeProto,
+  TensorProto,
+  ValueInfoProto,
+} from "onnx-buf";
 import { toHalf, toSingle } from "./half-precision.ts";
 import { withFields } from "./messages/message.ts";
 import { AttributeType, DataType } from "./messages/schemas.ts";
 import { decodeTensor, type Model, type OriginalFile, readModel } from "./read-model.ts";
-import { bytesOf, isHalf } from "./tensor.ts";
+import { bytesOf, dtypeFromNumber, isHalf, type Tensor } from "./tensor.ts";
 
 /**
  * The model with float32 in the place of all 16-bit floats: stored tensors, inputs and outputs, constants, and what nodes
  * cast to. It remembers its file's message, from which it is saved in the file's own types.
  */
 export function inFloat32(model: Model): Model {
-  const { graph } = model.proto;
+  const { proto: given } = model;
+  const { graph } = given;
   if (!graph) return model;
-  const proto = withFields(model.proto, { graph: wideGraph(graph, model) });
-  return { ...readModel(proto, model.source, model.limits), file: { proto: model.proto, rounded, asRead } };
+  const proto = withFields(given, { graph: wideGraph(graph, model) });
+  return {
+    ...readModel(proto, model.source, model.limits),
+    file: { proto: given, rounded, asRead: (replaced) => asRead(given, replaced) },
+  };
 }
 
 const rounded: OriginalFile["rounded"] = (tensor, dtype) =>
   isHalf(dtype) && tensor.dtype === "float32" ? toHalf(tensor, dtype) : tensor;
-const asRead: OriginalFile["asRead"] = (tensor, dtype) => toSingle(rounded(tensor, dtype));
+
+/** New values of stored tensors rounded as the file does, in float32. */
+function asRead({ graph }: ModelProto, replaced: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> {
+  const types = new Map(graph?.initializer.map(({ name, dataType }) => [name, dtypeFromNumber(dataType)]));
+  return new Map(
+    [...replaced].map(([name, tensor]) => [name, toSingle(rounded(tensor, types.get(name) ?? tensor.dtype))]),
+  );
+}
 
 const isHalfNumber = (type: number) => type === DataType.FLOAT16 || type === DataType.BFLOAT16;
 

@@ -1,6 +1,6 @@
 /** Runs graphs and models on a runtime, once or as a compiled session. */
 
-import { asComputed, asStored, type EncodeOptions, encodeGraph, encodeModel } from "../onnx/encode.ts";
+import { asComputed, type EncodeOptions, encodeGraph, encodeModel } from "../onnx/encode.ts";
 import type { Graph } from "../onnx/graph.ts";
 import type { Model } from "../onnx/read-model.ts";
 import type { Tensor } from "../onnx/tensor.ts";
@@ -37,7 +37,7 @@ export function encodeModelForRuntime(
   model: Model,
   replaced: ReadonlyMap<string, Tensor>,
 ): Uint8Array<ArrayBuffer> {
-  return encodeModel(asComputed(withAccurateSigmoid(model)), asStored(model, replaced));
+  return encodeModel(asComputed(withAccurateSigmoid(model)), model.file?.asRead(replaced) ?? replaced);
 }
 
 /** Compiles a graph from the builder, for runs that are given tensors to write into. */

@@ -27,7 +27,7 @@ import {
 import { checkMemory } from "../memory.ts";
 import { openFixedBatch } from "./fixed-batch.ts";
 import { modelFrom } from "./model-file.ts";
-import { inSinglePrecision, precisionNotes, roundingNotes } from "./precision.ts";
+import { inSinglePrecision, numberNotes } from "./precision.ts";
 import type { ParameterChoice } from "./trainable-parameters.ts";
 
 export interface ImportOptions extends Binding, Pick<ParameterChoice, "trainable"> {
@@ -100,8 +100,7 @@ export async function importModel(options: ImportOptions): Promise<ImportedModel
     trained: opened.model,
     output: before ?? wanted,
     notes: [
-      ...precisionNotes(file),
-      ...roundingNotes(model),
+      ...(await numberNotes(model)),
       ...(activation && !before ? [] : notes),
       ...(opened.note === undefined ? [] : [opened.note]),
     ],

@@ -1,6 +1,6 @@
 /** In which precision a model is computed: 16-bit floats, whose updates would be lost, in float32. */
-import { type Words, words } from "../../errors/words.ts";
-import { describeNode, type Node } from "../../onnx/graph.ts";
+import type { Words } from "../../errors/words.ts";
+import type { Node } from "../../onnx/graph.ts";
 import type { Model } from "../../onnx/read-model.ts";
 import { type DType, dtypeFromNumber, isHalf } from "../../onnx/tensor.ts";
 
@@ -12,23 +12,11 @@ export async function inSinglePrecision(model: Model): Promise<Model> {
   return halfType(model) ? (await import("../../onnx/single-precision.ts")).inFloat32(model) : model;
 }
 
-/** What is to be said of a model whose file holds 16-bit floats. */
-export function precisionNotes({ source, file }: Model): Words[] {
-  if (!file) return [];
-  return [
-    words`${source} holds 16-bit floats: steps compute in float32 and keep float32 weights; saved files have the types of
-      this one.`,
-  ];
-}
-
-/** What is to be said of a model that rounds its activations. */
-export function roundingNotes({ source, nodes }: Model): Words[] {
-  const rounding = nodes.find(({ op }) => op === "QuantizeLinear" || op === "DynamicQuantizeLinear");
-  if (!rounding) return [];
-  return [
-    words`${source} rounds activations (${describeNode(rounding)}): derivatives pass straight through, as if nothing were
-      rounded, and are 0 beyond the range of the type (a straight-through estimator).`,
-  ];
+/** What is to be said of the types of a model's numbers, in sentences; loads where there is something. */
+export async function numberNotes(model: Model): Promise<Words[]> {
+  const rounding = model.nodes.find(({ op }) => /^(Dynamic)?QuantizeLinear$/.test(op));
+  if (!model.file && !rounding) return [];
+  return (await import("./number-notes.ts")).notesOnNumbers(model, rounding);
 }
 
 /** A 16-bit type that the model stores, reads or makes; undefined where there is none. */
