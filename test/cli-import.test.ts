@@ -213,9 +213,9 @@ describe("a model that cannot be trained", () => {
     ["SequenceInsert", "", "SequenceInsert node 'odd' (domain 'ai.onnx', opset 20)", "sequences"],
     ["QLinearConv", "", "QLinearConv node 'odd' (domain 'ai.onnx', opset 20)", "before quantization"],
     [
-      "FusedGemm",
+      "LongformerAttention",
       "com.microsoft",
-      "FusedGemm node 'odd' (domain 'com.microsoft', opset 20)",
+      "LongformerAttention node 'odd' (domain 'com.microsoft', opset 20)",
       "without fusions",
     ],
     ["Unique", "", "Unique node 'odd' (domain 'ai.onnx', opset 20)", "depends on data"],
