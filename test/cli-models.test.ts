@@ -13,7 +13,7 @@ describe("train --model", () => {
     ["convnet", 7890, "--architecture", "Conv4,3,2,1-ReLU--F-FC10"],
     // Statistics that are not those of the data leave its values unnormalized, so it needs small steps.
     // 196 + 576 + 2048 + 8192 + 32768 + 600 + 330
-    ["resnet18", 44_710, "--width", "4", "--lr", "0.1"],
+    ["resnet18", 44_710, "--width", "4", "--lr", "0.003"],
     ["resnet18", 44_710, "--width", "4", "--norm", "group"],
     // 272 + 16 + 800 + 2·32 + 816 + 272 + 544 + 528 + 32 + 170
     ["vit", 3514, "--width", "16", "--layers", "1", "--heads", "2"],

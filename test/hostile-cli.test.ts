@@ -90,7 +90,7 @@ describe("a model that is not trusted", () => {
   it("does not hang inspect", () => {
     const { status, stdout, stderr } = inspect("bomb-work.onnx", "--limit", "inspectSeconds=2");
     expect(status).toBe(0);
-    expect(stdout).toContain("com.microsoft::FusedMatMul(work0, work0)");
+    expect(stdout).toMatch(/com\.microsoft::CDist.*\(work0, work0/);
     expect(stderr).toMatch(
       /shapes of 42 values are unknown: .*was ended after 2 s \(--limit inspectSeconds=N\)/,
     );

@@ -8,6 +8,7 @@ import { mutate } from "../scripts/torture/mutate.mjs";
 import { defaultLimits } from "../src/limits/limits.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { compileObjective } from "../src/objective/compile-objective.ts";
+import { inSinglePrecision } from "../src/objective/importing/precision.ts";
 import { bindInputs } from "../src/onnx/bind.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { refuseExternalData } from "../src/onnx/messages/external-data.ts";
@@ -166,7 +167,8 @@ describe("what asks for more than the limits allow", () => {
 describe("types without running", () => {
   const models = readdirSync(zoo).filter((name) => name.endsWith(".onnx"));
   it.each(models)("%s: as the engine gives them", async (name) => {
-    const model = loadModel(join(zoo, name));
+    // The engine has hardly a kernel for 16 bits: such files are computed in float32.
+    const model = await inSinglePrecision(loadModel(join(zoo, name)));
     const binding = { batch: 2, dimensions: { sequence: 4 } };
     const { values, excess, refusals } = inferTypes(model, bindInputs(model, binding));
     expect([...excess, ...refusals]).toEqual([]);

@@ -74,8 +74,10 @@ describe("a file's lost parameters", () => {
     expect(twins.map(([name]) => name)).toEqual([
       "gpt-dynamo18.onnx",
       "gpt-dynamo23.onnx",
+      "gpt-half-dynamo18.onnx",
       "gpt-open-opset17.onnx",
       "gpt-opset17.onnx",
+      "gpt-optimized-opset17.onnx",
     ]);
     expect(importWarnings(load("fresh-opset17.onnx"))[0]?.message).toContain(
       "'norm1.weight' (also 'norm2.weight')",

@@ -4,6 +4,7 @@ import { option, words } from "../errors/words.ts";
 import type { Guess } from "../guess/guess.ts";
 import { chiSquares } from "../random/chi-square.ts";
 import { fillNormal } from "../random/normal.ts";
+import { frameStreams } from "../random/streams.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import { gaussian } from "../tangents/gaussian.ts";
 import { innerProduct } from "../tangents/pieces.ts";
@@ -59,9 +60,9 @@ export function methodByLaw(
     );
   if (shareTangents)
     throw new SettingError(
-      words`${law} draws each example's estimate apart, and with ${option("shareTangents", true)} they depend on each other through
+      words`${law} draws each example's estimate apart, and with ${option("perturb.shareTangents", true)} they depend on each other through
         all tangents, which are few numbers then. ${known}`,
-      { option: "shareTangents" },
+      { option: "perturb.shareTangents" },
     );
   // T stands for the tangents.
   const method = { ...methodIn(dimension, { ...options, sampler }), exactGram: true };
@@ -90,13 +91,13 @@ export function drawFramed(
 ): readonly FramedTangents[] {
   const most = count * (count + 1);
   const normals = new Float32Array(spaces.length * most);
-  fillNormal(fold(key, 0), 0, normals);
+  fillNormal(fold(key, frameStreams.normals), 0, normals);
   const degrees = spaces.map(({ dimension }) =>
     Array.from({ length: Math.min(count, dimension - 1) }, (_, row) => dimension - 1 - row),
   );
-  const diagonals = chiSquares(fold(key, 1), degrees.flat());
+  const diagonals = chiSquares(fold(key, frameStreams.diagonals), degrees.flat());
   const cuts = spaces.flatMap(({ cut = 0 }) => new Array<number>(count).fill(cut));
-  const beyond = radius ? chiSquares(fold(key, 2), cuts) : undefined;
+  const beyond = radius ? chiSquares(fold(key, frameStreams.cuts), cuts) : undefined;
   let used = 0;
   return spaces.map(({ dimension, cut = 0 }, index) => {
     const width = Math.min(count + 1, dimension);

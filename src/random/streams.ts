@@ -34,6 +34,9 @@ export const stepStreams = {
   direction: 2 ** 52 + 2,
 } as const;
 
+/** Streams of the frame of an estimate that is drawn by its law. */
+export const frameStreams = { normals: 0, diagonals: 1, cuts: 2 } as const;
+
 /** Streams of the drawn digits' key, and of each part of them. */
 export const glyphStreams = { train: 0, test: 1, noise: 2 } as const;
 export const glyphPartStreams = { labels: 0, drawing: 1 } as const;
