@@ -24,8 +24,14 @@ const peers = {
       existsSync(join(frog ?? "", "nn_training")) ? undefined : "no checkout given (--frog DIR or FROG_DIR)",
   },
   "torch.func": { command: python("torch_func.py"), estimators: ["dense", "low-rank", "activations"] },
-  PyTorch: { command: python("torch_func.py"), estimators: ["exact"] },
-  JAX: { command: python("jax_func.py"), estimators: ["dense", "low-rank", "activations", "exact"] },
+  PyTorch: {
+    command: (options, { network }) => python(network ? "torch_networks.py" : "torch_func.py")(options),
+    estimators: ["exact"],
+  },
+  JAX: {
+    command: (options, { network }) => python(network ? "jax_networks.py" : "jax_func.py")(options),
+    estimators: ["dense", "low-rank", "activations", "exact"],
+  },
   "jax-js": {
     command: node("jax-js.mjs"),
     estimators: ["dense"],
@@ -49,7 +55,7 @@ const running = new Set();
  * @throws with the last line that it wrote when it cannot start
  */
 async function start(name, config, options) {
-  const [program, given] = peers[name].command(options);
+  const [program, given] = peers[name].command(options, config);
   const env = { ...process.env, FROG_DIR: options.frog, JAX_JS_DIR: options.jaxJs };
   const child = spawn(program, [...given, JSON.stringify(config)], { env, stdio: ["pipe", "pipe", "pipe"] });
   running.add(child);
@@ -98,10 +104,12 @@ async function startFaster(name, config, options) {
 }
 
 export async function* rows(options) {
-  const { widths = [256, 1024], batch = 64, k = 16, seconds = 8, only, signal } = options;
+  const { widths = [256, 1024], batch = 64, k = 16, seconds = 8, only, networks, signal } = options;
   const noted = new Set();
-  for (const width of widths) {
-    for (const comparison of comparisons) {
+  // Of a network there are steps by exact gradients alone.
+  const problems = networks?.map((network) => ({ network })) ?? widths.map((width) => ({ width }));
+  for (const problem of problems) {
+    for (const comparison of problem.network ? ["exact"] : comparisons) {
       if (only && !only.includes(comparison)) continue;
       const started = [];
       try {
@@ -114,7 +122,7 @@ export async function* rows(options) {
             try {
               const reason = missing?.(options);
               if (reason) throw new Error(reason);
-              const config = { peer: name, estimator, width, batch, tangents: k };
+              const config = { peer: name, estimator, width: 256, ...problem, batch, tangents: k };
               const variants = await startFaster(name, config, options);
               const error = Math.max(...variants.map(({ peer }) => peer.derivativeError));
               if (!(error < 1e-3)) {
@@ -147,7 +155,7 @@ export async function* rows(options) {
         const [ours] = chosen.values();
         for (const { name, estimator, peer, times } of chosen.values()) {
           yield {
-            width,
+            ...problem,
             comparison,
             program: name,
             estimator,
@@ -169,13 +177,23 @@ export async function* rows(options) {
 
 export function print(results) {
   return (
-    "784-w-w-10, batch 64, k = 16, projection, whole steps; each program with the number of threads that suits it better\n\n" +
+    "784-w-w-10 (or the network of bench/networks.mjs), batch 64, k = 16, projection, whole steps; each program with the number of threads that suits it better\n\n" +
     table(
-      ["program", "tangents", "width", "threads", "ms a step", "÷ ours", "fastest ms", "÷ ours", "version"],
+      [
+        "program",
+        "tangents",
+        "width or network",
+        "threads",
+        "ms a step",
+        "÷ ours",
+        "fastest ms",
+        "÷ ours",
+        "version",
+      ],
       results.map((row) => [
         row.program,
         row.estimator,
-        row.width,
+        row.network ?? row.width,
         row.threads,
         short(row.milliseconds),
         short(row.overOurs),

@@ -39,12 +39,13 @@ export function randomBatch(batch, shape, classes = 10) {
  * A whole training step: tangents, derivatives, aggregation, update.
  *
  * @param model graph from a builder with one input `input`
+ * @param input what it is fed, where that is no image
  * @returns step, which runs one; estimator; objective; release
  */
-export async function trainingStep({ model, shape, batch, runtime, settings }) {
+export async function trainingStep({ model, shape, batch, runtime, settings, input }) {
   const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
   const estimator = await createEstimator(objective, settings);
-  const feeds = { ...objective.parameters, ...randomBatch(batch, shape) };
+  const feeds = { ...objective.parameters, ...randomBatch(batch, shape), ...(input && { input }) };
   const arrays = Object.fromEntries(
     Object.entries(objective.parameters).map(([name, { data }]) => [name, data]),
   );

@@ -1,15 +1,16 @@
 // This library's step, as a process of its own like its peers.
-import { mlp } from "../../dist/index.js";
+import * as autodiff from "../../dist/autodiff.js";
+import * as index from "../../dist/index.js";
 import { nodeRuntime } from "../../dist/node.js";
+import { networks } from "../networks.mjs";
 import { trainingStep } from "../problem.mjs";
 import { config, serve } from "./serve.mjs";
 
-const { width, batch, tangents, threads, estimator } = config;
+const { network, width, batch, tangents, threads, estimator } = config;
+const library = { ...autodiff, ...index };
 const runtime = nodeRuntime({ threads });
 const { step } = await trainingStep({
-  model: mlp({ input: [1, 28, 28], hidden: [width, width], outputs: 10 }),
-  shape: [1, 28, 28],
-  batch,
+  ...(network ? ofNetwork(networks[network]) : mlp()),
   runtime,
   settings: {
     dense: { perturb: "weights", sampler: "gaussian", tangents },
@@ -20,5 +21,15 @@ const { step } = await trainingStep({
     exact: { gradient: "exact" },
   }[estimator],
 });
+/** What a step of one of the networks needs. */
+function ofNetwork({ shape, batch, build, input }) {
+  return { model: build(library), shape, batch, input: input?.() };
+}
+
+function mlp() {
+  const model = library.mlp({ input: [1, 28, 28], hidden: [width, width], outputs: 10 });
+  return { model, shape: [1, 28, 28], batch };
+}
+
 // The library's own tests check derivatives against the exact gradient.
 await serve(step, runtime.name, 0);
