@@ -1,5 +1,6 @@
 /** Scores of an evaluation as people read them. */
 import type { Scores } from "../train/evaluation/score-tally.ts";
+import { textTable } from "./text-table.ts";
 
 /** A table of more classes than this is left to --json. */
 const mostRows = 20;
@@ -28,7 +29,9 @@ export function scoreLines({ classification, regression }: Scores, classNames?: 
       percent(f1),
       support.toLocaleString("en"),
     ]);
-    lines.push(...table([["class", "precision", "recall", "F1", "examples"], ...rows]));
+    lines.push(
+      ...textTable([["class", "precision", "recall", "F1", "examples"], ...rows], { firstAtLeft: true }),
+    );
   }
   const mistakes = Array.from(confusion, (count, position) => ({
     count,
@@ -48,18 +51,6 @@ export function scoreLines({ classification, regression }: Scores, classNames?: 
         .join(", ")}`,
     );
   return lines;
-}
-
-/** Columns side by side: the first from the left, numbers from the right. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) =>
-        column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
-      )
-      .join("  "),
-  );
 }
 
 function percent(share: number | undefined): string {

@@ -1,4 +1,5 @@
 import type { Trial } from "../search/events.ts";
+import { textTable } from "./text-table.ts";
 
 const columns = [
   "rung",
@@ -29,13 +30,7 @@ export function tableOfTrials(trials: readonly Trial[]): string {
     diverged ? "diverged" : (validationLoss?.toFixed(4) ?? "–"),
     validationAccuracy === undefined ? "–" : `${(100 * validationAccuracy).toFixed(2)} %`,
   ]);
-  const table = [["steps", "rate", "seed", "validation loss", "accuracy"], ...cells];
-  const widths = (table[0] ?? []).map((_, column) =>
-    Math.max(...table.map((row) => row[column]?.length ?? 0)),
-  );
-  return table
-    .map((row) => row.map((cell, column) => cell.padStart(widths[column] ?? 0)).join("  "))
-    .join("\n");
+  return textTable([["steps", "rate", "seed", "validation loss", "accuracy"], ...cells]).join("\n");
 }
 
 /** A chart of what the trials were judged by over their rates, one line for each round, as SVG. */

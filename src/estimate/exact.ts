@@ -77,11 +77,3 @@ export function cosine(
   }
   return squareA === 0 || squareB === 0 ? 0 : product / Math.sqrt(squareA * squareB);
 }
-
-/** Length of a gradient over all parameters. */
-export function norm(gradients: Readonly<Record<string, Float32Array>>): number {
-  let square = 0;
-  for (const values of Object.values(gradients))
-    for (let index = 0; index < values.length; index++) square += (values[index] as number) ** 2;
-  return Math.sqrt(square);
-}

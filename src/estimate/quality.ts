@@ -1,11 +1,12 @@
 /** How good an estimate of the gradient is: its bias² and variance, and its angle to the exact one. */
+import { lengthOf } from "../arrays/length.ts";
 import { SettingError } from "../errors/errors.ts";
 import type { Differentiable } from "../objective/objective.ts";
 import { own } from "../onnx/own.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
 import type { Estimator } from "./estimator.ts";
-import { cosine, exactGradient, norm } from "./exact.ts";
+import { cosine, exactGradient } from "./exact.ts";
 import { copyState, type EstimatorState } from "./state.ts";
 
 /** A gradient by parameter. */
@@ -53,10 +54,10 @@ export function qualityOf(estimates: readonly Gradients[], target: Gradients, ga
       { option: "gain" },
     );
   const count = estimates.length;
-  const length = norm(target);
+  const length = lengthOf(target);
   const cosines = estimates.map((estimate) => cosine(estimate, target));
   const angle = meanOf(cosines);
-  const ratios = estimates.map((estimate) => (length === 0 ? 0 : norm(estimate) / length));
+  const ratios = estimates.map((estimate) => (length === 0 ? 0 : lengthOf(estimate) / length));
   const quality = { cosine: angle, normRatio: meanOf(ratios) };
   if (count === 1) return quality;
   const spread = cosines.reduce((sum, value) => sum + (value - angle) ** 2, 0);

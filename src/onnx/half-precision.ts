@@ -1,4 +1,5 @@
 /** Numbers of 16 bits: float16 (IEEE 754 binary16) and bfloat16 (the upper half of a float32). */
+import { fromFloat16 } from "../arrays/float16.ts";
 import { type HalfType, isHalf, type Tensor } from "./tensor.ts";
 
 /** A tensor of 16-bit floats in float32, exactly; any other as it is. */
@@ -16,13 +17,6 @@ export function toHalf({ shape, data }: Tensor, dtype: HalfType): Tensor {
   const numbers = Float32Array.from(data as Float32Array);
   const rounded = dtype === "float16" ? numbers : new Uint32Array(numbers.buffer);
   return { dtype, shape, data: Uint16Array.from(rounded, dtype === "float16" ? toFloat16 : upperHalf) };
-}
-
-function fromFloat16(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const [exponent, fraction] = [(half >> 10) & 31, half & 1023];
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
 }
 
 function toFloat16(value: number): number {

@@ -106,11 +106,12 @@ export function findOp(
 export function opOf(node: Node, opset: number, further: FurtherOps = {}): Op {
   const op = findOp(node, opset, further);
   if (op) return op;
-  throw new UnsupportedOpError(unknownOp(node, opset, opNames), {
-    op: node.op,
-    domain: node.domain,
-    node: nodeName(node),
-  });
+  throw unsupportedOp(node, unknownOp(node, opset, opNames));
+}
+
+/** The error of a node whose op is not supported, with what is said of it. */
+export function unsupportedOp(node: Node, message: Words): UnsupportedOpError {
+  return new UnsupportedOpError(message, { op: node.op, domain: node.domain, node: nodeName(node) });
 }
 
 /** What is said of an op that nothing more is known of: names node, op, domain and opset, and ops of similar names. */

@@ -1,8 +1,7 @@
 /** What is said of an op that is not supported. */
-import { UnsupportedOpError } from "../errors/errors.ts";
 import { option, type Words, words } from "../errors/words.ts";
-import { describeNode, type Node, nodeName } from "../onnx/graph.ts";
-import { unknownOp } from "./catalogue.ts";
+import { describeNode, type Node } from "../onnx/graph.ts";
+import { unknownOp, unsupportedOp } from "./catalogue.ts";
 import { runtimeDomain } from "./runtime-domain/domain.ts";
 
 /**
@@ -12,11 +11,7 @@ import { runtimeDomain } from "./runtime-domain/domain.ts";
  * @throws for the first such node: names node, op, domain and opset, and what helps
  */
 export function refuseUnsupported(node: Node, opset: number, names: readonly string[]): never {
-  throw new UnsupportedOpError(unsupported(node, opset, names), {
-    op: node.op,
-    domain: node.domain,
-    node: nodeName(node),
-  });
+  throw unsupportedOp(node, unsupported(node, opset, names));
 }
 
 function unsupported(node: Node, opset: number, names: readonly string[]): Words {

@@ -3,15 +3,21 @@ import { existsSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { Tensor as EngineTensor, InferenceSession } from "onnxruntime-node";
-import { DeviceError, ModelError } from "../errors/errors.ts";
+import { DeviceError } from "../errors/errors.ts";
 import { option, type Words, words } from "../errors/words.ts";
-import { formatShape } from "../onnx/graph.ts";
 import { refuseExternalData } from "../onnx/messages/external-data.ts";
-import { own } from "../onnx/own.ts";
 import type { DType, Tensor, TensorData } from "../onnx/tensor.ts";
 import { checkOptions } from "../settings/check.ts";
 import { choice, whole } from "../settings/option.ts";
-import { isInherited, renameOutputs } from "./inherited-names.ts";
+import {
+  fedInputs,
+  isNames,
+  type NamedSession,
+  type OutputNames,
+  openNamed,
+  refuseStrings,
+  wrappedOnce,
+} from "./engine-session.ts";
 import { isUnreturned, trialModel, unreturned, withUnreturned } from "./kept-outputs.ts";
 import { forEngine, fromEngine, ort, processEnvironment } from "./node-realm.ts";
 import type { Runtime, Session, Tensors } from "./runtime.ts";
@@ -74,11 +80,7 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
         const given = gaps?.model ?? model;
         const open = (bytes: Uint8Array) =>
           ort.InferenceSession.create(keeps ? withUnreturned(bytes) : bytes, settings);
-        const session = await open(given);
-        if (!session.outputNames.some(isInherited)) return new NodeSession(session);
-        await session.release();
-        const renamed = renameOutputs(given);
-        return new NodeSession(await open(renamed.model), renamed.names);
+        return new NodeSession(await openNamed(given, open, (session) => session.release()));
       } catch (cause) {
         throw explained(device, cause);
       }
@@ -186,54 +188,40 @@ const keptFrom = 2 ** 16;
 class NodeSession implements Session {
   readonly outputTypes: Readonly<Record<string, DType>>;
   readonly #session: InferenceSession;
-  // Wrapping costs more than a tiny graph takes to run, and training feeds the same buffers again and again.
-  readonly #wrapped = new WeakMap<Tensor, EngineTensor>();
-
-  /** What the engine calls outputs that have another name there, and the other way round. */
-  readonly #inner: ReadonlyMap<string, string>;
-  readonly #outer: ReadonlyMap<string, string>;
-
+  readonly #names: OutputNames;
+  readonly #wrap = wrappedOnce(
+    (tensor) =>
+      new ort.Tensor(tensor.dtype as "float32", forEngine(tensor.data) as Float32Array, tensor.shape),
+  );
   /** What a run returns that is given no tensors. */
   readonly #returned: readonly string[];
   readonly #keepsOutputs: boolean;
 
-  constructor(session: InferenceSession, renamed: ReadonlyMap<string, string> = new Map()) {
+  constructor({ session, names }: NamedSession<InferenceSession>) {
     this.#session = session;
+    this.#names = names;
     this.#returned = session.outputNames.filter((name) => name !== unreturned);
     this.#keepsOutputs = this.#returned.length < session.outputNames.length;
-    this.#inner = renamed;
-    this.#outer = new Map([...renamed].map(([outer, inner]) => [inner, outer]));
-    this.outputTypes = Object.fromEntries(
-      session.outputMetadata.flatMap((output) =>
-        output.isTensor && output.type !== "string"
-          ? [[this.#outer.get(output.name) ?? output.name, output.type as DType]]
-          : [],
-      ),
-    );
+    this.outputTypes = names.typesOf(session);
   }
 
   async run(feeds: Tensors, fetches?: readonly string[] | Tensors): Promise<Record<string, Tensor>> {
-    const inputs = Object.fromEntries(
-      this.#session.inputNames.map((name) => {
-        const tensor = own(feeds, name);
-        if (tensor) return [name, this.#wrap(tensor)];
-        throw new ModelError(
-          `The graph's input '${name}' was not fed; received ${Object.keys(feeds).join(", ")}.`,
-        );
-      }),
-    );
+    const inputs = fedInputs(this.#session, feeds, this.#wrap);
     if (fetches && !isNames(fetches)) {
       const outputs = Object.entries(fetches).map(([name, tensor]) => [
-        this.#inner.get(name) ?? name,
+        this.#names.inner(name),
         this.#wrap(tensor),
       ]);
       await this.#write(inputs, Object.fromEntries(outputs));
       return { ...fetches };
     }
-    const names = fetches?.map((name) => this.#inner.get(name) ?? name) ?? this.#returned;
+    const names = fetches?.map((name) => this.#names.inner(name)) ?? this.#returned;
     const results = await this.#session.run(inputs, names);
     return Object.fromEntries(
-      Object.entries(results).map(([name, result]) => [this.#outer.get(name) ?? name, unwrap(name, result)]),
+      Object.entries(results).map(([inner, result]) => {
+        const name = this.#names.outer(inner);
+        return [name, unwrap(name, result)];
+      }),
     );
   }
 
@@ -259,29 +247,9 @@ class NodeSession implements Session {
         if (!isUnreturned(error)) throw error;
       }
   }
-
-  #wrap(tensor: Tensor): EngineTensor {
-    const found = this.#wrapped.get(tensor);
-    if (found) return found;
-    const wrapped = new ort.Tensor(
-      tensor.dtype as "float32",
-      forEngine(tensor.data) as Float32Array,
-      tensor.shape,
-    );
-    this.#wrapped.set(tensor, wrapped);
-    return wrapped;
-  }
-}
-
-function isNames(fetches: readonly string[] | Tensors): fetches is readonly string[] {
-  return Array.isArray(fetches);
 }
 
 function unwrap(name: string, result: EngineTensor): Tensor {
-  if (result.type === "string") {
-    throw new ModelError(
-      `The output '${name}' ${formatShape(result.dims)} holds strings; only numbers are supported.`,
-    );
-  }
+  refuseStrings(name, result);
   return { dtype: result.type as DType, shape: result.dims, data: fromEngine(result.data as TensorData) };
 }

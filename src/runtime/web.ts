@@ -8,7 +8,15 @@ import { own } from "../onnx/own.ts";
 import type { DType, Tensor, TensorData } from "../onnx/tensor.ts";
 import { checkOptions } from "../settings/check.ts";
 import { choice, text, whole } from "../settings/option.ts";
-import { isInherited, renameOutputs } from "./inherited-names.ts";
+import {
+  fedInputs,
+  isNames,
+  type NamedSession,
+  type OutputNames,
+  openNamed,
+  refuseStrings,
+  wrappedOnce,
+} from "./engine-session.ts";
 import { pacemaker, page, startThread } from "./page.ts";
 import type { Runtime, Session, SessionOptions, Tensors } from "./runtime.ts";
 import { findWebgpuGaps, holdsFloat64 } from "./webgpu-gaps.ts";
@@ -86,12 +94,9 @@ export async function webRuntime(options: WebRuntimeOptions = {}): Promise<Runti
       const isElsewhere = device === "webgpu" && holdsFloat64(model);
       const host = isElsewhere ? await loadOnce("wasm", options) : main;
       const open = (bytes: Uint8Array) => host.queue.add(() => createSession(host, bytes, settings));
-      const first = await open(model);
+      const named = await openNamed(model, open, (session) => host.queue.add(() => session.release()));
       if (host.device === "webgpu") await watchDevice(engine, loss);
-      if (!first.outputNames.some(isInherited)) return new WebSession(host, first, loss);
-      await host.queue.add(() => first.release());
-      const renamed = renameOutputs(model);
-      return new WebSession(host, await open(renamed.model), loss, renamed.names);
+      return new WebSession(host, named, loss);
     },
   };
 }
@@ -201,48 +206,26 @@ class WebSession implements Session {
   readonly outputTypes: Readonly<Record<string, DType>>;
   readonly #host: Loaded;
   readonly #session: InferenceSession;
+  readonly #names: OutputNames;
   readonly #loss: DeviceLoss;
-  // Training feeds the same arrays again and again.
-  readonly #wrapped = new WeakMap<Tensor, EngineTensor>();
-  /** What the engine calls outputs that have another name there, and the other way round. */
-  readonly #inner: ReadonlyMap<string, string>;
-  readonly #outer: ReadonlyMap<string, string>;
+  readonly #wrap: (tensor: Tensor) => EngineTensor;
 
-  constructor(
-    host: Loaded,
-    session: InferenceSession,
-    loss: DeviceLoss,
-    renamed: ReadonlyMap<string, string> = new Map(),
-  ) {
+  constructor(host: Loaded, { session, names }: NamedSession<InferenceSession>, loss: DeviceLoss) {
     this.#host = host;
     this.#session = session;
+    this.#names = names;
     this.#loss = loss;
-    this.#inner = renamed;
-    this.#outer = new Map([...renamed].map(([outer, inner]) => [inner, outer]));
-    this.outputTypes = Object.fromEntries(
-      session.outputMetadata.flatMap((output) =>
-        output.isTensor && output.type !== "string"
-          ? [[this.#outer.get(output.name) ?? output.name, output.type as DType]]
-          : [],
-      ),
+    this.#wrap = wrappedOnce(
+      ({ dtype, data, shape }) => new host.engine.Tensor(dtype as "float32", data as Float32Array, shape),
     );
+    this.outputTypes = names.typesOf(session);
   }
 
   async run(feeds: Tensors, fetches?: readonly string[] | Tensors): Promise<Record<string, Tensor>> {
-    const inputs = Object.fromEntries(
-      this.#session.inputNames.map((name) => {
-        const tensor = own(feeds, name);
-        if (tensor) return [name, this.#wrap(tensor)];
-        throw new ModelError(
-          `The graph's input '${name}' was not fed; received ${Object.keys(feeds).join(", ")}.`,
-        );
-      }),
-    );
+    const inputs = fedInputs(this.#session, feeds, this.#wrap);
     const given = fetches && !isNames(fetches) ? fetches : undefined;
-    const wanted = fetches && (isNames(fetches) ? fetches : Object.keys(fetches));
-    const names = (wanted ?? this.#session.outputNames.map((name) => this.#outer.get(name) ?? name)).map(
-      (name) => this.#inner.get(name) ?? name,
-    );
+    const wanted = given ? Object.keys(given) : (fetches as readonly string[] | undefined);
+    const names = wanted?.map((name) => this.#names.inner(name)) ?? this.#session.outputNames;
     const results = await this.#host.queue
       .add(() => this.#session.run(inputs, names))
       .catch((cause) => {
@@ -250,19 +233,10 @@ class WebSession implements Session {
       });
     return Object.fromEntries(
       names.map((inner) => {
-        const name = this.#outer.get(inner) ?? inner;
+        const name = this.#names.outer(inner);
         const result = unwrap(name, results[inner] as EngineTensor);
         const target = given && own(given, name);
-        if (!target) return [name, result];
-        if (target.dtype !== result.dtype || target.data.length !== result.data.length) {
-          throw new ModelError(
-            `The output '${name}' is ${result.dtype} ${formatShape(result.shape)}; the tensor to write it into is ` +
-              `${target.dtype} ${formatShape(target.shape)}.`,
-          );
-        }
-        // Outputs given as tensors in memory come back as zeros (onnxruntime-web 1.30), so they are fetched and copied.
-        target.data.set(result.data as never);
-        return [name, target];
+        return [name, target ? written(name, result, target) : result];
       }),
     );
   }
@@ -280,30 +254,22 @@ class WebSession implements Session {
       { device: "webgpu", cause },
     );
   }
-
-  #wrap(tensor: Tensor): EngineTensor {
-    const found = this.#wrapped.get(tensor);
-    if (found) return found;
-    const wrapped = new this.#host.engine.Tensor(
-      tensor.dtype as "float32",
-      tensor.data as Float32Array,
-      tensor.shape,
-    );
-    this.#wrapped.set(tensor, wrapped);
-    return wrapped;
-  }
 }
 
-function isNames(fetches: readonly string[] | Tensors): fetches is readonly string[] {
-  return Array.isArray(fetches);
+/** Outputs given as tensors in memory come back as zeros (onnxruntime-web 1.30), so they are fetched and copied. */
+function written(name: string, result: Tensor, target: Tensor): Tensor {
+  if (target.dtype !== result.dtype || target.data.length !== result.data.length) {
+    throw new ModelError(
+      `The output '${name}' is ${result.dtype} ${formatShape(result.shape)}; the tensor to write it into is ` +
+        `${target.dtype} ${formatShape(target.shape)}.`,
+    );
+  }
+  target.data.set(result.data as never);
+  return target;
 }
 
 function unwrap(name: string, result: EngineTensor): Tensor {
-  if (result.type === "string") {
-    throw new ModelError(
-      `The output '${name}' ${formatShape(result.dims)} holds strings; only numbers are supported.`,
-    );
-  }
+  refuseStrings(name, result);
   const data = result.data as TensorData;
   const isHalf = result.type === "float16";
   // Browsers that know half precision have arrays of it; here its bits are held.

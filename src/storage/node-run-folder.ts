@@ -5,6 +5,7 @@ import { StorageError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
 import { checkArgument } from "../settings/check-argument.ts";
 import { value } from "../settings/option.ts";
+import { countedLock } from "./counted-lock.ts";
 import {
   codeOf,
   isMissing,
@@ -39,7 +40,6 @@ export function runFolder(directory: string): RunStore {
     );
   }
   let lock: FolderLock | undefined;
-  let holders = 0;
   /** A change of a file, unless the folder was taken over. */
   const change = async (name: string, what: string, act: (path: string) => Promise<void>) => {
     await lock?.check();
@@ -87,29 +87,21 @@ export function runFolder(directory: string): RunStore {
           if (!isMissing(error) || bytes > 0) throw error;
         }
       }),
-    async lock() {
-      if (holders === 0) {
-        const taken = await lockFolder(directory);
-        try {
-          await refuseLinkedFolders(directory);
-        } catch (error) {
-          await taken.release();
-          throw error;
-        }
-        lock = taken;
-        await removeAllLeftovers(directory);
+    lock: countedLock(async () => {
+      const taken = await lockFolder(directory);
+      try {
+        await refuseLinkedFolders(directory);
+      } catch (error) {
+        await taken.release();
+        throw error;
       }
-      holders++;
-      let isReleased = false;
+      lock = taken;
+      await removeAllLeftovers(directory);
       return async () => {
-        if (isReleased) return;
-        isReleased = true;
-        holders--;
-        if (holders > 0) return;
-        await lock?.release();
+        await taken.release();
         lock = undefined;
       };
-    },
+    }),
     remove: (name) => change(name, "removed", removeOwn),
   };
 }

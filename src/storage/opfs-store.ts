@@ -4,6 +4,7 @@ import { StorageError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
 import { checkArgument } from "../settings/check-argument.ts";
 import { value } from "../settings/option.ts";
+import { countedLock } from "./counted-lock.ts";
 import type { RunStore } from "./run-store.ts";
 
 /** As much of a page as is used here, because neither Node's types nor ES2023's declare it. */
@@ -66,8 +67,6 @@ export interface OpfsStore extends RunStore {
 export function opfsStore(name: string): OpfsStore {
   checkArgument("opfsStore", runName, name);
   const describe = `the run '${name}' in this page's storage`;
-  let release: (() => void) | undefined;
-  let holders = 0;
   const change = async (file: string, act: (path: readonly string[]) => Promise<void>) => {
     try {
       await act([runsFolder, name, ...file.split("/")]);
@@ -82,28 +81,18 @@ export function opfsStore(name: string): OpfsStore {
       change(file, (path) => writeFile(path, (writable) => writable.write(bytes), false)),
     append: (file, text) =>
       change(file, async (path) => {
-        const position = (await readFile(path))?.length ?? 0;
+        const position = (await openFile(path))?.size ?? 0;
         const data = strToU8(text);
         await writeFile(path, (writable) => writable.write({ type: "write", position, data }), true);
       }),
     truncate: (file, bytes) =>
       change(file, async (path) => {
-        const size = (await readFile(path))?.length;
+        const size = (await openFile(path))?.size;
         if (size !== undefined && size > bytes)
           await writeFile(path, (writable) => writable.truncate(bytes), true);
       }),
     remove: (file) => change(file, removeEntry),
-    async lock() {
-      if (holders === 0) release = await takeLock(name, describe);
-      holders++;
-      let isReleased = false;
-      return async () => {
-        if (isReleased) return;
-        isReleased = true;
-        holders--;
-        if (holders === 0) release?.();
-      };
-    },
+    lock: countedLock(() => takeLock(name, describe)),
     async exportZip() {
       const folder = await folderOf([runsFolder, name], false);
       return packed(folder ? await allFiles(folder, "") : {});
@@ -213,10 +202,14 @@ async function folderOf(path: readonly string[], create: boolean): Promise<Folde
 }
 
 async function readFile(path: readonly string[]): Promise<Uint8Array | undefined> {
+  const file = await openFile(path);
+  return file && new Uint8Array(await file.arrayBuffer());
+}
+
+async function openFile(path: readonly string[]): Promise<Blob | undefined> {
   const folder = await folderOf(path.slice(0, -1), false);
   try {
-    const file = await folder?.getFileHandle(path.at(-1) ?? "");
-    return file && new Uint8Array(await (await file.getFile()).arrayBuffer());
+    return await (await folder?.getFileHandle(path.at(-1) ?? ""))?.getFile();
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;

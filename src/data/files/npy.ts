@@ -1,4 +1,5 @@
 /** NumPy's files of one array. */
+import { fromFloat16 } from "../../arrays/float16.ts";
 import { DataError } from "../../errors/errors.ts";
 import { type PythonValue, parsePythonLiteral } from "./python-literal.ts";
 
@@ -36,7 +37,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   i4: { type: "int32", size: 4, read: (view, at, little) => view.getInt32(at, little) },
   u8: { type: "uint64", size: 8, read: (view, at, little) => Number(view.getBigUint64(at, little)) },
   i8: { type: "int64", size: 8, read: (view, at, little) => Number(view.getBigInt64(at, little)) },
-  f2: { type: "float16", size: 2, read: (view, at, little) => halfFloat(view.getUint16(at, little)) },
+  f2: { type: "float16", size: 2, read: (view, at, little) => fromFloat16(view.getUint16(at, little)) },
   f4: { type: "float32", size: 4, read: (view, at, little) => view.getFloat32(at, little) },
   f8: { type: "float64", size: 8, read: (view, at, little) => view.getFloat64(at, little) },
 };
@@ -230,13 +231,4 @@ function areRounded(view: DataView, { type }: Kind, little: boolean, stored: Npy
     const whole = type === "int64" ? view.getBigInt64(8 * at, little) : view.getBigUint64(8 * at, little);
     return whole !== BigInt(value);
   });
-}
-
-/** A number of IEEE 754's binary16: a sign bit, 5 of exponent and 10 of fraction. */
-function halfFloat(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }

@@ -196,22 +196,15 @@ async function createMeasure(
               .reduce((total, value) => total + value, 0)
           : count;
       const counted = sum(results.counts);
-      tally?.add(values, labels, count);
-      const correct =
-        axis !== undefined && isArrayOf("BigInt64Array", labels)
-          ? countCorrect(values, axis, labels, count)
-          : 0;
+      tally?.addValues?.(values, labels, count);
+      let correct = 0;
+      if (axis !== undefined && isArrayOf("BigInt64Array", labels))
+        eachPosition(values, axis, labels, count, (label, best, logit) => {
+          if (label === best) correct++;
+          tally?.addClass?.(label, best, logit);
+        });
       return { loss: sum(results.sums), counted, correct };
     },
     release: () => session.release(),
   };
-}
-
-/** Of the first `count` examples, how many labels are the class with the largest logit. */
-function countCorrect(prediction: Tensor, axis: number, labels: BigInt64Array, count: number): number {
-  let correct = 0;
-  eachPosition(prediction, axis, labels, count, (label, best) => {
-    if (label === best) correct++;
-  });
-  return correct;
 }

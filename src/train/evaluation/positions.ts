@@ -17,10 +17,11 @@ export function eachPosition(
   const logits = prediction.data as Float32Array;
   const [batch = 1, classes = 1] = [shape[0], shape[axis]];
   const inner = elementCount(shape.slice(axis + 1));
+  let first = 0;
+  const logit = (index: number) => logits[first + index * inner] as number;
   for (let position = 0; position < count * (labels.length / batch); position++) {
     // Labels are [outer, inner], logits [outer, classes, inner].
-    const first = Math.floor(position / inner) * classes * inner + (position % inner);
-    const logit = (index: number) => logits[first + index * inner] as number;
+    first = Math.floor(position / inner) * classes * inner + (position % inner);
     let best = 0;
     for (let index = 1; index < classes; index++) if (logit(index) > logit(best)) best = index;
     visit(Number(labels[position]), best, logit);

@@ -5,7 +5,6 @@ import { type ClassificationMetrics, classificationMetrics } from "../../metrics
 import { type RegressionMetrics, RegressionTally } from "../../metrics/regression.ts";
 import { rocAuc } from "../../metrics/roc-auc.ts";
 import { elementCount, type Tensor, toNumbers } from "../../onnx/tensor.ts";
-import { eachPosition } from "./positions.ts";
 
 /** Scores of one evaluation; what its targets have no use for is left out. */
 export interface Scores {
@@ -22,8 +21,10 @@ export interface Scores {
 
 /** Gathers scores batch by batch. */
 export interface ScoreTally {
-  /** Adds the first `count` examples of a batch; labels that are no class are left out. */
-  add(prediction: Tensor, labels: BigInt64Array | Float32Array, count: number): void;
+  /** Adds a label of a class, as `eachPosition` goes through them; one that is no class is left out. */
+  addClass?(label: number, best: number, logit: (index: number) => number): void;
+  /** Adds the first `count` examples of a batch of values. */
+  addValues?(prediction: Tensor, targets: BigInt64Array | Float32Array, count: number): void;
   /** The scores of all that was added. */
   scores(): Scores;
 }
@@ -31,22 +32,19 @@ export interface ScoreTally {
 /** A matrix of more classes than this is nothing that anybody looks at. */
 const mostClasses = 1000;
 
-/** The tally of predictions [batch, …, classes, …, …] of class numbers, or undefined of too many. */
-function classTally(shape: readonly number[], axis: number): ScoreTally | undefined {
-  const classes = shape[axis] ?? 0;
+/** The tally of so many classes, or undefined of too many. */
+function classTally(classes: number): ScoreTally | undefined {
   if (classes > mostClasses) return undefined;
   const confusion = new Float64Array(classes * classes);
   const margins: number[] = [];
   const isSecond: number[] = [];
   return {
-    add(prediction, labels, count) {
-      eachPosition(prediction, axis, labels, count, (label, best, logit) => {
-        if (!(label >= 0 && label < classes)) return;
-        confusion[label * classes + best] = (confusion[label * classes + best] ?? 0) + 1;
-        if (classes !== 2) return;
-        margins.push(logit(1) - logit(0));
-        isSecond.push(label);
-      });
+    addClass(label, best, logit) {
+      if (!(label >= 0 && label < classes)) return;
+      confusion[label * classes + best] = (confusion[label * classes + best] ?? 0) + 1;
+      if (classes !== 2) return;
+      margins.push(logit(1) - logit(0));
+      isSecond.push(label);
     },
     scores() {
       const area = classes === 2 ? rocAuc(margins, isSecond) : undefined;
@@ -60,7 +58,8 @@ function classTally(shape: readonly number[], axis: number): ScoreTally | undefi
 function valueTally(shape: readonly number[]): ScoreTally {
   const tally = new RegressionTally(elementCount(shape.slice(1)));
   return {
-    add: (prediction, labels, count) => tally.add(toNumbers(prediction), labels as Float32Array, count),
+    addValues: (prediction, targets, count) =>
+      tally.add(toNumbers(prediction), targets as Float32Array, count),
     scores: () => ({ regression: tally.metrics() }),
   };
 }
@@ -71,6 +70,6 @@ export function openTally(
   shape: readonly number[],
   axis: number | undefined,
 ): ScoreTally | undefined {
-  if (axis !== undefined) return classTally(shape, axis);
+  if (axis !== undefined) return classTally(shape[axis] ?? 0);
   return loss.range ? undefined : valueTally(shape);
 }

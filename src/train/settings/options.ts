@@ -71,7 +71,7 @@ const courseOptions = {
       { above: 0 },
       { help: "learning rate", otherwise: "derived from optimizer, estimator, n and k", flag: "lr" },
     ),
-    // Taken up to version 0.1.0, and measured to be no better than the default.
+    // An option once, which measured no better than the default.
     advise: (given: unknown) =>
       given === "auto"
         ? words` Leave it out: the default follows the measured noise. \`forwardgrad search\` finds a rate by trying.`

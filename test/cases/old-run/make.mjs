@@ -2,21 +2,6 @@
  * Makes the files of a run that stopped at step 20 of 60 with the build of a version whose checkpoints have no format:
  * `node make.mjs path/to/dist` in this folder. Needed only to make them again.
  */
-import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { makeStoppedRun } from "../stopped-run.mjs";
 
-const dist = resolve(process.argv[2] ?? "dist");
-const load = (name) => import(pathToFileURL(join(dist, name)));
-const [{ mlp, train }, { nodeRuntime, runFolder }] = await Promise.all([load("index.js"), load("node.js")]);
-
-const inputs = Float32Array.from({ length: 1280 }, (_, index) => (((index + 1) * 0.7548776662) % 1) * 2 - 1);
-const labels = Int32Array.from({ length: 640 }, (_, index) =>
-  Math.hypot(inputs[2 * index], inputs[2 * index + 1]) < 0.8 ? 1 : 0,
-);
-const stop = new AbortController();
-const events = train({
-  ...{ model: mlp({ input: [2], hidden: [12], outputs: 2, activation: "tanh", seed: 1 }), inputs, labels },
-  ...{ runtime: nodeRuntime({ threads: 1 }), batch: 32, steps: 60, momentum: 0.9, learningRate: 0.1 },
-  ...{ store: runFolder(import.meta.dirname), signal: stop.signal },
-});
-for await (const event of events) if (event.kind === "step" && event.step === 20) stop.abort();
+await makeStoppedRun(import.meta.dirname, (examples) => ({ ...examples, momentum: 0.9, learningRate: 0.1 }));
