@@ -30,4 +30,5 @@ export { printable } from "./onnx/printable.ts";
 export { type Model, type ModelValue, supportedOpsets } from "./onnx/read-model.ts";
 export { type DType, type Tensor, type TensorData, toNumbers } from "./onnx/tensor.ts";
 export { probe } from "./runtime/probe.ts";
+export { type NamedFile, openModel } from "./storage/open-model.ts";
 export { decodeSafetensors, encodeSafetensors } from "./storage/safetensors.ts";
