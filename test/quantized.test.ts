@@ -1,14 +1,17 @@
 import { readFileSync } from "node:fs";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
+import { adaptModel } from "../src/objective/adapter.ts";
 import { compileObjective } from "../src/objective/compile-objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
-import { encodeGraph } from "../src/onnx/encode.ts";
+import { encodeGraph, encodeModel } from "../src/onnx/encode.ts";
 import type { Graph } from "../src/onnx/graph.ts";
+import { ModelProtoSchema } from "../src/onnx/messages/schemas.ts";
 import { float32, type Tensor, tensorOf, toNumbers } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
-import { evaluate } from "../src/runtime/evaluate.ts";
+import { encodeModelForRuntime, evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { train } from "../src/train/train.ts";
 import { relativeError } from "./relative-error.ts";
@@ -129,3 +132,59 @@ describe("quantized files", () => {
     await session.release();
   });
 });
+
+describe("files of onnxruntime's quantize_static and of 4-bit integers", () => {
+  it("say that adapters train them, where nothing else is a float, and take those", async () => {
+    const g = new GraphBuilder("static");
+    const scale = g.scalar("float32", 0.1);
+    const x = g.dequantizeLinear(g.quantizeLinear(g.input("x", "float32", [2, 3]), scale), scale);
+    const table = g.buffer("w", tensorOf("int8", [1, -2, 3, 4, 5, -6], [3, 2]));
+    const model = encodeGraph(g.build({ y: g.matMul(x, g.dequantizeLinear(table, scale)) }));
+    const options = { loss: meanSquaredError(), runtime, batch: 2 };
+    await expect(compileObjective({ ...options, model })).rejects.toThrow(/adapters beside them/);
+    const adapted = adaptModel(decodeModel(model), { rank: 1 });
+    const { parameters } = await compileObjective({
+      ...{ ...options, model: adapted.model, trainable: (name) => name.includes("lora") },
+    });
+    expect(Object.keys(parameters)).toEqual(["w.lora_A", "w.lora_B"]);
+  });
+
+  for (const [type, numbers] of [
+    [22, [1, -8, 7, 0, -1, 3]],
+    [21, [1, 8, 7, 0, 15, 3]],
+  ] as const) {
+    it(`of ONNX type ${type} are read as bytes, and saved as they were`, async () => {
+      const bytes = fourBitModel(type, numbers);
+      const model = decodeModel(bytes);
+      expect(toNumbers(model.initializers.get("w") as Tensor)).toEqual(numbers);
+      const session = await runtime.createSession(encodeModelForRuntime(model, new Map()));
+      const input = float32([1, 0, 0, 0, 1, 0], [2, 3]);
+      const { y } = await session.run({ x: input });
+      expect(toNumbers(y as Tensor)).toEqual(numbers.slice(0, 4).map((number) => 0.5 * number));
+      await session.release();
+      const trained = encodeModel(model, new Map([["bias", float32([1, 2])]]));
+      const stored = fromBinary(ModelProtoSchema, trained).graph?.initializer.find(
+        ({ name }) => name === "w",
+      );
+      expect([stored?.dataType, stored?.rawData.length]).toEqual([type, 3]);
+    });
+  }
+});
+
+/** y = x · dequantize(w) + bias, w of 4-bit integers [3, 2]. */
+function fourBitModel(type: number, numbers: readonly number[]): Uint8Array<ArrayBuffer> {
+  const g = new GraphBuilder("four bits");
+  const table = g.buffer("w", tensorOf("int8", [0, 0, 0, 0, 0, 0], [3, 2]));
+  const weight = g.dequantizeLinear(table, g.scalar("float32", 0.5));
+  const product = g.matMul(g.input("x", "float32", [2, 3]), weight);
+  const graph = g.build({ y: g.add(product, g.parameter("bias", float32([0, 0]))) });
+  const message = fromBinary(ModelProtoSchema, encodeGraph(graph));
+  const stored = message.graph?.initializer.find(({ name }) => name === "w");
+  if (!stored) throw new Error("the matrix is stored");
+  stored.dataType = type;
+  stored.rawData = Uint8Array.from(
+    [0, 2, 4],
+    (at) => ((numbers[at] as number) & 15) | (((numbers[at + 1] as number) & 15) << 4),
+  );
+  return toBinary(ModelProtoSchema, message) as Uint8Array<ArrayBuffer>;
+}

@@ -2,7 +2,7 @@
 import { reserved } from "../ad/names.ts";
 import { isArrayOf } from "../arrays/kind.ts";
 import { ModelError } from "../errors/errors.ts";
-import type { Words } from "../errors/words.ts";
+import { option, type Words, words } from "../errors/words.ts";
 import type { Loss } from "../losses/loss.ts";
 import { attachLoss } from "../losses/loss.ts";
 import { type Graph, getValue, initializersToInputs, prune } from "../onnx/graph.ts";
@@ -104,10 +104,15 @@ export async function modelObjective(options: ObjectiveOptions): Promise<Objecti
   const parameters = trainableParameters(chosen, output, model, options);
   if (parameters.length === 0) {
     const [wide] = [...model.initializers].find(([, { dtype }]) => dtype === "float64") ?? [];
+    const isQuantized = model.nodes.some(({ op }) => op === "DequantizeLinear" || op === "MatMulNBits");
     throw new ModelError(
-      `${model.source} has nothing to train: no float32 initializer lies on a differentiable path to '${output}'` +
-        `${options.trainable || options.frozen ? " and is chosen as trainable" : ""}.` +
-        `${wide === undefined ? "" : ` '${wide}' is float64; convert the model to float32 before it is exported (in PyTorch: model.float()).`}`,
+      words`${model.source} has nothing to train: no float32 initializer lies on a differentiable path to '${output}'${
+        options.trainable || options.frozen ? " and is chosen as trainable" : ""
+      }.${
+        isQuantized
+          ? words` Quantized weights stay as they are; train adapters beside them (${option("adapter", { rank: 8 })}).`
+          : ""
+      }${wide === undefined ? "" : ` '${wide}' is float64; convert the model to float32 before it is exported (in PyTorch: model.float()).`}`,
       { source: model.source },
     );
   }

@@ -9,6 +9,7 @@ import { embedExternalData, type ReadExternal } from "./messages/external-data.t
 import { checkScan, scanModel } from "./messages/scan.ts";
 import { ModelProtoSchema } from "./messages/schemas.ts";
 import { type Model, readModel } from "./read-model.ts";
+import { hasFourBits, inFloat32 } from "./single-precision.ts";
 import { inlineFunctions } from "./structure/functions.ts";
 
 /** How a model file is read. */
@@ -42,7 +43,10 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Mod
   copyBytes(proto);
   for (const value of [...graph.input, ...graph.output]) openZeros(value);
   embedExternalData(proto, source, limits, options.external);
-  return readModel(inlineFunctions(proto, source, limits), source, limits);
+  const inlined = inlineFunctions(proto, source, limits);
+  return hasFourBits(inlined)
+    ? inFloat32({ proto: inlined, source, limits })
+    : readModel(inlined, source, limits);
 }
 
 /** Leaves dimensions of size 0 open, as some tools mean them: ONNX Runtime does so with -1, and takes 0 at its word. */

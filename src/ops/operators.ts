@@ -224,6 +224,11 @@ export interface Operators {
   readonly gru: Recurrent<Recurrence & { readonly linear_before_reset?: 0 | 1 }>;
   readonly lstm: Recurrent<Recurrence, [cell: Value | undefined, peepholes: Value | undefined]>;
   readonly matMul: (a: Value, b: Value) => Value;
+  readonly convInteger: Method<
+    [x: Value, weight: Value],
+    Record<never, never>,
+    [zeroOfX: Value | undefined, zeroOfWeight: Value | undefined]
+  >;
   readonly matMulInteger: (a: Value, b: Value, zeroOfA?: Value, zeroOfB?: Value) => Value;
   readonly matMulNBits: Method<
     [a: Value, stored: Value, scales: Value],

@@ -26,7 +26,7 @@ describe("an op without rules is refused", () => {
   const cases: readonly (readonly [ops: readonly string[], remedy: RegExp])[] = [
     [["Optional", "OptionalGetElement"], /tensors only/],
     [["StringNormalizer", "StringConcat", "TfIdfVectorizer", "ImageDecoder"], /Leave the preprocessing out/],
-    [["QLinearConv", "QLinearMatMul", "ConvInteger"], /float model, before quantization/],
+    [["QLinearConv", "QLinearMatMul", "QGemm"], /float model, before quantization/],
     [
       ["RandomNormal", "RandomUniformLike", "Bernoulli", "Multinomial"],
       /eval mode, or make the noise an input/,

@@ -74,7 +74,8 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
         enableCpuMemArena: arena,
         enableMemPattern: arena,
         logSeverityLevel: 3,
-        extra: { session: { intra_op: { allow_spinning: "0" } } },
+        // What moves QuantizeLinear around other nodes gives it a type that its zero point has not.
+        extra: { session: { disable_quant_qdq: "1", intra_op: { allow_spinning: "0" } } },
       };
       try {
         const given = gaps?.model ?? model;

@@ -8,8 +8,8 @@ export function notesOnNumbers({ source, file }: Model, rounding: Node | undefin
   const notes: Words[] = [];
   if (file)
     notes.push(
-      words`${source} holds 16-bit floats: steps compute in float32 and keep float32 weights; saved files have the types
-        of this one.`,
+      words`${source} holds 16-bit floats or 4-bit integers: steps compute in float32 and keep float32 weights; saved
+        files have the types of this one.`,
     );
   if (rounding)
     notes.push(

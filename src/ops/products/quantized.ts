@@ -7,9 +7,21 @@ import { nodeError } from "../../onnx/node-error.ts";
 import { type DType, dtypeFromNumber, elementCount } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
 import type { Op } from "../op.ts";
-import { alignRank, cast, ofFirst, only, output, reshape, sum, unbroadcast, zero } from "../rules.ts";
+import {
+  alignRank,
+  cast,
+  ofFirst,
+  only,
+  output,
+  reshape,
+  sum,
+  tangentCount,
+  unbroadcast,
+  zero,
+} from "../rules.ts";
 import { arange, normalizeAxis, required, sizeOf } from "../shapes.ts";
 import { intAttribute, type NodeView } from "../view.ts";
+import { Conv } from "./conv.ts";
 import { MatMul } from "./matmul.ts";
 
 const ranges: Partial<Record<DType, readonly [low: number, high: number]>> = {
@@ -69,6 +81,29 @@ export const MatMulInteger: Op = {
     return [sum(g, [left, right])];
   },
 };
+
+/** d conv(x − z, W − w) = conv(dx, W − w), of the numbers before rounding */
+export const ConvInteger: Op = {
+  shape: (node) => Conv.shape(bare(node)).map(({ shape }) => ({ dtype: "int32", shape })),
+  jvp: ofFirst((g, node, tangent) => {
+    const { shape } = required(node, 0);
+    const [k, weight] = [tangentCount(tangent), required(node, 1)];
+    const wide = cast(g, weight, "float32");
+    const point = node.inputs[3] && cast(g, node.inputs[3], "float32");
+    // One for all, or one for each kernel.
+    const isOne = !point || elementCount(point.shape) === 1;
+    const zero =
+      point && reshape(g, point, isOne ? [] : [sizeOf(point, 0), ...weight.shape.slice(1).map(() => 1)]);
+    const kernel = zero ? g.sub(wide, zero) : wide;
+    const batch = reshape(g, tangent, [k * (shape[0] ?? 0), ...shape.slice(1)]);
+    return reshape(g, g.conv(batch, kernel, undefined, node.node.attributes), [k, ...output(node).shape]);
+  }),
+};
+
+/** The node without zero points, which a convolution of floats has not. */
+function bare(node: NodeView): NodeView {
+  return { ...node, inputs: node.inputs.slice(0, 2) };
+}
 
 /** x − z as floats; z is one number, or one for each row or column. */
 function centered(g: Emitter, x: Value, zeroPoint: Value | undefined, isRow: boolean): Value {

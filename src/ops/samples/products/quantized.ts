@@ -31,6 +31,16 @@ export const quantized = samplesOf({
     { inputs: [bytes(8, [2, 4]), scales(4, [2, 2])], attributes: { axis: int(1), block_size: int(2) } },
   ]),
   DynamicQuantizeLinear: inFloat32([{ inputs: [float32([1, 2, -3, 0.5], [2, 2])], outputs: 3 }]),
+  ConvInteger: inFloat32([
+    {
+      inputs: [
+        bytes(32, [1, 2, 4, 4]),
+        bytes(16, [2, 2, 2, 2]),
+        tensorOf("uint8", [3], []),
+        tensorOf("uint8", [7], []),
+      ],
+    },
+  ]),
   MatMulInteger: inFloat32([
     { inputs: [bytes(6, [2, 3]), int8([1, -2, 3, 4, 5, -6], [3, 2])] },
     {
