@@ -16,6 +16,7 @@ import { printModel } from "../src/onnx/print.ts";
 import { float32, toNumbers } from "../src/onnx/tensor.ts";
 import { catalogue } from "../src/ops/catalogue.ts";
 import { inferTypes } from "../src/ops/infer.ts";
+import { furtherOps } from "../src/ops/runtime-domain/further-ops.ts";
 import { assignmentsOf, symbolicTypes } from "../src/ops/symbolic-types.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { probe } from "../src/runtime/probe.ts";
@@ -170,7 +171,8 @@ describe("types without running", () => {
     // The engine has hardly a kernel for 16 bits: such files are computed in float32.
     const model = await inSinglePrecision(loadModel(join(zoo, name)));
     const binding = { batch: 2, dimensions: { sequence: 4 } };
-    const { values, excess, refusals } = inferTypes(model, bindInputs(model, binding));
+    const further = await furtherOps(model.nodes);
+    const { values, excess, refusals } = inferTypes(model, bindInputs(model, binding), further);
     expect([...excess, ...refusals]).toEqual([]);
     const observed = await probe(model, runtime, binding);
     const computed = model.nodes
