@@ -2,8 +2,10 @@
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { glyphs } from "../src/data/sets/glyphs.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
+import { vit } from "../src/models/vit.ts";
 import { compileObjective } from "../src/objective/compile-objective.ts";
 import { float32, int64 } from "../src/onnx/tensor.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
@@ -96,6 +98,19 @@ describe("a run that names no guess", () => {
     expect(none.notes).toEqual([]);
     expect(model).toEqual(none.model);
   });
+});
+
+it("a deep residual network, whose Jacobians are too large, is told of residual", async () => {
+  const { train: examples } = glyphs({ train: 8, test: 1 });
+  const model = vit({ input: [1, 28, 28], outputs: 10 });
+  for await (const event of train({ model, examples, runtime, batch: 4, steps: 1 })) {
+    if (event.kind !== "start") continue;
+    const [why, instead] = event.notes.map(({ message }) => message);
+    expect(why).toMatch(/^Nothing is foreseen .* more memory than the parameters\.$/);
+    expect(instead).toMatch(/^This model is a residual network .*: perturb: "blocks" guess: "residual"/);
+    break;
+  }
+  expect.assertions(2);
 });
 
 it("single estimates start from nothing, where no guess is named", async () => {

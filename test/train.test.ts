@@ -64,6 +64,15 @@ describe("train", () => {
     expect((await finish({ examples: { inputs, labels: some }, epochs: 40 })).trainLoss).toBeLessThan(0.55);
   });
 
+  it("tells what takes long beside the steps, in its order", async () => {
+    const told: string[] = [];
+    const given = { model, examples, test: examples, runtime, batch: 32, epochs: 2, quality: { draws: 2 } };
+    for await (const event of train(given))
+      if (event.kind !== "step") told.push(event.kind === "stage" ? event.stage : event.kind);
+    const epochs = ["validate", "epoch", "validate", "epoch"];
+    expect(told).toEqual(["start", "compile", ...epochs, "test", "quality", "done"]);
+  });
+
   it("is a function of its settings: the same twice, another seed differs, chunks and stores do not", async () => {
     const bytes = async (options: Partial<TrainOptions>) => {
       for await (const event of train({ model, examples, runtime, batch: 32, steps: 30, ...options }))

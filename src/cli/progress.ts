@@ -3,12 +3,13 @@ import { words } from "../errors/words.ts";
 import { importWarnings } from "../objective/importing/import-warnings.ts";
 import { printable } from "../onnx/printable.ts";
 import type { Model } from "../onnx/read-model.ts";
-import type { TrainEvent, TrainResult } from "../train/events.ts";
+import type { Stage, TrainEvent, TrainResult } from "../train/events.ts";
 import { progressStream, say } from "./output.ts";
 import { describeQuality } from "./quality-words.ts";
+import { TimeLeft } from "./time-left.ts";
 
 /**
- * Shows a training run on stderr: a bar with the time left on a terminal, lines elsewhere.
+ * Shows a training run on stderr: a bar with the time left on a terminal; elsewhere lines, of the steps one a minute.
  *
  * @param imported a model file, of which is said how its inputs, outputs and tensors were understood
  * @returns the result, or undefined when the run was interrupted
@@ -21,11 +22,10 @@ export async function reportProgress(
   const isTerminal = progressStream.isTTY === true;
   // One bar; the kind for several, because it can write lines above itself.
   const bars = new MultiBar({
-    format: "{bar} {percentage} % · step {value}/{total} · loss {loss}{quality} · {eta_formatted} left",
+    format: "{bar} {percentage} % · step {value}/{total} · loss {loss}{quality} · {now}",
     stream: progressStream,
     hideCursor: true,
     clearOnComplete: true,
-    etaBuffer: 100,
     gracefulExit: false,
   });
   const tell = (line: string) => {
@@ -34,6 +34,8 @@ export async function reportProgress(
     bars.update();
   };
   let bar: SingleBar | undefined;
+  const timeLeft = new TimeLeft();
+  let spoken = performance.now();
   let average: number | undefined;
   let quality = "";
   let result: TrainResult | undefined;
@@ -47,15 +49,26 @@ export async function reportProgress(
           // A resumed run has said it before.
           if (imported && event.step === 0)
             for (const warning of importWarnings(imported, event.trained)) say(words`warning: ${warning}`);
-          if (isTerminal) bar = bars.create(event.steps, event.step, { loss: "–", quality });
+          if (isTerminal) bar = bars.create(event.steps, event.step, { loss: "–", quality, now: "" });
           break;
         case "warning":
           say(words`warning: ${event}`);
           break;
-        case "step":
+        case "step": {
           average = average === undefined ? event.loss : 0.98 * average + 0.02 * event.loss;
           if (event.quality) quality = `, ${describeQuality(event.quality)}`;
-          bar?.update(event.step, { loss: average.toFixed(3), quality });
+          const loss = average.toFixed(3);
+          const now = `${timeLeft.at(event.step / event.steps)} left`;
+          if (bar) bar.update(event.step, { loss, quality, now });
+          else if (performance.now() - spoken > 60_000) {
+            spoken = performance.now();
+            say(`step ${event.step}/${event.steps}: loss ${loss}${quality}, ${now}`);
+          }
+          break;
+        }
+        case "stage":
+          bar?.update({ now: stages[event.stage] });
+          bars.update();
           break;
         case "epoch":
           tell(describeEpoch(event) + quality);
@@ -81,6 +94,14 @@ export async function reportProgress(
   }
   return result;
 }
+
+/** What a run does, where that is no step. */
+const stages: Record<Stage, string> = {
+  compile: "compiling the derivative graphs",
+  validate: "validating",
+  test: "testing",
+  quality: "measuring the estimates",
+};
 
 function describeStart(event: TrainEvent & { kind: "start" }, folder: string): string {
   const resumed = event.step > 0 ? `, going on from step ${event.step}` : "";

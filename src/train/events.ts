@@ -39,13 +39,19 @@ export interface TrainResult extends Partial<Quality> {
 }
 
 /**
+ * What a run does beside its steps: `compile` the derivative graphs, with the first step of each start; `validate` after an
+ * epoch; `test`, and measure the `quality` of its estimates, at the end.
+ */
+export type Stage = "compile" | "validate" | "test" | "quality";
+
+/**
  * What `train` yields.
  *
  * start: the name of the `model`, its `input` that examples feed, the `output` that the loss reads, the names of the
  * tensors that are `trained` and the number of `parameters` in them, `tangents` and `batch`, the `learningRate` before
  * schedules, and all `steps`. step: the number of the `step` of `steps`, its `epoch`, its `loss`. epoch: the number of
  * the `epoch` that ended, the mean `trainLoss` of its steps, `validationLoss` and `validationAccuracy` (0 to 1) after
- * it. warning: a `message`, and the options that it names, `mentions`. done: the `result`, and the trained `model`.
+ * it. stage: the `stage` that begins. warning: a `message`, and the options that it names, `mentions`. done: the `result`, and the trained `model`.
  */
 export type TrainEvent =
   | {
@@ -79,6 +85,8 @@ export type TrainEvent =
       /** Options that the message names, and where. */
       readonly mentions: readonly Mention[];
     }
+  /** What is done now takes as long as many steps may: the page or terminal can say so. */
+  | { readonly kind: "stage"; readonly stage: Stage }
   | {
       readonly kind: "step";
       readonly step: number;

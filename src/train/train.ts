@@ -138,11 +138,15 @@ class TrainingRun {
       yield { kind: "done", result: finished, model, resumedComplete: true };
       return;
     }
+    yield { kind: "stage", stage: "compile" };
     while (!this.#isOver()) {
       if (this.#state.recovery?.isLogged === false) yield await this.#announceRecovery();
       try {
         yield await this.#step();
-        if (this.#isEpochEnd()) yield await this.#endEpoch();
+        if (this.#isEpochEnd()) {
+          if (this.#batches.split.validation.length > 0) yield { kind: "stage", stage: "validate" };
+          yield await this.#endEpoch();
+        }
       } catch (error) {
         if (!(error instanceof DivergenceError) || !(await this.#recover(error))) throw error;
         continue;
@@ -158,7 +162,7 @@ class TrainingRun {
         return;
       }
     }
-    yield await this.#finish();
+    yield* this.#finish();
   }
 
   #isEpochEnd(): boolean {
@@ -326,13 +330,16 @@ class TrainingRun {
     return { ...line, steps: this.#totalSteps };
   }
 
-  async #finish(): Promise<TrainEvent> {
+  async *#finish(): AsyncGenerator<TrainEvent, void> {
     const { test, quality, seed } = this.#options;
     const isBest = this.#training.takeBest();
     const { step } = this.#state;
     const key = streamKey(seed, "quality");
+    if (test) yield { kind: "stage", stage: "test" };
+    const tested = test && (await this.#saved.evaluate(test));
+    if (quality.draws > 0) yield { kind: "stage", stage: "quality" };
     const result = await resultOf(this.#options, this.#objective, this.#state, {
-      test: test && (await this.#saved.evaluate(test)),
+      test: tested,
       validationIndices: this.#batches.split.validation,
       stepsPerEpoch: this.#batches.stepsPerEpoch,
       learningRate: this.#currentRate(),
@@ -344,7 +351,7 @@ class TrainingRun {
     await this.#log({ kind: "result", step, ...result });
     this.#state = { ...this.#state, result };
     await this.#save();
-    return { kind: "done", result, model, resumedComplete: false };
+    yield { kind: "done", result, model, resumedComplete: false };
   }
 
   /** On the first batch of the training part, so that a resumed run measures the same. */

@@ -19,6 +19,7 @@ import { hasFile, inFolder } from "../flags/default-folder.ts";
 import { wholeNumber } from "../flags/options.ts";
 import { interruptible } from "../interrupt.ts";
 import { printJson, progressStream, say } from "../output.ts";
+import { TimeLeft } from "../time-left.ts";
 
 interface StudyFlags {
   readonly quick: boolean;
@@ -192,23 +193,20 @@ function progressBar(name: string): StudyBar {
     clearOnComplete: true,
     gracefulExit: false,
   });
-  let [first, started, spoken, shown] = [0, performance.now(), performance.now(), ""];
-  const left = (share: number) => {
-    const gained = share - first;
-    const elapsed = (performance.now() - started) / 1000;
-    return gained > 0 ? formatDuration((elapsed * (1 - share)) / gained) : "–";
-  };
+  let [spoken, shown] = [performance.now(), ""];
+  const timeLeft = new TimeLeft();
   return {
     start(share) {
-      [first, started, spoken] = [share, performance.now(), performance.now()];
+      spoken = performance.now();
+      timeLeft.at(share);
       if (isTerminal) bar.start(1000, Math.floor(1000 * share), { key: "", left: "–" });
     },
     advance(share, key = shown) {
       shown = key;
-      if (isTerminal) return bar.update(Math.floor(1000 * share), { key, left: left(share) });
+      if (isTerminal) return bar.update(Math.floor(1000 * share), { key, left: timeLeft.at(share) });
       if (performance.now() - spoken < 60_000) return;
       spoken = performance.now();
-      say(`${(100 * share).toFixed(1)} %, ${key}, ${left(share)} left`);
+      say(`${(100 * share).toFixed(1)} %, ${key}, ${timeLeft.at(share)} left`);
     },
     stop: () => bar.stop(),
   };

@@ -43,9 +43,26 @@ export async function defaultGuess(
     const [layout] = output === undefined ? [] : await exampleLayouts(objective, [output]);
     if (!layout) return without("the model has no logits that belong to single examples");
   }
-  if (!fitsMemory(objective, found, guess))
-    return without(
+  if (!fitsMemory(objective, found, guess)) {
+    const { notes, ...none } = without(
       words`what ${option("guess", "feedback")} learns would take more memory than the parameters`,
     );
+    return { ...none, notes: [...notes, ...(await residualNotes(objective, all))] };
+  }
   return { guess, found, notes: [] };
+}
+
+/** What deep residual networks, such as transformers, learn by: tangents alone have drowned in noise there. */
+async function residualNotes({ graph }: Differentiable, { sites }: FoundSites): Promise<readonly Words[]> {
+  const { residualStream } = await import("../../ad/residual-stream.ts");
+  const stream = residualStream(
+    graph,
+    sites.map(({ value }) => value),
+  );
+  if (!stream) return [];
+  const [blocks, residual] = [option("perturb", "blocks"), option("guess", "residual")];
+  return [
+    words`This model is a residual network of many numbers, of which tangents alone see little at a time: ${blocks} ${residual}
+      ${option("optimizer", "adam")} hands the gradient at the last block down instead.`,
+  ];
 }
