@@ -34,6 +34,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
     train:
       "limits onnx random linalg metrics optim ops losses ad tangents aggregate guess data runtime objective estimate storage",
     search: "random optim storage train",
+    worker: "onnx data runtime objective storage train",
     studies:
       "onnx random linalg optim ops losses ad tangents aggregate guess functions models data runtime objective estimate " +
       "storage train charts",

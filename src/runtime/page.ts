@@ -34,7 +34,11 @@ export function pacemaker(milliseconds: number): () => Promise<void> {
 }
 
 function macrotask(): Promise<void> {
-  if (page.scheduler?.yield) return page.scheduler.yield();
+  return page.scheduler?.yield ? page.scheduler.yield() : afterMessages();
+}
+
+/** Resolves when messages that have come already were handled, which need not be so when a scheduler yields. */
+export function afterMessages(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.addEventListener("message", () => {

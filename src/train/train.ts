@@ -50,7 +50,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   }
 }
 
-class TrainingRun {
+/** A run under way, which can be asked for its model between two events. Whoever opens it releases it. */
+export class TrainingRun {
   readonly #plan: RunPlan;
   readonly #options: RunOptions;
   readonly #objective: Objective;
@@ -111,6 +112,11 @@ class TrainingRun {
 
   set #state(state: RunState) {
     this.#training.state = state;
+  }
+
+  /** The model as it is now, an ONNX file. */
+  model(): Uint8Array<ArrayBuffer> {
+    return this.#saved.bytes();
   }
 
   async release(): Promise<void> {

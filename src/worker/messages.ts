@@ -1,0 +1,63 @@
+/** What a page and the worker that trains for it say to each other. */
+import type { Tensor } from "../onnx/tensor.ts";
+import type { WebRuntimeOptions } from "../runtime/web.ts";
+import type { TrainEvent } from "../train/events.ts";
+import type { TrainOptions } from "../train/settings/options.ts";
+import type { PlainError } from "./plain-errors.ts";
+
+/** What a worker can be asked to train: the options of `train` as plain data, which a message can hold. */
+export interface WorkerTrainOptions extends Omit<TrainOptions, "runtime" | "store"> {
+  /** How the worker's engine computes; default: on WebAssembly. */
+  readonly runtime?: WebRuntimeOptions;
+  /** The name of an `opfsStore` in which the run is kept. Default: nothing is kept. */
+  readonly store?: string;
+}
+
+/** One step of a run. */
+export type StepEvent = Extract<TrainEvent, { kind: "step" }>;
+
+/** What a model makes of inputs. */
+export interface Predictions {
+  /** The model's output that the loss reads, [count, …]. */
+  readonly outputs: Tensor;
+  /** The steps that the model has been trained for. */
+  readonly step: number;
+}
+
+/** To the worker; `run` names the run that is meant. */
+export type Request = { readonly run: string } & (
+  | { readonly kind: "train"; readonly options: Omit<WorkerTrainOptions, "signal"> }
+  /** Ends the run after the current step, with a checkpoint. */
+  | { readonly kind: "stop" }
+  /** Flat inputs, [count, …shape of an example]; bytes are pixels and stand for value / 255. */
+  | { readonly kind: "predict"; readonly id: number; readonly inputs: Uint8Array | Float32Array }
+);
+
+/** A request as it is said before it is known for which run. */
+export type WithoutRun<One> = One extends unknown ? Omit<One, "run"> : never;
+
+/** From the worker. */
+export type Reply = {
+  readonly run: string;
+} /** The worker holds the lock `lockName(run)` for as long as it lives; false where there are no locks. */ & (
+  | { readonly kind: "alive"; readonly isLocked: boolean }
+  | Exclude<TrainEvent, StepEvent>
+  /** Steps since the last message. */
+  | { readonly kind: "steps"; readonly events: readonly StepEvent[] }
+  | ({ readonly kind: "predictions"; readonly id: number } & Predictions)
+  /** What ended the run, or where an `id` is given, answers that prediction. */
+  | { readonly kind: "error"; readonly error: PlainError; readonly id?: number }
+);
+
+/** The Web Lock that a worker holds while it lives: nothing else tells a page that a worker was killed. */
+export function lockName(run: string): string {
+  return `forwardgrad worker ${run}`;
+}
+
+/** As much of the Web Locks as is used here. */
+export interface Locks {
+  request(name: string, work: () => unknown): Promise<unknown>;
+}
+
+/** The locks of a page or worker, where it has some. */
+export const locks = (globalThis as { readonly navigator?: { readonly locks?: Locks } }).navigator?.locks;
