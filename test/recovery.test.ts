@@ -33,7 +33,7 @@ describe("a run that diverges by the default learning rate", () => {
     divergenceFactor: 1.53,
   } as const;
 
-  it("goes back to its last good state and on at half the rate, once", async () => {
+  it("goes back to its last good state and on at half the rate", async () => {
     const store = memory();
     const events = await eventsOf({ ...settings, store });
     const [start] = events;
@@ -54,7 +54,7 @@ describe("a run that diverges by the default learning rate", () => {
     const { from, divergedAt } = recovery;
     expect(done.result).toMatchObject({
       steps: 400,
-      recovery: { from, divergedAt },
+      recovery: { from, divergedAt, times: 1 },
       learningRate: recovery.learningRate,
     });
     const lines = metricsOf(store);
@@ -85,9 +85,49 @@ describe("a run that diverges by the default learning rate", () => {
     }
   });
 
-  it("ends where it diverges again, and where the rate was given", async () => {
-    const twice = eventsOf({ ...settings, divergenceFactor: 1.1 });
-    await expect(twice).rejects.toMatchObject({ name: "DivergenceError" });
+  it("goes back once more where half the rate diverges, too, and computes the same where it is stopped in between", async () => {
+    const twice = { ...settings, divergenceFactor: 1.5 };
+    const whole = memory();
+    const events = await eventsOf({ ...twice, store: whole });
+    const recoveries = events.filter((event) => event.kind === "recovery");
+    expect(recoveries.length).toBeGreaterThan(1);
+    const start = events[0] as TrainEvent & { kind: "start" };
+    expect(recoveries.map(({ learningRate }) => learningRate)).toEqual(
+      recoveries.map((_, index) => (start.learningRate as number) / 2 ** (index + 1)),
+    );
+    const last = recoveries.at(-1);
+    const done = events.at(-1);
+    if (done?.kind !== "done" || !last) throw new Error("not done");
+    const { from, divergedAt, learningRate } = last;
+    expect(done.result).toMatchObject({
+      steps: 400,
+      learningRate,
+      recovery: { from, divergedAt, times: recoveries.length },
+    });
+    const lines = metricsOf(whole);
+    const steps = lines.map(({ step }) => step);
+    expect(steps).toEqual(steps.toSorted((a, b) => a - b));
+    for (let stopAt = 1; stopAt <= recoveries.length; stopAt++) {
+      const store = memory();
+      let [count, stepsAfter] = [0, 0];
+      for await (const event of train({ ...noisy, ...twice, store, checkpointSeconds: 1e-9 })) {
+        if (event.kind === "recovery") count++;
+        if (count === stopAt && stepsAfter++ === 3) break;
+      }
+      await eventsOf({ ...twice, store, resume: true });
+      expect(store.files.get("model.onnx"), `${stopAt}`).toEqual(whole.files.get("model.onnx"));
+      expect(untimed(store), `${stopAt}`).toEqual(untimed(whole));
+    }
+  });
+
+  it("ends where it diverges at every rate, and where the rate was given", async () => {
+    const hopeless = { ...settings, divergenceFactor: 0.5 };
+    let count = 0;
+    const untilTheEnd = async () => {
+      for await (const event of train({ ...noisy, ...hopeless })) if (event.kind === "recovery") count++;
+    };
+    await expect(untilTheEnd()).rejects.toMatchObject({ name: "DivergenceError" });
+    expect(count).toBe(8);
     const start = (await eventsOf({ ...settings, steps: 1, divergenceFactor: 100 }))[0];
     const { learningRate } = start as TrainEvent & { kind: "start" };
     const given = eventsOf({ ...settings, learningRate: 10 * (learningRate as number) });

@@ -76,7 +76,7 @@ export async function reportProgress(
         case "recovery":
           tell(
             `The default learning rate is too large here: ${event.reason}. Going back to step ${event.from} and on at half the ` +
-              `rate, ${event.learningRate.toPrecision(3)}, once (--lr gives another one).`,
+              `rate, ${event.learningRate.toPrecision(3)} (--lr gives another one).`,
           );
           bar?.update(event.from);
           break;

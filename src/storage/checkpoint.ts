@@ -31,7 +31,7 @@ export interface Snapshot<State> {
 export interface Checkpoint<State> extends Snapshot<State> {
   /** What had the best validation loss so far, where early stopping keeps it. */
   readonly best?: Pick<Snapshot<State>, "parameters" | "estimator"> | undefined;
-  /** What the run goes back to if its default learning rate diverges; absent once it did, and for rates that were given. */
+  /** What the run goes back to if its default learning rate diverges; absent for rates that were given. */
   readonly good?: Snapshot<State> | undefined;
 }
 

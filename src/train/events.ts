@@ -32,8 +32,8 @@ export interface TrainResult extends Partial<Quality> {
   readonly learningRate: number;
   /** The step whose parameters were kept, where early stopping chose them by their validation loss. */
   readonly bestStep: number | undefined;
-  /** Where the default learning rate diverged: the step that did, and the one from which half the rate went on. */
-  readonly recovery?: Pick<Recovery, "from" | "divergedAt">;
+  /** Where the default learning rate diverged last: the step that did, the one from which half the rate went on, how often in all. */
+  readonly recovery?: Pick<Recovery, "from" | "divergedAt" | "times">;
   /** What one answer to all of the test examples, or else of those set aside for validation, would have reached. */
   readonly guessing?: Guessing;
 }

@@ -2,10 +2,13 @@
 import { copyState } from "../estimate/state.ts";
 import { arraysOf, copyTensors, setParameters } from "../objective/parameters.ts";
 import type { Snapshot } from "../storage/checkpoint.ts";
-import type { RunState } from "./run-state.ts";
+import type { Recovery, RunState } from "./run-state.ts";
 
-/** What the learning rate is multiplied by. */
-export const recoveredRate = 0.5;
+/** What the learning rate is multiplied by each time. */
+const recoveredRate = 0.5;
+
+/** So many times; a run that still diverges at 1/256 of its rate has another fault. */
+const mostRecoveries = 8;
 
 /** A window of steps is good whose mean loss is at most this many times the least one so far. */
 const tolerance = 2;
@@ -40,8 +43,23 @@ export function isGood({ lastLoss = 0, leastLoss = 0 }: RunState): boolean {
   return lastLoss <= tolerance * leastLoss;
 }
 
+/** Whether a run that diverges now may go back. */
+export function mayRecover({ recovery }: RunState): boolean {
+  return timesRecovered(recovery) < mostRecoveries;
+}
+
+/** What is left of the learning rate. */
+export function rateLeft({ recovery }: RunState): number {
+  return recoveredRate ** timesRecovered(recovery);
+}
+
 /** Where a run goes on that diverged. */
 export function afterDivergence(good: RunState, diverged: RunState, reason: string): RunState {
-  const recovery = { from: good.step, divergedAt: diverged.step + 1, reason, isLogged: false };
+  const times = timesRecovered(diverged.recovery) + 1;
+  const recovery = { from: good.step, divergedAt: diverged.step + 1, reason, times, isLogged: false };
   return { ...good, recovery };
+}
+
+function timesRecovered(recovery: Recovery | undefined): number {
+  return recovery ? (recovery.times ?? 1) : 0;
 }

@@ -43,6 +43,8 @@ export async function resultOf(
     ...quality,
     bestStep,
     ...(guessing && { guessing }),
-    ...(recovery && { recovery: { from: recovery.from, divergedAt: recovery.divergedAt } }),
+    ...(recovery && {
+      recovery: { from: recovery.from, divergedAt: recovery.divergedAt, times: recovery.times },
+    }),
   };
 }

@@ -41,7 +41,10 @@ const fields = z.looseObject({
   lastLoss: z.optional(measured),
   leastLoss: z.optional(measured),
   recovery: z.optional(
-    z.looseObject({ from: count, divergedAt: count, reason: z.string(), isLogged: z.boolean() }),
+    z.looseObject({
+      ...{ from: count, divergedAt: count, reason: z.string(), isLogged: z.boolean() },
+      times: z.optional(count.check(z.minimum(1))),
+    }),
   ),
   result: z.optional(z.looseObject({ steps: count, trainLoss: measured, testLoss: z.optional(measured) })),
 });

@@ -5,7 +5,7 @@ import type { Checkpoint } from "../storage/checkpoint.ts";
 import type { MetricsPosition } from "../storage/metrics.ts";
 import type { Evaluation } from "./evaluation/measure-model.ts";
 
-/** How a run that diverged by the default learning rate went on. */
+/** How a run that diverged by the default learning rate went on, the last time. */
 export interface Recovery {
   /** The step that it went back to. */
   readonly from: number;
@@ -13,6 +13,8 @@ export interface Recovery {
   readonly divergedAt: number;
   /** What diverged, in words. */
   readonly reason: string;
+  /** How often the run went back; absent where it could only once. */
+  readonly times?: number;
   /** Whether the metrics have it. */
   readonly isLogged: boolean;
 }
@@ -47,7 +49,7 @@ export interface RunState extends MetricsPosition {
   readonly lastLoss?: number;
   /** The least mean loss of all windows. */
   readonly leastLoss?: number;
-  /** Where the default learning rate diverged: half of it from then on. */
+  /** Where the default learning rate diverged: half of it from then on, each time. */
   readonly recovery?: Recovery;
   /** The run's result, once it is complete. */
   readonly result?: unknown;

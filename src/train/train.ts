@@ -18,7 +18,7 @@ import { openDescent } from "./descent/open.ts";
 import { guardDivergence } from "./divergence.ts";
 import type { QualityTracker } from "./evaluation/track-quality.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
-import { afterDivergence, afterWindow, isGood, recoveredRate } from "./recovery.ts";
+import { afterDivergence, afterWindow, isGood, mayRecover, rateLeft } from "./recovery.ts";
 import { runOptions } from "./run-options.ts";
 import { describePlan, planRun, type RunPlan } from "./run-plan.ts";
 import { resultOf } from "./run-result.ts";
@@ -196,14 +196,16 @@ export class TrainingRun {
 
   /** A rate that was given diverges for good. */
   #keepGood(): void {
-    if (this.#options.learningRate === undefined && !this.#state.recovery) this.#training.keepGood();
+    if (this.#options.learningRate === undefined && mayRecover(this.#state)) this.#training.keepGood();
   }
 
   /** Goes back to the last good state, where there is one; leaves the model of the last checkpoint behind where not. */
   async #recover({ reason }: DivergenceError): Promise<boolean> {
     const diverged = this.#state;
     const isBack =
-      reason !== undefined && this.#training.returnToGood((good) => afterDivergence(good, diverged, reason));
+      reason !== undefined &&
+      mayRecover(diverged) &&
+      this.#training.returnToGood((good) => afterDivergence(good, diverged, reason));
     if (!isBack) {
       const checkpoint = await this.#files?.latest();
       if (checkpoint) {
@@ -219,10 +221,11 @@ export class TrainingRun {
   }
 
   async #announceRecovery(): Promise<TrainEvent> {
-    const { from, divergedAt, reason } = this.#state.recovery as Recovery;
+    const recovery = this.#state.recovery as Recovery;
+    const { from, divergedAt, reason } = recovery;
     const learningRate = this.#currentRate();
     await this.#log({ kind: "recovery", step: from, divergedAt, reason, learningRate });
-    this.#state = { ...this.#state, recovery: { from, divergedAt, reason, isLogged: true } };
+    this.#state = { ...this.#state, recovery: { ...recovery, isLogged: true } };
     return { kind: "recovery", from, divergedAt, reason, learningRate };
   }
 
@@ -280,8 +283,7 @@ export class TrainingRun {
 
   /** The rate before schedules. */
   #currentRate(): number {
-    const { recovery } = this.#state;
-    return recovery ? recoveredRate * this.#learningRate : this.#learningRate;
+    return rateLeft(this.#state) * this.#learningRate;
   }
 
   /** Whether this step's estimate is compared with the exact gradient. */

@@ -17,7 +17,7 @@ export class TrainingState {
   state: RunState = startOfRun;
   /** What had the best validation loss, where early stopping needs it. */
   #best: RunCheckpoint["best"];
-  /** What the run goes back to if its default learning rate diverges, once. */
+  /** What the run goes back to if its default learning rate diverges. */
   #good: RunCheckpoint["good"];
 
   constructor(parameters: Readonly<Record<string, Tensor>>, optimizer: Arrays, estimator: EstimatorState) {
@@ -47,11 +47,12 @@ export class TrainingState {
     this.#good = keepSnapshot(this, this.#good);
   }
 
-  /** Goes back to the copy, with another state; the best one so far stays. @returns whether there was one */
+  /** Goes back to the copy, which stays, with another state; the best one so far stays. @returns whether there was one */
   returnToGood(stateAfter: (good: RunState) => RunState): boolean {
     const good = this.#good;
     if (!good) return false;
-    this.restore({ ...good, state: stateAfter(good.state), best: this.#best });
+    const own = keepSnapshot(good);
+    this.restore({ ...own, state: stateAfter(good.state), best: this.#best, good });
     return true;
   }
 
