@@ -44,6 +44,7 @@ export type { FactoredTangent, Op, StackedTangent, Tangent } from "./ops/op.ts";
 export type { Range, RangeRule } from "./ops/range.ts";
 export { upgradeGraph } from "./ops/upgrade.ts";
 export type { ComputedNode, NodeView, ValueType } from "./ops/view.ts";
+export { clipGlobalNorm } from "./optim/clip.ts";
 export { freshPlateau, observe, type PlateauRule } from "./optim/plateau.ts";
 export { withWarmUp } from "./optim/schedules.ts";
 export { createDrawer, type Draw, type Drawer, type Fill, type ThreadHost } from "./random/drawer.ts";

@@ -12,8 +12,8 @@ export { gunzip } from "./data/files/gzip.ts";
 export { parseIdx } from "./data/files/idx.ts";
 export { type MatArray, parseMat } from "./data/files/mat.ts";
 export { type NpyArray, parseNpy } from "./data/files/npy.ts";
-export { type NpzOptions, npzDataset, readNpz } from "./data/files/npz.ts";
-export { type TableOptions, tableDataset } from "./data/files/table.ts";
+export { type NpzOptions, npzDataset, npzInputs, readNpz } from "./data/files/npz.ts";
+export { type TableInputOptions, type TableOptions, tableDataset, tableInputs } from "./data/files/table.ts";
 export { measureNormalization } from "./data/normalization.ts";
 export { type Augmentation, formatAugmentation, parseAugmentation } from "./data/pictures/augment.ts";
 export {
@@ -22,7 +22,13 @@ export {
   decodeImage,
   type Picture,
 } from "./data/pictures/image.ts";
-export { type ImageFolderOptions, imageFolder } from "./data/pictures/image-folder.ts";
+export {
+  type ImageFolderOptions,
+  imageFolder,
+  type PictureOptions,
+  type PicturePart,
+  pictureInputs,
+} from "./data/pictures/image-folder.ts";
 export type { DecodePictureOptions } from "./data/pictures/picture.ts";
 export { cifar10, parseCifar10 } from "./data/sets/cifar10.ts";
 export type { GlyphOptions } from "./data/sets/glyphs.ts";

@@ -74,7 +74,6 @@ export {
 export { GraphBuilder } from "./ops/builder.ts";
 export { type AdamOptions, adam } from "./optim/adam.ts";
 export { adamw } from "./optim/adamw.ts";
-export { clipGlobalNorm } from "./optim/clip.ts";
 export type { Arrays, Optimizer } from "./optim/optimizer.ts";
 export { type OptimizerName, optimizers } from "./optim/optimizers.ts";
 export type { Plateau } from "./optim/plateau.ts";
@@ -106,8 +105,9 @@ export { type SamplerName, samplers } from "./tangents/samplers.ts";
 export { evaluateModel } from "./train/evaluation/evaluate-model.ts";
 export type { Guessing } from "./train/evaluation/guessing.ts";
 export type { EvaluateOptions, Evaluation } from "./train/evaluation/measure-model.ts";
+export { type Prediction, type PredictOptions, predict } from "./train/evaluation/predict.ts";
 export type { TrainEvent, TrainResult } from "./train/events.ts";
-export type { ExampleArrays } from "./train/example-arrays.ts";
+export type { ExampleArrays, UnlabelledExamples } from "./train/example-arrays.ts";
 export { defaultLearningRate, type LearningRateRule } from "./train/learning-rate.ts";
 export type {
   Recovery,

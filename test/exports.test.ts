@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { imageChannels } from "../src/cli/flags/model-data.ts";
 import { npzDataset } from "../src/data/files/npz.ts";
 import { type TableOptions, tableDataset } from "../src/data/files/table.ts";
 import { imageFolder } from "../src/data/pictures/image-folder.ts";
 import { decodePicture } from "../src/data/pictures/node-picture.ts";
 import { mlp } from "../src/models/mlp.ts";
 import { encodeModelFile } from "../src/objective/importing/model-file.ts";
+import { imageChannels } from "../src/objective/model-data.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { train } from "../src/train/train.ts";

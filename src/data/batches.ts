@@ -1,3 +1,4 @@
+/** From examples to batches: which ones are set aside, in which order an epoch visits them, and their numbers in arrays. */
 import { isArrayOf } from "../arrays/kind.ts";
 import { SettingError } from "../errors/errors.ts";
 import { permutation } from "../random/permutation.ts";
@@ -48,29 +49,22 @@ export function readBatch(
   labels: BigInt64Array | Float32Array,
   augmentation?: { readonly steps: Augmentation; readonly key: Key },
 ): void {
-  if (start < 0 || size < 0 || start + size > indices.length) {
-    throw new SettingError(
-      `readBatch: examples ${start} to ${start + size - 1} asked of ${indices.length} indices; ` +
-        "make the last batch smaller or leave it out",
-      { option: "size" },
-    );
-  }
-  const inputSize = exampleSize(examples);
-  checkBatchLength("inputs", inputs.length, size, inputSize);
-  const scale = isArrayOf("Uint8Array", examples.inputs) ? 255 : 1;
-  const labelSize = examples.labels.length / examples.count;
-  checkLabelType(examples, labels);
-  checkBatchLength("labels", labels.length, size, labelSize);
+  const chosen = chosenIndices(examples, indices, start, size);
+  readInputs(examples, chosen, inputs, augmentation);
+  readLabels(examples, chosen, labels);
+}
 
-  for (let row = 0; row < size; row++) {
-    const example = indices[start + row] as number;
-    if (example >= examples.count) {
-      throw new SettingError(
-        `readBatch: index ${example} at position ${start + row}, expected 0 to ${examples.count - 1}; ` +
-          "use the indices of this split",
-        { option: "indices" },
-      );
-    }
+/** As `readBatch`, of examples that need no labels: the inputs of `indices`, in [indices, ...shape]. */
+export function readInputs(
+  examples: Omit<Examples, "labels">,
+  indices: Uint32Array,
+  inputs: Float32Array,
+  augmentation?: { readonly steps: Augmentation; readonly key: Key },
+): void {
+  const inputSize = exampleSize(examples);
+  checkBatchLength("inputs", inputs.length, indices.length, inputSize);
+  const scale = isArrayOf("Uint8Array", examples.inputs) ? 255 : 1;
+  for (const [row, example] of indices.entries()) {
     for (let i = 0; i < inputSize; i++) {
       inputs[row * inputSize + i] = (examples.inputs[example * inputSize + i] as number) / scale;
     }
@@ -78,12 +72,43 @@ export function readBatch(
       const own = inputs.subarray(row * inputSize, (row + 1) * inputSize);
       augment(own, examples.shape, augmentation.steps, augmentation.key, example);
     }
+  }
+}
+
+/** As `readBatch`, the labels or targets alone. */
+export function readLabels(
+  examples: Examples,
+  indices: Uint32Array,
+  labels: BigInt64Array | Float32Array,
+): void {
+  const labelSize = examples.labels.length / examples.count;
+  checkLabelType(examples, labels);
+  checkBatchLength("labels", labels.length, indices.length, labelSize);
+  for (const [row, example] of indices.entries()) {
     for (let i = 0; i < labelSize; i++) {
       const label = examples.labels[example * labelSize + i] as number;
       if (isArrayOf("BigInt64Array", labels)) labels[row * labelSize + i] = BigInt(label);
       else labels[row * labelSize + i] = label;
     }
   }
+}
+
+function chosenIndices(examples: Examples, indices: Uint32Array, start: number, size: number): Uint32Array {
+  if (start < 0 || size < 0 || start + size > indices.length) {
+    throw new SettingError(
+      `readBatch: examples ${start} to ${start + size - 1} asked of ${indices.length} indices; ` +
+        "make the last batch smaller or leave it out",
+      { option: "size" },
+    );
+  }
+  const chosen = indices.subarray(start, start + size);
+  const wrong = chosen.findIndex((example) => example >= examples.count);
+  if (wrong === -1) return chosen;
+  throw new SettingError(
+    `readBatch: index ${chosen[wrong]} at position ${start + wrong}, expected 0 to ${examples.count - 1}; ` +
+      "use the indices of this split",
+    { option: "indices" },
+  );
 }
 
 function checkBatchLength(what: string, received: number, size: number, each: number): void {

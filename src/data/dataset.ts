@@ -79,7 +79,7 @@ export interface DatasetEntry {
 }
 
 /** How many numbers one example has: the product of its shape. */
-export function exampleSize(examples: Examples): number {
+export function exampleSize(examples: Pick<Examples, "shape">): number {
   return examples.shape.reduce((product, size) => product * size, 1);
 }
 

@@ -36,7 +36,11 @@ export interface ExampleInput {
  *
  * @throws when no input or several fit, another input is left without numbers, or the data's shape does not fit
  */
-export function exampleInput(model: Model, examples: Examples, choice: InputChoice = {}): ExampleInput {
+export function exampleInput(
+  model: Model,
+  examples: Pick<Examples, "shape">,
+  choice: InputChoice = {},
+): ExampleInput {
   const input = chooseInput(model, choice);
   const shape = takenShape(model, input, examples);
   const known = shape.flatMap((size, axis) => {
@@ -89,7 +93,7 @@ function chooseInput(model: Model, { input: name, fill = {} }: InputChoice): Mod
 const fedTypes = new Set<string>(["float32", "int32", "int64"]);
 
 /** The shape in which the model takes one example; its elements must be as many as the data's. */
-function takenShape(model: Model, input: ModelValue, examples: Examples): number[] {
+function takenShape(model: Model, input: ModelValue, examples: Pick<Examples, "shape">): number[] {
   if (!input.dimensions) return [...examples.shape];
   const dimensions = input.dimensions.slice(1);
   const shape = dimensions.map((size, axis) =>

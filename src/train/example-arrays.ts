@@ -1,3 +1,4 @@
+/** Examples as users have them, plain arrays, in the form that runs read. */
 import { isArrayOf } from "../arrays/kind.ts";
 import type { Examples } from "../data/dataset.ts";
 import { DataError, SettingError } from "../errors/errors.ts";
@@ -24,6 +25,15 @@ export interface ExampleArrays {
 
 const known = ["inputs", "labels", "shape", "count", "targetShape", "origin"];
 
+/** Examples that a model is asked about: a dataset's, whose labels are left alone, or plain arrays. */
+export type UnlabelledExamples = Omit<ExampleArrays, "labels"> & Partial<Pick<ExampleArrays, "labels">>;
+
+/** How examples are read, and as which option they were given. */
+interface Reading {
+  readonly input?: string;
+  readonly option: string;
+}
+
 /**
  * Examples as a run reads them, from either form.
  *
@@ -33,9 +43,32 @@ const known = ["inputs", "labels", "shape", "count", "targetShape", "origin"];
 export function examplesFor(
   model: Model,
   given: Examples | ExampleArrays,
-  { input: name, loss, option }: { readonly input?: string; readonly loss: Loss; readonly option: string },
+  { loss, ...read }: Reading & { readonly loss: Loss },
 ): Examples {
-  const { inputs, labels, targetShape } = given;
+  const { labels, targetShape } = given;
+  const inputs = inputsFor(model, given, read);
+  requireList(labels, `${read.option}.labels`);
+  const { count, shape } = inputs;
+  if (labels.length % count !== 0) {
+    throw new DataError(
+      `${model.source}: inputs hold ${given.inputs.length} numbers and labels ${labels.length}; expected a whole number of ` +
+        `examples of shape [${shape.join(", ")}] and as many labels${given.count === undefined ? "" : `, ${count} of them`}.`,
+    );
+  }
+  return { ...inputs, ...(targetShape && { targetShape }), labels: targetsFrom(labels, loss) };
+}
+
+/**
+ * Examples without their labels, where they have some.
+ *
+ * @throws as `examplesFor`
+ */
+export function inputsFor(
+  model: Model,
+  given: UnlabelledExamples & Pick<Partial<Examples>, "origin">,
+  { input: name, option }: Reading,
+): Omit<Examples, "labels"> {
+  const { inputs, labels } = given;
   const unknown = Object.keys(given).find((key) => !known.includes(key));
   if (unknown !== undefined) {
     const [near] = nearest(unknown, known);
@@ -45,15 +78,7 @@ export function examplesFor(
       { option: `${option}.${unknown}`, neighbours: near === undefined ? [] : [`${option}.${near}`] },
     );
   }
-  for (const [part, values] of [
-    ["inputs", inputs],
-    ["labels", labels],
-  ] as const)
-    if (!isList(values))
-      throw new SettingError(
-        words`${mention(`${option}.${part}`)} must be numbers, one after the other, received ${shown(values)}.`,
-        { option: `${option}.${part}` },
-      );
+  requireList(inputs, `${option}.inputs`);
   const first: unknown = inputs[0];
   if (inputs.length > 0 && typeof first !== "number") {
     throw new DataError(
@@ -70,25 +95,29 @@ export function examplesFor(
     );
   }
   const count = given.count ?? inputs.length / elementCount(shape);
-  if (
-    !Number.isInteger(count) ||
-    count === 0 ||
-    labels.length % count !== 0 ||
-    inputs.length !== count * elementCount(shape)
-  ) {
+  if (!Number.isInteger(count) || count === 0 || inputs.length !== count * elementCount(shape)) {
+    const of = labels === undefined ? "" : ` and labels ${labels.length}`;
     throw new DataError(
-      `${model.source}: inputs hold ${inputs.length} numbers and labels ${labels.length}; expected a whole number of ` +
-        `examples of shape [${shape.join(", ")}] and as many labels${given.count === undefined ? "" : `, ${count} of them`}.`,
+      `${model.source}: inputs hold ${inputs.length} numbers${of}; expected a whole number of ` +
+        `examples of shape [${shape.join(", ")}]${labels === undefined ? "" : " and as many labels"}` +
+        `${given.count === undefined ? "" : `, ${count} of them`}.`,
     );
   }
   return {
     ...("origin" in given ? { origin: given.origin } : {}),
-    ...(targetShape && { targetShape }),
     count,
     shape,
     inputs: isTyped(inputs) ? inputs : Float32Array.from(inputs),
-    labels: targetsFrom(labels, loss),
   };
+}
+
+/** @throws SettingError for what is no list of numbers */
+function requireList(values: unknown, option: string): void {
+  if (isList(values)) return;
+  throw new SettingError(
+    words`${mention(option)} must be numbers, one after the other, received ${shown(values)}.`,
+    { option },
+  );
 }
 
 /** The shape of one example in the model's input. */

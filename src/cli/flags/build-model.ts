@@ -12,11 +12,11 @@ import type { ModelOptions } from "../../models/network.ts";
 import { type Resnet18Options, resnet18, resnetNorms } from "../../models/resnet18.ts";
 import { vit } from "../../models/vit.ts";
 import { modelOfGraph } from "../../objective/importing/model-file.ts";
+import { namesOf, rememberData } from "../../objective/model-data.ts";
 import type { Graph } from "../../onnx/graph.ts";
 import type { Model } from "../../onnx/read-model.ts";
 import { nearest } from "../../settings/nearest.ts";
 import { type DatasetChoice, targetSize } from "./datasets.ts";
-import { namesOf, rememberData } from "./model-data.ts";
 import { choice, sizes, wholeNumber } from "./options.ts";
 
 /** Flags that only some models take. */

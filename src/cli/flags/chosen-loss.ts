@@ -1,7 +1,7 @@
 import type { Loss } from "../../losses/loss.ts";
 import type { LossName } from "../../losses/losses.ts";
+import type { KnownData } from "../../objective/model-data.ts";
 import { lossSetting } from "../../train/settings/choices.ts";
-import type { KnownData } from "./model-data.ts";
 import { asOptions, type SettingData } from "./setting-flags.ts";
 
 /** Name of the loss that is chosen. */

@@ -12,9 +12,9 @@ import type { SourceFile } from "../../data/store.ts";
 import { words } from "../../errors/words.ts";
 import type { Limits } from "../../limits/limits.ts";
 import type { LossName } from "../../losses/losses.ts";
+import type { KnownData } from "../../objective/model-data.ts";
 import { readIfPresent } from "../../storage/node-files.ts";
 import { say } from "../output.ts";
-import type { KnownData } from "./model-data.ts";
 
 /** The flags that choose data; see `addDataOptions`. */
 export interface DatasetChoice {

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { Dataset } from "../../data/dataset.ts";
 import type { Augmentation } from "../../data/pictures/augment.ts";
+import { imageChannels, knownData, namesOf, rememberData } from "../../objective/model-data.ts";
 import type { Model } from "../../onnx/read-model.ts";
 import { type NodeDevice, nodeRuntime } from "../../runtime/node.ts";
 import type { Options } from "../../settings/option.ts";
@@ -12,7 +13,6 @@ import { type AdapterFlags, addAdapterFlag, withAdapter } from "./adapter-flags.
 import { addModelOptions, buildModel, type ModelFlags, refuseShapeFlags } from "./build-model.ts";
 import { lossData, lossName } from "./chosen-loss.ts";
 import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
-import { imageChannels, knownData, namesOf, rememberData } from "./model-data.ts";
 import { addDataOptions, addRuntimeOptions, augmentation } from "./options.ts";
 import { addSettingFlags, asOptions, type SettingData } from "./setting-flags.ts";
 

@@ -1,4 +1,4 @@
-import type { FileEntry } from "@zip.js/zip.js";
+/** Arrays of .npz and .npy files as examples, with labels or without. */
 import { isArrayOf } from "../../arrays/kind.ts";
 import { DataError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
@@ -7,9 +7,9 @@ import { checkExamples, type Dataset, describePosition, type Examples, IGNORED_L
 import { measureNormalization, measureTargets } from "../normalization.ts";
 import { defaultTestFraction, splitTest } from "../split.ts";
 import type { SourceFile } from "../store.ts";
-import { kindOfFile } from "./file-kinds.ts";
 import { equalAsFloat32, hasLargeNumbers, losesSpread } from "./float32.ts";
-import { describeNpy, isNpy, type NpyArray, parseNpy } from "./npy.ts";
+import { isNpy, type NpyArray, parseNpy } from "./npy.ts";
+import { type Archive, describeArrays, readArray, withArchive } from "./npz-archive.ts";
 
 /** How arrays of an npz file become examples. */
 export interface NpzOptions {
@@ -49,7 +49,7 @@ export async function npzDataset(file: SourceFile, options: NpzOptions): Promise
     }
     if (names === undefined || (names.length !== 2 && names.length !== 4)) {
       throw new DataError(
-        words`${file.name}: has the arrays ${await describe(archive)}, expected
+        words`${file.name}: has the arrays ${await describeArrays(archive)}, expected
           ${usualArrays.map((list) => list.join(", ")).join("; or ")}; name them:
           ${option("arrays", ["inputs", "labels"])} or
           ${option("arrays", ["inputs", "labels", "test-inputs", "test-labels"])}`,
@@ -60,6 +60,52 @@ export async function npzDataset(file: SourceFile, options: NpzOptions): Promise
     for (const name of new Set(names)) arrays.set(name, await readArray(archive, name));
     return asDataset(file.name, arrays, names, options, limits);
   });
+}
+
+/** Names under which inputs alone are looked for. */
+const usualInputs: readonly string[] = ["x_test", "inputs", "x", "x_train"];
+
+/**
+ * Reads inputs alone, [count, …shape of an example], from a .npz file, or from a .npy file, which is one array.
+ *
+ * @param options `array`: its name. Default: the only one, or the first of `x_test`, `inputs`, `x`, `x_train` that the file has
+ * @throws when the file is damaged or has no such array; the message names file and array
+ */
+export async function npzInputs(
+  file: SourceFile,
+  { array: chosen, limits: changed }: { readonly array?: string; readonly limits?: Partial<Limits> },
+): Promise<Omit<Examples, "labels">> {
+  const limits = limitsWith(changed);
+  if (isNpy(file.bytes)) return inputsOf(file.name, "the array", parseNpy(file.bytes, file.name));
+  return withArchive(file, limits, async (archive) => {
+    const only = archive.names.length === 1 ? archive.names : [];
+    const found = [...only, ...usualInputs].flatMap(
+      (name) => archive.names.find((other) => other.toLowerCase() === name.toLowerCase()) ?? [],
+    );
+    const name = chosen ?? found[0];
+    if (name === undefined) {
+      throw new DataError(
+        words`${file.name}: has the arrays ${await describeArrays(archive)}, expected inputs called
+          ${usualInputs.join(", ")}; name them: ${option("arrays", ["inputs"])}`,
+        { source: file.name },
+      );
+    }
+    return inputsOf(file.name, name, await readArray(archive, name));
+  });
+}
+
+/** An array as inputs. */
+function inputsOf(source: string, name: string, array: NpyArray): Omit<Examples, "labels"> {
+  checkHoldsNumbers(source, name, array);
+  const [count = 0, ...shape] = array.shape;
+  if (array.shape.length < 2 || count === 0) {
+    throw new DataError(
+      `${source}: '${name}' has the shape [${array.shape}], expected [examples, …] with at least two axes; reshape it`,
+      { source },
+    );
+  }
+  const { data } = array;
+  return { count, shape, inputs: isArrayOf("Uint8Array", data) ? data : Float32Array.from(data) };
 }
 
 /** The first list of usual names that the archive has, as it writes them: X_train or x_train. */
@@ -128,101 +174,6 @@ export async function readNpz(
   });
 }
 
-/** The arrays inside a .npz file, none of them read yet. */
-interface Archive {
-  readonly source: string;
-  readonly names: readonly string[];
-  has(name: string): boolean;
-  /** The bytes of `<name>.npy`. */
-  read(name: string): Promise<Uint8Array>;
-}
-
-async function withArchive<Result>(
-  { name: source, bytes }: SourceFile,
-  limits: Limits,
-  use: (archive: Archive) => Promise<Result>,
-): Promise<Result> {
-  if (isNpy(bytes)) {
-    throw new DataError(
-      `${source}: one .npy array, ${describeNpy(bytes)}, expected a .npz archive of inputs and labels; put them into one ` +
-        `(numpy.savez("data.npz", x=numpy.load("${source}"), y=…))`,
-      { source },
-    );
-  }
-  const kind = kindOfFile(bytes);
-  if (kind !== "ZIP") {
-    throw new DataError(
-      `${source}: the file is ${kind ?? "no ZIP"}, expected a .npz archive, as numpy.savez("data.npz", x=…, y=…) writes it; ` +
-        "correct the file's name, or save its arrays so",
-      { source },
-    );
-  }
-  // Loaded only here: it takes a while to start.
-  const zip = await import("@zip.js/zip.js");
-  const damaged = (cause: unknown) =>
-    new DataError(
-      `${source}: truncated or damaged .npz archive, ${bytes.length} bytes (${(cause as Error).message}); save it again`,
-      { source, cause },
-    );
-  const reader = new zip.ZipReader(new zip.Uint8ArrayReader(bytes), {
-    useWebWorkers: false,
-    checkSignature: true,
-    checkOverlappingEntry: true,
-  });
-  try {
-    const entries = new Map<string, FileEntry>();
-    for (const entry of await reader.getEntries().catch((cause: unknown) => Promise.reject(damaged(cause))))
-      if (!entry.directory && isArray(entry.filename)) entries.set(entry.filename.slice(0, -4), entry);
-    return await use({
-      source,
-      names: [...entries.keys()],
-      has: (name) => entries.has(name),
-      async read(name) {
-        const entry = entries.get(name);
-        if (entry === undefined) throw new DataError(`${source}: no array '${name}'`, { source });
-        if (entry.uncompressedSize > limits.unpackedBytes) {
-          throw new DataError(
-            words`${source}: '${name}' unpacks to ${entry.uncompressedSize.toLocaleString("en")} bytes;
-              ${howToRaise("unpackedBytes", limits)}`,
-            { source },
-          );
-        }
-        return entry
-          .getData(new zip.Uint8ArrayWriter())
-          .catch((cause: unknown) => Promise.reject(damaged(cause)));
-      },
-    });
-  } finally {
-    await reader.close();
-  }
-}
-
-/** macOS puts files of its own beside those that it packs. */
-function isArray(path: string): boolean {
-  return (
-    path.endsWith(".npy") && !path.split("/").some((part) => part === "__MACOSX" || part.startsWith("._"))
-  );
-}
-
-async function readArray(archive: Archive, name: string): Promise<NpyArray> {
-  if (!archive.has(name)) {
-    throw new DataError(
-      words`${archive.source}: no array '${name}', received ${await describe(archive)}; correct ${option("arrays")}`,
-      { source: archive.source },
-    );
-  }
-  return parseNpy(await archive.read(name), `${archive.source}: '${name}.npy'`);
-}
-
-async function describe(archive: Archive): Promise<string> {
-  const list: string[] = [];
-  for (const name of archive.names) {
-    const what = await archive.read(name).then(describeNpy, () => "(cannot be read)");
-    list.push(`'${name}' ${what}`);
-  }
-  return list.length > 0 ? list.join(", ") : "none";
-}
-
 /** Whole numbers that inputs, as 32-bit floats, do not tell apart. */
 function roundingWarning(source: string, name: string, array: NpyArray | undefined): string[] {
   if (array === undefined || array.data.length === 0 || isArrayOf("Float32Array", array.data)) return [];
@@ -283,15 +234,9 @@ function asExamples(
   const [inputs, labels] = [arrays.get(inputName), arrays.get(labelName)];
   if (inputs === undefined || labels === undefined)
     throw new DataError(`${source}: an array is missing`, { source });
-  checkHoldsNumbers(source, inputName, inputs);
+  const read = inputsOf(source, inputName, inputs);
+  const { count } = read;
   checkHoldsNumbers(source, labelName, labels);
-  const [count = 0, ...shape] = inputs.shape;
-  if (inputs.shape.length < 2 || count === 0) {
-    throw new DataError(
-      `${source}: '${inputName}' has the shape [${inputs.shape}], expected [examples, …] with at least two axes; reshape it`,
-      { source },
-    );
-  }
   if (labels.shape[0] !== count) {
     throw new DataError(
       `${source}: '${inputName}' has ${count} examples and '${labelName}' has the shape [${labels.shape}], expected as ` +
@@ -300,9 +245,7 @@ function asExamples(
     );
   }
   const examples = {
-    count,
-    shape,
-    inputs: isArrayOf("Uint8Array", inputs.data) ? inputs.data : Float32Array.from(inputs.data),
+    ...read,
     labels:
       targets === "values" ? Float32Array.from(labels.data) : classNumbers(source, labelName, labels, limits),
     ...(labels.shape.length > 1 && { targetShape: labels.shape.slice(1) }),

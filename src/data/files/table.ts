@@ -1,3 +1,4 @@
+/** Tables as examples, with the column that is learned or without. */
 import { DataError, SettingError } from "../../errors/errors.ts";
 import { similarNames } from "../../errors/similar-names.ts";
 import { option, words } from "../../errors/words.ts";
@@ -87,6 +88,37 @@ export function tableDataset(file: SourceFile, options: TableOptions): Dataset {
     train,
     test,
     warnings: tableWarnings(table, columns, target, classNames),
+  };
+}
+
+/** How a table without a target becomes inputs. */
+export interface TableInputOptions
+  extends Pick<TableOptions, "header" | "decimal" | "ignore" | "categorical" | "columns" | "limits"> {
+  /** The column that was learned, where the table has it: it is no input. */
+  readonly target?: string;
+}
+
+/**
+ * Reads a table as inputs alone, [columns] as `tableDataset` has them, for a model that is asked what it says of them.
+ *
+ * @throws when the table does not hold together, or lacks a column that the model takes; the message names file, row and column
+ */
+export function tableInputs(
+  file: SourceFile,
+  { header, decimal, limits, target, ignore = [], categorical = [], columns: known }: TableInputOptions,
+): { readonly table: Table; readonly inputs: Omit<Examples, "labels"> } {
+  const table = withoutClearedRows(parseCsv(file, { header, decimal, limits: limitsWith(limits) }));
+  checkNames(table, ignore, "ignore");
+  checkNames(table, categorical, "categorical");
+  const left = table.header.filter((name) => name !== target && !ignore.includes(name));
+  const columns = known ?? inferColumns(table, left, categorical);
+  return {
+    table,
+    inputs: {
+      count: table.rows.length,
+      shape: [columns.reduce((total, column) => total + columnWidth(column), 0)],
+      inputs: encodeColumns(table, columns),
+    },
   };
 }
 

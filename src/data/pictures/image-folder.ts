@@ -1,3 +1,4 @@
+/** Folders of pictures as examples, with classes or without. */
 import { DataError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
 import type { Limits } from "../../limits/limits.ts";
@@ -81,6 +82,58 @@ export async function imageFolder(files: ListedFiles, options: ImageFolderOption
     test,
     warnings: passedOver(listed, images, parts, files).map((warning) => words`${warning}`),
   };
+}
+
+/** How pictures without classes become inputs. */
+export interface PictureOptions
+  extends Pick<ImageFolderOptions, "decode" | "size" | "ignoreOrientation" | "limits"> {
+  /** 1: pictures must be gray. 3: gray ones become RGB. Default: as the first one is. */
+  readonly channels?: 1 | 3;
+  /** Pictures in one part. */
+  readonly batch: number;
+}
+
+/** Some pictures, and the paths of their files. */
+export interface PicturePart extends Omit<Examples, "labels"> {
+  /** Relative to the folder, as many as there are pictures. */
+  readonly paths: readonly string[];
+}
+
+/**
+ * Reads all PNG and JPEG images of a folder and of those inside, whatever these are called, part by part: no more pictures than one
+ * part has are in memory.
+ *
+ * @throws when there are no images, a file is damaged, or sizes or colors do not agree; the message names the file
+ */
+export async function* pictureInputs(
+  files: ListedFiles,
+  { batch, ...options }: PictureOptions,
+): AsyncGenerator<PicturePart, void> {
+  const paths = (await files.list()).filter((path) => isImage(path, files));
+  if (paths.length === 0) {
+    throw new DataError(
+      words`${files.describe}: no PNG or JPEG images, expected at least one; correct ${option("directory")}`,
+      { source: files.describe },
+    );
+  }
+  let { channels } = options;
+  let like: PictureSize | undefined;
+  for (let start = 0; start < paths.length; start += batch) {
+    const part = paths.slice(start, start + batch).map((path) => ({ path, label: 0 }));
+    const pictures = await decodeAll(part, files, options, like);
+    like ??= pictures[0] && { ...pictures[0], path: paths[0] as string };
+    channels ??= pictures.some((picture) => picture.channels === 3) ? 3 : 1;
+    const colored = channels === 1 ? pictures.findIndex((picture) => picture.channels === 3) : -1;
+    if (colored !== -1) {
+      throw new DataError(
+        `${part[colored]?.path} (${files.describe}): the image is in color, and the model takes gray ones; convert it ` +
+          "(magick in.png -colorspace gray out.png)",
+        { source: part[colored]?.path ?? "" },
+      );
+    }
+    const { labels, ...inputs } = asExamples(part, pictures, channels);
+    yield { ...inputs, paths: part.map(({ path }) => path) };
+  }
 }
 
 interface Parts {
@@ -239,10 +292,17 @@ function labelled(
   });
 }
 
+/** The size of a picture, and the path of its file. */
+interface PictureSize extends Pick<Picture, "width" | "height"> {
+  readonly path: string;
+}
+
+/** @param like the picture whose size all have. Default: the first one */
 async function decodeAll(
   images: readonly ImageFile[],
   files: ListedFiles,
-  { size, ignoreOrientation, limits, decode }: ImageFolderOptions,
+  { size, ignoreOrientation, limits, decode }: Omit<ImageFolderOptions, "channels">,
+  like?: PictureSize,
 ): Promise<Picture[]> {
   const pictures: Picture[] = [];
   for (const { path } of images) {
@@ -255,11 +315,11 @@ async function decodeAll(
       );
     const decoded = await decodeImage(bytes, source, { decode, ignoreOrientation, limits });
     const picture = size ? resize(decoded, size.width, size.height) : decoded;
-    const first = pictures[0] ?? picture;
+    const first = like ?? pictures[0] ?? picture;
     if (picture.width !== first.width || picture.height !== first.height) {
       throw new DataError(
         words`${source}: ${picture.height}×${picture.width} pixels (height×width), expected
-          ${first.height}×${first.width} as in ${images[0]?.path}; bring all images to one size
+          ${first.height}×${first.width} as in ${like?.path ?? images[0]?.path}; bring all images to one size
           (${option("size", { height: first.height, width: first.width })})`,
         { source },
       );

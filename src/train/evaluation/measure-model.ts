@@ -1,29 +1,20 @@
 /** Measuring a model on examples: batch by batch, in a bare session. */
 import { reserved } from "../../ad/names.ts";
 import { isArrayOf } from "../../arrays/kind.ts";
-import { readBatch } from "../../data/batches.ts";
+import { readLabels } from "../../data/batches.ts";
 import { type Examples, targetShapeOf } from "../../data/dataset.ts";
 import { SettingError } from "../../errors/errors.ts";
 import type { Words } from "../../errors/words.ts";
 import type { Loss } from "../../losses/loss.ts";
-import {
-  type FinalActivation,
-  isContained,
-  lossOutput,
-  valueBefore,
-  withLossOutput,
-} from "../../objective/final-activation.ts";
-import { floatOutput } from "../../objective/importing/import-model.ts";
-import { inSinglePrecision } from "../../objective/importing/precision.ts";
-import { checkMemory } from "../../objective/memory.ts";
-import { batchInputs, exampleInput, type InputChoice } from "../../objective/model-inputs.ts";
+import { type FinalActivation, isContained, valueBefore } from "../../objective/final-activation.ts";
+import type { InputChoice } from "../../objective/model-inputs.ts";
 import { checkTargets, describeOtherBatch } from "../../objective/targets.ts";
-import { pruneModel } from "../../onnx/prune-model.ts";
 import type { Model } from "../../onnx/read-model.ts";
 import { type Tensor, toNumbers } from "../../onnx/tensor.ts";
 import { GraphBuilder } from "../../ops/builder.ts";
-import { compileGraph, encodeModelForRuntime } from "../../runtime/evaluate.ts";
+import { compileGraph } from "../../runtime/evaluate.ts";
 import type { Runtime, Tensors } from "../../runtime/runtime.ts";
+import { batchOf, openAskedModel } from "./asked-model.ts";
 import { eachPosition } from "./positions.ts";
 import type { Scores, ScoreTally } from "./score-tally.ts";
 
@@ -76,38 +67,19 @@ export type OpenTally = (
  * @param openTally what is counted beside loss and accuracy; default: nothing
  */
 export async function measureModel(options: EvaluateOptions, openTally?: OpenTally): Promise<Evaluation> {
-  const { examples, runtime } = options;
-  const given = await inSinglePrecision(options.model);
-  const output = options.output ?? floatOutput(given);
-  // What the output does not need may be nothing that the engine runs.
-  const model = pruneModel(given, [output]);
+  const { examples } = options;
   const indices = options.indices ?? Uint32Array.from({ length: examples.count }, (_, index) => index);
-  const input = exampleInput(model, examples, options);
-  const fixed = model.inputs.find(({ name }) => name === input.name)?.dimensions?.[0];
-  const batch = typeof fixed === "number" ? fixed : Math.min(openBatchSize, indices.length);
-  await checkMemory(model, { batch, dimensions: input.dimensions, runtime });
-  const inputs = batchInputs(model, input, batch, options.fill);
-  const { activation, notes } = lossOutput(model, options.loss, output, options.output !== undefined);
-  const file = encodeModelForRuntime(
-    withLossOutput(model, output, activation),
-    new Map(Object.entries(options.parameters).filter(([name]) => model.initializers.has(name))),
-  );
-  const names = [output, ...(activation?.copies ?? []).flatMap((node) => node.outputs)];
-  const session = await runtime.createSession(file);
+  const model = await openAskedModel({ ...options, batch: Math.min(openBatchSize, indices.length) });
+  const { batch, output, activation } = model;
   const labels = labelBuffer(examples, batch);
   let measure: Measure | undefined;
   try {
     let [total, correct, counted] = [0, 0, 0];
     for (let start = 0; start < indices.length; start += batch) {
       const count = Math.min(batch, indices.length - start);
-      // The last batch is filled up with its first example, whose copies are not counted.
-      const chosen = Uint32Array.from(
-        { length: batch },
-        (_, position) => indices[start + (position < count ? position : 0)] as number,
-      );
-      readBatch(examples, chosen, 0, batch, inputs.values, labels);
-      inputs.written();
-      const results = await session.run(inputs.tensors, names);
+      const chosen = batchOf(indices, start, batch);
+      readLabels(examples, chosen, labels);
+      const results = await model.ask(examples, chosen);
       measure ??= await createMeasure(options, { output, activation, results }, batch, openTally);
       const prediction = results[measure.read] as Tensor;
       const tally = await measure.run(prediction, labels, count);
@@ -122,10 +94,10 @@ export async function measureModel(options: EvaluateOptions, openTally?: OpenTal
       accuracy: hasClasses ? correct / counted : undefined,
       counted,
       ...measure?.scores(),
-      notes: activation && measure?.read === output ? [] : notes,
+      notes: activation && measure?.read === output ? [] : model.notes,
     };
   } finally {
-    await session.release();
+    await model.release();
     await measure?.release();
   }
 }

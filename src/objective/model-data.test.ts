@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { mlp } from "../../models/mlp.ts";
-import { modelOfGraph } from "../../objective/importing/model-file.ts";
-import { decodeModel } from "../../onnx/decode.ts";
-import { encodeModel } from "../../onnx/encode.ts";
-import { withMetadata } from "../../onnx/metadata.ts";
+import { mlp } from "../models/mlp.ts";
+import { decodeModel } from "../onnx/decode.ts";
+import { encodeModel } from "../onnx/encode.ts";
+import { withMetadata } from "../onnx/metadata.ts";
+import { modelOfGraph } from "./importing/model-file.ts";
 import { knownData, rememberData } from "./model-data.ts";
 
 const model = modelOfGraph(mlp({ input: [2], outputs: 2 }));

@@ -1,8 +1,9 @@
 /** What a model file says of the data that it was trained on, so that nobody has to say it again. */
-import type { Dataset, Normalization } from "../../data/dataset.ts";
-import type { Column } from "../../data/files/columns.ts";
-import { metadataOf, withMetadata } from "../../onnx/metadata.ts";
-import type { Model } from "../../onnx/read-model.ts";
+import type { Dataset, Normalization } from "../data/dataset.ts";
+import type { Column } from "../data/files/columns.ts";
+import { ModelError } from "../errors/errors.ts";
+import { metadataOf, withMetadata } from "../onnx/metadata.ts";
+import type { Model } from "../onnx/read-model.ts";
 
 /** What a model file says about the data that it was trained on, so that other data can be read the same way. */
 export type KnownData = Pick<Dataset, "columns" | "classNames" | "targetNormalization">;
@@ -45,8 +46,9 @@ export function knownData(model: Model): KnownData {
     if (text === undefined) return undefined;
     const value = parsed(text);
     if (isResult(value)) return value;
-    throw new Error(
+    throw new ModelError(
       `${model.source}: the metadata '${key}' is not what forwardgrad writes; train the model again, or remove the entry.`,
+      { source: model.source },
     );
   };
   return {
