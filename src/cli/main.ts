@@ -10,6 +10,7 @@ import { addBoundedProbeCommand } from "./bounded-probe.ts";
 import { addDeriveCommand } from "./commands/derive.ts";
 import { addEvalCommand } from "./commands/eval.ts";
 import { addInspectCommand } from "./commands/inspect.ts";
+import { addPredictCommand } from "./commands/predict.ts";
 import { addSearchCommand } from "./commands/search.ts";
 import { addStartCommand } from "./commands/start.ts";
 import { addStudyCommand } from "./commands/study.ts";
@@ -29,6 +30,7 @@ const program = new Command("forwardgrad")
 addTrainCommand(program);
 addSearchCommand(program);
 addEvalCommand(program);
+addPredictCommand(program);
 addInspectCommand(program);
 addDeriveCommand(program);
 addStudyCommand(program);

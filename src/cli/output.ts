@@ -23,6 +23,28 @@ export function printJson(value: unknown): void {
   write(process.stdout, `${printableJson(value)}\n`);
 }
 
+/**
+ * Writes lines of data on stdout, and waits while it is full; a terminal gets them as `print` does, and others as they are.
+ *
+ * @returns whether anybody reads on
+ */
+export async function printData(text: string): Promise<boolean> {
+  const { stdout } = process;
+  if (text === "" || broken.has(stdout)) return !broken.has(stdout);
+  const isDrained = stdout.isTTY
+    ? stdout.write(text.split("\n").map(printable).join("\n"))
+    : stdout.write(text);
+  if (!isDrained)
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        for (const event of ["drain", "error", "close"]) stdout.off(event, done);
+        resolve();
+      };
+      for (const event of ["drain", "error", "close"]) stdout.on(event, done);
+    });
+  return !broken.has(stdout);
+}
+
 /** A stream for progress bars, which write only text of our own. */
 export const progressStream = process.stderr;
 

@@ -14,6 +14,20 @@ export function imageChannels(model: Model, name: string | undefined): 3 | undef
   return input?.dimensions?.length === 4 && input.dimensions[1] === 3 ? 3 : undefined;
 }
 
+/** The pictures that a model file takes, [examples, channels, height, width], as far as it says so. */
+export function pictureShape(
+  model: Model,
+  name: string | undefined,
+): { readonly channels?: 1 | 3; readonly size?: { readonly height: number; readonly width: number } } {
+  const input = model.inputs.find((one) => one.name === name) ?? model.inputs[0];
+  if (input?.dimensions?.length !== 4) return {};
+  const [, channels, height, width] = input.dimensions;
+  return {
+    ...((channels === 1 || channels === 3) && { channels }),
+    ...(typeof height === "number" && typeof width === "number" && { size: { height, width } }),
+  };
+}
+
 /** Keys in the file's metadata, with what their JSON must be. */
 const entries = {
   columns: ["forwardgrad.columns", isColumns],

@@ -47,6 +47,41 @@ export async function writeAtomically(path: string, bytes: Uint8Array): Promise<
   }
 }
 
+/** A file that grows beside its place, and takes it when it is whole. */
+export interface GrowingFile {
+  /** Adds text at the end; always true. */
+  append(text: string): Promise<boolean>;
+  /** Puts the file in its place, or removes it. */
+  finish(isKept: boolean): Promise<void>;
+}
+
+/** As `writeAtomically`, for a file that comes in parts. @throws StorageError where the folder cannot be written */
+export async function openAtomically(path: string): Promise<GrowingFile> {
+  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
+  const file = await open(temporary, "wx").catch((cause) => {
+    const why = (cause as Error).message;
+    throw new StorageError(`${path}: cannot be written (${why}); check the folder and its permissions.`, {
+      path,
+      cause,
+    });
+  });
+  return {
+    async append(text) {
+      await file.appendFile(text);
+      return true;
+    },
+    async finish(isKept) {
+      try {
+        if (isKept) await file.sync();
+        await file.close();
+        if (isKept) await rename(temporary, path);
+      } finally {
+        await rm(temporary, { force: true });
+      }
+    },
+  };
+}
+
 /** What `writeAtomically` calls its temporary files: the file's name and a random UUID. */
 const temporaryName = /^(.+)\.[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.tmp$/;
 

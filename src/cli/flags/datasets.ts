@@ -64,7 +64,7 @@ export async function openDataset(
   choice: DatasetChoice,
   known: KnownData & Pick<ImageFolderOptions, "channels"> = {},
 ): Promise<Dataset> {
-  checkFlags(choice);
+  refuseStrayFlags(choice);
   if (choice.data === "images") return announced(await openImages(choice, known));
   if (choice.data === "csv") return announced(await openTable(choice, known));
   if (choice.data === "npz") return announced(await openArrays(choice));
@@ -137,9 +137,10 @@ async function openNamed(choice: DatasetChoice): Promise<Dataset> {
   return entry.load({ store, seed: 0, limits: choice.limit });
 }
 
-function checkFlags(choice: DatasetChoice): void {
+/** @throws for flags that go with other data */
+export function refuseStrayFlags(choice: Omit<DatasetChoice, "loss">): void {
   for (const [name, kinds] of Object.entries(readWith)) {
-    if (choice[name as keyof DatasetChoice] === undefined || kinds.includes(choice.data)) continue;
+    if (choice[name as keyof typeof choice] === undefined || kinds.includes(choice.data)) continue;
     // There it chooses matrices.
     if (name === "target" && choice.adapter !== undefined) continue;
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -154,7 +155,7 @@ function needed(value: string | undefined, data: string, flag: string): string {
   throw new Error(`--data ${data} needs ${flag}; say where the data is.`);
 }
 
-async function readFlagged(path: string, flag: string): Promise<SourceFile> {
+export async function readFlagged(path: string, flag: string): Promise<SourceFile> {
   const bytes = await readIfPresent(path);
   if (bytes === undefined) throw new Error(`${path}: no such file; correct ${flag}.`);
   return { name: basename(path), bytes };

@@ -72,20 +72,26 @@ export function share(given: string): number {
 }
 
 /** The flags that choose data. */
-export function addDataOptions(command: Command, dataNames: readonly string[]): Command {
+export function addDataOptions(
+  command: Command,
+  dataNames: readonly string[],
+  kind: "labelled" | "unlabelled" = "labelled",
+): Command {
+  const isLabelled = kind === "labelled";
+  const data = choice("--data <name>", "a dataset, or images, csv, npz of your own", dataNames);
   command
     .optionsGroup("Data:")
-    .addOption(
-      choice("--data <name>", "a dataset, or images, csv, npz of your own", dataNames).default("glyphs"),
-    )
+    .addOption(isLabelled ? data.default("glyphs") : data.default(undefined, "by --data-file or --data-dir"))
     .option(
       "--data-dir <folder>",
-      "folder with the dataset's files (default: download once, into the cache folder), or with images in class folders",
+      `folder with the dataset's files (default: download once, into the cache folder), or with images${isLabelled ? " in class folders" : ""}`,
     )
     .option("--data-file <file>", "csv (or JSON Lines, gzipped or not) or npz: the file")
     .option(
       "--target <text>",
-      "csv: the column to learn (classes, or numbers for --loss mean-squared-error); with --adapter: regex of the matrices",
+      isLabelled
+        ? "csv: the column to learn (classes, or numbers for --loss mean-squared-error); with --adapter: regex of the matrices"
+        : "csv: the column that was learned, where the model does not know its columns",
     )
     .option("--ignore-columns <names>", "csv: columns left out", names)
     .option(
@@ -98,19 +104,23 @@ export function addDataOptions(command: Command, dataNames: readonly string[]): 
     .addOption(
       choice("--decimal <sign>", "csv: the decimal sign of columns that do not tell it", ["point", "comma"]),
     )
-    .option("--test-file <file>", "csv: rows to test on (default: a part of --data-file)")
     .option(
       "--arrays <names>",
-      "npz: inputs,labels or inputs,labels,test-inputs,test-labels (default: x_train,y_train,x_test,y_test; inputs,labels; x,y)",
+      isLabelled
+        ? "npz: inputs,labels or inputs,labels,test-inputs,test-labels (default: x_train,y_train,x_test,y_test; inputs,labels; x,y)"
+        : "npz: the inputs (default: the only array, or x_test, inputs, x, x_train)",
       names,
     )
     .option("--image-size <n>", "images: resize all to n×n, or to height x width: 24x32", imageSize)
-    .option("--ignore-orientation", "images: leave them as they are stored, whatever EXIF says")
-    .option(
-      "--test-fraction <x>",
-      "images, csv, npz: share set aside for testing where there is no test part (default: 0.2)",
-      share,
-    );
+    .option("--ignore-orientation", "images: leave them as they are stored, whatever EXIF says");
+  if (isLabelled)
+    command
+      .option("--test-file <file>", "csv: rows to test on (default: a part of --data-file)")
+      .option(
+        "--test-fraction <x>",
+        "images, csv, npz: share set aside for testing where there is no test part (default: 0.2)",
+        share,
+      );
   return addLimitOption(command);
 }
 

@@ -1,0 +1,79 @@
+/** From flags to examples that a model is asked about, which need no labels, and to what tells them apart in the output. */
+import { npzInputs } from "../../data/files/npz.ts";
+import { folderStore } from "../../data/node-store.ts";
+import { decodePicture } from "../../data/pictures/node-picture.ts";
+import { type KnownData, pictureShape } from "../../objective/model-data.ts";
+import type { Model } from "../../onnx/read-model.ts";
+import type { UnlabelledExamples } from "../../train/example-arrays.ts";
+import type { OwnColumns } from "../prediction-rows.ts";
+import { type DatasetChoice, openDataset, readFlagged } from "./datasets.ts";
+
+/** Some of the examples, and what identifies each of them. */
+export interface AskedPart {
+  readonly examples: UnlabelledExamples;
+  readonly rows: readonly OwnColumns[];
+}
+
+/** What the flags of `predict` say of its data. */
+export interface PredictionChoice extends Omit<DatasetChoice, "data" | "loss"> {
+  readonly data?: string;
+}
+
+/** The kind of data: the one that is said, or what the files are called. */
+export function kindOfData({ data, dataFile, dataDir }: PredictionChoice): string {
+  if (data !== undefined) return data;
+  if (dataFile !== undefined) return /\.np[yz]$/i.test(dataFile) ? "npz" : "csv";
+  return dataDir === undefined ? "glyphs" : "images";
+}
+
+/** Opens the data part by part. @param batch pictures in one part */
+export async function* askedParts(
+  choice: PredictionChoice,
+  model: Model,
+  known: KnownData,
+  { input, batch }: { readonly input: string | undefined; readonly batch: number },
+): AsyncGenerator<AskedPart, void> {
+  const data = kindOfData(choice);
+  const { limit: limits } = choice;
+  if (data === "images") {
+    const { pictureInputs } = await import("../../data/pictures/image-folder.ts");
+    if (choice.dataDir === undefined) throw new Error("--data images needs --data-dir FOLDER.");
+    const { channels, size } = pictureShape(model, input);
+    const { ignoreOrientation, imageSize = size } = choice;
+    const options = { decode: decodePicture, size: imageSize, channels, ignoreOrientation, limits, batch };
+    for await (const { paths, ...examples } of pictureInputs(folderStore(choice.dataDir), options))
+      yield { examples, rows: paths.map((path) => [["file", path]]) };
+  } else if (data === "csv") {
+    const { tableInputs } = await import("../../data/files/table.ts");
+    const { header, decimal, target, ignoreColumns: ignore, categorical } = choice;
+    const file = await neededFile(choice, "csv");
+    const options = { header, decimal, target, ignore, categorical, limits, columns: known.columns };
+    const { table, inputs } = tableInputs(file, options);
+    yield {
+      examples: inputs,
+      rows: table.rows.map((fields) => table.header.map((name, at) => [name, fields[at] ?? ""])),
+    };
+  } else if (data === "npz") {
+    const file = await neededFile(choice, "npz");
+    const examples = await npzInputs(file, { array: choice.arrays?.[0], limits });
+    yield { examples, rows: numbered(examples.count) };
+  } else {
+    const { test } = await openDataset({ ...choice, data, loss: "cross-entropy" });
+    const isOne = test.labels.length === test.count;
+    const rows = numbered(test.count).map((row, at): OwnColumns => {
+      const label = known.classNames?.[test.labels[at] ?? 0] ?? test.labels[at] ?? 0;
+      return isOne ? [...row, ["label", label]] : row;
+    });
+    yield { examples: test, rows };
+  }
+}
+
+function numbered(count: number): OwnColumns[] {
+  return Array.from({ length: count }, (_, index) => [["index", index]]);
+}
+
+async function neededFile({ dataFile }: PredictionChoice, data: string) {
+  if (dataFile === undefined)
+    throw new Error(`--data ${data} needs --data-file FILE; say where the data is.`);
+  return readFlagged(dataFile, "--data-file");
+}
