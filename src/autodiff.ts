@@ -3,13 +3,15 @@
  *
  * @module forwardgrad/autodiff
  */
+
+export { blockName, blockSites } from "./ad/blocks.ts";
 export { checkDerivatives, type DerivativeCheck, type DerivativeReport, type Evaluate } from "./ad/check.ts";
 export { derivativeGraph, type TangentForm } from "./ad/derivatives.ts";
 export { gradientGraph, localGradientGraph } from "./ad/gradient.ts";
 export { transposeLinear } from "./ad/pullback.ts";
 export { type PushforwardOptions, pushforward } from "./ad/pushforward.ts";
 export { secondDerivativeGraph } from "./ad/second-derivative.ts";
-export { activationSites, blockSites, defaultBlockPattern, type Site } from "./ad/sites.ts";
+export { activationSites, type Site } from "./ad/sites.ts";
 export type { AggregationContext, Aggregator } from "./aggregate/aggregator.ts";
 export type { AggregatorName } from "./aggregate/aggregators.ts";
 export { expectedProjectionCosine } from "./aggregate/expected-cosine.ts";

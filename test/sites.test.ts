@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { activationSites, blockSites } from "../src/ad/sites.ts";
+import { blockSites } from "../src/ad/blocks.ts";
+import { activationSites } from "../src/ad/sites.ts";
 import { exactGradient } from "../src/estimate/exact.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
@@ -151,11 +152,11 @@ describe("blocks", () => {
 
   it("must be there, and must contain every parameter", async () => {
     const { graph } = await objectiveOf(mlp({ input: [6], hidden: [4], outputs: 3, batch }));
-    expect(() => blockSites(graph, graph.parameters, "losses", /nowhere/)).toThrow(
+    expect(() => blockSites(graph, graph.parameters, "losses", { pattern: /nowhere/ })).toThrow(
       "Choose a pattern that finds the blocks' names (perturb.pattern)",
     );
     const { graph: partial } = await objectiveOf(named());
-    expect(() => blockSites(partial, partial.parameters, "losses", /^layer1/)).toThrow(
+    expect(() => blockSites(partial, partial.parameters, "losses", { pattern: /^layer1/ })).toThrow(
       "The parameter 'w2' reaches 'losses' without passing a site",
     );
   });

@@ -1,5 +1,5 @@
 /** Perturbation sites: where tangents are injected. */
-import { ModelError, SettingError } from "../errors/errors.ts";
+import { ModelError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
 import { consumers, dependents, type Graph, type Node } from "../onnx/graph.ts";
 
@@ -25,55 +25,6 @@ export function activationSites(graph: Graph, parameters: readonly string[], out
   return collectSites(graph, parameters, output, (value) =>
     onData.has(value) ? joinAdds(graph, value, isParameterOnly, readers) : undefined,
   );
-}
-
-/** The first segment of a node's name: "layer1" of "layer1/Gemm" and of "/layer1/layer1.0/conv1/Conv". */
-export const defaultBlockPattern = /^\/?([^/]+)\//;
-
-/**
- * The outputs of named blocks as sites. A node belongs to the block that the pattern's first group (or the whole match)
- * finds in its name; blocks that read no parameter do not count.
- *
- * @throws when no node's name matches, or when a parameter reaches `output` without passing a block's output.
- */
-export function blockSites(
-  graph: Graph,
-  parameters: readonly string[],
-  output: string,
-  pattern: RegExp = defaultBlockPattern,
-): Site[] {
-  const onData = dataDependents(graph, parameters);
-  const onParameters = dependents(graph, parameters);
-  const blockOf = (node: Node) => {
-    const match = pattern.exec(node.name);
-    return match ? (match[1] ?? match[0]) : undefined;
-  };
-  const blocks = new Set<string>();
-  for (const node of graph.nodes) {
-    const block = blockOf(node);
-    if (block !== undefined && node.inputs.some((name) => onParameters.has(name) && !onData.has(name)))
-      blocks.add(block);
-  }
-  if (blocks.size === 0) {
-    const names = graph.nodes.slice(0, 5).map((node) => `'${node.name}'`);
-    throw new SettingError(
-      words`The graph '${graph.name}' has no named block: no node that reads a parameter has a name that matches
-        ${pattern} (the first nodes are ${names.join(", ")}). Choose a pattern that finds the blocks' names
-        (${option("perturb.pattern")}), or perturb activations.`,
-      { option: "perturb.pattern" },
-    );
-  }
-  const readers = consumers(graph);
-  const isSite = new Set<string>();
-  for (const node of graph.nodes) {
-    const block = blockOf(node);
-    if (block === undefined || !blocks.has(block)) continue;
-    for (const name of node.outputs) {
-      const leaves = (readers.get(name) ?? []).some((reader) => blockOf(reader) !== block);
-      if (onData.has(name) && leaves) isSite.add(name);
-    }
-  }
-  return collectSites(graph, parameters, output, (value) => (isSite.has(value) ? value : undefined));
 }
 
 /** The names of all values that depend on a graph input that is no parameter. */

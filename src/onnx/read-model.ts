@@ -237,13 +237,30 @@ export function decodeNode(proto: NodeProto, source: string, limits: Limits): No
     }),
   );
   return {
-    name: proto.name,
+    name: pathOf(proto),
     op: proto.opType,
     domain: proto.domain === "ai.onnx" ? "" : proto.domain,
     inputs: proto.input,
     outputs: proto.output,
     attributes,
   };
+}
+
+/**
+ * A node's name; behind the path of its module, as names of PyTorch's older exporter are, where its newer one keeps that apart:
+ * "/encoder/layer.0/node_MatMul_3" of the scopes ['', 'encoder', 'encoder.layer.0', 'linear'].
+ */
+function pathOf({ name, metadataProps }: NodeProto): string {
+  const scopes = metadataProps.find(({ key }) => key === "pkg.torch.onnx.name_scopes")?.value;
+  if (scopes === undefined || name === "" || name.includes("/")) return name;
+  // The last one is the operation.
+  const modules = [...scopes.matchAll(/'([^']*)'/g)].slice(0, -1).map(([, module = ""]) => module);
+  const segments = modules.map((module, index) => {
+    const outer = `${modules[index - 1] ?? ""}.`;
+    return module.startsWith(outer) ? module.slice(outer.length) : module;
+  });
+  const path = segments.filter((segment) => segment !== "").map((segment) => `${segment}/`);
+  return path.length === 0 ? name : `/${path.join("")}${name}`;
 }
 
 function decodeAttribute(proto: AttributeProto, source: string, limits: Limits): Attribute | undefined {

@@ -5,10 +5,10 @@ import type { EstimatorRule } from "../estimator.ts";
 import { sharingOptions, siteRule } from "./activations.ts";
 
 export const blocksOptions = {
-  /** Finds the block in a node's name: its first group, or the whole match. Default: the name's first segment. */
+  /** Finds the block in a node's name: its first group, or the whole match. Default: its path up to the first numbered module; where that tells none apart, blocks end at residual sums. */
   pattern: pattern({
     help: "finds a block in a node's name",
-    otherwise: "its first segment",
+    otherwise: "its path up to the first numbered module, or residual sums",
     flag: "blocks",
     was: ["blocks"],
   }),

@@ -3,7 +3,7 @@ import { cutResiduals, keepUsedInputs, localGradientGraph } from "../../ad/gradi
 import { layerSites } from "../../ad/layers.ts";
 import { reserved, tangentName } from "../../ad/names.ts";
 import { pushforward } from "../../ad/pushforward.ts";
-import { blockSites, type Site } from "../../ad/sites.ts";
+import type { Site } from "../../ad/sites.ts";
 import { exampleLayouts, noSite } from "../../objective/coupling.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { consumers, type Graph, getValue, producers, prune, type Value } from "../../onnx/graph.ts";
@@ -38,7 +38,7 @@ export async function findSites(
   const unfit = new Set<string>();
   for (;;) {
     const { sites, last } = blocks
-      ? { sites: namedBlocks(graph, blocks), last: undefined }
+      ? { sites: await sitesOfBlocks(objective, blocks), last: undefined }
       : layerSites(graph, graph.parameters, reserved.losses, nonNegative, unfit);
     const layouts = await exampleLayouts(
       objective,
@@ -62,8 +62,11 @@ export async function findSites(
   }
 }
 
-function namedBlocks(graph: Graph, blocks: true | RegExp) {
-  const sites = blockSites(graph, graph.parameters, reserved.losses, blocks === true ? undefined : blocks);
+/** Loaded where it is asked for: a page with the default sites does without. */
+async function sitesOfBlocks({ graph, output }: Differentiable, blocks: true | RegExp) {
+  const { blockSites } = await import("../../ad/blocks.ts");
+  const pattern = blocks === true ? undefined : blocks;
+  const sites = blockSites(graph, graph.parameters, reserved.losses, { pattern, end: output });
   return sites.map((site) => ({ ...site, rectified: false }));
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { relativeError } from "../../../test/relative-error.ts";
-import { blockSites } from "../../ad/sites.ts";
+import { blockSites } from "../../ad/blocks.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { glyphs } from "../../data/sets/glyphs.ts";
 import { crossEntropy } from "../../losses/cross-entropy.ts";
