@@ -53,7 +53,7 @@ export interface Kernel extends Functions {
  * @throws where there is no WebAssembly with vectors, or no shared memory where one is wanted
  */
 export function createKernel(threads?: number): Kernel {
-  const engine = (globalThis as { WebAssembly?: Engine }).WebAssembly;
+  const engine = (globalThis as unknown as { WebAssembly?: Engine }).WebAssembly;
   try {
     if (!engine) throw new Error("there is no WebAssembly");
     const shared = threads !== undefined;

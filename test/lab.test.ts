@@ -1,0 +1,178 @@
+/** The lab, as a static site in a subfolder, in a real browser. */
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { createRequire } from "node:module";
+import { extname, join, resolve } from "node:path";
+import { gzipSync } from "node:zlib";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "./cli.ts";
+import { listen } from "./server.ts";
+
+const root = resolve(import.meta.dirname, "..");
+const executablePath = "/usr/bin/chromium";
+const folder = temporaryFolder();
+const types: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".css": "text/css",
+  ".wasm": "application/wasm",
+  ".json": "application/json",
+};
+const subfolder = "/somewhere/lab/";
+
+beforeAll(() => {
+  execFileSync(process.execPath, [join(root, "lab/build.mjs"), "--to", folder]);
+});
+
+describe("the lab's files", () => {
+  const sources = readdirSync(join(root, "lab"), { recursive: true, encoding: "utf8" })
+    .map((name) => name.replaceAll("\\", "/"))
+    .filter((name) => name.endsWith(".ts") && !name.startsWith("dist/"));
+
+  it("import the library by its public entry points, and of others only the charts", () => {
+    const imported = sources.flatMap((name) =>
+      [...readFileSync(join(root, "lab", name), "utf8").matchAll(/(?:from|import)\s+"([^"]+)"/g)].map(
+        ([, path = ""]) => ({ name, path }),
+      ),
+    );
+    const wrong = imported.filter(
+      ({ name, path }) =>
+        !/^(forwardgrad(\/(autodiff|data|onnx|studies|web))?|uplot(\/.*)?)$/.test(path) &&
+        !(path.startsWith(".") && resolve("/lab", name, "..", path).startsWith("/lab/")),
+    );
+    expect(wrong).toEqual([]);
+    expect(imported.length).toBeGreaterThan(10);
+  });
+
+  it("open with what they are for", () => {
+    for (const name of sources)
+      expect(readFileSync(join(root, "lab", name), "utf8"), name).toMatch(/^\/\*\* [A-Z]/);
+  });
+
+  it("are at most 15 kB for the panels that load no engine", () => {
+    expect(gzipSync(readFileSync(join(folder, "main.js")), { level: 9 }).length).toBeLessThanOrEqual(15_000);
+  });
+});
+
+const hasBrowser = existsSync(executablePath);
+if (!hasBrowser) console.warn(`Tests of the lab's panels are skipped: there is no ${executablePath}.`);
+
+describe.skipIf(!hasBrowser)("the lab", () => {
+  let browser: Browser;
+  let server: Server;
+  let address: string;
+  /** What no page may do: errors, and requests to anywhere else. */
+  const wrongs: string[] = [];
+
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      const path = (request.url ?? "").split("?")[0] ?? "";
+      const name = path.startsWith(subfolder) ? path.slice(subfolder.length) || "index.html" : undefined;
+      if (name === undefined || !existsSync(join(folder, name))) return response.writeHead(404).end();
+      response.writeHead(200, { "Content-Type": types[extname(name)] ?? "application/octet-stream" });
+      return response.end(readFileSync(join(folder, name)));
+    });
+    address = `http://localhost:${await listen(server)}${subfolder}`;
+    browser = await chromium.launch({
+      executablePath,
+      args: ["--no-sandbox", "--disable-background-networking"],
+    });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+  });
+
+  async function open(query = "", options: BrowserContextOptions = {}): Promise<Page> {
+    const page = await browser.newPage(options);
+    page.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") wrongs.push(message.text());
+    });
+    page.on("pageerror", (error) => wrongs.push(error.message));
+    page.on("request", (request) => {
+      const url = request.url();
+      if (!url.startsWith(address) && !/^(data|blob):/.test(url)) wrongs.push(url);
+    });
+    await page.goto(address + query);
+    return page;
+  }
+  const text = (page: Page, id: string) => page.locator(`#${id}`).innerText();
+  const number = async (page: Page, id: string) => Number.parseFloat(await text(page, id));
+
+  it("says something at rest, on a desk and on a phone, without another origin", async () => {
+    for (const width of [1280, 360]) {
+      const page = await open("", { viewport: { width, height: 740 } });
+      await expect.poll(() => text(page, "landscape-angle")).toMatch(/^\d+° off, \d\.\d\d times as long$/);
+      expect(await number(page, "catch-expected")).toBeCloseTo(0.174, 2);
+      expect(Math.abs((await number(page, "catch-measured")) - 0.174)).toBeLessThan(0.03);
+      expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
+      await page.close();
+    }
+    expect(wrongs).toEqual([]);
+  });
+
+  it("has no violation of accessibility that axe finds, light and dark", async () => {
+    const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+    for (const colorScheme of ["light", "dark"] as const) {
+      const page = await open("", { colorScheme, bypassCSP: true });
+      await page.addScriptTag({ content: axe });
+      const found = (await page.evaluate(
+        "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html)))",
+      )) as string[];
+      expect(found, colorScheme).toEqual([]);
+      await page.close();
+    }
+  });
+
+  it("descends by keyboard, and the address is the lesson", async () => {
+    const page = await open("?landscape.f=sphere&landscape.k=2");
+    await page.locator("#landscape-step").focus();
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Enter");
+    expect(await text(page, "landscape-steps")).toBe("2");
+    const row = () => page.locator("#landscape-projection td").allInnerTexts();
+    // Two directions span the plane.
+    expect((await row()).slice(0, 2)).toEqual(["0°", "1.00"]);
+    const [, , value] = await row();
+    const again = await open(new URL(page.url()).search);
+    expect(await again.locator("#landscape-projection td").nth(2).innerText()).toBe(value);
+    await page.locator("#landscape-x").focus();
+    await page.keyboard.press("ArrowRight");
+    expect(await text(page, "landscape-steps")).toBe("0");
+    expect(page.url()).toContain("landscape.x=");
+    await page.close();
+    await again.close();
+  });
+
+  it("plays, and with reduced motion goes there at once", async () => {
+    const page = await open("?landscape.f=sphere");
+    await page.locator("#landscape-play").press("Enter");
+    await expect.poll(() => number(page, "landscape-steps")).toBeGreaterThan(5);
+    await page.locator("#landscape-play").press("Enter");
+    expect(await text(page, "landscape-play")).toBe("Play");
+    const still = await open("?landscape.f=sphere", { reducedMotion: "reduce" });
+    await still.locator("#landscape-play").press("Enter");
+    expect(await text(still, "landscape-steps")).toBe("100");
+    await page.close();
+    await still.close();
+  });
+
+  it("asks for a guess before it tells", async () => {
+    const page = await open("?embed=catch");
+    expect(await page.locator("#landscape").isVisible()).toBe(false);
+    await page.locator("#catch-ask").press("Enter");
+    expect(await text(page, "catch-expected")).toBe("?");
+    await page.keyboard.press("ArrowRight");
+    await page.locator("#catch-ask").press("Enter");
+    const expected = await number(page, "catch-expected");
+    expect(await text(page, "catch-verdict")).toBe(`You said 0.51; it is ${expected.toFixed(2)}.`);
+    await page.close();
+  });
+
+  it("did nothing on the way that it should not", () => {
+    expect(wrongs).toEqual([]);
+  });
+});
