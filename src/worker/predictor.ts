@@ -1,12 +1,8 @@
 /** A model's predictions of inputs as a page sends them. */
-import { readBatch } from "../data/batches.ts";
-import type { Examples } from "../data/dataset.ts";
-import { DataError } from "../errors/errors.ts";
-import { floatOutput } from "../objective/importing/import-model.ts";
-import { batchInputs, exampleInput } from "../objective/model-inputs.ts";
 import { decodeModel } from "../onnx/decode.ts";
 import { type Tensor, tensorOf, toNumbers } from "../onnx/tensor.ts";
-import { encodeModelForRuntime } from "../runtime/evaluate.ts";
+import { batchOf, openAskedModel } from "../train/evaluation/asked-model.ts";
+import { inputsFor } from "../train/example-arrays.ts";
 import type { RunOptions } from "../train/settings/run-settings.ts";
 
 const openBatchSize = 250;
@@ -20,41 +16,22 @@ export interface Predictor {
 
 /** @param file an ONNX file, which a run with these options trains */
 export async function openPredictor(file: Uint8Array, options: RunOptions): Promise<Predictor> {
-  const { runtime, examples, fill } = options;
   const model = decodeModel(file);
-  const output = options.output ?? floatOutput(model);
-  const input = exampleInput(model, examples, options);
-  const fixed = model.inputs.find(({ name }) => name === input.name)?.dimensions?.[0];
-  const session = await runtime.createSession(encodeModelForRuntime(model, new Map()));
+  const { shape } = options.examples;
+  const asked = await openAskedModel({ ...options, model, parameters: {}, batch: openBatchSize });
   return {
     async predict(inputs) {
-      const given = asExamples(inputs, examples.shape);
-      const batch = typeof fixed === "number" ? fixed : Math.min(openBatchSize, given.count);
-      const buffers = batchInputs(model, input, batch, fill);
+      const examples = inputsFor(model, { inputs, shape }, { input: options.input, option: "inputs" });
+      const all = Uint32Array.from({ length: examples.count }, (_, index) => index);
       const parts: Tensor[] = [];
-      for (let start = 0; start < given.count; start += batch) {
-        // The last batch is filled up with its last example.
-        const rows = Uint32Array.from({ length: batch }, (_, row) => Math.min(start + row, given.count - 1));
-        readBatch(given, rows, 0, batch, buffers.values, new BigInt64Array(batch));
-        buffers.written();
-        parts.push((await session.run(buffers.tensors, [output]))[output] as Tensor);
+      for (let start = 0; start < examples.count; start += asked.batch) {
+        const results = await asked.ask(examples, batchOf(all, start, asked.batch));
+        parts.push(results[asked.output] as Tensor);
       }
-      return firstRows(parts, given.count);
+      return firstRows(parts, examples.count);
     },
-    release: () => session.release(),
+    release: () => asked.release(),
   };
-}
-
-function asExamples(inputs: Uint8Array | Float32Array, shape: readonly number[]): Examples {
-  const size = shape.reduce((product, each) => product * each, 1);
-  const count = inputs.length / size;
-  if (!Number.isInteger(count) || count === 0) {
-    throw new DataError(
-      `predict takes examples of shape [${shape.join(", ")}], ${size} numbers each, received ${inputs.length} numbers; ` +
-        "give whole examples, one after the other, at least one.",
-    );
-  }
-  return { count, shape, inputs, labels: new Int32Array(count) };
 }
 
 /** The first `count` rows of batches, [count, …]. */

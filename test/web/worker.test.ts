@@ -109,7 +109,7 @@ describe("a run in a worker", () => {
     );
     expect(right.length).toBeGreaterThan(20);
     await expect(training.predict(new Uint8Array(100))).rejects.toThrow(
-      "784 numbers each, received 100 numbers",
+      "inputs hold 100 numbers; expected a whole number of examples of shape [1, 28, 28]",
     );
   });
 
