@@ -6,6 +6,8 @@
 
 export { cacheDirectory, folderCache, folderStore } from "./data/node-store.ts";
 export { decodePicture } from "./data/pictures/node-picture.ts";
+export { compareRuns } from "./reports/comparison.ts";
+export { runReport, writeRunReport } from "./reports/run-report.ts";
 export { type NodeDevice, type NodeRuntimeOptions, nodeDevices, nodeRuntime } from "./runtime/node.ts";
 export { saveCheckpoint } from "./storage/checkpoint.ts";
 export { loadModel } from "./storage/node-model.ts";

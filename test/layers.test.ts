@@ -34,6 +34,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
     train:
       "limits onnx random linalg metrics optim ops losses ad tangents aggregate guess data runtime objective estimate storage",
     search: "random optim storage train",
+    reports: "onnx losses data objective runtime storage train charts",
     worker: "onnx data runtime objective storage train",
     studies:
       "onnx random linalg optim ops losses ad tangents aggregate guess functions models data runtime objective estimate " +
@@ -143,7 +144,7 @@ describe("layers", () => {
     // Flags of other programs, and a stylesheet's own variables.
     const others = /--(jitless|ignore-scripts|format)\b/g;
     const wrong = files
-      .filter((name) => !name.startsWith("cli/") && name !== "studies/report.ts")
+      .filter((name) => !name.startsWith("cli/") && name !== "charts/page.ts")
       .filter((name) => /(?<![\w-])--[a-z]/.test(read(name).replaceAll(others, "")));
     expect(wrong).toEqual([]);
   });

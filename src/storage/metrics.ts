@@ -19,6 +19,8 @@ export type MetricsLine =
       readonly epoch: number;
       /** Mean loss of the steps since the line before. */
       readonly loss: number;
+      /** Of the last of these steps, schedules included; absent in runs that an earlier version began. */
+      readonly learningRate?: number;
       readonly seconds: number;
     }
   | {
@@ -29,6 +31,8 @@ export type MetricsLine =
       readonly trainLoss: number;
       readonly validationLoss?: number;
       readonly validationAccuracy?: number;
+      /** All metrics of the validation examples by name; absent in runs that an earlier version began. */
+      readonly validation?: Readonly<Record<string, number>>;
       readonly seconds: number;
     }
   | {

@@ -1,7 +1,10 @@
 /** Checkpoints are written to these in turn, so that the one before stays as it is. */
 export const checkpointFiles = ["checkpoint/state.safetensors", "checkpoint/state-2.safetensors"] as const;
 
-const trainFiles = ["config.json", "metrics.jsonl", "model.onnx", ...checkpointFiles];
+const trainFiles = [
+  ...["config.json", "metrics.jsonl", "model.onnx", "report.json", "report.html"],
+  ...checkpointFiles,
+];
 
 /** What each kind of run writes, by which its folder is known; `charts` and `work` are folders. config.json comes first. */
 export const ownFiles = {

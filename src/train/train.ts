@@ -261,7 +261,14 @@ export class TrainingRun {
     const { windowSteps, windowLoss, timedSeconds } = this.#state;
     if (windowSteps === stepsPerLine) {
       const mean = windowLoss / stepsPerLine;
-      await this.#log({ kind: "train", step: step + 1, epoch, loss: mean, seconds: timedSeconds });
+      await this.#log({
+        kind: "train",
+        step: step + 1,
+        epoch,
+        loss: mean,
+        learningRate: rate,
+        seconds: timedSeconds,
+      });
       this.#state = afterWindow(afterLine(this.#state), mean);
     }
     return {

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import type { Config } from "../../settings/config.ts";
 import { inRunFolder } from "../../storage/node-run-folder.ts";
@@ -20,6 +20,7 @@ import { interruptible } from "../interrupt.ts";
 import { printJson, say } from "../output.ts";
 import { reportProgress } from "../progress.ts";
 import { describeQuality } from "../quality-words.ts";
+import { reported } from "../run-notes.ts";
 
 /** What a finished training run printed and left behind. */
 export interface TrainOutcome extends TrainResult {
@@ -76,7 +77,8 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
     const { dataset, options, imported } = await openTraining(withDraws(flags), store);
     return interruptible(async (signal) => {
       const events = train({ ...options, inPlace: true, test: dataset.test, signal });
-      const result = await reportProgress(events, flags.out, imported);
+      const told = reported(events, { flags, store, dataset, options, imported });
+      const result = await reportProgress(told, flags.out, imported);
       return result && { ...result, model: join(flags.out, "model.onnx") };
     });
   });
@@ -95,5 +97,6 @@ function summary(outcome: TrainOutcome): string[] {
       ? []
       : [`kept: the parameters of step ${outcome.bestStep}, the best validation loss`]),
     `model: ${outcome.model}`,
+    `report: ${join(dirname(outcome.model), "report.html")}`,
   ];
 }

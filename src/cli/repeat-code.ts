@@ -1,0 +1,154 @@
+/** A training run of the command line as a TypeScript program that does the same. */
+import { basename } from "node:path";
+import type { Dataset } from "../data/dataset.ts";
+import { datasets } from "../data/sets/list.ts";
+import type { Option, Options } from "../settings/option.ts";
+import { trainOptions } from "../train/settings/options.ts";
+import { withAdapter } from "./flags/adapter-flags.ts";
+import { lossData, lossName } from "./flags/chosen-loss.ts";
+import type { SettingData } from "./flags/setting-flags.ts";
+import type { TrainFlags } from "./flags/training-command.ts";
+
+/** The program. @param dataset for what follows from the data */
+export function repeatCode(flags: TrainFlags, dataset: Dataset): string {
+  const settings = withAdapter(flags.settings, flags);
+  const isFile = flags.model.endsWith(".onnx");
+  const data = dataCode(flags, lossName(settings) === "cross-entropy" ? "classes" : "values");
+  const model = isFile ? `loadModel(${text(flags.model)})` : modelCode(flags, settings, dataset);
+  const { resume, overwrite, allowChanges, ...course } = isFile
+    ? settings
+    : lossData(settings, { targetNormalization: dataset.targetNormalization });
+  const device = { device: flags.device === "cpu" ? undefined : flags.device, threads: flags.threads };
+  const entries = [
+    ...["model,", "examples: dataset.train,", "test: dataset.test,"],
+    `runtime: nodeRuntime(${objectCode(device)}),`,
+    `store: runFolder(${text(flags.out)}),`,
+    ...settingLines(trainOptions, course),
+    ...(flags.augment ? [`augment: ${JSON.stringify(flags.augment)},`] : []),
+  ];
+  const node = ["nodeRuntime", "runFolder", ...(isFile ? ["loadModel"] : []), ...data.node].sort();
+  const own = ["train", ...(isFile ? [] : [builderOf(flags.model)])].sort();
+  return [
+    ...data.system,
+    `import { ${own.join(", ")} } from "forwardgrad";`,
+    `import { ${data.data.join(", ")} } from "forwardgrad/data";`,
+    `import { ${node.join(", ")} } from "forwardgrad/node";`,
+    "",
+    ...data.lines,
+    `const model = ${model};`,
+    "let result: unknown;",
+    "for await (const event of train({",
+    ...entries.map((line) => `  ${line}`),
+    "}))",
+    '  if (event.kind === "done") result = event.result;',
+  ].join("\n");
+}
+
+interface DataCode {
+  /** Names from `forwardgrad/data` and `forwardgrad/node`, and imports of Node itself. */
+  readonly data: readonly string[];
+  readonly node: readonly string[];
+  readonly system: readonly string[];
+  /** What makes `dataset`. */
+  readonly lines: readonly string[];
+}
+
+function dataCode(flags: TrainFlags, targets: "classes" | "values"): DataCode {
+  const { data, dataDir = "", dataFile = "", testFile, testFraction, header, decimal, limit: limits } = flags;
+  const { categorical, ignoreColumns: ignore, target, arrays, imageSize: size, ignoreOrientation } = flags;
+  const system = ['import { readFileSync } from "node:fs";'];
+  const file = (path: string) =>
+    `{ name: ${text(basename(path))}, bytes: new Uint8Array(readFileSync(${text(path)})) }`;
+  if (data === "csv") {
+    const options = { target, targets, ignore, categorical, testFraction, header, decimal, limits };
+    const test = testFile === undefined ? [] : [`test: ${file(testFile)}`];
+    return {
+      ...{ data: ["tableDataset"], node: [], system },
+      lines: [`const dataset = tableDataset(${file(dataFile)}, ${objectCode(options, test)});`],
+    };
+  }
+  if (data === "npz") {
+    const options = { targets, arrays, testFraction, limits };
+    return {
+      ...{ data: ["npzDataset"], node: [], system },
+      lines: [`const dataset = await npzDataset(${file(dataFile)}, ${objectCode(options)});`],
+    };
+  }
+  if (data === "images") {
+    const options = objectCode({ size, testFraction, ignoreOrientation, limits }, ["decode: decodePicture"]);
+    return {
+      ...{ data: ["imageFolder"], node: ["decodePicture", "folderStore"], system: [] },
+      lines: [`const dataset = await imageFolder(folderStore(${text(dataDir)}), ${options});`],
+    };
+  }
+  const hasFiles = datasets.find(({ name }) => name === data)?.files !== undefined;
+  if (!hasFiles || dataDir !== "") {
+    const store = hasFiles ? [`store: folderStore(${text(dataDir)})`] : [];
+    return {
+      ...{ data: ["datasetNamed"], node: hasFiles ? ["folderStore"] : [], system: [] },
+      lines: [`const dataset = await datasetNamed(${text(data)}).load(${objectCode({ seed: 0 }, store)});`],
+    };
+  }
+  return {
+    ...{ data: ["datasetNamed", "downloadStore"], node: ["cacheDirectory", "folderCache"], system: [] },
+    lines: [
+      `const known = datasetNamed(${text(data)});`,
+      "if (!known.files) throw new Error(known.name);",
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: a part of the program that is written
+      "const cache = folderCache(`${cacheDirectory()}/${known.name}`);",
+      "const dataset = await known.load({ store: downloadStore({ files: known.files, cache, fetch }), seed: 0 });",
+    ],
+  };
+}
+
+/** The function that builds a model of this name. */
+function builderOf(name: string): string {
+  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function modelCode(flags: TrainFlags, { seed = 0, ...settings }: SettingData, dataset: Dataset): string {
+  const { hidden, activation, pooling, architecture, norm, width, layers, patch, heads } = flags;
+  const shape = { hidden, activation, pooling, architecture, norm, width, layers, patch, heads };
+  const examples = dataset.train;
+  const outputs = dataset.classes || examples.labels.length / examples.count;
+  const isScaled = lossName(settings) === "mean-squared-error" && dataset.targetNormalization;
+  const lines = [
+    "input: dataset.train.shape",
+    "normalization: dataset.normalization",
+    ...(isScaled ? ["targetNormalization: dataset.targetNormalization"] : []),
+  ];
+  return `${builderOf(flags.model)}(${objectCode({ outputs, ...shape, seed }, lines)})`;
+}
+
+/** Settings as properties, patterns as what the library takes. */
+function settingLines(options: Options, settings: SettingData): string[] {
+  return Object.entries(settings).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${key(name)}: ${valueCode(options[name], value)},`],
+  );
+}
+
+function valueCode(option: Option | undefined, value: unknown): string {
+  if (typeof value === "string" && option?.kind === "names")
+    return `(name) => new RegExp(${text(value)}).test(name)`;
+  if (typeof value === "string" && option?.kind === "pattern") return `new RegExp(${text(value)})`;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return JSON.stringify(value);
+  const parts = Object.entries(value).filter(([, part]) => part !== undefined);
+  return `{ ${parts.map(([name, part]) => `${key(name)}: ${valueCode(option?.parts?.[name], part)}`).join(", ")} }`;
+}
+
+/** An object of what is defined, after properties that are code. */
+function objectCode(values: Readonly<Record<string, unknown>>, properties: readonly string[] = []): string {
+  const own = Object.entries(values).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${key(name)}: ${JSON.stringify(value)}`],
+  );
+  const all = [...properties, ...own];
+  return all.length === 0 ? "" : `{ ${all.join(", ")} }`;
+}
+
+function key(name: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name);
+}
+
+function text(value: string): string {
+  return JSON.stringify(value);
+}

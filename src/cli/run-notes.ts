@@ -1,0 +1,92 @@
+/** What a run of the command line leaves for its report, and the report itself, at its end and when it is interrupted. */
+import packageJson from "../../package.json" with { type: "json" };
+import type { Dataset } from "../data/dataset.ts";
+import { words } from "../errors/words.ts";
+import { decodeModel } from "../onnx/decode.ts";
+import type { Model } from "../onnx/read-model.ts";
+import { type Judgement, judgeModel } from "../reports/judgement.ts";
+import { type RunNotes, readNotes } from "../reports/run-record.ts";
+import { writeRunReport } from "../reports/run-report.ts";
+import type { RunStore } from "../storage/run-store.ts";
+import type { TrainEvent } from "../train/events.ts";
+import { lossSetting } from "../train/settings/choices.ts";
+import type { TrainOptions } from "../train/settings/options.ts";
+import { quoted } from "./flags/command-line.ts";
+import type { TrainFlags } from "./flags/training-command.ts";
+import { say } from "./output.ts";
+import { repeatCode } from "./repeat-code.ts";
+
+/** A run that is being reported. */
+export interface ReportedRun {
+  readonly flags: TrainFlags;
+  readonly store: RunStore;
+  readonly dataset: Dataset;
+  readonly options: Omit<TrainOptions, "test">;
+  /** A model of the user's, which is worth something before it is trained. */
+  readonly imported: Model | undefined;
+}
+
+/** Passes a run's events on, and leaves its report: at its end, and where it stops before. */
+export async function* reported(
+  events: AsyncGenerator<TrainEvent, void>,
+  run: ReportedRun,
+): AsyncGenerator<TrainEvent, void> {
+  const { store, flags, dataset, options, imported } = run;
+  let notes: RunNotes | undefined;
+  try {
+    for await (const event of events) {
+      if (event.kind === "start") {
+        const kept = event.step > 0 ? await readNotes(store) : undefined;
+        notes = {
+          software: `forwardgrad ${packageJson.version}, ${options.runtime.name}`,
+          command: `forwardgrad ${process.argv.slice(2).map(quoted).join(" ")}`,
+          code: repeatCode(flags, dataset),
+          data: describeData(dataset),
+          classNames: dataset.classNames,
+          ...kept,
+          format: 1,
+        };
+        if (imported && event.step === 0) notes = { ...notes, before: await judged(imported, run) };
+      }
+      if (event.kind === "done") {
+        const isThere = event.resumedComplete && (await store.read("report.html")) !== undefined;
+        const after = isThere ? undefined : await judged(decodeModel(event.model), run);
+        notes = isThere ? undefined : { ...notes, format: 1, after };
+      }
+      yield event;
+    }
+  } finally {
+    if (notes) await leave(store, notes);
+  }
+}
+
+/** On the test examples, where there are any that count. */
+async function judged(
+  model: Model,
+  { dataset: { test, columns }, options }: ReportedRun,
+): Promise<Judgement | undefined> {
+  if (test.count === 0) return undefined;
+  const { input, fill, dimensions, output, runtime } = options;
+  const loss = lossSetting.choose(options.loss ?? lossSetting.default);
+  const reading = { input, fill, dimensions, output };
+  // What was not to be measured does not keep a run from its end.
+  return judgeModel({ ...reading, model, examples: test, columns, loss, runtime }).catch(() => undefined);
+}
+
+function describeData({ name, train, test, classes }: Dataset): string {
+  const count = (value: number) => value.toLocaleString("en");
+  const learned = classes > 0 ? `, ${classes} classes` : "";
+  return `Data: ${name}, ${count(train.count)} examples to train on, ${count(test.count)} to test on${learned}.`;
+}
+
+async function leave(store: RunStore, notes: RunNotes): Promise<void> {
+  try {
+    await store.write("report.json", new TextEncoder().encode(`${JSON.stringify(notes)}\n`));
+    if (await writeRunReport(store)) return;
+    say(
+      `warning: ${store.describe}/report.html is no report of a run, and is left as it is; forwardgrad report ${store.describe} -o FILE writes one elsewhere.`,
+    );
+  } catch (error) {
+    say(words`warning: the report could not be written: ${error as Error}`);
+  }
+}
