@@ -1,4 +1,4 @@
-/** Opens the panels. */
+/** Opens the panels: two at once, the others when they come near. */
 import { openCatch } from "./catch/catch.ts";
 import { openLandscape } from "./landscape/landscape.ts";
 
@@ -14,5 +14,22 @@ if (embedded !== null && document.getElementById(embedded)?.classList.contains("
     panel.toggleAttribute("hidden", panel.id !== embedded);
 }
 
+/** Loads a panel's module, which opens it, when it is about to be seen. */
+function whenNear(id: string): void {
+  const panel = document.getElementById(id);
+  if (!panel || panel.hidden) return;
+  const observer = new IntersectionObserver(
+    (entries) => {
+      if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+      observer.disconnect();
+      // A file of its own, which this one does not hold.
+      void import(new URL(`${id}.js`, document.baseURI).href);
+    },
+    { rootMargin: "400px" },
+  );
+  observer.observe(panel);
+}
+
 if (!document.getElementById("landscape")?.hidden) openLandscape();
 if (!document.getElementById("catch")?.hidden) openCatch();
+whenNear("digits");

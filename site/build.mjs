@@ -25,7 +25,7 @@ function copyPages() {
     writeFileSync(target, linked.join(""));
   }
   const pictures = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" });
-  for (const picture of pictures.filter((name) => /\.svg$/.test(name)))
+  for (const picture of pictures.filter((name) => /\.(svg|png)$/.test(name)))
     cpSync(join(root, "docs", picture), join(content, "public", picture));
 }
 

@@ -5,6 +5,8 @@ import { dirname, join, normalize, relative } from "node:path/posix";
 /** The repository's files as GitHub shows them. */
 export const repository = "https://github.com/forwardgrad/forwardgrad";
 const files = `${repository}/blob/main/`;
+/** The same files by themselves, as pictures are linked. */
+const raw = `${repository}/raw/main/`;
 
 const page = (text, source, path) => ({ text, source, path });
 const report = (text, folder) =>
@@ -73,7 +75,8 @@ export function anchorOf(heading) {
 /** A link's target in the repository and its anchor; undefined for addresses elsewhere. */
 export function targetOf(link, source) {
   const [address, anchor] = link.split("#");
-  if (address.startsWith(files)) return { path: address.slice(files.length), anchor };
+  for (const home of [files, raw])
+    if (address.startsWith(home)) return { path: address.slice(home.length), anchor };
   if (/^[a-z]+:/.test(address)) return undefined;
   return { path: address === "" ? source : normalize(join(dirname(source), address)), anchor };
 }
