@@ -2,7 +2,7 @@
 import { SettingError } from "../errors/errors.ts";
 import { named } from "../settings/named.ts";
 import { type Given, number, type Resolved } from "../settings/option.ts";
-import { type Arrays, type Optimizer, weightDecay, zerosLike } from "./optimizer.ts";
+import { type AdaptiveRule, type Arrays, type Optimizer, weightDecay, zerosLike } from "./optimizer.ts";
 
 /** What Adam and AdamW have in common. */
 export const adaptiveOptions = {
@@ -39,8 +39,9 @@ export function adaptive(
   l2: number,
   decoupled: number,
 ): Omit<Optimizer, "name"> {
+  const rule = { beta1, beta2, epsilon, l2, decoupled };
   return {
-    isAdaptive: true,
+    ...{ isAdaptive: true, rule },
     init: (parameters) => ({
       // Exact in float32 up to 2²⁴ steps, where the corrections have long been 1.
       steps: new Float32Array(1),
@@ -48,9 +49,7 @@ export function adaptive(
       ...zerosLike(parameters, "square"),
     }),
     update(parameters, gradients, state, learningRate) {
-      const step = nextStep(state);
-      const size = learningRate / (1 - beta1 ** step);
-      const correction = Math.sqrt(1 - beta2 ** step);
+      const { size, correction, keep } = nextStep(rule, state, learningRate);
       for (const [parameter, values] of Object.entries(parameters)) {
         const gradient = Object.hasOwn(gradients, parameter) ? gradients[parameter] : undefined;
         const mean = state[`mean/${parameter}`];
@@ -63,21 +62,29 @@ export function adaptive(
           const s = beta2 * (square[index] as number) + (1 - beta2) * slope * slope;
           mean[index] = m;
           square[index] = s;
-          values[index] =
-            value * (1 - learningRate * decoupled) - (size * m) / (Math.sqrt(s) / correction + epsilon);
+          values[index] = value * keep - (size * m) / (Math.sqrt(s) / correction + epsilon);
         }
       }
     },
   };
 }
 
-/** Counts the step in the state and returns its number, from 1. */
-function nextStep(state: Arrays): number {
+/**
+ * Counts the step in the state.
+ *
+ * @returns size, the rate over the mean's correction; correction, that of the root; keep, what decay leaves of a parameter
+ */
+export function nextStep({ beta1, beta2, decoupled }: AdaptiveRule, state: Arrays, learningRate: number) {
   const { steps } = state;
   if (!steps)
     throw new SettingError("Adam's state has no step count; begin with the state that init() returns.", {
       option: "state",
     });
   steps[0] = (steps[0] as number) + 1;
-  return steps[0] as number;
+  const step = steps[0] as number;
+  return {
+    size: learningRate / (1 - beta1 ** step),
+    correction: Math.sqrt(1 - beta2 ** step),
+    keep: 1 - learningRate * decoupled,
+  };
 }

@@ -5,6 +5,22 @@ import { number } from "../settings/option.ts";
 /** Parameters, gradients or optimizer state, by name. */
 export type Arrays = Readonly<Record<string, Float32Array>>;
 
+/** Descent with momentum, as numbers: a velocity for each parameter where there is momentum. */
+export interface MomentumRule {
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  readonly weightDecay: number;
+}
+
+/** Adam's step, as numbers: the weight decay in the gradient (l2), and apart from it (decoupled). */
+export interface AdaptiveRule {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly l2: number;
+  readonly decoupled: number;
+}
+
 /** A rule that moves parameters against a gradient. Its state is plain data, so that a checkpoint can hold it. */
 export interface Optimizer extends Identity {
   /** μ: a gradient moves the parameters 1/(1 − μ) times as far in the end. Default 0. */
@@ -13,6 +29,8 @@ export interface Optimizer extends Identity {
   readonly isPlain?: boolean;
   /** Whether each gradient is divided by its own size, so that one learning rate serves all. Default false. */
   readonly isAdaptive?: boolean;
+  /** What `update` computes, where the WebAssembly kernel computes the same (in-kernel.ts). Default: `update` alone knows. */
+  readonly rule?: MomentumRule | AdaptiveRule;
   /** State before the first step: arrays of the parameters' lengths [n], under names of the optimizer's own. */
   init(parameters: Arrays): Arrays;
   /**

@@ -25,45 +25,41 @@ export type SgdOptions = Given<typeof sgdOptions>;
  *
  * @throws SettingError for options out of range, and for Nesterov's look-ahead without momentum
  */
-export const sgd = named(
-  "optimizer",
-  "sgd",
-  sgdOptions,
-  ({ momentum, nesterov, weightDecay }): Omit<Optimizer, "name"> => {
-    if (nesterov && momentum === 0) {
-      throw new SettingError(
-        "nesterov looks ahead along the momentum, and the momentum is 0; set it, for example to 0.9.",
-        { option: "optimizer.nesterov" },
-      );
-    }
-    return {
-      momentum,
-      isPlain: momentum === 0 && weightDecay === 0,
-      init: (parameters) => (momentum === 0 ? {} : zerosLike(parameters, "velocity")),
-      update(parameters, gradients, state, learningRate) {
-        for (const [name, values] of Object.entries(parameters)) {
-          const gradient = Object.hasOwn(gradients, name) ? gradients[name] : undefined;
-          if (!gradient) continue;
-          const velocity = state[`velocity/${name}`];
-          if (!velocity && weightDecay === 0) {
-            descend(values, gradient, learningRate);
-            continue;
-          }
-          for (let index = 0; index < values.length; index++) {
-            const value = values[index] as number;
-            let direction = (gradient[index] as number) + weightDecay * value;
-            if (velocity) {
-              const speed = momentum * (velocity[index] as number) + direction;
-              velocity[index] = speed;
-              direction = nesterov ? direction + momentum * speed : (velocity[index] as number);
-            }
-            values[index] = value - learningRate * direction;
-          }
+export const sgd = named("optimizer", "sgd", sgdOptions, (rule): Omit<Optimizer, "name"> => {
+  const { momentum, nesterov, weightDecay } = rule;
+  if (nesterov && momentum === 0) {
+    throw new SettingError(
+      "nesterov looks ahead along the momentum, and the momentum is 0; set it, for example to 0.9.",
+      { option: "optimizer.nesterov" },
+    );
+  }
+  return {
+    ...{ momentum, rule },
+    isPlain: momentum === 0 && weightDecay === 0,
+    init: (parameters) => (momentum === 0 ? {} : zerosLike(parameters, "velocity")),
+    update(parameters, gradients, state, learningRate) {
+      for (const [name, values] of Object.entries(parameters)) {
+        const gradient = Object.hasOwn(gradients, name) ? gradients[name] : undefined;
+        if (!gradient) continue;
+        const velocity = state[`velocity/${name}`];
+        if (!velocity && weightDecay === 0) {
+          descend(values, gradient, learningRate);
+          continue;
         }
-      },
-    };
-  },
-);
+        for (let index = 0; index < values.length; index++) {
+          const value = values[index] as number;
+          let direction = (gradient[index] as number) + weightDecay * value;
+          if (velocity) {
+            const speed = momentum * (velocity[index] as number) + direction;
+            velocity[index] = speed;
+            direction = nesterov ? direction + momentum * speed : (velocity[index] as number);
+          }
+          values[index] = value - learningRate * direction;
+        }
+      }
+    },
+  };
+});
 
 /** θ ← θ − lr·g, four numbers a round: the round itself takes V8 as long as two of them. */
 function descend(values: Float32Array, gradient: Float32Array, learningRate: number): void {

@@ -7,6 +7,7 @@ import { mlp } from "../../models/mlp.ts";
 import { compileObjective } from "../../objective/compile-objective.ts";
 import type { Objective } from "../../objective/objective.ts";
 import { arraysOf, copyTensors, setParameters } from "../../objective/parameters.ts";
+import { adamw } from "../../optim/adamw.ts";
 import type { Optimizer } from "../../optim/optimizer.ts";
 import { sgd } from "../../optim/sgd.ts";
 import { keyFromSeed } from "../../random/threefry.ts";
@@ -166,6 +167,14 @@ describe("a run", () => {
   it("is the same bytes whether its estimates are measured or not", async () => {
     const plain = await parametersOf({});
     expect(await parametersOf({ quality: { every: 2, draws: 2 } })).toEqual(plain);
+  });
+
+  it("is the same bytes whether the kernel moves its parameters or JavaScript does", async () => {
+    for (const optimizer of [sgd({ momentum: 0.9 }), adamw()]) {
+      const plain = await parametersOf({ optimizer: { ...optimizer, rule: undefined } });
+      const update = () => expect.unreachable("JavaScript's");
+      expect(await parametersOf({ optimizer: { ...optimizer, update } })).toEqual(plain);
+    }
   });
 
   it("takes plain steps of one's own optimizer as it takes them", async () => {

@@ -15,7 +15,7 @@ export async function openDescent(
 ): Promise<Descent> {
   const estimator = await plan.open();
   try {
-    if (!estimator.products) return plainDescent(estimator, optimizer);
+    if (!estimator.products) return plainDescent(estimator, await fastest(optimizer));
     // Loaded where there are large matrices.
     const { descentInProducts } = await import("./in-products.ts");
     return await descentInProducts(objective, estimator, estimator.products, optimizer);
@@ -23,4 +23,11 @@ export async function openDescent(
     await estimator.release();
     throw error;
   }
+}
+
+/** The same optimizer in the WebAssembly kernel, which is loaded where it has more to do than plain descent. */
+async function fastest(optimizer: Optimizer): Promise<Optimizer> {
+  if (!optimizer.rule || optimizer.isPlain) return optimizer;
+  const { inKernel } = await import("../../optim/in-kernel.ts");
+  return inKernel(optimizer);
 }
