@@ -39,7 +39,17 @@ export function adaptive(
   l2: number,
   decoupled: number,
 ): Omit<Optimizer, "name"> {
-  const rule = { beta1, beta2, epsilon, l2, decoupled };
+  const rule: AdaptiveRule = {
+    ...{ beta1, beta2, epsilon, l2 },
+    begin(state, learningRate) {
+      const step = nextStep(state);
+      return {
+        size: learningRate / (1 - beta1 ** step),
+        correction: Math.sqrt(1 - beta2 ** step),
+        keep: 1 - learningRate * decoupled,
+      };
+    },
+  };
   return {
     ...{ isAdaptive: true, rule },
     init: (parameters) => ({
@@ -49,7 +59,7 @@ export function adaptive(
       ...zerosLike(parameters, "square"),
     }),
     update(parameters, gradients, state, learningRate) {
-      const { size, correction, keep } = nextStep(rule, state, learningRate);
+      const { size, correction, keep } = rule.begin(state, learningRate);
       for (const [parameter, values] of Object.entries(parameters)) {
         const gradient = Object.hasOwn(gradients, parameter) ? gradients[parameter] : undefined;
         const mean = state[`mean/${parameter}`];
@@ -69,22 +79,12 @@ export function adaptive(
   };
 }
 
-/**
- * Counts the step in the state.
- *
- * @returns size, the rate over the mean's correction; correction, that of the root; keep, what decay leaves of a parameter
- */
-export function nextStep({ beta1, beta2, decoupled }: AdaptiveRule, state: Arrays, learningRate: number) {
-  const { steps } = state;
+/** Counts the step in the state and returns its number, from 1. */
+function nextStep({ steps }: Arrays): number {
   if (!steps)
     throw new SettingError("Adam's state has no step count; begin with the state that init() returns.", {
       option: "state",
     });
   steps[0] = (steps[0] as number) + 1;
-  const step = steps[0] as number;
-  return {
-    size: learningRate / (1 - beta1 ** step),
-    correction: Math.sqrt(1 - beta2 ** step),
-    keep: 1 - learningRate * decoupled,
-  };
+  return steps[0] as number;
 }

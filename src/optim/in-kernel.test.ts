@@ -26,7 +26,7 @@ const repeated = (few: Float32Array, length: number) =>
 /** Where two numbers are not the same one: NaN is NaN, and −0 is not 0. */
 const differences = (a: Arrays, b: Arrays) =>
   Object.entries(a).flatMap(([name, data]) => {
-    const index = data.findIndex((value, place) => !Object.is(value, b[name]?.[place]));
+    const index = data.findIndex((value, at) => !Object.is(value, b[name]?.[at]));
     return index < 0 ? [] : [{ name, index, a: data[index], b: b[name]?.[index] }];
   });
 const copyOf = (arrays: Arrays) =>

@@ -1,4 +1,3 @@
-import { nextStep } from "./adam.ts";
 import { kernelBase64 } from "./kernel.generated.ts";
 import type { AdaptiveRule, Arrays, MomentumRule, Optimizer } from "./optimizer.ts";
 
@@ -31,10 +30,12 @@ interface Engine {
   readonly Instance: new (module: object) => { readonly exports: Functions };
 }
 
-/** The functions, and where a piece goes: values, gradient, and two of state. */
+/** The functions, and where the piece at hand goes. */
 interface Kernel {
   readonly functions: Functions;
-  readonly rooms: readonly Float32Array[];
+  readonly gradient: Float32Array;
+  /** What is written as well: parameters, and state. */
+  readonly written: readonly Float32Array[];
 }
 
 /**
@@ -58,10 +59,9 @@ function openKernel(): Kernel | undefined {
     const bytes = Uint8Array.from(atob(kernelBase64), (char) => char.charCodeAt(0));
     const functions = new engine.Instance(new engine.Module(bytes)).exports;
     const { memory, pieceNumbers, valuesAt, gradientAt, firstAt, secondAt } = functions;
-    const rooms = [valuesAt, gradientAt, firstAt, secondAt].map(
-      ({ value }) => new Float32Array(memory.buffer, value, pieceNumbers.value),
-    );
-    return { functions, rooms };
+    const viewAt = ({ value }: { readonly value: number }) =>
+      new Float32Array(memory.buffer, value, pieceNumbers.value);
+    return { functions, gradient: viewAt(gradientAt), written: [valuesAt, firstAt, secondAt].map(viewAt) };
   } catch {
     // An engine without vectors, or whose page forbids WebAssembly: JavaScript computes the same.
     return undefined;
@@ -91,7 +91,7 @@ function momentumUpdate(
 function adaptiveUpdate(kernel: Kernel, rule: AdaptiveRule): Optimizer["update"] {
   const { beta1, beta2, epsilon, l2 } = rule;
   return (parameters, gradients, state, rate) => {
-    const { size, correction, keep } = nextStep(rule, state, rate);
+    const { size, correction, keep } = rule.begin(state, rate);
     for (const [name, values] of Object.entries(parameters)) {
       const gradient = gradientOf(gradients, name);
       const mean = state[`mean/${name}`];
@@ -110,26 +110,24 @@ function gradientOf(gradients: Arrays, name: string): Float32Array | undefined {
 
 /** Copies a piece after the other into the kernel, and what it wrote (parameters and state) back. */
 function inPieces(
-  { rooms }: Kernel,
-  written: readonly Float32Array[],
+  kernel: Kernel,
+  arrays: readonly Float32Array[],
   gradient: Float32Array,
   step: (count: number) => void,
 ): void {
-  const [values, gradientRoom, ...states] = rooms as [Float32Array, Float32Array, Float32Array, Float32Array];
-  const writtenRooms = [values, ...states];
-  const { length } = gradientRoom;
+  const { length } = kernel.gradient;
   for (let start = 0; start < gradient.length; start += length) {
     const end = Math.min(start + length, gradient.length);
-    const isWhole = end - start === length;
-    gradientRoom.set(gradient.subarray(start, end));
-    const pieces = written.map((array) => array.subarray(start, end));
+    const count = end - start;
+    kernel.gradient.set(gradient.subarray(start, end));
+    const pieces = arrays.map((array) => array.subarray(start, end));
     pieces.forEach((piece, index) => {
-      writtenRooms[index]?.set(piece);
+      kernel.written[index]?.set(piece);
     });
-    step(end - start);
+    step(count);
     pieces.forEach((piece, index) => {
-      const room = writtenRooms[index] as Float32Array;
-      piece.set(isWhole ? room : room.subarray(0, end - start));
+      const written = kernel.written[index] as Float32Array;
+      piece.set(count === length ? written : written.subarray(0, count));
     });
   }
 }

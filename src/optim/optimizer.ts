@@ -12,13 +12,20 @@ export interface MomentumRule {
   readonly weightDecay: number;
 }
 
-/** Adam's step, as numbers: the weight decay in the gradient (l2), and apart from it (decoupled). */
+/** Adam's step, as numbers: with the weight decay that is in the gradient, l2. */
 export interface AdaptiveRule {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
   readonly l2: number;
-  readonly decoupled: number;
+  /**
+   * Counts the step in the state: size, the rate over the mean's correction; correction, that of the root; keep, what decoupled decay
+   * leaves of a parameter.
+   */
+  begin(
+    state: Arrays,
+    learningRate: number,
+  ): { readonly size: number; readonly correction: number; readonly keep: number };
 }
 
 /** A rule that moves parameters against a gradient. Its state is plain data, so that a checkpoint can hold it. */

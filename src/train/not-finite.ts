@@ -1,5 +1,6 @@
 import { reserved } from "../ad/names.ts";
 import { pushforward } from "../ad/pushforward.ts";
+import type { DivergenceError } from "../errors/errors.ts";
 import type { Differentiable } from "../objective/objective.ts";
 import {
   describeNode,
@@ -16,7 +17,8 @@ import { isFactored } from "../ops/op.ts";
 import { cast, reshape, withInfinities } from "../ops/rules.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Tensors } from "../runtime/runtime.ts";
-import { areFinite, type NotFiniteCause } from "./divergence.ts";
+import { type Diverged, divergenceError, type NotFiniteCause } from "./diverged.ts";
+import { areFinite } from "./divergence.ts";
 
 /** The node at which numbers stop being finite, and whether it is its value or its derivative that does. */
 export interface NotFinite {
@@ -133,11 +135,27 @@ const partlyUndefined: Readonly<Record<string, string>> = {
 };
 
 /**
+ * What a run ends with that diverged.
+ *
+ * @param feeds the batch and the parameters with which it happened
+ * @param isFirst whether nothing has been trained yet
+ */
+export async function explainDivergence(
+  objective: Differentiable,
+  feeds: Tensors,
+  isFirst: boolean,
+  diverged: Diverged,
+): Promise<DivergenceError> {
+  if (Number.isFinite(diverged.loss)) return divergenceError(diverged, undefined);
+  return divergenceError(diverged, await explainNotFinite(objective, feeds, isFirst));
+}
+
+/**
  * Where the first number that is not finite came from, in words, and a remedy where the cause is not that a run diverges.
  *
  * @param isFirst whether nothing has been trained yet
  */
-export async function explainNotFinite(
+async function explainNotFinite(
   objective: Differentiable,
   feeds: Tensors,
   isFirst: boolean,

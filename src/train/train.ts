@@ -15,7 +15,7 @@ import type { RunStore } from "../storage/run-store.ts";
 import type { BatchReader } from "./batch-reader.ts";
 import type { Descent } from "./descent/descent.ts";
 import { openDescent } from "./descent/open.ts";
-import { guardDivergence } from "./divergence.ts";
+import { largestLoss } from "./divergence.ts";
 import type { QualityTracker } from "./evaluation/track-quality.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
 import { afterDivergence, afterWindow, isGood, mayRecover, rateLeft } from "./recovery.ts";
@@ -318,10 +318,13 @@ export class TrainingRun {
   async #guard(loss: number, what: string): Promise<void> {
     const { divergenceFactor, optimizer } = this.#options;
     const { step, firstLoss } = this.#state;
-    const settings = { learningRate: this.#currentRate(), momentum: optimizer.momentum ?? 0 };
-    const why = Number.isFinite(loss) ? undefined : await import("./not-finite.ts");
-    const cause = await why?.explainNotFinite(this.#objective, this.#batches.feeds, step === 0);
-    guardDivergence(loss, firstLoss, divergenceFactor, `${what} of step ${step + 1}`, settings, cause);
+    const limit = largestLoss(firstLoss, divergenceFactor);
+    if (loss <= limit && Number.isFinite(loss)) return;
+    const { explainDivergence } = await import("./not-finite.ts");
+    throw await explainDivergence(this.#objective, this.#batches.feeds, step === 0, {
+      ...{ loss, what: `${what} of step ${step + 1}`, limit },
+      ...{ learningRate: this.#currentRate(), momentum: optimizer.momentum ?? 0 },
+    });
   }
 
   async #endEpoch(): Promise<TrainEvent> {
