@@ -2,11 +2,12 @@
 //
 //     npm run bench                         # the quick ones
 //     node bench/index.mjs steps tangents   # by name, after npm run build
+//     npm run bench -- --compare DIST       # this build next to another one
 //
 // Ctrl-C ends the run after the round at hand and prints what is complete; a second one ends it at once.
 import { parseArgs } from "node:util";
 
-const names = ["steps", "peers", "tangents", "convolutions", "guesses", "long", "depth-width"];
+const names = ["steps", "peers", "tangents", "convolutions", "guesses", "long", "depth-width", "compare"];
 const quick = ["steps", "tangents", "convolutions"];
 
 const { values: flags, positionals } = parseArgs({
@@ -24,6 +25,7 @@ const { values: flags, positionals } = parseArgs({
     python: { type: "string", default: process.env.BENCH_PYTHON ?? "python3" },
     frog: { type: "string", default: process.env.FROG_DIR },
     "jax-js": { type: "string", default: process.env.JAX_JS_DIR },
+    compare: { type: "string" },
     chart: { type: "string" },
     help: { type: "boolean", default: false },
   },
@@ -36,6 +38,12 @@ if (flags.help || unknown !== undefined) {
   );
   process.exit(unknown === undefined ? 0 : 2);
 }
+
+if (positionals.includes("compare") && flags.compare === undefined) {
+  console.error("compare: give the other build's dist folder, --compare DIST.");
+  process.exit(2);
+}
+const chosen = positionals.length > 0 ? positionals : flags.compare === undefined ? quick : ["compare"];
 
 const numbers = (text) => text?.split(",").map(Number);
 const number = (text) => (text === undefined ? undefined : Number(text));
@@ -56,13 +64,14 @@ const options = {
   python: flags.python,
   frog: flags.frog,
   jaxJs: flags["jax-js"],
+  compare: flags.compare,
   chart: flags.chart,
   signal: stop.signal,
 };
 
 const report = {};
 const endings = [];
-for (const name of positionals.length > 0 ? positionals : quick) {
+for (const name of chosen) {
   const bench = await import(`./${name}.mjs`);
   if (!flags.json) console.log(`${bench.title}\n`);
   const results = [];

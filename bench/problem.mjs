@@ -1,21 +1,14 @@
 // Training steps as the benches run them, and where the time of one goes.
 
 import {
+  createDescent,
   createDrawer,
   createTangentSet,
   defaultSampler,
   drawTangents,
   fillUniform,
 } from "../dist/autodiff.js";
-import {
-  compileObjective,
-  createEstimator,
-  crossEntropy,
-  fold,
-  keyFromSeed,
-  samplers,
-  sgd,
-} from "../dist/index.js";
+import { compileObjective, crossEntropy, fold, keyFromSeed, samplers, sgd } from "../dist/index.js";
 
 const dataKey = keyFromSeed(7);
 
@@ -36,7 +29,7 @@ export function randomBatch(batch, shape, classes = 10) {
 }
 
 /**
- * A whole training step: tangents, derivatives, aggregation, update.
+ * A whole training step, as `train` takes it: tangents, derivatives, aggregation, whether all is finite, update.
  *
  * @param model graph from a builder with one input `input`
  * @param input what it is fed, where that is no image
@@ -44,12 +37,12 @@ export function randomBatch(batch, shape, classes = 10) {
  */
 export async function trainingStep({ model, shape, batch, runtime, settings, input }) {
   const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
-  const estimator = await createEstimator(objective, settings);
+  const descent = await createDescent(objective, settings, sgd());
+  const { estimator } = descent;
   const feeds = { ...objective.parameters, ...randomBatch(batch, shape), ...(input && { input }) };
   const arrays = Object.fromEntries(
     Object.entries(objective.parameters).map(([name, { data }]) => [name, data]),
   );
-  const optimizer = sgd();
   const key = keyFromSeed(1);
   const state = estimator.init?.();
   let steps = 0;
@@ -59,11 +52,12 @@ export async function trainingStep({ model, shape, batch, runtime, settings, inp
     async step() {
       const { gradients } = await estimator.estimate(feeds, fold(key, steps++), state);
       const start = performance.now();
+      if (!descent.isFinite(gradients)) throw new Error("The bench diverged.");
       // A rate so small that a thousand steps stay where they started.
-      optimizer.update(arrays, gradients, {}, 1e-7);
+      await descent.step(arrays, gradients, {}, 1e-7);
       return { update: performance.now() - start };
     },
-    release: () => estimator.release(),
+    release: () => descent.release(),
   };
 }
 
@@ -71,6 +65,8 @@ export async function trainingStep({ model, shape, batch, runtime, settings, inp
 export function purposeOf({ outputTypes }) {
   const names = Object.keys(outputTypes);
   if (names.includes("derivatives")) return "derivatives";
+  // What moves a matrix by the product that is its gradient.
+  if (names.some((name) => name.startsWith("moved"))) return "update";
   if (names.some((name) => name.startsWith("gradient/")))
     return names.includes("loss") ? "derivatives" : "combination";
   return names.some((name) => name.startsWith("gram")) ? "gram" : "other";
@@ -80,10 +76,10 @@ export function purposeOf({ outputTypes }) {
  * The same runtime, whose sessions add up how long they ran.
  *
  * @returns runtime; spent, milliseconds by what a graph is for: derivatives, gram, combination (of weights, or the local
- *   transposes), other; reset
+ *   transposes), update, other; reset
  */
 export function timingRuntime(runtime) {
-  const spent = { derivatives: 0, gram: 0, combination: 0, other: 0 };
+  const spent = { derivatives: 0, gram: 0, combination: 0, update: 0, other: 0 };
   const timed = {
     ...runtime,
     async createSession(...given) {

@@ -68,12 +68,12 @@ for (const [place, id] of ids.entries()) {
 }
 print(known.filter((row) => ids.some((id) => keyOf(id) === keyOf(row)) && keyOf(row).includes(flags.only)));
 
-/** Trains at the default rate; the run's own recovery, at half the rate, counts as a divergence. */
+/** Trains at the default rate; a row says how often the run went back, and on at half the rate. */
 async function measured({ network, estimator, optimizer }) {
   const { model, shape } = networks[network];
   const { train: examples, test, classes, normalization } = dataset;
   const losses = [];
-  let recovery;
+  let [recovery, times] = [undefined, 0];
   const start = performance.now();
   const seconds = () => Math.round((performance.now() - start) / 1000);
   try {
@@ -85,12 +85,12 @@ async function measured({ network, estimator, optimizer }) {
       ...estimators[estimator],
     });
     for await (const event of events) {
-      if (event.kind === "recovery") recovery = event.divergedAt;
+      if (event.kind === "recovery") [recovery, times] = [event.divergedAt, times + 1];
       if (event.kind === "step") losses.push(event.loss);
       if (event.kind !== "done") continue;
       const { testAccuracy, learningRate } = event.result;
       const [first, last] = [mean(losses.slice(0, 100)), mean(losses.slice(-100))];
-      return { testAccuracy, learningRate, first, last, recovery, seconds: seconds() };
+      return { testAccuracy, learningRate, first, last, recovery, times, seconds: seconds() };
     }
     return {};
   } catch (error) {
@@ -124,9 +124,10 @@ function print(rows) {
   process.stdout.write(`${lines.join("\n")}\n`);
 }
 
-function words({ divergedAt, refused, recovery, testAccuracy }) {
+function words({ divergedAt, refused, recovery, times = 1, testAccuracy }) {
   if (refused) return "refused";
   if (divergedAt) return `diverged at ${divergedAt}`;
   const accuracy = `${(100 * testAccuracy).toFixed(1)} %`;
-  return recovery ? `${accuracy} (went back at ${recovery})` : accuracy;
+  if (!recovery) return accuracy;
+  return `${accuracy} (went back ${times > 1 ? `${times} times, last ` : ""}at ${recovery})`;
 }

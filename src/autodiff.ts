@@ -76,3 +76,5 @@ export {
   tangentFeeds,
 } from "./tangents/tangent-set.ts";
 export { varyingLength } from "./tangents/varying-length.ts";
+export type { Descent } from "./train/descent/descent.ts";
+export { createDescent } from "./train/descent/open.ts";

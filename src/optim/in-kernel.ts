@@ -53,7 +53,7 @@ export function inKernel(optimizer: Optimizer): Optimizer {
 }
 
 function openKernel(): Kernel | undefined {
-  const engine = (globalThis as { WebAssembly?: Engine }).WebAssembly;
+  const engine = (globalThis as unknown as { WebAssembly?: Engine }).WebAssembly;
   if (!engine) return undefined;
   try {
     const bytes = Uint8Array.from(atob(kernelBase64), (char) => char.charCodeAt(0));

@@ -5,15 +5,17 @@ import { areFinite } from "../divergence.ts";
 
 /** An estimator, and what moves the parameters against its estimates. */
 export interface Descent {
+  /** Estimates gradients; those that `step` makes of products are not among them. */
   readonly estimator: Estimator;
   /** The same, with all gradients as arrays: for what looks at gradients. */
   readonly whole: Estimator;
-  /** Whether an estimate's numbers are finite: its gradients, and the factors of those that are products. */
+  /** Whether an estimate's numbers are finite: its gradients, flat arrays [n] by name, and the factors of those that are products. */
   isFinite(gradients: Arrays): boolean;
   /** Does something with the last estimate, all of its gradients as arrays, that may make others, and puts it back. */
   aside<Result>(estimate: Estimate, use: (whole: Estimate) => Promise<Result>): Promise<Result>;
-  /** Moves the parameters against the last estimate. */
+  /** Moves the parameters, flat arrays [n] by name that are the objective's own, against the last estimate. */
   step(parameters: Arrays, gradients: Arrays, state: Arrays, rate: number): Promise<void>;
+  /** Frees the engine's memory; nothing can be estimated afterwards. */
   release(): Promise<void>;
 }
 

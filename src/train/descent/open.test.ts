@@ -16,7 +16,7 @@ import type { Runtime, Tensors } from "../../runtime/runtime.ts";
 import type { EstimatorSettings } from "../settings/estimator.ts";
 import { planEstimator, resolveEstimator } from "../settings/estimator.ts";
 import { train } from "../train.ts";
-import { openDescent } from "./open.ts";
+import { createDescent, openDescent } from "./open.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const batch = 8;
@@ -128,6 +128,27 @@ it("steps by the optimizer where an engine writes before it reads", async () => 
     await descent.release();
   }
   expect(difference(parameters[0] as Float32Array, parameters[1] as Float32Array)).toBeLessThan(1e-6);
+});
+
+it("takes the same steps in a loop of one's own", async () => {
+  for (const [optimizer, rate, products] of [
+    [sgd(), 1e-6, ["layer1.weight"]],
+    [adamw(), 1e-5, []],
+  ] as const) {
+    const { objective, feeds } = await problem();
+    const arrays = arraysOf(objective.parameters);
+    const descent = await createDescent(objective, { gradient: "exact" }, optimizer);
+    expect(Object.keys(descent.estimator.products ?? {})).toEqual(products);
+    const state = optimizer.init(arrays);
+    const losses: number[] = [];
+    for (let step = 0; step < 5; step++) {
+      const { loss, gradients } = await descent.estimator.estimate(feeds, keyFromSeed(step));
+      losses.push(loss);
+      await descent.step(arrays, gradients, state, rate);
+    }
+    expect(losses[4]).toBeLessThan(losses[0] as number);
+    await descent.release();
+  }
 });
 
 it("a factor that is not finite is seen, and what is done aside leaves it as it was", async () => {
