@@ -18,7 +18,7 @@ import { openDescent } from "./descent/open.ts";
 import { largestLoss } from "./divergence.ts";
 import type { QualityTracker } from "./evaluation/track-quality.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
-import { afterDivergence, afterWindow, isGood, mayRecover, rateLeft } from "./recovery.ts";
+import { afterWindow, isGood, mayRecover, rateLeft } from "./recovery.ts";
 import { runOptions } from "./run-options.ts";
 import { describePlan, planRun, type RunPlan } from "./run-plan.ts";
 import { resultOf } from "./run-result.ts";
@@ -201,11 +201,7 @@ export class TrainingRun {
 
   /** Goes back to the last good state, where there is one; leaves the model of the last checkpoint behind where not. */
   async #recover({ reason }: DivergenceError): Promise<boolean> {
-    const diverged = this.#state;
-    const isBack =
-      reason !== undefined &&
-      mayRecover(diverged) &&
-      this.#training.returnToGood((good) => afterDivergence(good, diverged, reason));
+    const isBack = reason !== undefined && this.#training.returnToGood(reason);
     if (!isBack) {
       const checkpoint = await this.#files?.latest();
       if (checkpoint) {

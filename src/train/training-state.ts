@@ -2,7 +2,7 @@ import { copyState, type EstimatorState } from "../estimate/state.ts";
 import { arraysOf, copyTensors, setParameters } from "../objective/parameters.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Arrays } from "../optim/optimizer.ts";
-import { keepSnapshot } from "./recovery.ts";
+import { afterDivergence, keepSnapshot, mayRecover } from "./recovery.ts";
 import { type RunCheckpoint, type RunState, startOfRun } from "./run-state.ts";
 
 /** All that changes while a run trains: what its checkpoints hold, and what it goes back to. */
@@ -47,12 +47,12 @@ export class TrainingState {
     this.#good = keepSnapshot(this, this.#good);
   }
 
-  /** Goes back to the copy, which stays, with another state; the best one so far stays. @returns whether there was one */
-  returnToGood(stateAfter: (good: RunState) => RunState): boolean {
+  /** Goes back to the copy, which stays; the best one so far does, too. @returns whether there was one, and it may once more */
+  returnToGood(reason: string): boolean {
     const good = this.#good;
-    if (!good) return false;
-    const own = keepSnapshot(good);
-    this.restore({ ...own, state: stateAfter(good.state), best: this.#best, good });
+    if (!good || !mayRecover(this.state)) return false;
+    const state = afterDivergence(good.state, this.state, reason);
+    this.restore({ ...keepSnapshot(good), state, best: this.#best, good });
     return true;
   }
 
