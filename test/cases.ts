@@ -10,14 +10,14 @@ import type { ObjectiveOptions } from "../src/objective/objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { printModel } from "../src/onnx/print.ts";
 import type { Model } from "../src/onnx/read-model.ts";
-import { elementCount, int64 } from "../src/onnx/tensor.ts";
+import { elementCount, int64, type Tensor, tensorOf } from "../src/onnx/tensor.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { evaluateModel } from "../src/train/evaluation/evaluate-model.ts";
 import type { TrainSettings } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";
-import { fromGolden, type GoldenTensor, type GoldenTensors } from "./golden.ts";
+import type { GoldenTensor, GoldenTensors } from "./golden.ts";
 import { relativeError } from "./relative-error.ts";
 
 /** What cases/oracle.py says of a file: mean cross-entropy and its gradient in float64. */
@@ -59,7 +59,7 @@ export async function useEverywhere(
   const { model, golden } = readCase(kind, name);
   await holdDerivatives(model, golden, options);
   expect(printModel(model, new Map())).toContain(golden.output);
-  const examples = examplesOf(model, golden, options.input);
+  const examples = examplesOf(model, golden, options);
   const base = await lossOf(model, golden, examples, options);
   expect(relativeError([base], [golden.loss])).toBeLessThan(bound);
   for (const settings of settingsTried) {
@@ -89,7 +89,7 @@ async function holdDerivatives(
   const { graph, parameters } = objective;
   expect(Object.keys(parameters).sort()).toEqual(Object.keys(golden.gradients).sort());
   const fed = Object.entries(golden.inputs).filter(([key]) => !Object.hasOwn(fill ?? {}, key));
-  const inputs = Object.fromEntries(fed.map(([key, value]) => [key, fromGolden(value)] as const));
+  const inputs = Object.fromEntries(fed.map(([key, value]) => [key, inputOf(model, key, value)] as const));
   const feeds = { ...parameters, ...inputs, labels: int64(golden.labels) };
   const exact = await exactGradient(objective);
   const { gradients, loss } = await exact.estimate(feeds, keyFromSeed(1));
@@ -117,6 +117,11 @@ async function holdDerivatives(
   await session.release();
 }
 
+/** In the type that the model takes. */
+function inputOf({ inputs }: Model, name: string, { data, shape }: GoldenTensor): Tensor {
+  return tensorOf(inputs.find((each) => each.name === name)?.dtype ?? "float32", data, shape);
+}
+
 /** What training leaves as it is. */
 function interfaceOf({ opset, inputs, outputs, proto }: Model, withNodes: boolean) {
   const nodes = withNodes ? proto.graph?.node.map(({ opType, output }) => [opType, ...output]) : [];
@@ -131,16 +136,27 @@ const settingsTried: readonly TrainSettings[] = [
   { adapter: { rank: 1, saved: "apart" }, gradient: "exact" },
 ];
 
-/** The golden's batch, three times over, so that batches of any order are the same. */
-function examplesOf(model: Model, golden: CaseGolden, input?: string): Examples {
+/** The golden's batch, several times over, so that batches of any order are the same. */
+export function examplesOf(
+  model: Model,
+  golden: CaseGolden,
+  { input, fill = {} }: Pick<TrainSettings, "fill" | "input"> = {},
+): Examples {
   const fed = input ?? model.inputs.find((each) => each.dtype === "float32")?.name ?? "";
-  const { shape, data } = golden.inputs[fed] as GoldenTensor;
-  const one = shape.slice(1);
   const copies = Array.from({ length: 4 });
+  const read = (name: string) => {
+    const { shape, data } = golden.inputs[name] as GoldenTensor;
+    const one = shape.slice(1);
+    const each = data.slice(0, golden.labels.length * elementCount(one));
+    return { shape: one, values: Float32Array.from(copies.flatMap(() => each)) };
+  };
+  const others = Object.keys(golden.inputs).filter((name) => name !== fed && !Object.hasOwn(fill, name));
+  const { shape, values } = read(fed);
   return {
     count: copies.length * golden.labels.length,
-    shape: one,
-    inputs: Float32Array.from(copies.flatMap(() => data.slice(0, golden.labels.length * elementCount(one)))),
+    shape,
+    inputs: values,
+    furtherInputs: Object.fromEntries(others.map((name) => [name, read(name)])),
     labels: Int32Array.from(copies.flatMap(() => golden.labels)),
   };
 }

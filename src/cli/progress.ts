@@ -115,11 +115,11 @@ function describeStart(event: TrainEvent & { kind: "start" }, folder: string): s
 }
 
 /** What was guessed or chosen of an imported model. */
-function describeImport({ input, output, trained }: TrainEvent & { kind: "start" }): string {
+function describeImport({ input, furtherInputs, output, trained }: TrainEvent & { kind: "start" }): string {
   const shown = trained.slice(0, 6).join(", ");
   const rest = trained.length > 6 ? `, … ${trained.length - 6} more` : "";
   return (
-    `examples feed '${input}' (--input), the loss reads '${output}' (--output), trained are ${trained.length} tensors ` +
+    `examples feed '${input}' (--input)${furtherInputs.map((name) => `, '${name}'`).join("")}, the loss reads '${output}' (--output), trained are ${trained.length} tensors ` +
     `(--trainable, --freeze): ${shown}${rest}`
   );
 }

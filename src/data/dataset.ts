@@ -4,6 +4,7 @@ import { DataError } from "../errors/errors.ts";
 import type { Words } from "../errors/words.ts";
 import type { Limits } from "../limits/limits.ts";
 import type { Column } from "./files/columns.ts";
+import type { FurtherInputs } from "./further-inputs.ts";
 import type { FileStore, RemoteFiles } from "./store.ts";
 
 /** The label of an example whose loss is left out, as in PyTorch's `ignore_index`. */
@@ -17,6 +18,8 @@ export interface Examples {
   readonly shape: readonly number[];
   /** count × shape, row-major. Bytes are pixels and stand for value / 255. */
   readonly inputs: Uint8Array | Float32Array;
+  /** What the same examples hold for the model's other inputs, by name: masks, token types, a second picture. Default: nothing. */
+  readonly furtherInputs?: FurtherInputs;
   /** Class numbers (Int32Array), or target values (Float32Array): count × targetShape, row-major. */
   readonly labels: Int32Array | Float32Array;
   /** Shape of one example's labels or targets. Default: one number, or as many as there are in a row. */

@@ -3,6 +3,7 @@ import { DataError } from "../errors/errors.ts";
 import { permutation } from "../random/permutation.ts";
 import { keyFromSeed } from "../random/threefry.ts";
 import { type Examples, exampleSize } from "./dataset.ts";
+import { takeFurther } from "./further-inputs.ts";
 
 /** The share of examples set aside for testing where the data has no test part. */
 export const defaultTestFraction = 0.2;
@@ -50,5 +51,6 @@ export function takeExamples(examples: Examples, indices: Uint32Array): Examples
     labels.set(examples.labels.subarray(index * labelSize, (index + 1) * labelSize), position * labelSize);
   });
   const origin = indices.map((index) => examples.origin?.[index] ?? index);
-  return { ...examples, count: indices.length, inputs, labels, origin };
+  const further = examples.furtherInputs && { furtherInputs: takeFurther(examples.furtherInputs, indices) };
+  return { ...examples, count: indices.length, inputs, ...further, labels, origin };
 }

@@ -1,8 +1,8 @@
 /** From a batch of examples to the inputs of a model. */
 import { isArrayOf } from "../arrays/kind.ts";
 import type { Examples } from "../data/dataset.ts";
-import { DataError, SettingError } from "../errors/errors.ts";
-import { option, words } from "../errors/words.ts";
+import { readFurther } from "../data/further-inputs.ts";
+import { DataError } from "../errors/errors.ts";
 import { bindInputs, dimensionName } from "../onnx/bind.ts";
 import { type Fill, filledNumber } from "../onnx/fill.ts";
 import { own } from "../onnx/own.ts";
@@ -12,7 +12,10 @@ import type { Tensors } from "../runtime/runtime.ts";
 
 /** Which of a model's inputs get what. */
 export interface InputChoice {
-  /** The input that examples feed. Default: the only one that is not filled, or the first float one of them. */
+  /**
+   * The input that examples feed. Default: the only one that is neither filled nor among their further inputs, or the first
+   * float one of them.
+   */
   readonly input?: string;
   /** Numbers that fill the other inputs, by name. */
   readonly fill?: Fill;
@@ -20,102 +23,100 @@ export interface InputChoice {
   readonly dimensions?: Readonly<Record<string, number>>;
 }
 
-/** How examples reach a model. */
-export interface ExampleInput {
+/** How one of a model's inputs takes what an example holds for it. */
+export interface FedInput {
   readonly name: string;
-  /** float32, or an integer type: tokens, categories. */
+  /** Floats, integers (tokens, categories) or truths. */
   readonly dtype: ModelValue["dtype"];
-  /** One example, as the model takes it. */
+  /** One example's part, as the model takes it. */
   readonly shape: readonly number[];
+}
+
+/** How examples reach a model: the input that `inputs` of the examples feed, and its further ones. */
+export interface ExampleInput extends FedInput {
+  /** Those that the examples' further inputs feed. */
+  readonly further: readonly FedInput[];
   /** Sizes of the model's open dimensions that are given or follow from the data, as `bindInputs` takes them. */
   readonly dimensions: Readonly<Record<string, number>>;
 }
 
+/** What is looked at of examples to find how they reach a model. */
+type ExampleShapes = Pick<Examples, "shape" | "furtherInputs">;
+
 /**
- * Finds the input that examples feed, and the sizes that the data give to its open dimensions.
+ * Finds the inputs that examples feed, and the sizes that the data give to their open dimensions.
  *
- * @throws when no input or several fit, another input is left without numbers, or the data's shape does not fit
+ * @throws when no input or several fit, another input is left without numbers, or the data's shapes or numbers do not fit
  */
-export function exampleInput(
+export async function checkedInput(
   model: Model,
-  examples: Pick<Examples, "shape">,
+  examples: ExampleShapes & Pick<Examples, "count">,
   choice: InputChoice = {},
-): ExampleInput {
-  const input = chooseInput(model, choice);
-  const shape = takenShape(model, input, examples);
-  const known = shape.flatMap((size, axis) => {
-    const declared = input.dimensions?.[axis + 1];
-    return typeof declared === "number" ? [] : [[declared ?? dimensionName(input.name, axis + 1), size]];
-  });
-  const dimensions: ExampleInput["dimensions"] = Object.fromEntries([
-    ...known,
-    ...Object.entries(choice.dimensions ?? {}),
-  ]);
-  return { name: input.name, dtype: input.dtype, shape, dimensions };
+): Promise<ExampleInput> {
+  const input = findInput(model, examples, choice);
+  if (input && !examples.furtherInputs) return input;
+  // What can be wrong is many sentences, and few models have several inputs.
+  const { checkInputs } = await import("./input-errors.ts");
+  checkInputs(model, examples, choice, input);
+  return exampleInput(model, examples, choice);
 }
 
-function chooseInput(model: Model, { input: name, fill = {} }: InputChoice): ModelValue {
-  const list = model.inputs.map((input) => `'${input.name}' ${input.dtype}`).join(", ") || "none";
-  const stray = [name, ...Object.keys(fill)].find(
-    (wanted) => wanted !== undefined && !model.inputs.some((input) => input.name === wanted),
-  );
-  if (stray !== undefined) {
-    throw new SettingError(
-      words`${model.source} has no input '${stray}'; it has the inputs ${list}. Correct ${option("input")} or
-        ${option("fill")}.`,
-      { option: "input" },
-    );
-  }
-  const open = model.inputs.filter((input) => !Object.hasOwn(fill, input.name));
-  const chosen =
-    name === undefined
-      ? (open.find(({ dtype }) => dtype === "float32") ?? open[0])
-      : open.find((input) => input.name === name);
-  if (!chosen || !fedTypes.has(chosen.dtype)) {
-    throw new SettingError(
-      words`${model.source} has the inputs ${list}; expected one of float32, int32 or int64 that examples
-        feed${name === undefined ? "" : `, and '${name}' is not`}. Choose it with ${option("input", null)}.`,
-      { option: "input" },
-    );
-  }
-  const others = open.filter((input) => input !== chosen).map((input) => `'${input.name}'`);
-  if (others.length > 0) {
-    throw new SettingError(
-      words`${model.source} has the inputs ${list}; examples feed '${chosen.name}', and nothing feeds
-        ${others.join(", ")}. Fill each with a number (${option("fill", { NAME: 1 })}), or choose another input
-        (${option("input")}).`,
-      { option: "fill" },
-    );
-  }
-  return chosen;
+/** As `checkedInput`, of examples that were checked. */
+export function exampleInput(model: Model, examples: ExampleShapes, choice: InputChoice = {}): ExampleInput {
+  const input = findInput(model, examples, choice);
+  if (input) return input;
+  throw new DataError(`${model.source} does not take such examples.`, { source: model.source });
 }
 
-const fedTypes = new Set<string>(["float32", "int32", "int64"]);
-
-/** The shape in which the model takes one example; its elements must be as many as the data's. */
-function takenShape(model: Model, input: ModelValue, examples: Pick<Examples, "shape">): number[] {
-  if (!input.dimensions) return [...examples.shape];
-  const dimensions = input.dimensions.slice(1);
-  const shape = dimensions.map((size, axis) =>
-    typeof size === "number" ? size : (examples.shape[axis] ?? 1),
-  );
-  if (!holdsSameOrder(shape, examples.shape)) {
-    throw new DataError(
-      `${model.source}: input '${input.name}' takes examples of shape [${shape.join(", ")}], and the data's have ` +
-        `the shape [${examples.shape.join(", ")}]; use data of that shape, or another model.`,
-      { source: model.source },
-    );
+/** Undefined where something does not fit. */
+function findInput(
+  { inputs }: Model,
+  examples: ExampleShapes,
+  { input: chosen, fill = {}, dimensions }: InputChoice,
+): ExampleInput | undefined {
+  const { furtherInputs = {} } = examples;
+  const open = inputs.filter(({ name }) => !Object.hasOwn(fill, name));
+  const beside = open.filter(({ name }) => Object.hasOwn(furtherInputs, name));
+  const [main, ...unfed] = open.filter((input) => !beside.includes(input));
+  const known = open.length + Object.keys(fill).length;
+  if (!main || unfed.length > 0 || known !== inputs.length || (chosen ?? main.name) !== main.name)
+    return undefined;
+  const sizes: [string, number][] = [];
+  const fed: FedInput[] = [];
+  for (const { name, dtype, dimensions: declared } of [main, ...beside]) {
+    const given = (name === main.name ? undefined : own(furtherInputs, name)?.shape) ?? examples.shape;
+    // The shape in which the model takes one example's part; its elements must be as many as the data's.
+    const shape = declared
+      ?.slice(1)
+      .map((size, axis) => (typeof size === "number" ? size : (given[axis] ?? 1)));
+    if (shape && !holdsSameOrder(shape, given)) return undefined;
+    fed.push({ name, dtype, shape: shape ?? given });
+    for (const [axis, size] of (shape ?? given).entries()) {
+      const dimension = declared?.[axis + 1];
+      if (typeof dimension !== "number") sizes.push([dimension ?? dimensionName(name, axis + 1), size]);
+    }
   }
-  return shape;
+  const [first, ...further] = fed;
+  return first && { ...first, further, dimensions: { ...Object.fromEntries(sizes), ...dimensions } };
 }
 
-/** A batch of a model's inputs: examples are written into `values`, then `tensors` is what a session takes. */
+/**
+ * A batch of a model's inputs: examples are written into `values`, `written` adds what they hold for further inputs, and `tensors` is
+ * what a session takes.
+ */
 export interface BatchInputs {
   /** [batch, ...shape of one example] */
   readonly values: Float32Array;
   readonly tensors: Tensors;
-  /** Call after writing `values`. @throws when an integer input got a fraction */
-  written(): void;
+  /** Those of the tensors that examples feed. */
+  readonly fed: Tensors;
+  /**
+   * Call after writing `values`.
+   *
+   * @param indices of the examples, [batch]
+   * @throws when an integer input got a fraction, or a number that its type does not hold
+   */
+  written(examples: Pick<Examples, "furtherInputs">, indices: Uint32Array): void;
 }
 
 /** Buffers for a batch. */
@@ -125,13 +126,13 @@ export function batchInputs(
   batch: number,
   fill: InputChoice["fill"] = {},
 ): BatchInputs {
-  const shape = [batch, ...input.shape];
-  const values = new Float32Array(elementCount(shape));
-  const fed: Tensor =
-    input.dtype === "float32" ? { dtype: "float32", shape, data: values } : zeros(input.dtype, shape);
-  const bound = bindInputs(model, { batch, dimensions: input.dimensions });
-  const filled = bound
-    .filter(({ name }) => name !== input.name)
+  const [main, ...further] = [input, ...input.further].map((each) => inputBuffer(model, each, batch)) as [
+    InputBuffer,
+    ...InputBuffer[],
+  ];
+  const fed = Object.fromEntries([main, ...further].map(({ name, tensor }) => [name, tensor]));
+  const filled = bindInputs(model, { batch, dimensions: input.dimensions })
+    .filter(({ name }) => !Object.hasOwn(fed, name))
     .map(({ name, dtype, shape: size }) => {
       const number = filledNumber(dtype, own(fill, name) ?? 0);
       return [
@@ -144,21 +145,60 @@ export function batchInputs(
       ] as const;
     });
   return {
+    values: main.values,
+    tensors: { ...fed, ...Object.fromEntries(filled) },
+    fed,
+    written({ furtherInputs = {} }, indices) {
+      main.written();
+      for (const { name, values, written } of further) {
+        const given = own(furtherInputs, name);
+        if (!given)
+          throw new DataError(`${model.source}: the examples hold nothing for its input '${name}'.`, {
+            source: model.source,
+          });
+        readFurther(given, indices, values);
+        written();
+      }
+    },
+  };
+}
+
+/** One input's part of a batch: numbers are written as float32, and reach the model in its type. */
+interface InputBuffer {
+  readonly name: string;
+  readonly values: Float32Array;
+  readonly tensor: Tensor;
+  written(): void;
+}
+
+function inputBuffer(model: Model, { name, dtype, shape: each }: FedInput, batch: number): InputBuffer {
+  const shape = [batch, ...each];
+  const values = new Float32Array(elementCount(shape));
+  if (dtype === "float32")
+    return { name, values, tensor: { dtype, shape, data: values }, written: () => undefined };
+  const tensor = zeros(dtype, shape);
+  const { data } = tensor;
+  const isWide = isArrayOf("BigInt64Array", data) || isArrayOf("BigUint64Array", data);
+  const refuse = (value: number) =>
+    new DataError(
+      `${model.source}: input '${name}' takes whole numbers (${dtype}), and the data have ${value}; pass ` +
+        "token or category numbers, not scaled ones.",
+      { source: model.source },
+    );
+  return {
+    name,
     values,
-    tensors: { [input.name]: fed, ...Object.fromEntries(filled) },
+    tensor,
     written() {
-      if (fed.data === values) return;
       for (let index = 0; index < values.length; index++) {
         const value = values[index] as number;
-        if (!Number.isInteger(value)) {
-          throw new DataError(
-            `${model.source}: input '${input.name}' takes whole numbers (${input.dtype}), and the data have ${value}; pass ` +
-              "token or category numbers, not scaled ones.",
-            { source: model.source },
-          );
+        if (isWide) {
+          if (!Number.isInteger(value) || value >= 2 ** 63) throw refuse(value);
+          data[index] = BigInt(value);
+        } else {
+          data[index] = value;
+          if (data[index] !== value || (dtype === "bool" && value > 1)) throw refuse(value);
         }
-        if (isArrayOf("BigInt64Array", fed.data)) fed.data[index] = BigInt(value);
-        else fed.data[index] = value;
       }
     },
   };

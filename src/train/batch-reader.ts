@@ -9,7 +9,6 @@ import { batchInputs, exampleInput, type InputChoice } from "../objective/model-
 import type { Objective } from "../objective/objective.ts";
 import { targetBuffer } from "../objective/targets.ts";
 import { getValue } from "../onnx/graph.ts";
-import type { Tensor } from "../onnx/tensor.ts";
 import { streamKey } from "../random/streams.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import type { Tensors } from "../runtime/runtime.ts";
@@ -81,7 +80,7 @@ export function createBatchReader(objective: Objective, options: BatchReaderOpti
       ...objective.statistics,
       ...maskFeeds,
       // Filled inputs are constants of the graph.
-      [input.name]: inputs.tensors[input.name] as Tensor,
+      ...inputs.fed,
       [objective.target]: labels,
     },
     read(step) {
@@ -90,12 +89,12 @@ export function createBatchReader(objective: Objective, options: BatchReaderOpti
       const start = (step % stepsPerEpoch) * batch;
       const changes = augment && { steps: augment, key: fold(augmentationKey, epoch) };
       readBatch(examples, order.indices, start, batch, inputs.values, labels.data, changes);
-      inputs.written();
+      inputs.written(examples, order.indices.subarray(start, start + batch));
       drawMasks(masks, maskFeeds, fold(options.dropoutKey, step));
     },
     readFirst() {
       readBatch(examples, split.train, 0, batch, inputs.values, labels.data);
-      inputs.written();
+      inputs.written(examples, split.train.subarray(0, batch));
     },
   };
 }

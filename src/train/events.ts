@@ -47,7 +47,7 @@ export type Stage = "compile" | "validate" | "test" | "quality";
 /**
  * What `train` yields.
  *
- * start: the name of the `model`, its `input` that examples feed, the `output` that the loss reads, the names of the
+ * start: the name of the `model`, its `input` and `furtherInputs` that examples feed, the `output` that the loss reads, the names of the
  * tensors that are `trained` and the number of `parameters` in them, `tangents` and `batch`, the `learningRate` before
  * schedules, and all `steps`. step: the number of the `step` of `steps`, its `epoch`, its `loss`. epoch: the number of
  * the `epoch` that ended, the mean `trainLoss` of its steps, `validationLoss` and `validationAccuracy` (0 to 1) after
@@ -59,6 +59,8 @@ export type TrainEvent =
       readonly model: string;
       /** The input that examples feed, the output that the loss reads, and the tensors that are trained. */
       readonly input: string;
+      /** Its inputs that the examples' further inputs feed. */
+      readonly furtherInputs: readonly string[];
       readonly output: string;
       readonly trained: readonly string[];
       readonly parameters: number;

@@ -8,22 +8,26 @@ import type { Model } from "../onnx/read-model.ts";
 import { elementCount } from "../onnx/tensor.ts";
 import { shown } from "../settings/check.ts";
 import { nearest } from "../settings/nearest.ts";
+import type { InputNumbers } from "./named-inputs.ts";
 
 /** Examples as plain arrays, for data of one's own. */
 export interface ExampleArrays {
-  /** All examples one after the other, in the shape of the model's input; bytes stand for value / 255. */
-  readonly inputs: Float32Array | Uint8Array | readonly number[];
+  /**
+   * All examples one after the other, in the shape of the model's input; bytes stand for value / 255. For a model of several
+   * inputs: such arrays by the inputs' names, where bytes stand for themselves if the input takes integers or truths.
+   */
+  readonly inputs: Float32Array | Uint8Array | readonly number[] | Readonly<Record<string, InputNumbers>>;
   /** Class numbers (Int32Array), target values (Float32Array), or numbers that are what the loss reads. */
   readonly labels: Int32Array | Float32Array | ArrayLike<number | bigint>;
-  /** Shape of one example. Default: that of the model's input. */
-  readonly shape?: readonly number[];
+  /** Shape of one example, of all inputs or by their names. Default: that of the model's input, completed by `count`. */
+  readonly shape?: readonly number[] | Readonly<Record<string, readonly number[]>>;
   /** How many there are. Default: as many as `inputs` hold. */
   readonly count?: number;
   /** Shape of one example's labels or targets. Default: one number, or as many as there are in a row. */
   readonly targetShape?: readonly number[];
 }
 
-const known = ["inputs", "labels", "shape", "count", "targetShape", "origin"];
+const known = ["inputs", "furtherInputs", "labels", "shape", "count", "targetShape", "origin"];
 
 /** Examples that a model is asked about: a dataset's, whose labels are left alone, or plain arrays. */
 export type UnlabelledExamples = Omit<ExampleArrays, "labels"> & Partial<Pick<ExampleArrays, "labels">>;
@@ -40,18 +44,18 @@ interface Reading {
  * @param read what reads them, and the option that they were given as
  * @throws SettingError for what are no examples; DataError where numbers and shapes do not agree
  */
-export function examplesFor(
+export async function examplesFor(
   model: Model,
   given: Examples | ExampleArrays,
   { loss, ...read }: Reading & { readonly loss: Loss },
-): Examples {
+): Promise<Examples> {
   const { labels, targetShape } = given;
-  const inputs = inputsFor(model, given, read);
+  const inputs = await inputsFor(model, given, read);
   requireList(labels, `${read.option}.labels`);
   const { count, shape } = inputs;
   if (labels.length % count !== 0) {
     throw new DataError(
-      `${model.source}: inputs hold ${given.inputs.length} numbers and labels ${labels.length}; expected a whole number of ` +
+      `${model.source}: inputs hold ${inputs.inputs.length} numbers and labels ${labels.length}; expected a whole number of ` +
         `examples of shape [${shape.join(", ")}] and as many labels${given.count === undefined ? "" : `, ${count} of them`}.`,
     );
   }
@@ -63,13 +67,12 @@ export function examplesFor(
  *
  * @throws as `examplesFor`
  */
-export function inputsFor(
+export async function inputsFor(
   model: Model,
-  given: UnlabelledExamples & Pick<Partial<Examples>, "origin">,
+  all: UnlabelledExamples & Kept,
   { input: name, option }: Reading,
-): Omit<Examples, "labels"> {
-  const { inputs, labels } = given;
-  const unknown = Object.keys(given).find((key) => !known.includes(key));
+): Promise<Omit<Examples, "labels">> {
+  const unknown = Object.keys(all).find((key) => !known.includes(key));
   if (unknown !== undefined) {
     const [near] = nearest(unknown, known);
     throw new SettingError(
@@ -78,33 +81,24 @@ export function inputsFor(
       { option: `${option}.${unknown}`, neighbours: near === undefined ? [] : [`${option}.${near}`] },
     );
   }
+  const given = await inOrder(model, all, { input: name, option });
+  const { inputs, furtherInputs, origin } = given;
   requireList(inputs, `${option}.inputs`);
   const first: unknown = inputs[0];
-  if (inputs.length > 0 && typeof first !== "number") {
-    throw new DataError(
-      `${model.source}: inputs[0] is ${isList(first) ? "a list" : `of type ${typeof first}`}, expected ` +
-        "numbers, all examples one after the other; flatten rows (inputs.flat())",
-      { source: model.source },
-    );
-  }
-  const shape = given.shape ?? shapeOf(model, name, option);
-  if (!isList(shape) || !shape.every((size) => Number.isSafeInteger(size) && size >= 1)) {
+  if (inputs.length > 0 && typeof first !== "number")
+    throw (await import("./named-inputs.ts")).noNumbers(model, first);
+  const shape = given.shape ?? (await shapeOf(model, name, given, option));
+  if (!isList(shape) || !shape.every((size) => Number.isSafeInteger(size) && size >= 1))
     throw new SettingError(
       words`${mention(`${option}.shape`)} must be whole numbers from 1, without the batch axis, received ${shown(shape)}.`,
       { option: `${option}.shape` },
     );
-  }
   const count = given.count ?? inputs.length / elementCount(shape);
-  if (!Number.isInteger(count) || count === 0 || inputs.length !== count * elementCount(shape)) {
-    const of = labels === undefined ? "" : ` and labels ${labels.length}`;
-    throw new DataError(
-      `${model.source}: inputs hold ${inputs.length} numbers${of}; expected a whole number of ` +
-        `examples of shape [${shape.join(", ")}]${labels === undefined ? "" : " and as many labels"}` +
-        `${given.count === undefined ? "" : `, ${count} of them`}.`,
-    );
-  }
+  if (!Number.isInteger(count) || count === 0 || inputs.length !== count * elementCount(shape))
+    throw (await import("./named-inputs.ts")).wrongCount(model, { ...given, shape });
   return {
-    ...("origin" in given ? { origin: given.origin } : {}),
+    ...(origin && { origin }),
+    ...(furtherInputs && { furtherInputs }),
     count,
     shape,
     inputs: isTyped(inputs) ? inputs : Float32Array.from(inputs),
@@ -120,16 +114,43 @@ function requireList(values: unknown, option: string): void {
   );
 }
 
+/** What a dataset's examples have besides, which stays as it is. */
+type Kept = Pick<Partial<Examples>, "furtherInputs" | "origin">;
+
+/** Examples of which each input is one array. */
+type OrderedArrays = Omit<UnlabelledExamples, "inputs" | "shape"> &
+  Kept & {
+    readonly inputs: Float32Array | Uint8Array | readonly number[];
+    readonly shape?: readonly number[];
+  };
+
+/** Takes arrays by name apart: the main input's, and the further ones. */
+async function inOrder(
+  model: Model,
+  given: UnlabelledExamples & Kept,
+  read: Reading,
+): Promise<OrderedArrays> {
+  const { inputs, shape } = given;
+  if (!isNamed(inputs)) return { ...given, inputs, shape: shape as readonly number[] | undefined };
+  const { separateInputs } = await import("./named-inputs.ts");
+  return { ...given, ...separateInputs(model, { ...given, inputs }, read) };
+}
+
+function isNamed(inputs: ExampleArrays["inputs"]): inputs is Readonly<Record<string, InputNumbers>> {
+  return typeof inputs === "object" && inputs !== null && !isList(inputs);
+}
+
 /** The shape of one example in the model's input. */
-function shapeOf(model: Model, name: string | undefined, option: string): readonly number[] {
+async function shapeOf(
+  model: Model,
+  name: string | undefined,
+  { inputs, count }: Pick<OrderedArrays, "inputs" | "count">,
+  option: string,
+): Promise<readonly number[]> {
   const input = model.inputs.find((each) => each.name === name) ?? model.inputs[0];
   const dimensions = input?.dimensions?.slice(1);
   if (dimensions?.every((size) => typeof size === "number")) return dimensions;
-  throw new SettingError(
-    words`${model.source}: the shape of one example is open in '${input?.name ?? ""}'; give it
-      (${mention(`${option}.shape`)}).`,
-    { option: `${option}.shape` },
-  );
+  return (await import("./named-inputs.ts")).completedShape(model, input, inputs.length, count, option);
 }
 
 /** Numbers as what the loss reads: class numbers, or values. @throws for class numbers that are no whole ones */

@@ -27,8 +27,8 @@ export async function runOptions(options: TrainOptions): Promise<RunOptions> {
     // An adapted model shares its numbers with the base that its adapters are merged into.
     inPlace: !adapted && (settings.inPlace ?? isArrayOf("Uint8Array", options.model)),
     trainable: adapted ? (name) => adapted.parameters.includes(name) : settings.trainable,
-    examples: examplesFor(base, options.examples, { ...read, option: "examples" }),
-    test: options.test && examplesFor(base, options.test, { ...read, option: "test" }),
+    examples: await examplesFor(base, options.examples, { ...read, option: "examples" }),
+    test: options.test && (await examplesFor(base, options.test, { ...read, option: "test" })),
     merge:
       adapter?.saved === "apart"
         ? undefined

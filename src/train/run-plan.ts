@@ -3,7 +3,7 @@ import { targetShapeOf } from "../data/dataset.ts";
 import { checkAugmentation } from "../data/pictures/augment.ts";
 import type { Words } from "../errors/words.ts";
 import type { EstimatorPlan } from "../estimate/estimator.ts";
-import { exampleInput } from "../objective/model-inputs.ts";
+import { checkedInput } from "../objective/model-inputs.ts";
 import { modelObjective, type Objective } from "../objective/objective.ts";
 import { checkBatch, checkTargets, lossInputs } from "../objective/targets.ts";
 import type { DescribedRun } from "../storage/run-files.ts";
@@ -38,7 +38,7 @@ export async function planRun(options: RunOptions): Promise<RunPlan> {
     ...options,
     batch: batchSize(examples, options),
     targetShape: targetShapeOf(examples),
-    dimensions: exampleInput(options.model, examples, options).dimensions,
+    dimensions: (await checkedInput(options.model, examples, options)).dimensions,
   });
   checkBatch(objective);
   checkTargets(lossInputs(objective), examples, "the training data");

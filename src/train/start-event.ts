@@ -14,10 +14,12 @@ export function startEvent(
     "dimension" | "guess" | "learningRate" | "notes" | "steps" | "step"
   >,
 ): TrainEvent {
+  const { name: input, further } = exampleInput(objective.model, options.examples, options);
   return {
     kind: "start",
     model: objective.model.name,
-    input: exampleInput(objective.model, options.examples, options).name,
+    input,
+    furtherInputs: further.map(({ name }) => name),
     output: objective.output,
     trained: Object.keys(objective.parameters),
     parameters: countParameters(objective.parameters),

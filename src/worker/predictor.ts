@@ -21,7 +21,7 @@ export async function openPredictor(file: Uint8Array, options: RunOptions): Prom
   const asked = await openAskedModel({ ...options, model, parameters: {}, batch: openBatchSize });
   return {
     async predict(inputs) {
-      const examples = inputsFor(model, { inputs, shape }, { input: options.input, option: "inputs" });
+      const examples = await inputsFor(model, { inputs, shape }, { input: options.input, option: "inputs" });
       const all = Uint32Array.from({ length: examples.count }, (_, index) => index);
       const parts: Tensor[] = [];
       for (let start = 0; start < examples.count; start += asked.batch) {

@@ -1,16 +1,16 @@
 /** From flags to examples that a model is asked about, which need no labels, and to what tells them apart in the output. */
+import type { Examples } from "../../data/dataset.ts";
 import { npzInputs } from "../../data/files/npz.ts";
 import { folderStore } from "../../data/node-store.ts";
 import { decodePicture } from "../../data/pictures/node-picture.ts";
 import { type KnownData, pictureShape } from "../../objective/model-data.ts";
 import type { Model } from "../../onnx/read-model.ts";
-import type { UnlabelledExamples } from "../../train/example-arrays.ts";
 import type { OwnColumns } from "../prediction-rows.ts";
 import { type DatasetChoice, openDataset, readFlagged } from "./datasets.ts";
 
 /** Some of the examples, and what identifies each of them. */
 export interface AskedPart {
-  readonly examples: UnlabelledExamples;
+  readonly examples: Omit<Examples, "labels">;
   readonly rows: readonly OwnColumns[];
 }
 

@@ -7,7 +7,7 @@ import { type FinalActivation, lossOutput, withLossOutput } from "../../objectiv
 import { floatOutput } from "../../objective/importing/import-model.ts";
 import { inSinglePrecision } from "../../objective/importing/precision.ts";
 import { checkMemory } from "../../objective/memory.ts";
-import { batchInputs, exampleInput, type InputChoice } from "../../objective/model-inputs.ts";
+import { batchInputs, checkedInput, type InputChoice } from "../../objective/model-inputs.ts";
 import { pruneModel } from "../../onnx/prune-model.ts";
 import type { Model } from "../../onnx/read-model.ts";
 import type { Tensor } from "../../onnx/tensor.ts";
@@ -21,7 +21,7 @@ export interface AskedModelOptions extends InputChoice {
   /** Replace the file's own values. */
   readonly parameters: Readonly<Record<string, Tensor>>;
   /** Some of the examples, or one that is like them. */
-  readonly examples: Pick<Examples, "shape">;
+  readonly examples: Pick<Examples, "count" | "shape" | "furtherInputs">;
   /** What reads the output. */
   readonly loss: Loss;
   /** As in `compileObjective`. */
@@ -54,7 +54,7 @@ export async function openAskedModel(options: AskedModelOptions): Promise<AskedM
   const output = options.output ?? floatOutput(given);
   // What the output does not need may be nothing that the engine runs.
   const model = pruneModel(given, [output]);
-  const input = exampleInput(model, examples, options);
+  const input = await checkedInput(model, examples, options);
   const fixed = model.inputs.find(({ name }) => name === input.name)?.dimensions?.[0];
   const batch = typeof fixed === "number" ? fixed : options.batch;
   await checkMemory(model, { batch, dimensions: input.dimensions, runtime });
@@ -70,7 +70,7 @@ export async function openAskedModel(options: AskedModelOptions): Promise<AskedM
     ...{ output, activation, notes, batch },
     async ask(asked, indices) {
       readInputs(asked, indices, inputs.values);
-      inputs.written();
+      inputs.written(asked, indices);
       return session.run(inputs.tensors, names);
     },
     release: () => session.release(),

@@ -127,7 +127,7 @@ export async function* predict(options: PredictOptions): AsyncGenerator<Predicti
   let index = 0;
   try {
     for await (const part of partsOf(options.examples)) {
-      const examples = inputsFor(model, part, read);
+      const examples = await inputsFor(model, part, read);
       const shape = examples.shape.join("×");
       if (asked === undefined) {
         const loss = options.loss ?? assumedLoss(model, options.output);

@@ -1,4 +1,4 @@
-import { targetShapeOf } from "../../data/dataset.ts";
+import { type Examples, targetShapeOf } from "../../data/dataset.ts";
 import { none } from "../../guess/none.ts";
 import type { Objective } from "../../objective/objective.ts";
 import { encodeModel } from "../../onnx/encode.ts";
@@ -70,14 +70,26 @@ export async function describeRun(
   return {
     format: 2,
     model: await fingerprint(encodeModel(objective.model, new Map())),
-    data: await fingerprint(examples.inputs, examples.labels),
-    shapes: `${examples.shape.join("×")} → ${targetShapeOf(examples).join("×") || "1"}`,
-    test: test ? await fingerprint(test.inputs, test.labels) : null,
+    data: await fingerprint(...numbersOf(examples)),
+    shapes: shapesOf(examples),
+    test: test ? await fingerprint(...numbersOf(test)) : null,
     parameters: Object.keys(objective.parameters).join(" "),
     ...configOf(Object.fromEntries(kept.map(([name]) => [name, values[name]]))),
     threads: runtime.threads ?? null,
     runtime: runtime.name,
   };
+}
+
+function numbersOf({ inputs, labels, furtherInputs = {} }: Examples) {
+  return [inputs, labels, ...Object.values(furtherInputs).map(({ values }) => values)] as const;
+}
+
+/** Of one example: what it holds for each input, and its labels. */
+function shapesOf(examples: Examples): string {
+  const further = Object.entries(examples.furtherInputs ?? {}).map(
+    ([name, { shape }]) => `, ${name} ${shape.join("×") || "1"}`,
+  );
+  return `${examples.shape.join("×")}${further.join("")} → ${targetShapeOf(examples).join("×") || "1"}`;
 }
 
 /** What is described by what it holds or by its name, above. */
