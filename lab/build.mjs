@@ -14,7 +14,12 @@ rmSync(target, { recursive: true, force: true });
 mkdirSync(join(target, "engine"), { recursive: true });
 // The library's entry points are those of the package: its own name leads to its exports. What is loaded first is one file; what
 // trains loads its parts when it needs them.
-const entries = { main: "main.ts", digits: "digits/digits.ts", worker: "worker.ts" };
+const entries = {
+  main: "main.ts",
+  digits: "digits/digits.ts",
+  memory: "memory/memory.ts",
+  worker: "worker.ts",
+};
 for (const [name, source] of Object.entries(entries))
   await build({
     entryPoints: { [name]: join(lab, source) },

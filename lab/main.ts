@@ -33,3 +33,4 @@ function whenNear(id: string): void {
 if (!document.getElementById("landscape")?.hidden) openLandscape();
 if (!document.getElementById("catch")?.hidden) openCatch();
 whenNear("digits");
+whenNear("memory");

