@@ -54,7 +54,7 @@ describe("random streams", () => {
   it("keep their numbers", () => {
     expect(named.streams).toEqual({
       ...{ initialization: 1, split: 2, order: 3, tangents: 4, quality: 5, augmentation: 6, adapters: 7 },
-      ...{ dropout: 8, rates: 9, glyphs: 0x676c7970 },
+      ...{ dropout: 8, rates: 9, head: 10, glyphs: 0x676c7970 },
     });
     expect(named.streamKey(3, "tangents")).toEqual(fold(keyFromSeed(3), 4));
   });

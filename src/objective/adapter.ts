@@ -5,10 +5,10 @@ import { option, words } from "../errors/words.ts";
 import { insertIntoModel } from "../onnx/edit.ts";
 import { consumers, type Node, producers } from "../onnx/graph.ts";
 import type { Model } from "../onnx/read-model.ts";
-import { float32, int64, type Tensor, zeros } from "../onnx/tensor.ts";
+import { elementCount, float32, int64, type Tensor, zeros } from "../onnx/tensor.ts";
 import { intAttribute } from "../ops/view.ts";
 import { streamKey } from "../random/streams.ts";
-import { fold } from "../random/threefry.ts";
+import { fold, type Key } from "../random/threefry.ts";
 import { fillUniform } from "../random/uniform.ts";
 
 /** Which matrices get low-rank adapters, and of which size. */
@@ -76,7 +76,7 @@ export function adaptModel(model: Model, options: AdapterOptions): AdaptedModel 
         { option: "adapter.rank" },
       );
     }
-    initializers.set(`${name}.lora_A`, uniform([rank, columns], fold(key, index)));
+    initializers.set(`${name}.lora_A`, uniform([rank, columns], fold(key, index), 1 / Math.sqrt(columns)));
     initializers.set(`${name}.lora_B`, zeros("float32", [rows, rank]));
     if (quantized.length === 0) {
       const product = adapterNodes(name, shape, scale, name, `${name}/adapted`);
@@ -229,10 +229,10 @@ function merged(
   return { ...weight, data };
 }
 
-function uniform(shape: readonly [number, number], key: ReturnType<typeof fold>): Tensor {
-  const data = new Float32Array(shape[0] * shape[1]);
+/** A tensor of numbers that are uniform in ±bound. */
+export function uniform(shape: readonly number[], key: Key, bound: number): Tensor {
+  const data = new Float32Array(elementCount(shape));
   fillUniform(key, 0, data);
-  const bound = 1 / Math.sqrt(shape[1]);
   for (let index = 0; index < data.length; index++) data[index] = (2 * (data[index] as number) - 1) * bound;
   return float32(data, shape);
 }

@@ -14,5 +14,11 @@ export function withMetadata(model: Model, texts: Readonly<Record<string, string
   const metadataProps = Object.entries({ ...metadataOf(model), ...texts }).map(([key, value]) =>
     create(StringStringEntryProtoSchema, { key, value }),
   );
-  return { ...model, proto: withFields(model.proto, { metadataProps }) };
+  const added = (proto: Model["proto"]) => withFields(proto, { metadataProps });
+  const { file } = model;
+  return {
+    ...model,
+    proto: added(model.proto),
+    ...(file && { file: { ...file, proto: added(file.proto) } }),
+  };
 }

@@ -54,6 +54,28 @@ export interface Model {
   readonly declared: ReadonlySet<string>;
   /** What the file may ask for. */
   readonly limits: Limits;
+  /** A head that was put on it. */
+  readonly head?: Head;
+}
+
+/** A linear layer that was put on a model's value, and what is trained with it. */
+export interface Head {
+  /** The value that it reads. */
+  readonly from: string;
+  /** Sizes of that value's axes; undefined where they are open. */
+  readonly shape: readonly (number | undefined)[];
+  /** What becomes of the positions of that value, in words. */
+  readonly pooling: string;
+  /** The node of an earlier head that was cut off. Default: none was. */
+  readonly cut?: string;
+  /** Numbers that it makes of each example, or of each position. */
+  readonly outputs: number;
+  /** Names of its weight [outputs, width] and bias [outputs]. */
+  readonly parameters: readonly string[];
+  /** Names of the tensors that are trained with it, besides adapters; or all that are trained where nobody says so. */
+  readonly beside: readonly string[] | "all";
+  /** The share of a run's steps in which it is trained alone, before all else joins. */
+  readonly alone: number;
 }
 
 /** The message of a file that holds floats in fewer bits than are computed with. */

@@ -19,6 +19,8 @@ export const streams = {
   dropout: 8,
   /** The learning rates of a search. */
   rates: 9,
+  /** First values of a new head. */
+  head: 10,
   /** The drawn digits: "glyp". */
   glyphs: 0x676c7970,
 } as const;

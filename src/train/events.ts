@@ -1,5 +1,6 @@
 import type { Mention, Words } from "../errors/words.ts";
 import type { Quality } from "../estimate/quality.ts";
+import type { Head } from "../onnx/read-model.ts";
 import type { Guessing } from "./evaluation/guessing.ts";
 import type { Recovery } from "./run-state.ts";
 
@@ -64,6 +65,8 @@ export type TrainEvent =
       readonly output: string;
       readonly trained: readonly string[];
       readonly parameters: number;
+      /** The head that `withHead` put on the model: what it reads, and how. */
+      readonly head: Head | undefined;
       /** Dimension of the space that tangents live in. */
       readonly dimension: number;
       /** 0 where none are drawn. */

@@ -2,6 +2,7 @@ import { isArrayOf } from "../arrays/kind.ts";
 import { withoutDropout } from "../objective/dropout.ts";
 import { modelFrom } from "../objective/importing/model-file.ts";
 import { examplesFor } from "./example-arrays.ts";
+import { ofForward } from "./settings/estimator.ts";
 import type { TrainOptions } from "./settings/options.ts";
 import { trainOptions } from "./settings/options.ts";
 import { type RunOptions, runSettings } from "./settings/run-settings.ts";
@@ -17,11 +18,11 @@ export async function runOptions(options: TrainOptions): Promise<RunOptions> {
     target,
     alpha,
   } = adapter ?? {};
-  // Loaded where it is asked for: most runs of a page have no adapters.
+  // Loaded where it is asked for: most runs of a page have no adapters, and no new head.
   const adapted =
     adapter && (await import("../objective/adapter.ts")).adaptModel(base, { rank, seed, target, alpha });
   const read = { loss, input };
-  return {
+  const run: RunOptions = {
     ...settings,
     model: adapted?.model ?? base,
     // An adapted model shares its numbers with the base that its adapters are merged into.
@@ -34,4 +35,7 @@ export async function runOptions(options: TrainOptions): Promise<RunOptions> {
         ? undefined
         : adapted?.merge && { into: withoutDropout(base), values: adapted.merge },
   };
+  if (!base.head) return run;
+  const { withHeadSettings } = await import("./settings/head-settings.ts");
+  return withHeadSettings(run, base.head, options, adapted?.parameters, { ofForward, runSettings });
 }

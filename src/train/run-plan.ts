@@ -3,12 +3,14 @@ import { targetShapeOf } from "../data/dataset.ts";
 import { checkAugmentation } from "../data/pictures/augment.ts";
 import type { Words } from "../errors/words.ts";
 import type { EstimatorPlan } from "../estimate/estimator.ts";
+import { exact } from "../estimate/estimators.ts";
 import { checkedInput } from "../objective/model-inputs.ts";
 import { modelObjective, type Objective } from "../objective/objective.ts";
 import { checkBatch, checkTargets, lossInputs } from "../objective/targets.ts";
 import type { DescribedRun } from "../storage/run-files.ts";
 import { type BatchReader, batchesOf, requireValidation } from "./batch-reader.ts";
 import { batchNotes, batchSize, stepsOf } from "./batch-size.ts";
+import type { FirstStage } from "./descent/first-stage.ts";
 import { runLearningRate } from "./learning-rate.ts";
 import { runOptions } from "./run-options.ts";
 import { planEstimator } from "./settings/estimator.ts";
@@ -26,6 +28,8 @@ export interface RunPlan {
   readonly learningRate: number;
   /** The same once a guess leaves so much of ‖∇f‖² unforeseen. */
   readonly rateAt: (unforeseen: number) => number;
+  /** What is trained alone before all else joins. Default: nothing. */
+  readonly first?: FirstStage | undefined;
   /** What it does otherwise than asked for, and why. */
   readonly notes: readonly Words[];
 }
@@ -52,12 +56,17 @@ export async function planRun(options: RunOptions): Promise<RunPlan> {
   const steps = stepsOf(options, batches.stepsPerEpoch);
   const rateAt = runLearningRate(options, estimator, { batch: objective.batch, steps });
   const learningRate = rateAt();
+  const by = { planEstimator, runLearningRate, exact };
+  const first =
+    options.headFirst &&
+    (await (await import("./settings/head-settings.ts")).planFirstStage(objective, options, steps, by));
   const notes = [
+    ...(first?.notes ?? options.notes ?? []),
     ...objective.notes,
     ...(estimator.notes ?? []),
     ...batchNotes(examples, options, objective.batch),
   ];
-  return { options, objective, estimator, batches, steps, learningRate, rateAt, notes };
+  return { options, objective, estimator, batches, steps, learningRate, rateAt, notes, first };
 }
 
 /** What a planned run is, as plain data. Loaded where a run is kept: pages that keep none do without. */

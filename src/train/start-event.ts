@@ -23,6 +23,7 @@ export function startEvent(
     output: objective.output,
     trained: Object.keys(objective.parameters),
     parameters: countParameters(objective.parameters),
+    head: options.head,
     tangents: drawnTangents(options),
     isLocal: options.definition.isLocal === true,
     batch: objective.batch,

@@ -11,13 +11,13 @@ import { streamKey } from "../random/streams.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import type { MetricsLine } from "../storage/metrics.ts";
 import type { RunFiles } from "../storage/run-files.ts";
-import type { RunStore } from "../storage/run-store.ts";
 import type { BatchReader } from "./batch-reader.ts";
 import type { Descent } from "./descent/descent.ts";
 import { openDescent } from "./descent/open.ts";
 import { largestLoss } from "./divergence.ts";
 import type { QualityTracker } from "./evaluation/track-quality.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
+import { lockFiles } from "./lock-files.ts";
 import { afterWindow, isGood, mayRecover, rateLeft } from "./recovery.ts";
 import { runOptions } from "./run-options.ts";
 import { describePlan, planRun, type RunPlan } from "./run-plan.ts";
@@ -55,7 +55,10 @@ export class TrainingRun {
   readonly #plan: RunPlan;
   readonly #options: RunOptions;
   readonly #objective: Objective;
-  readonly #descent: Descent;
+  /** Of all that is trained. */
+  readonly #whole: Descent;
+  /** What steps are done by now: the same, or the first stage's. */
+  #descent: Descent;
   /** Loaded where quality is tracked. */
   #tracker: QualityTracker | undefined;
   readonly #learningRate: number;
@@ -74,6 +77,7 @@ export class TrainingRun {
     this.#plan = plan;
     this.#options = options;
     this.#objective = objective;
+    this.#whole = descent;
     this.#descent = descent;
     this.#files = files;
     this.#arrays = arraysOf(objective.parameters);
@@ -120,7 +124,8 @@ export class TrainingRun {
   }
 
   async release(): Promise<void> {
-    await this.#descent.release();
+    await this.#whole.release();
+    await this.#plan.first?.release();
     await this.#tracker?.release();
     await this.#files?.release();
   }
@@ -233,6 +238,7 @@ export class TrainingRun {
     const epoch = Math.floor(step / stepsPerEpoch) + 1;
     this.#batches.read(step);
     const key = fold(streamKey(seed, "tangents"), step);
+    await this.#enterStage();
     const before = this.#isTracked() ? copyState(this.#training.estimator) : undefined;
     const estimate = this.#descent.estimator.estimate(feeds, key, this.#training.estimator);
     const formed = await estimate.catch(async (error) => {
@@ -267,15 +273,15 @@ export class TrainingRun {
       });
       this.#state = afterWindow(afterLine(this.#state), mean);
     }
-    return {
-      kind: "step",
-      step: step + 1,
-      steps: this.#totalSteps,
-      epoch,
-      loss,
-      quality,
-      learningRate: rate,
-    };
+    const steps = this.#totalSteps;
+    return { kind: "step", step: step + 1, steps, epoch, loss, quality, learningRate: rate };
+  }
+
+  /** Where the first stage ends, the optimizer starts anew. A run that diverged may go back to it. */
+  async #enterStage(): Promise<void> {
+    const { first, options } = this.#plan;
+    this.#descent = (await first?.at(this.#state.step, openDescent)) ?? this.#whole;
+    if (first?.steps === this.#state.step) this.#training.optimizer = options.optimizer.init(this.#arrays);
   }
 
   /** How much the default rate grows as a guess foresees more of the gradient. */
@@ -286,13 +292,14 @@ export class TrainingRun {
 
   /** The rate before schedules. */
   #currentRate(): number {
-    return rateLeft(this.#state) * this.#learningRate;
+    return rateLeft(this.#state) * (this.#plan.first?.rateAt(this.#state.step) ?? this.#learningRate);
   }
 
   /** Whether this step's estimate is compared with the exact gradient. */
   #isTracked(): boolean {
     const { every } = this.#options.quality;
-    return every !== undefined && (this.#state.step + 1) % every === 0;
+    const isWhole = this.#descent === this.#whole;
+    return isWhole && every !== undefined && (this.#state.step + 1) % every === 0;
   }
 
   async #trackQuality(estimate: Estimate, before: EstimatorState): Promise<Quality> {
@@ -385,14 +392,4 @@ export class TrainingRun {
     await this.#files?.save(this.#training.checkpoint());
     this.#lastCheckpoint = performance.now();
   }
-}
-
-/** Loaded where a run is kept: pages that keep none do without. */
-async function lockFiles(
-  store: RunStore,
-  { resume, overwrite, allowChanges }: RunOptions,
-): Promise<RunFiles<RunState>> {
-  const { RunFiles } = await import("../storage/run-files.ts");
-  const { runStateSchema } = await import("./run-state-schema.ts");
-  return RunFiles.lock(store, runStateSchema, { resume, overwrite, allowChanges });
 }

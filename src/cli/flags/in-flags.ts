@@ -36,6 +36,11 @@ export const flags: Readonly<Record<string, Flag>> = {
   // The folder of a dataset's files.
   directory: { flag: "--data-dir" },
   guess: { flag: "--guess" },
+  head: { flag: "--head" },
+  "head.alone": { flag: "--head-alone" },
+  "head.beside": { flag: "--beside-head" },
+  "head.from": { flag: "--head-from", placeholder: "NAME" },
+  "head.pool": { flag: "--head-pool" },
   header: { flag: "--header", values: { false: "--no-header" } },
   ignore: { flag: "--ignore-columns" },
   learningRate: { flag: "--lr", placeholder: "X" },

@@ -13,11 +13,16 @@ import { type AdapterFlags, addAdapterFlag, withAdapter } from "./adapter-flags.
 import { addModelOptions, buildModel, type ModelFlags, refuseShapeFlags } from "./build-model.ts";
 import { lossData, lossName } from "./chosen-loss.ts";
 import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
+import { addHeadFlags, type HeadFlags, withHeadFlags } from "./head-flags.ts";
 import { addDataOptions, addRuntimeOptions, augmentation } from "./options.ts";
 import { addSettingFlags, asOptions, type SettingData } from "./setting-flags.ts";
 
 /** What is trained, how, and where it is kept: the flags of train and search that are no settings of a run, and these. */
-export interface TrainFlags extends ModelFlags, Omit<DatasetChoice, "loss" | "adapter">, AdapterFlags {
+export interface TrainFlags
+  extends ModelFlags,
+    Omit<DatasetChoice, "loss" | "adapter">,
+    AdapterFlags,
+    HeadFlags {
   /** What the library is asked for, under its names. */
   readonly settings: SettingData;
   readonly augment?: Augmentation;
@@ -69,7 +74,7 @@ export function addTrainingOptions(
   );
   for (const [group, names] of Object.entries(groups)) {
     command.optionsGroup(group);
-    if (group === "What is trained:") addAdapterFlag(command);
+    if (group === "What is trained:") addHeadFlags(addAdapterFlag(command));
     if (group === "Run:") addRuntimeOptions(command);
     addSettingFlags(command, pick(names), remarks);
   }
@@ -100,6 +105,8 @@ export async function openTraining(
   const settings = withAdapter(flags.settings, flags);
   const loss = lossName(settings);
   const isFile = flags.model.endsWith(".onnx");
+  if (!isFile && flags.head !== undefined)
+    throw new Error("--head goes with a model file (--model FILE.onnx); leave it out, or choose one.");
   if (isFile) refuseShapeFlags(flags, "an ONNX file", []);
   const loaded = isFile ? loadModel(flags.model, flags.limit) : undefined;
   const input = typeof settings.input === "string" ? settings.input : undefined;
@@ -116,13 +123,15 @@ export async function openTraining(
   }
   const runtime = nodeRuntime({ device: flags.device, threads: flags.threads });
   const { seed = trainOptions.seed.default } = settings;
-  const model = loaded
+  const base = loaded
     ? rememberData(loaded, namesOf(dataset))
     : buildModel({ ...flags, seed: Number(seed), loss }, dataset);
+  const dimensions = settings.dimensions as Readonly<Record<string, number>> | undefined;
+  const model = await withHeadFlags(base, flags, dataset, { seed: Number(seed), dimensions });
   const options = {
     ...asOptions(trainOptions, lossData(settings, knownData(model))),
     ...{ model, examples: dataset.train, runtime, store },
     ...(flags.augment && { augment: flags.augment }),
   };
-  return { dataset, options, imported: loaded };
+  return { dataset, options, imported: loaded && model };
 }

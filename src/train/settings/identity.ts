@@ -75,6 +75,7 @@ export async function describeRun(
     test: test ? await fingerprint(...numbersOf(test)) : null,
     parameters: Object.keys(objective.parameters).join(" "),
     ...configOf(Object.fromEntries(kept.map(([name]) => [name, values[name]]))),
+    ...(options.headFirst && { headAlone: options.headFirst.share }),
     threads: runtime.threads ?? null,
     runtime: runtime.name,
   };

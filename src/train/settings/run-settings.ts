@@ -1,7 +1,7 @@
 import type { Examples } from "../../data/dataset.ts";
-import { option as mention, words } from "../../errors/words.ts";
+import { option as mention, type Words, words } from "../../errors/words.ts";
 import type { Loss } from "../../losses/loss.ts";
-import type { Model } from "../../onnx/read-model.ts";
+import type { Head, Model } from "../../onnx/read-model.ts";
 import type { Tensor } from "../../onnx/tensor.ts";
 import type { Optimizer } from "../../optim/optimizer.ts";
 import type { Schedule } from "../../optim/schedules.ts";
@@ -37,6 +37,12 @@ export interface RunOptions extends Omit<RunSettings, "model" | "examples" | "te
     readonly into: Model;
     values(trained: Readonly<Record<string, Tensor>>): Map<string, Tensor>;
   };
+  /** The head that was put on the model. */
+  readonly head?: Head | undefined;
+  /** Tensors that are trained alone in the first part of the steps, and how large a share that is. Default: none. */
+  readonly headFirst?: { readonly names: readonly string[]; readonly share: number };
+  /** What follows from the model and is worth saying, in sentences. */
+  readonly notes?: readonly Words[];
 }
 
 /**

@@ -1,0 +1,82 @@
+/** Flags that put a new head on a model file. */
+import { type Command, InvalidArgumentError } from "commander";
+import type { Dataset } from "../../data/dataset.ts";
+import { SettingError } from "../../errors/errors.ts";
+import { option as mention, words } from "../../errors/words.ts";
+import { type HeadOptions, headOptions, type Pool } from "../../objective/heads/head-options.ts";
+import type { Model } from "../../onnx/read-model.ts";
+import { targetSize } from "./datasets.ts";
+import { choice, wholeNumber } from "./options.ts";
+
+export interface HeadFlags {
+  /** True: as many outputs as the data have classes, or target values. */
+  readonly head?: number | true;
+  readonly headFrom?: string;
+  readonly headPool?: Pool;
+  readonly besideHead?: HeadOptions["beside"];
+  readonly headAlone?: number;
+}
+
+export function addHeadFlags(command: Command): Command {
+  const { outputs, from, pool, beside, alone } = headOptions;
+  return command
+    .option(
+      "--head [n]",
+      `${outputs.help}; without n as many as the data have. It alone is trained, unless --adapter, --beside-head or ` +
+        "--trainable says more",
+      wholeNumber(1),
+    )
+    .option("--head-from <name>", `${from.help} (default: ${from.otherwise})`)
+    .addOption(
+      choice("--head-pool <name>", `${pool.help} (default: ${pool.otherwise})`, pool.names as Pool[]),
+    )
+    .addOption(
+      choice("--beside-head <what>", `${beside.help} (default: ${beside.default})`, beside.names as string[]),
+    )
+    .option("--head-alone <share>", `${alone.help} (default: ${alone.default})`, share);
+}
+
+/**
+ * The model with the head that the flags ask for.
+ *
+ * @param dimensions sizes of the model's open dimensions, where they are known
+ * @throws SettingError for flags of a head without one, and for a model or value that takes none
+ */
+export async function withHeadFlags(
+  model: Model,
+  flags: HeadFlags,
+  dataset: Pick<Dataset, "classes" | "train" | "test">,
+  { seed, dimensions }: Pick<HeadOptions, "seed" | "dimensions">,
+): Promise<Model> {
+  const { head, headFrom: from, headPool: pool, besideHead: beside, headAlone: alone } = flags;
+  if (head === undefined) {
+    refuseStray(flags);
+    return model;
+  }
+  const found = dataset.classes > 0 ? dataset.classes : targetSize(dataset as Dataset);
+  const outputs = head === true ? found : head;
+  const { withHead } = await import("../../objective/heads/with-head.ts");
+  return withHead(model, { outputs, from, pool, beside, alone, seed, dimensions });
+}
+
+/** @throws SettingError for a flag that says what a head is like, without one */
+export function refuseStray({
+  headFrom: from,
+  headPool: pool,
+  besideHead: beside,
+  headAlone: alone,
+}: HeadFlags): void {
+  const [stray] = Object.entries({ from, pool, beside, alone }).filter(([, value]) => value !== undefined);
+  if (!stray) return;
+  const option = `head.${stray[0]}`;
+  throw new SettingError(
+    words`${mention(option)} has no effect without a new head; add ${mention("head")}, or leave it out.`,
+    { option },
+  );
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && headOptions.alone.accepts(value)) return value;
+  throw new InvalidArgumentError(`Expected ${headOptions.alone.expected}.`);
+}
