@@ -238,7 +238,8 @@ export class TrainingRun {
     const epoch = Math.floor(step / stepsPerEpoch) + 1;
     this.#batches.read(step);
     const key = fold(streamKey(seed, "tangents"), step);
-    await this.#enterStage();
+    // A run that diverged may go back to the first stage.
+    this.#descent = (await this.#plan.first?.at(this.#training, openDescent)) ?? this.#whole;
     const before = this.#isTracked() ? copyState(this.#training.estimator) : undefined;
     const estimate = this.#descent.estimator.estimate(feeds, key, this.#training.estimator);
     const formed = await estimate.catch(async (error) => {
@@ -275,13 +276,6 @@ export class TrainingRun {
     }
     const steps = this.#totalSteps;
     return { kind: "step", step: step + 1, steps, epoch, loss, quality, learningRate: rate };
-  }
-
-  /** Where the first stage ends, the optimizer starts anew. A run that diverged may go back to it. */
-  async #enterStage(): Promise<void> {
-    const { first, options } = this.#plan;
-    this.#descent = (await first?.at(this.#state.step, openDescent)) ?? this.#whole;
-    if (first?.steps === this.#state.step) this.#training.optimizer = options.optimizer.init(this.#arrays);
   }
 
   /** How much the default rate grows as a guess foresees more of the gradient. */

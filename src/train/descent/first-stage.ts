@@ -5,6 +5,7 @@ import { elementCount } from "../../onnx/tensor.ts";
 import type { runLearningRate } from "../learning-rate.ts";
 import type { planEstimator } from "../settings/estimator.ts";
 import type { RunOptions } from "../settings/run-settings.ts";
+import type { TrainingState } from "../training-state.ts";
 import type { Descent } from "./descent.ts";
 import type { openDescent } from "./open.ts";
 
@@ -13,8 +14,11 @@ export interface FirstStage {
   readonly steps: number;
   /** Before schedules; undefined in later steps. */
   rateAt(step: number): number | undefined;
-  /** What a step is done by, opened by the first that asks; undefined in later steps, before which it is released. */
-  at(step: number, open: typeof openDescent): Promise<Descent | undefined>;
+  /**
+   * What the next step is done by, opened by the first that asks; undefined in later steps, before which it is released. Where
+   * it ends, the optimizer starts anew.
+   */
+  at(training: TrainingState, open: typeof openDescent): Promise<Descent | undefined>;
   release(): Promise<void>;
   /** The run's own, and what is worth saying of this stage, in sentences. */
   readonly notes: readonly Words[];
@@ -52,6 +56,9 @@ export async function planFirstStage(
   const rest = sizes.reduce((sum, size) => sum + size, 0);
   const note = words`In the first ${own} of ${steps} steps, the head alone is trained, by its exact gradient; then
     ${rest.toLocaleString("en")} further numbers join it.`;
+  const arrays = Object.fromEntries(
+    Object.entries(objective.parameters).map(([name, { data }]) => [name, data] as const),
+  );
   let descent: Descent | undefined;
   const release = async () => {
     await descent?.release();
@@ -60,7 +67,9 @@ export async function planFirstStage(
   return {
     ...{ steps: own, notes: [...(options.notes ?? []), note], release },
     rateAt: (step) => (step < own ? learningRate : undefined),
-    async at(step, open) {
+    async at(training, open) {
+      const { step } = training.state;
+      if (step === own) training.optimizer = options.optimizer.init(arrays);
       if (step >= own) await release();
       else descent ??= await open(alone, estimator, options.optimizer);
       return descent;
