@@ -131,6 +131,10 @@ function describeEpoch(event: TrainEvent & { kind: "epoch" }): string {
       : `, validation loss ${event.validationLoss.toFixed(4)}` +
         (event.validationAccuracy === undefined
           ? ""
-          : `, accuracy ${(100 * event.validationAccuracy).toFixed(2)} %`);
+          : `, accuracy ${(100 * event.validationAccuracy).toFixed(2)} %`) +
+        (event.validation?.macroF1 === undefined
+          ? ""
+          : `, macro F1 ${(100 * event.validation.macroF1).toFixed(2)} %`) +
+        (event.validation?.r2 === undefined ? "" : `, R² ${event.validation.r2.toFixed(4)}`);
   return `epoch ${event.epoch} (step ${event.step}/${event.steps}): train loss ${event.trainLoss.toFixed(4)}${validation}`;
 }

@@ -111,6 +111,8 @@ export type TrainEvent =
       readonly trainLoss: number;
       readonly validationLoss: number | undefined;
       readonly validationAccuracy: number | undefined;
+      /** Metrics of the validation examples by name, where the run is kept or stops on one: macroF1, r2, …. */
+      readonly validation: Readonly<Record<string, number>> | undefined;
     }
   /** The default learning rate diverged, and the run goes back to its last good state and on at half the rate. */
   | ({ readonly kind: "recovery"; readonly learningRate: number } & Pick<

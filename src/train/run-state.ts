@@ -97,11 +97,13 @@ export function afterLine(before: RunState): RunState {
  * Begins a new epoch, and lets the schedule and early stopping see the validation loss, where there is one.
  *
  * @param plateau options of the plateau schedule; undefined for any other
+ * @param watched what early stopping sees, the smaller the better
  */
 export function afterEpoch(
   before: RunState,
   validationLoss: number | undefined,
   plateau: PlateauRule | undefined,
+  watched = validationLoss,
 ): RunState {
   const after = {
     ...before,
@@ -110,7 +112,7 @@ export function afterEpoch(
     lastEpochLoss: before.epochLoss / before.epochSteps,
   };
   if (validationLoss === undefined) return after;
-  const patience = watch(before.patience, validationLoss);
+  const patience = watch(before.patience, watched ?? Number.NaN);
   return {
     ...after,
     plateau: plateau ? observe(before.plateau, validationLoss, plateau) : before.plateau,

@@ -23,7 +23,7 @@ import { runOptions } from "./run-options.ts";
 import { describePlan, planRun, type RunPlan } from "./run-plan.ts";
 import { resultOf } from "./run-result.ts";
 import { afterEpoch, afterLine, afterStep, type Recovery, type RunState } from "./run-state.ts";
-import { type SavedModel, savedModel } from "./saved-model.ts";
+import { type SavedModel, savedModel, scoresOf } from "./saved-model.ts";
 import type { TrainOptions } from "./settings/options.ts";
 import type { RunOptions } from "./settings/run-settings.ts";
 import { startEvent } from "./start-event.ts";
@@ -185,7 +185,8 @@ export class TrainingRun {
   #isOver(): boolean {
     const { step, patience } = this.#state;
     return (
-      step >= this.#totalSteps || patience.waited >= (this.#options.patience ?? Number.POSITIVE_INFINITY)
+      step >= this.#totalSteps ||
+      patience.waited >= (this.#options.patience?.epochs ?? Number.POSITIVE_INFINITY)
     );
   }
 
@@ -327,16 +328,16 @@ export class TrainingRun {
   async #endEpoch(): Promise<TrainEvent> {
     const { step, timedSeconds } = this.#state;
     const { schedule, patience } = this.#options;
-    const validation = await this.#saved.evaluate(this.#options.examples, this.#batches.split.validation);
+    const found = await this.#saved.validate(this.#batches.split.validation);
+    const validation = found?.evaluation;
     if (validation) await this.#guard(validation.loss, "the validation loss");
-    this.#state = afterEpoch(this.#state, validation?.loss, schedule.plateau);
+    this.#state = afterEpoch(this.#state, validation?.loss, schedule.plateau, found?.watched);
     const line = {
       kind: "epoch",
       step,
       epoch: Math.ceil(step / this.#batches.stepsPerEpoch),
       trainLoss: this.#state.lastEpochLoss,
-      validationLoss: validation?.loss,
-      validationAccuracy: validation?.accuracy,
+      ...scoresOf(found),
     } as const;
     await this.#log({ ...line, seconds: timedSeconds });
     const isBest = this.#state.bestStep === step;

@@ -1,5 +1,7 @@
 /** What an evaluation counts beside loss and accuracy: who is taken for whom, and how far values are off. */
 
+import { SettingError } from "../../errors/errors.ts";
+import { option, words } from "../../errors/words.ts";
 import type { Loss } from "../../losses/loss.ts";
 import { type ClassificationMetrics, classificationMetrics } from "../../metrics/classification.ts";
 import { type RegressionMetrics, RegressionTally } from "../../metrics/regression.ts";
@@ -72,4 +74,41 @@ export function openTally(
 ): ScoreTally | undefined {
   if (axis !== undefined) return classTally(shape[axis] ?? 0);
   return loss.range ? undefined : valueTally(shape);
+}
+
+/** What an evaluation has of numbers. */
+interface Scored extends Scores {
+  readonly loss: number;
+  readonly accuracy: number | undefined;
+}
+
+/** Metrics where the smaller one is better. */
+const errors: readonly string[] = ["loss", "meanAbsoluteError", "rootMeanSquaredError"];
+
+/** An evaluation's metrics by name: single numbers, as far as they are defined. */
+export function metricsOf({ loss, accuracy, classification, regression }: Scored): Record<string, number> {
+  const { macroF1, balancedAccuracy, rocAuc: area } = classification ?? {};
+  const all = { loss, accuracy, macroF1, balancedAccuracy, rocAuc: area, ...regression };
+  return Object.fromEntries(
+    Object.entries(all).filter((entry): entry is [string, number] => entry[1] !== undefined),
+  );
+}
+
+/**
+ * What early stopping sees of an evaluation, the smaller the better: a metric by name, or what a function makes of it.
+ *
+ * @throws SettingError for a metric that such examples do not have
+ */
+export function watchedOf<Given extends Scored>(
+  evaluation: Given,
+  on: string | ((evaluation: Given) => number),
+): number {
+  if (typeof on === "function") return -on(evaluation);
+  const metrics = metricsOf(evaluation);
+  const value = metrics[on];
+  if (value !== undefined) return errors.includes(on) ? value : -value;
+  throw new SettingError(
+    words`${option("patience.on", on)} is no metric of these validation examples; they have ${Object.keys(metrics).join(", ")}.`,
+    { option: "patience.on" },
+  );
 }

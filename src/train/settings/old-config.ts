@@ -62,7 +62,9 @@ function describeInFirstVersion(options: RunOptions, now: RunConfig, kept: RunCo
   const augment = formatAugmentation(options.augment ?? {});
   const described = {
     ...pick(now, ["model", "data", "parameters", "learningRate", "batch", "steps", "seed"]),
-    ...pick(now, ["lowMemory", "batchNorm", "clip", "patience", "threads", "runtime"]),
+    ...pick(now, ["lowMemory", "batchNorm", "clip", "threads", "runtime"]),
+    // It was of the loss alone, and so a number.
+    patience: options.patience?.epochs ?? null,
     loss: options.loss.name,
     gradient: typeof gradient === "string" ? gradient : gradient.name,
     perturb: perturb.name,

@@ -19,6 +19,7 @@ import type { RunStore } from "../../storage/run-store.ts";
 import type { ExampleArrays } from "../example-arrays.ts";
 import { lossSetting, optimizerSetting, scheduleSetting } from "./choices.ts";
 import { estimatorOptions } from "./estimator.ts";
+import { patienceOption } from "./patience.ts";
 
 /**
  * Every option of a training run, said once: from here follow defaults, checks, the run's identity (config.json), the
@@ -84,12 +85,10 @@ const courseOptions = {
   /** Longest gradient over all parameters; longer ones are shortened to it. Default: none is. */
   clip: number({ above: 0 }, { help: "longest gradient", otherwise: "any" }),
   /**
-   * Ends the run after so many validation losses without improvement, and keeps the parameters of the best one. Default:
-   * the run goes to its end and keeps the last.
+   * Ends the run after so many epochs without a better validation loss, or `{ epochs, on }` without a better metric, and keeps the
+   * parameters of the best one. Default: the run goes to its end and keeps the last.
    */
-  patience: whole(1, {
-    help: "end after n epochs without a better validation loss, and keep the best parameters",
-  }),
+  patience: patienceOption,
   /** Compares the gradient with the exact one. The run computes the same with and without. Default: it does not. */
   quality: group(
     "quality",

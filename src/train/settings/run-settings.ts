@@ -11,10 +11,11 @@ import type { Resolved } from "../../settings/option.ts";
 import { lossSetting, optimizerSetting, scheduleSetting } from "./choices.ts";
 import { type ChosenEstimator, checkEstimator, chosenEstimator } from "./estimator.ts";
 import { type TrainOptions, trainOptions } from "./options.ts";
+import { type Waiting, waiting } from "./patience.ts";
 import { refusePointless, resolveSettings } from "./resolve.ts";
 
 /** Options checked, with defaults, and with things instead of their names. */
-type Chosen = "loss" | "optimizer" | "schedule" | "runtime" | "quality";
+type Chosen = "loss" | "optimizer" | "schedule" | "runtime" | "quality" | "patience";
 
 /** A run's settings, checked, with defaults, and with things instead of their names. */
 export interface RunSettings
@@ -24,6 +25,7 @@ export interface RunSettings
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
   readonly runtime: Runtime;
+  readonly patience: Waiting | undefined;
   readonly quality: { readonly every?: number | undefined; readonly draws: number };
 }
 
@@ -64,6 +66,7 @@ export function runSettings(options: TrainOptions, of = "train"): RunSettings {
     loss: lossSetting.choose(resolved.loss),
     optimizer: optimizerSetting.choose(resolved.optimizer),
     schedule: scheduleSetting.choose(resolved.schedule),
+    patience: waiting(resolved.patience),
     quality: { ...quality, draws: quality.draws ?? trainOptions.quality.parts.draws.default },
   };
 }
