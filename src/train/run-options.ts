@@ -1,7 +1,12 @@
+/** From what a run is asked for to what it is: a decoded model, with adapters and a head, and examples that fit it. */
 import { isArrayOf } from "../arrays/kind.ts";
+import type { Examples } from "../data/dataset.ts";
+import type { Loss } from "../losses/loss.ts";
 import { withoutDropout } from "../objective/dropout.ts";
 import { modelFrom } from "../objective/importing/model-file.ts";
-import { examplesFor } from "./example-arrays.ts";
+import type { Model } from "../onnx/read-model.ts";
+import { elementCount } from "../onnx/tensor.ts";
+import type { ExampleArrays } from "./example-arrays.ts";
 import { ofForward } from "./settings/estimator.ts";
 import type { TrainOptions } from "./settings/options.ts";
 import { trainOptions } from "./settings/options.ts";
@@ -28,8 +33,8 @@ export async function runOptions(options: TrainOptions): Promise<RunOptions> {
     // An adapted model shares its numbers with the base that its adapters are merged into.
     inPlace: !adapted && (settings.inPlace ?? isArrayOf("Uint8Array", options.model)),
     trainable: adapted ? (name) => adapted.parameters.includes(name) : settings.trainable,
-    examples: await examplesFor(base, options.examples, { ...read, option: "examples" }),
-    test: options.test && (await examplesFor(base, options.test, { ...read, option: "test" })),
+    examples: await examplesOf(base, options.examples, { ...read, option: "examples" }),
+    test: options.test && (await examplesOf(base, options.test, { ...read, option: "test" })),
     merge:
       adapter?.saved === "apart"
         ? undefined
@@ -38,4 +43,29 @@ export async function runOptions(options: TrainOptions): Promise<RunOptions> {
   if (!base.head) return run;
   const { withHeadSettings } = await import("./settings/head-settings.ts");
   return withHeadSettings(run, base.head, options, adapted?.parameters, { ofForward, runSettings });
+}
+
+/** Examples as a run reads them. What brings others into that form loads where some are given. */
+async function examplesOf(
+  model: Model,
+  given: Examples | ExampleArrays,
+  read: { readonly loss: Loss; readonly input: string | undefined; readonly option: string },
+): Promise<Examples> {
+  return isWhole(given) ? given : (await import("./example-arrays.ts")).examplesFor(model, given, read);
+}
+
+const parts = ["inputs", "labels", "shape", "count", "targetShape", "origin"];
+
+/** Whether nothing is open or wrong in examples of one input. */
+function isWhole(given: Examples | ExampleArrays): given is Examples {
+  const { inputs, labels, shape, count = 0 } = given;
+  return (
+    Object.keys(given).every((key) => parts.includes(key)) &&
+    (isArrayOf("Uint8Array", inputs) || isArrayOf("Float32Array", inputs)) &&
+    (isArrayOf("Int32Array", labels) || isArrayOf("Float32Array", labels)) &&
+    Array.isArray(shape) &&
+    [count, ...shape].every((size) => Number.isSafeInteger(size) && size > 0) &&
+    inputs.length === count * elementCount(shape) &&
+    labels.length % count === 0
+  );
 }

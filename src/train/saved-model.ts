@@ -1,3 +1,4 @@
+/** The model as a run saves it, which is what is measured. */
 import type { Examples } from "../data/dataset.ts";
 import type { Objective } from "../objective/objective.ts";
 import { countTargets } from "../objective/targets.ts";
