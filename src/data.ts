@@ -37,3 +37,11 @@ export { mnist } from "./data/sets/mnist.ts";
 export { svhn } from "./data/sets/svhn.ts";
 export { splitTest } from "./data/split.ts";
 export type { FileCache, FileStore, ListedFiles, RemoteFiles, SourceFile } from "./data/store.ts";
+export {
+  encodeTexts,
+  openTokenizer,
+  type TextEncoding,
+  type TextRow,
+  type TextTokenizer,
+} from "./data/text/encode-texts.ts";
+export { type LabelledText, type TextDatasetOptions, textDataset } from "./data/text/text-dataset.ts";

@@ -1,0 +1,84 @@
+/** Texts with what is learned of them, as a dataset. */
+import { DataError } from "../../errors/errors.ts";
+import type { Dataset, Examples } from "../dataset.ts";
+import { measureTargets, noNormalization } from "../normalization.ts";
+import { defaultTestFraction, splitTest } from "../split.ts";
+import { encodeTexts, type TextEncoding } from "./encode-texts.ts";
+
+/** A text, or a pair of them, and what is learned of it. */
+export interface LabelledText {
+  /** The text, or the first one of a pair. */
+  readonly text: string;
+  /** The second text of a pair. */
+  readonly pair?: string;
+  /** Name or number of its class; or its target value. */
+  readonly label: string | number;
+}
+
+/** How texts become a dataset. */
+export interface TextDatasetOptions extends TextEncoding {
+  /** classes: labels name classes. values: they are numbers. */
+  readonly targets: "classes" | "values";
+  /** The classes that a trained model knows. Default: the labels, sorted: numbers by their size, names by their letters. */
+  readonly classNames?: readonly string[];
+  /** Share set aside for testing. Default 0.2; 1 takes all. */
+  readonly testFraction?: number;
+}
+
+/**
+ * Texts as a dataset: token numbers, padded to the longest text, with mask, types and positions for the model's inputs of these names.
+ *
+ * @throws DataError for a label that is no known class or no number, and where there is nothing to learn
+ */
+export function textDataset(rows: readonly LabelledText[], options: TextDatasetOptions): Dataset {
+  const { targets, testFraction = defaultTestFraction } = options;
+  const encoded = encodeTexts(
+    rows.map(({ text, pair }) => (pair === undefined ? text : ([text, pair] as const))),
+    options,
+  );
+  const classNames = targets === "classes" ? (options.classNames ?? classesOf(rows)) : undefined;
+  const all: Examples = {
+    ...encoded,
+    labels: classNames ? classNumbers(rows, classNames) : Float32Array.from(rows, targetOf),
+  };
+  const { train, test } = splitTest(all, testFraction, "text");
+  return {
+    name: "text",
+    classes: classNames?.length ?? 0,
+    classNames,
+    normalization: noNormalization,
+    targetNormalization: classNames ? undefined : measureTargets(train),
+    train,
+    test,
+  };
+}
+
+function classesOf(rows: readonly LabelledText[]): string[] {
+  const names = [...new Set(rows.map(({ label }) => String(label)))];
+  if (names.length < 2) {
+    throw new DataError(
+      `text: the label is '${names[0]}' in every row, expected at least 2 classes; give others.`,
+    );
+  }
+  const areNumbers = names.every((name) => name.trim() !== "" && Number.isFinite(Number(name)));
+  return names.sort(areNumbers ? (a, b) => Number(a) - Number(b) : (a, b) => (a < b ? -1 : 1));
+}
+
+function classNumbers(rows: readonly LabelledText[], classNames: readonly string[]): Int32Array {
+  const numbers = new Map(classNames.map((name, number) => [name, number]));
+  return Int32Array.from(rows, ({ label }, index) => {
+    const number = numbers.get(String(label));
+    if (number !== undefined) return number;
+    throw new DataError(
+      `text: row ${index} has the label '${label}', expected one of ${classNames.join(", ")}; correct it, or leave the row out.`,
+    );
+  });
+}
+
+function targetOf({ label }: LabelledText, index: number): number {
+  const value = typeof label === "number" || label.trim() !== "" ? Number(label) : Number.NaN;
+  if (Number.isFinite(value)) return value;
+  throw new DataError(
+    `text: row ${index} has the target '${label}', expected a number; correct it, or leave the row out.`,
+  );
+}
