@@ -33,6 +33,7 @@ export const sections = [
       report("Tangents at an angle", "angles"),
       report("Angles, functions", "angles-functions"),
       report("Networks", "networks"),
+      report("Networks on all of MNIST", "networks-mnist"),
       report("Networks of width 4096", "networks-fc-4096"),
       report("ResNet-18", "networks-resnet18"),
       report("ViT", "networks-vit"),
