@@ -45,3 +45,4 @@ export {
   type TextTokenizer,
 } from "./data/text/encode-texts.ts";
 export { type LabelledText, type TextDatasetOptions, textDataset } from "./data/text/text-dataset.ts";
+export { labelledTexts, type TextColumns, type TextTableOptions, textRows } from "./data/text/text-table.ts";

@@ -13,7 +13,11 @@ const cases = join(import.meta.dirname, "cases", "predict");
 const model = (name: string) => decodeModel(new Uint8Array(readFileSync(join(cases, `${name}.onnx`))));
 async function parts(choice: PredictionChoice, name: string, known = {}): Promise<AskedPart[]> {
   const found: AskedPart[] = [];
-  for await (const part of askedParts(choice, model(name), known, { input: undefined, batch: 2 }))
+  for await (const part of askedParts(choice, model(name), known, {
+    input: undefined,
+    batch: 2,
+    file: "model.onnx",
+  }))
     found.push(part);
   return found;
 }

@@ -7,14 +7,15 @@ import { trainOptions } from "../train/settings/options.ts";
 import { withAdapter } from "./flags/adapter-flags.ts";
 import { lossData, lossName } from "./flags/chosen-loss.ts";
 import type { SettingData } from "./flags/setting-flags.ts";
+import { textColumns, tokenizerConfig, tokenizerFile } from "./flags/text-data.ts";
 import type { TrainFlags } from "./flags/training-command.ts";
 
 /** The program. @param dataset for what follows from the data */
 export function repeatCode(flags: TrainFlags, dataset: Dataset): string {
   const settings = withAdapter(flags.settings, flags);
   const isFile = flags.model.endsWith(".onnx");
-  const data = dataCode(flags, lossName(settings) === "cross-entropy" ? "classes" : "values");
-  const model = isFile ? `loadModel(${text(flags.model)})` : modelCode(flags, settings, dataset);
+  const data = dataCode(flags, dataset, lossName(settings) === "cross-entropy" ? "classes" : "values");
+  const model = isFile ? fileCode(flags, settings, dataset) : modelCode(flags, settings, dataset);
   const { resume, overwrite, allowChanges, ...course } = isFile
     ? settings
     : lossData(settings, { targetNormalization: dataset.targetNormalization });
@@ -33,6 +34,7 @@ export function repeatCode(flags: TrainFlags, dataset: Dataset): string {
     `import { ${own.join(", ")} } from "forwardgrad";`,
     `import { ${data.data.join(", ")} } from "forwardgrad/data";`,
     `import { ${node.join(", ")} } from "forwardgrad/node";`,
+    ...(flags.head === undefined ? [] : ['import { withHead } from "forwardgrad/onnx";']),
     "",
     ...data.lines,
     `const model = ${model};`,
@@ -53,7 +55,11 @@ interface DataCode {
   readonly lines: readonly string[];
 }
 
-function dataCode(flags: TrainFlags, targets: "classes" | "values"): DataCode {
+function dataCode(
+  flags: TrainFlags,
+  { texts, train: { furtherInputs } }: Dataset,
+  targets: "classes" | "values",
+): DataCode {
   const { data, dataDir = "", dataFile = "", testFile, testFraction, header, decimal, limit: limits } = flags;
   const { categorical, ignoreColumns: ignore, target, arrays, imageSize: size, ignoreOrientation } = flags;
   const system = ['import { readFileSync } from "node:fs";'];
@@ -65,6 +71,28 @@ function dataCode(flags: TrainFlags, targets: "classes" | "values"): DataCode {
     return {
       ...{ data: ["tableDataset"], node: [], system },
       lines: [`const dataset = tableDataset(${file(dataFile)}, ${objectCode(options, test)});`],
+    };
+  }
+  if (data === "text") {
+    const path = tokenizerFile(flags, flags.model);
+    const config = tokenizerConfig(path);
+    const json = (from: string) => `JSON.parse(readFileSync(${text(from)}, "utf8"))`;
+    const { text: column, pair, maxLength } = textColumns(flags, texts);
+    const read = objectCode({ text: column, pair, label: flags.label, header, limits });
+    const rows = (from: string) => `labelledTexts(${file(from)}, ${read})`;
+    const options = {
+      targets,
+      maxLength,
+      testFraction,
+      inputs: Object.keys(furtherInputs ?? {}).concat("input_ids"),
+    };
+    const test = testFile === undefined ? [] : [`test: ${rows(testFile)}`];
+    return {
+      ...{ data: ["labelledTexts", "openTokenizer", "textDataset"], node: [], system },
+      lines: [
+        `const tokenizer = await openTokenizer(${[path, ...(config === undefined ? [] : [config])].map(json).join(", ")});`,
+        `const dataset = textDataset(${rows(dataFile)}, ${objectCode(options, ["tokenizer", ...test])});`,
+      ],
     };
   }
   if (data === "npz") {
@@ -106,11 +134,23 @@ function builderOf(name: string): string {
   return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
+/** A model file, with the new head that the flags ask for. */
+function fileCode(flags: TrainFlags, { seed = 0, dimensions }: SettingData, dataset: Dataset): string {
+  const { headFrom: from, headPool: pool, besideHead: beside, headAlone: alone } = flags;
+  const file = `loadModel(${text(flags.model)})`;
+  if (flags.head === undefined) return file;
+  const outputs = flags.head === true ? outputsOf(dataset) : flags.head;
+  return `await withHead(${file}, ${objectCode({ outputs, from, pool, beside, alone, seed, dimensions })})`;
+}
+
+function outputsOf({ classes, train }: Dataset): number {
+  return classes || train.labels.length / train.count;
+}
+
 function modelCode(flags: TrainFlags, { seed = 0, ...settings }: SettingData, dataset: Dataset): string {
   const { hidden, activation, pooling, architecture, norm, width, layers, patch, heads } = flags;
   const shape = { hidden, activation, pooling, architecture, norm, width, layers, patch, heads };
-  const examples = dataset.train;
-  const outputs = dataset.classes || examples.labels.length / examples.count;
+  const outputs = outputsOf(dataset);
   const isScaled = lossName(settings) === "mean-squared-error" && dataset.targetNormalization;
   const lines = [
     "input: dataset.train.shape",

@@ -37,6 +37,16 @@ export interface Normalization {
   readonly standardDeviation: number | readonly number[];
 }
 
+/** How texts were read. */
+export interface KnownTexts {
+  /** The column of the text, or of the first one of a pair. */
+  readonly text: string;
+  /** The column of the second text of a pair. */
+  readonly pair?: string;
+  /** Tokens of the longest text at most. */
+  readonly maxLength: number;
+}
+
 /** Examples to train and to test on, with what is known of them. */
 export interface Dataset {
   /** Its name, for messages and for a run's configuration. */
@@ -47,6 +57,8 @@ export interface Dataset {
   readonly classNames?: readonly string[];
   /** How the columns of a table became inputs. */
   readonly columns?: readonly Column[];
+  /** Which columns of a table held the texts, and the tokens of the longest one at most. */
+  readonly texts?: KnownTexts;
   /** Of the training inputs (pixels in [0,1]), for the normalization inside the model. */
   readonly normalization: Normalization;
   /** Of the training targets, where they are values: for a model whose outputs are in their units. */

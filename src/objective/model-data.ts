@@ -1,12 +1,12 @@
 /** What a model file says of the data that it was trained on, so that nobody has to say it again. */
-import type { Dataset, Normalization } from "../data/dataset.ts";
+import type { Dataset, KnownTexts, Normalization } from "../data/dataset.ts";
 import type { Column } from "../data/files/columns.ts";
 import { ModelError } from "../errors/errors.ts";
 import { metadataOf, withMetadata } from "../onnx/metadata.ts";
 import type { Model } from "../onnx/read-model.ts";
 
 /** What a model file says about the data that it was trained on, so that other data can be read the same way. */
-export type KnownData = Pick<Dataset, "columns" | "classNames" | "targetNormalization">;
+export type KnownData = Pick<Dataset, "columns" | "classNames" | "targetNormalization" | "texts">;
 
 /** What a model file says about its input: 3 where it takes images [examples, 3, height, width]. */
 export function imageChannels(model: Model, name: string | undefined): 3 | undefined {
@@ -33,17 +33,18 @@ const entries = {
   columns: ["forwardgrad.columns", isColumns],
   classNames: ["forwardgrad.classes", isStrings],
   targetNormalization: ["forwardgrad.targets", isNormalization],
+  texts: ["forwardgrad.texts", isTexts],
 } as const;
 
 /** What a dataset knows of its columns and classes. */
-export function namesOf({ columns, classNames }: Dataset): KnownData {
-  return { columns, classNames };
+export function namesOf({ columns, classNames, texts }: Dataset): KnownData {
+  return { columns, classNames, texts };
 }
 
 /** Writes into a model's metadata what is known of its data. */
 export function rememberData(model: Model, data: KnownData): Model {
   const texts: Record<string, string> = {};
-  for (const name of ["columns", "classNames", "targetNormalization"] as const)
+  for (const name of ["columns", "classNames", "targetNormalization", "texts"] as const)
     if (data[name] !== undefined) texts[entries[name][0]] = JSON.stringify(data[name]);
   return withMetadata(model, texts);
 }
@@ -69,6 +70,7 @@ export function knownData(model: Model): KnownData {
     columns: read(entries.columns),
     classNames: read(entries.classNames),
     targetNormalization: read(entries.targetNormalization),
+    texts: read(entries.texts),
   };
 }
 
@@ -99,6 +101,12 @@ function isColumns(value: unknown): value is Column[] {
         (column.kind === "number" || (column.kind === "category" && isStrings(column.categories))),
     )
   );
+}
+
+function isTexts(value: unknown): value is KnownTexts {
+  const isName = (name: unknown) => typeof name === "string";
+  if (!isObject(value) || !isName(value.text)) return false;
+  return (value.pair === undefined || isName(value.pair)) && Number.isSafeInteger(value.maxLength);
 }
 
 function isNormalization(value: unknown): value is Normalization {

@@ -47,7 +47,7 @@ Examples:
       const { input, ...read } = asOptions(settings, data) as TrainSettings;
       const { test, classNames } = await openDataset(
         { ...flags, loss: lossName(data) },
-        { ...known, channels: imageChannels(model, input) },
+        { ...known, channels: imageChannels(model, input), reader: { model, file: path } },
       );
       const { loss, accuracy, counted, notes, classification, regression } = await evaluateModel({
         model,

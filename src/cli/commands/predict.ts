@@ -74,10 +74,10 @@ Examples:
       const model = loadModel(file, flags.limit);
       const known = knownData(model);
       const data = { ...(await runSettings(file)), ...settingsFrom(settings, { ...flags }) };
-      const choice = { ...flags, data: kindOfData(flags) };
+      const choice = { ...flags, data: kindOfData(flags, known) };
       refuseStrayFlags(choice);
       const { input, loss, ...reading } = asOptions(settings, data) as TrainSettings;
-      const source = askedParts(choice, model, known, { input, batch: flags.batch });
+      const source = askedParts(choice, model, known, { input, batch: flags.batch, file });
       const format = flags.json || /\.(jsonl|ndjson|json)$/i.test(path ?? "") ? "jsonl" : "csv";
       const writer = new RowWriter({ format, top: flags.top, classNames: known.classNames });
       const out = path === undefined ? { append: printData } : await openAtomically(path);

@@ -13,11 +13,13 @@ import { words } from "../../errors/words.ts";
 import type { Limits } from "../../limits/limits.ts";
 import type { LossName } from "../../losses/losses.ts";
 import type { KnownData } from "../../objective/model-data.ts";
+import type { Model } from "../../onnx/read-model.ts";
 import { readIfPresent } from "../../storage/node-files.ts";
 import { say } from "../output.ts";
+import { type TextFlags, textColumns, textEncoding } from "./text-data.ts";
 
 /** The flags that choose data; see `addDataOptions`. */
-export interface DatasetChoice {
+export interface DatasetChoice extends TextFlags {
   readonly data: string;
   readonly dataDir?: string;
   readonly dataFile?: string;
@@ -37,22 +39,33 @@ export interface DatasetChoice {
 }
 
 /** What --data may say: datasets by name, and the kinds of data of one's own. */
-export const dataNames: readonly string[] = [...datasets.map(({ name }) => name), "images", "csv", "npz"];
+export const dataNames: readonly string[] = [
+  ...datasets.map(({ name }) => name),
+  "images",
+  "csv",
+  "npz",
+  "text",
+];
 
 /** Which data each flag goes with. */
 const readWith: Readonly<Record<string, readonly string[]>> = {
   dataDir: [...datasets.filter(({ files }) => files !== undefined).map(({ name }) => name), "images"],
-  dataFile: ["csv", "npz"],
-  testFile: ["csv"],
+  dataFile: ["csv", "npz", "text"],
+  testFile: ["csv", "text"],
   target: ["csv"],
   ignoreColumns: ["csv"],
   categorical: ["csv"],
-  header: ["csv"],
+  header: ["csv", "text"],
   decimal: ["csv"],
   arrays: ["npz"],
   imageSize: ["images"],
   ignoreOrientation: ["images"],
-  testFraction: ["images", "csv", "npz"],
+  testFraction: ["images", "csv", "npz", "text"],
+  text: ["text"],
+  textPair: ["text"],
+  label: ["text"],
+  tokenizer: ["text"],
+  maxLength: ["text"],
 };
 
 /**
@@ -62,12 +75,13 @@ const readWith: Readonly<Record<string, readonly string[]>> = {
  */
 export async function openDataset(
   choice: DatasetChoice,
-  known: KnownData & Pick<ImageFolderOptions, "channels"> = {},
+  known: KnownData & Pick<ImageFolderOptions, "channels"> & { readonly reader?: TextReader } = {},
 ): Promise<Dataset> {
   refuseStrayFlags(choice);
   if (choice.data === "images") return announced(await openImages(choice, known));
   if (choice.data === "csv") return announced(await openTable(choice, known));
   if (choice.data === "npz") return announced(await openArrays(choice));
+  if (choice.data === "text") return announced(await openTexts(choice, known));
   return openNamed(choice);
 }
 
@@ -117,6 +131,41 @@ async function openArrays(choice: DatasetChoice): Promise<Dataset> {
   const { data, dataFile, arrays, testFraction, limit: limits } = choice;
   const file = await readFlagged(needed(dataFile, data, "--data-file FILE.npz"), "--data-file");
   return npzDataset(file, { targets: targetsOf(choice), arrays, testFraction, limits });
+}
+
+/** The model that reads texts, and its file. */
+export interface TextReader {
+  readonly model: Model;
+  readonly file: string;
+}
+
+async function openTexts(
+  choice: DatasetChoice,
+  { classNames, texts: known, reader }: KnownData & { readonly reader?: TextReader },
+): Promise<Dataset> {
+  if (!reader)
+    throw new Error("--data text goes with a model file that reads tokens (--model FILE.onnx); choose one.");
+  const [{ labelledTexts }, { textDataset }] = await Promise.all([
+    import("../../data/text/text-table.ts"),
+    import("../../data/text/text-dataset.ts"),
+  ]);
+  const { data, dataFile, testFile, testFraction, header, limit: limits } = choice;
+  const label = needed(choice.label, data, "--label COLUMN");
+  const texts = textColumns(choice, known);
+  const { text, pair, maxLength } = texts;
+  const read = async (path: string, flag: string) =>
+    labelledTexts(await readFlagged(path, flag), { text, pair, label, header, limits });
+  const rows = await read(needed(dataFile, data, "--data-file FILE.csv"), "--data-file");
+  const test = testFile === undefined ? undefined : await read(testFile, "--test-file");
+  const encoding = await textEncoding(choice, { ...reader, maxLength });
+  const dataset = textDataset(rows, {
+    ...encoding,
+    targets: targetsOf(choice),
+    classNames,
+    test,
+    testFraction,
+  });
+  return { ...dataset, texts };
 }
 
 function targetsOf({ loss }: DatasetChoice): "classes" | "values" {

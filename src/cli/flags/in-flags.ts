@@ -43,11 +43,13 @@ export const flags: Readonly<Record<string, Flag>> = {
   "head.pool": { flag: "--head-pool" },
   header: { flag: "--header", values: { false: "--no-header" } },
   ignore: { flag: "--ignore-columns" },
+  label: { flag: "--label" },
   learningRate: { flag: "--lr", placeholder: "X" },
   limits: { flag: "--limit", placeholder: "N" },
   // The function that makes the model of that name.
   mlp: { flag: "--model mlp" },
   model: { flag: "--model" },
+  pair: { flag: "--text-pair" },
   size: { flag: "--image-size" },
   // Where a run keeps its files.
   store: { flag: "--out" },
@@ -57,6 +59,7 @@ export const flags: Readonly<Record<string, Flag>> = {
     flag: "--loss",
     values: { values: "--loss mean-squared-error", classes: "--loss cross-entropy" },
   },
+  text: { flag: "--text" },
   threads: { flag: "--threads" },
 };
 

@@ -78,7 +78,7 @@ export function addDataOptions(
   kind: "labelled" | "unlabelled" = "labelled",
 ): Command {
   const isLabelled = kind === "labelled";
-  const data = choice("--data <name>", "a dataset, or images, csv, npz of your own", dataNames);
+  const data = choice("--data <name>", "a dataset, or images, csv, npz, text of your own", dataNames);
   command
     .optionsGroup("Data:")
     .addOption(isLabelled ? data.default("glyphs") : data.default(undefined, "by --data-file or --data-dir"))
@@ -86,7 +86,7 @@ export function addDataOptions(
       "--data-dir <folder>",
       `folder with the dataset's files (default: download once, into the cache folder), or with images${isLabelled ? " in class folders" : ""}`,
     )
-    .option("--data-file <file>", "csv (or JSON Lines, gzipped or not) or npz: the file")
+    .option("--data-file <file>", "csv, text (CSV or JSON Lines, gzipped or not) or npz: the file")
     .option(
       "--target <text>",
       isLabelled
@@ -111,14 +111,25 @@ export function addDataOptions(
         : "npz: the inputs (default: the only array, or x_test, inputs, x, x_train)",
       names,
     )
+    .option("--text <column>", "text: the column of the texts")
+    .option("--text-pair <column>", "text: the column of the second text of a pair")
+    .option(
+      "--tokenizer <file>",
+      "text: the model's tokenizer.json, or its folder (default: beside the model file)",
+    )
+    .option("--max-length <n>", "text: tokens of a text at most (default: 128)", wholeNumber(1))
     .option("--image-size <n>", "images: resize all to n×n, or to height x width: 24x32", imageSize)
     .option("--ignore-orientation", "images: leave them as they are stored, whatever EXIF says");
   if (isLabelled)
     command
-      .option("--test-file <file>", "csv: rows to test on (default: a part of --data-file)")
+      .option(
+        "--label <column>",
+        "text: the column to learn (classes, or numbers for --loss mean-squared-error)",
+      )
+      .option("--test-file <file>", "csv, text: rows to test on (default: a part of --data-file)")
       .option(
         "--test-fraction <x>",
-        "images, csv, npz: share set aside for testing where there is no test part (default: 0.2)",
+        "images, csv, npz, text: share set aside for testing where there is no test part (default: 0.2)",
         share,
       );
   return addLimitOption(command);

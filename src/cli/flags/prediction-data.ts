@@ -1,5 +1,6 @@
 /** From flags to examples that a model is asked about, which need no labels, and to what tells them apart in the output. */
 import type { Examples } from "../../data/dataset.ts";
+import type { Table } from "../../data/files/csv.ts";
 import { npzInputs } from "../../data/files/npz.ts";
 import { folderStore } from "../../data/node-store.ts";
 import { decodePicture } from "../../data/pictures/node-picture.ts";
@@ -7,6 +8,7 @@ import { type KnownData, pictureShape } from "../../objective/model-data.ts";
 import type { Model } from "../../onnx/read-model.ts";
 import type { OwnColumns } from "../prediction-rows.ts";
 import { type DatasetChoice, openDataset, readFlagged } from "./datasets.ts";
+import { textColumns, textEncoding } from "./text-data.ts";
 
 /** Some of the examples, and what identifies each of them. */
 export interface AskedPart {
@@ -19,9 +21,10 @@ export interface PredictionChoice extends Omit<DatasetChoice, "data" | "loss"> {
   readonly data?: string;
 }
 
-/** The kind of data: the one that is said, or what the files are called. */
-export function kindOfData({ data, dataFile, dataDir }: PredictionChoice): string {
+/** The kind of data: the one that is said, what the model was trained on, or what the files are called. */
+export function kindOfData({ data, dataFile, dataDir, text }: PredictionChoice, known: KnownData): string {
   if (data !== undefined) return data;
+  if (dataFile !== undefined && (text ?? known.texts) !== undefined) return "text";
   if (dataFile !== undefined) return /\.np[yz]$/i.test(dataFile) ? "npz" : "csv";
   return dataDir === undefined ? "glyphs" : "images";
 }
@@ -31,9 +34,13 @@ export async function* askedParts(
   choice: PredictionChoice,
   model: Model,
   known: KnownData,
-  { input, batch }: { readonly input: string | undefined; readonly batch: number },
+  {
+    input,
+    batch,
+    file,
+  }: { readonly input: string | undefined; readonly batch: number; readonly file: string },
 ): AsyncGenerator<AskedPart, void> {
-  const data = kindOfData(choice);
+  const data = kindOfData(choice, known);
   const { limit: limits } = choice;
   if (data === "images") {
     const { pictureInputs } = await import("../../data/pictures/image-folder.ts");
@@ -46,16 +53,28 @@ export async function* askedParts(
   } else if (data === "csv") {
     const { tableInputs } = await import("../../data/files/table.ts");
     const { header, decimal, target, ignoreColumns: ignore, categorical } = choice;
-    const file = await neededFile(choice, "csv");
+    const given = await neededFile(choice, "csv");
     const options = { header, decimal, target, ignore, categorical, limits, columns: known.columns };
-    const { table, inputs } = tableInputs(file, options);
+    const { table, inputs } = tableInputs(given, options);
     yield {
       examples: inputs,
-      rows: table.rows.map((fields) => table.header.map((name, at) => [name, fields[at] ?? ""])),
+      rows: ownColumns(table),
     };
+  } else if (data === "text") {
+    const { textRows } = await import("../../data/text/text-table.ts");
+    const { encodeTexts } = await import("../../data/text/encode-texts.ts");
+    const columns = textColumns(choice, known.texts);
+    const read = { ...columns, header: choice.header, limits };
+    const { table, rows } = textRows(await neededFile(choice, "text"), read);
+    const encoding = await textEncoding(choice, { model, file, maxLength: columns.maxLength });
+    for (let start = 0; start < rows.length; start += batch)
+      yield {
+        examples: encodeTexts(rows.slice(start, start + batch), encoding),
+        rows: ownColumns({ header: table.header, rows: table.rows.slice(start, start + batch) }),
+      };
   } else if (data === "npz") {
-    const file = await neededFile(choice, "npz");
-    const examples = await npzInputs(file, { array: choice.arrays?.[0], limits });
+    const arrays = await neededFile(choice, "npz");
+    const examples = await npzInputs(arrays, { array: choice.arrays?.[0], limits });
     yield { examples, rows: numbered(examples.count) };
   } else {
     const { test } = await openDataset({ ...choice, data, loss: "cross-entropy" });
@@ -66,6 +85,10 @@ export async function* askedParts(
     });
     yield { examples: test, rows };
   }
+}
+
+function ownColumns({ header, rows }: Pick<Table, "header" | "rows">): OwnColumns[] {
+  return rows.map((fields) => header.map((name, at) => [name, fields[at] ?? ""]));
 }
 
 function numbered(count: number): OwnColumns[] {

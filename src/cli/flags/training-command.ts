@@ -113,7 +113,11 @@ export async function openTraining(
   const hasAdapter = settings.adapter !== undefined;
   const dataset = await openDataset(
     { ...flags, loss, adapter: hasAdapter ? "lora" : undefined },
-    loaded && { ...knownData(loaded), channels: imageChannels(loaded, input) },
+    loaded && {
+      ...knownData(loaded),
+      channels: imageChannels(loaded, input),
+      reader: { model: loaded, file: flags.model },
+    },
   );
   if (dataset.train.count === 0) {
     throw new Error(

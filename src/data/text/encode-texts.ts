@@ -98,6 +98,8 @@ export interface TextEncoding {
   readonly tokenizer: TextTokenizer;
   /** Tokens of the longest text at most; longer ones are cut off. */
   readonly maxLength: number;
+  /** Fills all texts up to so many tokens, for models that take one length. Default: the longest text's. */
+  readonly length?: number;
   /** Names of the model's inputs, of which known ones are filled. Default: `input_ids` and `attention_mask`. */
   readonly inputs?: readonly string[];
 }
@@ -112,7 +114,7 @@ const known = ["input_ids", "attention_mask", "token_type_ids", "position_ids"] 
  */
 export function encodeTexts(
   rows: readonly TextRow[],
-  { tokenizer, maxLength, inputs = ["input_ids", "attention_mask"] }: TextEncoding,
+  { tokenizer, length: fixed, maxLength, inputs = ["input_ids", "attention_mask"] }: TextEncoding,
 ): Omit<Examples, "labels"> {
   if (rows.length === 0) throw new DataError("No texts to encode; give at least one.");
   if (!inputs.includes("input_ids")) {
@@ -121,8 +123,9 @@ export function encodeTexts(
         "the names that transformers gives.",
     );
   }
-  const encoded = rows.map((row) => encodeRow(tokenizer, row, maxLength));
-  const length = Math.max(1, ...encoded.map(({ ids }) => ids.length));
+  const most = Math.min(maxLength, fixed ?? maxLength);
+  const encoded = rows.map((row) => encodeRow(tokenizer, row, most));
+  const length = fixed ?? encoded.reduce((longest, { ids }) => Math.max(longest, ids.length), 1);
   const isLeft = tokenizer.paddingSide === "left";
   const array = (fill: number, numberAt: (row: Encoded, at: number) => number) => {
     const values = new Float32Array(rows.length * length).fill(fill);

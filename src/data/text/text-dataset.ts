@@ -2,7 +2,7 @@
 import { DataError } from "../../errors/errors.ts";
 import type { Dataset, Examples } from "../dataset.ts";
 import { measureTargets, noNormalization } from "../normalization.ts";
-import { defaultTestFraction, splitTest } from "../split.ts";
+import { defaultTestFraction, splitTest, takeExamples } from "../split.ts";
 import { encodeTexts, type TextEncoding } from "./encode-texts.ts";
 
 /** A text, or a pair of them, and what is learned of it. */
@@ -21,6 +21,8 @@ export interface TextDatasetOptions extends TextEncoding {
   readonly targets: "classes" | "values";
   /** The classes that a trained model knows. Default: the labels, sorted: numbers by their size, names by their letters. */
   readonly classNames?: readonly string[];
+  /** Texts of their own to test on. Default: a part of them. */
+  readonly test?: readonly LabelledText[];
   /** Share set aside for testing. Default 0.2; 1 takes all. */
   readonly testFraction?: number;
 }
@@ -30,18 +32,26 @@ export interface TextDatasetOptions extends TextEncoding {
  *
  * @throws DataError for a label that is no known class or no number, and where there is nothing to learn
  */
-export function textDataset(rows: readonly LabelledText[], options: TextDatasetOptions): Dataset {
-  const { targets, testFraction = defaultTestFraction } = options;
+export function textDataset(given: readonly LabelledText[], options: TextDatasetOptions): Dataset {
+  const { targets, test: own = [], testFraction = defaultTestFraction } = options;
+  const rows = [...given, ...own];
   const encoded = encodeTexts(
     rows.map(({ text, pair }) => (pair === undefined ? text : ([text, pair] as const))),
     options,
   );
-  const classNames = targets === "classes" ? (options.classNames ?? classesOf(rows)) : undefined;
+  const classNames = targets === "classes" ? (options.classNames ?? classesOf(given)) : undefined;
   const all: Examples = {
     ...encoded,
     labels: classNames ? classNumbers(rows, classNames) : Float32Array.from(rows, targetOf),
   };
-  const { train, test } = splitTest(all, testFraction, "text");
+  const range = (from: number, to: number) => Uint32Array.from({ length: to - from }, (_, at) => from + at);
+  const { train, test } =
+    own.length === 0
+      ? splitTest(all, testFraction, "text")
+      : {
+          train: takeExamples(all, range(0, given.length)),
+          test: takeExamples(all, range(given.length, rows.length)),
+        };
   return {
     name: "text",
     classes: classNames?.length ?? 0,

@@ -1,0 +1,98 @@
+/** From flags to texts: the table that holds them, and the tokenizer that splits them. */
+import { existsSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { KnownTexts } from "../../data/dataset.ts";
+import type { TextEncoding, TextTokenizer } from "../../data/text/encode-texts.ts";
+import { DataError } from "../../errors/errors.ts";
+import type { Model } from "../../onnx/read-model.ts";
+
+/** The flags of texts. */
+export interface TextFlags {
+  readonly text?: string;
+  readonly textPair?: string;
+  readonly label?: string;
+  readonly tokenizer?: string;
+  readonly maxLength?: number;
+}
+
+const defaultLength = 128;
+
+/** Which columns hold texts, and how long they are: what flags say, or else a trained model. */
+export function textColumns(flags: TextFlags, known: KnownTexts | undefined): KnownTexts {
+  const text = flags.text ?? known?.text;
+  if (text === undefined)
+    throw new Error("--data text needs --text COLUMN; say which column holds the texts.");
+  const pair = flags.textPair ?? known?.pair;
+  const maxLength = flags.maxLength ?? known?.maxLength ?? defaultLength;
+  return { text, ...(pair !== undefined && { pair }), maxLength };
+}
+
+/** The tokenizer that a flag names, as a file or its folder, or that lies beside the model file or one folder above. */
+export function tokenizerFile({ tokenizer }: TextFlags, model: string): string {
+  const name = "tokenizer.json";
+  if (tokenizer !== undefined) {
+    const path = basename(tokenizer).endsWith(".json") ? tokenizer : join(tokenizer, name);
+    if (existsSync(path)) return path;
+    throw new Error(`${path}: no such file; correct --tokenizer.`);
+  }
+  const beside = [join(dirname(model), name), join(dirname(model), "..", name)];
+  const found = beside.find((path) => existsSync(path));
+  if (found !== undefined) return found;
+  throw new Error(
+    `--data text needs the model's tokenizer, and there is no ${beside.join(" and no ")}; say where it is (--tokenizer tokenizer.json).`,
+  );
+}
+
+/** The file beside a tokenizer that says how texts are padded, where there is one. */
+export function tokenizerConfig(path: string): string | undefined {
+  const config = join(dirname(path), "tokenizer_config.json");
+  return existsSync(config) ? config : undefined;
+}
+
+/** How a model takes texts. */
+export async function textEncoding(
+  flags: TextFlags,
+  { model, file, maxLength }: { readonly model: Model; readonly file: string; readonly maxLength: number },
+): Promise<TextEncoding> {
+  const ids = model.inputs.find(({ name }) => name === "input_ids");
+  const length = ids?.dimensions?.[1];
+  return {
+    tokenizer: await open(tokenizerFile(flags, file)),
+    maxLength,
+    inputs: model.inputs.map(({ name }) => name),
+    ...(typeof length === "number" && { length }),
+  };
+}
+
+async function open(path: string): Promise<TextTokenizer> {
+  const { openTokenizer } = await import("../../data/text/encode-texts.ts");
+  const config = tokenizerConfig(path);
+  const [json, beside] = [parsed(path), config === undefined ? {} : parsed(config)];
+  try {
+    return await openTokenizer(json, beside);
+  } catch (error) {
+    throw new DataError(
+      `${path} is no tokenizer that can be used (${error instanceof Error ? error.message : error}); give the tokenizer.json ` +
+        "that Hugging Face's tokenizers save.",
+      { source: path, cause: error },
+    );
+  }
+}
+
+function parsed(path: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, "utf8"));
+    if (typeof value === "object" && value !== null) return value as Readonly<Record<string, unknown>>;
+  } catch (error) {
+    throw new DataError(
+      `${path} is no JSON (${(error as Error).message}); give the file that the tokenizer was saved as.`,
+      {
+        source: path,
+        cause: error,
+      },
+    );
+  }
+  throw new DataError(`${path} holds no JSON object; give the file that the tokenizer was saved as.`, {
+    source: path,
+  });
+}

@@ -1,0 +1,75 @@
+/** Texts with their labels out of a table's columns. */
+import { DataError, SettingError } from "../../errors/errors.ts";
+import { similarNames } from "../../errors/similar-names.ts";
+import { option, words } from "../../errors/words.ts";
+import { type Limits, limitsWith } from "../../limits/limits.ts";
+import { cell, nameCell, parseCsv, type Table, withoutClearedRows } from "../files/csv.ts";
+import type { SourceFile } from "../store.ts";
+import type { TextRow } from "./encode-texts.ts";
+import type { LabelledText } from "./text-dataset.ts";
+
+/** Which columns hold what is read. */
+export interface TextColumns {
+  /** The text, or the first one of a pair. */
+  readonly text: string;
+  /** The second text of a pair. */
+  readonly pair?: string;
+}
+
+/** How a table is read. */
+export interface TextTableOptions extends TextColumns {
+  /** Whether row 1 names the columns. Default: where it looks like it. */
+  readonly header?: boolean;
+  /** What the file may ask for. */
+  readonly limits?: Partial<Limits>;
+}
+
+/** The texts of a table's rows, and the table. @throws as `labelledTexts` */
+export function textRows(
+  file: SourceFile,
+  { text, pair, header, limits }: TextTableOptions,
+): { readonly table: Table; readonly rows: readonly TextRow[] } {
+  const table = withoutClearedRows(parseCsv(file, { header, limits: limitsWith(limits) }));
+  const [textAt, pairAt] = [
+    columnOf(table, text, "text"),
+    pair === undefined ? undefined : columnOf(table, pair, "pair"),
+  ];
+  const rows = table.rows.map((fields): TextRow => {
+    const first = fields[textAt] ?? "";
+    return pairAt === undefined ? first : [first, fields[pairAt] ?? ""];
+  });
+  return { table, rows };
+}
+
+/**
+ * Reads a CSV or JSON Lines file, gzipped or not, as texts with what is learned of them.
+ *
+ * @param options `label`: the column that is learned
+ * @throws DataError when the table does not hold together or a row has no label; SettingError for a column that it does not have
+ */
+export function labelledTexts(
+  file: SourceFile,
+  options: TextTableOptions & { readonly label: string },
+): LabelledText[] {
+  const { table, rows } = textRows(file, options);
+  const labelAt = columnOf(table, options.label, "label");
+  return rows.map((row, index) => {
+    const label = table.rows[index]?.[labelAt] ?? "";
+    if (label.trim() === "") {
+      throw new DataError(
+        `${nameCell(table, index, options.label)} is empty, expected what is learned; give a label, or leave the row out.`,
+        cell(table, index, options.label),
+      );
+    }
+    return typeof row === "string" ? { text: row, label } : { text: row[0], pair: row[1], label };
+  });
+}
+
+function columnOf({ source, header }: Table, name: string, setting: string): number {
+  const index = header.indexOf(name);
+  if (index >= 0) return index;
+  throw new SettingError(
+    words`${source}: no column '${name}', expected one of ${header.join(", ")}; correct ${option(setting)}.`,
+    { option: setting, neighbours: similarNames(name, header) },
+  );
+}

@@ -1,0 +1,140 @@
+/** Texts on the command line: a BERT of transformers, a tokenizer of Hugging Face's, tables of pandas (`test/cases/texts`). */
+
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import ts from "typescript";
+import { expect, it } from "vitest";
+import { labelledTexts } from "../src/data/text/text-table.ts";
+import { lastJson, run, temporaryFolder } from "./cli.ts";
+
+const cases = join(import.meta.dirname, "cases", "texts");
+const at = (name: string) => join(cases, name);
+const words = ["--data", "text", "--data-file", at("reviews.csv"), "--text", "review", "--label", "stars"];
+
+/** A folder as hubs have it: the model in onnx/, its tokenizer above. */
+function hub(): { readonly folder: string; readonly model: string } {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, "onnx"));
+  const model = join(folder, "onnx", "model.onnx");
+  copyFileSync(at("encoder.onnx"), model);
+  copyFileSync(at("wordpiece.golden.json"), join(folder, "tokenizer.json"));
+  writeFileSync(join(folder, "tokenizer_config.json"), JSON.stringify({ pad_token: "[PAD]" }));
+  return { folder, model };
+}
+
+it("a new head learns texts, is measured on others, predicts them, and can be repeated by its program", () => {
+  const { folder, model } = hub();
+  const out = join(folder, "run");
+  const head = [
+    "--head",
+    "--beside-head",
+    "all",
+    "--optimizer",
+    "adam",
+    "--lr",
+    "0.01",
+    "--epochs",
+    "20",
+    "--batch",
+    "16",
+    "--threads",
+    "1",
+  ];
+  const trained = run(["train", "--model", model, ...words, ...head, "--out", out, "--json"]);
+  expect(trained.stderr).toContain("text: 48 examples to train on, 12 to test on");
+  expect(trained.stderr).toContain("2 classes: down, up");
+  const { testAccuracy, testLoss } = lastJson(trained.stdout);
+  expect(testAccuracy).toBeGreaterThan(0.9);
+
+  const saved = join(out, "model.onnx");
+  const tokenizer = ["--tokenizer", folder];
+  const read = ["--data", "text", "--data-file", at("reviews.csv"), "--label", "stars"];
+  // The columns and the length are the model's own.
+  const evaluated = run(["eval", saved, ...read, ...tokenizer, "--json"]);
+  expect(lastJson(evaluated.stdout)).toMatchObject({ testAccuracy, examples: 12 });
+  expect(lastJson(evaluated.stdout).testLoss).toBeCloseTo(testLoss as number, 5);
+
+  const predicted = run([
+    "predict",
+    out,
+    "--data-file",
+    at("new.jsonl"),
+    ...tokenizer,
+    "--json",
+    "--top",
+    "1",
+  ]);
+  const rows = predicted.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const stars = labelledTexts(
+    { name: "reviews.csv", bytes: new Uint8Array(readFileSync(at("reviews.csv"))) },
+    { text: "review", label: "stars" },
+  ).slice(0, 6);
+  expect(rows.map(({ review, prediction }) => [review, prediction])).toEqual(
+    stars.map(({ text, label }) => [text, label]),
+  );
+
+  const notes = JSON.parse(readFileSync(join(out, "report.json"), "utf8")) as { readonly code: string };
+  const again = notes.code.replaceAll(JSON.stringify(out), JSON.stringify(join(folder, "again")));
+  const dist = resolve(import.meta.dirname, "../dist");
+  const program = again
+    .replace(/"forwardgrad\/(\w+)"/g, (_, name) => JSON.stringify(`${dist}/${name}.js`))
+    .replace('"forwardgrad"', JSON.stringify(`${dist}/index.js`));
+  const script = `${ts.transpile(program, { target: ts.ScriptTarget.ESNext })}\nconsole.log(JSON.stringify(result));`;
+  writeFileSync(join(folder, "again.mjs"), script);
+  const repeated = spawnSync(process.execPath, [join(folder, "again.mjs")], { encoding: "utf8" });
+  expect(repeated.stderr).toBe("");
+  expect(lastJson(repeated.stdout)).toMatchObject({ testAccuracy, testLoss });
+});
+
+it.each<[string, string[], string]>([
+  [
+    "a column that is not there",
+    [...words.slice(0, 4), "--text", "reviews", "--label", "stars"],
+    "no column 'reviews', expected one of id, review, stars; correct --text",
+  ],
+  ["no label", words.slice(0, 6), "--data text needs --label COLUMN"],
+  [
+    "a tokenizer that is not there",
+    [...words, "--tokenizer", "nowhere.json"],
+    "nowhere.json: no such file; correct --tokenizer",
+  ],
+  [
+    "a tokenizer that is a table",
+    [...words, "--tokenizer", at("encodings.golden.json")],
+    "is no tokenizer that can be used",
+  ],
+  ["flags of tables", [...words, "--decimal", "comma"], "--decimal goes with --data csv"],
+])("%s is named", (_, flags, message) => {
+  const { folder, model } = hub();
+  const { status, stderr } = run([
+    "train",
+    "--model",
+    model,
+    "--head",
+    ...flags,
+    "--out",
+    join(folder, "run"),
+  ]);
+  expect(stderr).toContain(message);
+  expect(status).toBe(1);
+});
+
+it("a model that builds itself, or has no tokenizer beside, is told what is missing", () => {
+  const folder = temporaryFolder();
+  const { stderr } = run(["train", ...words, "--out", join(folder, "run")]);
+  expect(stderr).toContain("--data text goes with a model file that reads tokens");
+  const alone = run([
+    "train",
+    "--model",
+    at("encoder.onnx"),
+    "--head",
+    ...words,
+    "--out",
+    join(folder, "run"),
+  ]);
+  expect(alone.stderr).toContain("say where it is (--tokenizer tokenizer.json)");
+});
