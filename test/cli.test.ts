@@ -351,10 +351,10 @@ describe("folders", () => {
   it.skipIf(!canMount())("on a full disk keep what was there, and on a read-only one say so", () => {
     const disk = join(folder, "disk");
     mkdirSync(disk);
-    spawnSync("mount", ["-t", "tmpfs", "-o", "size=420k", "tmpfs", disk]);
+    spawnSync("mount", ["-t", "tmpfs", "-o", "size=510k", "tmpfs", disk]);
     try {
-      // Two checkpoints (104 KB each with their last good state), a third one on its way and the model fit; the filler leaves
-      // no room for another run.
+      // Two checkpoints (104 KB each with their last good state), a third one on its way, the model and its report (100 KB) fit;
+      // the filler leaves no room for another run.
       const out = join(disk, "run");
       expect(run([...quick, "--out", out]).status).toBe(0);
       const kept = readFileSync(join(out, "model.onnx"));
