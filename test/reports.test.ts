@@ -165,6 +165,13 @@ describe("a judgement", () => {
       ],
     });
     expect(regression?.meanAbsoluteError).toBeCloseTo((0 + 1 + 5) / 3, 6);
+    // Of texts, what people read, by their numbers in the data.
+    const texts = Array.from({ length: 8 }, (_, index) => `${index} ${"😀".repeat(300)}`);
+    const origin = Uint32Array.of(5, 6, 7);
+    const read = await judgeModel({
+      ...{ model, examples: { ...examples, origin }, loss: meanSquaredError(), runtime, texts },
+    });
+    expect(read.mistakes[0]).toEqual({ example: 7, truth: 9, taken: 4, text: `7 ${"😀".repeat(238)} …` });
   });
 
   it("needs no answer for every position", async () => {

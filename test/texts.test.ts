@@ -47,9 +47,10 @@ describe("labelled texts", () => {
   it("are a dataset for the inputs that the model has", async () => {
     const tokenizer = await open("wordpiece");
     const options = { tokenizer, maxLength: 16, targets: "classes" } as const;
-    const { train, test, classNames, classes } = textDataset(rows, options);
+    const { train, test, classNames, classes, shownTexts } = textDataset(rows, options);
     expect([train.count, test.count, classes, classNames]).toEqual([8, 2, 2, ["bad", "good"]]);
     expect(Object.keys(train.furtherInputs ?? {})).toEqual(["attention_mask"]);
+    expect(shownTexts).toEqual(rows.map(({ text }) => text));
     expect(train.furtherInputs?.attention_mask?.values.length).toBe(8 * (train.shape[0] ?? 0));
     const known = textDataset(rows, {
       ...options,

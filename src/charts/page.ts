@@ -139,6 +139,7 @@ td:first-child, .results th, .results td { white-space: nowrap; }
 .mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 0.8rem; }
 .mistake { margin: 0; background: var(--panel); border-radius: 6px; padding: 0.6rem; }
 .mistake img { display: block; width: 96px; height: 96px; object-fit: contain; image-rendering: pixelated; margin: 0 auto 0.4rem; background: var(--page); }
+.mistake p { margin: 0 0 0.5rem; font-size: 0.85rem; overflow-wrap: anywhere; }
 .mistake figcaption { color: var(--text); font-size: 0.85rem; }
 .mistake dl { margin: 0 0 0.5rem; font-size: 0.8rem; }
 .mistake dl div { display: flex; justify-content: space-between; gap: 0.6rem; border-bottom: 1px solid var(--line); }

@@ -63,14 +63,16 @@ export async function* reported(
 /** On the test examples, where there are any that count. */
 async function judged(
   model: Model,
-  { dataset: { test, columns }, options }: ReportedRun,
+  { dataset: { test, columns, shownTexts: texts }, options }: ReportedRun,
 ): Promise<Judgement | undefined> {
   if (test.count === 0) return undefined;
   const { input, fill, dimensions, output, runtime } = options;
   const loss = lossSetting.choose(options.loss ?? lossSetting.default);
   const reading = { input, fill, dimensions, output };
   // What was not to be measured does not keep a run from its end.
-  return judgeModel({ ...reading, model, examples: test, columns, loss, runtime }).catch(() => undefined);
+  return judgeModel({ ...reading, model, examples: test, columns, texts, loss, runtime }).catch(
+    () => undefined,
+  );
 }
 
 function describeData({ name, train, test, classes }: Dataset): string {

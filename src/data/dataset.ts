@@ -59,6 +59,8 @@ export interface Dataset {
   readonly columns?: readonly Column[];
   /** Which columns of a table held the texts, and the tokens of the longest one at most. */
   readonly texts?: KnownTexts;
+  /** What people read of each example, by its number in the data (`Examples.origin`), where that is a text. */
+  readonly shownTexts?: readonly string[];
   /** Of the training inputs (pixels in [0,1]), for the normalization inside the model. */
   readonly normalization: Normalization;
   /** Of the training targets, where they are values: for a model whose outputs are in their units. */

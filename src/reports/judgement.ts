@@ -24,6 +24,8 @@ export interface Mistake {
   readonly probability?: number;
   /** The picture, as the address of a PNG. */
   readonly picture?: string;
+  /** Its text, or the beginning of it. */
+  readonly text?: string;
   /** The row of the table, column by column; or the first numbers of the example. */
   readonly fields?: readonly (readonly [name: string, value: string])[];
 }
@@ -43,12 +45,14 @@ export interface JudgedModel extends InputChoice {
   readonly runtime: Runtime;
   /** How the columns of a table became inputs. */
   readonly columns?: readonly Column[];
+  /** The texts of examples, by their numbers in the data. */
+  readonly texts?: readonly string[];
 }
 
 const shownMistakes = 12;
 
 /** Runs the model over the examples once. @throws as `evaluateModel` */
-export async function judgeModel({ columns, ...options }: JudgedModel): Promise<Judgement> {
+export async function judgeModel({ columns, texts, ...options }: JudgedModel): Promise<Judgement> {
   const { examples } = options;
   const worst = new Worst();
   let position = 0;
@@ -88,11 +92,12 @@ export async function judgeModel({ columns, ...options }: JudgedModel): Promise<
     return tally;
   });
   const { loss, accuracy, classification, regression } = evaluation;
-  const mistakes = worst.taken.map(({ at, ...mistake }) => ({
-    example: examples.origin?.[at] ?? at,
-    ...mistake,
-    ...shownExample(examples, at, columns),
-  }));
+  const mistakes = worst.taken.map(({ at, ...mistake }) => {
+    const example = examples.origin?.[at] ?? at;
+    const text = texts?.[example];
+    const shown = text === undefined ? shownExample(examples, at, columns) : { text: beginning(text) };
+    return { example, ...mistake, ...shown };
+  });
   return { examples: examples.count, loss, accuracy, classification, regression, mistakes };
 }
 
@@ -116,6 +121,13 @@ class Worst {
   get taken(): readonly Candidate[] {
     return this.#kept.map(({ candidate }) => candidate);
   }
+}
+
+const shownCharacters = 240;
+
+function beginning(text: string): string {
+  const characters = [...text];
+  return characters.length > shownCharacters ? `${characters.slice(0, shownCharacters).join("")} …` : text;
 }
 
 /** The longer side of a picture in a report, in pixels. */

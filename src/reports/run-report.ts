@@ -147,14 +147,16 @@ function classesHtml({ classification }: Judgement, names: readonly string[] | u
 function mistakesHtml({ mistakes, classification }: Judgement, names: readonly string[] | undefined): string {
   const nameOf = (value: number) => (classification ? (names?.[value] ?? String(value)) : number(value));
   const words = classification ? "taken for" : "predicted as";
-  const cards = mistakes.map(({ example, truth, taken, probability, picture, fields }: Mistake) => {
+  const cards = mistakes.map(({ example, truth, taken, probability, picture, text, fields }: Mistake) => {
     const sure = probability === undefined ? "" : ` <span class="quiet">(${percent(probability)})</span>`;
     const shown =
       picture && /^data:image\/png;base64,[A-Za-z0-9+/=]*$/.test(picture)
         ? `<img src="${picture}" alt="example ${example}">`
-        : fields
-          ? `<dl>${fields.map(([name, value]) => `<div><dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd></div>`).join("")}</dl>`
-          : "";
+        : text !== undefined
+          ? `<p dir="auto">${escapeHtml(text)}</p>`
+          : fields
+            ? `<dl>${fields.map(([name, value]) => `<div><dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd></div>`).join("")}</dl>`
+            : "";
     return (
       `<figure class="mistake">${shown}<figcaption><strong>${escapeHtml(nameOf(truth))}</strong> ${words} ` +
       `<strong>${escapeHtml(nameOf(taken))}</strong>${sure}<br><span class="quiet">example ${example}</span></figcaption></figure>`

@@ -58,6 +58,7 @@ export function textDataset(given: readonly LabelledText[], options: TextDataset
     classNames,
     normalization: noNormalization,
     targetNormalization: classNames ? undefined : measureTargets(train),
+    shownTexts: rows.map(({ text, pair }) => (pair === undefined ? text : `${text} | ${pair}`)),
     train,
     test,
   };
