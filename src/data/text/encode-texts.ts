@@ -1,10 +1,25 @@
 /** Texts as a model's inputs: token numbers, with mask, types and positions where the model takes them, as Hugging Face's tokenizers give them. */
-import type { Tokenizer } from "@huggingface/tokenizers";
 import { DataError } from "../../errors/errors.ts";
 import type { Examples } from "../dataset.ts";
 
 /** A text, or a pair of them. */
 export type TextRow = string | readonly [text: string, pair: string];
+
+/** As much of Hugging Face's Tokenizer as is used; its own types import without extensions, which strict projects refuse. */
+interface Tokenizer {
+  encode(text: string, options: { readonly add_special_tokens: boolean }): { readonly tokens: string[] };
+  token_to_id(token: string): number | undefined;
+  readonly post_processor?:
+    | {
+        post_process(
+          first: string[],
+          second?: string[],
+        ): { readonly tokens: string[]; readonly token_type_ids?: number[] };
+      }
+    | null
+    | undefined;
+  readonly model?: { readonly unk_token_id?: number | undefined } | null | undefined;
+}
 
 /** A tokenizer with what its files say beside the tokens. */
 export interface TextTokenizer {
