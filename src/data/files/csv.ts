@@ -1,6 +1,7 @@
 /** Tables of comma-separated text. */
 import Papa from "papaparse";
-import { DataError } from "../../errors/errors.ts";
+import { DataError, SettingError } from "../../errors/errors.ts";
+import { similarNames } from "../../errors/similar-names.ts";
 import { option, words } from "../../errors/words.ts";
 import { defaultLimits, howToRaise, type Limits } from "../../limits/limits.ts";
 import type { SourceFile } from "../store.ts";
@@ -237,4 +238,19 @@ export function cell({ source, rowNumbers }: Table, row: number, column: string)
 /** "data.csv: row 7, column 'age'" */
 export function nameCell(table: Table, row: number, column: string): string {
   return `${table.source}: row ${table.rowNumbers[row]}, column '${column}'`;
+}
+
+/** @param setting the option that names the columns @throws SettingError for one that the table does not have */
+export function requireColumns(table: Table, names: readonly string[], setting: string): void {
+  const missing = names.find((name) => !table.header.includes(name));
+  if (missing === undefined) return;
+  const alone =
+    table.header.length === 1
+      ? "; there is one column alone: fields are separated by commas, semicolons, tabs or bars, or by what a first line sep=… says"
+      : "";
+  throw new SettingError(
+    words`${table.source}: no column '${missing}', expected one of ${table.header.join(", ")}; correct
+      ${option(setting)}${alone}`,
+    { option: setting, neighbours: similarNames(missing, table.header) },
+  );
 }

@@ -1,6 +1,5 @@
 /** Tables as examples, with the column that is learned or without. */
-import { DataError, SettingError } from "../../errors/errors.ts";
-import { similarNames } from "../../errors/similar-names.ts";
+import { DataError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
 import { type Limits, limitsWith } from "../../limits/limits.ts";
 import type { Dataset, Examples, Normalization } from "../dataset.ts";
@@ -18,7 +17,15 @@ import {
   numbersOf,
   unknown,
 } from "./columns.ts";
-import { cell, nameCell, parseCsv, type Table, type TableReading, withoutClearedRows } from "./csv.ts";
+import {
+  cell,
+  nameCell,
+  parseCsv,
+  requireColumns,
+  type Table,
+  type TableReading,
+  withoutClearedRows,
+} from "./csv.ts";
 import { fittingNotations, parseNumber, read } from "./notation.ts";
 
 /** How a table becomes examples. */
@@ -58,7 +65,7 @@ export function tableDataset(file: SourceFile, options: TableOptions): Dataset {
     [ignore, "ignore"],
     [categorical, "categorical"],
   ] as const)
-    checkNames(table, names, name);
+    requireColumns(table, names, name);
   const inputs = table.header.filter((name) => name !== target && !ignore.includes(name));
   if (inputs.length === 0) {
     throw new DataError(
@@ -108,8 +115,8 @@ export function tableInputs(
   { header, decimal, limits, target, ignore = [], categorical = [], columns: known }: TableInputOptions,
 ): { readonly table: Table; readonly inputs: Omit<Examples, "labels"> } {
   const table = withoutClearedRows(parseCsv(file, { header, decimal, limits: limitsWith(limits) }));
-  checkNames(table, ignore, "ignore");
-  checkNames(table, categorical, "categorical");
+  requireColumns(table, ignore, "ignore");
+  requireColumns(table, categorical, "categorical");
   const left = table.header.filter((name) => name !== target && !ignore.includes(name));
   const columns = known ?? inferColumns(table, left, categorical);
   return {
@@ -120,20 +127,6 @@ export function tableInputs(
       inputs: encodeColumns(table, columns),
     },
   };
-}
-
-function checkNames(table: Table, names: readonly string[], setting: string): void {
-  const missing = names.find((name) => !table.header.includes(name));
-  if (missing === undefined) return;
-  const alone =
-    table.header.length === 1
-      ? "; there is one column alone: fields are separated by commas, semicolons, tabs or bars, or by what a first line sep=… says"
-      : "";
-  throw new SettingError(
-    words`${table.source}: no column '${missing}', expected one of ${table.header.join(", ")}; correct
-      ${option(setting)}${alone}`,
-    { option: setting, neighbours: similarNames(missing, table.header) },
-  );
 }
 
 /** The classes that the target's values name. */

@@ -1,9 +1,7 @@
 /** Texts with their labels out of a table's columns. */
-import { DataError, SettingError } from "../../errors/errors.ts";
-import { similarNames } from "../../errors/similar-names.ts";
-import { option, words } from "../../errors/words.ts";
+import { DataError } from "../../errors/errors.ts";
 import { type Limits, limitsWith } from "../../limits/limits.ts";
-import { cell, nameCell, parseCsv, type Table, withoutClearedRows } from "../files/csv.ts";
+import { cell, nameCell, parseCsv, requireColumns, type Table, withoutClearedRows } from "../files/csv.ts";
 import type { SourceFile } from "../store.ts";
 import type { TextRow } from "./encode-texts.ts";
 import type { LabelledText } from "./text-dataset.ts";
@@ -65,11 +63,7 @@ export function labelledTexts(
   });
 }
 
-function columnOf({ source, header }: Table, name: string, setting: string): number {
-  const index = header.indexOf(name);
-  if (index >= 0) return index;
-  throw new SettingError(
-    words`${source}: no column '${name}', expected one of ${header.join(", ")}; correct ${option(setting)}.`,
-    { option: setting, neighbours: similarNames(name, header) },
-  );
+function columnOf(table: Table, name: string, setting: string): number {
+  requireColumns(table, [name], setting);
+  return table.header.indexOf(name);
 }
