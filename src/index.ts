@@ -48,7 +48,7 @@ export type { ModelOptions } from "./models/network.ts";
 export type { Normalization } from "./models/normalization.ts";
 export { type Resnet18Options, resnet18 } from "./models/resnet18.ts";
 export { type VitOptions, vit } from "./models/vit.ts";
-export type { AdapterOptions } from "./objective/adapter.ts";
+export type { AdapterOptions } from "./objective/adapters/adapt-model.ts";
 export { compileObjective } from "./objective/compile-objective.ts";
 export { type DeriveOptions, deriveFile } from "./objective/derive.ts";
 export { encodeModelFile } from "./objective/importing/model-file.ts";

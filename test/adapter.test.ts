@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { exactGradient } from "../src/estimate/exact.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
-import { adaptModel } from "../src/objective/adapter.ts";
+import { adaptModel } from "../src/objective/adapters/adapt-model.ts";
 import { compileObjective } from "../src/objective/compile-objective.ts";
 import { modelOfGraph } from "../src/objective/importing/model-file.ts";
 import { decodeModel } from "../src/onnx/decode.ts";

@@ -3,7 +3,7 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
-import { adaptModel } from "../src/objective/adapter.ts";
+import { adaptModel } from "../src/objective/adapters/adapt-model.ts";
 import { compileObjective } from "../src/objective/compile-objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { encodeGraph, encodeModel } from "../src/onnx/encode.ts";

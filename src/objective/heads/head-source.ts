@@ -5,6 +5,7 @@ import { dependents, describeNode, formatShape, type Node, producers } from "../
 import type { Model } from "../../onnx/read-model.ts";
 import { nearest } from "../../settings/nearest.ts";
 import { floatOutput } from "../importing/import-model.ts";
+import { integerProduct } from "../integer-product.ts";
 import type { KnownValue } from "./known-shapes.ts";
 
 export interface HeadSource {
@@ -108,20 +109,4 @@ function oldHead(
   if (node && isLinear && onData.has(x) && !onData.has(weight)) return { reads: x, node: describeNode(node) };
   const product = node && integerProduct(node, computedBy);
   return product && { reads: product.reads, node: describeNode(product.node) };
-}
-
-/**
- * What ONNX Runtime's dynamic quantization makes of a product with a stored matrix, behind its last node: the float value that
- * is rounded, and the product's node.
- */
-export function integerProduct(
-  last: Node,
-  computedBy: ReadonlyMap<string, Node>,
-): { readonly reads: string; readonly node: Node } | undefined {
-  if (last.op !== "Mul") return undefined;
-  const cast = last.inputs.map((name) => computedBy.get(name)).find((each) => each?.op === "Cast");
-  const node = computedBy.get(cast?.inputs[0] ?? "");
-  const rounding = computedBy.get(node?.inputs[0] ?? "");
-  if (node?.op !== "MatMulInteger" || rounding?.op !== "DynamicQuantizeLinear") return undefined;
-  return { reads: rounding.inputs[0] ?? "", node };
 }

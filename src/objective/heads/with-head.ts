@@ -18,7 +18,7 @@ import { streamKey } from "../../random/streams.ts";
 import { fold } from "../../random/threefry.ts";
 import { resolveOptions } from "../../settings/check.ts";
 import { requireOptions } from "../../settings/needs.ts";
-import { uniform } from "../adapter.ts";
+import { uniform } from "../adapters/adapt-model.ts";
 import { modelFrom } from "../importing/model-file.ts";
 import { type HeadOptions, headOptions } from "./head-options.ts";
 import { headSource, widthOf } from "./head-source.ts";

@@ -51,7 +51,7 @@ export function withHeadSettings(
     trainable: trainableWith(head, chosen, adapters),
     merge: run.merge && { ...run.merge, values: savedWithHead(run.merge) },
     ...(alone > 0 && { headFirst: { names: parameters, share: alone } }),
-    notes: [described(head), ...(isExact ? [exactNote] : [])],
+    notes: [described(head), ...(run.notes ?? []), ...(isExact ? [exactNote] : [])],
   };
 }
 

@@ -37,10 +37,13 @@ const modelOptions = {
     {
       /** r: columns of B and rows of A. */
       rank: whole(1, { help: "rank of the adapters, or else of low-rank tangents", default: 1 }),
-      /** Which stored matrices are adapted; convolution kernels count as [out, in·kernel]. Default: all that nodes read. */
+      /**
+       * Which stored matrices are adapted; convolution kernels count as [out, in·kernel]. Default: the projections to queries
+       * and values of attention; without attention, all that layers multiply by.
+       */
       target: names({
         help: "which matrices get adapters",
-        otherwise: "all",
+        otherwise: "those of attention",
         flag: "adapter-target",
         exempt: byParameters,
       }),

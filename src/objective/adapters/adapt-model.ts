@@ -1,21 +1,26 @@
 /** Low-rank adapters: small trained matrices beside stored ones, which stay as they are. */
-import { matrixView } from "../ad/derivatives.ts";
-import { ModelError, SettingError } from "../errors/errors.ts";
-import { option, words } from "../errors/words.ts";
-import { insertIntoModel } from "../onnx/edit.ts";
-import { consumers, type Node, producers } from "../onnx/graph.ts";
-import type { Model } from "../onnx/read-model.ts";
-import { elementCount, float32, int64, type Tensor, zeros } from "../onnx/tensor.ts";
-import { intAttribute } from "../ops/view.ts";
-import { streamKey } from "../random/streams.ts";
-import { fold, type Key } from "../random/threefry.ts";
-import { fillUniform } from "../random/uniform.ts";
+import { matrixView } from "../../ad/derivatives.ts";
+import { ModelError, SettingError } from "../../errors/errors.ts";
+import { option, type Words, words } from "../../errors/words.ts";
+import { insertIntoModel } from "../../onnx/edit.ts";
+import { type Node, producers } from "../../onnx/graph.ts";
+import type { Model } from "../../onnx/read-model.ts";
+import { elementCount, float32, int64, type Tensor, zeros } from "../../onnx/tensor.ts";
+import { streamKey } from "../../random/streams.ts";
+import { fold, type Key } from "../../random/threefry.ts";
+import { fillUniform } from "../../random/uniform.ts";
+import { type DefaultTargets, defaultTargets } from "./default-targets.ts";
+import { type StoredMatrix, storedMatrices } from "./stored-matrices.ts";
 
 /** Which matrices get low-rank adapters, and of which size. */
 export interface AdapterOptions {
   /** r: columns of B and rows of A. */
   readonly rank: number;
-  /** Which stored matrices are adapted; convolution kernels count as [out, in·kernel]. Default: all that nodes read. */
+  /**
+   * Which stored matrices are adapted, by name; where that is a number of an exporter (`onnx::MatMul_305`), the name of the node
+   * that reads it counts as well. Convolution kernels count as [out, in·kernel]. Default: the projections to queries and
+   * values of attention; in models without attention all that layers multiply by.
+   */
   readonly target?: (name: string) => boolean;
   /** The product is scaled by alpha / rank. Default: rank, so by 1. */
   readonly alpha?: number;
@@ -29,37 +34,27 @@ export interface AdaptedModel {
   readonly model: Model;
   /** Names of A and B of every adapted matrix: what is trained. */
   readonly parameters: readonly string[];
+  /** Which matrices they stand beside, in a sentence. */
+  readonly note: Words;
   /** New values of the base model's matrices, with trained adapters merged into them; absent where those are quantized. */
   readonly merge?: (trained: Readonly<Record<string, Tensor>>) => Map<string, Tensor>;
 }
 
-/** A matrix that can be adapted, and where it stands. */
-interface Candidate {
-  /** Of the stored tensor. */
-  readonly name: string;
-  readonly shape: readonly number[];
-  /** Nodes that multiply by it or make it float; none where it is stored as float32. */
-  readonly quantized: readonly Node[];
-}
-
 /**
  * Low-rank adapters (Hu et al., "LoRA", arXiv 2106.09685): W is read as W + (alpha/rank)·B·A with B [rows, rank] zero at
- * first and A [rank, columns] uniform in ±1/√columns; only A and B are trained. A quantized W stays as it is: behind a
- * MatMulNBits node, x Aᵀ Bᵀ is added to its result, and behind DequantizeLinear B·A to the matrix.
+ * first and A [rank, columns] uniform in ±1/√columns; only A and B are trained. A quantized W stays as it is: behind
+ * MatMulNBits and MatMulInteger, x Aᵀ Bᵀ is added to the result, and behind DequantizeLinear B·A to the matrix.
  *
  * @throws when no stored matrix is chosen, or the rank exceeds a chosen matrix's smaller side
  */
 export function adaptModel(model: Model, options: AdapterOptions): AdaptedModel {
-  const { rank, target = () => true, alpha = options.rank, seed = 0 } = options;
-  const candidates = candidatesOf(model);
-  const chosen = candidates.filter(({ name }) => target(name));
-  if (chosen.length === 0) {
-    throw new SettingError(
-      words`${model.source}: no stored float32 or quantized matrix is chosen for adapters (${option("adapter.target")});
-        there are ${candidates.map(({ name }) => `'${name}'`).join(", ") || "none"}.`,
-      { option: "adapter.target" },
-    );
-  }
+  const { rank, target, alpha = options.rank, seed = 0 } = options;
+  const matrices = storedMatrices(model);
+  const found = target ? undefined : defaultTargets(model, matrices);
+  const chosen = matrices.filter(({ name, readBy }) =>
+    found ? found.names.has(name) : target?.(name) || (readBy !== undefined && target?.(readBy)),
+  );
+  if (chosen.length === 0) throw nothingChosen(model, matrices);
   const scale = alpha / rank;
   const key = streamKey(seed, "adapters");
   const initializers = new Map<string, Tensor>();
@@ -84,13 +79,12 @@ export function adaptModel(model: Model, options: AdapterOptions): AdaptedModel 
       nodes.push(...product.nodes);
       replaced.set(name, `${name}/adapted`);
     }
-    for (const node of quantized) {
-      const [output = ""] = node.outputs;
+    for (const { output, reads } of quantized) {
       const renamed = `${output}/frozen`;
       const product =
-        node.op === "MatMulNBits"
-          ? productNodes(name, node.inputs[0] ?? "", scale, renamed, output)
-          : adapterNodes(name, shape, scale, renamed, output);
+        reads === undefined
+          ? adapterNodes(name, shape, scale, renamed, output)
+          : productNodes(name, reads, scale, renamed, output);
       for (const [constant, tensor] of product.constants) initializers.set(constant, tensor);
       behind.set(output, { renamed, nodes: product.nodes });
     }
@@ -116,32 +110,42 @@ export function adaptModel(model: Model, options: AdapterOptions): AdaptedModel 
   return {
     model: insertIntoModel(model, { initializers, nodes, replaced, behind }),
     parameters: chosen.flatMap(({ name }) => [`${name}.lora_A`, `${name}.lora_B`]),
+    note: described(rank, chosen, found),
     // Few bits have no room for what an adapter adds.
     ...(chosen.every(({ quantized }) => quantized.length === 0) && { merge }),
   };
 }
 
-/** The matrices of a model that nodes read: stored ones in float32, and quantized ones that a node reads as floats. */
-function candidatesOf(model: Model): Candidate[] {
-  const read = consumers(model);
-  return [...model.initializers].flatMap(([name, { dtype, shape }]): Candidate[] => {
-    const readers = read.get(name) ?? [];
-    const scales = readers.some(
-      ({ op, inputs }) =>
-        /^(MatMulNBits|\w*QuantizeLinear|DequantizeLinear|Gather\w+Quantized)$/.test(op) &&
-        inputs[0] !== name,
-    );
-    if (dtype === "float32")
-      return shape.length >= 2 && readers.length > 0 && !scales ? [{ name, shape, quantized: [] }] : [];
-    const products = readers.filter(({ op, inputs }) => op === "MatMulNBits" && inputs[1] === name);
-    const [first] = products;
-    if (first) {
-      const size = [intAttribute(first, "N", 0), intAttribute(first, "K", 0)];
-      return [{ name, shape: size, quantized: products }];
-    }
-    const floats = readers.filter(({ op, inputs }) => op === "DequantizeLinear" && inputs[0] === name);
-    return shape.length >= 2 && floats.length > 0 ? [{ name, shape, quantized: floats }] : [];
-  });
+/** What there is to choose from. */
+function nothingChosen({ source }: Model, matrices: readonly StoredMatrix[]): SettingError {
+  const there = matrices.map(shown).join(", ");
+  return new SettingError(
+    there === ""
+      ? words`${source} has no stored matrix that adapters could stand beside: none in float32 with 2 axes or more, and none in
+          MatMulNBits, DequantizeLinear or a MatMulInteger of dynamic quantization. Leave ${option("adapter")} out, or export the
+          model in one of these forms.`
+      : words`${source}: no stored float32 or quantized matrix is chosen for adapters (${option("adapter.target")});
+          there are ${there}.`,
+    { option: "adapter.target" },
+  );
+}
+
+/** "'onnx::MatMul_305' (read by '/layers.0/query/MatMul')" */
+function shown({ name, readBy }: StoredMatrix): string {
+  return readBy === undefined || readBy === name ? `'${name}'` : `'${name}' (read by '${readBy}')`;
+}
+
+/** How many names a note lists. */
+const listed = 4;
+
+function described(rank: number, chosen: readonly StoredMatrix[], found: DefaultTargets | undefined): Words {
+  const names = chosen.slice(0, listed).map(({ name, readBy }) => `'${readBy ?? name}'`);
+  const more = chosen.length > listed ? `, … ${chosen.length - listed} more` : "";
+  const which = found
+    ? words`${found.what}. ${option("adapter.target")} chooses others by name`
+    : words`as chosen`;
+  return words`Adapters of rank ${rank} stand beside ${chosen.length} ${chosen.length === 1 ? "matrix" : "matrices"}, ${which}:
+    ${names.join(", ")}${more}.`;
 }
 
 /** x Aᵀ Bᵀ, scaled, added to the product with the stored matrix. */
