@@ -30,7 +30,15 @@ describe("a run's report", { timeout: 120_000 }, () => {
     const { stderr } = run([...data, ...course, "--out", "prices"], { cwd });
     expect(stderr).toContain(`report: ${join("prices", "report.html")}`);
     const html = readFileSync(join(cwd, "prices", "report.html"), "utf8");
-    for (const text of ["Worst mistakes", "predicted as", "R²", "--hidden 12"]) expect(html).toContain(text);
+    for (const text of [
+      "Worst mistakes",
+      "predicted as",
+      "R²",
+      "--hidden 12",
+      "What was understood",
+      "more in a step",
+    ])
+      expect(html).toContain(text);
     const notes = JSON.parse(readFileSync(join(cwd, "prices", "report.json"), "utf8")) as RunNotes;
     expect(notes.command).toContain("--steps 40");
     const program = (notes.code ?? "")

@@ -4,6 +4,7 @@ import { importWarnings } from "../objective/importing/import-warnings.ts";
 import { printable } from "../onnx/printable.ts";
 import type { Model } from "../onnx/read-model.ts";
 import type { Stage, TrainEvent, TrainResult } from "../train/events.ts";
+import type { Outlook } from "./outlook/outlook.ts";
 import { progressStream, say } from "./output.ts";
 import { describeQuality } from "./quality-words.ts";
 import { TimeLeft } from "./time-left.ts";
@@ -11,13 +12,14 @@ import { TimeLeft } from "./time-left.ts";
 /**
  * Shows a training run on stderr: a bar with the time left on a terminal; elsewhere lines, of the steps one a minute.
  *
- * @param imported a model file, of which is said how its inputs, outputs and tensors were understood
+ * @param told.imported a model file, of which is said how its inputs, outputs and tensors were understood
+ * @param told.outlook what is said of a run before it trains, and of its time after the first steps
  * @returns the result, or undefined when the run was interrupted
  */
 export async function reportProgress(
   events: AsyncGenerator<TrainEvent, void>,
   folder: string,
-  imported?: Model,
+  { imported, outlook }: { readonly imported?: Model | undefined; readonly outlook?: Outlook } = {},
 ): Promise<TrainResult | undefined> {
   const isTerminal = progressStream.isTTY === true;
   // One bar; the kind for several, because it can write lines above itself.
@@ -45,6 +47,7 @@ export async function reportProgress(
         case "start":
           say(describeStart(event, folder));
           if (imported) say(describeImport(event));
+          for (const line of (await outlook?.begin(event)) ?? []) say(line);
           for (const note of event.notes) say(words`note: ${note}`);
           // A resumed run has said it before.
           if (imported && event.step === 0)
@@ -56,6 +59,8 @@ export async function reportProgress(
           break;
         case "step": {
           average = average === undefined ? event.loss : 0.98 * average + 0.02 * event.loss;
+          const time = outlook?.step(event);
+          if (time !== undefined) tell(time);
           if (event.quality) quality = `, ${describeQuality(event.quality)}`;
           const loss = average.toFixed(3);
           const now = `${timeLeft.at(event.step / event.steps)} left`;

@@ -13,6 +13,7 @@ import { lossSetting } from "../train/settings/choices.ts";
 import type { TrainOptions } from "../train/settings/options.ts";
 import { quoted } from "./flags/command-line.ts";
 import type { TrainFlags } from "./flags/training-command.ts";
+import type { Outlook } from "./outlook/outlook.ts";
 import { say } from "./output.ts";
 import { repeatCode } from "./repeat-code.ts";
 
@@ -24,6 +25,8 @@ export interface ReportedRun {
   readonly options: Omit<TrainOptions, "test">;
   /** A model of the user's, which is worth something before it is trained. */
   readonly imported: Model | undefined;
+  /** What is said of the run before it trains. */
+  readonly outlook: Outlook;
 }
 
 /** Passes a run's events on, and leaves its report: at its end, and where it stops before. */
@@ -31,7 +34,7 @@ export async function* reported(
   events: AsyncGenerator<TrainEvent, void>,
   run: ReportedRun,
 ): AsyncGenerator<TrainEvent, void> {
-  const { store, flags, dataset, options, imported } = run;
+  const { store, flags, dataset, options, imported, outlook } = run;
   let notes: RunNotes | undefined;
   try {
     for await (const event of events) {
@@ -46,7 +49,10 @@ export async function* reported(
           ...kept,
           format: 1,
         };
+        // The first lines come before all else that takes a while.
+        yield event;
         if (imported && event.step === 0) notes = { ...notes, before: await judged(imported, run) };
+        continue;
       }
       if (event.kind === "done") {
         const isThere = event.resumedComplete && (await store.read("report.html")) !== undefined;
@@ -56,7 +62,7 @@ export async function* reported(
       yield event;
     }
   } finally {
-    if (notes) await leave(store, notes);
+    if (notes) await leave(store, { understood: outlook.lines, ...notes });
   }
 }
 

@@ -18,6 +18,8 @@ export interface RunNotes {
   readonly code?: string;
   /** The data in words. */
   readonly data?: string;
+  /** What the run said of itself before it trained, line by line: "inputs: …". */
+  readonly understood?: readonly string[];
   /** Names of the classes. */
   readonly classNames?: readonly string[];
   /** Of the model before it was trained. */

@@ -71,12 +71,24 @@ export function reportHtml(run: RunRecord, drawn: readonly DrawnChart[]): string
         ]
       : []),
     ...(after && after.mistakes.length > 0 ? [section("Worst mistakes", mistakesHtml(after, names))] : []),
+    ...(Array.isArray(notes.understood)
+      ? [section("What was understood", understoodHtml(notes.understood))]
+      : []),
     section("Settings", settingsHtml(run)),
     ...(notes.command ? [section("The same again", `<pre>${escapeHtml(notes.command)}</pre>`)] : []),
     ...(notes.code ? [`<h3>As a program</h3>\n<pre>${escapeHtml(notes.code)}</pre>`] : []),
     notes.software ? `<p class="quiet">${escapeHtml(notes.software)}</p>` : "",
   ];
   return page({ title: `Run ${run.name}`, head: reportMark, body: sections.join("\n") });
+}
+
+/** Lines of "what: as it was understood". */
+function understoodHtml(lines: readonly string[]): string {
+  const rows = lines.map(String).map((line) => {
+    const end = line.indexOf(": ");
+    return end < 0 ? ["", line] : [line.slice(0, end), line.slice(end + 2)];
+  });
+  return tableHtml({ header: ["of the run", "before it trained"], rows }, "texts");
 }
 
 function section(title: string, body: string): string {

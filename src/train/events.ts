@@ -1,5 +1,6 @@
 import type { Mention, Words } from "../errors/words.ts";
 import type { Quality } from "../estimate/quality.ts";
+import type { ValueMemory } from "../objective/value-memory.ts";
 import type { Head } from "../onnx/read-model.ts";
 import type { Guessing } from "./evaluation/guessing.ts";
 import type { Recovery } from "./run-state.ts";
@@ -77,6 +78,8 @@ export type TrainEvent =
       readonly isLocal: boolean;
       readonly learningRate: number;
       readonly batch: number;
+      /** Bytes of the values of one step, where the run is kept; there its process can tell what it will take. */
+      readonly memory: ValueMemory | undefined;
       /** What is done otherwise than asked for, and why: sentences for the user. */
       readonly notes: readonly Words[];
       readonly steps: number;

@@ -11,7 +11,7 @@ export function startEvent(
   objective: Objective,
   run: Pick<
     TrainEvent & { kind: "start" },
-    "dimension" | "guess" | "learningRate" | "notes" | "steps" | "step"
+    "dimension" | "guess" | "learningRate" | "memory" | "notes" | "steps" | "step"
   >,
 ): TrainEvent {
   const { name: input, further } = exampleInput(objective.model, options.examples, options);

@@ -136,6 +136,7 @@ export class TrainingRun {
       dimension: this.#descent.estimator.dimension,
       guess: this.#plan.estimator.guess?.name,
       learningRate: this.#learningRate,
+      memory: this.#files && (await import("./settings/identity.ts")).memoryOf(options, this.#objective),
       notes: this.#plan.notes,
       steps: this.#totalSteps,
       step: this.#state.step,

@@ -17,6 +17,7 @@ import {
 } from "../flags/training-command.ts";
 import { guessingAdvice } from "../guessing-advice.ts";
 import { interruptible } from "../interrupt.ts";
+import { outlookOf } from "../outlook/outlook.ts";
 import { printJson, say } from "../output.ts";
 import { reportProgress } from "../progress.ts";
 import { describeQuality } from "../quality-words.ts";
@@ -77,8 +78,9 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
     const { dataset, options, imported } = await openTraining(withDraws(flags), store);
     return interruptible(async (signal) => {
       const events = train({ ...options, inPlace: true, test: dataset.test, signal });
-      const told = reported(events, { flags, store, dataset, options, imported });
-      const result = await reportProgress(told, flags.out, imported);
+      const outlook = outlookOf(options, dataset);
+      const told = reported(events, { flags, store, dataset, options, imported, outlook });
+      const result = await reportProgress(told, flags.out, { imported, outlook });
       return result && { ...result, model: join(flags.out, "model.onnx") };
     });
   });

@@ -1,6 +1,8 @@
+/** What a run is, as plain data, and what a step of it takes. Loaded where a run is kept. */
 import { type Examples, targetShapeOf } from "../../data/dataset.ts";
 import { none } from "../../guess/none.ts";
 import type { Objective } from "../../objective/objective.ts";
+import { type ValueMemory, valueMemory } from "../../objective/value-memory.ts";
 import { encodeModel } from "../../onnx/encode.ts";
 import { type Config, configOf, plain } from "../../settings/config.ts";
 import type { Identity } from "../../settings/named.ts";
@@ -79,6 +81,13 @@ export async function describeRun(
     threads: runtime.threads ?? null,
     runtime: runtime.name,
   };
+}
+
+/** What a step's values take. */
+export function memoryOf(options: RunOptions, objective: Objective): ValueMemory {
+  const { tangentChunk, lowMemory } = options;
+  const tangents = drawnTangents(options);
+  return valueMemory(objective, { tangents: Math.min(tangents, tangentChunk ?? tangents), lowMemory });
 }
 
 function numbersOf({ inputs, labels, furtherInputs = {} }: Examples) {
