@@ -20,7 +20,7 @@ export function blockName(name: string): string | undefined {
 
 /**
  * The outputs of blocks as sites. A node belongs to the block that the pattern's first group (or the whole match) finds in
- * its name; blocks that read no parameter do not count. Without a pattern names are paths (`blockName`), and where these tell
+ * its name; blocks that read no parameter do not count. Without a pattern names are paths (`namedBlocks`), and where these tell
  * no two blocks apart, blocks end at residual sums.
  *
  * @param end the model's own output, which ends the last block where nothing else does
@@ -34,15 +34,15 @@ export function blockSites(
 ): Site[] {
   const onData = dataDependents(graph, parameters);
   const onParameters = dependents(graph, parameters);
-  const named: BlockOf = ({ name }) => {
-    if (!pattern) return blockName(name);
-    const match = pattern.exec(name);
-    return match ? (match[1] ?? match[0]) : undefined;
-  };
+  const named = pattern ? matchedBlocks(pattern) : namedBlocks(graph, { onData, end });
   const blocksBy = (blockOf: BlockOf) =>
     new Set(
       graph.nodes.flatMap((node) =>
-        node.inputs.some((name) => onParameters.has(name) && !onData.has(name)) ? (blockOf(node) ?? []) : [],
+        // What is computed of parameters alone, such as an adapter's product, belongs to the block that reads it.
+        node.outputs.some((name) => onData.has(name)) &&
+        node.inputs.some((name) => onParameters.has(name) && !onData.has(name))
+          ? (blockOf(node) ?? [])
+          : [],
       ),
     );
   let [blockOf, blocks] = [named, blocksBy(named)];
@@ -71,6 +71,35 @@ export function blockSites(
     }
   }
   return collectSites(graph, parameters, output, (value) => (isSite.has(value) ? value : undefined));
+}
+
+function matchedBlocks(pattern: RegExp): BlockOf {
+  return ({ name }) => {
+    const match = pattern.exec(name);
+    return match ? (match[1] ?? match[0]) : undefined;
+  };
+}
+
+/**
+ * The blocks that paths name (`blockName`). A node whose name is no path, such as one that a quantizer put in the place of a
+ * named one, belongs to the block that its data come from, unless it follows the model's own output.
+ */
+function namedBlocks(
+  graph: Graph,
+  { onData, end }: { readonly onData: ReadonlySet<string>; readonly end?: string },
+): BlockOf {
+  const behind = end === undefined ? new Set<string>() : dependents(graph, [end]);
+  const blocks = new Map<Node, string | undefined>();
+  const from = new Map<string, string>();
+  for (const node of graph.nodes) {
+    const inherited = node.inputs.findLast((name) => onData.has(name) && from.has(name));
+    const block =
+      blockName(node.name) ??
+      (inherited === undefined || behind.has(inherited) ? undefined : from.get(inherited));
+    blocks.set(node, block);
+    if (block !== undefined) for (const output of node.outputs) from.set(output, block);
+  }
+  return (node) => blocks.get(node);
 }
 
 /**

@@ -17,12 +17,15 @@ const carriers = new Set(["Identity", "Relu"]);
  * numbers come from by sums alone. Of f, the gradient at x + f(x) says nothing, but through the sum it reaches x unchanged.
  *
  * @param candidates names of values, in the graph's order
- * @returns undefined where there is no such sum
+ * @returns undefined where there is no such sum, or none of the candidates before it reaches it
  */
 export function residualStream(graph: Graph, candidates: readonly string[]): ResidualStream | undefined {
   const readers = consumers(graph);
   const lastInput = [...candidates].reverse().find((name) => isSummedWithOwn(graph, name, readers));
-  return lastInput === undefined ? undefined : { lastInput, values: reachingBySums(graph, lastInput) };
+  if (lastInput === undefined) return undefined;
+  const values = reachingBySums(graph, lastInput);
+  const goesOn = candidates.slice(0, candidates.indexOf(lastInput)).some((name) => values.has(name));
+  return goesOn ? { lastInput, values } : undefined;
 }
 
 /** Whether a value, handed on, meets in a sum what was computed from it. */

@@ -33,6 +33,31 @@ export async function checkMemory(
   return inferred;
 }
 
+/** What the largest value of a batch may take where nobody said how many examples a batch has: 32 MiB; a few of them are alive at once. */
+const largestValue = 2 ** 25;
+
+/**
+ * How many examples a model is asked about at once, where it leaves that open: its values grow with the batch, and nothing is
+ * gained by more than the machine's caches hold.
+ *
+ * @param atMost examples
+ * @returns from 1 to `atMost`, so that no value takes more than 32 MiB, as far as the shape rules tell without a run
+ */
+export async function batchThatFits(
+  model: Model,
+  options: Omit<Binding, "batch"> & { readonly atMost: number },
+): Promise<number> {
+  const further = await furtherOps(model.nodes);
+  const sizes = (batch: number) =>
+    [...inferTypes(model, bindInputs(model, { ...options, batch }), further).values.values()].map(
+      ({ name, dtype, shape }) => [name, elementCount(shape) * bytesPerElement(dtype)] as const,
+    );
+  const ofOne = new Map(sizes(1));
+  // Of all values by what one more example adds to them: parameters and the like add nothing.
+  const growth = Math.max(0, ...sizes(2).map(([name, bytes]) => bytes - (ofOne.get(name) ?? bytes)));
+  return Math.max(1, Math.min(options.atMost, Math.floor(largestValue / growth)));
+}
+
 function gibibytes(bytes: number): string {
   return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }

@@ -1,10 +1,12 @@
 /** The guess of a run that asks for none by name: feedback where it applies, or else none, with the reason. */
+import { SettingError } from "../../errors/errors.ts";
 import { option, type Words, words } from "../../errors/words.ts";
 import { feedback } from "../../guess/feedback.ts";
 import type { Guess } from "../../guess/guess.ts";
 import { exampleLayouts } from "../../objective/coupling.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import type { FoundSites } from "./found-sites.ts";
+import { sitesOfBlocks } from "./graphs.ts";
 import type { ActivationsOptions } from "./kept.ts";
 import { fitsMemory, isOneLayer, sitesOfGuess } from "./signal.ts";
 
@@ -47,16 +49,20 @@ export async function defaultGuess(
     const { notes, ...none } = without(
       words`what ${option("guess", "feedback")} learns would take more memory than the parameters`,
     );
-    return { ...none, notes: [...notes, ...(await residualNotes(objective, all))] };
+    return { ...none, notes: [...notes, ...(await residualNotes(objective))] };
   }
   return { guess, found, notes: [] };
 }
 
-/** What deep residual networks, such as transformers, learn by: tangents alone have drowned in noise there. */
-async function residualNotes({ graph }: Differentiable, { sites }: FoundSites): Promise<readonly Words[]> {
+/** What deep residual networks, such as transformers, learn by, where their blocks are found: tangents alone have drowned in noise there. */
+async function residualNotes(objective: Differentiable): Promise<readonly Words[]> {
   const { residualStream } = await import("../../ad/residual-stream.ts");
+  const sites = await sitesOfBlocks(objective, true).catch((error: unknown) => {
+    if (error instanceof SettingError) return [];
+    throw error;
+  });
   const stream = residualStream(
-    graph,
+    objective.graph,
     sites.map(({ value }) => value),
   );
   if (!stream) return [];

@@ -63,7 +63,7 @@ export async function findSites(
 }
 
 /** Loaded where it is asked for: a page with the default sites does without. */
-async function sitesOfBlocks({ graph, output }: Differentiable, blocks: true | RegExp) {
+export async function sitesOfBlocks({ graph, output }: Differentiable, blocks: true | RegExp) {
   const { blockSites } = await import("../../ad/blocks.ts");
   const pattern = blocks === true ? undefined : blocks;
   const sites = blockSites(graph, graph.parameters, reserved.losses, { pattern, end: output });

@@ -124,9 +124,7 @@ async function signalOf(
   // Loaded where it is asked for: most guesses do without.
   const { residualStream } = await import("../../ad/residual-stream.ts");
   const stream = residualStream(graph, names);
-  const isSummed = (value: string) => stream?.values.has(value) === true;
-  if (stream && names.slice(0, names.indexOf(stream.lastInput)).some(isSummed))
-    return { name: stream.lastInput, isSummed };
+  if (stream) return { name: stream.lastInput, isSummed: (value) => stream.values.has(value) };
   throw new SettingError(
     words`${option("guess", guess)} needs two sites or more on a residual stream (values that sums x + f(x) hand on in one
       shape, as in a transformer), and the ${names.length} sites of '${graph.name}' have none that goes on from one to the next;

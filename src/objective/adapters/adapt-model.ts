@@ -163,15 +163,18 @@ function productNodes(
   const product = add("MatMul", [inner, up], `${result}/lora`);
   const sum = [base, scaled(name, product, scale, constants, add, result)];
   // The node before may be called like its result.
-  add("Add", sum, result, `${result}/lora/sum`);
+  add("Add", sum, result, `${result}.lora.sum`);
   return { nodes, constants };
 }
+
+const pathless = (_: string, part?: string) => (part === undefined ? ".lora" : `.lora.${part}`);
 
 type AddNode = (op: string, inputs: readonly string[], output: string, name?: string) => string;
 
 function nodeList() {
   const nodes: Node[] = [];
-  const add: AddNode = (op, inputs, output, name = output) => {
+  // A node's path says which block it belongs to, so what stands beside one adds no module to it.
+  const add: AddNode = (op, inputs, output, name = output.replace(/\/lora(?:\/(\w+))?$/, pathless)) => {
     nodes.push({ name, op, domain: "", inputs, outputs: [output], attributes: {} });
     return output;
   };
@@ -207,7 +210,7 @@ function adapterNodes(
     constants.set(`${name}/lora/shape`, int64(shape));
     value = add("Reshape", [value, `${name}/lora/shape`], `${path}/lora/shaped`);
   }
-  add("Add", [base, value], result, base === name ? result : `${result}/lora/sum`);
+  add("Add", [base, value], result, base === name ? result : `${result}.lora.sum`);
   return { nodes, constants };
 }
 

@@ -6,7 +6,7 @@ import type { Loss } from "../../losses/loss.ts";
 import { type FinalActivation, lossOutput, withLossOutput } from "../../objective/final-activation.ts";
 import { floatOutput } from "../../objective/importing/import-model.ts";
 import { inSinglePrecision } from "../../objective/importing/precision.ts";
-import { checkMemory } from "../../objective/memory.ts";
+import { batchThatFits, checkMemory } from "../../objective/memory.ts";
 import { batchInputs, checkedInput, type InputChoice } from "../../objective/model-inputs.ts";
 import { pruneModel } from "../../onnx/prune-model.ts";
 import type { Model } from "../../onnx/read-model.ts";
@@ -28,8 +28,8 @@ export interface AskedModelOptions extends InputChoice {
   readonly output?: string;
   /** What runs it. */
   readonly runtime: Runtime;
-  /** Examples of a batch, where the model leaves that open. */
-  readonly batch: number;
+  /** Examples of a batch, where the model leaves that open; as a bound: fewer where the model's values are large. */
+  readonly batch: number | { readonly atMost: number };
 }
 
 /** A model in a session. */
@@ -56,8 +56,13 @@ export async function openAskedModel(options: AskedModelOptions): Promise<AskedM
   const model = pruneModel(given, [output]);
   const input = await checkedInput(model, examples, options);
   const fixed = model.inputs.find(({ name }) => name === input.name)?.dimensions?.[0];
-  const batch = typeof fixed === "number" ? fixed : options.batch;
-  await checkMemory(model, { batch, dimensions: input.dimensions, runtime });
+  const { dimensions } = input;
+  const open = async () =>
+    typeof options.batch === "number"
+      ? options.batch
+      : batchThatFits(model, { dimensions, atMost: options.batch.atMost });
+  const batch = typeof fixed === "number" ? fixed : await open();
+  await checkMemory(model, { batch, dimensions, runtime });
   const inputs = batchInputs(model, input, batch, options.fill);
   const { activation, notes } = lossOutput(model, options.loss, output, options.output !== undefined);
   const file = encodeModelForRuntime(

@@ -69,7 +69,10 @@ export type OpenTally = (
 export async function measureModel(options: EvaluateOptions, openTally?: OpenTally): Promise<Evaluation> {
   const { examples } = options;
   const indices = options.indices ?? Uint32Array.from({ length: examples.count }, (_, index) => index);
-  const model = await openAskedModel({ ...options, batch: Math.min(openBatchSize, indices.length) });
+  const model = await openAskedModel({
+    ...options,
+    batch: { atMost: Math.min(openBatchSize, indices.length) },
+  });
   const { batch, output, activation } = model;
   const labels = labelBuffer(examples, batch);
   let measure: Measure | undefined;
