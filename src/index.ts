@@ -71,7 +71,7 @@ export {
   tensor,
   zeros,
 } from "./onnx/tensor.ts";
-export { GraphBuilder } from "./ops/builder.ts";
+export { GraphBuilder } from "./ops/full-builder.ts";
 export { type AdamOptions, adam } from "./optim/adam.ts";
 export { adamw } from "./optim/adamw.ts";
 export type { Arrays, Optimizer } from "./optim/optimizer.ts";

@@ -15,7 +15,7 @@ import { decodeModel } from "../src/onnx/decode.ts";
 import { encodeModel, encodeTensor, modelMessage } from "../src/onnx/encode.ts";
 import { serializeModel } from "../src/onnx/messages/serialize.ts";
 import { float32, int64, type Tensor } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { relativeError } from "./relative-error.ts";

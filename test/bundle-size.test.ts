@@ -38,7 +38,7 @@ const downloaded = () =>
   [...loaded].reduce((sum, url) => sum + gzipSync(readFileSync(new URL(url)), { level: 9 }).length, 0);
 
 describe("a page that", () => {
-  it("trains a network on embedded data downloads at most 129 kB", async () => {
+  it("trains a network on embedded data downloads at most 113 kB", async () => {
     const { entry, inputs } = await bundle(
       "train",
       `export { glyphs, mlp, train } from "${dist}/index.js";`,
@@ -57,7 +57,7 @@ describe("a page that", () => {
       expect(path).not.toMatch(
         /^zod\/v4\/classic|descriptor_pb|^onnx-buf|\/(runtime|storage|data)\/node[-.]/,
       );
-    expect(downloaded()).toBeLessThanOrEqual(129_000);
+    expect(downloaded()).toBeLessThanOrEqual(113_000);
   });
 
   it("descends closed-form functions downloads at most 15 kB", async () => {

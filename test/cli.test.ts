@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { glyphs } from "../src/data/sets/glyphs.ts";
 import { encodeGraph } from "../src/onnx/encode.ts";
 import { float32 } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { cli, lastJson, run, temporaryFolder } from "./cli.ts";
 
 const folder = temporaryFolder();

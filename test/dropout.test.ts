@@ -5,7 +5,7 @@ import { compileObjective } from "../src/objective/compile-objective.ts";
 import { drawMasks, maskTensors } from "../src/objective/dropout.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { elementCount, float32, int64, type Tensor, tensorOf } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { fold, keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";

@@ -3,8 +3,10 @@
  * formulas, and what derived graphs have beside the model's own inputs and outputs.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join, posix, resolve } from "node:path";
 import { expect, it } from "vitest";
+import { methodName } from "../src/ops/builder.ts";
+import { furtherRules } from "../src/ops/catalogue.ts";
 
 const source = resolve(import.meta.dirname, "../src");
 
@@ -48,6 +50,37 @@ it("nodes are emitted by the ops' methods", () => {
   expect(counts).toEqual(
     Object.fromEntries(Object.entries(byName).map(([name, reasons]) => [name, reasons.length])),
   );
+});
+
+/** The files of `ops/` that are there without the rules of further ops, as paths in src. */
+function everydayFiles(): string[] {
+  const reached = new Set<string>();
+  const follow = (name: string) => {
+    if (reached.has(name)) return;
+    reached.add(name);
+    for (const [, path = ""] of codeOf(name).matchAll(/^(?:import|\}) [^"]*from "(\.[^"]*)"/gm)) {
+      const file = posix.join(posix.dirname(name), path);
+      if (file.startsWith("ops/")) follow(file);
+    }
+  };
+  for (const name of ["ops/find-op.ts", "ops/builder.ts", "ops/upgrade.ts", "ops/rules.ts"]) follow(name);
+  return [...reached];
+}
+
+it("ops beyond the everyday ones are emitted only where their rules are sure to be there", () => {
+  const others = filesIn(".").filter(
+    // Layers of convolutional models and transformers are for those, functions for functionGraph, which bring the rules.
+    (name) => !/^(ops|studies|cli|functions)\//.test(name) && name !== "models/layers.ts",
+  );
+  const bringing = /from "[^"]*ops\/(?:full-builder|full-upgrade|catalogue)\.ts"/;
+  const files = [...everydayFiles(), ...others.filter((name) => !bringing.test(codeOf(name)))];
+  expect(files.length).toBeGreaterThan(200);
+  expect(files).toContain("ops/products/matmul.ts");
+  expect(files).not.toContain("ops/products/conv.ts");
+  const methods = Object.keys(furtherRules).map(methodName).join("|");
+  const further = new RegExp(`\\bg\\.(?:${methods})\\(`);
+  expect(files.filter((name) => further.test(codeOf(name)))).toEqual([]);
+  expect(further.test("g.conv(x, weight)")).toBe(true);
 });
 
 it("inputs and outputs of derived graphs have their names from ad/names.ts", () => {

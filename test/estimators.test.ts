@@ -12,7 +12,7 @@ import { compileObjective } from "../src/objective/compile-objective.ts";
 import type { Objective } from "../src/objective/objective.ts";
 import { producers } from "../src/onnx/graph.ts";
 import type { Tensor } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { fillNormal } from "../src/random/normal.ts";
 import { fold, keyFromSeed } from "../src/random/threefry.ts";
 import { fillUniform } from "../src/random/uniform.ts";

@@ -21,7 +21,7 @@ import { compileObjective } from "../src/objective/compile-objective.ts";
 import type { Objective } from "../src/objective/objective.ts";
 import type { Graph, Value } from "../src/onnx/graph.ts";
 import { float32, int64 } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { fold, keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { Tensors } from "../src/runtime/runtime.ts";

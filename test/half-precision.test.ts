@@ -7,7 +7,7 @@ import { encodeGraph, encodeModel } from "../src/onnx/encode.ts";
 import type { Graph } from "../src/onnx/graph.ts";
 import { toHalf, toSingle } from "../src/onnx/half-precision.ts";
 import { float32, type HalfType, type Tensor, tensorOf } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { evaluateModel } from "../src/train/evaluation/evaluate-model.ts";
 import { train } from "../src/train/train.ts";

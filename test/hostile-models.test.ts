@@ -14,9 +14,9 @@ import { decodeModel } from "../src/onnx/decode.ts";
 import { refuseExternalData } from "../src/onnx/messages/external-data.ts";
 import { printModel } from "../src/onnx/print.ts";
 import { float32, toNumbers } from "../src/onnx/tensor.ts";
-import { catalogue } from "../src/ops/catalogue.ts";
+import { catalogue, furtherRules } from "../src/ops/catalogue.ts";
+import { furtherOps } from "../src/ops/further-ops.ts";
 import { inferTypes } from "../src/ops/infer.ts";
-import { furtherOps } from "../src/ops/runtime-domain/further-ops.ts";
 import { assignmentsOf, symbolicTypes } from "../src/ops/symbolic-types.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { probe } from "../src/runtime/probe.ts";
@@ -171,7 +171,7 @@ describe("types without running", () => {
     // The engine has hardly a kernel for 16 bits: such files are computed in float32.
     const model = await inSinglePrecision(loadModel(join(zoo, name)));
     const binding = { batch: 2, dimensions: { sequence: 4 } };
-    const further = await furtherOps(model.nodes);
+    const further = await furtherOps(model.nodes, model.opset);
     const { values, excess, refusals } = inferTypes(model, bindInputs(model, binding), further);
     expect([...excess, ...refusals]).toEqual([]);
     const observed = await probe(model, runtime, binding);
@@ -190,7 +190,7 @@ describe("types without running", () => {
     const assignments = assignmentsOf(model);
     const types = symbolicTypes(
       assignments,
-      assignments.map(({ inputs }) => inferTypes(model, inputs).values),
+      assignments.map(({ inputs }) => inferTypes(model, inputs, furtherRules).values),
     );
     expect(types.get("logits")).toEqual({ dtype: "float32", dimensions: ["batch", "sequence", 20] });
   });
@@ -210,7 +210,7 @@ describe("damaged files", () => {
           source: "a damaged file",
           external: () => new Uint8Array(2 ** 16),
         });
-        for (const { inputs } of assignmentsOf(model)) inferTypes(model, inputs);
+        for (const { inputs } of assignmentsOf(model)) inferTypes(model, inputs, furtherRules);
         expect(printModel(model), place).toBeTypeOf("string");
       } catch (error) {
         expect((error as Error).message, place).toMatch(/^a damaged file/);

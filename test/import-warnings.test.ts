@@ -6,7 +6,7 @@ import { encodeModelFile } from "../src/objective/importing/model-file.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import type { Model } from "../src/onnx/read-model.ts";
 import { float32 } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { run, temporaryFolder } from "./cli.ts";
 
 const zoo = new URL("goldens/zoo/", import.meta.url).pathname;

@@ -13,7 +13,7 @@ import { withFields } from "../src/onnx/messages/message.ts";
 import { readModel } from "../src/onnx/read-model.ts";
 import { inlineFunctions } from "../src/onnx/structure/functions.ts";
 import { float32 } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { casesOf, holdCase, readCase, useEverywhere } from "./cases.ts";
 

@@ -14,7 +14,7 @@ import { compileObjective } from "../src/objective/compile-objective.ts";
 import type { Objective } from "../src/objective/objective.ts";
 import { type Graph, getValue, producers } from "../src/onnx/graph.ts";
 import { elementCount, float32, int64, type Tensor, tensorOf } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";

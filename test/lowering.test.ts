@@ -12,8 +12,8 @@ import {
   tensorOf,
   toNumbers,
 } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
-import { upgradeGraph } from "../src/ops/upgrade.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
+import { upgradeGraph } from "../src/ops/full-upgrade.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 

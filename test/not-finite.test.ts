@@ -4,7 +4,7 @@ import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
 import { importWarnings } from "../src/objective/importing/import-warnings.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { float32 } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { TrainOptions } from "../src/train/settings/options.ts";
 import { train } from "../src/train/train.ts";

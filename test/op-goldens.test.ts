@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { int64 } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { fromGolden, type GoldenTensor, readGolden } from "./golden.ts";

@@ -10,7 +10,7 @@ import { encodeGraph, encodeModel } from "../src/onnx/encode.ts";
 import type { Graph } from "../src/onnx/graph.ts";
 import { ModelProtoSchema } from "../src/onnx/messages/schemas.ts";
 import { float32, type Tensor, tensorOf, toNumbers } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { encodeModelForRuntime, evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { train } from "../src/train/train.ts";

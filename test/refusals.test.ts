@@ -4,7 +4,7 @@ import { compileObjective } from "../src/objective/compile-objective.ts";
 import { encodeGraph } from "../src/onnx/encode.ts";
 import type { Graph } from "../src/onnx/graph.ts";
 import { float32, zeros } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 
 const runtime = nodeRuntime({ threads: 1 });

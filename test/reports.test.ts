@@ -5,7 +5,7 @@ import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
 import { encodeModelFile } from "../src/objective/importing/model-file.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { compareRuns } from "../src/reports/comparison.ts";
 import { judgeModel } from "../src/reports/judgement.ts";
 import type { RunNotes } from "../src/reports/run-record.ts";

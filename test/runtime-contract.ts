@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { float32, float64, int64, type Tensor, toNumbers, zeros } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { compileGraph, evaluate } from "../src/runtime/evaluate.ts";
 import type { Runtime } from "../src/runtime/runtime.ts";
 import { type EstimateNumbers, estimateWith, estimators } from "./estimates.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { secondDerivativeGraph } from "../src/ad/second-derivative.ts";
 import { elementCount, float32, float64, type Tensor } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { readGolden } from "./golden.ts";

@@ -4,7 +4,7 @@ import { mlp } from "../src/models/mlp.ts";
 import { compileObjective } from "../src/objective/compile-objective.ts";
 import type { Graph } from "../src/onnx/graph.ts";
 import type { Tensor } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { fillUniform } from "../src/random/uniform.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";

@@ -6,7 +6,7 @@ import { importGraph } from "../src/objective/importing/import-model.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { type Graph, getValue, initializersToInputs } from "../src/onnx/graph.ts";
 import { elementCount, float32, type Tensor, tensorOf, toNumbers } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { reshape } from "../src/ops/rules.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";

@@ -9,7 +9,7 @@ import { exampleLayouts } from "../src/objective/coupling.ts";
 import type { Objective } from "../src/objective/objective.ts";
 import type { Value } from "../src/onnx/graph.ts";
 import { elementCount, float32, int64, type Tensor } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { createEstimator, type EstimatorSettings } from "../src/train/settings/estimator.ts";

@@ -4,7 +4,7 @@ import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { gradientGraph } from "../src/ad/gradient.ts";
 import { int, ints, string } from "../src/onnx/graph.ts";
 import type { Tensor } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { fromGolden, type GoldenTensor, readGolden } from "./golden.ts";

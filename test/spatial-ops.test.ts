@@ -4,7 +4,7 @@ import { checkDerivatives, type Evaluate } from "../src/ad/check.ts";
 import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { type Attribute, int, ints, string } from "../src/onnx/graph.ts";
 import { elementCount, float32, float64, int64, type Tensor } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 

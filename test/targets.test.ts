@@ -13,7 +13,7 @@ import { lossInputs, targetBuffer } from "../src/objective/targets.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import type { Model } from "../src/onnx/read-model.ts";
 import { float32, int64, type Tensor, toNumbers } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { DeviceError } from "../src/errors/errors.ts";
 import { float32 } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { compileGraph } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 

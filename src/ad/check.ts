@@ -2,9 +2,9 @@
 import { type Graph, getValue, initializersToInputs, type Value } from "../onnx/graph.ts";
 import { type DType, elementCount, isFloat, type Tensor } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
+import { upgradeGraph } from "../ops/full-upgrade.ts";
 import { isFactored } from "../ops/op.ts";
 import { reshape, stacked, withInfinities } from "../ops/rules.ts";
-import { upgradeGraph } from "../ops/upgrade.ts";
 import { keepUsedInputs } from "./gradient.ts";
 import { gradientName, linearName } from "./names.ts";
 import { transposeLinear } from "./pullback.ts";

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { getValue } from "../onnx/graph.ts";
 import { float32 } from "../onnx/tensor.ts";
-import { GraphBuilder } from "../ops/builder.ts";
+import { GraphBuilder } from "../ops/full-builder.ts";
 import { evaluate } from "../runtime/evaluate.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import { gradientGraph } from "./gradient.ts";

@@ -2,7 +2,7 @@
 import { ModelError } from "../errors/errors.ts";
 import { dependents, describeNode, type Graph, nodeName, type Value } from "../onnx/graph.ts";
 import type { GraphBuilder } from "../ops/builder.ts";
-import { opOf } from "../ops/catalogue.ts";
+import { opOf } from "../ops/find-op.ts";
 import { plus } from "../ops/rules.ts";
 import { computedNode } from "./pushforward.ts";
 
@@ -28,7 +28,7 @@ export function transposeLinear(
     const outputs = node.outputs.map((name) => collected.get(name));
     if (outputs.every((cotangent) => cotangent === undefined)) continue;
     const view = computedNode(g, node);
-    const { transpose } = opOf(node, graph.opset);
+    const { transpose } = opOf(node, graph.opset, g.further);
     node.inputs.forEach((name, index) => {
       if (!linear.has(name)) return;
       const cotangent = transpose?.(g, view, outputs, index);

@@ -12,8 +12,8 @@ import {
 } from "../onnx/graph.ts";
 import { isFloat } from "../onnx/tensor.ts";
 import type { GraphBuilder } from "../ops/builder.ts";
-import { opOf } from "../ops/catalogue.ts";
 import type { Emitter } from "../ops/emitter.ts";
+import { opOf } from "../ops/find-op.ts";
 import { isFactored, type Op, type Tangent } from "../ops/op.ts";
 import { broadcastTangent, stacked } from "../ops/rules.ts";
 import type { ComputedNode } from "../ops/view.ts";
@@ -71,7 +71,7 @@ function applyRule(
   tangents: readonly (Tangent | undefined)[],
   opset: number,
 ): readonly (Tangent | undefined)[] {
-  const op: Op = opOf(view.node, opset);
+  const op: Op = opOf(view.node, opset, g.further);
   if (op.lower && !op.jvp) {
     throw new ModelError(
       `${describeNode(view.node)} is composite and has no derivative rule of its own; pass the graph through ` +

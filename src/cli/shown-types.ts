@@ -2,9 +2,9 @@ import type { Value } from "../onnx/graph.ts";
 import type { Model } from "../onnx/read-model.ts";
 import type { Findings } from "../onnx/structure/known.ts";
 import { replaceStructure } from "../onnx/structure/structure.ts";
-import type { FurtherOps } from "../ops/catalogue.ts";
+import type { FurtherOps } from "../ops/find-op.ts";
+import { furtherOps } from "../ops/further-ops.ts";
 import { type InferredTypes, inferTypes } from "../ops/infer.ts";
-import { furtherOps } from "../ops/runtime-domain/further-ops.ts";
 import { assignmentsOf, type SymbolicType, symbolicTypes } from "../ops/symbolic-types.ts";
 import { observeApart, type Types } from "./bounded-probe.ts";
 import { errorInFlags } from "./flags/in-flags.ts";
@@ -21,7 +21,7 @@ export interface ShownTypes {
  */
 export async function findTypes(model: Model): Promise<ShownTypes> {
   const assignments = assignmentsOf(model);
-  const further = await furtherOps(model.nodes);
+  const further = await furtherOps(model.nodes, model.opset);
   const found = assignments.map(({ inputs }) => inferred(model, inputs, further));
   let known = found.map(({ types }): Types => types);
   const computed = model.nodes.flatMap((node) => node.outputs.filter((name) => name !== ""));

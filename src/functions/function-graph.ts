@@ -4,7 +4,7 @@ import { reserved } from "../ad/names.ts";
 import { SettingError } from "../errors/errors.ts";
 import { formatShape, type Graph } from "../onnx/graph.ts";
 import { float64 } from "../onnx/tensor.ts";
-import { GraphBuilder } from "../ops/builder.ts";
+import { GraphBuilder } from "../ops/full-builder.ts";
 import { requireDimension, type TestFunction } from "./test-function.ts";
 
 /**

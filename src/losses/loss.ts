@@ -3,7 +3,8 @@ import { reserved } from "../ad/names.ts";
 import { SettingError } from "../errors/errors.ts";
 import { type Graph, getValue, type Value } from "../onnx/graph.ts";
 import type { DType } from "../onnx/tensor.ts";
-import { GraphBuilder } from "../ops/builder.ts";
+import { emittedOpset, GraphBuilder } from "../ops/builder.ts";
+import { furtherOps } from "../ops/further-ops.ts";
 import { reshape } from "../ops/rules.ts";
 import type { Identity } from "../settings/named.ts";
 
@@ -72,6 +73,11 @@ export function attachLoss(graph: Graph, loss: Loss, output: string, given?: rea
   const mean = g.reduceMean(losses, { keepdims: 0 });
   const outputs = graph.outputs.map((value) => [value.name, value] as const);
   return g.build({ [reserved.loss]: mean, [reserved.losses]: losses, ...Object.fromEntries(outputs) });
+}
+
+/** A builder for a graph of a loss alone, with the rules of whatever it may emit. */
+export async function builderFor(loss: Loss, name: string): Promise<GraphBuilder> {
+  return new GraphBuilder(name, undefined, await furtherOps([], emittedOpset, [loss]));
 }
 
 /** How many losses count on average; where none does, a number below any such mean. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { float32 } from "../onnx/tensor.ts";
-import { GraphBuilder } from "../ops/builder.ts";
+import { GraphBuilder } from "../ops/full-builder.ts";
 import { evaluate } from "../runtime/evaluate.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import { attachLoss } from "./loss.ts";

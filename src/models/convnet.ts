@@ -1,5 +1,6 @@
 /** Convolutional networks from a text. */
 import type { Graph, Value } from "../onnx/graph.ts";
+import { furtherRules } from "../ops/catalogue.ts";
 import { text } from "../settings/option.ts";
 import { activations } from "./activations.ts";
 import { architectureError, type Operation, parseArchitecture } from "./architecture.ts";
@@ -47,7 +48,7 @@ export function convnet(options: ConvnetOptions): Graph {
   const { architecture = defaultArchitecture, outputs } = options;
   const blocks = parseArchitecture(architecture);
   imageShape("convnet", options);
-  const network = startNetwork(`convnet ${architecture}`, options);
+  const network = startNetwork(`convnet ${architecture}`, options, furtherRules);
   const { g } = network;
   let x = network.input;
   for (const [index, operations] of blocks.entries()) {

@@ -1,6 +1,7 @@
 /** LeNet-5. */
 import { SettingError } from "../errors/errors.ts";
 import type { Graph } from "../onnx/graph.ts";
+import { furtherRules } from "../ops/catalogue.ts";
 import { choice, whole } from "../settings/option.ts";
 import { type ActivationName, activations } from "./activations.ts";
 import { convolution, linear, type PoolMode, pool } from "./layers.ts";
@@ -59,7 +60,7 @@ export function lenet5(options: Lenet5Options): Graph {
       { option: "lenet5.input" },
     );
   }
-  const network = startNetwork("lenet5", options);
+  const network = startNetwork("lenet5", options, furtherRules);
   const { g } = network;
   const activate = activations[activation];
   const windows = { kernel: 2, stride: 2 };

@@ -1,5 +1,6 @@
 /** MLP-Mixer. */
 import type { Graph, Value } from "../onnx/graph.ts";
+import { furtherRules } from "../ops/catalogue.ts";
 import { layerStreams } from "../random/streams.ts";
 import { fold } from "../random/threefry.ts";
 import { constant, scaledUniform } from "./initial.ts";
@@ -56,7 +57,7 @@ export function mlpMixer(options: MlpMixerOptions): Graph {
   const { tokenMlp = Math.ceil(width / 2), channelMlp = 4 * width } = options;
   checkSizes("mlp-mixer", { patch, layers, width, tokenMlp, channelMlp });
   imageShape("mlp-mixer", options);
-  const network = startNetwork("mlp-mixer", options);
+  const network = startNetwork("mlp-mixer", options, furtherRules);
   const { g } = network;
   let x = g.block("stem", () => embedding(network, patch, width));
   for (let layer = 0; layer < layers; layer++) {

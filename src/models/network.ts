@@ -3,6 +3,7 @@ import { SettingError } from "../errors/errors.ts";
 import type { Graph, Value } from "../onnx/graph.ts";
 import { elementCount, float32 } from "../onnx/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
+import type { FurtherOps } from "../ops/find-op.ts";
 import { streamKey } from "../random/streams.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import type { Fill } from "./initial.ts";
@@ -36,11 +37,11 @@ export interface Network {
   layerKey(): Key;
 }
 
-/** Starts a network with its input. */
-export function startNetwork(name: string, options: ModelOptions): Network {
+/** Starts a network with its input; `further` are the rules of its ops beyond the everyday ones. */
+export function startNetwork(name: string, options: ModelOptions, further?: FurtherOps): Network {
   const { input, outputs, seed = 0, batch = 1 } = options;
   checkSizes(name, { input, outputs, batch });
-  const g = new GraphBuilder(name);
+  const g = new GraphBuilder(name, undefined, further);
   const key = streamKey(seed, "initialization");
   let layers = 0;
   let count = 0;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { float32 } from "../onnx/tensor.ts";
-import { GraphBuilder } from "../ops/builder.ts";
+import { GraphBuilder } from "../ops/full-builder.ts";
 import { evaluate } from "../runtime/evaluate.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import { denormalize, type Normalization, normalize } from "./normalization.ts";

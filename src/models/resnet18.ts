@@ -1,5 +1,6 @@
 /** ResNet-18. */
 import type { Graph, Value } from "../onnx/graph.ts";
+import { furtherRules } from "../ops/catalogue.ts";
 import { choice } from "../settings/option.ts";
 import { heNormal } from "./initial.ts";
 import { batchNorm, convolution, groupNorm, linear, pool, type Windows } from "./layers.ts";
@@ -51,7 +52,7 @@ export function resnet18(options: Resnet18Options): Graph {
   const { norm = "batch", groups = 32, width = 64, outputs } = options;
   checkSizes("resnet18", { width, groups });
   imageShape("resnet18", options);
-  const network = startNetwork(`resnet18-${norm}`, options);
+  const network = startNetwork(`resnet18-${norm}`, options, furtherRules);
   const { g } = network;
   const layers: Layers = {
     convolution: (x, name, channels, windows) => {

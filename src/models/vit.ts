@@ -1,6 +1,7 @@
 /** Vision Transformer. */
 import { SettingError } from "../errors/errors.ts";
 import type { Graph, Value } from "../onnx/graph.ts";
+import { furtherRules } from "../ops/catalogue.ts";
 import { layerStreams } from "../random/streams.ts";
 import { fold } from "../random/threefry.ts";
 import { constant, glorotUniform, normal, scaledUniform } from "./initial.ts";
@@ -65,7 +66,7 @@ export function vit(options: VitOptions): Graph {
       { option: "vit.width" },
     );
   }
-  const network = startNetwork("vit", options);
+  const network = startNetwork("vit", options, furtherRules);
   const { g } = network;
   let x = g.block("embedding", () => embedding(network, patch, width));
   for (let layer = 0; layer < layers; layer++) {

@@ -3,8 +3,8 @@ import { type Binding, bindInputs } from "../onnx/bind.ts";
 import { formatShape } from "../onnx/graph.ts";
 import type { Model } from "../onnx/read-model.ts";
 import { bytesPerElement, elementCount } from "../onnx/tensor.ts";
+import { furtherOps } from "../ops/further-ops.ts";
 import { type InferredTypes, inferTypes } from "../ops/infer.ts";
-import { furtherOps } from "../ops/runtime-domain/further-ops.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /**
@@ -18,7 +18,7 @@ export async function checkMemory(
   model: Model,
   options: Binding & { readonly runtime: Runtime },
 ): Promise<InferredTypes> {
-  const inferred = inferTypes(model, bindInputs(model, options), await furtherOps(model.nodes));
+  const inferred = inferTypes(model, bindInputs(model, options), await furtherOps(model.nodes, model.opset));
   for (const excess of inferred.excess) throw excess;
   const { memory = Number.POSITIVE_INFINITY } = options.runtime;
   for (const { name, dtype, shape } of inferred.values.values()) {
@@ -47,7 +47,7 @@ export async function batchThatFits(
   model: Model,
   options: Omit<Binding, "batch"> & { readonly atMost: number },
 ): Promise<number> {
-  const further = await furtherOps(model.nodes);
+  const further = await furtherOps(model.nodes, model.opset);
   const sizes = (batch: number) =>
     [...inferTypes(model, bindInputs(model, { ...options, batch }), further).values.values()].map(
       ({ name, dtype, shape }) => [name, elementCount(shape) * bytesPerElement(dtype)] as const,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { GraphBuilder } from "../ops/builder.ts";
+import { GraphBuilder } from "../ops/full-builder.ts";
 import { decodeModel } from "./decode.ts";
 import { encodeGraph, encodeModel } from "./encode.ts";
 import { metadataOf, withMetadata } from "./metadata.ts";

@@ -17,8 +17,8 @@ import {
 } from "../onnx/graph.ts";
 import { nodeError } from "../onnx/node-error.ts";
 import { type DType, elementCount, int64, isFloat, type Tensor, tensorOf } from "../onnx/tensor.ts";
-import { catalogue, domainOf, type OpName, opNames, opOf } from "./catalogue.ts";
 import type { AttributeInputs, Emitter, Operand } from "./emitter.ts";
+import { domainOf, everydayOps, type FurtherOps, opOf, rulesOf, withRules } from "./find-op.ts";
 import type { Operators } from "./operators.ts";
 import { type Range, rangeOf } from "./range.ts";
 import type { NodeView } from "./view.ts";
@@ -39,7 +39,7 @@ export interface GraphBuilder extends Operators {}
  * const x = g.parameter("x", float64([0, 0]));
  * const head = g.slice(x, [0], [1]);
  */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the static block defines one method per op of the catalogue
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: one method is defined for each op with rules
 export class GraphBuilder implements Emitter {
   readonly #name: string;
   readonly #inputs: Value[] = [];
@@ -58,17 +58,24 @@ export class GraphBuilder implements Emitter {
   readonly #counters = new Map<string, number>();
   #path = "";
 
+  /** The rules that it knows beyond those of the everyday ops. */
+  readonly further: FurtherOps;
+
   static {
-    for (const op of opNames) {
-      // The builder has its own way to make a constant.
-      if (op === "Constant") continue;
-      Object.defineProperty(GraphBuilder.prototype, methodName(op), { value: operatorMethod(op) });
-    }
+    // The builder has its own way to make a constant.
+    for (const op of Object.keys(everydayOps))
+      if (op !== "Constant") defineMethod(GraphBuilder.prototype, op);
   }
 
-  /** Starts empty, or with everything that `start` contains. */
-  constructor(name: string, start?: Graph) {
+  /**
+   * Starts empty, or with everything that `start` contains.
+   *
+   * @param further rules of ops beyond the everyday ones; default: those that `start` brings
+   */
+  constructor(name: string, start?: Graph, further: FurtherOps = start ? rulesOf(start) : {}) {
     this.#name = name;
+    this.further = further;
+    for (const op of Object.keys(further)) defineMethod(this, op);
     if (start) {
       this.#inputs.push(...start.inputs);
       this.#parameters.push(...start.parameters);
@@ -156,7 +163,7 @@ export class GraphBuilder implements Emitter {
         ? [name]
         : Array.from({ length: count }, (_, index) => this.#freshName(count > 1 ? `${name}/${index}` : name));
     const bare = { name, op, domain: domainOf(op), inputs: names, outputs, attributes: {} };
-    const rules = opOf(bare, emittedOpset);
+    const rules = opOf(bare, emittedOpset, this.further);
     const node: Node = { ...bare, attributes: typedAttributes(bare, attributes, rules.defaults ?? {}) };
     const view: NodeView = { node, inputs, constant: (index) => this.constantOf(inputs[index]) };
     const types = rules.shape(view);
@@ -181,7 +188,7 @@ export class GraphBuilder implements Emitter {
   rangeOf(value: Value): Range {
     const producer = (name: string) => {
       const node = this.#producers.get(name);
-      return node && { view: this.#view(node), rule: opOf(node, emittedOpset).range };
+      return node && { view: this.#view(node), rule: opOf(node, emittedOpset, this.further).range };
     };
     const source = {
       producer,
@@ -225,7 +232,7 @@ export class GraphBuilder implements Emitter {
 
   /** Everything built so far, without outputs. */
   snapshot(): Graph {
-    return {
+    const graph = {
       name: this.#name,
       opset: emittedOpset,
       inputs: [...this.#inputs],
@@ -235,6 +242,7 @@ export class GraphBuilder implements Emitter {
       initializers: new Map(this.#initializers),
       values: new Map(this.#values),
     };
+    return withRules(graph, this.further);
   }
 
   /** The finished graph with these outputs, which get the given names; nodes that none of them needs are left out. */
@@ -319,7 +327,8 @@ export class GraphBuilder implements Emitter {
   #freshName(stem: string): string {
     let name = stem;
     let counter = this.#counters.get(stem) ?? 0;
-    while (this.#taken.has(name) || name === "constant" || name in catalogue) name = `${stem}_${++counter}`;
+    while (this.#taken.has(name) || name === "constant" || name in everydayOps || name in this.further)
+      name = `${stem}_${++counter}`;
     this.#counters.set(stem, counter);
     this.#taken.add(name);
     return name;
@@ -331,8 +340,12 @@ export function methodName(op: string): string {
   return op.replace(/^[A-Z]+(?=[A-Z][a-z])|^[A-Z]+$|^[A-Z]/, (capitals) => capitals.toLowerCase());
 }
 
+function defineMethod(builder: GraphBuilder, op: string): void {
+  Object.defineProperty(builder, methodName(op), { value: operatorMethod(op) });
+}
+
 /** The method of an op: operands, of which the last may be left out, then attributes. */
-function operatorMethod(op: OpName) {
+function operatorMethod(op: string) {
   return function (this: GraphBuilder, ...given: readonly (Operand | AttributeInputs)[]): Value | Value[] {
     const last = given.at(-1);
     const attributes = isAttributes(last) ? last : {};

@@ -2,8 +2,9 @@
 import { describe, expect, expectTypeOf, it } from "vitest";
 import type { Value } from "../onnx/graph.ts";
 import { float64 } from "../onnx/tensor.ts";
-import { GraphBuilder, methodName } from "./builder.ts";
+import { methodName } from "./builder.ts";
 import { type OpName, opNames } from "./catalogue.ts";
+import { GraphBuilder } from "./full-builder.ts";
 import type { Operators, Term } from "./operators.ts";
 
 /** `RMSNormalization` → `rmsNormalization`, as `methodName` does it. */

@@ -6,7 +6,7 @@ import { describeNode, formatShape, type Node, nodeName, type Value } from "../o
 import { type Model, supportedOpsets } from "../onnx/read-model.ts";
 import { elementCount, type Tensor } from "../onnx/tensor.ts";
 import { refusedSize } from "../onnx/value-size.ts";
-import { type FurtherOps, findOp } from "./catalogue.ts";
+import { type FurtherOps, findOp } from "./find-op.ts";
 import { fold, foldedElements } from "./fold.ts";
 import { olderForm } from "./older-forms.ts";
 import { UnknownConstantError } from "./shapes.ts";

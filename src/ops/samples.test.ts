@@ -6,9 +6,10 @@ import { isFloat, type Tensor, toNumbers } from "../onnx/tensor.ts";
 import { evaluate } from "../runtime/evaluate.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import { catalogue, opNames } from "./catalogue.ts";
+import { upgradeGraph } from "./full-upgrade.ts";
 import { buildSample, spread } from "./samples/build.ts";
 import { samples } from "./samples.ts";
-import { fasterGraph, upgradeGraph } from "./upgrade.ts";
+import { fasterGraph } from "./upgrade.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const run: Evaluate = (graph, feeds) => evaluate(runtime, graph, feeds);

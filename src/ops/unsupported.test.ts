@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { similarNames } from "../errors/similar-names.ts";
 import type { Node } from "../onnx/graph.ts";
-import { findOp, opNames } from "./catalogue.ts";
+import { furtherRules, opNames } from "./catalogue.ts";
+import { findOp } from "./find-op.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 
 const node = (op: string, domain = ""): Node => ({
@@ -15,7 +16,7 @@ const node = (op: string, domain = ""): Node => ({
 
 function refusal(op: string, domain = "", opset = 17): string {
   try {
-    if (!findOp(node(op, domain), opset)) refuseUnsupported(node(op, domain), opset, opNames);
+    if (!findOp(node(op, domain), opset, furtherRules)) refuseUnsupported(node(op, domain), opset);
   } catch (error) {
     return (error as Error).message;
   }

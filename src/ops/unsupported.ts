@@ -1,25 +1,25 @@
 /** What is said of an op that is not supported. */
 import { option, type Words, words } from "../errors/words.ts";
 import { describeNode, type Node } from "../onnx/graph.ts";
-import { unknownOp, unsupportedOp } from "./catalogue.ts";
+import { opNames } from "./catalogue.ts";
+import { unknownOp, unsupportedOp } from "./find-op.ts";
 import { runtimeDomain } from "./runtime-domain/domain.ts";
 
 /**
  * Refuses a model with an op that is not supported.
  *
- * @param names the supported ops, for suggestions
  * @throws for the first such node: names node, op, domain and opset, and what helps
  */
-export function refuseUnsupported(node: Node, opset: number, names: readonly string[]): never {
-  throw unsupportedOp(node, unsupported(node, opset, names));
+export function refuseUnsupported(node: Node, opset: number): never {
+  throw unsupportedOp(node, unsupported(node, opset));
 }
 
-function unsupported(node: Node, opset: number, names: readonly string[]): Words {
+function unsupported(node: Node, opset: number): Words {
   const where = `${describeNode(node)} (domain '${node.domain || "ai.onnx"}', opset ${opset})`;
   if (node.domain !== "") return words`${where}: ${domainRemedy(node.op, node.domain)}`;
   const reason = reasons.find(({ ops }) => ops.test(node.op));
   if (reason) return words`${where}: ${reason.text}`;
-  return unknownOp(node, opset, names);
+  return unknownOp(node, opset, opNames);
 }
 
 /** Ops that cannot be in a differentiable graph of static shapes. */

@@ -5,7 +5,7 @@ import { float32, type Tensor } from "../onnx/tensor.ts";
 import { evaluate } from "../runtime/evaluate.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import { emittedOpset } from "./builder.ts";
-import { upgradeGraph } from "./upgrade.ts";
+import { upgradeGraph } from "./full-upgrade.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const x = float32([0.5, 1.5, 2.25, 3, 0.75, 1, 4, 2, 0.25, 1.25, 3.5, 2.75], [2, 3, 2]);

@@ -3,7 +3,7 @@ import { formatShape, type Graph, getValue, type Node, type Value } from "../onn
 import { nodeError } from "../onnx/node-error.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import { emittedOpset, GraphBuilder } from "./builder.ts";
-import { type FurtherOps, opOf } from "./catalogue.ts";
+import { type FurtherOps, opOf, rulesOf, withRules } from "./find-op.ts";
 import { olderForm, overSeveralAxes } from "./older-forms.ts";
 import type { Op } from "./op.ts";
 import { sameDimensions } from "./rules.ts";
@@ -12,10 +12,11 @@ import { sameDimensions } from "./rules.ts";
  * The graph in the emitted form: each node rewritten by its op's own `upgrade` where the opset changed its form, and
  * composite nodes replaced by what their `lower` emits. All values keep their names.
  *
- * @param further rules of ops beyond the catalogue, which are composite
+ * @param further rules of ops beyond the everyday ones, which the result brings; default: those that the graph brings
  * @throws for the first node whose op is not supported: names node, op, domain and opset.
  */
-export function upgradeGraph(graph: Graph, further: FurtherOps = {}): Graph {
+export function upgradeGraph(given: Graph, further: FurtherOps = rulesOf(given)): Graph {
+  const graph = withRules(given, further);
   const initializers = new Map(graph.initializers);
   const values = new Map<string, Value>(graph.values);
   const constant = (tensor: Tensor) => {
@@ -25,15 +26,15 @@ export function upgradeGraph(graph: Graph, further: FurtherOps = {}): Graph {
     values.set(name, { name, dtype: tensor.dtype, shape: tensor.shape });
     return name;
   };
-  const nodes = graph.nodes.flatMap((given) => {
+  const nodes = graph.nodes.flatMap((from) => {
     const several = overSeveralAxes(
-      given,
-      getValue(graph, given.inputs[0] || given.outputs[0] || ""),
+      from,
+      getValue(graph, from.inputs[0] || from.outputs[0] || ""),
       graph.opset,
       constant,
     );
     for (const value of several?.values ?? []) values.set(value.name, value);
-    return (several?.nodes ?? [given]).map((each): Node => {
+    return (several?.nodes ?? [from]).map((each): Node => {
       const node = olderForm(each, graph.opset, constant);
       const op = opOf(node, emittedOpset, further);
       return op.upgrade ? op.upgrade(node, graph.opset, constant) : node;
@@ -45,7 +46,7 @@ export function upgradeGraph(graph: Graph, further: FurtherOps = {}): Graph {
 
 /** A graph that is about to run, its nodes in the forms that an engine computes fastest. All values keep their names. */
 export function fasterGraph(graph: Graph): Graph {
-  return rewritten(graph, (node) => opOf(node, graph.opset).faster);
+  return rewritten(graph, (node) => opOf(node, graph.opset, rulesOf(graph)).faster);
 }
 
 function rewritten(graph: Graph, ruleOf: (node: Node) => Rewrite | undefined): Graph {

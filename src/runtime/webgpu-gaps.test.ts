@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { decodeModel } from "../onnx/decode.ts";
 import { encodeGraph } from "../onnx/encode.ts";
 import { int, string } from "../onnx/graph.ts";
-import { GraphBuilder } from "../ops/builder.ts";
+import { GraphBuilder } from "../ops/full-builder.ts";
 import { findWebgpuGaps } from "./webgpu-gaps.ts";
 
 describe("the nodes that stay on the CPU", () => {

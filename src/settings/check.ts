@@ -88,7 +88,7 @@ export function shown(value: unknown): string {
     return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return `the function ${value.name || "(without a name)"}`;
-  if (typeof value === "symbol" || typeof value !== "object" || value === null) return String(value);
+  if (typeof value !== "object" || value === null) return String(value);
   const kind = Object.prototype.toString.call(value).slice(8, -1);
   if (Array.isArray(value)) return value.length <= 4 ? `[${value.map(shown).join(", ")}]` : "a list";
   if (kind === "RegExp") return String(value);

@@ -43,6 +43,13 @@ type GivenTo<One, Made> = One extends { readonly options: infer All extends Opti
   ? Given<All> & { readonly [Part in Exclude<keyof Made, keyof All | "name">]?: undefined }
   : never;
 
+const built = Symbol();
+
+/** Whether a thing is as a function of `named` made it; what somebody has changed (a copy with another part) is their own. */
+export function isBuiltIn(thing: object): boolean {
+  return built in thing;
+}
+
 /**
  * A function that makes things of one name.
  *
@@ -58,7 +65,7 @@ export function named<const Name extends string, const All extends Options, Made
 ): Named<Name, All, Made> {
   const build = (given: Given<All> = {}) => {
     const resolved = resolveOptions(options, given, { of: name, prefix: `${setting}.` });
-    return { name, config: configOf(resolved), ...make(resolved) };
+    return Object.defineProperty({ name, config: configOf(resolved), ...make(resolved) }, built, {});
   };
   return Object.assign(build, { options });
 }

@@ -38,8 +38,7 @@ export const fixedAngle = named("sampler", "fixed-angle", fixedAngleOptions, ({ 
         const rest = innerProduct(tangent, tangent);
         if (rest <= 1e-10 * square) {
           throw new SettingError(
-            "Fixed-angle tangents need a space of at least 2 dimensions, because one dimension has no other " +
-              "direction; use another sampler.",
+            "Fixed-angle tangents need at least 2 dimensions, because one has no other direction; use another sampler.",
             { option: "sampler" },
           );
         }

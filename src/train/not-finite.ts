@@ -54,8 +54,9 @@ export async function firstNotFinite(
   const g = new GraphBuilder("derivatives", graph);
   const seeds = new Map(
     Object.entries(objective.parameters).map(([name, { shape }]) => {
-      // Any direction does that leaves no parameter at rest.
-      const direction = g.cos(g.mul(getValue(graph, name), 97));
+      // Any direction does that leaves no parameter at rest: from ¼ to 1¼, by what is behind the point.
+      const many = g.mul(getValue(graph, name), 97);
+      const direction = g.add(g.sub(many, g.round(many)), 0.75);
       return [name, reshape(g, direction, [1, ...shape])] as const;
     }),
   );

@@ -1,7 +1,9 @@
 /** Activation perturbation, as a choice. */
-import { isAlone } from "../../guess/guess.ts";
+import { type Guess, isAlone } from "../../guess/guess.ts";
 import { guessSetting, openGuessSetting } from "../../guess/guesses.ts";
 import type { Differentiable } from "../../objective/objective.ts";
+import { rulesOf, withRules } from "../../ops/find-op.ts";
+import { furtherOps } from "../../ops/further-ops.ts";
 import { named } from "../../settings/named.ts";
 import { type Resolved, toggle } from "../../settings/option.ts";
 import type { EstimatorPlan, EstimatorRule, NoiseBound } from "../estimator.ts";
@@ -46,10 +48,8 @@ export function siteRule(
 }
 
 /** Finds the sites of an objective, and a guess where it is left open. @throws as `findSites` */
-export async function planSites(
-  objective: Differentiable,
-  options: ActivationsOptions,
-): Promise<EstimatorPlan> {
+export async function planSites(given: Differentiable, options: ActivationsOptions): Promise<EstimatorPlan> {
+  const objective = await rulesForGuess(given, options.guess);
   const all = await findSites(objective, options);
   const isOpen = options.guess === undefined && options.remembers === true;
   const standard = isOpen ? await defaultGuess(objective, options, all) : undefined;
@@ -68,6 +68,13 @@ export async function planSites(
       return forwardGradient(await (await passesOf(settled))(objective, settled, found));
     },
   };
+}
+
+/** The objective with the rules of what a guess of one's own may emit. */
+async function rulesForGuess(objective: Differentiable, guess: Guess | undefined): Promise<Differentiable> {
+  const { graph } = objective;
+  const rules = await furtherOps([], graph.opset, [guess]);
+  return { ...objective, graph: withRules(graph, { ...rulesOf(graph), ...rules }) };
 }
 
 async function passesOf({ simulated, lowMemory }: ActivationsOptions) {

@@ -9,6 +9,7 @@ import type { Differentiable } from "../../objective/objective.ts";
 import { getValue, type Value } from "../../onnx/graph.ts";
 import { elementCount, type Tensor, zeros } from "../../onnx/tensor.ts";
 import { GraphBuilder } from "../../ops/builder.ts";
+import { rulesOf } from "../../ops/find-op.ts";
 import { reshape, transpose } from "../../ops/rules.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
 import { emitExampleProducts } from "../../tangents/graphs.ts";
@@ -121,7 +122,7 @@ export async function findGuess(
   const measured: Tensors = learned > 0 ? { [directional]: rowsFrom(0, learned) } : {};
   const products = zeros("float32", [k, batch]);
   const foreseenAt = sites.filter((site) => {
-    const g = new GraphBuilder("trial");
+    const g = new GraphBuilder("trial", undefined, rulesOf(graph));
     const gradient = g.input("gradient", "float32", [batch, outputs]);
     const own = rule.emitGuess(g, gradient, emitMemory(g, site), guessed(site));
     if (own) requireShape(guess, `emitGuess at '${site.value}'`, own, [batch, site.size]);

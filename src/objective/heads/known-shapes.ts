@@ -4,8 +4,8 @@ import type { Value } from "../../onnx/graph.ts";
 import { own } from "../../onnx/own.ts";
 import type { Model, ModelValue } from "../../onnx/read-model.ts";
 import { type DType, dtypeFromNumber } from "../../onnx/tensor.ts";
+import { furtherOps } from "../../ops/further-ops.ts";
 import { inferTypes } from "../../ops/infer.ts";
-import { furtherOps } from "../../ops/runtime-domain/further-ops.ts";
 
 /** A value whose open axes have no size. */
 export interface KnownValue {
@@ -31,7 +31,7 @@ export async function knownValues(
   model: Model,
   dimensions: Readonly<Record<string, number>> = {},
 ): Promise<ReadonlyMap<string, KnownValue>> {
-  const further = await furtherOps(model.nodes);
+  const further = await furtherOps(model.nodes, model.opset);
   const { graph } = model.proto;
   const declared = [...(graph?.valueInfo ?? []), ...(graph?.output ?? [])].flatMap(declaredValue);
   const [first, second] = trials.map(

@@ -11,8 +11,8 @@ import { pruneModel } from "../../onnx/prune-model.ts";
 import { type Model, supportedOpsets } from "../../onnx/read-model.ts";
 import { isStructural } from "../../onnx/structure/structural-ops.ts";
 import { isFloat } from "../../onnx/tensor.ts";
-import { type FurtherOps, findOp, opNames } from "../../ops/catalogue.ts";
-import { furtherOps } from "../../ops/runtime-domain/further-ops.ts";
+import { type FurtherOps, findOp } from "../../ops/find-op.ts";
+import { furtherOps } from "../../ops/further-ops.ts";
 import { upgradeGraph } from "../../ops/upgrade.ts";
 import { type ProbeOptions, probe } from "../../runtime/probe.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
@@ -81,7 +81,7 @@ export async function importModel(options: ImportOptions): Promise<ImportedModel
   const file = storeConstants(await modelFrom(options.model, options.limits), options.trainable);
   // Fill inputs, and cut back to the value that the loss reads.
   const wanted = options.output ?? floatOutput(file);
-  const further = await furtherOps(file.nodes);
+  const further = await furtherOps(file.nodes, file.opset, [options.loss]);
   const filled = withFilledInputs(file, options.fill ?? {}, options);
   const model = pruneModel(filled, options.keepOutputs ? keptOutputs(file, wanted, further) : [wanted]);
   // An activation at the end that the loss contains is passed by.
@@ -126,7 +126,7 @@ export async function importGraph(
   model: Model,
   options: ProbeOptions & { readonly runtime: Runtime },
 ): Promise<Graph> {
-  const further = await furtherOps(model.nodes);
+  const further = await furtherOps(model.nodes, model.opset);
   const computed = await inSinglePrecision(model);
   return upgradeGraph(await probeModel(computed, options, further), further);
 }
@@ -142,7 +142,7 @@ async function probeModel(
   const check = async ({ nodes, opset }: Model) => {
     const unknown = nodes.find((node) => !findOp(node, opset, further));
     // What helps is known of many ops, and loads where one of them is refused.
-    if (unknown) (await import("../../ops/unsupported.ts")).refuseUnsupported(unknown, opset, opNames);
+    if (unknown) (await import("../../ops/unsupported.ts")).refuseUnsupported(unknown, opset);
   };
   return probe(model, options.runtime, { ...options, check });
 }

@@ -7,7 +7,7 @@ import type { Graph, Value } from "../../onnx/graph.ts";
 import type { Model } from "../../onnx/read-model.ts";
 import { rebatchModel } from "../../onnx/rebatch.ts";
 import { elementCount, isFloat, type Tensor, tensorOf, toNumbers } from "../../onnx/tensor.ts";
-import type { FurtherOps } from "../../ops/catalogue.ts";
+import type { FurtherOps } from "../../ops/find-op.ts";
 import { keyFromSeed } from "../../random/threefry.ts";
 import { uniform64 } from "../../random/uniform.ts";
 import type { Runtime, Tensors } from "../../runtime/runtime.ts";

@@ -3,7 +3,7 @@ import { words } from "../../errors/words.ts";
 import { describeNode, formatShape, type Graph, type Node, nodeName, type Value } from "../../onnx/graph.ts";
 import type { BatchPlan, Repetition } from "../../onnx/rebatch.ts";
 import { elementCount, type Tensor } from "../../onnx/tensor.ts";
-import { type FurtherOps, opOf } from "../../ops/catalogue.ts";
+import { type FurtherOps, opOf } from "../../ops/find-op.ts";
 
 interface Batches {
   readonly from: number;

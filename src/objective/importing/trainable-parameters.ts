@@ -4,7 +4,7 @@ import { consumers, type Graph, type Node } from "../../onnx/graph.ts";
 import { own } from "../../onnx/own.ts";
 import type { Model } from "../../onnx/read-model.ts";
 import type { Tensor } from "../../onnx/tensor.ts";
-import { opOf } from "../../ops/catalogue.ts";
+import { opOf, rulesOf } from "../../ops/find-op.ts";
 import { isBuffer } from "./buffers.ts";
 import { isMask } from "./finite-weights.ts";
 import { runningStatistics } from "./model-file.ts";
@@ -110,5 +110,5 @@ const quantizing: ReadonlySet<string> = new Set([
 ]);
 
 function isDifferentiable(node: Node, graph: Graph): boolean {
-  return opOf(node, graph.opset).jvp !== undefined;
+  return opOf(node, graph.opset, rulesOf(graph)).jvp !== undefined;
 }

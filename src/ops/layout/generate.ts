@@ -5,7 +5,7 @@ import { dtypeFromNumber } from "../../onnx/tensor.ts";
 import type { Op } from "../op.ts";
 import { zero } from "../rules.ts";
 import { required, requiredConstant } from "../shapes.ts";
-import { intAttribute, type NodeView, type ValueType } from "../view.ts";
+import { intAttribute, type ValueType } from "../view.ts";
 
 // They do not depend differentiably on anything.
 
@@ -63,14 +63,3 @@ export const Shape: Op = {
 };
 
 export const Size = zero((): ValueType[] => [{ dtype: "int64", shape: [] }]);
-
-function windowOf(node: NodeView): ValueType[] {
-  const [size = 0] = requiredConstant(node, 0, "size");
-  return [
-    { dtype: dtypeFromNumber(intAttribute(node.node, "output_datatype", 1)) ?? "float32", shape: [size] },
-  ];
-}
-
-export const BlackmanWindow: Op = { ...zero(windowOf), defaults: { periodic: int(1) } };
-export const HammingWindow: Op = { ...zero(windowOf), defaults: { periodic: int(1) } };
-export const HannWindow: Op = { ...zero(windowOf), defaults: { periodic: int(1) } };

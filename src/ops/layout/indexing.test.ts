@@ -3,8 +3,8 @@ import { gradientGraph } from "../../ad/gradient.ts";
 import { float32, int64, type Tensor } from "../../onnx/tensor.ts";
 import { evaluate } from "../../runtime/evaluate.ts";
 import { nodeRuntime } from "../../runtime/node.ts";
-import { GraphBuilder } from "../builder.ts";
-import { upgradeGraph } from "../upgrade.ts";
+import { GraphBuilder } from "../full-builder.ts";
+import { upgradeGraph } from "../full-upgrade.ts";
 
 // Several threads and many updates of few places: what a lookup in a small table meets.
 const runtime = nodeRuntime({ threads: 4 });

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { float32, type Tensor, toNumbers } from "../../onnx/tensor.ts";
 import { evaluate } from "../../runtime/evaluate.ts";
 import { nodeRuntime } from "../../runtime/node.ts";
-import { GraphBuilder } from "../builder.ts";
+import { GraphBuilder } from "../full-builder.ts";
 import { convolved, correlated, windowMeetings } from "./columns.ts";
 
 const runtime = nodeRuntime({ threads: 1 });

@@ -4,7 +4,7 @@ import { checkDerivatives } from "../../ad/check.ts";
 import { elementCount, float64, type Tensor } from "../../onnx/tensor.ts";
 import { evaluate } from "../../runtime/evaluate.ts";
 import { nodeRuntime } from "../../runtime/node.ts";
-import { GraphBuilder } from "../builder.ts";
+import { GraphBuilder } from "../full-builder.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 

@@ -4,7 +4,7 @@ import { derivativeGraph } from "../../ad/derivatives.ts";
 import { float64 } from "../../onnx/tensor.ts";
 import { evaluate } from "../../runtime/evaluate.ts";
 import { nodeRuntime } from "../../runtime/node.ts";
-import { GraphBuilder } from "../builder.ts";
+import { GraphBuilder } from "../full-builder.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 

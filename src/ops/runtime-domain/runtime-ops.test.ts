@@ -3,9 +3,9 @@ import { checkDerivatives, type Evaluate } from "../../ad/check.ts";
 import { isFloat, type Tensor, toNumbers } from "../../onnx/tensor.ts";
 import { evaluate } from "../../runtime/evaluate.ts";
 import { nodeRuntime } from "../../runtime/node.ts";
+import { upgradeGraph } from "../full-upgrade.ts";
 import { buildFurtherSample } from "../samples/build.ts";
 import { runtimeSamples } from "../samples/runtime-domain.ts";
-import { upgradeGraph } from "../upgrade.ts";
 import { runtimeDomain } from "./domain.ts";
 import { type RuntimeOpName, runtimeOps, runtimeOpsByName } from "./runtime-ops.ts";
 

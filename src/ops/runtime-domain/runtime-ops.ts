@@ -1,5 +1,5 @@
 /** The supported ops of ONNX Runtime's own domain; the exported name is the key, behind the domain. */
-import type { FurtherOps } from "../catalogue.ts";
+import type { FurtherOps } from "../find-op.ts";
 import type { Op } from "../op.ts";
 import * as activation from "./activation.ts";
 import * as attention from "./attention.ts";

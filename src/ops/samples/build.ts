@@ -1,7 +1,7 @@
 /** Makes a graph and numbers from an op's sample. */
 import type { Graph, Node } from "../../onnx/graph.ts";
 import { type DType, elementCount, isFloat, type Tensor, tensorOf } from "../../onnx/tensor.ts";
-import { GraphBuilder } from "../builder.ts";
+import { GraphBuilder } from "../full-builder.ts";
 import type { Op } from "../op.ts";
 import type { ValueType } from "../view.ts";
 import type { Sample, SampleInput } from "./sample.ts";

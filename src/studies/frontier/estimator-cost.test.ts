@@ -8,7 +8,7 @@ import type { Objective } from "../../objective/objective.ts";
 import { decodeModel } from "../../onnx/decode.ts";
 import type { Graph } from "../../onnx/graph.ts";
 import { zeros } from "../../onnx/tensor.ts";
-import { GraphBuilder } from "../../ops/builder.ts";
+import { GraphBuilder } from "../../ops/full-builder.ts";
 import { keyFromSeed } from "../../random/threefry.ts";
 import { nodeRuntime } from "../../runtime/node.ts";
 import type { Runtime, Session } from "../../runtime/runtime.ts";

@@ -1,10 +1,9 @@
 import { reserved } from "../../ad/names.ts";
 import { isArrayOf } from "../../arrays/kind.ts";
 import type { Examples } from "../../data/dataset.ts";
-import type { Loss } from "../../losses/loss.ts";
+import { builderFor, type Loss } from "../../losses/loss.ts";
 import type { Objective } from "../../objective/objective.ts";
 import { tensorOf } from "../../onnx/tensor.ts";
-import { GraphBuilder } from "../../ops/builder.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { RunOptions } from "../settings/run-settings.ts";
@@ -97,7 +96,7 @@ async function constantLoss(
   });
   const shape = [indices.length, size];
   const answers = Float32Array.from(targets, (_, position) => constantOf(means[position % size] as number));
-  const g = new GraphBuilder("answering a constant");
+  const g = await builderFor(loss, "answering a constant");
   const losses = loss.perExample(
     g,
     g.input("prediction", "float32", shape),

@@ -5,13 +5,12 @@ import { readLabels } from "../../data/batches.ts";
 import { type Examples, targetShapeOf } from "../../data/dataset.ts";
 import { SettingError } from "../../errors/errors.ts";
 import type { Words } from "../../errors/words.ts";
-import type { Loss } from "../../losses/loss.ts";
+import { builderFor, type Loss } from "../../losses/loss.ts";
 import { type FinalActivation, isContained, valueBefore } from "../../objective/final-activation.ts";
 import type { InputChoice } from "../../objective/model-inputs.ts";
 import { checkTargets, describeOtherBatch } from "../../objective/targets.ts";
 import type { Model } from "../../onnx/read-model.ts";
 import { type Tensor, toNumbers } from "../../onnx/tensor.ts";
-import { GraphBuilder } from "../../ops/builder.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
 import type { Runtime, Tensors } from "../../runtime/runtime.ts";
 import { batchOf, openAskedModel } from "./asked-model.ts";
@@ -147,7 +146,7 @@ async function createMeasure(
   const axis = loss.classAxis?.(shape, target.shape);
   const shapeOf = (name: string) => results[name]?.shape ?? [];
   const read = activation && isContained(activation, shapeOf, axis) ? valueBefore(activation) : output;
-  const g = new GraphBuilder("loss");
+  const g = await builderFor(loss, "loss");
   const inputs = [
     g.input("prediction", dtype, shape),
     g.input(reserved.target, target.dtype, target.shape),
