@@ -138,3 +138,38 @@ it("a model that builds itself, or has no tokenizer beside, is told what is miss
   ]);
   expect(alone.stderr).toContain("say where it is (--tokenizer tokenizer.json)");
 });
+
+it("a trained folder runs in transformers.js, and gives the probabilities of predict", async () => {
+  const { folder, model } = hub();
+  const out = join(folder, "run");
+  const config = { model_type: "bert", architectures: ["BertModel"], vocab_size: 60 };
+  writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+  const course = ["--adapter", "lora", "--rank", "2", "--steps", "20", "--batch", "16", "--max-length", "12"];
+  const trained = run(["train", "--model", model, ...words, "--head", ...course, "--out", out]);
+  expect(trained.stderr).toContain(`for transformers.js: ${join(out, "transformers")}`);
+  const predicted = run(["predict", out, "--data-file", at("new.jsonl"), "--json"]);
+  const rows = predicted.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { review: string; probabilities: Record<string, number> });
+  const { env, pipeline } = await import("@huggingface/transformers");
+  env.allowRemoteModels = false;
+  env.localModelPath = out;
+  const classify = await pipeline("text-classification", "transformers");
+  for (const { review, probabilities } of rows) {
+    const [found] = [await classify(review, { top_k: null })] as unknown as [
+      readonly { label: string; score: number }[],
+    ];
+    expect(found.map(({ label }) => label).sort()).toEqual(Object.keys(probabilities).sort());
+    for (const { label, score } of found) expect(score).toBeCloseTo(probabilities[label] as number, 4);
+  }
+  await classify.dispose();
+  // Only what this run wrote is replaced.
+  const other = join(folder, "other");
+  mkdirSync(join(other, "transformers"), { recursive: true });
+  writeFileSync(join(other, "transformers", "config.json"), "{}");
+  const refused = run(["train", "--model", model, ...words, "--head", ...course, "--out", other]);
+  expect(refused.status).toBe(1);
+  expect(refused.stderr).toContain("transformers/config.json");
+  expect(readFileSync(join(other, "transformers", "config.json"), "utf8")).toBe("{}");
+});

@@ -58,11 +58,28 @@ export async function* reported(
         const isThere = event.resumedComplete && (await store.read("report.html")) !== undefined;
         const after = isThere ? undefined : await judged(decodeModel(event.model), run);
         notes = isThere ? undefined : { ...notes, format: 1, after };
+        if (imported && flags.data === "text") await leaveModel(imported, event.model, run);
       }
       yield event;
     }
   } finally {
     if (notes) await leave(store, { understood: outlook.lines, ...notes });
+  }
+}
+
+/** What other programs run the model with. */
+async function leaveModel(
+  model: Model,
+  bytes: Uint8Array,
+  { flags, store, dataset }: ReportedRun,
+): Promise<void> {
+  const { leaveForTransformers } = await import("./transformers-folder.ts");
+  const { model: file, tokenizer } = flags;
+  const given = { model, file, tokenizer, dataset, bytes, task: "text-classification" } as const;
+  try {
+    say(await leaveForTransformers(store, given));
+  } catch (error) {
+    say(words`warning: the folder for transformers.js could not be written: ${error as Error}`);
   }
 }
 

@@ -1,8 +1,27 @@
 /** Checkpoints are written to these in turn, so that the one before stays as it is. */
 export const checkpointFiles = ["checkpoint/state.safetensors", "checkpoint/state-2.safetensors"] as const;
 
+/** How transformers.js calls the numbers of a model file, and what that adds to the file's name. */
+export const transformersModels = {
+  fp32: "",
+  fp16: "_fp16",
+  int8: "_int8",
+  uint8: "_uint8",
+  q8: "_quantized",
+  q4: "_q4",
+  q4f16: "_q4f16",
+  bnb4: "_bnb4",
+} as const;
+
+/** What a trained model of texts is for transformers.js. */
+const transformersFiles = [
+  ...["config.json", "tokenizer.json", "tokenizer_config.json"],
+  ...Object.values(transformersModels).map((suffix) => `onnx/model${suffix}.onnx`),
+].map((name) => `transformers/${name}`);
+
 const trainFiles = [
   ...["config.json", "metrics.jsonl", "model.onnx", "report.json", "report.html"],
+  ...transformersFiles,
   ...checkpointFiles,
 ];
 

@@ -27,7 +27,10 @@ export function textColumns(flags: TextFlags, known: KnownTexts | undefined): Kn
   return { text, ...(pair !== undefined && { pair }), maxLength };
 }
 
-/** The tokenizer that a flag names, as a file or its folder, or that lies beside the model file or one folder above. */
+/**
+ * The tokenizer that a flag names, as a file or its folder, or that lies beside the model file, one folder above, or where a run
+ * left it for transformers.js.
+ */
 export function tokenizerFile({ tokenizer }: TextFlags, model: string): string {
   const name = "tokenizer.json";
   if (tokenizer !== undefined) {
@@ -36,7 +39,7 @@ export function tokenizerFile({ tokenizer }: TextFlags, model: string): string {
     throw new Error(`${path}: no such file; correct --tokenizer.`);
   }
   const beside = [join(dirname(model), name), join(dirname(model), "..", name)];
-  const found = beside.find((path) => existsSync(path));
+  const found = [...beside, join(dirname(model), "transformers", name)].find((path) => existsSync(path));
   if (found !== undefined) return found;
   throw new Error(
     `--data text needs the model's tokenizer, and there is no ${beside.join(" and no ")}; say where it is (--tokenizer tokenizer.json).`,
