@@ -55,6 +55,8 @@ describe("a run that names no guess", () => {
       name: "feedback",
       gamma: 1,
       signal: null,
+      reduce: null,
+      sketch: null,
     });
   });
 

@@ -49,17 +49,40 @@ function residualNetwork(): Graph {
   return g.build({ output: g.block("head", () => dense("head", x, 7, 3)) });
 }
 
-/** A classifier of three classes with hidden layers of ReLUs, on a residual stream if asked for, and a batch. */
-async function problem(
-  isResidual = false,
-): Promise<{ readonly objective: Objective; readonly feeds: Tensors }> {
-  const model = isResidual ? residualNetwork() : mlp({ input: [5], hidden: [20, 12], outputs: 3, batch });
-  const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
-  const numbers = Array.from({ length: batch * 5 }, (_, place) => Math.sin(3 * place + 1));
-  return {
-    objective,
-    feeds: { ...objective.parameters, input: float32(numbers, [batch, 5]), labels: int64([0, 2, 1, 1]) },
+/** Classes of each of two tokens, which a mixing of the tokens lets depend on each other; one site has other positions. */
+function tokenNetwork(): Graph {
+  const g = new GraphBuilder("token network");
+  const dense = (name: string, x: Value, inputs: number, outputs: number) => {
+    const numbers = Array.from({ length: inputs * outputs }, (_, place) => Math.sin(2 * place + name.length));
+    return g.matMul(x, g.parameter(name, float32(numbers, [inputs, outputs])));
   };
+  const tokens = g.reshape(g.input("input", "float32", [batch, 6]), [batch, 2, 3]);
+  const wide = g.block("wide", () => g.relu(dense("wide", tokens, 3, 8)));
+  const turned = g.transpose(wide, { perm: [0, 2, 1] });
+  const mixed = g.block("mixing", () => g.tanh(dense("mixing", turned, 2, 2)));
+  const back = g.add(wide, g.transpose(mixed, { perm: [0, 2, 1] }));
+  const narrow = g.block("narrow", () => g.tanh(dense("narrow", back, 8, 4)));
+  return g.build({ output: g.block("head", () => dense("head", narrow, 4, 5)) });
+}
+
+type Network = "layers" | "residual" | "tokens";
+
+/** A classifier of three classes with hidden layers of ReLUs or on a residual stream, or of five for each of two tokens; and a batch. */
+async function problem(
+  network: Network = "layers",
+): Promise<{ readonly objective: Objective; readonly feeds: Tensors }> {
+  const isOfTokens = network === "tokens";
+  const models = {
+    layers: () => mlp({ input: [5], hidden: [20, 12], outputs: 3, batch }),
+    residual: residualNetwork,
+    tokens: tokenNetwork,
+  };
+  const model = models[network]();
+  const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch });
+  const width = isOfTokens ? 6 : 5;
+  const numbers = Array.from({ length: batch * width }, (_, place) => Math.sin(3 * place + 1));
+  const labels = isOfTokens ? int64([0, 2, 1, 4, 3, 1, 2, 2], [batch, 2]) : int64([0, 2, 1, 1]);
+  return { objective, feeds: { ...objective.parameters, input: float32(numbers, [batch, width]), labels } };
 }
 
 const paths: Readonly<
@@ -108,18 +131,23 @@ async function moments(estimator: Estimator, feeds: Tensors, state: EstimatorSta
 
 /** Each guess at sites, corrected without bias. */
 const corrected: Readonly<
-  Record<Exclude<GuessName, "none" | "momentum"> | "feedback from the logits", () => Guess>
+  Record<
+    Exclude<GuessName, "none" | "momentum"> | `feedback from ${"the logits" | "a sketch" | "positions"}`,
+    () => Guess
+  >
 > = {
   feedback: () => feedback(),
   "feedback from the logits": () => feedback({ signal: "logits" }),
+  "feedback from a sketch": () => feedback({ sketch: 5 }),
+  "feedback from positions": () => feedback({ reduce: "positions" }),
   residual: () => residual({ gamma: 1 }),
 };
 
 describe.each(Object.entries(corrected))("the guess %s", (name, make) => {
-  const isResidual = name === "residual";
+  const network = name === "residual" ? "residual" : name.endsWith("positions") ? "tokens" : "layers";
 
   it.each(Object.entries(paths))("is corrected without bias by tangents that are %s", async (_, path) => {
-    const { objective, feeds } = await problem(isResidual);
+    const { objective, feeds } = await problem(network);
     const guess = make();
     const estimator = forwardGradient(await path.open(objective, { ...options, ...path.options, guess }));
     const exact = await exactGradient(objective);
@@ -138,7 +166,7 @@ describe.each(Object.entries(corrected))("the guess %s", (name, make) => {
   });
 
   it("gives the same estimates drawn again as kept, and learns the same", async () => {
-    const { objective, feeds } = await problem(isResidual);
+    const { objective, feeds } = await problem(network);
     const open = { ...options, guess: make() };
     const kept = forwardGradient(await keptSites(objective, open));
     const redrawn = forwardGradient(await redrawnSites(objective, { ...open, tangentChunk: 2 }));

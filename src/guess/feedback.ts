@@ -2,7 +2,7 @@
 import type { Value } from "../onnx/graph.ts";
 import { reshape, transpose } from "../ops/rules.ts";
 import { named } from "../settings/named.ts";
-import { choice, type Given, number } from "../settings/option.ts";
+import { choice, type Given, number, type Resolved, whole } from "../settings/option.ts";
 import { type GuessRule, type GuessSignal, type SignalSizes, type SiteGuess, smallMemory } from "./guess.ts";
 
 /** The step of B never falls below this share of the residual, so that B follows the weights. */
@@ -15,6 +15,20 @@ export const feedbackOptions = {
   signal: choice(["logits", "last input"], {
     help: "the known gradient that is carried back",
     otherwise: "the last block's input where that takes little memory",
+  }),
+  /**
+   * What keeps B small where the signal has many numbers: `nothing`; `positions`, one matrix for all positions of an example
+   * (tokens), which the signal and the sites have in common; or a `sketch` of the signal. Default: nothing where B is no larger
+   * than the parameters or 4 MiB, or else positions where there are any, or else a sketch.
+   */
+  reduce: choice(["nothing", "positions", "sketch"], {
+    help: "what keeps the memory small",
+    otherwise: "what is needed",
+  }),
+  /** The numbers of a sketch. Default: as many as keep B below the parameters' size. */
+  sketch: whole(1, {
+    help: "numbers of a sketch",
+    otherwise: "as many as keep the memory below the parameters'",
   }),
 };
 
@@ -35,15 +49,24 @@ export type FeedbackOptions = Given<typeof feedbackOptions>;
  * learned from perturbations: Lansdell et al. 2020 (arXiv 1906.00889); as a guess that tangents correct, for one tangent:
  * Bacho and Chu (arXiv 2212.07282).
  *
+ * **Many outputs.** Where O · n is more than the parameters, B is of a reduced signal (`reduce`). Where the last block's input and
+ * sites have positions in common, tokens, each position is an example of its own, and B the one mean Jacobian from a position to the
+ * same position: O and n are then those of a position, and what attention carries across is left to the tangents. Elsewhere s sums of
+ * the signal's numbers with random signs, S, stand for it: B learns SᵀJ and m = (SᵀJ)ᵀSᵀδ = JᵀPδ with a projector P on s of O
+ * dimensions, so about s/O of the gradient is foreseen. Both leave E ĝ = ∇f.
+ *
  * State: O · n numbers. Time: 4 · O · n · q · batch operations a step.
  *
- * @throws SettingError when γ is no number from 0 to 1
+ * @throws SettingError when γ is no number from 0 to 1, a sketch has no number, or there are no positions
  */
 export const feedback = named(
   "guess",
   "feedback",
   feedbackOptions,
-  ({ gamma, signal = smallSignal }): GuessRule => ({ gamma, sites: feedbackAtSites(signal) }),
+  ({ gamma, ...chosen }): GuessRule => ({
+    gamma,
+    sites: feedbackAtSites((sizes) => signalFor(sizes, chosen)),
+  }),
 );
 
 /** A step of B takes so many numbers of the signal's tangents from each example: fewer tangents where each has more. */
@@ -111,6 +134,17 @@ const feedbackAtSites = (signal: SiteGuess["signal"]): SiteGuess => ({
     });
   },
 });
+
+/** The signal that is asked for, or the one that suits, reduced where it has many numbers. */
+function signalFor(sizes: SignalSizes, chosen: Omit<Resolved<typeof feedbackOptions>, "gamma">) {
+  const { signal = smallSignal(sizes), reduce, sketch } = chosen;
+  const outputs = signal === "logits" ? sizes.logits : (sizes.lastInput ?? 0);
+  const isSmall = outputs * sizes.sites <= Math.max(sizes.parameters, smallMemory);
+  const isWhole = !reduce && sketch === undefined && (isSmall || chosen.signal);
+  if (reduce === "nothing" || isWhole) return signal;
+  // Loaded where it is of use: most models have few outputs.
+  return import("./many-outputs.ts").then(({ reducedSignal }) => reducedSignal(sizes, chosen, signal));
+}
 
 /** The last block's input where there is one and B stays small, or is no larger than for the logits; otherwise the logits. */
 function smallSignal({ logits, lastInput, sites, parameters }: SignalSizes): GuessSignal {

@@ -16,12 +16,27 @@ export type GuessSignal = (typeof guessSignals)[number];
 /** Names of the signals. */
 export const guessSignals = ["logits", "last input", "residual stream"] as const;
 
+/**
+ * A signal of which a guess reads fewer numbers, where there are many: `positions` takes the positions of an example (tokens)
+ * for examples of their own, each with its own numbers of the signal and of the sites; a `sketch` is so many sums of the
+ * signal's numbers with random signs, scaled so that reading them back projects on them.
+ */
+export interface ReducedSignal {
+  readonly signal: GuessSignal;
+  readonly by: { readonly positions: number } | { readonly sketch: number };
+}
+
+/** A signal, whole or reduced. */
+export type SomeSignal = GuessSignal | ReducedSignal;
+
 /** Sizes that a guess may choose its signal by. */
 export interface SignalSizes {
   /** The numbers of one example's logits. */
   readonly logits: number;
   /** The numbers of one example at the last block's input; undefined where no site lies before it. */
   readonly lastInput: number | undefined;
+  /** The positions that one example has at the last block's input and at a site before it alike; 1 where it has none. */
+  positions(): Promise<number>;
   /** The numbers of one example at all sites. */
   readonly sites: number;
   /** The numbers of all parameters. */
@@ -40,6 +55,8 @@ export interface GuessedSite {
   readonly size: number;
   /** Whether its numbers reach the signal's value by sums alone, place for place: the residual stream passes here. */
   readonly isSummed: boolean;
+  /** Whether it has other positions than the signal is reduced to, so that nothing is foreseen there. Default false. */
+  readonly isBeside?: boolean;
 }
 
 /** What one step shows at one site. */
@@ -66,10 +83,13 @@ export interface StepObservation {
   readonly steps: Value;
 }
 
-/** A guess of each example's gradient at the sites of activations or blocks. O: the numbers of one example at the signal's value. */
+/**
+ * A guess of each example's gradient at the sites of activations or blocks. O: the numbers of one example at the signal's
+ * value, or as many as it is reduced to. Where positions are examples of their own, the batch is all of them.
+ */
 export interface SiteGuess {
   /** Which gradient it reads. */
-  readonly signal: GuessSignal | ((sizes: SignalSizes) => GuessSignal);
+  readonly signal: GuessSignal | ((sizes: SignalSizes) => SomeSignal | Promise<SomeSignal>);
   /** The shapes of the arrays that it keeps for a site, by name; they start as zeros. Default: none. */
   memory?(site: GuessedSite, outputs: number): Readonly<Record<string, readonly number[]>>;
   /**

@@ -1,6 +1,7 @@
 /** Where tangents are injected: what is asked for, and what is found. */
 import type { Site } from "../../ad/sites.ts";
-import type { Guess } from "../../guess/guess.ts";
+import type { Words } from "../../errors/words.ts";
+import type { Guess, SiteGuess } from "../../guess/guess.ts";
 import type { ExampleLayout } from "../../objective/coupling.ts";
 
 export interface SiteOptions {
@@ -21,6 +22,16 @@ export interface FoundSite extends Site {
   readonly rectified: boolean;
   /** Whether its numbers reach the guess's signal by sums alone. Default false. */
   readonly isSummed?: boolean;
+  /** Whether nothing is foreseen there, because it has not the positions that the guess's signal is reduced to. Default false. */
+  readonly isBeside?: boolean;
+}
+
+/** What a guess's signal is reduced to. */
+export interface Reduction {
+  /** The guess of the whole signal that reads the reduced one. */
+  of(rule: SiteGuess): SiteGuess;
+  /** What that leaves out. */
+  readonly note: Words;
 }
 
 export interface FoundSites {
@@ -29,6 +40,8 @@ export interface FoundSites {
   readonly last?: Site;
   /** The value whose gradient the guess reads. Default: the logits, which need no site. */
   readonly signal?: Omit<FoundSite, "isSummed">;
+  /** What the signal is reduced to. Default: all of it is read. */
+  readonly reduction?: Reduction;
   /** One example's numbers at all sites together: the dimension of the space that tangents live in. */
   readonly dimension: number;
 }

@@ -80,7 +80,8 @@ export async function findGuess(
   if (!guess || guess.name === "none") return undefined;
   const { graph, batch } = objective;
   const { sites } = found;
-  const rule = ruleAtSites(guess);
+  const own = ruleAtSites(guess);
+  const rule = found.reduction?.of(own) ?? own;
   const { signal, layout } = await findSignal(objective, guess, found);
   const outputs = layout.outer * layout.inner;
   const productsName = guessName("products");
@@ -91,7 +92,11 @@ export async function findGuess(
   /** After the step. */
   const nextName = ({ value }: FoundSite, array: string) =>
     guessArrayName(`next/${guess.name}`, array, value);
-  const guessed = ({ size, isSummed = false }: FoundSite): GuessedSite => ({ size, isSummed });
+  const guessed = ({ size, isSummed = false, isBeside }: FoundSite): GuessedSite => ({
+    size,
+    isSummed,
+    isBeside,
+  });
   const memoryOf = (site: FoundSite) => Object.entries(rule.memory?.(guessed(site), outputs) ?? {});
   const arrays = sites.flatMap((site) =>
     memoryOf(site).map(([array, shape]) => ({

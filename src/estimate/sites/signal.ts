@@ -1,7 +1,6 @@
 /** Which sites keep their tangents where a guess reads a gradient that is known behind the others. */
 
 import { reserved } from "../../ad/names.ts";
-import { SettingError } from "../../errors/errors.ts";
 import { option, type Words, words } from "../../errors/words.ts";
 import { type Guess, type GuessSignal, isAlone, type SignalSizes, smallMemory } from "../../guess/guess.ts";
 import type { Differentiable } from "../../objective/objective.ts";
@@ -22,9 +21,13 @@ export async function sitesOfGuess(
   guess: Guess,
 ): Promise<FoundSites> {
   const { graph } = objective;
-  const { signal: chosen = "logits" } = guess.sites ?? {};
-  const signal = typeof chosen === "function" ? chosen(sizesOf(objective, found)) : chosen;
-  if (signal === "logits") return found;
+  const { signal: rule = "logits" } = guess.sites ?? {};
+  const chosen = typeof rule === "function" ? await rule(sizesOf(objective, found)) : rule;
+  const { signal, by: reducedBy } = typeof chosen === "string" ? { signal: chosen, by: undefined } : chosen;
+  if (signal === "logits")
+    return reducedBy
+      ? (await import("./reduced-signal.ts")).reducedSites(objective, found, reducedBy, guess)
+      : found;
   const { name, isSummed } = await signalOf(graph, found, signal, guess.name);
   const index = found.sites.findIndex(({ value }) => value === name);
   // Where nothing else is left, the last block's input is perturbed itself.
@@ -33,12 +36,15 @@ export async function sitesOfGuess(
     .map((site) => ({ ...site, isSummed: isSummed(site.value) }));
   const behind = [...found.sites.slice(sites.length), ...(found.last ? [found.last] : [])];
   const parameters = [...new Set(behind.flatMap((site) => site.parameters))];
-  return {
+  const known = {
     sites,
     signal: found.sites[index] as FoundSite,
     last: { value: reserved.losses, parameters },
     dimension: sites.reduce((total, { size }) => total + size, 0),
   };
+  return reducedBy
+    ? (await import("./reduced-signal.ts")).reducedSites(objective, known, reducedBy, guess)
+    : known;
 }
 
 /** Whether all parameters lie in one layer or block, the gradient behind which is known. */
@@ -50,7 +56,7 @@ export function isOneLayer({ sites, last }: FoundSites): boolean {
 export function guessNotes(found: FoundSites, guess: Guess): readonly Words[] {
   const { sites, signal } = found;
   const chosen = option("guess", guess.name);
-  const notes: Words[] = [];
+  const notes: Words[] = found.reduction ? [found.reduction.note] : [];
   if (!signal && isOneLayer(found))
     notes.push(
       words`The model is one layer, and the gradient behind it follows from the loss: ${chosen} has to learn what is known
@@ -79,8 +85,9 @@ export function fitsMemory(
 ): boolean {
   const { logits, parameters } = sizesOf(objective, found);
   const outputs = found.signal?.size ?? logits;
-  const numbers = found.sites.reduce((sum, { size, isSummed = false }) => {
-    const shapes = Object.values(guess.sites?.memory?.({ size, isSummed }, outputs) ?? {});
+  const rule = guess.sites && (found.reduction?.of(guess.sites) ?? guess.sites);
+  const numbers = found.sites.reduce((sum, site) => {
+    const shapes = Object.values(rule?.memory?.({ isSummed: false, ...site }, outputs) ?? {});
     return sum + shapes.reduce((total, shape) => total + elementCount(shape), 0);
   }, 0);
   return numbers <= Math.max(parameters, smallMemory);
@@ -97,6 +104,7 @@ function sizesOf(
 ): SignalSizes {
   const inputs = lastInputs(found);
   return {
+    positions: async () => (await import("./reduced-signal.ts")).commonPositions(graph, batch, inputs),
     logits: output === undefined ? 0 : elementCount(getValue(graph, output).shape) / batch,
     lastInput: inputs.length > 1 ? inputs.at(-1)?.size : undefined,
     sites: found.dimension,
@@ -122,18 +130,5 @@ async function signalOf(
     return { name, isSummed: (value) => value === name };
   }
   // Loaded where it is asked for: most guesses do without.
-  const { residualStream } = await import("../../ad/residual-stream.ts");
-  const stream = residualStream(graph, names);
-  if (stream) return { name: stream.lastInput, isSummed: (value) => stream.values.has(value) };
-  throw new SettingError(
-    words`${option("guess", guess)} needs two sites or more on a residual stream (values that sums x + f(x) hand on in one
-      shape, as in a transformer), and the ${names.length} sites of '${graph.name}' have none that goes on from one to the next;
-      choose ${option("guess", "feedback")}, or ${
-        found.last
-          ? words`name the blocks between the sums (${option("perturb.pattern")})`
-          : words`perturb the ends of layers, which may lie behind sums that no node's name tells (${option("perturb", "activations")}), or name
-            the blocks between the sums (${option("perturb.pattern")})`
-      }.`,
-    { option: "guess" },
-  );
+  return (await import("./residual-signal.ts")).residualSignal(graph, names, guess, found.last !== undefined);
 }
