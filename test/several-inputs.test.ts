@@ -1,5 +1,8 @@
 /** Models of several inputs: texts with their masks, pairs of pictures, tables beside pictures. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { type NpzOptions, npzDataset, npzInputs } from "../src/data/files/npz.ts";
 import { splitTest } from "../src/data/split.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
@@ -10,6 +13,7 @@ import type { ExampleArrays } from "../src/train/example-arrays.ts";
 import { previewTraining } from "../src/train/run-plan.ts";
 import { train } from "../src/train/train.ts";
 import { examplesOf, readCase, useEverywhere } from "./cases.ts";
+import { lastJson, run, temporaryFolder } from "./cli.ts";
 
 const kind = "several-inputs";
 const runtime = nodeRuntime({ threads: 1 });
@@ -140,6 +144,80 @@ describe("arrays by the names of inputs", () => {
         arraysOf(pictures, { inputs: { left, right, mirrored: [1, 0, 2, 0] } as never }),
       ),
     ).rejects.toThrow("input 'mirrored' takes");
+  });
+});
+
+describe("arrays of NumPy by the names of inputs", () => {
+  const folder = join(import.meta.dirname, "cases", kind);
+  const file = (name: string) => ({ name, bytes: new Uint8Array(readFileSync(join(folder, name))) });
+  const read = (name: string, { inputs }: typeof bert.model, options: Partial<NpzOptions> = {}) =>
+    npzDataset(file(name), { inputs, targets: "classes", testFraction: 1, ...options });
+
+  it("are examples with their labels, for PyTorch's loss", async () => {
+    const texts = await read("texts.npz", bert.model);
+    expect(Object.keys(texts.test.furtherInputs ?? {})).toEqual(["attention_mask", "token_type_ids"]);
+    const shown = await read("pictures.npz", pictures.model, {
+      arrays: ["left", "right", "mirrored", "stars"],
+    });
+    for (const [{ model, golden }, { test: examples }] of [
+      [bert, texts],
+      [pictures, shown],
+    ] as const) {
+      const measured = await evaluateModel({ model, parameters: {}, examples, loss, runtime });
+      expect(measured.loss).toBeCloseTo(golden.loss, 5);
+    }
+  });
+
+  it("are inputs alone, and lie in files of their own to test and to validate on", async () => {
+    const { inputs } = bert.model;
+    const asked = await npzInputs(file("texts.npz"), { inputs });
+    expect([asked.count, asked.shape]).toEqual([4, [6]]);
+    expect(Object.keys(asked.furtherInputs ?? {})).toEqual(["attention_mask", "token_type_ids"]);
+    const held = file("held-texts.npz");
+    const all = await read("texts.npz", bert.model, { test: held, validation: held });
+    expect([all.train.count, all.test.count, all.validation?.count]).toEqual([4, 3, 3]);
+    expect(all.validation?.furtherInputs?.token_type_ids?.values).toEqual(
+      all.train.furtherInputs?.token_type_ids?.values.slice(0, 18),
+    );
+  });
+
+  it("say what is wrong with them", async () => {
+    await expect(read("unlike.npz", bert.model)).rejects.toThrow(
+      "unlike.npz: 'input_ids' has 4 examples and 'attention_mask' has 2, expected as many",
+    );
+    await expect(read("pictures.npz", pictures.model)).rejects.toThrow(
+      /has the arrays 'left' float32 \[4,1,6,6\], .*expected left, right, mirrored, labels; or x_train/s,
+    );
+    await expect(read("texts.npz", bert.model, { arrays: ["input_ids", "mask", "labels"] })).rejects.toThrow(
+      "has the arrays",
+    );
+  });
+
+  it("train, measure and predict from the command line", () => {
+    const [out, data] = [temporaryFolder(), ["--data", "npz", "--data-file", join(folder, "texts.npz")]];
+    const model = join(folder, "bert-opset17.onnx");
+    const course = [
+      "--batch",
+      "2",
+      "--steps",
+      "2",
+      "--gradient",
+      "exact",
+      "--test-fraction",
+      "0.25",
+      "--json",
+    ];
+    const held = ["--validation-file", join(folder, "held-texts.npz")];
+    const trained = run(["train", "--model", model, ...data, ...held, ...course, "--out", join(out, "run")]);
+    expect(trained.stderr).toContain("npz: 3 examples to train on, 3 to validate on, 1 to test on");
+    const saved = join(out, "run", "model.onnx");
+    const measured = run(["eval", saved, ...data, "--test-fraction", "0.25", "--json"]);
+    const { testLoss } = lastJson(trained.stdout);
+    expect(lastJson(measured.stdout)).toMatchObject({ testLoss, examples: 1 });
+    const said = run(["predict", saved, "--data-file", join(folder, "texts.npz"), "--json"]);
+    expect(said.stdout.trim().split("\n")).toHaveLength(4);
+    const both = run(["train", "--model", model, ...data, ...held, "--validation", "1"]);
+    expect(both.stderr).toContain("--validation-file gives such of its own; leave one of them out");
   });
 });
 

@@ -22,6 +22,7 @@ export function repeatCode(flags: TrainFlags, dataset: Dataset): string {
   const device = { device: flags.device === "cpu" ? undefined : flags.device, threads: flags.threads };
   const entries = [
     ...["model,", "examples: dataset.train,", "test: dataset.test,"],
+    ...(dataset.validation ? ["validation: dataset.validation,"] : []),
     `runtime: nodeRuntime(${objectCode(device)}),`,
     `store: runFolder(${text(flags.out)}),`,
     ...settingLines(trainOptions, course),
@@ -60,17 +61,21 @@ function dataCode(
   { texts, train: { furtherInputs } }: Dataset,
   targets: "classes" | "values",
 ): DataCode {
-  const { data, dataDir = "", dataFile = "", testFile, testFraction, header, decimal, limit: limits } = flags;
+  const { data, dataDir = "", dataFile = "", testFraction, header, decimal, limit: limits } = flags;
   const { categorical, ignoreColumns: ignore, target, arrays, imageSize: size, ignoreOrientation } = flags;
   const system = ['import { readFileSync } from "node:fs";'];
   const file = (path: string) =>
     `{ name: ${text(basename(path))}, bytes: new Uint8Array(readFileSync(${text(path)})) }`;
+  /** Files of their own to test and to validate on. */
+  const own = (read: (path: string) => string) =>
+    Object.entries({ test: flags.testFile, validation: flags.validationFile }).flatMap(([name, path]) =>
+      path === undefined ? [] : [`${name}: ${read(path)}`],
+    );
   if (data === "csv") {
     const options = { target, targets, ignore, categorical, testFraction, header, decimal, limits };
-    const test = testFile === undefined ? [] : [`test: ${file(testFile)}`];
     return {
       ...{ data: ["tableDataset"], node: [], system },
-      lines: [`const dataset = tableDataset(${file(dataFile)}, ${objectCode(options, test)});`],
+      lines: [`const dataset = tableDataset(${file(dataFile)}, ${objectCode(options, own(file))});`],
     };
   }
   if (data === "text") {
@@ -86,24 +91,31 @@ function dataCode(
       testFraction,
       inputs: Object.keys(furtherInputs ?? {}).concat("input_ids"),
     };
-    const test = testFile === undefined ? [] : [`test: ${rows(testFile)}`];
     return {
       ...{ data: ["labelledTexts", "openTokenizer", "textDataset"], node: [], system },
       lines: [
         `const tokenizer = await openTokenizer(${[path, ...(config === undefined ? [] : [config])].map(json).join(", ")});`,
-        `const dataset = textDataset(${rows(dataFile)}, ${objectCode(options, ["tokenizer", ...test])});`,
+        `const dataset = textDataset(${rows(dataFile)}, ${objectCode(options, ["tokenizer", ...own(rows)])});`,
       ],
     };
   }
   if (data === "npz") {
     const options = { targets, arrays, testFraction, limits };
+    const isFile = flags.model.endsWith(".onnx");
+    const inputs = isFile ? [`inputs: loadModel(${text(flags.model)}).inputs`] : [];
     return {
       ...{ data: ["npzDataset"], node: [], system },
-      lines: [`const dataset = await npzDataset(${file(dataFile)}, ${objectCode(options)});`],
+      lines: [
+        `const dataset = await npzDataset(${file(dataFile)}, ${objectCode(options, [...own(file), ...inputs])});`,
+      ],
     };
   }
   if (data === "images") {
-    const options = objectCode({ size, testFraction, ignoreOrientation, limits }, ["decode: decodePicture"]);
+    const held = flags.validationDir;
+    const options = objectCode({ size, testFraction, ignoreOrientation, limits }, [
+      "decode: decodePicture",
+      ...(held === undefined ? [] : [`validation: folderStore(${text(held)})`]),
+    ]);
     return {
       ...{ data: ["imageFolder"], node: ["decodePicture", "folderStore"], system: [] },
       lines: [`const dataset = await imageFolder(folderStore(${text(dataDir)}), ${options});`],

@@ -98,10 +98,11 @@ async function judged(
   );
 }
 
-function describeData({ name, train, test, classes }: Dataset): string {
+function describeData({ name, train, validation, test, classes }: Dataset): string {
   const count = (value: number) => value.toLocaleString("en");
   const learned = classes > 0 ? `, ${classes} classes` : "";
-  return `Data: ${name}, ${count(train.count)} examples to train on, ${count(test.count)} to test on${learned}.`;
+  const held = validation ? `${count(validation.count)} to validate on, ` : "";
+  return `Data: ${name}, ${count(train.count)} examples to train on, ${held}${count(test.count)} to test on${learned}.`;
 }
 
 async function leave(store: RunStore, notes: RunNotes): Promise<void> {

@@ -65,8 +65,10 @@ export interface Dataset {
   readonly normalization: Normalization;
   /** Of the training targets, where they are values: for a model whose outputs are in their units. */
   readonly targetNormalization?: Normalization;
-  /** Examples to train on; validation examples are split off them. */
+  /** Examples to train on; validation examples are split off them, where there are none of their own. */
   readonly train: Examples;
+  /** Examples to validate on, where they are of their own. */
+  readonly validation?: Examples;
   /** Examples to test on. */
   readonly test: Examples;
   /** What is read but may not be what was meant, in sentences that name the file and what to do. */

@@ -17,7 +17,7 @@ import type { RunOptions } from "./settings/run-settings.ts";
 
 /** The batches of a run, in an order that follows from its keys alone. */
 export interface BatchReader {
-  /** Indices of the examples that are trained on, and of those set aside. */
+  /** Indices of the examples that are trained on, and of those set aside, or of the validation examples of the run's own. */
   readonly split: { readonly train: Uint32Array; readonly validation: Uint32Array };
   readonly stepsPerEpoch: number;
   /** The parameters and the batch that was read last, by input name. */
@@ -30,8 +30,8 @@ export interface BatchReader {
 
 export interface BatchReaderOptions extends InputChoice {
   readonly examples: Examples;
-  /** Examples set aside for validation. Default 5,000, at most a tenth. */
-  readonly validation?: number;
+  /** How many examples are set aside for validation, or such of its own. Default 5,000, at most a tenth. */
+  readonly validation?: number | Examples;
   readonly splitKey: Key;
   readonly orderKey: Key;
   /** Changes training inputs at random. Default: none. */
@@ -58,6 +58,7 @@ export function createBatchReader(objective: Objective, options: BatchReaderOpti
   const { batch } = objective;
   const validation = validationCount(examples, options.validation);
   const split = splitValidation(examples.count, validation, splitKey);
+  if (typeof options.validation === "object") split.validation = allOf(options.validation);
   const stepsPerEpoch = Math.floor(split.train.length / batch);
   if (stepsPerEpoch === 0) {
     throw new DataError(
@@ -97,6 +98,11 @@ export function createBatchReader(objective: Objective, options: BatchReaderOpti
       inputs.written(examples, split.train.subarray(0, batch));
     },
   };
+}
+
+/** The indices of all examples. */
+export function allOf({ count }: Examples): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, index) => index);
 }
 
 /** @throws SettingError when a setting follows the validation loss and there are no validation examples. */

@@ -2,15 +2,16 @@
 import type { Examples } from "../data/dataset.ts";
 import { type Words, words } from "../errors/words.ts";
 
-/** How many examples a run sets aside for validation. Default 5,000, at most a tenth. */
-export function validationCount(examples: Examples, asked?: number): number {
+/** How many examples a run sets aside for validation: none where it has such of its own. Default 5,000, at most a tenth. */
+export function validationCount(examples: Examples, asked?: number | Examples): number {
+  if (typeof asked === "object") return 0;
   return asked ?? Math.min(5000, Math.floor(examples.count / 10));
 }
 
 /** The batch size of a run: the one asked for, or all examples that are left to train on where they are fewer. */
 export function batchSize(
   examples: Examples,
-  { batch, validation }: { readonly batch: number; readonly validation?: number | undefined },
+  { batch, validation }: { readonly batch: number; readonly validation?: number | Examples | undefined },
 ): number {
   return Math.max(1, Math.min(batch, examples.count - validationCount(examples, validation)));
 }
@@ -18,7 +19,10 @@ export function batchSize(
 /** What to say of a run whose steps do not read as many examples as were asked for. */
 export function batchNotes(
   examples: Examples,
-  { batch: wanted, validation }: { readonly batch: number; readonly validation?: number | undefined },
+  {
+    batch: wanted,
+    validation,
+  }: { readonly batch: number; readonly validation?: number | Examples | undefined },
   batch: number,
 ): Words[] {
   const left = examples.count - validationCount(examples, validation);

@@ -13,7 +13,7 @@ import { type RunOptions, runSettings } from "./settings/run-settings.ts";
 /** Decodes the model, puts adapters into it, and fits the examples to its input. @throws when they do not fit */
 export async function runOptions(options: TrainOptions): Promise<RunOptions> {
   const settings = runSettings(options);
-  const { loss, input } = settings;
+  const { loss, input, validation } = settings;
   const base = await modelFrom(options.model);
   // Loaded where it is asked for: most runs of a page have no adapters, and no new head.
   const { adapters, ...adapted } = settings.adapter
@@ -26,6 +26,10 @@ export async function runOptions(options: TrainOptions): Promise<RunOptions> {
     inPlace: settings.inPlace ?? isArrayOf("Uint8Array", options.model),
     ...adapted,
     examples: await examplesOf(base, options.examples, { ...read, option: "examples" }),
+    validation:
+      typeof validation === "object"
+        ? await examplesOf(base, validation, { ...read, option: "validation" })
+        : validation,
     test: options.test && (await examplesOf(base, options.test, { ...read, option: "test" })),
   };
   if (!base.head) return run;

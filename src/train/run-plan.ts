@@ -36,7 +36,7 @@ export interface RunPlan {
 
 /** Imports the model, finds its sites, and counts the steps. @throws for models and data that cannot be used together */
 export async function planRun(options: RunOptions): Promise<RunPlan> {
-  const { examples, test } = options;
+  const { examples, test, validation } = options;
   checkAugmentation(options.augment ?? {}, examples.shape);
   const objective = await modelObjective({
     ...options,
@@ -46,7 +46,14 @@ export async function planRun(options: RunOptions): Promise<RunPlan> {
   });
   checkBatch(objective);
   checkTargets(lossInputs(objective), examples, "the training data");
-  if (test) checkTargets(lossInputs(objective), test, "the test data");
+  for (const [held, what] of [
+    [test, "the test data"],
+    [validation, "the validation data"],
+  ] as const)
+    if (typeof held === "object") {
+      await checkedInput(options.model, held, options);
+      checkTargets(lossInputs(objective), held, what);
+    }
   const { optimizer, clip } = options;
   // Whoever else reads a gradient reads an array.
   const factored = optimizer.isPlain === true && clip === undefined;

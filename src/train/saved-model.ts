@@ -32,6 +32,14 @@ export function scoresOf(found: Validation | undefined) {
   return { validationLoss: loss, validationAccuracy: accuracy, validation: found?.metrics };
 }
 
+/** The examples that validation indices count. */
+export function validationOf({
+  validation,
+  examples,
+}: Pick<RunOptions, "validation" | "examples">): Examples {
+  return typeof validation === "object" ? validation : examples;
+}
+
 /** @param stored parameters and running statistics, whose numbers change as the run goes on */
 export function savedModel(
   options: RunOptions,
@@ -51,7 +59,8 @@ export function savedModel(
     bytes: () => encodeModel(model, values()),
     evaluate: (examples, indices) => evaluate(examples, indices),
     async validate(indices) {
-      const { patience, store, examples } = options;
+      const { patience, store } = options;
+      const examples = validationOf(options);
       const on = patience?.on ?? "loss";
       const scores = store || on !== "loss" ? await import("./evaluation/score-tally.ts") : undefined;
       const whole = await evaluate(examples, indices, scores?.openTally);

@@ -24,6 +24,8 @@ export interface DatasetChoice extends TextFlags {
   readonly dataDir?: string;
   readonly dataFile?: string;
   readonly testFile?: string;
+  readonly validationFile?: string;
+  readonly validationDir?: string;
   readonly target?: string;
   readonly adapter?: "lora";
   readonly ignoreColumns?: readonly string[];
@@ -51,7 +53,9 @@ export const dataNames: readonly string[] = [
 const readWith: Readonly<Record<string, readonly string[]>> = {
   dataDir: [...datasets.filter(({ files }) => files !== undefined).map(({ name }) => name), "images"],
   dataFile: ["csv", "npz", "text"],
-  testFile: ["csv", "text"],
+  testFile: ["csv", "npz", "text"],
+  validationFile: ["csv", "npz", "text"],
+  validationDir: ["images"],
   target: ["csv"],
   ignoreColumns: ["csv"],
   categorical: ["csv"],
@@ -75,12 +79,12 @@ const readWith: Readonly<Record<string, readonly string[]>> = {
  */
 export async function openDataset(
   choice: DatasetChoice,
-  known: KnownData & Pick<ImageFolderOptions, "channels"> & { readonly reader?: TextReader } = {},
+  known: KnownData & Pick<ImageFolderOptions, "channels"> & { readonly reader?: ModelReader } = {},
 ): Promise<Dataset> {
   refuseStrayFlags(choice);
   if (choice.data === "images") return announced(await openImages(choice, known));
   if (choice.data === "csv") return announced(await openTable(choice, known));
-  if (choice.data === "npz") return announced(await openArrays(choice));
+  if (choice.data === "npz") return announced(await openArrays(choice, known.reader));
   if (choice.data === "text") return announced(await openTexts(choice, known));
   return openNamed(choice);
 }
@@ -94,10 +98,12 @@ async function openImages(
   const { imageFolder } = await import("../../data/pictures/image-folder.ts");
   const { imageSize: size, testFraction, ignoreOrientation, limit: limits } = choice;
   const folder = needed(choice.dataDir, choice.data, "--data-dir FOLDER");
+  const { validationDir } = choice;
   return imageFolder(folderStore(folder), {
     decode: decodePicture,
     size,
     channels,
+    ...(validationDir !== undefined && { validation: folderStore(validationDir) }),
     testFraction,
     classNames,
     ignoreOrientation,
@@ -107,17 +113,16 @@ async function openImages(
 
 async function openTable(choice: DatasetChoice, { columns, classNames }: KnownData): Promise<Dataset> {
   const { tableDataset } = await import("../../data/files/table.ts");
-  const { data, dataFile, testFile, ignoreColumns: ignore, categorical, testFraction } = choice;
+  const { data, dataFile, ignoreColumns: ignore, categorical, testFraction } = choice;
   const { header, decimal, limit: limits } = choice;
   const target = needed(choice.target, data, "--target COLUMN");
   const table = await readFlagged(needed(dataFile, data, "--data-file FILE.csv"), "--data-file");
-  const test = testFile === undefined ? undefined : await readFlagged(testFile, "--test-file");
   return tableDataset(table, {
+    ...(await ownFiles(choice)),
     target,
     targets: targetsOf(choice),
     ignore,
     categorical,
-    test,
     testFraction,
     columns,
     classNames,
@@ -127,21 +132,36 @@ async function openTable(choice: DatasetChoice, { columns, classNames }: KnownDa
   });
 }
 
-async function openArrays(choice: DatasetChoice): Promise<Dataset> {
-  const { data, dataFile, arrays, testFraction, limit: limits } = choice;
-  const file = await readFlagged(needed(dataFile, data, "--data-file FILE.npz"), "--data-file");
-  return npzDataset(file, { targets: targetsOf(choice), arrays, testFraction, limits });
+/** Files of their own to test and to validate on. */
+async function ownFiles({
+  testFile,
+  validationFile,
+}: DatasetChoice): Promise<{ readonly test?: SourceFile; readonly validation?: SourceFile }> {
+  return {
+    ...(testFile !== undefined && { test: await readFlagged(testFile, "--test-file") }),
+    ...(validationFile !== undefined && {
+      validation: await readFlagged(validationFile, "--validation-file"),
+    }),
+  };
 }
 
-/** The model that reads texts, and its file. */
-export interface TextReader {
+async function openArrays(choice: DatasetChoice, reader: ModelReader | undefined): Promise<Dataset> {
+  const { data, dataFile, arrays, testFraction, limit: limits } = choice;
+  const file = await readFlagged(needed(dataFile, data, "--data-file FILE.npz"), "--data-file");
+  const inputs = reader?.model.inputs;
+  const own = await ownFiles(choice);
+  return npzDataset(file, { ...own, targets: targetsOf(choice), arrays, inputs, testFraction, limits });
+}
+
+/** The model that reads the data, and its file. */
+export interface ModelReader {
   readonly model: Model;
   readonly file: string;
 }
 
 async function openTexts(
   choice: DatasetChoice,
-  { classNames, texts: known, reader }: KnownData & { readonly reader?: TextReader },
+  { classNames, texts: known, reader }: KnownData & { readonly reader?: ModelReader },
 ): Promise<Dataset> {
   if (!reader)
     throw new Error("--data text goes with a model file that reads tokens (--model FILE.onnx); choose one.");
@@ -149,7 +169,7 @@ async function openTexts(
     import("../../data/text/text-table.ts"),
     import("../../data/text/text-dataset.ts"),
   ]);
-  const { data, dataFile, testFile, testFraction, header, limit: limits } = choice;
+  const { data, dataFile, testFile, validationFile, testFraction, header, limit: limits } = choice;
   const label = needed(choice.label, data, "--label COLUMN");
   const texts = textColumns(choice, known);
   const { text, pair, maxLength } = texts;
@@ -157,12 +177,15 @@ async function openTexts(
     labelledTexts(await readFlagged(path, flag), { text, pair, label, header, limits });
   const rows = await read(needed(dataFile, data, "--data-file FILE.csv"), "--data-file");
   const test = testFile === undefined ? undefined : await read(testFile, "--test-file");
+  const validation =
+    validationFile === undefined ? undefined : await read(validationFile, "--validation-file");
   const encoding = await textEncoding(choice, { ...reader, maxLength });
   const dataset = textDataset(rows, {
     ...encoding,
     targets: targetsOf(choice),
     classNames,
     test,
+    validation,
     testFraction,
   });
   return { ...dataset, texts };
@@ -212,12 +235,13 @@ export async function readFlagged(path: string, flag: string): Promise<SourceFil
 
 /** Says how data of one's own was understood. */
 function announced(dataset: Dataset): Dataset {
-  const { train, test, classNames, classes, warnings = [] } = dataset;
+  const { train, test, validation, classNames, classes, warnings = [] } = dataset;
   const count = (value: number) => value.toLocaleString("en");
   const list = classNames && classNames.length <= 12 ? `: ${classNames.join(", ")}` : "";
   const learned = classes > 0 ? `${classes} classes${list}` : `${targetSize(dataset)} target values`;
   say(
-    `${dataset.name}: ${count(train.count)} examples to train on, ${count(test.count)} to test on; inputs ` +
+    `${dataset.name}: ${count(train.count)} examples to train on, ` +
+      `${validation ? `${count(validation.count)} to validate on, ` : ""}${count(test.count)} to test on; inputs ` +
       `[${train.shape.join(", ")}], ${learned}`,
     ...warnings.map((warning) => words`warning: ${warning}`),
   );

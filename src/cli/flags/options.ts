@@ -107,8 +107,8 @@ export function addDataOptions(
     .option(
       "--arrays <names>",
       isLabelled
-        ? "npz: inputs,labels or inputs,labels,test-inputs,test-labels (default: x_train,y_train,x_test,y_test; inputs,labels; x,y)"
-        : "npz: the inputs (default: the only array, or x_test, inputs, x, x_train)",
+        ? "npz: inputs,labels or inputs,labels,test-inputs,test-labels (default: x_train,y_train,x_test,y_test; inputs,labels; x,y); of a model of several inputs: their names, then the labels'"
+        : "npz: the inputs (default: those that are called like the model's, the only array, or x_test, inputs, x, x_train)",
       names,
     )
     .option("--text <column>", "text: the column of the texts")
@@ -126,7 +126,7 @@ export function addDataOptions(
         "--label <column>",
         "text: the column to learn (classes, or numbers for --loss mean-squared-error)",
       )
-      .option("--test-file <file>", "csv, text: rows to test on (default: a part of --data-file)")
+      .option("--test-file <file>", "csv, npz, text: examples to test on (default: a part of --data-file)")
       .option(
         "--test-fraction <x>",
         "images, csv, npz, text: share set aside for testing where there is no test part (default: 0.2)",

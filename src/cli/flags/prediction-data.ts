@@ -74,7 +74,7 @@ export async function* askedParts(
       };
   } else if (data === "npz") {
     const arrays = await neededFile(choice, "npz");
-    const examples = await npzInputs(arrays, { array: choice.arrays?.[0], limits });
+    const examples = await npzInputs(arrays, { arrays: choice.arrays, inputs: model.inputs, limits });
     yield { examples, rows: numbered(examples.count) };
   } else {
     const { test } = await openDataset({ ...choice, data, loss: "cross-entropy" });

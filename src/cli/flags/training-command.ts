@@ -67,11 +67,13 @@ export function addTrainingOptions(
   out: { readonly folder: string; readonly holds: string },
 ): Command {
   addModelOptions(command);
-  addDataOptions(command, dataNames).option(
-    "--augment <steps>",
-    trainOptions.augment.help ?? "",
-    augmentation,
-  );
+  addDataOptions(command, dataNames)
+    .option(
+      "--validation-file <file>",
+      "csv, npz, text: examples to validate on (default: a part of those to train on)",
+    )
+    .option("--validation-dir <folder>", "images: images to validate on, in class folders")
+    .option("--augment <steps>", trainOptions.augment.help ?? "", augmentation);
   for (const [group, names] of Object.entries(groups)) {
     command.optionsGroup(group);
     if (group === "What is trained:") addHeadFlags(addAdapterFlag(command));
@@ -132,8 +134,14 @@ export async function openTraining(
     : buildModel({ ...flags, seed: Number(seed), loss }, dataset);
   const dimensions = settings.dimensions as Readonly<Record<string, number>> | undefined;
   const model = await withHeadFlags(base, flags, dataset, { seed: Number(seed), dimensions });
+  const { validation } = dataset;
+  if (validation && settings.validation !== undefined)
+    throw new Error(
+      `--validation ${settings.validation} sets examples aside, and ${flags.validationDir === undefined ? "--validation-file" : "--validation-dir"} gives such of its own; leave one of them out.`,
+    );
   const options = {
     ...asOptions(trainOptions, lossData(settings, knownData(model))),
+    ...(validation && { validation }),
     ...{ model, examples: dataset.train, runtime, store },
     ...(flags.augment && { augment: flags.augment }),
   };

@@ -3,32 +3,44 @@ import { isArrayOf } from "../../arrays/kind.ts";
 import { DataError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
 import { howToRaise, type Limits, limitsWith } from "../../limits/limits.ts";
+import { checkFurther } from "../check-further.ts";
 import { checkExamples, type Dataset, describePosition, type Examples, IGNORED_LABEL } from "../dataset.ts";
 import { measureNormalization, measureTargets } from "../normalization.ts";
 import { defaultTestFraction, splitTest } from "../split.ts";
 import type { SourceFile } from "../store.ts";
 import { equalAsFloat32, hasLargeNumbers, losesSpread } from "./float32.ts";
 import { isNpy, type NpyArray, parseNpy } from "./npy.ts";
-import { type Archive, describeArrays, readArray, withArchive } from "./npz-archive.ts";
+import { type Archive, readArray, withArchive } from "./npz-archive.ts";
+import {
+  type ArrayChoice,
+  checkHoldsNumbers,
+  chooseArrays,
+  chooseInputs,
+  inputsFrom,
+  inputsOf,
+  type NamedInput,
+} from "./npz-arrays.ts";
 
 /** How arrays of an npz file become examples. */
 export interface NpzOptions {
   /** classes: labels are class numbers. values: they are target values. */
   readonly targets: "classes" | "values";
-  /** Names of inputs and labels, and of those to test on. Default: the first of `usualArrays` that the file has. */
+  /**
+   * Names of inputs and labels, and of those to test on. Default: x_train, y_train, x_test, y_test; or inputs, labels; or x, y,
+   * whichever the file has first. For a model of several inputs: the names of these, then the labels'.
+   */
   readonly arrays?: readonly string[];
+  /** The model's inputs, `inputs` of a decoded model: arrays that are called like them are read as what they take. */
+  readonly inputs?: readonly NamedInput[];
+  /** A file of its own to test on, with arrays of the same names. Default: arrays of the file, or a part of them. */
+  readonly test?: SourceFile;
+  /** A file of its own to validate on, with arrays of the same names. */
+  readonly validation?: SourceFile;
   /** Share set aside for testing where there are no arrays for it. Default 0.2; 1 takes all. */
   readonly testFraction?: number;
   /** What the file may ask for. */
   readonly limits?: Partial<Limits>;
 }
-
-/** Names under which arrays are looked for. */
-const usualArrays: readonly (readonly string[])[] = [
-  ["x_train", "y_train", "x_test", "y_test"],
-  ["inputs", "labels"],
-  ["x", "y"],
-];
 
 /**
  * Reads arrays from a .npz file, and only those that are asked for. Inputs are [count, …shape of an example]; bytes stand
@@ -38,110 +50,104 @@ const usualArrays: readonly (readonly string[])[] = [
  */
 export async function npzDataset(file: SourceFile, options: NpzOptions): Promise<Dataset> {
   const limits = limitsWith(options.limits);
-  return withArchive(file, limits, async (archive) => {
-    const names = options.arrays ?? usualNames(archive);
-    if (archive.names.length === 0) {
-      throw new DataError(
-        `${file.name}: a ZIP archive without NumPy arrays, expected a .npz archive, as numpy.savez("data.npz", x=…, y=…) writes it ` +
-          "(of PyTorch's tensors: x=x.numpy()); save the arrays so",
-        { source: file.name },
-      );
-    }
-    if (names === undefined || (names.length !== 2 && names.length !== 4)) {
-      throw new DataError(
-        words`${file.name}: has the arrays ${await describeArrays(archive)}, expected
-          ${usualArrays.map((list) => list.join(", ")).join("; or ")}; name them:
-          ${option("arrays", ["inputs", "labels"])} or
-          ${option("arrays", ["inputs", "labels", "test-inputs", "test-labels"])}`,
-        { source: file.name },
-      );
-    }
-    const arrays = new Map<string, NpyArray>();
-    for (const name of new Set(names)) arrays.set(name, await readArray(archive, name));
-    return asDataset(file.name, arrays, names, options, limits);
+  const { inputs: model } = options;
+  const main = await withArchive(file, limits, async (archive): Promise<OpenedArrays> => {
+    const choice = await chooseArrays(archive, options.arrays, model);
+    return { source: file.name, choice, arrays: await readArrays(archive, namesIn(choice)) };
   });
+  // Files of their own hold arrays of the same names, or of usual ones.
+  const beside = (own: SourceFile | undefined) =>
+    own &&
+    withArchive(own, limits, async (archive): Promise<OpenedArrays> => {
+      const { inputs, labels } = main.choice;
+      const areThere = [...inputs, labels].every((name) => archive.has(name));
+      const choice =
+        areThere || options.arrays ? { inputs, labels } : await chooseArrays(archive, undefined, model);
+      return {
+        source: own.name,
+        choice,
+        arrays: await readArrays(archive, namesIn({ ...choice, test: undefined })),
+      };
+    });
+  return asDataset(
+    main,
+    { test: await beside(options.test), validation: await beside(options.validation) },
+    options,
+    limits,
+  );
 }
 
-/** Names under which inputs alone are looked for. */
-const usualInputs: readonly string[] = ["x_test", "inputs", "x", "x_train"];
+/** Arrays that were read, and which of them are what. */
+interface OpenedArrays {
+  readonly source: string;
+  readonly choice: ArrayChoice;
+  readonly arrays: ReadonlyMap<string, NpyArray>;
+}
+
+function namesIn({ inputs, labels, test }: ArrayChoice): string[] {
+  return [...inputs, labels, ...(test ? [...test.inputs, test.labels] : [])];
+}
+
+async function readArrays(
+  archive: Archive,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, NpyArray>> {
+  const arrays = new Map<string, NpyArray>();
+  for (const name of new Set(names)) arrays.set(name, await readArray(archive, name));
+  return arrays;
+}
 
 /**
  * Reads inputs alone, [count, …shape of an example], from a .npz file, or from a .npy file, which is one array.
  *
- * @param options `array`: its name. Default: the only one, or the first of `x_test`, `inputs`, `x`, `x_train` that the file has
+ * @param options `arrays`: their names. Default: the only one, or the first of `x_test`, `inputs`, `x`, `x_train` that the file has;
+ *   of a model that has several `inputs`, those that are called like them
  * @throws when the file is damaged or has no such array; the message names file and array
  */
 export async function npzInputs(
   file: SourceFile,
-  { array: chosen, limits: changed }: { readonly array?: string; readonly limits?: Partial<Limits> },
+  { arrays: chosen, inputs: model, limits: changed }: Pick<NpzOptions, "arrays" | "inputs" | "limits">,
 ): Promise<Omit<Examples, "labels">> {
   const limits = limitsWith(changed);
   if (isNpy(file.bytes)) return inputsOf(file.name, "the array", parseNpy(file.bytes, file.name));
   return withArchive(file, limits, async (archive) => {
-    const only = archive.names.length === 1 ? archive.names : [];
-    const found = [...only, ...usualInputs].flatMap(
-      (name) => archive.names.find((other) => other.toLowerCase() === name.toLowerCase()) ?? [],
-    );
-    const name = chosen ?? found[0];
-    if (name === undefined) {
-      throw new DataError(
-        words`${file.name}: has the arrays ${await describeArrays(archive)}, expected inputs called
-          ${usualInputs.join(", ")}; name them: ${option("arrays", ["inputs"])}`,
-        { source: file.name },
-      );
-    }
-    return inputsOf(file.name, name, await readArray(archive, name));
+    const names = await chooseInputs(archive, chosen, model);
+    return inputsFrom(file.name, await readArrays(archive, names), names, model);
   });
 }
 
-/** An array as inputs. */
-function inputsOf(source: string, name: string, array: NpyArray): Omit<Examples, "labels"> {
-  checkHoldsNumbers(source, name, array);
-  const [count = 0, ...shape] = array.shape;
-  if (array.shape.length < 2 || count === 0) {
-    throw new DataError(
-      `${source}: '${name}' has the shape [${array.shape}], expected [examples, …] with at least two axes; reshape it`,
-      { source },
-    );
-  }
-  const { data } = array;
-  return { count, shape, inputs: isArrayOf("Uint8Array", data) ? data : Float32Array.from(data) };
-}
-
-/** The first list of usual names that the archive has, as it writes them: X_train or x_train. */
-function usualNames(archive: Archive): readonly string[] | undefined {
-  for (const list of usualArrays) {
-    const found = list.map((name) =>
-      archive.has(name) ? [name] : archive.names.filter((other) => other.toLowerCase() === name),
-    );
-    if (found.every((names) => names.length === 1)) return found.flat();
-  }
-  return undefined;
-}
-
 function asDataset(
-  source: string,
-  arrays: ReadonlyMap<string, NpyArray>,
-  names: readonly string[],
+  main: OpenedArrays,
+  {
+    test: testFile,
+    validation: validationFile,
+  }: Readonly<Record<"test" | "validation", OpenedArrays | undefined>>,
   options: NpzOptions,
   limits: Limits,
 ): Dataset {
-  const [inputs = "", labels = "", testInputs = "", testLabels = ""] = names;
-  const all = asExamples(source, arrays, inputs, labels, options, limits);
-  const own =
-    names.length === 4 ? asExamples(source, arrays, testInputs, testLabels, options, limits) : undefined;
-  if (own && own.shape.join() !== all.shape.join()) {
+  const { source, arrays, choice } = main;
+  const all = asExamples(main, options, limits);
+  const beside = (other: OpenedArrays): Examples => {
+    const own = asExamples(other, options, limits);
+    if (own.shape.join() === all.shape.join()) return own;
     throw new DataError(
-      `${source}: examples of '${inputs}' have the shape [${all.shape}] and those of '${testInputs}' [${own.shape}], ` +
+      `${other.source}: examples of '${choice.inputs[0]}' have the shape [${all.shape}] and those of '${other.choice.inputs[0]}' [${own.shape}], ` +
         "expected the same; save arrays that belong together",
-      { source },
+      { source: other.source },
     );
-  }
-  const classes = options.targets === "classes" ? countClasses([all, ...(own ? [own] : [])]) : 0;
+  };
+  const own = testFile ? beside(testFile) : choice.test && beside({ source, arrays, choice: choice.test });
+  const validation = validationFile && beside(validationFile);
+  const classes = options.targets === "classes" ? countClasses([all, own, validation]) : 0;
   const { train, test } = own
     ? { train: all, test: own }
     : splitTest(all, options.testFraction ?? defaultTestFraction, source);
-  const rounded = options.targets === "classes" ? [inputs, testInputs] : names;
+  const { inputs, labels } = choice;
+  const rounded = namesIn(
+    options.targets === "classes"
+      ? { ...choice, labels: "", test: choice.test && { ...choice.test, labels: "" } }
+      : choice,
+  );
   return {
     name: "npz",
     classes,
@@ -149,9 +155,10 @@ function asDataset(
     targetNormalization: options.targets === "values" ? measureTargets(train) : undefined,
     train,
     test,
+    ...(validation && { validation }),
     warnings: [
       ...rounded.flatMap((name) => roundingWarning(source, name, arrays.get(name))),
-      ...channelWarning(source, inputs, arrays.get(inputs)),
+      ...inputs.flatMap((name) => channelWarning(source, name, arrays.get(name))),
       ...(options.targets === "classes" ? classWarning(source, labels, all.labels, classes) : []),
     ].map((warning) => words`${warning}`),
   };
@@ -224,22 +231,19 @@ function classWarning(source: string, name: string, labels: Examples["labels"], 
 }
 
 function asExamples(
-  source: string,
-  arrays: ReadonlyMap<string, NpyArray>,
-  inputName: string,
-  labelName: string,
-  { targets }: NpzOptions,
+  { source, arrays, choice: { inputs, labels: labelName } }: OpenedArrays,
+  { targets, inputs: model }: NpzOptions,
   limits: Limits,
 ): Examples {
-  const [inputs, labels] = [arrays.get(inputName), arrays.get(labelName)];
-  if (inputs === undefined || labels === undefined)
-    throw new DataError(`${source}: an array is missing`, { source });
-  const read = inputsOf(source, inputName, inputs);
-  const { count } = read;
+  const labels = arrays.get(labelName);
+  if (labels === undefined) throw new DataError(`${source}: an array is missing`, { source });
+  const read = inputsFrom(source, arrays, inputs, model);
+  const { count, furtherInputs } = read;
+  const list = inputs.map((name) => `'${name}'`).join(", ");
   checkHoldsNumbers(source, labelName, labels);
   if (labels.shape[0] !== count) {
     throw new DataError(
-      `${source}: '${inputName}' has ${count} examples and '${labelName}' has the shape [${labels.shape}], expected as ` +
+      `${source}: ${list} ${inputs.length === 1 ? "has" : "have"} ${count} examples and '${labelName}' has the shape [${labels.shape}], expected as ` +
         "many labels; save arrays that belong together",
       { source },
     );
@@ -250,24 +254,10 @@ function asExamples(
       targets === "values" ? Float32Array.from(labels.data) : classNumbers(source, labelName, labels, limits),
     ...(labels.shape.length > 1 && { targetShape: labels.shape.slice(1) }),
   };
-  checkExamples(examples, `${source}: '${inputName}' with '${labelName}'`, Number.POSITIVE_INFINITY);
+  const name = `${source}: ${list} with '${labelName}'`;
+  checkExamples(examples, name, Number.POSITIVE_INFINITY);
+  if (furtherInputs) checkFurther(furtherInputs, count, name);
   return examples;
-}
-
-/** Every axis has a size, and there is at least one. */
-function checkHoldsNumbers(source: string, name: string, { shape, type }: NpyArray): void {
-  const empty = shape.indexOf(0);
-  if (shape.length > 0 && empty === -1) return;
-  const problem =
-    shape.length === 0
-      ? "is a single number, without axes"
-      : empty === 0
-        ? `has the shape [${shape}]: it holds no examples`
-        : `has the shape [${shape}]: axis ${empty} has the size 0, so its examples hold no numbers`;
-  throw new DataError(
-    `${source}: '${name}' (${type}) ${problem}, expected [examples, …]; save the whole array`,
-    { source },
-  );
 }
 
 /** Class numbers, one an example or one for each of its positions. */
@@ -319,8 +309,8 @@ function isOneHot(
 }
 
 /** At least two. */
-function countClasses(parts: readonly Examples[]): number {
+function countClasses(parts: readonly (Examples | undefined)[]): number {
   let largest = 1;
-  for (const { labels } of parts) for (const label of labels) largest = Math.max(largest, label);
+  for (const part of parts) for (const label of part?.labels ?? []) largest = Math.max(largest, label);
   return largest + 1;
 }

@@ -40,6 +40,8 @@ export interface TableOptions extends Pick<TableReading, "header" | "decimal"> {
   readonly categorical?: readonly string[];
   /** A table of its own to test on. Default: a part of the rows. */
   readonly test?: SourceFile;
+  /** A table of its own to validate on. Default: none. */
+  readonly validation?: SourceFile;
   /** Share of the rows set aside for testing. Default 0.2; 1 takes all. */
   readonly testFraction?: number;
   /** The columns that a trained model takes. Default: decided by the values. */
@@ -79,11 +81,10 @@ export function tableDataset(file: SourceFile, options: TableOptions): Dataset {
       ? (options.classNames ?? classesOf(table, target, categorical.includes(target)))
       : undefined;
   const all = asExamples(table, columns, target, classNames);
+  const read = (own: SourceFile) =>
+    asExamples(withoutClearedRows(parseCsv(own, reading)), columns, target, classNames);
   const { train, test } = options.test
-    ? {
-        train: all,
-        test: asExamples(withoutClearedRows(parseCsv(options.test, reading)), columns, target, classNames),
-      }
+    ? { train: all, test: read(options.test) }
     : splitTest(all, options.testFraction ?? defaultTestFraction, table.source);
   return {
     name: "csv",
@@ -94,6 +95,7 @@ export function tableDataset(file: SourceFile, options: TableOptions): Dataset {
     targetNormalization: classNames ? undefined : measureTargets(train),
     train,
     test,
+    ...(options.validation && { validation: read(options.validation) }),
     warnings: tableWarnings(table, columns, target, classNames),
   };
 }

@@ -18,6 +18,8 @@ export interface ImageFolderOptions {
   readonly size?: { readonly height: number; readonly width: number };
   /** 3: gray images become RGB as well, for a model that takes RGB. Default: gray where all images are, otherwise RGB. */
   readonly channels?: 3;
+  /** A folder of its own to validate on, which holds the class folders. Default: none. */
+  readonly validation?: ListedFiles;
   /** Share set aside for testing where there is no folder for it. Default 0.2; 1 takes all. */
   readonly testFraction?: number;
   /** The classes that a trained model knows, in its order. Default: the names of the folders, sorted. */
@@ -64,11 +66,30 @@ export async function imageFolder(files: ListedFiles, options: ImageFolderOption
   const training = labelled(parts.train, depth, classNames, files);
   const testing = labelled(parts.test, depth, classNames, files);
   const pictures = await decodeAll([...training, ...testing], files, options);
-  const channels = options.channels ?? (pictures.some((picture) => picture.channels === 3) ? 3 : 1);
+  const held = options.validation;
+  const validating =
+    held &&
+    labelled(
+      (await held.list()).filter((path) => isImage(path, held)),
+      0,
+      classNames,
+      held,
+    );
+  const like = pictures[0] && { ...pictures[0], path: ([...training, ...testing][0] as ImageFile).path };
+  const heldPictures = held && validating ? await decodeAll(validating, held, options, like) : [];
+  const isColored = [...pictures, ...heldPictures].some((picture) => picture.channels === 3);
+  const channels = options.channels ?? (isColored ? 3 : 1);
   const all = asExamples(training, pictures.slice(0, training.length), channels);
   const own = asExamples(testing, pictures.slice(training.length), channels);
-  for (const examples of [all, own])
+  const validation = validating && asExamples(validating, heldPictures, channels);
+  for (const examples of [all, own, ...(validation ? [validation] : [])])
     if (examples.count > 0) checkExamples(examples, files.describe, classNames.length);
+  if (held && validation?.count === 0) {
+    throw new DataError(
+      `${held.describe}: no PNG or JPEG images, expected some in a folder for each class (${classNames[0]}/1.png); correct the folder`,
+      { source: held.describe },
+    );
+  }
   const { train, test } =
     testing.length > 0
       ? { train: all, test: own }
@@ -80,6 +101,7 @@ export async function imageFolder(files: ListedFiles, options: ImageFolderOption
     normalization: measureNormalization(train),
     train,
     test,
+    ...(validation && { validation }),
     warnings: passedOver(listed, images, parts, files).map((warning) => words`${warning}`),
   };
 }

@@ -23,6 +23,8 @@ export interface TextDatasetOptions extends TextEncoding {
   readonly classNames?: readonly string[];
   /** Texts of their own to test on. Default: a part of them. */
   readonly test?: readonly LabelledText[];
+  /** Texts of their own to validate on. Default: none. */
+  readonly validation?: readonly LabelledText[];
   /** Share set aside for testing. Default 0.2; 1 takes all. */
   readonly testFraction?: number;
 }
@@ -33,8 +35,8 @@ export interface TextDatasetOptions extends TextEncoding {
  * @throws DataError for a label that is no known class or no number, and where there is nothing to learn
  */
 export function textDataset(given: readonly LabelledText[], options: TextDatasetOptions): Dataset {
-  const { targets, test: own = [], testFraction = defaultTestFraction } = options;
-  const rows = [...given, ...own];
+  const { targets, test: own = [], validation = [], testFraction = defaultTestFraction } = options;
+  const rows = [...given, ...own, ...validation];
   const encoded = encodeTexts(
     rows.map(({ text, pair }) => (pair === undefined ? text : ([text, pair] as const))),
     options,
@@ -44,14 +46,16 @@ export function textDataset(given: readonly LabelledText[], options: TextDataset
     ...encoded,
     labels: classNames ? classNumbers(rows, classNames) : Float32Array.from(rows, targetOf),
   };
-  const range = (from: number, to: number) => Uint32Array.from({ length: to - from }, (_, at) => from + at);
+  const part = (from: number, length: number) =>
+    takeExamples(
+      all,
+      Uint32Array.from({ length }, (_, at) => from + at),
+    );
+  const mine = rows.length === given.length ? all : part(0, given.length);
   const { train, test } =
     own.length === 0
-      ? splitTest(all, testFraction, "text")
-      : {
-          train: takeExamples(all, range(0, given.length)),
-          test: takeExamples(all, range(given.length, rows.length)),
-        };
+      ? splitTest(mine, testFraction, "text")
+      : { train: mine, test: part(given.length, own.length) };
   return {
     name: "text",
     classes: classNames?.length ?? 0,
@@ -61,6 +65,7 @@ export function textDataset(given: readonly LabelledText[], options: TextDataset
     shownTexts: rows.map(({ text, pair }) => (pair === undefined ? text : `${text} | ${pair}`)),
     train,
     test,
+    ...(validation.length > 0 && { validation: part(given.length + own.length, validation.length) }),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Objective } from "../../objective/objective.ts";
 import { tensorOf } from "../../onnx/tensor.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
+import { validationOf } from "../saved-model.ts";
 import type { RunOptions } from "../settings/run-settings.ts";
 import type { Evaluation } from "./measure-model.ts";
 
@@ -118,7 +119,7 @@ type Measured = Pick<Evaluation, "loss" | "accuracy">;
 
 /** Compares a finished run with guessing: on its test examples, or else on those set aside for validation. */
 export async function guessingOf(
-  { test, examples }: Pick<RunOptions, "test" | "examples">,
+  { test, ...options }: Pick<RunOptions, "test" | "examples" | "validation">,
   { loss, runtime }: Pick<Objective, "loss" | "runtime">,
   measured: {
     readonly test: Measured | undefined;
@@ -130,6 +131,7 @@ export async function guessingOf(
   if (test && measured.test)
     return compareWithGuessing(measured.test, { examples: test, from: "test", loss, runtime });
   const { validation, indices } = measured;
+  const examples = validationOf(options);
   return (
     validation && compareWithGuessing(validation, { examples, indices, from: "validation", loss, runtime })
   );

@@ -75,6 +75,9 @@ export async function describeRun(
     data: await fingerprint(...numbersOf(examples)),
     shapes: shapesOf(examples),
     test: test ? await fingerprint(...numbersOf(test)) : null,
+    ...(typeof options.validation === "object" && {
+      validationData: await fingerprint(...numbersOf(options.validation)),
+    }),
     parameters: Object.keys(objective.parameters).join(" "),
     ...configOf(Object.fromEntries(kept.map(([name]) => [name, values[name]]))),
     ...(options.headFirst && { headAlone: options.headFirst.share }),

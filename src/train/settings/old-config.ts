@@ -93,7 +93,7 @@ function describeInFirstVersion(options: RunOptions, now: RunConfig, kept: RunCo
     beta2: rule?.beta2 ?? null,
     epsilon: rule?.epsilon ?? null,
     trackQuality: options.quality.every ?? null,
-    validation: options.validation ?? null,
+    validation: typeof options.validation === "number" ? options.validation : null,
     ...(augment && { augment }),
     ...(options.input !== undefined && { input: options.input }),
     ...(options.output !== undefined && { output: options.output }),

@@ -14,7 +14,18 @@ import type { Model } from "../../onnx/read-model.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { group } from "../../settings/group.ts";
 import { isFunction } from "../../settings/named-setting.ts";
-import { choice, type Given, isObject, names, number, toggle, value, whole } from "../../settings/option.ts";
+import {
+  choice,
+  either,
+  type Given,
+  isObject,
+  names,
+  number,
+  type Option,
+  toggle,
+  value,
+  whole,
+} from "../../settings/option.ts";
 import type { RunStore } from "../../storage/run-store.ts";
 import type { ExampleArrays } from "../example-arrays.ts";
 import { lossSetting, optimizerSetting, scheduleSetting } from "./choices.ts";
@@ -67,6 +78,9 @@ const modelOptions = {
   batchNorm: batchNormOption,
 };
 
+/** Examples that are not trained on. */
+const heldExamples = { expected: "a dataset's examples, or { inputs, labels }", accepts: isObject };
+
 /** What is done with the gradient, for how long, and on which examples. */
 const courseOptions = {
   /** Default: derived from the estimator and what it measures of its noise, see `defaultLearningRate`. */
@@ -118,8 +132,11 @@ const courseOptions = {
   steps: whole(0, { help: "end after so many steps" }),
   /** Decides initialization, order and tangents. Default 0. */
   seed: whole(0, { help: "decides initialization, order and tangents", default: 0 }),
-  /** Examples split off for validation. Default 5,000, at most a tenth. */
-  validation: whole(0, { help: "examples set aside for validation", otherwise: "5,000, at most a tenth" }),
+  /** How many examples are split off for validation, or examples of its own, as `examples`. Default 5,000, at most a tenth. */
+  validation: either(
+    whole(0, { help: "examples set aside for validation", otherwise: "5,000, at most a tenth" }),
+    heldExamples,
+  ) as Option<number | Examples | ExampleArrays, undefined>,
   /** Random changes of the training images; validation and test examples stay as they are. Default: none. */
   augment: group(
     "augment",
@@ -202,11 +219,10 @@ export const trainOptions = {
   ...settingOptions,
   ...neededOptions,
   /** Test examples, used once, at the end; as `examples`. */
-  test: value<Examples | ExampleArrays>(
-    "a dataset's examples, or { inputs, labels }",
-    (given) => isObject(given),
-    { help: "test examples", flag: false },
-  ),
+  test: value<Examples | ExampleArrays>(heldExamples.expected, heldExamples.accepts, {
+    help: "test examples",
+    flag: false,
+  }),
   ...storeOptions,
 };
 

@@ -30,10 +30,12 @@ export interface RunSettings
 }
 
 /** The settings of a run whose model is decoded and whose examples are known. */
-export interface RunOptions extends Omit<RunSettings, "model" | "examples" | "test"> {
+export interface RunOptions extends Omit<RunSettings, "model" | "examples" | "test" | "validation"> {
   readonly model: Model;
   readonly examples: Examples;
   readonly test: Examples | undefined;
+  /** How many of the examples are set aside for validation, or examples of its own. */
+  readonly validation: number | Examples | undefined;
   /** The file that trained adapters are merged into, and how. Default: the model is saved as it was trained. */
   readonly merge?: {
     readonly into: Model;
