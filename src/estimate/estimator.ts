@@ -86,9 +86,10 @@ export interface Estimator {
    * @param key the step's key; the tangents are a pure function of it
    * @param state what the steps before left. It is written only after ĝ of this step was formed: an estimate that depends
    * on a state which has seen its own tangents is biased. Default: the state before the first step
+   * @param before how many examples of the step other batches held, so that each example of a step has tangents of its own. Default 0
    * @throws when a derivative is not finite, or the engine fails
    */
-  estimate(feeds: Tensors, key: Key, state?: EstimatorState): Promise<Estimate>;
+  estimate(feeds: Tensors, key: Key, state?: EstimatorState, before?: number): Promise<Estimate>;
   /** Frees sessions and threads. */
   release(): Promise<void>;
 }

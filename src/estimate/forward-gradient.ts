@@ -24,8 +24,8 @@ export function forwardGradient(passes: Passes): Estimator {
     gain: guess ? 1 : method.gain,
     products: passes.products,
     init: corrected?.init,
-    async estimate(feeds, key, state = corrected?.init() ?? {}): Promise<Estimate> {
-      passes.draw(key, 0, k);
+    async estimate(feeds, key, state = corrected?.init() ?? {}, before = 0): Promise<Estimate> {
+      passes.draw(key, 0, k, before);
       const { loss, statistics } = await passes.derivatives(feeds, 0, k, derivatives);
       const errors = (await corrected?.errors(feeds, state)) ?? derivatives;
       const tangentsOf = method.aggregator.usesGram ? await passes.gram(feeds) : undefined;

@@ -77,8 +77,12 @@ export interface Passes {
   readonly method: Method;
   /** Examples with derivatives and coefficients of their own: the batch, or 1 for weights. */
   readonly examples: number;
-  /** Chooses tangents first … first + count − 1 of a step; they are a pure function of its key. */
-  draw(key: Key, first: number, count: number): void;
+  /**
+   * Chooses tangents first … first + count − 1 of a step; they are a pure function of its key.
+   *
+   * @param before where examples have tangents of their own: how many of the step's examples other batches hold. Default 0
+   */
+  draw(key: Key, first: number, count: number, before?: number): void;
   /**
    * The dual passes: d of tangents first … first + count − 1, which were drawn.
    *

@@ -47,10 +47,11 @@ export function reportHtml(run: RunRecord, drawn: readonly DrawnChart[]): string
   const { before, after } = notes;
   const step = run.lines.at(-1)?.step ?? 0;
   const steps = typeof config.steps === "number" ? config.steps : undefined;
-  const isDone = result !== undefined;
+  const isDone = result !== undefined && result.outOfTime !== true;
+  const isStopped = result?.outOfTime === true ? ": its minutes were over" : "";
   const state = isDone
     ? `Finished: ${step.toLocaleString("en")} steps.`
-    : `Not finished: ${step.toLocaleString("en")}${steps === undefined ? "" : ` of ${steps.toLocaleString("en")}`} steps so far.`;
+    : `Not finished: ${step.toLocaleString("en")}${steps === undefined ? "" : ` of ${steps.toLocaleString("en")}`} steps so far${isStopped}.`;
   const recoveries = linesOf(run, "recovery").map(
     ({ step: back, divergedAt, learningRate }) =>
       `Step ${divergedAt} diverged; the run went back to step ${back} and on at the rate ${number(learningRate)}.`,

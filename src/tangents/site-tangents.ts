@@ -64,6 +64,7 @@ export function createSiteTangents(
  * their own lengths and arrangement.
  *
  * @param drawer what draws them; default: the calling thread
+ * @param before so many examples come before the first one in the streams
  */
 export function drawSiteTangents(
   tangents: SiteTangents,
@@ -71,6 +72,7 @@ export function drawSiteTangents(
   drawer: Drawer = callingThread,
   first = 0,
   count = tangents.count - first,
+  before = 0,
 ): void {
   const { examples, sampler, sites } = tangents;
   // Where tangents depend on those before them, these are drawn as well.
@@ -79,10 +81,10 @@ export function drawSiteTangents(
   drawer.draw(
     drawn.flatMap((tangent) => {
       const stream = fold(key, tangent);
-      return sites.map(({ tensor }, site) => ({
+      return sites.map(({ tensor, size }, site) => ({
         fill: sampler.fill,
         key: fold(stream, site),
-        start: 0,
+        start: before * size,
         out: rowOf(tensor, tangent),
       }));
     }),
@@ -94,7 +96,7 @@ export function drawSiteTangents(
   for (let example = 0; example < examples; example++) {
     const set = drawn.map((tangent) => exampleTangent(tangents, tangent, example));
     if (radius) for (const pieces of set) rescale(pieces, radius(dimension));
-    arrange?.(set, fold(arrangement, example));
+    arrange?.(set, fold(arrangement, before + example));
   }
 }
 

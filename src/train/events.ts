@@ -34,6 +34,8 @@ export interface TrainResult extends Partial<Quality> {
   readonly learningRate: number;
   /** The step whose parameters were kept, where early stopping chose them by their validation loss. */
   readonly bestStep: number | undefined;
+  /** Whether the minutes were over before all steps were done: from the checkpoint, a resumed run goes on. */
+  readonly outOfTime?: true;
   /** Where the default learning rate diverged last: the step that did, the one from which half the rate went on, how often in all. */
   readonly recovery?: Pick<Recovery, "from" | "divergedAt" | "times">;
   /** What one answer to all of the test examples, or else of those set aside for validation, would have reached. */

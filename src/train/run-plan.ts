@@ -8,8 +8,8 @@ import { checkedInput } from "../objective/model-inputs.ts";
 import { modelObjective, type Objective } from "../objective/objective.ts";
 import { checkBatch, checkTargets, lossInputs } from "../objective/targets.ts";
 import type { DescribedRun } from "../storage/run-files.ts";
-import { type BatchReader, batchesOf, requireValidation } from "./batch-reader.ts";
-import { batchNotes, batchSize, stepsOf } from "./batch-size.ts";
+import { type BatchReader, batchesOf, requireValidation } from "./batches/batch-reader.ts";
+import { batchSize, leftToTrain, stepsOf } from "./batches/batch-size.ts";
 import type { FirstStage } from "./descent/first-stage.ts";
 import { runLearningRate } from "./learning-rate.ts";
 import { runOptions } from "./run-options.ts";
@@ -57,21 +57,28 @@ export async function planRun(options: RunOptions): Promise<RunPlan> {
   const { optimizer, clip } = options;
   // Whoever else reads a gradient reads an array.
   const factored = optimizer.isPlain === true && clip === undefined;
-  const estimator = await planEstimator(objective, options, { remembers: true, factored });
-  const batches = batchesOf(objective, options);
-  requireValidation(options, batches.split.validation.length);
+  const batches = await batchesOf(objective, options);
+  const plan =
+    options.accumulate > 1
+      ? (await import("./batches/in-parts.ts")).planInParts(batches, options, planEstimator)
+      : planEstimator;
+  const estimator = await plan(objective, options, { remembers: true, factored });
+  await requireValidation(options, batches.split.validation.length);
   const steps = stepsOf(options, batches.stepsPerEpoch);
-  const rateAt = runLearningRate(options, estimator, { batch: objective.batch, steps });
+  const rateAt = runLearningRate(options, estimator, { batch: objective.batch * options.accumulate, steps });
   const learningRate = rateAt();
-  const by = { planEstimator, runLearningRate, exact };
+  const by = { planEstimator: plan, runLearningRate, exact };
   const first =
     options.headFirst &&
     (await (await import("./settings/head-settings.ts")).planFirstStage(objective, options, steps, by));
+  const left = leftToTrain(examples, validation);
   const notes = [
     ...(first?.notes ?? options.notes ?? []),
     ...objective.notes,
     ...(estimator.notes ?? []),
-    ...batchNotes(examples, options, objective.batch),
+    ...(left < options.batch && left === objective.batch * options.accumulate
+      ? [(await import("./batches/batch-words.ts")).smallerBatch(examples, left, options.batch)]
+      : []),
   ];
   return { options, objective, estimator, batches, steps, learningRate, rateAt, notes, first };
 }

@@ -14,6 +14,8 @@ export interface Measured extends Pick<TrainResult, "learningRate" | "bestStep">
   readonly quality: Quality | undefined;
   /** On the test examples. */
   readonly test: Evaluation | undefined;
+  /** Whether the minutes were over first. */
+  readonly outOfTime: boolean;
   /** Which examples were set aside for validation. */
   readonly validationIndices: Uint32Array;
   readonly stepsPerEpoch: number;
@@ -24,7 +26,7 @@ export async function resultOf(
   options: RunOptions,
   objective: Objective,
   state: RunState,
-  { validationIndices: indices, test, stepsPerEpoch, learningRate, quality, bestStep }: Measured,
+  { validationIndices: indices, test, stepsPerEpoch, learningRate, quality, bestStep, outOfTime }: Measured,
 ): Promise<TrainResult> {
   const { step, lastEpochLoss, timedSeconds, timedSteps, validation, recovery } = state;
   const guessing = await guessingOf(options, objective, { test, validation, indices });
@@ -42,6 +44,7 @@ export async function resultOf(
     learningRate,
     ...quality,
     bestStep,
+    ...(outOfTime && { outOfTime }),
     ...(guessing && { guessing }),
     ...(recovery && {
       recovery: { from: recovery.from, divergedAt: recovery.divergedAt, times: recovery.times },

@@ -1,18 +1,17 @@
+import type { Estimator } from "../estimate/estimator.ts";
 import { exampleInput } from "../objective/model-inputs.ts";
-import type { Objective } from "../objective/objective.ts";
 import { countParameters } from "../objective/parameters.ts";
 import type { TrainEvent } from "./events.ts";
+import type { RunPlan } from "./run-plan.ts";
+import type { RunState } from "./run-state.ts";
 import { drawnTangents } from "./settings/estimator.ts";
-import type { RunOptions } from "./settings/run-settings.ts";
 
 /** The first event of a run. */
 export function startEvent(
-  options: RunOptions,
-  objective: Objective,
-  run: Pick<
-    TrainEvent & { kind: "start" },
-    "dimension" | "guess" | "learningRate" | "memory" | "notes" | "steps" | "step"
-  >,
+  { options, objective, estimator, learningRate, notes, steps }: RunPlan,
+  { dimension }: Pick<Estimator, "dimension">,
+  { step }: Pick<RunState, "step">,
+  memory: (TrainEvent & { kind: "start" })["memory"],
 ): TrainEvent {
   const { name: input, further } = exampleInput(objective.model, options.examples, options);
   return {
@@ -26,7 +25,8 @@ export function startEvent(
     head: options.head,
     tangents: drawnTangents(options),
     isLocal: options.definition.isLocal === true,
-    batch: objective.batch,
-    ...run,
+    batch: objective.batch * options.accumulate,
+    guess: estimator.guess?.name,
+    ...{ dimension, learningRate, memory, notes, steps, step },
   };
 }

@@ -1,6 +1,5 @@
 import { DivergenceError } from "../errors/errors.ts";
 import type { Estimate } from "../estimate/estimator.ts";
-import type { Quality } from "../estimate/quality.ts";
 import { copyState, type EstimatorState } from "../estimate/state.ts";
 import { NotFiniteError } from "../linalg/cholesky.ts";
 import type { Objective } from "../objective/objective.ts";
@@ -8,10 +7,9 @@ import { arraysOf } from "../objective/parameters.ts";
 import { clipGlobalNorm } from "../optim/clip.ts";
 import type { Arrays } from "../optim/optimizer.ts";
 import { streamKey } from "../random/streams.ts";
-import { fold, type Key } from "../random/threefry.ts";
+import { fold } from "../random/threefry.ts";
 import type { MetricsLine } from "../storage/metrics.ts";
 import type { RunFiles } from "../storage/run-files.ts";
-import type { BatchReader } from "./batch-reader.ts";
 import type { Descent } from "./descent/descent.ts";
 import { openDescent } from "./descent/open.ts";
 import { largestLoss } from "./divergence.ts";
@@ -61,19 +59,23 @@ export class TrainingRun {
   #descent: Descent;
   /** Loaded where quality is tracked. */
   #tracker: QualityTracker | undefined;
-  readonly #learningRate: number;
   readonly #arrays: Arrays;
   readonly #training: TrainingState;
   readonly #saved: SavedModel;
-  readonly #batches: BatchReader;
-  readonly #totalSteps: number;
   #stepsHere = 0;
+  readonly #isTimeOver: () => boolean;
   #lastCheckpoint = performance.now();
   /** Where the run is kept, if it is. */
   readonly #files: RunFiles<RunState> | undefined;
 
-  private constructor(plan: RunPlan, descent: Descent, files: RunFiles<RunState> | undefined) {
+  private constructor(
+    plan: RunPlan,
+    descent: Descent,
+    files: RunFiles<RunState> | undefined,
+    isTimeOver: () => boolean,
+  ) {
     const { options, objective } = plan;
+    this.#isTimeOver = isTimeOver;
     this.#plan = plan;
     this.#options = options;
     this.#objective = objective;
@@ -85,13 +87,15 @@ export class TrainingRun {
     this.#saved = savedModel(options, objective, stored);
     const remembered = descent.estimator.init?.() ?? {};
     this.#training = new TrainingState(stored, this.#options.optimizer.init(this.#arrays), remembered);
-    this.#batches = plan.batches;
-    this.#totalSteps = plan.steps;
-    this.#learningRate = plan.learningRate;
   }
 
-  /** Plans the run, compares it with what its store holds, and only then differentiates. */
-  static async open(options: RunOptions): Promise<TrainingRun> {
+  /**
+   * Plans the run, compares it with what its store holds, and only then differentiates.
+   *
+   * @param now the clock that its minutes are measured by, in milliseconds
+   */
+  static async open(options: RunOptions, now = () => performance.now()): Promise<TrainingRun> {
+    const end = now() + (options.minutes ?? Number.POSITIVE_INFINITY) * 60_000;
     const files = options.store && (await lockFiles(options.store, options));
     let descent: Descent | undefined;
     try {
@@ -100,7 +104,7 @@ export class TrainingRun {
       const plan = await planRun(begun);
       await files?.compare(await describePlan(plan));
       descent = await openDescent(plan.objective, plan.estimator, options.optimizer);
-      const run = new TrainingRun(plan, descent, files);
+      const run = new TrainingRun(plan, descent, files, () => now() >= end);
       await run.#takeFiles();
       return run;
     } catch (error) {
@@ -108,14 +112,6 @@ export class TrainingRun {
       await files?.release();
       throw error;
     }
-  }
-
-  get #state(): RunState {
-    return this.#training.state;
-  }
-
-  set #state(state: RunState) {
-    this.#training.state = state;
   }
 
   /** The model as it is now, an ONNX file. */
@@ -132,17 +128,10 @@ export class TrainingRun {
 
   async *events(): AsyncGenerator<TrainEvent, void> {
     const options = this.#options;
-    yield startEvent(options, this.#objective, {
-      dimension: this.#descent.estimator.dimension,
-      guess: this.#plan.estimator.guess?.name,
-      learningRate: this.#learningRate,
-      memory: this.#files && (await import("./settings/identity.ts")).memoryOf(options, this.#objective),
-      notes: this.#plan.notes,
-      steps: this.#totalSteps,
-      step: this.#state.step,
-    });
+    const memory = this.#files && (await import("./settings/identity.ts")).memoryOf(options, this.#objective);
+    yield startEvent(this.#plan, this.#descent.estimator, this.#training.state, memory);
     for (const warning of this.#files?.warnings ?? []) yield { kind: "warning", ...warning };
-    const finished = this.#state.result as TrainResult | undefined;
+    const finished = this.#training.state.result as TrainResult | undefined;
     if (finished) {
       const model = this.#saved.bytes();
       const warning = await this.#files?.restoreModel(model);
@@ -152,25 +141,30 @@ export class TrainingRun {
     }
     yield { kind: "stage", stage: "compile" };
     while (!this.#isOver()) {
-      if (this.#state.recovery?.isLogged === false) yield await this.#announceRecovery();
+      if (this.#training.state.recovery?.isLogged === false) yield await this.#announceRecovery();
       try {
         yield await this.#step();
         if (this.#isEpochEnd()) {
-          if (this.#batches.split.validation.length > 0) yield { kind: "stage", stage: "validate" };
+          if (this.#plan.batches.split.validation.length > 0) yield { kind: "stage", stage: "validate" };
           yield await this.#endEpoch();
         }
       } catch (error) {
         if (!(error instanceof DivergenceError) || !(await this.#recover(error))) throw error;
         continue;
       }
-      const { step, windowSteps, bestStep } = this.#state;
+      const { step, windowSteps, bestStep } = this.#training.state;
       // The best parameters have to be of no later step.
-      if ((windowSteps === 0 && isGood(this.#state)) || bestStep === step) this.#keepGood();
+      if ((windowSteps === 0 && isGood(this.#training.state)) || bestStep === step) this.#keepGood();
       const isDue = performance.now() - this.#lastCheckpoint > options.checkpointSeconds * 1000;
       if (this.#isEpochEnd() || isDue) await this.#save();
+      if (this.#isTimeOver() && !this.#isOver()) {
+        // The run goes on from here, whatever its end changes now.
+        await this.#save();
+        break;
+      }
       if (options.signal?.aborted && !this.#isOver()) {
         await this.#save();
-        yield { kind: "interrupted", step, steps: this.#totalSteps };
+        yield { kind: "interrupted", step, steps: this.#plan.steps };
         return;
       }
     }
@@ -178,15 +172,15 @@ export class TrainingRun {
   }
 
   #isEpochEnd(): boolean {
-    const { step } = this.#state;
-    return step % this.#batches.stepsPerEpoch === 0 || step === this.#totalSteps;
+    const { step } = this.#training.state;
+    return step % this.#plan.batches.stepsPerEpoch === 0 || step === this.#plan.steps;
   }
 
   /** All steps are done, or early stopping has waited long enough. */
   #isOver(): boolean {
-    const { step, patience } = this.#state;
+    const { step, patience } = this.#training.state;
     return (
-      step >= this.#totalSteps ||
+      step >= this.#plan.steps ||
       patience.waited >= (this.#options.patience?.epochs ?? Number.POSITIVE_INFINITY)
     );
   }
@@ -195,7 +189,7 @@ export class TrainingRun {
     this.#keepGood();
     if (!this.#files) return;
     const { parameters, optimizer, estimator } = this.#training;
-    const checkpoint = await this.#files.take({ parameters, optimizer, estimator, steps: this.#totalSteps });
+    const checkpoint = await this.#files.take({ parameters, optimizer, estimator, steps: this.#plan.steps });
     if (checkpoint) this.#training.restore(checkpoint);
     // So that a lost checkpoint can be told from one that was never written.
     else await this.#save();
@@ -203,7 +197,8 @@ export class TrainingRun {
 
   /** A rate that was given diverges for good. */
   #keepGood(): void {
-    if (this.#options.learningRate === undefined && mayRecover(this.#state)) this.#training.keepGood();
+    if (this.#options.learningRate === undefined && mayRecover(this.#training.state))
+      this.#training.keepGood();
   }
 
   /** Goes back to the last good state, where there is one; leaves the model of the last checkpoint behind where not. */
@@ -219,26 +214,26 @@ export class TrainingRun {
     }
     // The checkpoint first: from then on, a run that is killed goes on from here.
     await this.#save();
-    await this.#files?.rewind(this.#state);
+    await this.#files?.rewind(this.#training.state);
     return true;
   }
 
   async #announceRecovery(): Promise<TrainEvent> {
-    const recovery = this.#state.recovery as Recovery;
+    const recovery = this.#training.state.recovery as Recovery;
     const { from, divergedAt, reason } = recovery;
     const learningRate = this.#currentRate();
     await this.#log({ kind: "recovery", step: from, divergedAt, reason, learningRate });
-    this.#state = { ...this.#state, recovery: { ...recovery, isLogged: true } };
+    this.#training.state = { ...this.#training.state, recovery: { ...recovery, isLogged: true } };
     return { kind: "recovery", from, divergedAt, reason, learningRate };
   }
 
   async #step(): Promise<TrainEvent> {
     const { seed, clip } = this.#options;
-    const { stepsPerEpoch, feeds } = this.#batches;
+    const { stepsPerEpoch, feeds } = this.#plan.batches;
     const started = performance.now();
-    const { step, plateau } = this.#state;
+    const { step, plateau } = this.#training.state;
     const epoch = Math.floor(step / stepsPerEpoch) + 1;
-    this.#batches.read(step);
+    this.#plan.batches.read(step);
     const key = fold(streamKey(seed, "tangents"), step);
     // A run that diverged may go back to the first stage.
     this.#descent = (await this.#plan.first?.at(this.#training, openDescent)) ?? this.#whole;
@@ -250,20 +245,25 @@ export class TrainingRun {
     });
     const { loss, gradients, statistics, unforeseen } = formed;
     // A batch in which no label counts has the loss 0, which says nothing.
-    if (this.#state.firstLoss === 0) this.#state = { ...this.#state, firstLoss: loss };
+    if (this.#training.state.firstLoss === 0)
+      this.#training.state = { ...this.#training.state, firstLoss: loss };
     await this.#guard(loss, "the loss");
     if (!this.#descent.isFinite(gradients)) await this.#guard(Number.NaN, "the gradient");
     const measuring = performance.now();
     const quality = before && (await this.#trackQuality(formed, before));
     const measured = performance.now() - measuring;
     if (clip !== undefined) clipGlobalNorm(gradients, clip);
-    const scheduled = this.#options.schedule.factor(step, this.#totalSteps) * plateau.factor;
+    const scheduled = this.#options.schedule.factor(step, this.#plan.steps) * plateau.factor;
     const rate = scheduled * this.#noiseFactor(unforeseen) * this.#currentRate();
     await this.#descent.step(this.#arrays, gradients, this.#training.optimizer, rate);
     for (const [name, values] of Object.entries(statistics)) this.#training.arrays[name]?.set(values);
     const seconds = (performance.now() - started - measured) / 1000;
-    this.#state = afterStep(this.#state, loss, ++this.#stepsHere > untimedSteps ? seconds : undefined);
-    const { windowSteps, windowLoss, timedSeconds } = this.#state;
+    this.#training.state = afterStep(
+      this.#training.state,
+      loss,
+      ++this.#stepsHere > untimedSteps ? seconds : undefined,
+    );
+    const { windowSteps, windowLoss, timedSeconds } = this.#training.state;
     if (windowSteps === stepsPerLine) {
       const mean = windowLoss / stepsPerLine;
       await this.#log({
@@ -274,41 +274,41 @@ export class TrainingRun {
         learningRate: rate,
         seconds: timedSeconds,
       });
-      this.#state = afterWindow(afterLine(this.#state), mean);
+      this.#training.state = afterWindow(afterLine(this.#training.state), mean);
     }
-    const steps = this.#totalSteps;
+    const steps = this.#plan.steps;
     return { kind: "step", step: step + 1, steps, epoch, loss, quality, learningRate: rate };
   }
 
   /** How much the default rate grows as a guess foresees more of the gradient. */
   #noiseFactor(unforeseen: number | undefined): number {
     if (unforeseen === undefined || this.#options.learningRate !== undefined) return 1;
-    return this.#plan.rateAt(unforeseen) / this.#learningRate;
+    return this.#plan.rateAt(unforeseen) / this.#plan.learningRate;
   }
 
   /** The rate before schedules. */
   #currentRate(): number {
-    return rateLeft(this.#state) * (this.#plan.first?.rateAt(this.#state.step) ?? this.#learningRate);
+    return (
+      rateLeft(this.#training.state) *
+      (this.#plan.first?.rateAt(this.#training.state.step) ?? this.#plan.learningRate)
+    );
   }
 
   /** Whether this step's estimate is compared with the exact gradient. */
   #isTracked(): boolean {
     const { every } = this.#options.quality;
     const isWhole = this.#descent === this.#whole;
-    return isWhole && every !== undefined && (this.#state.step + 1) % every === 0;
+    return isWhole && every !== undefined && (this.#training.state.step + 1) % every === 0;
   }
 
-  async #trackQuality(estimate: Estimate, before: EstimatorState): Promise<Quality> {
+  async #trackQuality(estimate: Estimate, before: EstimatorState) {
     const { quality: options, seed } = this.#options;
-    const { QualityTracker } = await import("./evaluation/track-quality.ts");
+    const key = fold(streamKey(seed, "quality"), this.#training.state.step + 1);
+    const { QualityTracker, qualityOfStep } = await import("./evaluation/track-quality.ts");
     this.#tracker ??= new QualityTracker(this.#objective, this.#descent.whole, options.draws);
-    const step = this.#state.step + 1;
-    const key = fold(streamKey(seed, "quality"), step);
-    const { feeds } = this.#batches;
-    const tracker = this.#tracker;
-    const quality = await this.#descent.aside(estimate, (whole) =>
-      tracker.ofStep({ feeds, key, estimate: whole, before }),
-    );
+    const step = this.#training.state.step + 1;
+    const { feeds } = this.#plan.batches;
+    const quality = await qualityOfStep(this.#tracker, this.#descent, { feeds, estimate, before, key });
     await this.#log({ kind: "quality", step, ...quality });
     return quality;
   }
@@ -316,72 +316,76 @@ export class TrainingRun {
   /** @throws DivergenceError */
   async #guard(loss: number, what: string): Promise<void> {
     const { divergenceFactor, optimizer } = this.#options;
-    const { step, firstLoss } = this.#state;
+    const { step, firstLoss } = this.#training.state;
     const limit = largestLoss(firstLoss, divergenceFactor);
     if (loss <= limit && Number.isFinite(loss)) return;
     const { explainDivergence } = await import("./not-finite.ts");
-    throw await explainDivergence(this.#objective, this.#batches.feeds, step === 0, {
+    throw await explainDivergence(this.#objective, this.#plan.batches.feeds, step === 0, {
       ...{ loss, what: `${what} of step ${step + 1}`, limit },
       ...{ learningRate: this.#currentRate(), momentum: optimizer.momentum ?? 0 },
     });
   }
 
   async #endEpoch(): Promise<TrainEvent> {
-    const { step, timedSeconds } = this.#state;
+    const { step, timedSeconds } = this.#training.state;
     const { schedule, patience } = this.#options;
-    const found = await this.#saved.validate(this.#batches.split.validation);
+    const found = await this.#saved.validate(this.#plan.batches.split.validation);
     const validation = found?.evaluation;
     if (validation) await this.#guard(validation.loss, "the validation loss");
-    this.#state = afterEpoch(this.#state, validation?.loss, schedule.plateau, found?.watched);
+    this.#training.state = afterEpoch(
+      this.#training.state,
+      validation?.loss,
+      schedule.plateau,
+      found?.watched,
+    );
     const line = {
       kind: "epoch",
       step,
-      epoch: Math.ceil(step / this.#batches.stepsPerEpoch),
-      trainLoss: this.#state.lastEpochLoss,
+      epoch: Math.ceil(step / this.#plan.batches.stepsPerEpoch),
+      trainLoss: this.#training.state.lastEpochLoss,
       ...scoresOf(found),
     } as const;
     await this.#log({ ...line, seconds: timedSeconds });
-    const isBest = this.#state.bestStep === step;
-    if (patience === undefined || isBest) this.#state = { ...this.#state, validation };
+    const isBest = this.#training.state.bestStep === step;
+    if (patience === undefined || isBest) this.#training.state = { ...this.#training.state, validation };
     if (patience !== undefined && isBest) this.#training.keepBest();
-    return { ...line, steps: this.#totalSteps };
+    return { ...line, steps: this.#plan.steps };
   }
 
   async *#finish(): AsyncGenerator<TrainEvent, void> {
     const { test, quality, seed } = this.#options;
-    const isBest = this.#training.takeBest();
-    const { step } = this.#state;
     const key = streamKey(seed, "quality");
+    const outOfTime = !this.#isOver();
+    const isBest = this.#training.takeBest();
+    const { step } = this.#training.state;
     if (test) yield { kind: "stage", stage: "test" };
     const tested = test && (await this.#saved.evaluate(test));
     if (quality.draws > 0) yield { kind: "stage", stage: "quality" };
-    const result = await resultOf(this.#options, this.#objective, this.#state, {
+    const measured = quality.draws > 0 ? await import("./evaluation/track-quality.ts") : undefined;
+    const result = await resultOf(this.#options, this.#objective, this.#training.state, {
       test: tested,
-      validationIndices: this.#batches.split.validation,
-      stepsPerEpoch: this.#batches.stepsPerEpoch,
+      validationIndices: this.#plan.batches.split.validation,
+      stepsPerEpoch: this.#plan.batches.stepsPerEpoch,
       learningRate: this.#currentRate(),
-      quality: quality.draws > 0 ? await this.#quality(key, quality.draws) : undefined,
-      bestStep: isBest ? this.#state.bestStep : undefined,
+      quality:
+        measured &&
+        (await measured.qualityAtEnd(this.#plan, this.#descent.whole, key, this.#training.estimator)),
+      outOfTime,
+      bestStep: isBest ? this.#training.state.bestStep : undefined,
     });
     const model = this.#saved.bytes();
     await this.#files?.writeModel(model);
     await this.#log({ kind: "result", step, ...result });
-    this.#state = { ...this.#state, result };
-    await this.#save();
+    this.#training.state = { ...this.#training.state, result };
+    if (!outOfTime) await this.#save();
     yield { kind: "done", result, model, resumedComplete: false };
   }
 
-  /** On the first batch of the training part, so that a resumed run measures the same. */
-  async #quality(key: Key, draws: number): Promise<Quality> {
-    const { measureQuality } = await import("../estimate/quality.ts");
-    this.#batches.readFirst();
-    const { whole } = this.#descent;
-    const { feeds } = this.#batches;
-    return measureQuality(this.#objective, whole, feeds, key, draws, this.#training.estimator);
-  }
-
   async #log(line: MetricsLine): Promise<void> {
-    this.#state = { ...this.#state, ...(await this.#files?.log(line, this.#state)) };
+    this.#training.state = {
+      ...this.#training.state,
+      ...(await this.#files?.log(line, this.#training.state)),
+    };
   }
 
   async #save(): Promise<void> {

@@ -95,6 +95,11 @@ function summary(outcome: TrainOutcome): string[] {
     ...(outcome.cosine === undefined
       ? []
       : [`estimates at the end: ${describeQuality({ ...outcome, cosine: outcome.cosine })}`]),
+    ...(outcome.outOfTime
+      ? [
+          `stopped at step ${outcome.steps}: the minutes are over (--max-minutes); --resume goes on for as long again`,
+        ]
+      : []),
     ...(outcome.bestStep === undefined
       ? []
       : [`kept: the parameters of step ${outcome.bestStep}, the best validation loss`]),

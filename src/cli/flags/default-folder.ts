@@ -60,12 +60,12 @@ export function hasFile(name: string): (folder: string) => boolean {
   return (folder) => existsSync(join(folder, name));
 }
 
-/** The metrics of a complete training run end with its result. */
+/** The metrics of a complete training run end with its result; what had no more time is not complete. */
 export function isCompleteTraining(folder: string): boolean {
   const path = join(folder, "metrics.jsonl");
   if (!existsSync(path)) return false;
   const last = readFileSync(path, "utf8").trimEnd().split("\n").at(-1) ?? "";
-  return last.startsWith('{"kind":"result"');
+  return last.startsWith('{"kind":"result"') && !last.includes('"outOfTime":true');
 }
 
 function dropEmpty(folder: string): void {

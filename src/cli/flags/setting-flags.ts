@@ -101,7 +101,7 @@ export function settingsFrom(settings: Options, given: Readonly<Record<string, u
 /** Flags win over what was there; options of a thing hold for no other one. */
 export function overlaid(settings: Options, below: SettingData, above: SettingData): SettingData {
   const merged = Object.entries(above).map(([name, value]) => {
-    const under = asObject(below[name]);
+    const under = asData(settings[name], below[name]);
     if (!isData(value)) return [name, value] as const;
     const { default: standard } = settings[name] ?? {};
     const chosen = value.name ?? under.name ?? standard;
@@ -265,6 +265,13 @@ function registryOf(option: Option | undefined): Registry {
 function asObject(value: ConfigValue | undefined): SettingData {
   if (typeof value === "string") return { name: value };
   return isData(value) ? value : {};
+}
+
+/** What was given alone stands for the first part of an object of options. */
+function asData(option: Option | undefined, value: ConfigValue | undefined): SettingData {
+  const [first] = Object.keys(option?.parts ?? {});
+  const isAlone = first !== undefined && value !== undefined && value !== null && !isData(value);
+  return isAlone ? { [first]: value } : asObject(value);
 }
 
 function isData(value: ConfigValue | undefined): value is Readonly<Record<string, ConfigValue>> {

@@ -92,8 +92,8 @@ export async function keptSites(
     examples: batch,
     products: outputs.products,
     guess: guess?.passes((feeds, results) => observed.run({ ...values, ...feeds }, results)),
-    draw(key, first, count) {
-      drawSiteTangents(tangents, key, drawer, first, count);
+    draw(key, first, count, before) {
+      drawSiteTangents(tangents, key, drawer, first, count, options.shareTangents ? 0 : before);
     },
     async derivatives(feeds, first, count, derivatives) {
       return {

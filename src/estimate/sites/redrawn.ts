@@ -87,7 +87,7 @@ export async function redrawnSites(
     method,
     examples: batch,
     guess: guess?.passes(observed.run),
-    draw: (key) => stream.begin(key),
+    draw: (key, _first, _count, before = 0) => stream.begin(key, options.shareTangents ? 0 : before),
     async derivatives(feeds, from, count, derivatives) {
       for (let start = 0; start < count; start += chunk) {
         await first.run(feeds, results, (name, into) => stream.draw(name, from + start, into));
@@ -200,6 +200,7 @@ function siteStream(
   // Length scales of the tangents, by tangent and example.
   const scales = new Float64Array(k * examples).fill(1);
   let stepKey: Key = [0, 0];
+  let examplesBefore = 0;
 
   /** Tangents start … of one site, as many as `into` holds: [count, examples, size]. */
   const drawSite = (index: number, start: number, into: Float32Array) => {
@@ -214,7 +215,7 @@ function siteStream(
         return {
           fill: sampler.fill,
           key: fold(fold(stepKey, start + i), index),
-          start: part * length,
+          start: examplesBefore * size + part * length,
           out: into.subarray(row * length, (row + 1) * length),
           // Chunks may draw tangents beyond the last one, which nobody reads.
           scale: sampler.radius ? scales[(start + i) * parts + part] : 1,
@@ -245,8 +246,9 @@ function siteStream(
     }
   };
   return {
-    begin(key: Key) {
+    begin(key: Key, before: number) {
       stepKey = key;
+      examplesBefore = before;
       if (sampler.radius) measureLengths(sampler.radius);
     },
     rows,

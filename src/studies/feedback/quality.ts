@@ -8,7 +8,7 @@ import type { Differentiable, Objective } from "../../objective/objective.ts";
 import { streamKey } from "../../random/streams.ts";
 import { fold } from "../../random/threefry.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
-import { type BatchReader, createBatchReader } from "../../train/batch-reader.ts";
+import { type BatchReader, createBatchReader } from "../../train/batches/batch-reader.ts";
 import { createEstimator } from "../../train/settings/estimator.ts";
 import { train } from "../../train/train.ts";
 import type { Environment, Row } from "../study.ts";
@@ -135,7 +135,7 @@ async function openObserver(objective: Objective, bench: Bench, rows: Row[]): Pr
   for (const method of forwardMethods(settings))
     candidates.push({ method, estimator: await createEstimator(objective, estimatorOf(cell, method)) });
   const alone = await createEstimator(objective, estimatorOf(cell, { guess: "feedback", gamma: 0 }));
-  const reader = readerOf(objective, dataset);
+  const reader = await readerOf(objective, dataset);
   const jacobians = await meanJacobians(objective, reader);
   const measure = async (estimator: Estimator, { feeds, step, state }: Moment, draws: number) => {
     const key = fold(streamKey(0, "quality"), step);
@@ -167,7 +167,7 @@ async function openObserver(objective: Objective, bench: Bench, rows: Row[]): Pr
 }
 
 /** Batches of their own, which the training has not read in this order. */
-function readerOf(objective: Objective, { train: examples }: Dataset): BatchReader {
+function readerOf(objective: Objective, { train: examples }: Dataset): Promise<BatchReader> {
   const key = streamKey(0, "quality");
   const keys = { splitKey: streamKey(0, "split"), orderKey: key, augmentationKey: key, dropoutKey: key };
   return createBatchReader(objective, { examples, ...keys });

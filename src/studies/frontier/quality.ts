@@ -10,7 +10,7 @@ import { sgd } from "../../optim/sgd.ts";
 import { frontierStreams } from "../../random/streams.ts";
 import { fold, type Key, keyFromSeed } from "../../random/threefry.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../storage/safetensors.ts";
-import { type BatchReader, createBatchReader } from "../../train/batch-reader.ts";
+import { type BatchReader, createBatchReader } from "../../train/batches/batch-reader.ts";
 import { runLearningRate } from "../../train/learning-rate.ts";
 import { createEstimator, resolveEstimator } from "../../train/settings/estimator.ts";
 import type { Environment, Row } from "../study.ts";
@@ -127,7 +127,7 @@ async function openBench(
 ): Promise<Bench> {
   const dataset = await environment.dataset(name);
   const objective = await objectiveOf(model, dataset, batch, environment.runtime);
-  const reader = createBatchReader(objective, {
+  const reader = await createBatchReader(objective, {
     examples: dataset.train,
     splitKey: fold(root, frontierStreams.split),
     orderKey: fold(root, frontierStreams.order),

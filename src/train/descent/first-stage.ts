@@ -24,9 +24,11 @@ export interface FirstStage {
   readonly notes: readonly Words[];
 }
 
+type Settings = Parameters<typeof planEstimator> extends [unknown, ...infer Others] ? Others : never;
+
 /** How any estimator of a run is planned, and the exact gradient as a choice. */
 export interface Planning {
-  readonly planEstimator: typeof planEstimator;
+  readonly planEstimator: (objective: Objective, ...settings: Settings) => ReturnType<typeof planEstimator>;
   readonly runLearningRate: typeof runLearningRate;
   readonly exact: () => RunOptions["definition"];
 }

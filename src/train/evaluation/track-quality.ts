@@ -4,6 +4,7 @@ import {
   copyGradients,
   ExactComparison,
   type Gradients,
+  measureQuality,
   type Quality,
   redraw,
 } from "../../estimate/quality.ts";
@@ -12,6 +13,8 @@ import { NotFiniteError } from "../../linalg/cholesky.ts";
 import type { Objective } from "../../objective/objective.ts";
 import type { Key } from "../../random/threefry.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
+import type { Descent } from "../descent/descent.ts";
+import type { RunPlan } from "../run-plan.ts";
 
 /** Bias² and variance take two draws. */
 const leastDraws = 2;
@@ -26,6 +29,26 @@ export interface TrackedStep {
   readonly estimate: Estimate;
   /** What the estimator remembered before the step. */
   readonly before: EstimatorState;
+}
+
+/** The quality of a run's step. */
+export async function qualityOfStep(
+  tracker: QualityTracker,
+  descent: Descent,
+  step: TrackedStep,
+): Promise<Quality> {
+  return descent.aside(step.estimate, (estimate) => tracker.ofStep({ ...step, estimate }));
+}
+
+/** The quality of a run's last state, on the first batch of the training part, so that a resumed run measures the same. */
+export async function qualityAtEnd(
+  { objective, batches, options: { quality } }: RunPlan,
+  whole: Estimator,
+  key: Key,
+  state: EstimatorState,
+): Promise<Quality> {
+  batches.readFirst();
+  return measureQuality(objective, whole, batches.feeds, key, quality.draws, state);
 }
 
 /** Compares estimates of a run's steps with exact gradients, which are compiled for the first. */

@@ -28,6 +28,7 @@ import {
 } from "../../settings/option.ts";
 import type { RunStore } from "../../storage/run-store.ts";
 import type { ExampleArrays } from "../example-arrays.ts";
+import { batchOption } from "./batch.ts";
 import { lossSetting, optimizerSetting, scheduleSetting } from "./choices.ts";
 import { estimatorOptions } from "./estimator.ts";
 import { patienceOption } from "./patience.ts";
@@ -103,7 +104,7 @@ const courseOptions = {
   clip: number({ above: 0 }, { help: "longest gradient", otherwise: "any" }),
   /**
    * Ends the run after so many epochs without a better validation loss, or `{ epochs, on }` without a better metric, and keeps the
-   * parameters of the best one. Default: the run goes to its end and keeps the last.
+   * parameters of the best one; or, with `{ minutes }`, when its time is over. Default: the run goes to its end and keeps the last.
    */
   patience: patienceOption,
   /** Compares the gradient with the exact one. The run computes the same with and without. Default: it does not. */
@@ -121,8 +122,8 @@ const courseOptions = {
     },
     { help: "compares the gradient with the exact one" },
   ),
-  /** Examples of a step. Default 64. */
-  batch: whole(1, { help: "examples a step", default: 64, known: ["batchSize"] }),
+  /** Examples of a step, or `{ size, accumulate }`. Default 64. */
+  batch: batchOption,
   /** Passes over the training examples. Default 1, or as many as `steps` needs. */
   epochs: number(
     { above: 0 },

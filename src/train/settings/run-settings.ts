@@ -8,24 +8,28 @@ import type { Schedule } from "../../optim/schedules.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { requireOptions } from "../../settings/needs.ts";
 import type { Resolved } from "../../settings/option.ts";
+import { type Batching, batching } from "./batch.ts";
 import { lossSetting, optimizerSetting, scheduleSetting } from "./choices.ts";
 import { type ChosenEstimator, checkEstimator, chosenEstimator } from "./estimator.ts";
 import { type TrainOptions, trainOptions } from "./options.ts";
-import { type Waiting, waiting } from "./patience.ts";
+import { minutesOf, type Waiting, waiting } from "./patience.ts";
 import { refusePointless, resolveSettings } from "./resolve.ts";
 
 /** Options checked, with defaults, and with things instead of their names. */
-type Chosen = "loss" | "optimizer" | "schedule" | "runtime" | "quality" | "patience";
+type Chosen = "batch" | "loss" | "optimizer" | "schedule" | "runtime" | "quality" | "patience";
 
 /** A run's settings, checked, with defaults, and with things instead of their names. */
 export interface RunSettings
   extends Omit<Resolved<typeof trainOptions>, keyof ChosenEstimator | Chosen>,
-    ChosenEstimator {
+    ChosenEstimator,
+    Batching {
   readonly loss: Loss;
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
   readonly runtime: Runtime;
   readonly patience: Waiting | undefined;
+  /** How many minutes the run may take before it stops. Default: any. */
+  readonly minutes: number | undefined;
   readonly quality: { readonly every?: number | undefined; readonly draws: number };
 }
 
@@ -64,11 +68,13 @@ export function runSettings(options: TrainOptions, of = "train"): RunSettings {
   return {
     ...resolved,
     ...chosenEstimator(resolved),
+    ...batching(resolved.batch),
     runtime: resolved.runtime as Runtime,
     loss: lossSetting.choose(resolved.loss),
     optimizer: optimizerSetting.choose(resolved.optimizer),
     schedule: scheduleSetting.choose(resolved.schedule),
     patience: waiting(resolved.patience),
+    minutes: minutesOf(resolved.patience),
     quality: { ...quality, draws: quality.draws ?? trainOptions.quality.parts.draws.default },
   };
 }

@@ -1,0 +1,128 @@
+/** Reads the batch of each step into buffers that the graphs read. */
+import { epochOrder, readBatch, splitValidation } from "../../data/batches.ts";
+import type { Examples } from "../../data/dataset.ts";
+import type { Augmentation } from "../../data/pictures/augment.ts";
+import { drawMasks, maskTensors } from "../../objective/dropout.ts";
+import { batchInputs, exampleInput, type InputChoice } from "../../objective/model-inputs.ts";
+import type { Objective } from "../../objective/objective.ts";
+import { targetBuffer } from "../../objective/targets.ts";
+import { getValue } from "../../onnx/graph.ts";
+import { streamKey } from "../../random/streams.ts";
+import { fold, type Key } from "../../random/threefry.ts";
+import type { Tensors } from "../../runtime/runtime.ts";
+import type { RunOptions } from "../settings/run-settings.ts";
+import { validationCount } from "./batch-size.ts";
+
+/** The batches of a run, in an order that follows from its keys alone. */
+export interface BatchReader {
+  /** Indices of the examples that are trained on, and of those set aside, or of the validation examples of the run's own. */
+  readonly split: { readonly train: Uint32Array; readonly validation: Uint32Array };
+  readonly stepsPerEpoch: number;
+  /** The parameters and the batch that was read last, by input name. */
+  readonly feeds: Tensors;
+  /** In how many parts the batch that was read last comes. */
+  readonly parts: number;
+  /** Reads the batch of a step, counted from 0, or its first part. */
+  read(step: number): void;
+  /** Reads another part of the same batch. */
+  readPart(part: number): void;
+  /** Reads the first batch of the training part, in the order of the split. */
+  readFirst(): void;
+}
+
+export interface BatchReaderOptions extends InputChoice {
+  readonly examples: Examples;
+  /** How many examples are set aside for validation, or such of its own. Default 5,000, at most a tenth. */
+  readonly validation?: number | Examples;
+  readonly splitKey: Key;
+  readonly orderKey: Key;
+  /** Changes training inputs at random. Default: none. */
+  readonly augment?: Augmentation;
+  readonly augmentationKey: Key;
+  readonly dropoutKey: Key;
+  /** In how many parts a step's examples are read, each of the objective's batch. Default 1. */
+  readonly accumulate?: number;
+}
+
+/** The batches of a training run, which follow from its seed. @throws as `createBatchReader` */
+export function batchesOf(objective: Objective, options: RunOptions): Promise<BatchReader> {
+  const { examples, validation, augment, input, fill, dimensions, seed, accumulate } = options;
+  return createBatchReader(objective, {
+    ...{ examples, validation, augment, input, fill, dimensions, accumulate },
+    splitKey: streamKey(seed, "split"),
+    orderKey: streamKey(seed, "order"),
+    augmentationKey: streamKey(seed, "augmentation"),
+    dropoutKey: streamKey(seed, "dropout"),
+  });
+}
+
+/** @throws when not even one batch is left to train on */
+export async function createBatchReader(
+  objective: Objective,
+  options: BatchReaderOptions,
+): Promise<BatchReader> {
+  const { examples, splitKey, orderKey, augment, augmentationKey, accumulate = 1 } = options;
+  const { batch } = objective;
+  const validation = validationCount(examples, options.validation);
+  const split = splitValidation(examples.count, validation, splitKey);
+  if (typeof options.validation === "object") split.validation = allOf(options.validation);
+  const stepsPerEpoch = Math.floor(split.train.length / (batch * accumulate));
+  if (stepsPerEpoch === 0)
+    throw (await import("./batch-words.ts")).tooFew(split.train.length, validation, batch * accumulate);
+  const input = exampleInput(objective.model, examples, options);
+  const inputs = batchInputs(objective.trained, input, batch, options.fill);
+  const labels = targetBuffer(getValue(objective.graph, objective.target));
+  const { masks = [] } = objective;
+  const maskFeeds = maskTensors(masks);
+  let order: { readonly epoch: number; readonly indices: Uint32Array } | undefined;
+  let now = 0;
+  const readPart = (part: number) => {
+    const epoch = Math.floor(now / stepsPerEpoch);
+    if (order?.epoch !== epoch) order = { epoch, indices: epochOrder(split.train, orderKey, epoch) };
+    const start = ((now % stepsPerEpoch) * accumulate + part) * batch;
+    const changes = augment && { steps: augment, key: fold(augmentationKey, epoch) };
+    readBatch(examples, order.indices, start, batch, inputs.values, labels.data, changes);
+    inputs.written(examples, order.indices.subarray(start, start + batch));
+    // Of several parts, each has masks of its own.
+    drawMasks(masks, maskFeeds, fold(options.dropoutKey, now * accumulate + part));
+  };
+  const reader = {
+    parts: accumulate,
+    split,
+    stepsPerEpoch,
+    feeds: {
+      ...objective.parameters,
+      ...objective.statistics,
+      ...maskFeeds,
+      // Filled inputs are constants of the graph.
+      ...inputs.fed,
+      [objective.target]: labels,
+    },
+    read(step: number) {
+      now = step;
+      reader.parts = accumulate;
+      readPart(0);
+    },
+    readPart,
+    readFirst() {
+      reader.parts = 1;
+      readBatch(examples, split.train, 0, batch, inputs.values, labels.data);
+      inputs.written(examples, split.train.subarray(0, batch));
+    },
+  };
+  return reader;
+}
+
+/** The indices of all examples. */
+export function allOf({ count }: Examples): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, index) => index);
+}
+
+/** @throws SettingError when a setting follows the validation loss and there are no validation examples. */
+export async function requireValidation(
+  options: Pick<RunOptions, "patience" | "schedule">,
+  examples: number,
+): Promise<void> {
+  if (examples === 0 && (options.patience || options.schedule.plateau))
+    throw (await import("./batch-words.ts")).noValidation(options);
+}

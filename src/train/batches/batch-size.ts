@@ -1,0 +1,38 @@
+/** How many examples a run sets aside, how many a batch has, and how many steps follow. */
+import type { Examples } from "../../data/dataset.ts";
+
+/** How many examples a run sets aside for validation: none where it has such of its own. Default 5,000, at most a tenth. */
+export function validationCount(examples: Examples, asked?: number | Examples): number {
+  if (typeof asked === "object") return 0;
+  return asked ?? Math.min(5000, Math.floor(examples.count / 10));
+}
+
+/** How many examples are left to train on. */
+export function leftToTrain(examples: Examples, validation?: number | Examples): number {
+  return examples.count - validationCount(examples, validation);
+}
+
+/** What is asked for. */
+interface AskedBatch {
+  readonly batch: number;
+  readonly accumulate: number;
+  readonly validation?: number | Examples | undefined;
+}
+
+/**
+ * How many examples are computed at once: those of a step, or of one of its parts. A step has as many as were asked for, or all that are
+ * left to train on where they are fewer.
+ */
+export function batchSize(examples: Examples, { batch, accumulate, validation }: AskedBatch): number {
+  const all = Math.min(batch, leftToTrain(examples, validation));
+  return Math.max(1, Math.floor(all / accumulate));
+}
+
+/** The steps of a run: as many as its epochs have, one by default, and no more than were asked for. */
+export function stepsOf(
+  { epochs, steps }: { readonly epochs?: number; readonly steps?: number },
+  stepsPerEpoch: number,
+): number {
+  const wanted = (epochs ?? (steps === undefined ? 1 : Number.POSITIVE_INFINITY)) * stepsPerEpoch;
+  return Math.min(Math.round(wanted), steps ?? Number.POSITIVE_INFINITY);
+}

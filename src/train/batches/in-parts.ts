@@ -1,0 +1,171 @@
+/** Steps of several parts, one after the other: what each of them estimates is added up to what the whole batch would have given. */
+import { reserved } from "../../ad/names.ts";
+import { SettingError } from "../../errors/errors.ts";
+import { option as mention, words } from "../../errors/words.ts";
+import type { Estimate, Estimator } from "../../estimate/estimator.ts";
+import type { EstimatorState } from "../../estimate/state.ts";
+import type { Objective } from "../../objective/objective.ts";
+import { getValue } from "../../onnx/graph.ts";
+import { toNumbers, zeros } from "../../onnx/tensor.ts";
+import { GraphBuilder } from "../../ops/builder.ts";
+import { compileGraph } from "../../runtime/evaluate.ts";
+import type { Tensors } from "../../runtime/runtime.ts";
+import type { Planning } from "../descent/first-stage.ts";
+import type { RunOptions } from "../settings/run-settings.ts";
+import type { BatchReader } from "./batch-reader.ts";
+
+/**
+ * Plans estimators of steps that are computed part by part: the gradient of f = Σ s / Σ n is Σ_j (n_j / Σ n) ∇f_j, with n_j how many
+ * losses count in part j. Estimates that are linear in derivatives add up to that of the whole batch: parts of a step have the same
+ * tangents of weights, and at sites each example its own. A guess starts each part as the step found it, and keeps the mean of what the
+ * parts taught it, so that no part's estimate depends on tangents that it shares with another.
+ *
+ * @throws SettingError for what is not linear in the parts
+ */
+export function planInParts(
+  batches: BatchReader,
+  { gradient, quality }: Pick<RunOptions, "gradient" | "quality">,
+  plan: Planning["planEstimator"],
+): Planning["planEstimator"] {
+  refuse(
+    gradient === "law",
+    words`${mention("gradient", "law")}, which draws an estimate of the whole gradient at once`,
+  );
+  refuse(
+    quality.every !== undefined,
+    words`${mention("quality.every", quality.every ?? 1)}, which compares estimates of one batch`,
+  );
+  return async (objective, settings, uses) => {
+    // What is added up are arrays.
+    const planned = await plan(objective, settings, { ...uses, factored: false });
+    return { ...planned, open: async () => inParts(objective, await planned.open(), batches) };
+  };
+}
+
+function refuse(isGiven: boolean, what: ReturnType<typeof words>): void {
+  if (!isGiven) return;
+  throw new SettingError(
+    words`${mention("batch.accumulate")} does not go with ${what}; leave one of them out.`,
+    {
+      option: "batch.accumulate",
+    },
+  );
+}
+
+/** An estimator of one part, for all parts of the batch that was read. */
+export async function inParts(
+  objective: Objective,
+  estimator: Estimator,
+  batches: BatchReader,
+): Promise<Estimator> {
+  const count = await openCount(objective);
+  return {
+    ...estimator,
+    async estimate(feeds, key, state = estimator.init?.() ?? {}): Promise<Estimate> {
+      if (batches.parts === 1) return estimator.estimate(feeds, key, state);
+      const total = new Total(state);
+      for (let part = 0; part < batches.parts; part++) {
+        if (part > 0) batches.readPart(part);
+        const learned = Object.fromEntries(
+          Object.entries(state).map(([name, values]) => [name, values.slice()]),
+        );
+        const estimate = await estimator.estimate(feeds, key, learned, part * objective.batch);
+        total.add(estimate, learned, await count.of(feeds));
+        // As PyTorch does, running statistics follow each part.
+        for (const [name, values] of Object.entries(estimate.statistics))
+          (feeds[name]?.data as Float32Array | undefined)?.set(values);
+      }
+      return total.finish();
+    },
+    async release() {
+      await count.release();
+      await estimator.release();
+    },
+  };
+}
+
+/** What the parts of a step add up to: sums, each weighted by how many losses count. */
+class Total {
+  readonly #before: EstimatorState;
+  /** How the state changed, and the gradients, by name. */
+  readonly #taught: Sums = new Map();
+  readonly #gradients: Sums = new Map();
+  #last: Estimate | undefined;
+  #counted = 0;
+  #loss = 0;
+  #unforeseen = 0;
+
+  /** @param before the state before the step, which is written at its end */
+  constructor(before: EstimatorState) {
+    this.#before = before;
+  }
+
+  /**
+   * @param learned the state after this part, which began as the step did
+   * @param counted how many losses count
+   */
+  add(estimate: Estimate, learned: EstimatorState, counted: number): void {
+    this.#last = estimate;
+    this.#counted += counted;
+    this.#loss += counted * estimate.loss;
+    this.#unforeseen += counted * (estimate.unforeseen ?? 0);
+    addTo(this.#gradients, estimate.gradients, counted);
+    const before = this.#before;
+    const changes = Object.entries(learned).map(
+      ([name, after]) =>
+        [name, Float64Array.from(after, (value, at) => value - (before[name]?.[at] ?? 0))] as const,
+    );
+    addTo(this.#taught, Object.fromEntries(changes), counted);
+  }
+
+  /** Writes the state, and gives the estimate of the whole batch; the derivatives are those of its last part. */
+  finish(): Estimate {
+    const last = this.#last as Estimate;
+    // Where nothing counts, all sums are 0.
+    const all = this.#counted || 1;
+    for (const [name, sum] of this.#taught)
+      for (const [at, change] of sum.entries()) {
+        const values = this.#before[name] as Float32Array;
+        values[at] = (values[at] as number) + change / all;
+      }
+    for (const [name, sum] of this.#gradients) last.gradients[name]?.set(sum.map((value) => value / all));
+    const unforeseen = last.unforeseen === undefined ? undefined : this.#unforeseen / all;
+    return { ...last, loss: this.#loss / all, unforeseen };
+  }
+}
+
+type Sums = Map<string, Float64Array>;
+
+function addTo(sums: Sums, arrays: Readonly<Record<string, ArrayLike<number>>>, weight: number): void {
+  for (const [name, values] of Object.entries(arrays)) {
+    const sum = sums.get(name) ?? new Float64Array(values.length);
+    for (let at = 0; at < sum.length; at++) sum[at] = (sum[at] as number) + weight * (values[at] as number);
+    sums.set(name, sum);
+  }
+}
+
+/** How many losses count in a part, from its targets alone. */
+async function openCount({
+  loss,
+  graph,
+  output,
+  target,
+  batch,
+  runtime,
+}: Objective): Promise<{ of(feeds: Tensors): Promise<number>; release(): Promise<void> }> {
+  const [prediction, targets] = [getValue(graph, output), getValue(graph, target)];
+  const g = new GraphBuilder("counts");
+  const inputs = [prediction, targets].map(({ name, dtype, shape }) => g.input(name, dtype, shape));
+  const counts = loss.counts?.(g, inputs[0] as typeof prediction, inputs[1] as typeof targets);
+  if (!counts) return { of: async () => batch, release: async () => undefined };
+  const session = await compileGraph(runtime, g.build({ [reserved.loss]: counts }));
+  const unread = zeros(prediction.dtype, prediction.shape);
+  return {
+    async of(feeds) {
+      const read = { [output]: unread, [target]: feeds[target] as Tensors[string] };
+      const { [reserved.loss]: counted } = await session.run(read);
+      return counted ? toNumbers(counted).reduce((sum, each) => sum + each, 0) : batch;
+    },
+    release: () => session.release(),
+  };
+}

@@ -1,0 +1,45 @@
+/** Which examples a step reads, and in how many parts. */
+import { SettingError } from "../../errors/errors.ts";
+import { option as mention, words } from "../../errors/words.ts";
+import { group } from "../../settings/group.ts";
+import { type Given, type Option, whole } from "../../settings/option.ts";
+
+/** How the examples of a step are chosen and read. */
+export interface Batching {
+  /** Examples of a step. */
+  readonly batch: number;
+  /** In how many parts they are read, one after the other. */
+  readonly accumulate: number;
+}
+
+const parts = {
+  /** Examples of a step. */
+  size: whole(1, { help: "examples a step", default: 64, flag: "batch" }),
+  /** Computes them in so many parts of equal size, one after the other, for less memory. Default 1. */
+  accumulate: whole(1, { help: "compute a step's examples in n parts, for less memory", default: 1 }),
+};
+
+const together = group("batch", parts, { help: "which examples a step reads, and in how many parts" });
+
+/** A number of examples, or an object that also says how they are read. */
+export const batchOption: Option<number | Given<typeof parts>, 64> & { readonly parts: typeof parts } = {
+  ...together,
+  default: 64,
+  known: ["batchSize"],
+  expected: "a whole number from 1, or an object of size and accumulate",
+  accepts: (given): given is number | Given<typeof parts> =>
+    typeof given === "object" && given !== null
+      ? together.accepts(given)
+      : Number.isSafeInteger(given) && Number(given) >= 1,
+};
+
+/** @throws SettingError where parts would not be of one size */
+export function batching(given: number | Given<typeof parts>): Batching {
+  const { size = parts.size.default, accumulate = 1 } = typeof given === "number" ? { size: given } : given;
+  if (size % accumulate === 0) return { batch: size, accumulate };
+  throw new SettingError(
+    words`${mention("batch.accumulate", accumulate)} makes no parts of equal size of ${mention("batch.size", size)}; choose
+      a size that it divides (${mention("batch.size", accumulate * Math.ceil(size / accumulate))}).`,
+    { option: "batch.accumulate" },
+  );
+}
