@@ -4,7 +4,7 @@
  * @module forwardgrad/data
  */
 
-export { epochOrder, readBatch, splitValidation } from "./data/batches.ts";
+export { epochOrder, splitValidation } from "./data/batches.ts";
 export { checkExamples, type Dataset, type DatasetEntry, type Examples } from "./data/dataset.ts";
 export { type DownloadOptions, downloadStore, type FetchLike } from "./data/download.ts";
 export type { Column } from "./data/files/columns.ts";
@@ -30,6 +30,7 @@ export {
   pictureInputs,
 } from "./data/pictures/image-folder.ts";
 export type { DecodePictureOptions } from "./data/pictures/picture.ts";
+export { readBatch } from "./data/read-batch.ts";
 export { cifar10, parseCifar10 } from "./data/sets/cifar10.ts";
 export type { GlyphOptions } from "./data/sets/glyphs.ts";
 export { datasetNamed, datasets } from "./data/sets/list.ts";

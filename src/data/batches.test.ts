@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { keyFromSeed } from "../random/threefry.ts";
-import { epochOrder, readBatch, splitValidation } from "./batches.ts";
+import { epochOrder, splitValidation } from "./batches.ts";
 import type { Examples } from "./dataset.ts";
+import { readBatch } from "./read-batch.ts";
 
 const key = keyFromSeed(1);
 const sorted = (indices: Uint32Array) => Array.from(indices).sort((a, b) => a - b);

@@ -4,7 +4,6 @@ import { SettingError } from "../errors/errors.ts";
 import { permutation } from "../random/permutation.ts";
 import { fold, type Key } from "../random/threefry.ts";
 import { type Examples, exampleSize } from "./dataset.ts";
-import { type Augmentation, augment } from "./pictures/augment.ts";
 
 /**
  * Sets examples aside for validation, by a seeded permutation of 0 … count − 1.
@@ -33,33 +32,11 @@ export function epochOrder(indices: Uint32Array, key: Key, epoch: number): Uint3
   return order.map((position) => indices[position] as number);
 }
 
-/**
- * Copies the examples `indices[start] … indices[start + size − 1]` into arrays the caller owns.
- * @param inputs [size, ...shape]; byte pixels arrive divided by 255.
- * @param labels [size] class indices (BigInt64Array), or [size, ...targetShape] targets (Float32Array).
- * @param augmentation changes the inputs at random: the same for the same key (of an epoch) and example.
- * @throws when the range leaves `indices`, an index leaves the examples, or an array has the wrong length or type.
- */
-export function readBatch(
-  examples: Examples,
-  indices: Uint32Array,
-  start: number,
-  size: number,
-  inputs: Float32Array,
-  labels: BigInt64Array | Float32Array,
-  augmentation?: { readonly steps: Augmentation; readonly key: Key },
-): void {
-  const chosen = chosenIndices(examples, indices, start, size);
-  readInputs(examples, chosen, inputs, augmentation);
-  readLabels(examples, chosen, labels);
-}
-
-/** As `readBatch`, of examples that need no labels: the inputs of `indices`, in [indices, ...shape]. */
+/** Copies the inputs of the examples `indices` into an array, [indices, ...shape], as `readBatch`. */
 export function readInputs(
   examples: Omit<Examples, "labels">,
   indices: Uint32Array,
   inputs: Float32Array,
-  augmentation?: { readonly steps: Augmentation; readonly key: Key },
 ): void {
   const inputSize = exampleSize(examples);
   checkBatchLength("inputs", inputs.length, indices.length, inputSize);
@@ -67,10 +44,6 @@ export function readInputs(
   for (const [row, example] of indices.entries()) {
     for (let i = 0; i < inputSize; i++) {
       inputs[row * inputSize + i] = (examples.inputs[example * inputSize + i] as number) / scale;
-    }
-    if (augmentation) {
-      const own = inputs.subarray(row * inputSize, (row + 1) * inputSize);
-      augment(own, examples.shape, augmentation.steps, augmentation.key, example);
     }
   }
 }
@@ -91,24 +64,6 @@ export function readLabels(
       else labels[row * labelSize + i] = label;
     }
   }
-}
-
-function chosenIndices(examples: Examples, indices: Uint32Array, start: number, size: number): Uint32Array {
-  if (start < 0 || size < 0 || start + size > indices.length) {
-    throw new SettingError(
-      `readBatch: examples ${start} to ${start + size - 1} asked of ${indices.length} indices; ` +
-        "make the last batch smaller or leave it out",
-      { option: "size" },
-    );
-  }
-  const chosen = indices.subarray(start, start + size);
-  const wrong = chosen.findIndex((example) => example >= examples.count);
-  if (wrong === -1) return chosen;
-  throw new SettingError(
-    `readBatch: index ${chosen[wrong]} at position ${start + wrong}, expected 0 to ${examples.count - 1}; ` +
-      "use the indices of this split",
-    { option: "indices" },
-  );
 }
 
 function checkBatchLength(what: string, received: number, size: number, each: number): void {

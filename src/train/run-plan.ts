@@ -1,6 +1,5 @@
 /** All that follows from a run's options before anything is differentiated. */
 import { targetShapeOf } from "../data/dataset.ts";
-import { checkAugmentation } from "../data/pictures/augment.ts";
 import type { Words } from "../errors/words.ts";
 import type { EstimatorPlan } from "../estimate/estimator.ts";
 import { exact } from "../estimate/estimators.ts";
@@ -37,7 +36,6 @@ export interface RunPlan {
 /** Imports the model, finds its sites, and counts the steps. @throws for models and data that cannot be used together */
 export async function planRun(options: RunOptions): Promise<RunPlan> {
   const { examples, test, validation } = options;
-  checkAugmentation(options.augment ?? {}, examples.shape);
   const objective = await modelObjective({
     ...options,
     batch: batchSize(examples, options),

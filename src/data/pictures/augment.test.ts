@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fold, keyFromSeed } from "../../random/threefry.ts";
-import { readBatch } from "../batches.ts";
 import type { Examples } from "../dataset.ts";
+import { readBatch } from "../read-batch.ts";
 import { augment, checkAugmentation, formatAugmentation, parseAugmentation } from "./augment.ts";
 
 const key = keyFromSeed(3);

@@ -1,5 +1,5 @@
 /** Reads the batch of each step into buffers that the graphs read. */
-import { epochOrder, readBatch, splitValidation } from "../../data/batches.ts";
+import { epochOrder, readInputs, readLabels, splitValidation } from "../../data/batches.ts";
 import type { Examples } from "../../data/dataset.ts";
 import type { Augmentation } from "../../data/pictures/augment.ts";
 import { drawMasks, maskTensors } from "../../objective/dropout.ts";
@@ -75,14 +75,28 @@ export async function createBatchReader(
   const { masks = [] } = objective;
   const maskFeeds = maskTensors(masks);
   let order: { readonly epoch: number; readonly indices: Uint32Array } | undefined;
+  // Loaded where pictures are changed.
+  const pictures = augment && (await import("../../data/pictures/augment.ts"));
+  pictures?.checkAugmentation(augment ?? {}, examples.shape);
+  const readExamples = (indices: Uint32Array, change?: (own: Float32Array, example: number) => void) => {
+    readInputs(examples, indices, inputs.values);
+    readLabels(examples, indices, labels.data);
+    if (change) {
+      const each = inputs.values.length / batch;
+      for (const [row, example] of indices.entries())
+        change(inputs.values.subarray(row * each, (row + 1) * each), example);
+    }
+    inputs.written(examples, indices);
+  };
   let now = 0;
   const readPart = (part: number) => {
     const epoch = Math.floor(now / stepsPerEpoch);
     if (order?.epoch !== epoch) order = { epoch, indices: epochOrder(split.train, orderKey, epoch) };
+    const changes = fold(augmentationKey, epoch);
     const start = ((now % stepsPerEpoch) * accumulate + part) * batch;
-    const changes = augment && { steps: augment, key: fold(augmentationKey, epoch) };
-    readBatch(examples, order.indices, start, batch, inputs.values, labels.data, changes);
-    inputs.written(examples, order.indices.subarray(start, start + batch));
+    readExamples(order.indices.subarray(start, start + batch), (own, example) =>
+      pictures?.augment(own, examples.shape, augment ?? {}, changes, example),
+    );
     // Of several parts, each has masks of its own.
     drawMasks(masks, maskFeeds, fold(options.dropoutKey, now * accumulate + part));
   };
@@ -106,8 +120,7 @@ export async function createBatchReader(
     readPart,
     readFirst() {
       reader.parts = 1;
-      readBatch(examples, split.train, 0, batch, inputs.values, labels.data);
-      inputs.written(examples, split.train.subarray(0, batch));
+      readExamples(split.train.subarray(0, batch));
     },
   };
   return reader;
