@@ -93,7 +93,9 @@ describe("steps in parts", () => {
       if (event.kind === "step" && event.step === 7) controller.abort();
     const resumed = await run({ ...options, store, resume: true });
     expect(resumed.bytes).toEqual(whole.bytes);
-    await expect(run({ ...options, batch: 16, store, resume: true })).rejects.toThrow("accumulate");
+    await expect(run({ ...options, batch: 16, store, resume: true })).rejects.toThrow(
+      "batch.accumulate was 4, now 1",
+    );
   });
 
   it("have the default rate, the epochs and the end's measurements of their whole batch", async () => {
@@ -101,9 +103,24 @@ describe("steps in parts", () => {
     const whole = await previewTraining({ ...base, ...settings });
     const parts = await previewTraining({ ...base, ...settings, batch: { size: 24, accumulate: 3 } });
     expect([parts.learningRate, parts.steps]).toEqual([whole.learningRate, whole.steps]);
-    expect(parts.config).toEqual({ ...whole.config, accumulate: 3 });
+    expect(parts.config).toEqual({ ...whole.config, batch: { size: 24, accumulate: 3 } });
     const measured = await run({ batch: { size: 24, accumulate: 3 }, quality: { draws: 3 } });
     expect(measured.result.cosine).toBeGreaterThan(0);
+  });
+
+  it("are told from those of runs whose batch was a number alone", async () => {
+    const store = memoryStore();
+    const { result } = await run({ batch: 24, store });
+    const config = JSON.parse(new TextDecoder().decode(await store.read("config.json"))) as Record<
+      string,
+      unknown
+    >;
+    expect(config.batch).toEqual({ size: 24, accumulate: 1 });
+    await store.write("config.json", new TextEncoder().encode(JSON.stringify({ ...config, batch: 24 })));
+    const again = await run({ batch: { size: 24 }, store, resume: true });
+    expect(again.result.trainLoss).toBe(result.trainLoss);
+    const other = run({ batch: { size: 24, accumulate: 2 }, store, resume: true });
+    await expect(other).rejects.toThrow("batch");
   });
 
   it("say what does not go with them", async () => {

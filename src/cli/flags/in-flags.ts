@@ -30,6 +30,9 @@ export const flags: Readonly<Record<string, Flag>> = {
   "adapter.target": { flag: "--target" },
   arrays: { flag: "--arrays" },
   augment: { flag: "--augment" },
+  // A number that stands for an object of options is the first of them.
+  batch: { flag: "--batch", placeholder: "N" },
+  patience: { flag: "--patience", placeholder: "N" },
   categorical: { flag: "--categorical" },
   decimal: { flag: "--decimal" },
   device: { flag: "--device" },

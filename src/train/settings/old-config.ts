@@ -44,8 +44,10 @@ export function estimatorAsBegun(definition: EstimatorDefinition, kept: RunConfi
 export function describeAsBefore(options: RunOptions, now: RunConfig, kept: RunConfig): RunConfig {
   if (kept.format === undefined) return describeInFirstVersion(options, now, kept);
   const [{ guess, ...perturb }, before] = [configIn(now.perturb), configIn(kept.perturb)];
+  const batch = configIn(now.batch);
+  const asNumber = typeof kept.batch === "number" && batch.accumulate === 1 && { batch: batch.size ?? null };
   const isNew = guess !== undefined && configIn(guess).name === "none" && before.guess === undefined;
-  return isNew && before.name !== undefined ? { ...now, perturb } : now;
+  return { ...now, ...asNumber, ...(isNew && before.name !== undefined && { perturb }) };
 }
 
 /**
@@ -61,7 +63,9 @@ function describeInFirstVersion(options: RunOptions, now: RunConfig, kept: RunCo
   const [site, draw, combine, rates, rule] = [perturb, sampler, aggregate, schedule, optimizer].map(configOf);
   const augment = formatAugmentation(options.augment ?? {});
   const described = {
-    ...pick(now, ["model", "data", "parameters", "learningRate", "batch", "steps", "seed"]),
+    ...pick(now, ["model", "data", "parameters", "learningRate", "steps", "seed"]),
+    // It was a number alone.
+    batch: configIn(now.batch).size ?? null,
     ...pick(now, ["lowMemory", "batchNorm", "clip", "threads", "runtime"]),
     // It was of the loss alone, and so a number.
     patience: options.patience?.epochs ?? null,
