@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import ts from "typescript";
@@ -40,6 +40,12 @@ function project(): string {
   mkdirSync(join(folder, "node_modules", "@types"));
   symlinkSync(join(root, "node_modules/@types/node"), join(folder, "node_modules/@types/node"), "junction");
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  // What programs of the pages read: a model and a table of a user's.
+  const texts = join(root, "test/cases/texts");
+  mkdirSync(join(folder, "minilm"));
+  copyFileSync(join(texts, "encoder.onnx"), join(folder, "minilm/model.onnx"));
+  copyFileSync(join(texts, "wordpiece.golden.json"), join(folder, "minilm/tokenizer.json"));
+  copyFileSync(join(texts, "reviews.csv"), join(folder, "reviews.csv"));
   return folder;
 }
 

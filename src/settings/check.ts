@@ -52,11 +52,17 @@ export function wrongValue(name: string, option: Option, value: unknown): Settin
   const { expected, names = [] } = option;
   const near = typeof value === "string" ? nearest(value, names) : [];
   const hint =
-    option.advise?.(value) ?? (near[0] === undefined ? "" : ` Did you mean ${JSON.stringify(near[0])}?`);
+    option.advise?.(value) ??
+    (isPromise(value) ? " Put await before it." : undefined) ??
+    (near[0] === undefined ? "" : ` Did you mean ${JSON.stringify(near[0])}?`);
   return new SettingError(words`${mention(name)} must be ${expected}, received ${shown(value)}.${hint}`, {
     option: name,
     neighbours: near.map((found) => JSON.stringify(found)),
   });
+}
+
+function isPromise(value: unknown): boolean {
+  return Object.prototype.toString.call(value) === "[object Promise]";
 }
 
 function unknownOption(name: string, options: Options, { of, prefix = "", advice }: Naming): SettingError {
