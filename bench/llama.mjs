@@ -32,7 +32,9 @@ const {
   },
 });
 if (!flags.models || !["memory", "perplexity"].includes(task))
-  throw new Error("llama needs a task, memory or perplexity, and the folder that llama-models.py wrote; pass --models FOLDER.");
+  throw new Error(
+    "llama needs a task, memory or perplexity, and the folder that llama-models.py wrote; pass --models FOLDER.",
+  );
 
 const length = 64;
 const lowMemory = { lowMemory: true, tangentChunk: 1 };
@@ -92,11 +94,13 @@ async function measureMemory(method, layers) {
 
 function inChild(method, layers) {
   const child = ["--expose-gc", import.meta.filename, "memory", "--models", flags.models];
-  const { stdout, stderr, status: code } = spawnSync(
-    process.execPath,
-    [...child, "--child", JSON.stringify({ method, layers })],
-    { encoding: "utf8" },
-  );
+  const {
+    stdout,
+    stderr,
+    status: code,
+  } = spawnSync(process.execPath, [...child, "--child", JSON.stringify({ method, layers })], {
+    encoding: "utf8",
+  });
   if (code !== 0) throw new Error(stderr);
   return JSON.parse(stdout.trim().split("\n").at(-1));
 }
@@ -112,7 +116,13 @@ async function perplexity(method, learningRate, examples) {
 }
 
 const measure = (model, examples) =>
-  evaluateModel({ model, parameters: {}, examples, loss: "cross-entropy", runtime: nodeRuntime({ threads: 1 }) });
+  evaluateModel({
+    model,
+    parameters: {},
+    examples,
+    loss: "cross-entropy",
+    runtime: nodeRuntime({ threads: 1 }),
+  });
 
 async function searched(method) {
   const [validation, test] = [textExamples(0.8, 0.9), textExamples(0.9, 1)];
@@ -136,7 +146,11 @@ async function drawMemory(rows, file) {
     mark: { type: "line", point: { size: 45, filled: true }, strokeWidth: 2 },
     encoding: {
       x: { field: "layers", type: "quantitative", axis: { title: "Layers", values: [2, 4, 8, 16, 24] } },
-      y: { field: "stepsMebibytes", type: "quantitative", axis: { title: "What steps add at their peak, MiB" } },
+      y: {
+        field: "stepsMebibytes",
+        type: "quantitative",
+        axis: { title: "What steps add at their peak, MiB" },
+      },
       // Okabe and Ito's colours, told apart by shape and dash as well.
       color: {
         ...{ field: "method", type: "nominal", title: null },
@@ -145,7 +159,11 @@ async function drawMemory(rows, file) {
       strokeDash: { field: "method", type: "nominal", title: null },
       shape: { field: "method", type: "nominal", title: null },
     },
-    config: { font: "sans-serif", axis: { labelFontSize: 13, titleFontSize: 14 }, legend: { labelFontSize: 13 } },
+    config: {
+      font: "sans-serif",
+      axis: { labelFontSize: 13, titleFontSize: 14 },
+      legend: { labelFontSize: 13 },
+    },
   });
   writeFileSync(file, await new vega.View(vega.parse(spec), { renderer: "none" }).toSVG());
 }

@@ -58,9 +58,13 @@ function run(file, { flags: own }, rate) {
   const { status, stdout, stderr } = spawnSync("/usr/bin/time", command, { encoding: "utf8" });
   const minutes = (performance.now() - started) / 60_000;
   if (status !== 0) throw new Error(`${command.join(" ")}\n${stderr}`);
-  const lines = stdout.trim().split("\n").map((line) => JSON.parse(line));
+  const lines = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
   const row = {
-    validation: lines.findLast(({ validationAccuracy }) => validationAccuracy !== undefined)?.validationAccuracy,
+    validation: lines.findLast(({ validationAccuracy }) => validationAccuracy !== undefined)
+      ?.validationAccuracy,
     test: lines.findLast(({ testAccuracy }) => testAccuracy !== undefined)?.testAccuracy,
     minutes,
     peakMebibytes: Number(/peak (\d+)/.exec(stderr)?.[1]) / 1024,
