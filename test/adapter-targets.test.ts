@@ -6,7 +6,7 @@ import { modelFrom } from "../src/objective/importing/model-file.ts";
 import { encodeModel } from "../src/onnx/encode.ts";
 import type { Model } from "../src/onnx/read-model.ts";
 import { float32, int64, type Tensor } from "../src/onnx/tensor.ts";
-import { GraphBuilder } from "../src/ops/builder.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { loadModel } from "../src/storage/node-model.ts";
 import { train } from "../src/train/train.ts";

@@ -27,6 +27,7 @@ const byName: Readonly<Record<string, readonly string[]>> = {
     "Gemm with the attributes that a file gives it",
     "Conv with the attributes that a file gives it",
   ],
+  "ops/runtime-domain/quantized.ts": ["DynamicQuantizeLinear with its scale and zero point"],
   "ops/samples/build.ts": ["a sample's op is the one that is checked"],
 };
 

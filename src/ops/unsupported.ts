@@ -35,7 +35,7 @@ const reasons: readonly { readonly ops: RegExp; readonly text: string }[] = [
       "(token ids, pixels).",
   },
   {
-    ops: /^(QLinear\w+|QAttention|QGemm|QEmbed\w+|DynamicQuantize(LSTM|MatMul)|MatMulIntegerToFloat|MatMulBnb4)$/,
+    ops: /^(QLinear\w+|QAttention|QGemm|QEmbed\w+|DynamicQuantizeLSTM|MatMulBnb4)$/,
     text:
       "results that are rounded inside of an op have no derivative rule. Quantize the model with QuantizeLinear and " +
       "DequantizeLinear (quant_format=QDQ in quantize_static, without onnxruntime's optimizer), or export the float model, " +

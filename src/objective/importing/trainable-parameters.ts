@@ -60,8 +60,7 @@ export function trainableParameters(
     !isAngle(name) &&
     !isComputed(name, tensor) &&
     !isMask(tensor);
-  // Scales and numbers of few bits belong to each other, and stay.
-  const ofFewBits = new Set(nodes.flatMap(({ op, inputs }) => (quantizing.has(op) ? inputs.slice(1) : [])));
+  const ofFewBits = numbersOfFewBits(nodes);
   return graph.parameters.filter((name) => {
     const tensor = graph.initializers.get(name);
     if (ofFewBits.has(name) || !reached.has(name) || tensor?.dtype !== "float32" || statistics.has(name))
@@ -105,9 +104,31 @@ const settings: Readonly<Record<string, number>> = {
   GroupQueryAttention: 7,
 };
 
-const quantizing: ReadonlySet<string> = new Set([
-  ...["QuantizeLinear", "DequantizeLinear", "MatMulNBits", "GatherBlockQuantized", "MatMulInteger"],
-]);
+/** The inputs that hold numbers of few bits and what they are scaled and moved by, from the first to before the last. */
+const quantizing: Readonly<Record<string, readonly [first: number, last?: number]>> = {
+  QuantizeLinear: [1],
+  DequantizeLinear: [1],
+  MatMulNBits: [1],
+  GatherBlockQuantized: [1],
+  MatMulInteger: [1],
+  DynamicQuantizeMatMul: [1, 4],
+  MatMulIntegerToFloat: [1, 6],
+};
+
+/** The numbers of few bits of a model with their scales, which belong to each other. */
+function numbersOfFewBits(nodes: readonly Node[]): Set<string> {
+  // The scale of a product of integers is that of what was rounded times that of the weights.
+  const scales = new Set(
+    nodes.flatMap(({ op, outputs }) => (op === "DynamicQuantizeLinear" ? outputs.slice(1, 2) : [])),
+  );
+  return new Set(
+    nodes.flatMap(({ op, inputs }) => {
+      if (op === "Mul" && inputs.some((name) => scales.has(name))) return inputs;
+      const range = own(quantizing, op);
+      return range ? inputs.slice(...range) : [];
+    }),
+  );
+}
 
 function isDifferentiable(node: Node, graph: Graph): boolean {
   return opOf(node, graph.opset, rulesOf(graph)).jvp !== undefined;

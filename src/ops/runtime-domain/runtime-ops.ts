@@ -6,9 +6,10 @@ import * as attention from "./attention.ts";
 import { runtimeDomain } from "./domain.ts";
 import * as normalization from "./normalization.ts";
 import * as products from "./products.ts";
+import * as quantized from "./quantized.ts";
 import * as rotary from "./rotary.ts";
 
-const families = { ...activation, ...attention, ...normalization, ...products, ...rotary };
+const families = { ...activation, ...attention, ...normalization, ...products, ...quantized, ...rotary };
 
 /** Name of a supported op of the domain "com.microsoft". */
 export type RuntimeOpName = keyof typeof families;

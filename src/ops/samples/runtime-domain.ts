@@ -1,11 +1,12 @@
 /** Samples of the ops in runtime-domain/. */
 import { type Attribute, float, int, ints, string } from "../../onnx/graph.ts";
-import { tensorOf } from "../../onnx/tensor.ts";
+import { float32, tensorOf } from "../../onnx/tensor.ts";
 import type { RuntimeOpName } from "../runtime-domain/runtime-ops.ts";
 import { inFloat32, positive, type Sample, x } from "./sample.ts";
 
 const floats = (value: readonly number[]): Attribute => ({ type: "floats", value });
 const int32 = (values: readonly number[], shape: readonly number[]) => tensorOf("int32", values, shape);
+const int8 = (values: readonly number[], shape: readonly number[]) => tensorOf("int8", values, shape);
 const int64 = (values: readonly number[], shape: readonly number[]) => tensorOf("int64", values, shape);
 
 const transposed: readonly Sample[] = [
@@ -35,6 +36,46 @@ export const runtimeSamples: Readonly<Record<RuntimeOpName, readonly Sample[]>> 
     },
   ],
   TransposeMatMul: transposed,
+  // Rounded numbers: differences do not tell their derivatives.
+  DynamicQuantizeMatMul: inFloat32([
+    {
+      inputs: [
+        float32([1, 2, -3, 0.5, 0.25, 7], [2, 3]),
+        int8([1, -2, 3, 4, 5, -6], [3, 2]),
+        float32([0.25], []),
+      ],
+    },
+    {
+      inputs: [
+        float32([1, 2, -3, 0.5, 0.25, 7], [1, 2, 3]),
+        int8([1, -2, 3, 4, 5, -6], [3, 2]),
+        float32([0.25, 0.5], [2]),
+        int8([1, -1], [2]),
+        float32([3, -3], [2]),
+      ],
+    },
+  ]),
+  MatMulIntegerToFloat: inFloat32([
+    {
+      inputs: [
+        int8([1, 2, -3, 5, 0, 7], [2, 3]),
+        int8([1, -2, 3, 4, 5, -6], [3, 2]),
+        float32([0.5], []),
+        float32([0.25, 0.5], [2]),
+        int8([2], []),
+        int8([1, -1], [2]),
+        float32([3, -3], [2]),
+      ],
+    },
+    {
+      inputs: [
+        tensorOf("uint8", [1, 2, 3, 5, 0, 7], [2, 3]),
+        int8([1, -2, 3, 4, 5, -6], [3, 2]),
+        float32([0.5], []),
+        float32([0.25], []),
+      ],
+    },
+  ]),
   FusedGemm: [
     { inputs: [x([2, 3]), x([3, 4]), x([4])], attributes: { activation: string("Tanh"), beta: float(2) } },
     ...inFloat32([
