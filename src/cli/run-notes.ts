@@ -9,6 +9,7 @@ import { type RunNotes, readNotes } from "../reports/run-record.ts";
 import { writeRunReport } from "../reports/run-report.ts";
 import type { RunStore } from "../storage/run-store.ts";
 import type { TrainEvent } from "../train/events.ts";
+import { settledLoss } from "../train/run-options.ts";
 import { lossSetting } from "../train/settings/choices.ts";
 import type { TrainOptions } from "../train/settings/options.ts";
 import { quoted } from "./flags/command-line.ts";
@@ -84,13 +85,12 @@ async function leaveModel(
 }
 
 /** On the test examples, where there are any that count. */
-async function judged(
-  model: Model,
-  { dataset: { test, columns, shownTexts: texts }, options }: ReportedRun,
-): Promise<Judgement | undefined> {
+async function judged(model: Model, { dataset, options }: ReportedRun): Promise<Judgement | undefined> {
+  const { test, columns, shownTexts: texts } = dataset;
   if (test.count === 0) return undefined;
   const { input, fill, dimensions, output, runtime } = options;
-  const loss = lossSetting.choose(options.loss ?? lossSetting.default);
+  const chosen = lossSetting.choose(options.loss ?? lossSetting.default);
+  const loss = await settledLoss(chosen, dataset.train, model, dataset.classNames);
   const reading = { input, fill, dimensions, output };
   // What was not to be measured does not keep a run from its end.
   return judgeModel({ ...reading, model, examples: test, columns, texts, loss, runtime }).catch(

@@ -3,11 +3,12 @@ import { reserved } from "../ad/names.ts";
 import { SettingError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
 import { formatShape, type Value } from "../onnx/graph.ts";
-import { holdsSameOrder, int64 } from "../onnx/tensor.ts";
+import { float32, holdsSameOrder, int64 } from "../onnx/tensor.ts";
 import type { GraphBuilder } from "../ops/builder.ts";
 import { cast, reshape } from "../ops/rules.ts";
 import { named } from "../settings/named.ts";
 import { type Given, number, whole } from "../settings/option.ts";
+import { type ClassWeights, classWeightsOption, weightsOf } from "./class-weights.ts";
 import type { LossRule } from "./loss.ts";
 
 export const crossEntropyOptions = {
@@ -24,6 +25,11 @@ export const crossEntropyOptions = {
     help: "axis of the classes in the output, counted from 0",
     otherwise: "the last, or 1, as the labels' shape has it",
   }),
+  /**
+   * How much each class weighs: a list, numbers by the classes' names (1 for all others), or `balanced`, by which all classes weigh the same
+   * in sum. The mean is over weights, Σ w_y ℓ / Σ w_y, as PyTorch's with `weight`. Default: 1 each.
+   */
+  classWeights: classWeightsOption,
 };
 
 /** Options of `crossEntropy`. */
@@ -39,7 +45,23 @@ export const ignoredLabel = -100;
  * @throws when the smoothing is not from 0 to below 1; when a graph is built, for logits that are not [batch, classes, …]
  */
 export const crossEntropy = named("loss", "cross-entropy", crossEntropyOptions, (options): LossRule => {
-  const { smoothing } = options;
+  const { smoothing, classWeights } = options;
+  /** w, along the class axis of logits; undefined where all classes weigh the same. */
+  const emitWeights = (g: GraphBuilder, logits: Value, axis: number) => {
+    if (classWeights === undefined) return undefined;
+    const classes = logits.shape[axis] as number;
+    const weights = weightsOf(classWeights, classes);
+    if (!weights) throw wrongWeights(classWeights, classes);
+    return cast(g, g.constant(float32(weights, along(logits, axis))), logits.dtype);
+  };
+  /** w of each label, as the losses; 0 where a label is ignored. */
+  const emitCounts = (g: GraphBuilder, logits: Value, labels: Value) => {
+    const axis = classAxis(logits.shape, labels.shape);
+    const weights = emitWeights(g, logits, axis);
+    const counted = countedPositions(g, logits, labels);
+    if (!weights) return counted;
+    return g.reduceSum(g.mul(chosenClasses(g, logits, labels, axis), weights), [axis], { keepdims: 0 });
+  };
   const axesIn = (rank: number): number[] => {
     const { classAxis } = options;
     if (classAxis === undefined) return rank === 2 ? [1] : [rank - 1, 1];
@@ -85,22 +107,41 @@ export const crossEntropy = named("loss", "cross-entropy", crossEntropyOptions, 
     perExample: (g, logits, labels) => {
       const axis = classAxis(logits.shape, labels.shape);
       const classes = logits.shape[axis] as number;
-      const numbers = g.constant(
-        int64(
-          Array.from({ length: classes }, (_, index) => index),
-          logits.shape.map((_, position) => (position === axis ? classes : 1)),
-        ),
-      );
-      const chosen = cast(g, g.equal(g.unsqueeze(labels, [axis]), numbers), logits.dtype);
-      const weights = smoothing === 0 ? chosen : g.add(g.mul(chosen, 1 - smoothing), smoothing / classes);
+      const chosen = chosenClasses(g, logits, labels, axis);
+      const targets = smoothing === 0 ? chosen : g.add(g.mul(chosen, 1 - smoothing), smoothing / classes);
+      const classWeight = emitWeights(g, logits, axis);
+      const weights = classWeight ? g.mul(targets, classWeight) : targets;
       const losses = g.neg(
         g.reduceSum(g.mul(g.logSoftmax(logits, { axis }), weights), [axis], { keepdims: 0 }),
       );
       return sumPerExample(g, g.mul(losses, countedPositions(g, logits, labels)));
     },
-    counts: (g, logits, labels) => sumPerExample(g, countedPositions(g, logits, labels)),
+    counts: (g, logits, labels) => sumPerExample(g, emitCounts(g, logits, labels)),
   };
 });
+
+/** The shape in which numbers of the classes lie along the class axis of logits. */
+function along({ shape }: Value, axis: number): number[] {
+  return shape.map((size, position) => (position === axis ? size : 1));
+}
+
+/** 1 at the class of each label, 0 at all others. */
+function chosenClasses(g: GraphBuilder, logits: Value, labels: Value, axis: number): Value {
+  const numbers = Array.from({ length: logits.shape[axis] as number }, (_, index) => index);
+  const order = g.constant(int64(numbers, along(logits, axis)));
+  return cast(g, g.equal(g.unsqueeze(labels, [axis]), order), logits.dtype);
+}
+
+function wrongWeights(given: ClassWeights, classes: number): SettingError {
+  const what = Array.isArray(given)
+    ? `are ${given.length} numbers`
+    : `(${JSON.stringify(given)}) follow from data`;
+  return new SettingError(
+    words`${option("loss.classWeights")} ${what}, and the output has ${classes} classes; give one number for each (or train
+      with train, evaluateModel or the command line, which know the data).`,
+    { option: "loss.classWeights" },
+  );
+}
 
 /** 1 where a label counts, 0 where it is ignored. */
 function countedPositions(g: GraphBuilder, logits: Value, labels: Value): Value {

@@ -131,7 +131,11 @@ async function observeGroup(
   const parameters = { ...objective.parameters, ...objective.statistics, ...maskTensors(masks) };
   const batchOf = (changed?: number) =>
     Object.fromEntries(
-      dataInputs(objective).map((input) => [input.name, madeUp(input, batch, changed)] as const),
+      // Labels stay: their weights couple losses on purpose, and have no derivative.
+      dataInputs(objective).map((input) => {
+        const isLabel = input.name === reserved.labels || input.name === reserved.target;
+        return [input.name, madeUp(input, batch, isLabel ? undefined : changed)] as const;
+      }),
     );
   // Into buffers of ours: what a run allocates itself stays until garbage is collected.
   const buffers = () =>

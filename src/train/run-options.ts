@@ -6,6 +6,7 @@ import { modelFrom } from "../objective/importing/model-file.ts";
 import type { Model } from "../onnx/read-model.ts";
 import { elementCount } from "../onnx/tensor.ts";
 import type { ExampleArrays } from "./example-arrays.ts";
+import { lossSetting } from "./settings/choices.ts";
 import { ofForward } from "./settings/estimator.ts";
 import type { TrainOptions } from "./settings/options.ts";
 import { type RunOptions, runSettings } from "./settings/run-settings.ts";
@@ -13,19 +14,21 @@ import { type RunOptions, runSettings } from "./settings/run-settings.ts";
 /** Decodes the model, puts adapters into it, and fits the examples to its input. @throws when they do not fit */
 export async function runOptions(options: TrainOptions): Promise<RunOptions> {
   const settings = runSettings(options);
-  const { loss, input, validation } = settings;
+  const { input, validation } = settings;
   const base = await modelFrom(options.model);
   // Loaded where it is asked for: most runs of a page have no adapters, and no new head.
   const { adapters, ...adapted } = settings.adapter
     ? (await import("./settings/adapter-settings.ts")).withAdapterSettings(base, settings)
     : {};
-  const read = { loss, input };
+  const read = { loss: settings.loss, input };
+  const examples = await examplesOf(base, options.examples, { ...read, option: "examples" });
   const run: RunOptions = {
     ...settings,
+    loss: await settledLoss(settings.loss, examples, base),
     model: base,
     inPlace: settings.inPlace ?? isArrayOf("Uint8Array", options.model),
     ...adapted,
-    examples: await examplesOf(base, options.examples, { ...read, option: "examples" }),
+    examples,
     validation:
       typeof validation === "object"
         ? await examplesOf(base, validation, { ...read, option: "validation" })
@@ -44,6 +47,18 @@ async function examplesOf(
   read: { readonly loss: Loss; readonly input: string | undefined; readonly option: string },
 ): Promise<Examples> {
   return isWhole(given) ? given : (await import("./example-arrays.ts")).examplesFor(model, given, read);
+}
+
+/** The loss, once the data say what its classes are. Loaded where they are weighed. */
+export async function settledLoss(
+  loss: Loss,
+  examples: Pick<Examples, "labels">,
+  model: Model,
+  classNames?: readonly string[],
+): Promise<Loss> {
+  if (!loss.config?.classWeights) return loss;
+  const { withKnownClasses } = await import("../objective/class-weights.ts");
+  return lossSetting.choose(withKnownClasses(loss, examples, model, classNames));
 }
 
 const parts = ["inputs", "labels", "shape", "count", "targetShape", "origin"];

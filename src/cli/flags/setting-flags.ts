@@ -246,6 +246,7 @@ function patternText(text: string): string {
 
 /** NAME=NUMBER, collected. */
 function collected(option: Option, text: string, before: unknown): ConfigValue {
+  if (option.names?.includes(text)) return text;
   const split = text.lastIndexOf("=");
   const number = text.slice(split + 1);
   const entry = { [text.slice(0, Math.max(split, 0))]: number.trim() === "" ? Number.NaN : Number(number) };
@@ -255,7 +256,7 @@ function collected(option: Option, text: string, before: unknown): ConfigValue {
       : "NAME=NUMBER, for example attention_mask=1";
     throw new InvalidArgumentError(`Expected ${example}.`);
   }
-  return { ...(before as Record<string, number> | undefined), ...entry };
+  return { ...(typeof before === "object" ? (before as Record<string, number>) : undefined), ...entry };
 }
 
 function registryOf(option: Option | undefined): Registry {

@@ -7,6 +7,7 @@ import type { Model } from "../../onnx/read-model.ts";
 import { checkOptions } from "../../settings/check.ts";
 import { requireOptions } from "../../settings/needs.ts";
 import { isObject, toggle, value } from "../../settings/option.ts";
+import { settledLoss } from "../run-options.ts";
 import { type EvaluateOptions, type Evaluation, measureModel } from "./measure-model.ts";
 import { openTally } from "./score-tally.ts";
 
@@ -56,5 +57,6 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
     "loss",
     "runtime",
   ]);
-  return measureModel(options, openTally);
+  const { loss, examples, model } = options;
+  return measureModel({ ...options, loss: await settledLoss(loss, examples, model) }, openTally);
 }

@@ -2,7 +2,7 @@
 import { reserved } from "../../ad/names.ts";
 import { isArrayOf } from "../../arrays/kind.ts";
 import { readLabels } from "../../data/batches.ts";
-import { type Examples, targetShapeOf } from "../../data/dataset.ts";
+import { type Examples, IGNORED_LABEL, targetShapeOf } from "../../data/dataset.ts";
 import { SettingError } from "../../errors/errors.ts";
 import type { Words } from "../../errors/words.ts";
 import { builderFor, type Loss } from "../../losses/loss.ts";
@@ -67,6 +67,8 @@ export type OpenTally = (
  */
 export async function measureModel(options: EvaluateOptions, openTally?: OpenTally): Promise<Evaluation> {
   const { examples } = options;
+  // Of weighted losses, the mean is over weights.
+  let weight = 0;
   const indices = options.indices ?? Uint32Array.from({ length: examples.count }, (_, index) => index);
   const model = await openAskedModel({
     ...options,
@@ -88,11 +90,12 @@ export async function measureModel(options: EvaluateOptions, openTally?: OpenTal
       total += tally.loss;
       correct += tally.correct;
       counted += tally.counted;
+      weight += tally.weight;
       options.onProgress?.(start + count);
     }
     const hasClasses = isArrayOf("BigInt64Array", labels);
     return {
-      loss: total / counted,
+      loss: total / weight,
       accuracy: hasClasses ? correct / counted : undefined,
       counted,
       ...measure?.scores(),
@@ -118,7 +121,13 @@ interface Measure {
     prediction: Tensor,
     labels: BigInt64Array | Float32Array,
     count: number,
-  ): Promise<{ readonly loss: number; readonly counted: number; readonly correct: number }>;
+  ): Promise<{
+    readonly loss: number;
+    /** What the losses are divided by: how many count, or the sum of their weights. */
+    readonly weight: number;
+    readonly counted: number;
+    readonly correct: number;
+  }>;
   /** Of all that was run. */
   scores(): Scores;
   release(): Promise<void>;
@@ -169,15 +178,17 @@ async function createMeasure(
               .slice(0, count)
               .reduce((total, value) => total + value, 0)
           : count;
-      const counted = sum(results.counts);
+      const weight = sum(results.counts);
       tally?.addValues?.(values, labels, count);
       let correct = 0;
+      let classed = 0;
       if (axis !== undefined && isArrayOf("BigInt64Array", labels))
         eachPosition(values, axis, labels, count, (label, best, logit) => {
           if (label === best) correct++;
+          if (label !== IGNORED_LABEL) classed++;
           tally?.addClass?.(label, best, logit);
         });
-      return { loss: sum(results.sums), counted, correct };
+      return { loss: sum(results.sums), weight, counted: axis === undefined ? weight : classed, correct };
     },
     release: () => session.release(),
   };
