@@ -38,6 +38,7 @@ export { mnist } from "./data/sets/mnist.ts";
 export { svhn } from "./data/sets/svhn.ts";
 export { splitTest } from "./data/split.ts";
 export type { FileCache, FileStore, ListedFiles, RemoteFiles, SourceFile } from "./data/store.ts";
+export { type ConllColumns, conllSentences, type LabelledWords } from "./data/text/conll.ts";
 export {
   encodeTexts,
   openTokenizer,
@@ -47,3 +48,9 @@ export {
 } from "./data/text/encode-texts.ts";
 export { type LabelledText, type TextDatasetOptions, textDataset } from "./data/text/text-dataset.ts";
 export { labelledTexts, type TextColumns, type TextTableOptions, textRows } from "./data/text/text-table.ts";
+export {
+  type NextTokenOptions,
+  nextTokenDataset,
+  type TokenDatasetOptions,
+  tokenDataset,
+} from "./data/text/token-dataset.ts";

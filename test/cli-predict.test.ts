@@ -2,8 +2,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type AskedPart, askedParts, type PredictionChoice } from "../src/cli/flags/prediction-data.ts";
-import { RowWriter } from "../src/cli/prediction-rows.ts";
+import { askedParts, type PredictionChoice } from "../src/cli/flags/prediction-data.ts";
+import { type AskedPart, RowWriter } from "../src/cli/prediction-rows.ts";
 import { parseCsv } from "../src/data/files/csv.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import expected from "./cases/predict/expected.golden.json" with { type: "json" };

@@ -1,9 +1,18 @@
 /** Predictions as rows: of a table (CSV), or as JSON Lines. */
 import Papa from "papaparse";
+import type { Examples } from "../data/dataset.ts";
 import type { Prediction } from "../train/evaluation/predict.ts";
 
 /** What identifies an example in the output: its own columns, its file or its number. */
 export type OwnColumns = readonly (readonly [name: string, value: string | number])[];
+
+/** Some of the examples, and what identifies each of them. */
+export interface AskedPart {
+  readonly examples: Omit<Examples, "labels">;
+  readonly rows: readonly OwnColumns[];
+  /** Of each example, the positions that are told of. Default: all. */
+  readonly positions?: readonly (readonly number[])[];
+}
 
 /** How rows are written. */
 export interface RowOptions {
@@ -141,10 +150,10 @@ function objectOf(said: Prediction, { top, classNames }: RowOptions): object {
       const own = Array.from(said.labels, (label, at) =>
         shortest(said.probabilities[at * classes + label] as number),
       );
-      return {
-        prediction: nested(Array.from(said.labels, nameOf), said.shape),
-        probability: nested(own, said.shape),
-      };
+      // A list, also of one position: sentences of one word are like others.
+      const listed = (values: readonly unknown[]) =>
+        said.shape.length === 1 ? values : nested(values, said.shape);
+      return { prediction: listed(Array.from(said.labels, nameOf)), probability: listed(own) };
     }
     case "truths":
       return { probability: nested(Array.from(said.probabilities, shortest), said.shape) };
@@ -185,4 +194,19 @@ function refuseStrayTop({ kind }: Prediction, { top }: RowOptions): void {
   if (top === undefined || kind === "class") return;
   const what = { positions: "classes at positions", truths: "truths", values: "values" }[kind];
   throw new Error(`--top goes with models of one class an example, and this one says ${what}; leave it out.`);
+}
+
+/** What is said of some positions alone. */
+export function atPositions(said: Prediction, positions: readonly number[]): Prediction {
+  if (said.kind !== "positions") return said;
+  const classes = said.probabilities.length / said.labels.length;
+  const probabilities = positions.flatMap((at) => [
+    ...said.probabilities.subarray(at * classes, (at + 1) * classes),
+  ]);
+  return {
+    ...said,
+    labels: Int32Array.from(positions, (at) => said.labels[at] as number),
+    shape: [positions.length],
+    probabilities: Float32Array.from(probabilities),
+  };
 }

@@ -140,6 +140,12 @@ function describeEpoch(event: TrainEvent & { kind: "epoch" }): string {
         (event.validation?.macroF1 === undefined
           ? ""
           : `, macro F1 ${(100 * event.validation.macroF1).toFixed(2)} %`) +
+        (event.validation?.entityF1 === undefined
+          ? ""
+          : `, entity F1 ${(100 * event.validation.entityF1).toFixed(2)} %`) +
+        (event.validation?.perplexity === undefined
+          ? ""
+          : `, perplexity ${event.validation.perplexity.toPrecision(4)}`) +
         (event.validation?.r2 === undefined ? "" : `, R² ${event.validation.r2.toFixed(4)}`);
   return `epoch ${event.epoch} (step ${event.step}/${event.steps}): train loss ${event.trainLoss.toFixed(4)}${validation}`;
 }

@@ -8,6 +8,7 @@ import { withAdapter } from "./flags/adapter-flags.ts";
 import { lossData, lossName } from "./flags/chosen-loss.ts";
 import type { SettingData } from "./flags/setting-flags.ts";
 import { textColumns, tokenizerConfig, tokenizerFile } from "./flags/text-data.ts";
+import { conllColumns } from "./flags/token-data.ts";
 import type { TrainFlags } from "./flags/training-command.ts";
 
 /** The program. @param dataset for what follows from the data */
@@ -96,6 +97,26 @@ function dataCode(
       lines: [
         `const tokenizer = await openTokenizer(${[path, ...(config === undefined ? [] : [config])].map(json).join(", ")});`,
         `const dataset = textDataset(${rows(dataFile)}, ${objectCode(options, ["tokenizer", ...own(rows)])});`,
+      ],
+    };
+  }
+  if (data === "conll" || data === "next-token") {
+    const path = tokenizerFile(flags, flags.model);
+    const json = [path, tokenizerConfig(path)].flatMap((from) =>
+      from === undefined ? [] : [`JSON.parse(readFileSync(${text(from)}, "utf8"))`],
+    );
+    const isWords = data === "conll";
+    const columns = isWords ? objectCode(conllColumns(flags, texts)) : "";
+    const read = (from: string) =>
+      isWords ? `conllSentences(${file(from)}, ${columns})` : `readFileSync(${text(from)}, "utf8")`;
+    const inputs = Object.keys(furtherInputs ?? {}).concat("input_ids");
+    const options = { maxLength: texts?.maxLength, testFraction, inputs };
+    const make = isWords ? "tokenDataset" : "nextTokenDataset";
+    return {
+      ...{ data: [...(isWords ? ["conllSentences"] : []), "openTokenizer", make], node: [], system },
+      lines: [
+        `const tokenizer = await openTokenizer(${json.join(", ")});`,
+        `const dataset = ${make}(${read(dataFile)}, ${objectCode(options, ["tokenizer", ...own(read)])});`,
       ],
     };
   }

@@ -59,7 +59,8 @@ export async function* reported(
         const isThere = event.resumedComplete && (await store.read("report.html")) !== undefined;
         const after = isThere ? undefined : await judged(decodeModel(event.model), run);
         notes = isThere ? undefined : { ...notes, format: 1, after };
-        if (imported && flags.data === "text") await leaveModel(imported, event.model, run);
+        if (imported && (flags.data === "text" || flags.data === "conll"))
+          await leaveModel(imported, event.model, run);
       }
       yield event;
     }
@@ -76,7 +77,8 @@ async function leaveModel(
 ): Promise<void> {
   const { leaveForTransformers } = await import("./transformers-folder.ts");
   const { model: file, tokenizer } = flags;
-  const given = { model, file, tokenizer, dataset, bytes, task: "text-classification" } as const;
+  const task = flags.data === "conll" ? "token-classification" : "text-classification";
+  const given = { model, file, tokenizer, dataset, bytes, task } as const;
   try {
     say(await leaveForTransformers(store, given));
   } catch (error) {

@@ -7,7 +7,9 @@ const mostRows = 20;
 const mostMistakes = 5;
 
 /** Lines on what was measured: for classes a table and the commonest mistakes, for values how far they are off. */
-export function scoreLines({ classification, regression }: Scores, classNames?: readonly string[]): string[] {
+export function scoreLines(scores: Scores, classNames?: readonly string[]): string[] {
+  const { classification, regression, entities, perplexity } = scores;
+  if (perplexity !== undefined) return [`perplexity ${shown(perplexity)}`];
   if (regression) {
     const { meanAbsoluteError, rootMeanSquaredError, r2 } = regression;
     return [
@@ -20,7 +22,13 @@ export function scoreLines({ classification, regression }: Scores, classNames?: 
   const { classes, confusion, macroF1, balancedAccuracy, rocAuc } = classification;
   const nameOf = (index: number) => classNames?.[index] ?? String(index);
   const area = rocAuc === undefined ? "" : `, ROC AUC ${rocAuc.toFixed(4)}`;
-  const lines = [`macro F1 ${percent(macroF1)}, balanced accuracy ${percent(balancedAccuracy)}${area}`];
+  const ofEntities = entities && [
+    `entity F1 ${percent(entities.f1)}, precision ${percent(entities.precision)}, recall ${percent(entities.recall)}, of ${entities.support.toLocaleString("en")} entities`,
+  ];
+  const lines = [
+    ...(ofEntities ?? []),
+    `macro F1 ${percent(macroF1)}, balanced accuracy ${percent(balancedAccuracy)}${area}`,
+  ];
   if (classes.length <= mostRows) {
     const rows = classes.map(({ precision, recall, f1, support }, index) => [
       nameOf(index),

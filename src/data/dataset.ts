@@ -39,6 +39,8 @@ export interface Normalization {
 
 /** How texts were read. */
 export interface KnownTexts {
+  /** conll: each word has a label. next-token: plain text, of which the next token is learned. Default: each text has a label. */
+  readonly kind?: "conll" | "next-token";
   /** The column of the text, or of the first one of a pair. */
   readonly text: string;
   /** The column of the second text of a pair. */

@@ -31,7 +31,11 @@ export interface Mistake {
 }
 
 /** What a model is worth on examples. */
-export interface Judgement extends Pick<Evaluation, "loss" | "accuracy" | "classification" | "regression"> {
+export interface Judgement
+  extends Pick<
+    Evaluation,
+    "loss" | "accuracy" | "classification" | "regression" | "entities" | "perplexity"
+  > {
   readonly examples: number;
   readonly mistakes: readonly Mistake[];
 }
@@ -57,8 +61,8 @@ export async function judgeModel({ columns, texts, ...options }: JudgedModel): P
   const worst = new Worst();
   let position = 0;
   const isOne = examples.labels.length === examples.count;
-  const evaluation = await measureModel({ ...options, parameters: {} }, (loss, shape, axis) => {
-    const scores = openTally(loss, shape, axis);
+  const evaluation = await measureModel({ ...options, parameters: {} }, (loss, shape, axis, model) => {
+    const scores = openTally(loss, shape, axis, model);
     const tally: ScoreTally = {
       addClass(label, best, logit) {
         scores?.addClass?.(label, best, logit);
@@ -87,18 +91,19 @@ export async function judgeModel({ columns, texts, ...options }: JudgedModel): P
           worst.add(Math.abs(truth - taken), { at: position, truth, taken });
         }
       },
-      scores: () => scores?.scores() ?? {},
+      scores: (mean) => scores?.scores(mean) ?? {},
     };
     return tally;
   });
-  const { loss, accuracy, classification, regression } = evaluation;
+  const { loss, accuracy, classification, regression, entities, perplexity } = evaluation;
+  const scores = { loss, accuracy, classification, regression, entities, perplexity };
   const mistakes = worst.taken.map(({ at, ...mistake }) => {
     const example = examples.origin?.[at] ?? at;
     const text = texts?.[example];
     const shown = text === undefined ? shownExample(examples, at, columns) : { text: beginning(text) };
     return { example, ...mistake, ...shown };
   });
-  return { examples: examples.count, loss, accuracy, classification, regression, mistakes };
+  return { examples: examples.count, ...scores, mistakes };
 }
 
 /** What is known of a mistake while examples go by. */

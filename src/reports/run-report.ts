@@ -109,9 +109,11 @@ function cardsHtml(run: RunRecord): string {
     return typeof found === "number" ? found : undefined;
   };
   const macro = run.notes.after?.classification?.macroF1;
-  const { regression } = run.notes.after ?? {};
+  const { regression, entities, perplexity } = run.notes.after ?? {};
   const cards: readonly (readonly [string, string | undefined])[] = [
     ["test accuracy", percent(value("testAccuracy"))],
+    ["perplexity", perplexity === undefined ? undefined : number(perplexity)],
+    ["entity F1", percent(entities?.f1)],
     ["macro F1", percent(macro)],
     ["R²", regression && number(regression.r2)],
     ["mean absolute error", regression && number(regression.meanAbsoluteError)],

@@ -13,10 +13,15 @@ export function number(value: number | undefined): string {
 }
 
 /** The scores of a judgement, each with its name. */
-export function scoreRows({ loss, accuracy, classification, regression }: Judgement): [string, string][] {
+export function scoreRows(judgement: Judgement): [string, string][] {
+  const { loss, accuracy, classification, regression, entities, perplexity } = judgement;
   const rows: readonly (readonly [string, string | undefined])[] = [
     ["loss", number(loss)],
     ["accuracy", percent(accuracy)],
+    ["perplexity", perplexity === undefined ? undefined : number(perplexity)],
+    ["entity F1", percent(entities?.f1)],
+    ["entity precision", percent(entities?.precision)],
+    ["entity recall", percent(entities?.recall)],
     ["macro F1", percent(classification?.macroF1)],
     ["balanced accuracy", percent(classification?.balancedAccuracy)],
     [

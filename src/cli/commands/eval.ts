@@ -49,7 +49,7 @@ Examples:
         { ...flags, loss: lossName(data) },
         { ...known, channels: imageChannels(model, input), reader: { model, file: path } },
       );
-      const { loss, accuracy, counted, notes, classification, regression } = await evaluateModel({
+      const { loss, accuracy, counted, notes, ...others } = await evaluateModel({
         model,
         parameters: {},
         examples: test,
@@ -61,12 +61,11 @@ Examples:
       for (const note of notes) say(words`note: ${note}`);
       if (flags.json) {
         const measured = { testAccuracy: accuracy, testLoss: loss, examples: test.count, counted };
-        printJson({ ...measured, classification, regression });
+        printJson({ ...measured, ...others });
       } else {
         const percent = accuracy === undefined ? "" : `test accuracy ${(100 * accuracy).toFixed(2)} %, `;
         print(`${percent}test loss ${loss.toFixed(4)} on ${describeCount(test, counted)}`);
-        for (const line of scoreLines({ classification, regression }, classNames ?? known.classNames))
-          print(line);
+        for (const line of scoreLines(others, classNames ?? known.classNames)) print(line);
       }
     });
 }

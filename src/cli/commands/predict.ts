@@ -14,12 +14,12 @@ import { type TrainSettings, trainOptions } from "../../train/settings/options.t
 import { chosenLoss } from "../flags/chosen-loss.ts";
 import { dataNames, refuseStrayFlags } from "../flags/datasets.ts";
 import { addDataOptions, addRuntimeOptions, wholeNumber } from "../flags/options.ts";
-import { type AskedPart, askedParts, kindOfData, type PredictionChoice } from "../flags/prediction-data.ts";
+import { askedParts, kindOfData, type PredictionChoice } from "../flags/prediction-data.ts";
 import { addSettingFlags, asOptions, type SettingData, settingsFrom } from "../flags/setting-flags.ts";
 import { interruptible } from "../interrupt.ts";
 import { printData, say } from "../output.ts";
 import { requireFree } from "../output-file.ts";
-import { type OwnColumns, RowWriter } from "../prediction-rows.ts";
+import { type AskedPart, atPositions, type OwnColumns, RowWriter } from "../prediction-rows.ts";
 
 const { loss, input, fill, dimensions, output } = trainOptions;
 const trained = { help: "what the model was trained with", otherwise: "what its run or its file says" };
@@ -84,9 +84,10 @@ Examples:
       const asked = async (signal: AbortSignal) => {
         let own: readonly OwnColumns[] = [];
         let next = 0;
+        let kept: AskedPart["positions"];
         async function* examples(): AsyncGenerator<AskedPart["examples"], void> {
           for await (const part of source) {
-            [own, next] = [part.rows, 0];
+            [own, next, kept] = [part.rows, 0, part.positions];
             yield part.examples;
           }
         }
@@ -100,7 +101,8 @@ Examples:
         });
         try {
           for await (const said of predictions) {
-            text += writer.row(own[next++] ?? [], said);
+            const told = kept?.[next];
+            text += writer.row(own[next++] ?? [], told ? atPositions(said, told) : said);
             if (writer.rows % flags.batch !== 0) continue;
             const isWanted = await out.append(text);
             text = "";

@@ -47,13 +47,15 @@ export const dataNames: readonly string[] = [
   "csv",
   "npz",
   "text",
+  "conll",
+  "next-token",
 ];
 
 /** Which data each flag goes with. */
 const readWith: Readonly<Record<string, readonly string[]>> = {
   dataDir: [...datasets.filter(({ files }) => files !== undefined).map(({ name }) => name), "images"],
-  dataFile: ["csv", "npz", "text"],
-  testFile: ["csv", "npz", "text"],
+  dataFile: ["csv", "npz", "text", "conll", "next-token"],
+  testFile: ["csv", "npz", "text", "conll", "next-token"],
   validationFile: ["csv", "npz", "text"],
   validationDir: ["images"],
   target: ["csv"],
@@ -64,12 +66,12 @@ const readWith: Readonly<Record<string, readonly string[]>> = {
   arrays: ["npz"],
   imageSize: ["images"],
   ignoreOrientation: ["images"],
-  testFraction: ["images", "csv", "npz", "text"],
-  text: ["text"],
+  testFraction: ["images", "csv", "npz", "text", "conll", "next-token"],
+  text: ["text", "conll"],
   textPair: ["text"],
-  label: ["text"],
-  tokenizer: ["text"],
-  maxLength: ["text"],
+  label: ["text", "conll"],
+  tokenizer: ["text", "conll", "next-token"],
+  maxLength: ["text", "conll", "next-token"],
 };
 
 /**
@@ -86,6 +88,8 @@ export async function openDataset(
   if (choice.data === "csv") return announced(await openTable(choice, known));
   if (choice.data === "npz") return announced(await openArrays(choice, known.reader));
   if (choice.data === "text") return announced(await openTexts(choice, known));
+  if (choice.data === "conll" || choice.data === "next-token")
+    return announced(await openTokens(choice, known));
   return openNamed(choice);
 }
 
@@ -189,6 +193,26 @@ async function openTexts(
     testFraction,
   });
   return { ...dataset, texts };
+}
+
+async function openTokens(
+  choice: DatasetChoice,
+  { reader, ...known }: KnownData & { readonly reader?: ModelReader },
+): Promise<Dataset> {
+  const { data, dataFile, testFile } = choice;
+  if (!reader)
+    throw new Error(
+      `--data ${data} goes with a model file that reads tokens (--model FILE.onnx); choose one.`,
+    );
+  if (choice.loss !== "cross-entropy")
+    throw new Error(`--data ${data} goes with --loss cross-entropy; leave the other one out.`);
+  const { openConll, openNextToken } = await import("./token-data.ts");
+  const files = {
+    ...reader,
+    data: await readFlagged(needed(dataFile, data, "--data-file FILE"), "--data-file"),
+    test: testFile === undefined ? undefined : await readFlagged(testFile, "--test-file"),
+  };
+  return data === "conll" ? openConll(choice, files, known) : openNextToken(choice, files, known);
 }
 
 function targetsOf({ loss }: DatasetChoice): "classes" | "values" {

@@ -9,6 +9,7 @@ import { targetSize } from "./datasets.ts";
 import { choice, wholeNumber } from "./options.ts";
 
 export interface HeadFlags {
+  readonly data: string;
   /** True: as many outputs as the data have classes, or target values. */
   readonly head?: number | true;
   readonly headFrom?: string;
@@ -55,8 +56,13 @@ export async function withHeadFlags(
   }
   const found = dataset.classes > 0 ? dataset.classes : targetSize(dataset as Dataset);
   const outputs = head === true ? found : head;
+  // Where tokens have labels, each position has outputs of its own.
+  const isOfTokens = flags.data === "conll" || flags.data === "next-token";
   const { withHead } = await import("../../objective/heads/with-head.ts");
-  return withHead(model, { outputs, from, pool, beside, alone, seed, dimensions });
+  return withHead(model, {
+    ...{ outputs, from, beside, alone, seed, dimensions },
+    pool: pool ?? (isOfTokens ? "none" : undefined),
+  });
 }
 
 /** @throws SettingError for a flag that says what a head is like, without one */

@@ -78,7 +78,11 @@ export function addDataOptions(
   kind: "labelled" | "unlabelled" = "labelled",
 ): Command {
   const isLabelled = kind === "labelled";
-  const data = choice("--data <name>", "a dataset, or images, csv, npz, text of your own", dataNames);
+  const data = choice(
+    "--data <name>",
+    "a dataset, or images, csv, npz, text, conll (labels by word) or next-token (plain text) of your own",
+    dataNames,
+  );
   command
     .optionsGroup("Data:")
     .addOption(isLabelled ? data.default("glyphs") : data.default(undefined, "by --data-file or --data-dir"))
@@ -86,7 +90,10 @@ export function addDataOptions(
       "--data-dir <folder>",
       `folder with the dataset's files (default: download once, into the cache folder), or with images${isLabelled ? " in class folders" : ""}`,
     )
-    .option("--data-file <file>", "csv, text (CSV or JSON Lines, gzipped or not) or npz: the file")
+    .option(
+      "--data-file <file>",
+      "csv, text (CSV or JSON Lines, gzipped or not), npz, conll or next-token: the file",
+    )
     .option(
       "--target <text>",
       isLabelled
@@ -111,25 +118,35 @@ export function addDataOptions(
         : "npz: the inputs (default: those that are called like the model's, the only array, or x_test, inputs, x, x_train)",
       names,
     )
-    .option("--text <column>", "text: the column of the texts")
+    .option(
+      "--text <column>",
+      "text: the column of the texts; conll: the number of the words' column (default: 1)",
+    )
     .option("--text-pair <column>", "text: the column of the second text of a pair")
     .option(
       "--tokenizer <file>",
-      "text: the model's tokenizer.json, or its folder (default: beside the model file)",
+      "texts: the model's tokenizer.json, or its folder (default: beside the model file)",
     )
-    .option("--max-length <n>", "text: tokens of a text at most (default: 128)", wholeNumber(1))
+    .option(
+      "--max-length <n>",
+      "texts: tokens of a text at most, or of a block (default: 128)",
+      wholeNumber(1),
+    )
     .option("--image-size <n>", "images: resize all to n×n, or to height x width: 24x32", imageSize)
     .option("--ignore-orientation", "images: leave them as they are stored, whatever EXIF says");
   if (isLabelled)
     command
       .option(
         "--label <column>",
-        "text: the column to learn (classes, or numbers for --loss mean-squared-error)",
+        "text: the column to learn (classes, or numbers for --loss mean-squared-error); conll: its number (default: the last)",
       )
-      .option("--test-file <file>", "csv, npz, text: examples to test on (default: a part of --data-file)")
+      .option(
+        "--test-file <file>",
+        "csv, npz, text, conll, next-token: what to test on (default: a part of --data-file)",
+      )
       .option(
         "--test-fraction <x>",
-        "images, csv, npz, text: share set aside for testing where there is no test part (default: 0.2)",
+        "data of your own: share set aside for testing where there is no test part (default: 0.2)",
         share,
       );
   return addLimitOption(command);

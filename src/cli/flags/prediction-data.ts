@@ -1,20 +1,13 @@
 /** From flags to examples that a model is asked about, which need no labels, and to what tells them apart in the output. */
-import type { Examples } from "../../data/dataset.ts";
 import type { Table } from "../../data/files/csv.ts";
 import { npzInputs } from "../../data/files/npz.ts";
 import { folderStore } from "../../data/node-store.ts";
 import { decodePicture } from "../../data/pictures/node-picture.ts";
 import { type KnownData, pictureShape } from "../../objective/model-data.ts";
 import type { Model } from "../../onnx/read-model.ts";
-import type { OwnColumns } from "../prediction-rows.ts";
+import type { AskedPart, OwnColumns } from "../prediction-rows.ts";
 import { type DatasetChoice, openDataset, readFlagged } from "./datasets.ts";
 import { textColumns, textEncoding } from "./text-data.ts";
-
-/** Some of the examples, and what identifies each of them. */
-export interface AskedPart {
-  readonly examples: Omit<Examples, "labels">;
-  readonly rows: readonly OwnColumns[];
-}
 
 /** What the flags of `predict` say of its data. */
 export interface PredictionChoice extends Omit<DatasetChoice, "data" | "loss"> {
@@ -24,6 +17,7 @@ export interface PredictionChoice extends Omit<DatasetChoice, "data" | "loss"> {
 /** The kind of data: the one that is said, what the model was trained on, or what the files are called. */
 export function kindOfData({ data, dataFile, dataDir, text }: PredictionChoice, known: KnownData): string {
   if (data !== undefined) return data;
+  if (known.texts?.kind !== undefined) return known.texts.kind;
   if (dataFile !== undefined && (text ?? known.texts) !== undefined) return "text";
   if (dataFile !== undefined) return /\.np[yz]$/i.test(dataFile) ? "npz" : "csv";
   return dataDir === undefined ? "glyphs" : "images";
@@ -72,6 +66,14 @@ export async function* askedParts(
         examples: encodeTexts(rows.slice(start, start + batch), encoding),
         rows: ownColumns({ header: table.header, rows: table.rows.slice(start, start + batch) }),
       };
+  } else if (data === "conll") {
+    const { conllParts } = await import("./token-data.ts");
+    const given = await neededFile(choice, "conll");
+    yield* conllParts(choice, { model, file, data: given, batch }, known);
+  } else if (data === "next-token") {
+    throw new Error(
+      "predict says nothing of plain text; eval --data next-token tells its perplexity, and --data text what each text's last token is followed by.",
+    );
   } else if (data === "npz") {
     const arrays = await neededFile(choice, "npz");
     const examples = await npzInputs(arrays, { arrays: choice.arrays, inputs: model.inputs, limits });

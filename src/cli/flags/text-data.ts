@@ -15,7 +15,7 @@ export interface TextFlags {
   readonly maxLength?: number;
 }
 
-const defaultLength = 128;
+export const defaultLength = 128;
 
 /** Which columns hold texts, and how long they are: what flags say, or else a trained model. */
 export function textColumns(flags: TextFlags, known: KnownTexts | undefined): KnownTexts {

@@ -33,6 +33,8 @@ export interface TextTokenizer {
   readonly truncationSide: "left" | "right";
   /** Whether the second text of a pair is of another type. */
   readonly hasTypes: boolean;
+  /** Whether words that are given one by one begin with a space, as in byte-level vocabularies. */
+  readonly hasSpaces: boolean;
 }
 
 /**
@@ -64,11 +66,12 @@ export async function openTokenizer(
     truncationSide: isLeft(config.truncation_side),
     // Rust's RobertaProcessing gives both texts type 0.
     hasTypes: post?.type !== "RobertaProcessing",
+    hasSpaces: JSON.stringify(json.pre_tokenizer ?? {}).includes('"ByteLevel"'),
   };
 }
 
 /** The numbers of one text's tokens, and the type of each. */
-interface Encoded {
+export interface Encoded {
   readonly ids: readonly number[];
   readonly types: readonly number[];
 }
@@ -92,6 +95,30 @@ function encodeRow(
   const { tokens, token_type_ids: types } = finish(cut(all, most), others && cut(others, mostOfPair));
   const ids = tokens.map((token) => tokenizer.token_to_id(token) ?? tokenizer.model?.unk_token_id ?? 0);
   return { ids, types: hasTypes && types ? types : ids.map(() => 0) };
+}
+
+/** Words in at most `maxLength` tokens, and which of them are the first piece of a word: its number, or else −1. */
+export function encodeWords(
+  { tokenizer, truncationSide, hasSpaces }: TextTokenizer,
+  words: readonly string[],
+  maxLength: number,
+): Encoded & { readonly words: readonly number[] } {
+  const pieces = words.flatMap((word, index) =>
+    tokenizer
+      .encode(hasSpaces ? ` ${word}` : word, { add_special_tokens: false })
+      .tokens.map((token, at) => ({ token, word: at === 0 ? index : -1 })),
+  );
+  const post = (tokens: string[]) => tokenizer.post_processor?.post_process(tokens).tokens ?? tokens;
+  const probe = post(["", ""]);
+  const most = Math.max(0, maxLength - probe.length + 2);
+  const kept = truncationSide === "left" ? pieces.slice(-most || pieces.length) : pieces.slice(0, most);
+  const tokens = post(kept.map(({ token }) => token));
+  const before = probe.indexOf("");
+  return {
+    ids: tokens.map((token) => tokenizer.token_to_id(token) ?? tokenizer.model?.unk_token_id ?? 0),
+    types: tokens.map(() => 0),
+    words: tokens.map((_, at) => kept[at - before]?.word ?? -1),
+  };
 }
 
 /** How many tokens of each text are kept: the shorter one keeps its own while it has at most half of the budget. */
@@ -127,25 +154,44 @@ const known = ["input_ids", "attention_mask", "token_type_ids", "position_ids"] 
  *
  * @throws DataError where there is no text, or the model takes no token numbers
  */
-export function encodeTexts(
-  rows: readonly TextRow[],
-  { tokenizer, length: fixed, maxLength, inputs = ["input_ids", "attention_mask"] }: TextEncoding,
-): Omit<Examples, "labels"> {
-  if (rows.length === 0) throw new DataError("No texts to encode; give at least one.");
+export function encodeTexts(rows: readonly TextRow[], encoding: TextEncoding): Omit<Examples, "labels"> {
+  const most = mostTokens(encoding);
+  const { tokenizer } = encoding;
+  return encodedInputs(
+    rows.map((row) => encodeRow(tokenizer, row, most)),
+    encoding,
+  );
+}
+
+/** Tokens of a text at most. */
+export function mostTokens({ maxLength, length }: TextEncoding): number {
+  return Math.min(maxLength, length ?? maxLength);
+}
+
+/** Where a text of so many tokens begins in an example. */
+export function startOf({ tokenizer }: TextEncoding, length: number, tokens: number): number {
+  return tokenizer.paddingSide === "left" ? length - tokens : 0;
+}
+
+/**
+ * Encoded texts as inputs [longest of them], filled up.
+ *
+ * @throws DataError where there is no text, or the model takes no token numbers
+ */
+export function encodedInputs(encoded: readonly Encoded[], encoding: TextEncoding): Omit<Examples, "labels"> {
+  const { tokenizer, length: fixed, inputs = ["input_ids", "attention_mask"] } = encoding;
+  if (encoded.length === 0) throw new DataError("No texts to encode; give at least one.");
   if (!inputs.includes("input_ids")) {
     throw new DataError(
       `The model has the inputs ${inputs.join(", ") || "none"}, expected 'input_ids' among them, which texts feed; export it with ` +
         "the names that transformers gives.",
     );
   }
-  const most = Math.min(maxLength, fixed ?? maxLength);
-  const encoded = rows.map((row) => encodeRow(tokenizer, row, most));
   const length = fixed ?? encoded.reduce((longest, { ids }) => Math.max(longest, ids.length), 1);
-  const isLeft = tokenizer.paddingSide === "left";
   const array = (fill: number, numberAt: (row: Encoded, at: number) => number) => {
-    const values = new Float32Array(rows.length * length).fill(fill);
+    const values = new Float32Array(encoded.length * length).fill(fill);
     for (const [index, row] of encoded.entries()) {
-      const start = index * length + (isLeft ? length - row.ids.length : 0);
+      const start = index * length + startOf(encoding, length, row.ids.length);
       for (let at = 0; at < row.ids.length; at++) values[start + at] = numberAt(row, at);
     }
     return { shape: [length], values };
@@ -158,7 +204,7 @@ export function encodeTexts(
   };
   const further = known.filter((name) => name !== "input_ids" && inputs.includes(name));
   return {
-    count: rows.length,
+    count: encoded.length,
     shape: [length],
     inputs: parts.input_ids.values,
     furtherInputs: Object.fromEntries(further.map((name) => [name, parts[name]])),

@@ -58,6 +58,7 @@ export type OpenTally = (
   loss: Loss,
   shape: readonly number[],
   axis: number | undefined,
+  model: Model,
 ) => ScoreTally | undefined;
 
 /**
@@ -98,7 +99,7 @@ export async function measureModel(options: EvaluateOptions, openTally?: OpenTal
       loss: total / weight,
       accuracy: hasClasses ? correct / counted : undefined,
       counted,
-      ...measure?.scores(),
+      ...measure?.scores(total / weight),
       notes: activation && measure?.read === output ? [] : model.notes,
     };
   } finally {
@@ -128,8 +129,8 @@ interface Measure {
     readonly counted: number;
     readonly correct: number;
   }>;
-  /** Of all that was run. */
-  scores(): Scores;
+  /** Of all that was run, whose mean loss is known. */
+  scores(loss: number): Scores;
   release(): Promise<void>;
 }
 
@@ -142,7 +143,7 @@ interface FirstResults {
 
 /** @throws when the examples do not fit the loss of such predictions */
 async function createMeasure(
-  { loss, examples, runtime, isChecked = false }: EvaluateOptions,
+  { loss, examples, model, runtime, isChecked = false }: EvaluateOptions,
   { output, activation, results }: FirstResults,
   batch: number,
   openTally?: OpenTally,
@@ -163,10 +164,10 @@ async function createMeasure(
   const sums = loss.perExample(g, ...inputs);
   const counts = loss.counts?.(g, ...inputs);
   const session = await compileGraph(runtime, g.build(counts ? { sums, counts } : { sums }));
-  const tally = openTally?.(loss, shape, axis);
+  const tally = openTally?.(loss, shape, axis, model);
   return {
     read,
-    scores: () => tally?.scores() ?? {},
+    scores: (mean) => tally?.scores(mean) ?? {},
     async run(values, labels, count) {
       const results = await session.run({
         prediction: values,

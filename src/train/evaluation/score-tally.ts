@@ -4,8 +4,11 @@ import { SettingError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
 import type { Loss } from "../../losses/loss.ts";
 import { type ClassificationMetrics, classificationMetrics } from "../../metrics/classification.ts";
+import { areEntities, type EntityMetrics, EntityTally } from "../../metrics/entities.ts";
 import { type RegressionMetrics, RegressionTally } from "../../metrics/regression.ts";
 import { rocAuc } from "../../metrics/roc-auc.ts";
+import { knownData } from "../../objective/model-data.ts";
+import type { Model } from "../../onnx/read-model.ts";
 import { elementCount, type Tensor, toNumbers } from "../../onnx/tensor.ts";
 
 /** Scores of one evaluation; what its targets have no use for is left out. */
@@ -19,6 +22,10 @@ export interface Scores {
   };
   /** Of values, in the units of the targets. */
   readonly regression?: RegressionMetrics;
+  /** Of labels of words that are those of entities (B-PER, I-PER, O): of whole entities. */
+  readonly entities?: EntityMetrics;
+  /** Of next tokens: e to the mean loss. */
+  readonly perplexity?: number;
 }
 
 /** Gathers scores batch by batch. */
@@ -27,8 +34,8 @@ export interface ScoreTally {
   addClass?(label: number, best: number, logit: (index: number) => number): void;
   /** Adds the first `count` examples of a batch of values. */
   addValues?(prediction: Tensor, targets: BigInt64Array | Float32Array, count: number): void;
-  /** The scores of all that was added. */
-  scores(): Scores;
+  /** The scores of all that was added, whose mean loss is known. */
+  scores(loss: number): Scores;
 }
 
 /** A matrix of more classes than this is nothing that anybody looks at. */
@@ -66,13 +73,50 @@ function valueTally(shape: readonly number[]): ScoreTally {
   };
 }
 
+/** A tally of sentences, whose words have labels that name entities. @param positions of one sentence */
+function entityTally(
+  names: readonly string[],
+  positions: number,
+  classes: ScoreTally | undefined,
+): ScoreTally {
+  const entities = new EntityTally();
+  const [truth, taken]: [string[], string[]] = [[], []];
+  let position = 0;
+  return {
+    addClass(label, best, logit) {
+      classes?.addClass?.(label, best, logit);
+      const [own, other] = [names[label], names[best]];
+      if (own !== undefined && other !== undefined) {
+        truth.push(own);
+        taken.push(other);
+      }
+      position++;
+      if (position % positions > 0) return;
+      entities.add(truth, taken);
+      truth.length = 0;
+      taken.length = 0;
+    },
+    scores: (loss) => ({ ...classes?.scores(loss), entities: entities.metrics() }),
+  };
+}
+
 /** The tally that fits the targets of a loss: class numbers, or values of which any may be; undefined: none. */
 export function openTally(
   loss: Loss,
   shape: readonly number[],
   axis: number | undefined,
+  model: Model,
 ): ScoreTally | undefined {
-  if (axis !== undefined) return classTally(shape[axis] ?? 0);
+  if (axis !== undefined) {
+    const { classNames = [], texts } = knownData(model);
+    if (texts?.kind === "next-token") return { scores: (mean) => ({ perplexity: Math.exp(mean) }) };
+    const classes = classTally(shape[axis] ?? 0);
+    const [batch = 1] = shape;
+    const positions = elementCount(shape) / batch / (shape[axis] ?? 1);
+    return texts?.kind === "conll" && areEntities(classNames)
+      ? entityTally(classNames, positions, classes)
+      : classes;
+  }
   return loss.range ? undefined : valueTally(shape);
 }
 
@@ -83,12 +127,19 @@ interface Scored extends Scores {
 }
 
 /** Metrics where the smaller one is better. */
-const errors: readonly string[] = ["loss", "meanAbsoluteError", "rootMeanSquaredError"];
+const errors: readonly string[] = ["loss", "meanAbsoluteError", "rootMeanSquaredError", "perplexity"];
 
 /** An evaluation's metrics by name: single numbers, as far as they are defined. */
-export function metricsOf({ loss, accuracy, classification, regression }: Scored): Record<string, number> {
+export function metricsOf(scored: Scored): Record<string, number> {
+  const { loss, accuracy, classification, regression, entities, perplexity } = scored;
   const { macroF1, balancedAccuracy, rocAuc: area } = classification ?? {};
-  const all = { loss, accuracy, macroF1, balancedAccuracy, rocAuc: area, ...regression };
+  const ofEntities = entities && {
+    entityPrecision: entities.precision,
+    entityRecall: entities.recall,
+    entityF1: entities.f1,
+  };
+  const ofClasses = { macroF1, balancedAccuracy, rocAuc: area };
+  const all = { loss, accuracy, ...ofClasses, ...regression, ...ofEntities, perplexity };
   return Object.fromEntries(
     Object.entries(all).filter((entry): entry is [string, number] => entry[1] !== undefined),
   );

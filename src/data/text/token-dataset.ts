@@ -1,0 +1,123 @@
+/** Examples whose every token has a label: words with theirs, and tokens with the ones that follow them. */
+import { DataError } from "../../errors/errors.ts";
+import { type Dataset, type Examples, IGNORED_LABEL } from "../dataset.ts";
+import { noNormalization } from "../normalization.ts";
+import { defaultTestFraction, splitTest, takeExamples } from "../split.ts";
+import type { LabelledWords } from "./conll.ts";
+import { encodedInputs, encodeWords, mostTokens, startOf, type TextEncoding } from "./encode-texts.ts";
+
+/** How sentences become a dataset. */
+export interface TokenDatasetOptions extends TextEncoding {
+  /** The labels that a trained model knows. Default: those of the words, sorted by their letters. */
+  readonly classNames?: readonly string[];
+  /** Sentences of their own to test on. Default: a part of them. */
+  readonly test?: readonly LabelledWords[];
+  /** Share set aside for testing. Default 0.2; 1 takes all. */
+  readonly testFraction?: number;
+}
+
+/**
+ * Sentences with labelled words as a dataset: labels [longest sentence in tokens], that of a word at its first piece; its other
+ * pieces, special tokens and what fills up do not count, as in Hugging Face's examples.
+ *
+ * @throws DataError for a label that is not known, or where there are no two of them
+ */
+export function tokenDataset(given: readonly LabelledWords[], options: TokenDatasetOptions): Dataset {
+  const { test: own = [], testFraction = defaultTestFraction } = options;
+  const sentences = [...given, ...own];
+  const classNames = options.classNames ?? [...new Set(given.flatMap(({ labels }) => labels))].sort();
+  if (classNames.length < 2)
+    throw new DataError(
+      `conll: the label is '${classNames[0]}' for every word, expected at least 2; choose another column.`,
+    );
+  const numbers = new Map(classNames.map((name, number) => [name, number]));
+  const most = mostTokens(options);
+  const encoded = sentences.map(({ words }) => encodeWords(options.tokenizer, words, most));
+  const inputs = encodedInputs(encoded, options);
+  const [length = 1] = inputs.shape;
+  const labels = new Int32Array(sentences.length * length).fill(IGNORED_LABEL);
+  for (const [row, { words }] of encoded.entries()) {
+    const start = row * length + startOf(options, length, words.length);
+    for (const [at, word] of words.entries()) {
+      const label = sentences[row]?.labels[word];
+      if (word < 0 || label === undefined) continue;
+      const number = numbers.get(label);
+      if (number === undefined)
+        throw new DataError(
+          `conll: sentence ${row} has the label '${label}', expected one of ${classNames.join(", ")}; correct it, or leave the sentence out.`,
+        );
+      labels[start + at] = number;
+    }
+  }
+  return {
+    ...split({ ...inputs, labels, targetShape: [length] }, given.length, testFraction, "conll"),
+    ...{ name: "conll", classes: classNames.length, classNames, normalization: noNormalization },
+    shownTexts: sentences.map(({ words }) => words.join(" ")),
+  };
+}
+
+/** Plain text in blocks of tokens, each of which has the next one as its label. */
+export interface NextTokenOptions extends TextEncoding {
+  /** Numbers that a model tells apart: the size of its vocabulary. Default: as many as the text has. */
+  readonly classes?: number;
+  /** A text of its own to test on. Default: a part of the blocks. */
+  readonly test?: string;
+  /** Share of the blocks set aside for testing. Default 0.2. */
+  readonly testFraction?: number;
+}
+
+/**
+ * Plain text as a dataset of blocks of `maxLength` tokens (or of the model's one length), one behind the other; what is left at the end
+ * is no whole block and is left out. The label of each token is the next one of its block; the last one does not count, as in
+ * Hugging Face's models.
+ *
+ * @throws DataError where a text is shorter than a block, or a token is none of the model's
+ */
+export function nextTokenDataset(text: string, options: NextTokenOptions): Dataset {
+  const { test: own, testFraction = defaultTestFraction } = options;
+  const length = mostTokens(options);
+  const train = blocksOf(text, length, options);
+  const blocks = [...train, ...(own === undefined ? [] : blocksOf(own, length, options))];
+  const inputs = encodedInputs(
+    blocks.map((ids) => ({ ids, types: ids.map(() => 0) })),
+    options,
+  );
+  const labels = Int32Array.from(blocks.flatMap((ids) => [...ids.slice(1), IGNORED_LABEL]));
+  const { classes = labels.reduce((most, id) => Math.max(most, id), 0) + 1 } = options;
+  const unknown = labels.find((id) => id >= classes);
+  if (unknown !== undefined)
+    throw new DataError(
+      `next-token: the tokenizer has a token ${unknown}, and the model tells ${classes} apart; give the model's own tokenizer.`,
+    );
+  return {
+    ...split({ ...inputs, labels, targetShape: [length] }, train.length, testFraction, "next-token"),
+    ...{ name: "next-token", classes, normalization: noNormalization },
+  };
+}
+
+/** Token numbers in blocks: lines are encoded one by one, with their ends, as Hugging Face's examples do it. */
+function blocksOf(text: string, length: number, { tokenizer: { tokenizer } }: TextEncoding): number[][] {
+  const ids: number[] = [];
+  for (const line of text.match(/[^\n]*\n|[^\n]+$/g) ?? [])
+    for (const token of tokenizer.encode(line, { add_special_tokens: false }).tokens)
+      ids.push(tokenizer.token_to_id(token) ?? tokenizer.model?.unk_token_id ?? 0);
+  const blocks = Array.from({ length: Math.floor(ids.length / length) }, (_, index) =>
+    ids.slice(index * length, (index + 1) * length),
+  );
+  if (blocks.length > 0) return blocks;
+  throw new DataError(
+    `next-token: the text has ${ids.length} tokens, expected at least one block of ${length}; give more text, or shorter blocks (maxLength).`,
+  );
+}
+
+/** Examples to train and to test on: those behind the first `own`, where there are some, or a part of all. */
+function split(
+  all: Examples,
+  own: number,
+  fraction: number,
+  source: string,
+): { readonly train: Examples; readonly test: Examples } {
+  if (all.count === own) return splitTest(all, fraction, source);
+  const range = (from: number, to: number) => Uint32Array.from({ length: to - from }, (_, at) => from + at);
+  return { train: takeExamples(all, range(0, own)), test: takeExamples(all, range(own, all.count)) };
+}
