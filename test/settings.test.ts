@@ -205,6 +205,7 @@ function otherValue(option: Option, part: string): unknown {
   if (option.kind === "toggle") return option.default !== true;
   if (part === "classAxis") return 1;
   if (part === "classWeights") return [1, 2];
+  if (part === "sampling") return "balanced";
   if (option.kind === "whole") return Number(option.default ?? 1) + 1;
   if (option.accepts(0.5) && option.default !== 0.5) return 0.5;
   return option.accepts(0.25) ? 0.25 : 30;

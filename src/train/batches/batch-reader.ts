@@ -42,13 +42,17 @@ export interface BatchReaderOptions extends InputChoice {
   readonly dropoutKey: Key;
   /** In how many parts a step's examples are read, each of the objective's batch. Default 1. */
   readonly accumulate?: number;
+  /** Which examples an epoch visits, and in which order. Default: each once. */
+  readonly order?: typeof epochOrder;
 }
 
 /** The batches of a training run, which follow from its seed. @throws as `createBatchReader` */
-export function batchesOf(objective: Objective, options: RunOptions): Promise<BatchReader> {
-  const { examples, validation, augment, input, fill, dimensions, seed, accumulate } = options;
+export async function batchesOf(objective: Objective, options: RunOptions): Promise<BatchReader> {
+  const { examples, validation, augment, input, fill, dimensions, seed, accumulate, sampling } = options;
   return createBatchReader(objective, {
     ...{ examples, validation, augment, input, fill, dimensions, accumulate },
+    order:
+      sampling && (await import("./weighted-order.ts")).weightedOrder(examples, sampling, objective.model),
     splitKey: streamKey(seed, "split"),
     orderKey: streamKey(seed, "order"),
     augmentationKey: streamKey(seed, "augmentation"),
@@ -62,6 +66,7 @@ export async function createBatchReader(
   options: BatchReaderOptions,
 ): Promise<BatchReader> {
   const { examples, splitKey, orderKey, augment, augmentationKey, accumulate = 1 } = options;
+  const { order: orderOf = epochOrder } = options;
   const { batch } = objective;
   const validation = validationCount(examples, options.validation);
   const split = splitValidation(examples.count, validation, splitKey);
@@ -91,7 +96,7 @@ export async function createBatchReader(
   let now = 0;
   const readPart = (part: number) => {
     const epoch = Math.floor(now / stepsPerEpoch);
-    if (order?.epoch !== epoch) order = { epoch, indices: epochOrder(split.train, orderKey, epoch) };
+    if (order?.epoch !== epoch) order = { epoch, indices: orderOf(split.train, orderKey, epoch) };
     const changes = fold(augmentationKey, epoch);
     const start = ((now % stepsPerEpoch) * accumulate + part) * batch;
     readExamples(order.indices.subarray(start, start + batch), (own, example) =>

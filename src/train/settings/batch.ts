@@ -2,7 +2,7 @@
 import { SettingError } from "../../errors/errors.ts";
 import { option as mention, words } from "../../errors/words.ts";
 import { group } from "../../settings/group.ts";
-import { type Given, type Option, whole } from "../../settings/option.ts";
+import { either, type Given, numbers, type Option, whole } from "../../settings/option.ts";
 
 /** How the examples of a step are chosen and read. */
 export interface Batching {
@@ -10,13 +10,34 @@ export interface Batching {
   readonly batch: number;
   /** In how many parts they are read, one after the other. */
   readonly accumulate: number;
+  /** How often classes are drawn. Default: each example once an epoch. */
+  readonly sampling: Sampling | undefined;
 }
+
+type Sampling = "balanced" | Readonly<Record<string, number>>;
+
+const shares = numbers(
+  {},
+  {
+    help: "how often examples of a class are drawn, by its name; or balanced: all classes equally often",
+    otherwise: "each example once an epoch",
+  },
+);
 
 const parts = {
   /** Examples of a step. */
   size: whole(1, { help: "examples a step", default: 64, flag: "batch" }),
   /** Computes them in so many parts of equal size, one after the other, for less memory. Default 1. */
   accumulate: whole(1, { help: "compute a step's examples in n parts, for less memory", default: 1 }),
+  /** Draws examples with replacement: all classes equally often, or in proportion to numbers by the classes' names. */
+  sampling: either(
+    {
+      ...shares,
+      accepts: (value): value is Readonly<Record<string, number>> =>
+        shares.accepts(value) && Object.values(value).every((each) => Number.isFinite(each) && each >= 0),
+    },
+    { names: ["balanced"], expected: '"balanced"', accepts: (value) => value === "balanced" },
+  ) as Option<Sampling, undefined>,
 };
 
 const together = group("batch", parts, { help: "which examples a step reads, and in how many parts" });
@@ -26,7 +47,7 @@ export const batchOption: Option<number | Given<typeof parts>, 64> & { readonly 
   ...together,
   default: 64,
   known: ["batchSize"],
-  expected: "a whole number from 1, or an object of size and accumulate",
+  expected: "a whole number from 1, or an object of size, accumulate and sampling",
   accepts: (given): given is number | Given<typeof parts> =>
     typeof given === "object" && given !== null
       ? together.accepts(given)
@@ -35,8 +56,12 @@ export const batchOption: Option<number | Given<typeof parts>, 64> & { readonly 
 
 /** @throws SettingError where parts would not be of one size */
 export function batching(given: number | Given<typeof parts>): Batching {
-  const { size = parts.size.default, accumulate = 1 } = typeof given === "number" ? { size: given } : given;
-  if (size % accumulate === 0) return { batch: size, accumulate };
+  const {
+    size = parts.size.default,
+    accumulate = 1,
+    sampling,
+  }: Given<typeof parts> = typeof given === "number" ? { size: given } : given;
+  if (size % accumulate === 0) return { batch: size, accumulate, sampling };
   throw new SettingError(
     words`${mention("batch.accumulate", accumulate)} makes no parts of equal size of ${mention("batch.size", size)}; choose
       a size that it divides (${mention("batch.size", accumulate * Math.ceil(size / accumulate))}).`,

@@ -58,7 +58,11 @@ export async function describeRun(
     sampler: draws ? (options.sampler ?? "default") : null,
     aggregate: draws ? options.aggregate : null,
     learningRate: learningRate,
-    batch: { size: objective.batch * options.accumulate, accumulate: options.accumulate },
+    batch: {
+      size: objective.batch * options.accumulate,
+      accumulate: options.accumulate,
+      ...(options.sampling && { sampling: options.sampling }),
+    },
     epochs: options.epochs ?? (options.steps === undefined ? 1 : null),
     steps,
     validation,

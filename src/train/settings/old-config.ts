@@ -45,7 +45,9 @@ export function describeAsBefore(options: RunOptions, now: RunConfig, kept: RunC
   if (kept.format === undefined) return describeInFirstVersion(options, now, kept);
   const [{ guess, ...perturb }, before] = [configIn(now.perturb), configIn(kept.perturb)];
   const batch = configIn(now.batch);
-  const asNumber = typeof kept.batch === "number" && batch.accumulate === 1 && { batch: batch.size ?? null };
+  const asNumber = typeof kept.batch === "number" &&
+    batch.accumulate === 1 &&
+    batch.sampling === undefined && { batch: batch.size ?? null };
   const isNew = guess !== undefined && configIn(guess).name === "none" && before.guess === undefined;
   return { ...now, ...asNumber, ...(isNew && before.name !== undefined && { perturb }) };
 }

@@ -1,0 +1,76 @@
+/** The order of an epoch in which classes come as often as is asked for, whatever their number. */
+import { type Examples, IGNORED_LABEL } from "../../data/dataset.ts";
+import { SettingError } from "../../errors/errors.ts";
+import { option as mention, words } from "../../errors/words.ts";
+import { knownData } from "../../objective/model-data.ts";
+import type { Model } from "../../onnx/read-model.ts";
+import { fold, type Key } from "../../random/threefry.ts";
+import { uniform64 } from "../../random/uniform.ts";
+
+/** Draws an epoch: as many examples as `indices` are, with replacement, as a function of key and epoch. */
+export type WeightedOrder = (indices: Uint32Array, key: Key, epoch: number) => Uint32Array;
+
+/**
+ * Examples are drawn in proportion to their class's number; balanced: to 1 / N_c, so that all classes come equally often.
+ *
+ * @param sampling numbers by the classes' names, or class numbers where they have none; 1 for all others
+ * @throws SettingError where an example has not one class, or a name is none
+ */
+export function weightedOrder(
+  { labels, count }: Examples,
+  sampling: "balanced" | Readonly<Record<string, number>>,
+  model: Model,
+): WeightedOrder {
+  if (labels.length !== count || !Number.isInteger(labels[0]))
+    throw new SettingError(
+      words`${mention("batch.sampling")} draws examples by their class, and the data have not one class for each; leave it out.`,
+      { option: "batch.sampling" },
+    );
+  const names = knownData(model).classNames;
+  const weightOf = sampling === "balanced" ? inverse(labels) : named(sampling, names);
+  return (indices, key, epoch) => {
+    let sum = 0;
+    const ends = Float64Array.from(indices, (index) => (sum += weightOf(labels[index] ?? IGNORED_LABEL)));
+    if (!(sum > 0))
+      throw new SettingError(
+        words`${mention("batch.sampling")} leaves no example to train on; give a class that is there more than 0.`,
+        {
+          option: "batch.sampling",
+        },
+      );
+    const drawn = uniform64(fold(key, epoch), indices.length);
+    return Uint32Array.from(drawn, (share) => indices[firstAbove(ends, share * sum)] as number);
+  };
+}
+
+/** Labels that do not count are drawn as often as a class's. */
+function inverse(labels: Examples["labels"]): (label: number) => number {
+  const counts = new Map<number, number>();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return (label) => 1 / (counts.get(label) ?? 1);
+}
+
+function named(sampling: Readonly<Record<string, number>>, names: readonly string[] | undefined) {
+  const weights = new Map(
+    Object.entries(sampling).map(([name, weight]) => {
+      const number = names ? names.indexOf(name) : Number(name);
+      if (Number.isInteger(number) && number >= 0) return [number, weight] as const;
+      throw new SettingError(
+        words`${mention("batch.sampling")} names '${name}', which is no class; expected ${names?.join(", ") ?? "class numbers, as the data have no names"}.`,
+        { option: "batch.sampling" },
+      );
+    }),
+  );
+  return (label: number) => weights.get(label) ?? 1;
+}
+
+/** The first of rising numbers that is above a value. */
+function firstAbove(ends: Float64Array, value: number): number {
+  let [low, high] = [0, ends.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((ends[middle] as number) > value) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
