@@ -103,6 +103,7 @@ FILES = {
     "adapted-unfolded-dynamo18": (models.Adapted, sequence(4), 18, UNOPTIMIZED),
     "fresh-opset17": (models.Fresh, sequence(4), 17, {}),
     "fresh-dynamo18": (models.Fresh, sequence(4), 18, {}),
+    "bare-dynamo18": (models.Bare, sequence(4), 18, {}),
     "transformer2d-opset20": (variety.SpatialTransformer, image(2, 6), 20, {}),
     "transformer2d-dynamo20": (variety.SpatialTransformer, image(2, 6), 20, {}),
     "masked-dynamo18": (variety.MaskedEncoder, MASKED, 18, {}),

@@ -81,7 +81,7 @@ const spreading: ReadonlySet<string> = new Set(["Add", "Sub", "Mul", "Div", "Whe
 
 /**
  * Whether a value is in the place of something that there is not: a state that a recurrent layer begins with in a fixed
- * batch, or the scale and bias of the InstanceNormalization that a GroupNorm is written with.
+ * batch, the scale and bias of the InstanceNormalization that a GroupNorm is written with, or those of a LayerNorm without.
  */
 function standsIn({ op, inputs }: Node, name: string): boolean {
   const indices = own(standIns, op) ?? [];
@@ -93,6 +93,7 @@ const standIns: Readonly<Record<string, readonly number[]>> = {
   GRU: [5],
   LSTM: [5, 6],
   InstanceNormalization: [1, 2],
+  LayerNormalization: [1, 2],
 };
 
 /** The first of the inputs that say how an op works: the two values of a code, regions and scales, a window, tables of angles. */
