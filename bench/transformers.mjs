@@ -58,6 +58,7 @@ const methods = {
   "head only": { trains: isHead, gradient: "exact" },
   "lower blocks frozen": { trains: isLast, gradient: "exact" },
   exact: { gradient: "exact" },
+  "local heads": { perturb: blocks({ localHeads: true }) },
   "residual alone": { perturb: blocks({ guess: residual() }) },
   "residual, corrected": { perturb: blocks({ guess: residual({ gamma: 1 }) }), tangents },
   "feedback, blocks": { perturb: blocks({ guess: feedback() }), tangents },

@@ -14,15 +14,17 @@ import type { Site } from "./sites.ts";
  * gradient of the sum.
  *
  * @param kept other values of the graph that become outputs
+ * @param cut values that gradients do not pass: what is computed from them takes them as given. Default: none
  */
 export function gradientGraph(
   graph: Graph,
   names: readonly string[],
   output: string,
   kept: readonly string[] = [],
+  cut?: ReadonlySet<string>,
 ): Graph {
   const g = new GraphBuilder(`${graph.name}/gradient`, graph);
-  const gradients = emitGradients(g, graph, names, output);
+  const gradients = emitGradients(g, graph, names, output, cut);
   return finish(g, graph, {
     ...Object.fromEntries([output, ...kept].map((name) => [name, getValue(graph, name)])),
     ...outputsOf(g, graph, gradients, names),
@@ -82,9 +84,10 @@ function emitGradients(
   graph: Graph,
   names: readonly string[],
   output: string,
+  cut?: ReadonlySet<string>,
 ): Map<string, Value> {
   const seeds = linearInputs(g, graph, names);
-  const tangent = pushforward(g, graph, seeds).get(output);
+  const tangent = pushforward(g, graph, seeds, { cut }).get(output);
   const { dtype, shape } = getValue(graph, output);
   const ones = g.constant(tensorOf(dtype, new Array<number>(elementCount(shape)).fill(1), [1, ...shape]));
   const cotangents = new Map<string, Value>();

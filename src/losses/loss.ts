@@ -67,9 +67,7 @@ export function attachLoss(graph: Graph, loss: Loss, output: string, given?: rea
   const g = new GraphBuilder(graph.name, graph);
   const { name, dtype, shape } = loss.target(prediction, given);
   const target = g.input(name, dtype, shape);
-  const sums = loss.perExample(g, prediction, target);
-  const counts = loss.counts?.(g, prediction, target);
-  const losses = counts ? g.div(sums, meanCount(g, counts)) : sums;
+  const losses = emitLosses(g, loss, prediction, target);
   const mean = g.reduceMean(losses, { keepdims: 0 });
   const outputs = graph.outputs.map((value) => [value.name, value] as const);
   return g.build({ [reserved.loss]: mean, [reserved.losses]: losses, ...Object.fromEntries(outputs) });
@@ -78,6 +76,13 @@ export function attachLoss(graph: Graph, loss: Loss, output: string, given?: rea
 /** A builder for a graph of a loss alone, with the rules of whatever it may emit. */
 export async function builderFor(loss: Loss, name: string): Promise<GraphBuilder> {
   return new GraphBuilder(name, undefined, await furtherOps([], emittedOpset, [loss]));
+}
+
+/** Emits each example's share of the loss, ℓ_b = s_b · batch / Σ n: [batch]. */
+export function emitLosses(g: GraphBuilder, loss: Loss, prediction: Value, target: Value): Value {
+  const sums = loss.perExample(g, prediction, target);
+  const counts = loss.counts?.(g, prediction, target);
+  return counts ? g.div(sums, meanCount(g, counts)) : sums;
 }
 
 /** How many losses count on average; where none does, a number below any such mean. */

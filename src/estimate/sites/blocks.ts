@@ -1,6 +1,6 @@
 /** Block perturbation, as a choice. */
 import { named } from "../../settings/named.ts";
-import { type Given, pattern } from "../../settings/option.ts";
+import { type Given, pattern, toggle } from "../../settings/option.ts";
 import type { EstimatorRule } from "../estimator.ts";
 import { sharingOptions, siteRule } from "./activations.ts";
 
@@ -13,6 +13,13 @@ export const blocksOptions = {
     was: ["blocks"],
   }),
   ...sharingOptions,
+  /**
+   * Each block but the last gets a head of its own, a norm and a linear layer, and learns from its loss by exact gradients inside the
+   * block; no tangents are drawn. That is another training objective; the heads are kept in checkpoints, not in saved models.
+   */
+  localHeads: toggle({
+    help: "train each block by a head of its own, exactly: another objective than the loss",
+  }),
 };
 
 /** Options of `blocks`. */
@@ -23,6 +30,13 @@ export const blocks = named(
   "perturb",
   "blocks",
   blocksOptions,
-  ({ pattern: found = true, ...chosen }): EstimatorRule =>
-    siteRule(chosen, { by: "curvature", largest: 0.18, curved: 1 }, found),
+  ({ pattern: found = true, localHeads, ...chosen }): EstimatorRule =>
+    localHeads
+      ? {
+          isLocal: true,
+          noise: { by: "nothing" },
+          plan: async (...given) =>
+            (await import("./local-heads.ts")).planLocalHeads(...given, found, chosen),
+        }
+      : siteRule(chosen, { by: "curvature", largest: 0.18, curved: 1 }, found),
 );

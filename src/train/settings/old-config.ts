@@ -40,16 +40,19 @@ export function estimatorAsBegun(definition: EstimatorDefinition, kept: RunConfi
   };
 }
 
-/** This run as who wrote a description would have described it: today, before there were guesses, or in version 0.1. */
+/** This run as who wrote a description would have described it: today, before there were local heads or guesses, or in version 0.1. */
 export function describeAsBefore(options: RunOptions, now: RunConfig, kept: RunConfig): RunConfig {
   if (kept.format === undefined) return describeInFirstVersion(options, now, kept);
-  const [{ guess, ...perturb }, before] = [configIn(now.perturb), configIn(kept.perturb)];
+  const [own, before] = [configIn(now.perturb), configIn(kept.perturb)];
   const batch = configIn(now.batch);
   const asNumber = typeof kept.batch === "number" &&
     batch.accumulate === 1 &&
     batch.sampling === undefined && { batch: batch.size ?? null };
-  const isNew = guess !== undefined && configIn(guess).name === "none" && before.guess === undefined;
-  return { ...now, ...asNumber, ...(isNew && before.name !== undefined && { perturb }) };
+  const isNew = (name: string) =>
+    (name === "guess" && configIn(own.guess).name === "none") ||
+    (name === "localHeads" && own[name] === false);
+  const known = Object.entries(own).filter(([name]) => before[name] !== undefined || !isNew(name));
+  return { ...now, ...asNumber, ...(before.name !== undefined && { perturb: Object.fromEntries(known) }) };
 }
 
 /**
