@@ -57,7 +57,7 @@ describe("local heads", () => {
       expect(loss).toBeCloseTo(golden.loss, 5);
       expect(derivatives).toHaveLength(0);
       for (const [index, value] of golden.local.entries())
-        expect(state[headName("losses", "")]?.[index]).toBeCloseTo(value, 5);
+        expect(state[headName("own losses", "")]?.[index]).toBeCloseTo(value, 5);
       const flat = golden.parameters.flatMap((name) => [...(gradients[name] as Float32Array)]);
       expect(relativeError(flat, unpack(golden.gradient))).toBeLessThan(1e-5);
       const next = arrays.flatMap(([, data]) => [...data]);
@@ -107,7 +107,7 @@ describe("local heads", () => {
     const { objective, feeds } = await open();
     const estimator = await createEstimator(objective, local);
     const state = estimator.init?.() ?? {};
-    expect(state[headName("losses", "")]).toHaveLength(count);
+    expect(state[headName("own losses", "")]).toHaveLength(count);
     const estimate = async (parameters: Tensors) => {
       const { gradients } = await estimator.estimate(
         { ...parameters, ...feeds },

@@ -4,10 +4,11 @@ import { isArrayOf } from "../arrays/kind.ts";
 import { ModelError } from "../errors/errors.ts";
 import { option, type Words, words } from "../errors/words.ts";
 import type { Loss } from "../losses/loss.ts";
-import { attachLoss } from "../losses/loss.ts";
-import { type Graph, getValue, initializersToInputs, prune } from "../onnx/graph.ts";
+import { attachLoss, emitLosses } from "../losses/loss.ts";
+import { type Graph, getValue, initializersToInputs, prune, type Value } from "../onnx/graph.ts";
 import type { Model } from "../onnx/read-model.ts";
 import type { Tensor } from "../onnx/tensor.ts";
+import type { GraphBuilder } from "../ops/builder.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { checkArgument } from "../settings/check-argument.ts";
@@ -142,6 +143,11 @@ export async function modelObjective(options: ObjectiveOptions): Promise<Objecti
     statistics: values(statistics),
     runtime: options.runtime,
   };
+}
+
+/** Emits the loss of other predictions than the model's, of its output's shape, for each example: [batch]. */
+export function emitLossesOf({ loss, target }: Objective, g: GraphBuilder, prediction: Value): Value {
+  return emitLosses(g, loss, prediction, g.value(target));
 }
 
 function ownCopy(source: string, graph: Graph, name: string): Parameter {

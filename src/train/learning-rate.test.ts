@@ -79,6 +79,20 @@ describe("the default learning rate", () => {
     expect(rates).toEqual(rates.toSorted((a, b) => a - b));
   });
 
+  it("is one for Adam, and falls where a guess measures that noise is most of what it divides by", () => {
+    const adam = { ...rule, perturb: "activations", optimizer: "adam", dimension: 8000, batch: 6 } as const;
+    const quiet = defaultLearningRate({ ...adam, perturb: "exact" });
+    expect(defaultLearningRate(adam)).toBe(quiet);
+    // v·n/N, N = 16 tangents of a batch of 6.
+    expect(defaultLearningRate({ ...adam, unforeseen: (30 * 16) / 8000 })).toBe(quiet);
+    expect(defaultLearningRate({ ...adam, unforeseen: (4 * 30 * 16) / 8000 })).toBeCloseTo(quiet / 2, 12);
+    expect(defaultLearningRate({ ...adam, batch: 24, unforeseen: (16 * 30 * 16) / 8000 })).toBeCloseTo(
+      quiet / 2,
+      12,
+    );
+    expect(defaultLearningRate({ ...adam, perturb: "weights", unforeseen: 1 })).toBe(quiet);
+  });
+
   it("grows with what a guess foresees, up to that of exact gradients", () => {
     const guessed = (unforeseen: number) =>
       defaultLearningRate({ ...rule, perturb: "activations", dimension: 512, unforeseen });

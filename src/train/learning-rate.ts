@@ -55,6 +55,9 @@ const alike = 6;
 /** Adam's rate for exact and forward gradients alike (bench/README.md), three times Adam's own default. */
 const adaptiveRate = 0.003;
 
+/** The ratio of noise to signal, v·n/N, up to which Adam's rate is that; of more, it falls like the root (bench/README.md). */
+const quiet = 30;
+
 /**
  * The default learning rate.
  *
@@ -91,7 +94,9 @@ const adaptiveRate = 0.003;
  * Momentum μ multiplies the distance that a gradient moves the parameters by 1/(1 − μ), and a sampler of another length l
  * than √n multiplies the mean by l²/n; both are taken out again.
  *
- * **Adam and AdamW** divide each gradient by its own size, so one rate serves all estimators.
+ * **Adam and AdamW** divide each gradient by its own size, so one rate serves all estimators; but where noise is most of that size, each number walks
+ * by the rate a step, whatever is signal in it, and a large rate walks off with the weights. A guess measures its noise, v·n/N, and
+ * above 30 the rate is divided by √(v·n/(30·N)).
  *
  * @throws SettingError for an unknown option, or a value out of range
  */
@@ -105,7 +110,11 @@ function learningRates(rule: LearningRateRule): (unforeseen: number | undefined)
   const { dimension: n, tangents: k } = resolved;
   const noise = estimatorNoise(resolved.perturb);
   const { momentum = 0, isAdaptive = false } = optimizerSetting.choose(resolved.optimizer);
-  if (isAdaptive) return () => adaptiveRate;
+  if (isAdaptive)
+    return (unforeseen = 0) => {
+      const noisy = noise.by === "curvature" ? (n * Math.min(1, unforeseen)) / independentOf(k, resolved) : 0;
+      return adaptiveRate * Math.min(1, Math.sqrt(quiet / noisy));
+    };
   if (noise.by === "nothing") return () => exactRate * (1 - momentum);
   const aggregator = aggregateSetting.choose(resolved.aggregate);
   const sampler = resolved.sampler === undefined ? undefined : samplerSetting.choose(resolved.sampler);
@@ -159,8 +168,15 @@ function rateOfMean(
     return length / Math.sqrt(1 + noisy / k);
   }
   const { largest, curved } = noise;
-  const independent = shareTangents ? k : k * Math.max(1, batch / alike);
-  return largest / (1 + (curved * noisy) / independent);
+  return largest / (1 + (curved * noisy) / independentOf(k, { batch, shareTangents }));
+}
+
+/** N: how many tangents are independent of each other in a batch. */
+function independentOf(
+  k: number,
+  { batch, shareTangents }: { readonly batch: number; readonly shareTangents: boolean },
+): number {
+  return shareTangents ? k : k * Math.max(1, batch / alike);
 }
 
 /** Number of independent tangents whose mean is as noisy as that of k at a fixed angle to the first. */

@@ -35,6 +35,13 @@ export function outlookOf(options: Omit<TrainOptions, "test">, dataset: Pick<Dat
     async begin(event) {
       const model = await modelFrom(options.model);
       lines.push(...inputLines(model, options, dataset, event), trainedLine(model, event));
+      const isOfHeads = event.notes.some(({ mentions }) =>
+        mentions.some(({ option }) => option === "perturb.localHeads"),
+      );
+      if (isOfHeads)
+        lines.push(
+          "objective: the loss of a head of its own for each block; the model's loss for the last one alone",
+        );
       const memory = memoryLine(options, event);
       if (memory !== undefined) lines.push(memory);
       return lines;

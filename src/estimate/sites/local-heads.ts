@@ -3,8 +3,7 @@ import { gradientGraph, keepUsedInputs } from "../../ad/gradient.ts";
 import { gradientName, headName, reserved } from "../../ad/names.ts";
 import { SettingError } from "../../errors/errors.ts";
 import { option, type Words, words } from "../../errors/words.ts";
-import { emitLosses } from "../../losses/loss.ts";
-import type { Differentiable, Objective } from "../../objective/objective.ts";
+import { type Differentiable, emitLossesOf, type Objective } from "../../objective/objective.ts";
 import { countParameters } from "../../objective/parameters.ts";
 import { type Graph, getValue, type Value } from "../../onnx/graph.ts";
 import { float32, type Tensor, zeros } from "../../onnx/tensor.ts";
@@ -20,7 +19,7 @@ import type { EstimatorOptions } from "../passes.ts";
 import { compileSegments } from "../segmented.ts";
 import type { EstimatorState } from "../state.ts";
 import { findSites } from "./graphs.ts";
-import { detachedGraph, type Head, headsAt } from "./head-places.ts";
+import { detachedGraph, type Head, headsAt } from "./head-ends.ts";
 
 /** Heads learn by Adam at this rate, whatever the blocks learn by. */
 const rate = 0.003;
@@ -88,6 +87,9 @@ const kept = ["value", "mean", "square"] as const;
 
 /** One trained tensor of a head. */
 interface HeadTensor {
+  readonly part: "weight" | "bias";
+  /** The name of the value that the head reads. */
+  readonly value: string;
   readonly name: string;
   readonly shape: readonly number[];
   /** First numbers are uniform in ± this. */
@@ -97,15 +99,15 @@ interface HeadTensor {
 const tensorsOf = ({ value, width, outputs }: Head): readonly [weight: HeadTensor, bias: HeadTensor] => {
   const spread = 1 / Math.sqrt(width);
   return [
-    { name: headName("weight", value), shape: [width, outputs], spread },
-    { name: headName("bias", value), shape: [outputs], spread },
+    { part: "weight", value, name: headName("weight", value), shape: [width, outputs], spread },
+    { part: "bias", value, name: headName("bias", value), shape: [outputs], spread },
   ];
 };
 
-const arrayOf = ({ name }: HeadTensor, part: (typeof kept)[number]) =>
-  part === "value" ? name : `${name}/${part}`;
+const arrayOf = ({ part, value, name }: HeadTensor, moment: (typeof kept)[number]) =>
+  moment === "value" ? name : headName(`${moment} of ${part}`, value);
 const nextOf = (array: string) => headName("next", array);
-const lossesName = headName("losses", "");
+const lossesName = headName("own losses", "");
 const stepsName = headName("steps", "");
 const corrections = [headName("correction", "mean"), headName("correction", "square")] as const;
 
@@ -179,7 +181,7 @@ function localGraph(
   objective: Objective,
   heads: readonly Head[],
 ): { readonly primal: Graph; readonly derived: Graph } {
-  const { graph, loss, output, target, parameters } = objective;
+  const { graph, output, parameters } = objective;
   const { graph: detached, cut } = detachedGraph(graph, heads);
   const g = new GraphBuilder(`${graph.name}/local heads`, detached);
   const prediction = getValue(graph, output);
@@ -188,7 +190,7 @@ function localGraph(
     const features = head.emitFeatures(g, g.value(head.value));
     const product = g.matMul(normalize(g, features), weight as Value);
     const logits = g.reshape(g.add(product, bias as Value), [...prediction.shape]);
-    return g.reduceMean(emitLosses(g, loss, logits, g.value(target)), { keepdims: 0 });
+    return g.reduceMean(emitLossesOf(objective, g, logits), { keepdims: 0 });
   });
   const total = own.reduce((sum, one) => g.add(sum, one), g.value(reserved.loss));
   const losses = g.concat(...(own.map((one) => g.reshape(one, [1])) as [Value, ...Value[]]), { axis: 0 });

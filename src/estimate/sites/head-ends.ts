@@ -27,12 +27,12 @@ export interface Head {
  */
 export function headsAt(objective: Objective, sites: readonly FoundSite[]): readonly Head[] {
   const { graph, output } = objective;
-  const places = new Map(
-    graph.nodes.flatMap((node, place) => node.outputs.map((name) => [name, place] as const)),
+  const order = new Map(
+    graph.nodes.flatMap((node, index) => node.outputs.map((name) => [name, index] as const)),
   );
-  const placeOf = ({ value }: FoundSite) => places.get(value) ?? 0;
-  const end = places.get(output) ?? 0;
-  const ends = sites.filter((site) => placeOf(site) < end).sort((a, b) => placeOf(a) - placeOf(b));
+  const orderOf = ({ value }: FoundSite) => order.get(value) ?? 0;
+  const end = order.get(output) ?? 0;
+  const ends = sites.filter((site) => orderOf(site) < end).sort((a, b) => orderOf(a) - orderOf(b));
   const isEnd = new Set(ends.map(({ value }) => value));
   const curved = ends.filter(({ value }) => !isAffine(graph, value, isEnd));
   // What is affine behind the last of them is its head.
