@@ -211,6 +211,9 @@ ${families.map((family) => `**${family[0].toUpperCase()}${family.slice(1)}**: ${
 
 ## What does not agree
 
+Where the loss is PyTorch's and forward and exact derivatives agree, but the derivative is another, the exporter stored other numbers
+than the parameters: it multiplied norms into convolutions, 1 + θ out, or looked up positions; the direction is then another one.
+
 ${wrong.length > 0 ? wrong.join("\n") : "Nothing."}
 `;
 }

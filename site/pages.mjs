@@ -47,6 +47,7 @@ export const sections = [
     text: "Promises and limits",
     pages: [
       page("Derivatives at kinks", "docs/derivatives.md", "derivatives.md"),
+      page("Architectures", "docs/models.md", "models.md"),
       page("ONNX's node tests", "docs/onnx-suite.md", "onnx-suite.md"),
       page("Reliability", "docs/reliability.md", "reliability.md"),
       page("Untrusted files", "docs/untrusted-files.md", "untrusted-files.md"),
