@@ -6,7 +6,10 @@ import { asOptions, type SettingData } from "./setting-flags.ts";
 
 /** Name of the loss that is chosen. */
 export function lossName({ loss = lossSetting.default }: SettingData): LossName {
-  return (typeof loss === "object" && loss !== null && "name" in loss ? loss.name : loss) as LossName;
+  // Flags of a loss's options may come without its name.
+  return (
+    typeof loss === "object" && loss !== null ? (Object(loss).name ?? lossSetting.default) : loss
+  ) as LossName;
 }
 
 /** The settings' loss; mean squared error counts in units of the variance of the targets that the model knows. */
@@ -19,6 +22,8 @@ export function lossData(settings: SettingData, { targetNormalization }: KnownDa
 
 /** The loss itself. @throws SettingError */
 export function chosenLoss(settings: SettingData, known: KnownData = {}): Loss {
-  const { loss } = asOptions({ loss: lossSetting }, lossData(settings, known));
+  const name = lossName(settings);
+  const given = typeof settings.loss === "object" ? { ...settings.loss, name } : name;
+  const { loss } = asOptions({ loss: lossSetting }, lossData({ ...settings, loss: given }, known));
   return lossSetting.choose(loss ?? lossSetting.default);
 }
