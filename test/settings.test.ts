@@ -230,7 +230,7 @@ describe("misuse is answered", () => {
     ["a renamed one", { trackQuality: 7 }, /quality: \{ every: 7 \}/],
     ["inputs beside examples", { inputs }, /It is now examples/],
     ["a path", { model: "my.onnx" }, /model must be an ONNX file's bytes.*received "my\.onnx"/],
-    ["a promise", { model: Promise.resolve(model) }, /received a Promise\. Put await before it/],
+    ["a promise", { model: Promise.resolve(model) }, /received a Promise \(await it\)/],
     ["no runtime", { runtime: undefined }, /train needs runtime: .*nodeRuntime\(\)/],
     ["no examples", { examples: undefined }, /train needs examples/],
     ["a sampler without fill", { sampler: { name: "mine" } }, /sampler must be .*without 'fill'/],

@@ -86,12 +86,28 @@ function emitGradients(
   output: string,
   cut?: ReadonlySet<string>,
 ): Map<string, Value> {
-  const seeds = linearInputs(g, graph, names);
-  const tangent = pushforward(g, graph, seeds, { cut }).get(output);
   const { dtype, shape } = getValue(graph, output);
   const ones = g.constant(tensorOf(dtype, new Array<number>(elementCount(shape)).fill(1), [1, ...shape]));
+  return emitCotangents(g, graph, names, { name: output, cotangent: ones }, cut);
+}
+
+/**
+ * Emits the cotangents of values from that of one behind them, in a builder that has all values of `graph`.
+ *
+ * @param end a value and its cotangent, [1, ...shape] @param cut values that are given: nothing passes them
+ * @returns by name, [1, ...shape] each; values that do not reach the end have none
+ */
+export function emitCotangents(
+  g: GraphBuilder,
+  graph: Graph,
+  names: readonly string[],
+  end: { readonly name: string; readonly cotangent: Value },
+  cut?: ReadonlySet<string>,
+): Map<string, Value> {
+  const seeds = linearInputs(g, graph, names);
+  const tangent = pushforward(g, graph, seeds, { cut }).get(end.name);
   const cotangents = new Map<string, Value>();
-  if (tangent && !("left" in tangent)) cotangents.set(tangent.name, ones);
+  if (tangent && !("left" in tangent)) cotangents.set(tangent.name, end.cotangent);
   return transposed(g, seeds, cotangents);
 }
 

@@ -7,6 +7,8 @@ export interface ResidualStream {
   readonly lastInput: string;
   /** All values whose numbers reach it by sums alone, itself included. */
   readonly values: ReadonlySet<string>;
+  /** Further values of its shape that reach it without a product: through the normalizations behind the sums, for instance. */
+  readonly carried: ReadonlySet<string>;
 }
 
 /** Ops that hand a stream on; of a ReLU, what it lets through. */
@@ -24,8 +26,11 @@ export function residualStream(graph: Graph, candidates: readonly string[]): Res
   const lastInput = [...candidates].reverse().find((name) => isSummedWithOwn(graph, name, readers));
   if (lastInput === undefined) return undefined;
   const values = reachingBySums(graph, lastInput);
-  const goesOn = candidates.slice(0, candidates.indexOf(lastInput)).some((name) => values.has(name));
-  return goesOn ? { lastInput, values } : undefined;
+  const carried = reachingWithoutProducts(graph, lastInput, values);
+  const goesOn = candidates
+    .slice(0, candidates.indexOf(lastInput))
+    .some((name) => values.has(name) || carried.has(name));
+  return goesOn ? { lastInput, values, carried } : undefined;
 }
 
 /** Whether a value, handed on, meets in a sum what was computed from it. */
@@ -54,6 +59,23 @@ function reachingBySums(graph: Graph, end: string): Set<string> {
     for (const input of node?.inputs ?? []) if (node && carries(graph, node, input)) reaching.add(input);
   }
   return reaching;
+}
+
+/** Nodes that mix the numbers of an example, by stored matrices or by each other: what they make of a stream is f(x). */
+const isProduct = ({ op }: Node) => /MatMul|Gemm|Conv|Einsum|Attention/.test(op);
+
+/** A graph in which what products compute is given: what is left of x + f(x), or of a normalization of it, is the way of x. */
+export function withoutProducts(graph: Graph): Graph {
+  return { ...graph, nodes: graph.nodes.filter((node) => !isProduct(node)) };
+}
+
+function reachingWithoutProducts(graph: Graph, end: string, known: ReadonlySet<string>): Set<string> {
+  const producerOf = producers(withoutProducts(graph));
+  const reaching = new Set(known);
+  for (const name of reaching) for (const input of producerOf.get(name)?.inputs ?? []) reaching.add(input);
+  const shape = String(getValue(graph, end).shape);
+  const isLike = (name: string) => name !== "" && String(getValue(graph, name).shape) === shape;
+  return new Set([...reaching].filter((name) => !known.has(name) && isLike(name)));
 }
 
 /** Whether a node's result has the numbers of one of its inputs, place for place, alone or in a sum. */

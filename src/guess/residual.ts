@@ -1,4 +1,4 @@
-/** Residual: the gradient at the last block's input, passed down the residual stream unchanged. */
+/** Residual: the gradient at the last block's input, passed down the residual stream. */
 import { named } from "../settings/named.ts";
 import { type Given, number } from "../settings/option.ts";
 import type { GuessRule, SiteGuess } from "./guess.ts";
@@ -14,7 +14,8 @@ export type ResidualOptions = Given<typeof residualOptions>;
 /**
  * m = e at each site of the residual stream, where e is the exact gradient at the input of the last residual block: the local
  * transpose of that block carries it there. Where blocks compute x + f(x), the gradient at x is that at x + f(x), passed on
- * unchanged by the sum, and a part through f, which this guess leaves out. At sites that the stream does not pass, m = 0.
+ * unchanged by the sum, and a part through f, which this guess leaves out. Where blocks normalize their sums, e is passed on through the
+ * normalizations' transposes. At sites that the stream does not pass, m = 0.
  *
  * With γ = 0, the default, nothing corrects it: no tangents are drawn and each block learns from e alone, which is a local
  * method and no forward gradient. With γ = 1 the estimate has no bias; its noise is that of tangents for what e leaves out.

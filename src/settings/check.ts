@@ -52,17 +52,11 @@ export function wrongValue(name: string, option: Option, value: unknown): Settin
   const { expected, names = [] } = option;
   const near = typeof value === "string" ? nearest(value, names) : [];
   const hint =
-    option.advise?.(value) ??
-    (isPromise(value) ? " Put await before it." : undefined) ??
-    (near[0] === undefined ? "" : ` Did you mean ${JSON.stringify(near[0])}?`);
+    option.advise?.(value) ?? (near[0] === undefined ? "" : ` Did you mean ${JSON.stringify(near[0])}?`);
   return new SettingError(words`${mention(name)} must be ${expected}, received ${shown(value)}.${hint}`, {
     option: name,
     neighbours: near.map((found) => JSON.stringify(found)),
   });
-}
-
-function isPromise(value: unknown): boolean {
-  return Object.prototype.toString.call(value) === "[object Promise]";
 }
 
 function unknownOption(name: string, options: Options, { of, prefix = "", advice }: Naming): SettingError {
@@ -98,7 +92,8 @@ export function shown(value: unknown): string {
   const kind = Object.prototype.toString.call(value).slice(8, -1);
   if (Array.isArray(value)) return value.length <= 4 ? `[${value.map(shown).join(", ")}]` : "a list";
   if (kind === "RegExp") return String(value);
-  if (kind !== "Object") return `${/^[AEIOU]/.test(kind) ? "an" : "a"} ${kind}`;
+  if (kind !== "Object")
+    return `${/^[AEIOU]/.test(kind) ? "an" : "a"} ${kind}${kind === "Promise" ? " (await it)" : ""}`;
   const names = Object.keys(value);
   return names.length === 0 ? "{}" : `an object of ${names.slice(0, 6).join(", ")}`;
 }

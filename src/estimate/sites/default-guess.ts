@@ -51,7 +51,7 @@ export async function defaultGuess(
     );
     return { ...none, notes: [...notes, ...(await residualNotes(objective))] };
   }
-  return { guess, found, notes: [] };
+  return { guess, found, notes: found.reduction ? await residualNotes(objective) : [] };
 }
 
 /** What deep residual networks, such as transformers, learn by, where their blocks are found: tangents alone have drowned in noise there. */

@@ -3,6 +3,8 @@ import type { Site } from "../../ad/sites.ts";
 import type { Words } from "../../errors/words.ts";
 import type { Guess, SiteGuess } from "../../guess/guess.ts";
 import type { ExampleLayout } from "../../objective/coupling.ts";
+import type { Value } from "../../onnx/graph.ts";
+import type { GraphBuilder } from "../../ops/builder.ts";
 
 export interface SiteOptions {
   /** Perturbs the outputs of named blocks instead: `true`, or the pattern that finds a block's name in a node's. */
@@ -20,7 +22,7 @@ export interface FoundSite extends Site {
   readonly size: number;
   /** True where only the numbers that are not zero are perturbed, because no gradient passes the others. */
   readonly rectified: boolean;
-  /** Whether its numbers reach the guess's signal by sums alone. Default false. */
+  /** Whether its numbers reach the guess's signal by sums alone, or through what `FoundSites.carry` transposes. Default false. */
   readonly isSummed?: boolean;
   /** Whether nothing is foreseen there, because it has not the positions that the guess's signal is reduced to. Default false. */
   readonly isBeside?: boolean;
@@ -40,6 +42,11 @@ export interface FoundSites {
   readonly last?: Site;
   /** The value whose gradient the guess reads. Default: the logits, which need no site. */
   readonly signal?: Omit<FoundSite, "isSummed">;
+  /**
+   * Emits the cotangents of sites that reach the signal through normalizations, [1, ...shape] by name, from the signal's. Default: at
+   * all sites the gradient is as it is at the signal.
+   */
+  readonly carry?: (g: GraphBuilder, cotangent: Value) => ReadonlyMap<string, Value>;
   /** What the signal is reduced to. Default: all of it is read. */
   readonly reduction?: Reduction;
   /** One example's numbers at all sites together: the dimension of the space that tangents live in. */

@@ -153,10 +153,15 @@ export async function findGuess(
     return { ...measured, ...Object.fromEntries(all) };
   };
   /** [count, …] of the signal's value → [count, batch, O] */
-  const byExample = (g: GraphBuilder, value: Value) => {
-    const [count = 1] = value.shape;
-    const apart = reshape(g, value, [count, layout.outer, batch, layout.inner]);
-    return reshape(g, transpose(g, apart, [0, 2, 1, 3]), [count, batch, outputs]);
+  const byExample = (g: GraphBuilder, value: Value) =>
+    reshape(g, apart(g, value, layout), [value.shape[0] as number, batch, outputs]);
+  /** [count, …] of a value → [count, batch, outer, inner] */
+  const apart = (g: GraphBuilder, value: Value, { outer, inner }: ExampleLayout) =>
+    transpose(g, reshape(g, value, [value.shape[0] as number, outer, batch, inner]), [0, 2, 1, 3]);
+  /** [batch, O] → [1, …] of the signal's value */
+  const ofValue = (g: GraphBuilder, gradient: Value, name: string) => {
+    const each = reshape(g, gradient, [1, batch, layout.outer, layout.inner]);
+    return reshape(g, transpose(g, each, [0, 2, 1, 3]), [1, ...getValue(graph, name).shape]);
   };
   const emitGradient = (g: GraphBuilder) => {
     const gradient = emitGradientAt(g, graph, signal, reserved.losses);
@@ -164,6 +169,17 @@ export async function findGuess(
     const passed = found.signal?.rectified ? g.mul(gradient, g.sign(getValue(graph, signal))) : gradient;
     return reshape(g, byExample(g, passed), [batch, outputs]);
   };
+  const carried = new WeakMap<GraphBuilder, ReadonlyMap<string, Value>>();
+  /** The gradient that the guess reads at a site: the signal's, or what its way back from there makes of it. */
+  const gradientAt = (g: GraphBuilder, gradient: Value, site: FoundSite) => {
+    if (!found.carry || !found.signal) return gradient;
+    const all = carried.get(g) ?? found.carry(g, ofValue(g, gradient, signal));
+    carried.set(g, all);
+    const own = all.get(site.value);
+    return own ? reshape(g, apart(g, own, site.layout), [batch, site.size]) : gradient;
+  };
+  const emitGuess = (g: GraphBuilder, gradient: Value, site: FoundSite, memory = emitMemory(g, site)) =>
+    rule.emitGuess(g, gradientAt(g, gradient, site), memory, guessed(site));
   return {
     signal,
     learned,
@@ -172,12 +188,12 @@ export async function findGuess(
       learned > 0 ? { [directional]: byExample(g, firstRows(g, tangents, learned)) } : {},
     inputAt: (g, site) =>
       foreseenAt.includes(site) ? g.input(foreseenName(site), "float32", [batch, site.size]) : undefined,
-    emitAt: (g, gradient, site) => rule.emitGuess(g, gradient, emitMemory(g, site), guessed(site)),
+    emitAt: emitGuess,
     emitStep(g, observed, { count, active }) {
       const own = emitGradient(g);
       const known = observed.map(({ site, ...rest }) => ({ ...rest, site, memory: emitMemory(g, site) }));
       const guesses = known.flatMap(({ site, tangents, memory }) => {
-        const guess = rule.emitGuess(g, own, memory, guessed(site));
+        const guess = emitGuess(g, own, site, memory);
         return guess ? [{ name: foreseenName(site), guess, tangents }] : [];
       });
       const terms = guesses.map(({ guess, tangents }) => emitExampleProducts(g, tangents, guess));

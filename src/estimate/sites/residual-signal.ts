@@ -1,11 +1,21 @@
 /** The signal at the end of a residual stream. Loaded where a guess reads it. */
-import { residualStream } from "../../ad/residual-stream.ts";
+import { emitCotangents } from "../../ad/gradient.ts";
+import { residualStream, withoutProducts } from "../../ad/residual-stream.ts";
 import { SettingError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
 import type { Graph } from "../../onnx/graph.ts";
+import type { FoundSites } from "./found-sites.ts";
+
+/** What a guess reads, and at which sites it knows something from it. */
+export interface FoundSignal extends Pick<FoundSites, "carry"> {
+  /** Of the value. */
+  readonly name: string;
+  readonly isSummed: (value: string) => boolean;
+}
 
 /**
- * The name of the value that the last residual block reads, and which sites reach it by sums alone.
+ * The name of the value that the last residual block reads, which sites reach it by sums alone, and the way back to those that
+ * reach it through normalizations.
  *
  * @param names of the sites, in the graph's order
  * @param isLayered whether the sites are the ends of layers, and not of blocks
@@ -16,11 +26,21 @@ export function residualSignal(
   names: readonly string[],
   guess: string,
   isLayered: boolean,
-): { readonly name: string; readonly isSummed: (value: string) => boolean } {
+): FoundSignal {
   const stream = residualStream(graph, names);
-  if (stream) return { name: stream.lastInput, isSummed: (value) => stream.values.has(value) };
+  if (stream) {
+    const { lastInput: name, values, carried } = stream;
+    const through = names.slice(0, names.indexOf(name)).filter((each) => carried.has(each));
+    return {
+      name,
+      isSummed: (value) => values.has(value) || through.includes(value),
+      ...(through.length > 0 && {
+        carry: (g, cotangent) => emitCotangents(g, withoutProducts(graph), through, { name, cotangent }),
+      }),
+    };
+  }
   throw new SettingError(
-    words`${option("guess", guess)} needs two sites or more on a residual stream (values that sums x + f(x) hand on in one
+    words`${option("guess", guess)} needs two sites or more on a residual stream (values that sums x + f(x), or normalizations of them, hand on in one
       shape, as in a transformer), and the ${names.length} sites of '${graph.name}' have none that goes on from one to the next;
       choose ${option("guess", "feedback")}, or ${
         isLayered

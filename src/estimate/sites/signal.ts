@@ -8,6 +8,7 @@ import { countParameters } from "../../objective/parameters.ts";
 import { type Graph, getValue } from "../../onnx/graph.ts";
 import { elementCount } from "../../onnx/tensor.ts";
 import type { FoundSite, FoundSites } from "./found-sites.ts";
+import type { FoundSignal } from "./residual-signal.ts";
 
 /**
  * Finds the site at which the guess reads the gradient, and takes away those whose gradients follow from what lies behind it:
@@ -28,7 +29,7 @@ export async function sitesOfGuess(
     return reducedBy
       ? (await import("./reduced-signal.ts")).reducedSites(objective, found, reducedBy, guess)
       : found;
-  const { name, isSummed } = await signalOf(graph, found, signal, guess.name);
+  const { name, isSummed, carry } = await signalOf(graph, found, signal, guess.name);
   const index = found.sites.findIndex(({ value }) => value === name);
   // Where nothing else is left, the last block's input is perturbed itself.
   const sites = found.sites
@@ -41,6 +42,7 @@ export async function sitesOfGuess(
     signal: found.sites[index] as FoundSite,
     last: { value: reserved.losses, parameters },
     dimension: sites.reduce((total, { size }) => total + size, 0),
+    carry,
   };
   return reducedBy
     ? (await import("./reduced-signal.ts")).reducedSites(objective, known, reducedBy, guess)
@@ -123,7 +125,7 @@ async function signalOf(
   found: FoundSites,
   signal: Exclude<GuessSignal, "logits">,
   guess: string,
-): Promise<{ readonly name: string; readonly isSummed: (value: string) => boolean }> {
+): Promise<FoundSignal> {
   const names = found.sites.map(({ value }) => value);
   if (signal === "last input") {
     const name = lastInputs(found).at(-1)?.value ?? (names.at(-1) as string);
