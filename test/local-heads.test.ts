@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { headName } from "../src/ad/names.ts";
+import { localHeadName } from "../src/ad/names.ts";
 import { blocks } from "../src/estimate/sites/blocks.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
@@ -44,7 +44,7 @@ describe("local heads", () => {
       const estimator = await createEstimator(objective, { ...local, lowMemory });
       const state = estimator.init?.() ?? {};
       const arrays = Object.entries(state).filter(
-        ([name]) => /^head\/(weight|bias)\//.test(name) && !/\/(mean|square)$/.test(name),
+        ([name]) => /^local-head\/(weight|bias)\//.test(name) && !/\/(mean|square)$/.test(name),
       );
       const given = unpack(golden.heads);
       let start = 0;
@@ -57,7 +57,7 @@ describe("local heads", () => {
       expect(loss).toBeCloseTo(golden.loss, 5);
       expect(derivatives).toHaveLength(0);
       for (const [index, value] of golden.local.entries())
-        expect(state[headName("own losses", "")]?.[index]).toBeCloseTo(value, 5);
+        expect(state[localHeadName("own losses", "")]?.[index]).toBeCloseTo(value, 5);
       const flat = golden.parameters.flatMap((name) => [...(gradients[name] as Float32Array)]);
       expect(relativeError(flat, unpack(golden.gradient))).toBeLessThan(1e-5);
       const next = arrays.flatMap(([, data]) => [...data]);
@@ -107,7 +107,7 @@ describe("local heads", () => {
     const { objective, feeds } = await open();
     const estimator = await createEstimator(objective, local);
     const state = estimator.init?.() ?? {};
-    expect(state[headName("own losses", "")]).toHaveLength(count);
+    expect(state[localHeadName("own losses", "")]).toHaveLength(count);
     const estimate = async (parameters: Tensors) => {
       const { gradients } = await estimator.estimate(
         { ...parameters, ...feeds },
@@ -170,7 +170,7 @@ describe("local heads", () => {
     const store = memoryStore();
     expect((await run(store, 11)).saved).toBeUndefined();
     const text = new TextDecoder("latin1").decode(store.files.get("checkpoint/state.safetensors"));
-    expect(text).toContain(headName("weight", ""));
+    expect(text).toContain(localHeadName("weight", ""));
     expect((await run(store, -1, true)).saved).toEqual(whole.saved);
   });
 

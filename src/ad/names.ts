@@ -29,7 +29,7 @@ const prefixes = {
   gram: "gram/",
   statistics: "statistics/",
   guess: "guess/",
-  head: "head/",
+  localHead: "local-head/",
 } as const;
 
 /** Input: the tangents of a value, [k, ...shape]. */
@@ -60,7 +60,7 @@ export const guessArrayName = (guess: string, array: string, value: string) =>
   guessName(`${guess}/${array.replaceAll("%", "%25").replaceAll("/", "%2F")}/${value}`);
 
 /** Inputs and outputs of local heads: a part of the head that reads a value. */
-export const headName = (part: string, value: string) => `${prefixes.head}${part}/${value}`;
+export const localHeadName = (part: string, value: string) => `${prefixes.localHead}${part}/${value}`;
 
 /** Input that stands for a tangent while the linear part of a graph is transposed, and is gone afterwards: [1, ...shape]. */
 export const linearName = (value: string) => `${prefixes.linear}${value}`;

@@ -1,5 +1,5 @@
 /** Where local heads stand in a model, and what each reads of its block's end. */
-import { headName } from "../../ad/names.ts";
+import { localHeadName } from "../../ad/names.ts";
 import { ModelError, SettingError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
 import type { Objective } from "../../objective/objective.ts";
@@ -141,7 +141,7 @@ export function detachedGraph(
   graph: Graph,
   heads: readonly Head[],
 ): { readonly graph: Graph; readonly cut: ReadonlySet<string> } {
-  const copies = new Map(heads.map(({ value }) => [value, headName("detached", value)] as const));
+  const copies = new Map(heads.map(({ value }) => [value, localHeadName("detached", value)] as const));
   const nodes = graph.nodes.flatMap((node): Node[] => {
     const rewired = { ...node, inputs: node.inputs.map((name) => copies.get(name) ?? name) };
     const detaching = node.outputs.flatMap((name): Node[] => {

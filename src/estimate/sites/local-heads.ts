@@ -1,6 +1,6 @@
 /** Local heads: each block learns from a head of its own, by exact gradients that end where the block begins. Loaded where they are asked for. */
 import { gradientGraph, keepUsedInputs } from "../../ad/gradient.ts";
-import { gradientName, headName, reserved } from "../../ad/names.ts";
+import { gradientName, localHeadName, reserved } from "../../ad/names.ts";
 import { SettingError } from "../../errors/errors.ts";
 import { option, type Words, words } from "../../errors/words.ts";
 import { type Differentiable, emitLossesOf, type Objective } from "../../objective/objective.ts";
@@ -99,17 +99,17 @@ interface HeadTensor {
 const tensorsOf = ({ value, width, outputs }: Head): readonly [weight: HeadTensor, bias: HeadTensor] => {
   const spread = 1 / Math.sqrt(width);
   return [
-    { part: "weight", value, name: headName("weight", value), shape: [width, outputs], spread },
-    { part: "bias", value, name: headName("bias", value), shape: [outputs], spread },
+    { part: "weight", value, name: localHeadName("weight", value), shape: [width, outputs], spread },
+    { part: "bias", value, name: localHeadName("bias", value), shape: [outputs], spread },
   ];
 };
 
 const arrayOf = ({ part, value, name }: HeadTensor, moment: (typeof kept)[number]) =>
-  moment === "value" ? name : headName(`${moment} of ${part}`, value);
-const nextOf = (array: string) => headName("next", array);
-const lossesName = headName("own losses", "");
-const stepsName = headName("steps", "");
-const corrections = [headName("correction", "mean"), headName("correction", "square")] as const;
+  moment === "value" ? name : localHeadName(`${moment} of ${part}`, value);
+const nextOf = (array: string) => localHeadName("next", array);
+const lossesName = localHeadName("own losses", "");
+const stepsName = localHeadName("steps", "");
+const corrections = [localHeadName("correction", "mean"), localHeadName("correction", "square")] as const;
 
 async function openLocalHeads(
   objective: Objective,
@@ -196,12 +196,18 @@ function localGraph(
   const losses = g.concat(...(own.map((one) => g.reshape(one, [1])) as [Value, ...Value[]]), { axis: 0 });
   const primal = g.build({
     [reserved.loss]: g.value(reserved.loss),
-    [headName("total", "")]: total,
+    [localHeadName("total", "")]: total,
     [lossesName]: losses,
   });
   const tensors = heads.flatMap(tensorsOf);
   const names = [...Object.keys(parameters), ...tensors.map(({ name }) => name)];
-  const gradients = gradientGraph(primal, names, headName("total", ""), [reserved.loss, lossesName], cut);
+  const gradients = gradientGraph(
+    primal,
+    names,
+    localHeadName("total", ""),
+    [reserved.loss, lossesName],
+    cut,
+  );
   return {
     primal,
     derived: withAdam(gradients, tensors, [
