@@ -1,10 +1,10 @@
 // Adapters beside the 4-bit matrices of Llama decoders (llama-models.py makes them): memory over depth, and perplexity on a text.
 //
-//     node bench/llama.mjs memory --models FOLDER [--depths 2,4,8,16,24] [--json] [--chart FILE.svg]
+//     node bench/llama.mjs memory --models FOLDER [--depths 2,4,8,16,24] [--only REGEX] [--json] [--chart FILE.svg]
 //     node bench/llama.mjs perplexity --models FOLDER [--layers 4] [--steps 300] [--only REGEX] [--json]
 //
 // memory: each row is a process of its own, which trains for two steps; counted is what is resident at their peak beyond what was
-// resident when the run began. Linux only. perplexity: of the text's last tenth, by the rate that its middle tenth chooses.
+// resident when the run began. Linux only. --rows FILE draws and prints what an earlier --json had. perplexity: of the text's last tenth, by the rate that its middle tenth chooses.
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -27,6 +27,7 @@ const {
     only: { type: "string", default: "" },
     seed: { type: "string", default: "0" },
     chart: { type: "string" },
+    rows: { type: "string" },
     json: { type: "boolean", default: false },
     child: { type: "string" },
   },
@@ -136,7 +137,10 @@ async function searched(method) {
   return { method, ...best, steps, test: await perplexity(method, best.rate, test), tried };
 }
 
+const colors = ["#000000", "#d55e00", "#0072b2", "#009e73"];
+
 async function drawMemory(rows, file) {
+  const domain = Object.keys(methods).filter((name) => rows.some(({ method }) => method === name));
   const { spec } = compile({
     data: { values: rows },
     background: "white",
@@ -154,7 +158,10 @@ async function drawMemory(rows, file) {
       // Okabe and Ito's colours, told apart by shape and dash as well.
       color: {
         ...{ field: "method", type: "nominal", title: null },
-        scale: { domain: Object.keys(methods), range: ["#000000", "#d55e00", "#0072b2", "#009e73"] },
+        scale: {
+          domain,
+          range: Object.keys(methods).flatMap((name, at) => (domain.includes(name) ? [colors[at]] : [])),
+        },
       },
       strokeDash: { field: "method", type: "nominal", title: null },
       shape: { field: "method", type: "nominal", title: null },
@@ -162,7 +169,7 @@ async function drawMemory(rows, file) {
     config: {
       font: "sans-serif",
       axis: { labelFontSize: 13, titleFontSize: 14 },
-      legend: { labelFontSize: 13 },
+      legend: { labelFontSize: 13, labelLimit: 300 },
     },
   });
   writeFileSync(file, await new vega.View(vega.parse(spec), { renderer: "none" }).toSVG());
@@ -173,8 +180,8 @@ if (flags.child) {
   console.log(JSON.stringify(await measureMemory(method, layers)));
 } else {
   const chosen = Object.keys(methods).filter((name) => new RegExp(flags.only).test(name));
-  const rows = [];
-  for (const method of chosen) {
+  const rows = flags.rows ? JSON.parse(readFileSync(flags.rows, "utf8")) : [];
+  for (const method of flags.rows ? [] : chosen) {
     if (task === "perplexity") rows.push(await searched(method));
     else
       for (const layers of flags.depths.split(",").map(Number)) {

@@ -19,6 +19,7 @@ export const sections = [
       page("Start", "README.md", "index.md"),
       page("The library", "docs/library.md", "library.md"),
       page("Data", "docs/data.md", "data.md"),
+      page("Fine-tuning", "docs/fine-tuning.md", "fine-tuning.md"),
       page("In a page", "docs/web.md", "web.md"),
       page("Errors", "docs/errors.md", "errors.md"),
       page("Where it runs", "docs/environments.md", "environments.md"),
