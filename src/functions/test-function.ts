@@ -64,7 +64,7 @@ export function requireDimension({ name, dimensions: { least, most } }: TestFunc
   if (Number.isSafeInteger(n) && n >= least && n <= most) return;
   const range = least === most ? `exactly ${least}` : `${least} or more`;
   throw new SettingError(
-    `The function '${name}' takes ${range} coordinates, received n = ${n}; choose n ${least === most ? `= ${least}` : `≥ ${least}`}.`,
+    `The function '${name}' takes ${range} coordinates, received n = ${n}; choose n ${least === most ? "=" : "≥"} ${least}.`,
     { option: "n" },
   );
 }

@@ -1,22 +1,10 @@
 import { reserved } from "../ad/names.ts";
-import { ModelError } from "../errors/errors.ts";
-import { option, words } from "../errors/words.ts";
-import {
-  dependents,
-  describeNode,
-  type Graph,
-  getValue,
-  nodeName,
-  prune,
-  totalBytes,
-  type Value,
-} from "../onnx/graph.ts";
+import { dependents, type Graph, getValue, prune, totalBytes, type Value } from "../onnx/graph.ts";
 import { elementCount, isFloat, type Tensor, tensorOf, zeros } from "../onnx/tensor.ts";
 import { keyFromSeed } from "../random/threefry.ts";
 import { fillUniform } from "../random/uniform.ts";
 import { compileGraph } from "../runtime/evaluate.ts";
 import type { Session } from "../runtime/runtime.ts";
-import { maskTensors } from "./dropout.ts";
 import type { Differentiable } from "./objective.ts";
 
 /**
@@ -46,40 +34,18 @@ export async function exampleLayouts(
   const { graph, batch } = objective;
   if (batch < 2) return names.map((name) => ({ outer: 1, inner: elementCount(getValue(graph, name).shape) }));
   const layouts = await observeLayouts(objective, [...names, reserved.losses], bytes);
-  if (!layouts.get(reserved.losses)) throw await couplingError(objective);
+  if (!layouts.get(reserved.losses)) {
+    const onData = dependents(
+      graph,
+      dataInputs(objective).map((input) => input.name),
+    );
+    const watched = graph.nodes
+      .flatMap((node) => node.outputs)
+      .filter((name) => onData.has(name) && isFloat(getValue(graph, name).dtype));
+    const { mixesExamples } = await import("./coupling-errors.ts");
+    throw mixesExamples(graph, watched, await observeLayouts(objective, watched));
+  }
   return names.map((name) => layouts.get(name));
-}
-
-/** Why a value cannot be a site. */
-export function noSite({ graph, batch }: Differentiable, name: string): ModelError {
-  return new ModelError(
-    words`The site '${name}' has the shape [${getValue(graph, name).shape.join(", ")}], in which the ${batch} examples
-      of a batch do not stay apart, although their losses are independent. Perturb weights instead
-      (${option("perturb", "weights")}), or keep the batch on an axis of its own.`,
-    { source: graph.name },
-  );
-}
-
-/** The first node whose values mix examples, in words. Runs with every value as an output. */
-async function couplingError(objective: Differentiable): Promise<ModelError> {
-  const { graph } = objective;
-  const onData = dependents(
-    graph,
-    dataInputs(objective).map((input) => input.name),
-  );
-  const watched = graph.nodes
-    .flatMap((node) => node.outputs)
-    .filter((name) => onData.has(name) && isFloat(getValue(graph, name).dtype));
-  const layouts = await observeLayouts(objective, watched);
-  const mixing = watched.find((name) => !layouts.get(name)) ?? reserved.losses;
-  const node = graph.nodes.find(({ outputs }) => outputs.includes(mixing));
-  return new ModelError(
-    words`${node ? describeNode(node) : `'${mixing}'`} mixes the examples of a batch: changing one example changed
-      another's loss, so no example has derivatives of its own. Perturb weights instead
-      (${option("perturb", "weights")}), or replace what mixes them (GroupNormalization or LayerNormalization for
-      BatchNormalization in training mode, or frozen statistics).`,
-    { source: graph.name, node: node && nodeName(node) },
-  );
 }
 
 /** Bytes of the values that are looked at in one run: all at once could be more than training itself needs. */
@@ -128,7 +94,8 @@ async function observeGroup(
   outputs: readonly Value[],
 ): Promise<Map<string, ExampleLayout | undefined>> {
   const { batch, masks = [] } = objective;
-  const parameters = { ...objective.parameters, ...objective.statistics, ...maskTensors(masks) };
+  const drawn = masks.length > 0 ? (await import("./dropout.ts")).maskTensors(masks) : {};
+  const parameters = { ...objective.parameters, ...objective.statistics, ...drawn };
   const batchOf = (changed?: number) =>
     Object.fromEntries(
       // Labels stay: their weights couple losses on purpose, and have no derivative.

@@ -1,4 +1,4 @@
-/** What the loss reads: a chosen value, or the one before a final activation that the loss contains. */
+/** Final activations that a loss contains, and values inside of a model that a loss reads. */
 import { create } from "@bufbuild/protobuf";
 import { option, type Words, words } from "../errors/words.ts";
 import type { Loss } from "../losses/loss.ts";
@@ -11,43 +11,63 @@ import { elementCount } from "../onnx/tensor.ts";
 
 /** An activation that ends a model's output, and that the loss contains: the loss reads the value before it. */
 export interface FinalActivation {
-  /** The activation's node. */
-  readonly node: Node;
   /**
    * Copies of the nodes from the activation, an Identity here, to the output: what they compute has the output's shape, and
    * the last of them is what the loss reads.
    */
   readonly copies: readonly Node[];
+  /**
+   * The value that the loss reads instead of the output; undefined where the activation does not do what the loss does.
+   *
+   * @param shapeOf shape of a value that `copies` compute
+   * @param classAxis axis of the classes in the output; undefined where the loss has none
+   */
+  valueBefore(
+    shapeOf: (name: string) => readonly number[],
+    classAxis: number | undefined,
+  ): string | undefined;
 }
 
 /** What a loss reads of a model. */
 export interface LossOutput {
+  /** The model with what the loss reads among its outputs; it shares all numbers. */
+  readonly model: Model;
   readonly activation: FinalActivation | undefined;
   /** What is worth saying about it, in sentences. */
   readonly notes: readonly Words[];
 }
 
-/** Ops behind an activation that change no numbers. */
-const passing = new Set(["Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Transpose", "Cast"]);
+/** How a model ends. */
+export interface ModelEnd {
+  /** The last node that is no op of `passing`, if a node computes the output. */
+  readonly node: Node | undefined;
+  /** The nodes from there to the output. */
+  readonly behind: readonly Node[];
+}
+
 const activations = new Set(["Softmax", "LogSoftmax", "Sigmoid"]);
 
-/**
- * Finds what the loss reads: where nobody chose the output and it ends in an activation that the loss contains, the value
- * before that activation; otherwise the output as it is.
- *
- * @param isChosen whether the output was named by the user
- */
-export function lossOutput(model: Model, loss: Loss, output: string, isChosen: boolean): LossOutput {
-  const computedBy = producers(model);
-  const behind: Node[] = [];
-  let node = computedBy.get(output);
-  while (node && passing.has(node.op) && node.domain === "") {
-    behind.unshift(node);
-    node = computedBy.get(node.inputs[0] ?? "");
-  }
-  if (node?.op === "Concat")
+/** What the loss reads of a model that ends in an activation, or of which it reads a value inside. */
+export function readEnd(
+  model: Model,
+  loss: Loss,
+  asked: { readonly output: string; readonly isChosen: boolean },
+  end: ModelEnd,
+): LossOutput {
+  const found = finalActivation(producers(model), loss, asked, end);
+  return { ...found, model: withLossOutput(model, asked.output, found.activation) };
+}
+
+function finalActivation(
+  computedBy: ReadonlyMap<string, Node>,
+  loss: Loss,
+  { output, isChosen }: { readonly output: string; readonly isChosen: boolean },
+  { node, behind }: ModelEnd,
+): Omit<LossOutput, "model"> {
+  if (node?.domain !== "") return { activation: undefined, notes: [] };
+  if (node.op === "Concat")
     return { activation: undefined, notes: pairNotes(node, computedBy, loss, output) };
-  if (node?.domain !== "" || !activations.has(node.op)) return { activation: undefined, notes: [] };
+  if (!activations.has(node.op)) return { activation: undefined, notes: [] };
   const { op, inputs } = node;
   const ends = `'${output}' ends in ${op} (${describeNode(node)})`;
   if (!loss.contains?.includes(op)) {
@@ -71,7 +91,12 @@ export function lossOutput(model: Model, loss: Loss, output: string, isChosen: b
   }));
   const note = words`${ends}, which ${loss.name} contains: the loss reads the value before it, '${inputs[0]}'. The
     saved file keeps the ${op}. Choose an output to have it read as it is (${option("output", output)}).`;
-  return { activation: { node, copies }, notes: [note] };
+  const before = copies.at(-1)?.outputs[0];
+  const activation: FinalActivation = {
+    copies,
+    valueBefore: (shapeOf, classAxis) => (isContained(node, copies, shapeOf, classAxis) ? before : undefined),
+  };
+  return { activation, notes: [note] };
 }
 
 /** Says that an output joins 1 − σ(x) and σ(x), as classifiers of two classes do: no loss takes the two for what they are. */
@@ -98,20 +123,13 @@ const betterLoss: Readonly<Record<string, Words>> = {
   LogSoftmax: words`For one class an example, use ${option("loss", "cross-entropy")} with class numbers.`,
 };
 
-/** What the loss reads instead of the output. */
-export function valueBefore({ copies }: FinalActivation): string {
-  return copies.at(-1)?.outputs[0] ?? "";
-}
-
 /**
  * Whether an activation does what the loss does: it normalizes over the classes, wherever the nodes behind it have moved
  * them.
- *
- * @param shapeOf shape of a value that `copies` compute
- * @param classAxis axis of the classes in the output; undefined where the loss has none
  */
-export function isContained(
-  { node, copies }: FinalActivation,
+function isContained(
+  node: Node,
+  copies: readonly Node[],
   shapeOf: (name: string) => readonly number[],
   classAxis: number | undefined,
 ): boolean {
@@ -138,7 +156,7 @@ function axisAfter(before: readonly number[], after: readonly number[], axis: nu
 }
 
 /** The model with further nodes, and further values as outputs; it shares all numbers. */
-export function withOutputs(model: Model, names: readonly string[], nodes: readonly Node[] = []): Model {
+function withOutputs(model: Model, names: readonly string[], nodes: readonly Node[] = []): Model {
   const { graph } = model.proto;
   const output = names.map((name) => create(ValueInfoProtoSchema, { name }));
   const more = graph && {
@@ -157,7 +175,7 @@ export function withOutputs(model: Model, names: readonly string[], nodes: reado
 }
 
 /** The model with what the loss reads among its outputs. */
-export function withLossOutput(model: Model, output: string, activation: FinalActivation | undefined): Model {
+function withLossOutput(model: Model, output: string, activation: FinalActivation | undefined): Model {
   if (activation) {
     const { copies } = activation;
     return withOutputs(

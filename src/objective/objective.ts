@@ -12,9 +12,7 @@ import type { GraphBuilder } from "../ops/builder.ts";
 import { upgradeGraph } from "../ops/upgrade.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { checkArgument } from "../settings/check-argument.ts";
-import { useBatchStatistics } from "./batch-norm.ts";
 import type { DropoutMask } from "./dropout.ts";
-import { withoutDropout } from "./dropout.ts";
 import { refuseNotFinite } from "./importing/finite-weights.ts";
 import type { ImportOptions } from "./importing/import-model.ts";
 import { importModel } from "./importing/import-model.ts";
@@ -100,7 +98,7 @@ export function graphObjective(given: Graph, runtime: Runtime): Differentiable {
 
 /** As `compileObjective`, of options that are known to be right. */
 export async function modelObjective(options: ObjectiveOptions): Promise<Objective> {
-  const { file, model, trained, graph, masks, output, notes } = await importModel(options);
+  const { saved, model, trained, graph, masks, output, notes } = await importModel(options);
   const chosen = prune(graph, [getValue(graph, output)]);
   const parameters = trainableParameters(chosen, output, model, options);
   if (parameters.length === 0) {
@@ -120,7 +118,9 @@ export async function modelObjective(options: ObjectiveOptions): Promise<Objecti
   const own = graph.outputs.filter(({ name }) => model.outputs.some((value) => value.name === name));
   const free = freeReservedNames(options.keepOutputs ? { ...graph, outputs: own } : chosen, model.source);
   const { graph: kept, names: statistics } =
-    options.batchNorm === "batch" ? useBatchStatistics(free) : { graph: free, names: [] };
+    options.batchNorm === "batch"
+      ? (await import("./batch-norm.ts")).useBatchStatistics(free)
+      : { graph: free, names: [] };
   const withLoss = attachLoss({ ...kept, parameters }, options.loss, output, options.targetShape);
   const { inPlace = isArrayOf("Uint8Array", options.model) } = options;
   const take = inPlace ? stored : ownCopy;
@@ -130,7 +130,7 @@ export async function modelObjective(options: ObjectiveOptions): Promise<Objecti
   refuseNotFinite(model.source, first);
   const batch = getValue(withLoss, reserved.losses).shape[0] as number;
   return {
-    model: withoutDropout(file),
+    model: saved,
     trained,
     masks,
     graph: initializersToInputs(withLoss, [...parameters, ...statistics]),

@@ -2,7 +2,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import type { NodeProto } from "onnx-buf";
 import { ModelError } from "../errors/errors.ts";
 import { type Binding, bindInputs } from "../onnx/bind.ts";
-import { describeNode, type Graph, nodeName, prune, totalBytes, type Value } from "../onnx/graph.ts";
+import { type Graph, prune, totalBytes, type Value } from "../onnx/graph.ts";
 import { withFields } from "../onnx/messages/message.ts";
 import { ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from "../onnx/messages/schemas.ts";
 import { own } from "../onnx/own.ts";
@@ -34,13 +34,19 @@ export async function probe(file: Model, runtime: Runtime, options: ProbeOptions
   const model = await withPlainNodes(file, runtime, inputs, options.feeds ?? {});
   await options.check?.(model);
   const constantNames = shapeConstants(model);
-  refuseCounts(model, constantNames);
+  // Most models have no op by which data could decide a shape.
+  const isSuspect = model.nodes.some(({ op }) => dataDependentOps.has(op));
+  const dependence = isSuspect ? await import("./data-dependence.ts") : undefined;
+  dependence?.refuseCounts(model, constantNames);
   const first = await observe(model, runtime, inputs, constantNames, options.feeds ?? {}, 0);
   const values = new Map<string, Value>();
   for (const input of inputs) values.set(input.name, input);
   for (const [name, { dtype, shape }] of model.initializers) values.set(name, { name, dtype, shape });
   for (const value of first.values) values.set(value.name, value);
-  await checkDataDependence(model, runtime, inputs, values, options.feeds);
+  if (dependence) {
+    const second = await observe(model, runtime, inputs, new Set(), {}, 1);
+    dependence.compareShapes(model, values, second.values, options.feeds !== undefined);
+  }
 
   const initializers = new Map(model.initializers);
   for (const name of constantNames) {
@@ -140,51 +146,6 @@ async function observe(
     throw doesNotRun(model, runtime, inputs, cause);
   } finally {
     for (const session of sessions) await session.release();
-  }
-}
-
-/** Refuses results with one element for each true or nonzero one of an input, unless that input is constant. */
-function refuseCounts(model: Model, constantNames: ReadonlySet<string>): void {
-  for (const node of model.nodes) {
-    const counted =
-      node.op === "NonZero" ? node.inputs[0] : node.op === "Compress" ? node.inputs[1] : undefined;
-    if (counted === undefined || constantNames.has(counted) || model.initializers.has(counted)) continue;
-    throw new ModelError(
-      `${model.source}: ${describeNode(node)}: its shape depends on data ('${counted}'). Export the model with fixed ` +
-        "shapes: torch.where with three arguments instead of masked selection.",
-      { source: model.source, node: nodeName(node) },
-    );
-  }
-}
-
-/** Runs again on other data and compares all shapes. */
-async function checkDataDependence(
-  model: Model,
-  runtime: Runtime,
-  inputs: readonly Value[],
-  values: ReadonlyMap<string, Value>,
-  feeds: Tensors | undefined,
-): Promise<void> {
-  const suspects = model.nodes.filter((node) => dataDependentOps.has(node.op));
-  if (suspects.length === 0) return;
-  const second = await observe(model, runtime, inputs, new Set(), {}, 1);
-  const shapes = new Map(second.values.map(({ name, shape }) => [name, shape]));
-  for (const node of model.nodes) {
-    for (const name of node.outputs) {
-      const [before, after] = [values.get(name)?.shape, shapes.get(name)];
-      if (
-        !before ||
-        !after ||
-        (before.length === after.length && before.every((size, axis) => size === after[axis]))
-      )
-        continue;
-      throw new ModelError(
-        `${model.source}: ${describeNode(node)} gives '${name}' the shape [${before.join(", ")}] on one batch and ` +
-          `[${after.join(", ")}] on another${feeds ? " (the sample batch and made-up numbers)" : ""}: its shape depends on ` +
-          "data. Export the model with fixed shapes.",
-        { source: model.source, node: nodeName(node) },
-      );
-    }
   }
 }
 

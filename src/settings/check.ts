@@ -50,27 +50,30 @@ export function resolveOptions<All extends Options>(
 
 export function wrongValue(name: string, option: Option, value: unknown): SettingError {
   const { expected, names = [] } = option;
-  const near = typeof value === "string" ? nearest(value, names) : [];
-  const hint =
-    option.advise?.(value) ?? (near[0] === undefined ? "" : ` Did you mean ${JSON.stringify(near[0])}?`);
-  return new SettingError(words`${mention(name)} must be ${expected}, received ${shown(value)}.${hint}`, {
+  const received = shown(value);
+  const near = typeof value === "string" ? nearest(value, names).map(shown) : [];
+  const hint = option.advise?.(value) ?? (near[0] ? ` Did you mean ${near[0]}?` : "");
+  return new SettingError(words`${mention(name)} must be ${expected}, received ${received}.${hint}`, {
     option: name,
-    neighbours: near.map((found) => JSON.stringify(found)),
+    neighbours: near,
   });
 }
 
 function unknownOption(name: string, options: Options, { of, prefix = "", advice }: Naming): SettingError {
-  const known = advice?.(name);
   const names = Object.keys(options);
   // Flags are what somebody may have in mind who knows the command line.
-  const spelled = names.map((each) => [each, camelCase(options[each]?.flag || each)] as const);
-  const near = nearest(name, spelled.flat()).map(
-    (found) => spelled.find((pair) => pair.includes(found))?.[0] as string,
+  const meant: Readonly<Record<string, string>> = Object.fromEntries(
+    names.flatMap((each) => [
+      [each, each],
+      [camelCase(options[each]?.flag || each), each],
+    ]),
   );
-  const neighbours = [...new Set(near)].map((each) => `${prefix}${each}`);
-  const list = names.length === 0 ? `${of} takes no options` : `${of} takes ${names.join(", ")}`;
-  const remedy =
-    known ?? (neighbours[0] === undefined ? `${list}.` : `Did you mean ${neighbours[0]}? ${list}.`);
+  const near = nearest(name, Object.keys(meant)).map(
+    (found) => `${prefix}${Object.hasOwn(options, found) ? found : meant[found]}`,
+  );
+  const neighbours = [...new Set(near)];
+  const list = `${of} takes ${names.join(", ") || "no options"}.`;
+  const remedy = advice?.(name) ?? (near[0] ? `Did you mean ${near[0]}? ${list}` : list);
   return new SettingError(`${of} has no option '${name}'. ${remedy}`, {
     option: `${prefix}${name}`,
     neighbours,

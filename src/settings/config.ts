@@ -17,16 +17,16 @@ export function configOf(values: Readonly<Record<string, unknown>>): Config {
 /** One value as plain data. */
 export function plain(value: unknown): ConfigValue {
   if (value === undefined || value === null || typeof value === "function") return null;
-  if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
-  if (typeof value === "string" || typeof value === "boolean") return value;
-  if (typeof value === "bigint" || typeof value === "symbol") return String(value);
-  if (Object.prototype.toString.call(value) === "[object RegExp]") return String(value);
+  if (typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value))) return value;
+  // Text, numbers that JSON has no words for, and patterns.
+  if (typeof value !== "object" || Object.prototype.toString.call(value) === "[object RegExp]")
+    return String(value);
   if (Array.isArray(value)) return value.map(plain);
   const held = value as Readonly<Record<string, unknown>>;
-  if (typeof held.name === "string" && isConfig(held.config)) return { name: held.name, ...held.config };
-  if (typeof held.name === "string" && Object.values(held).some((part) => typeof part === "function"))
-    return { name: held.name };
-  return configOf(held);
+  const { name, config } = held;
+  if (typeof name !== "string") return configOf(held);
+  if (isConfig(config)) return { name, ...config };
+  return Object.values(held).some((part) => typeof part === "function") ? { name } : configOf(held);
 }
 
 function isConfig(value: unknown): value is Config {

@@ -4,7 +4,7 @@ import { layerSites } from "../../ad/layers.ts";
 import { reserved, tangentName } from "../../ad/names.ts";
 import { pushforward } from "../../ad/pushforward.ts";
 import type { Site } from "../../ad/sites.ts";
-import { exampleLayouts, noSite } from "../../objective/coupling.ts";
+import { exampleLayouts } from "../../objective/coupling.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { consumers, type Graph, getValue, producers, prune, type Value } from "../../onnx/graph.ts";
 import { float32 } from "../../onnx/tensor.ts";
@@ -57,7 +57,8 @@ export async function findSites(
     // A value of one example alone: the layer goes on, to where the examples meet.
     const without = sites.filter((_, index) => !layouts[index]).map(({ value }) => value);
     const [stuck] = blocks ? without : without.filter((value) => unfit.has(value));
-    if (stuck !== undefined) throw noSite(objective, stuck);
+    if (stuck !== undefined)
+      throw (await import("../../objective/coupling-errors.ts")).noSite(objective, stuck);
     for (const value of without) unfit.add(value);
   }
 }

@@ -1,7 +1,7 @@
 /** A guess at sites: what a step emits for it, what it remembers, and what it writes. */
 import { emitGradientAt } from "../../ad/gradient.ts";
 import { guessArrayName, guessName, reserved } from "../../ad/names.ts";
-import { ModelError, SettingError } from "../../errors/errors.ts";
+import { SettingError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
 import type { Guess, GuessedSite, SiteMemory, SiteObservation } from "../../guess/guess.ts";
 import { type ExampleLayout, exampleLayouts } from "../../objective/coupling.ts";
@@ -80,7 +80,7 @@ export async function findGuess(
   if (!guess || guess.name === "none") return undefined;
   const { graph, batch } = objective;
   const { sites } = found;
-  const own = ruleAtSites(guess);
+  const own = await ruleAtSites(guess);
   const rule = found.reduction?.of(own) ?? own;
   const { signal, layout } = await findSignal(objective, guess, found);
   const outputs = layout.outer * layout.inner;
@@ -105,7 +105,7 @@ export async function findGuess(
       next: { name: nextName(site, array), tensor: zeros("float32", shape) },
     })),
   );
-  requireMemory(
+  await requireMemory(
     guess,
     arrays.reduce((sum, { shape }) => sum + elementCount(shape), 0),
   );
@@ -262,13 +262,8 @@ function requireShape(
 }
 
 /** @throws SettingError */
-function ruleAtSites(guess: Guess) {
-  if (!guess.sites)
-    throw new SettingError(
-      words`${option("guess", guess.name)} is no guess for activations and blocks; choose another, perturb what it is for
-        (${option("perturb", "weights")}), or leave it out.`,
-      { option: "guess" },
-    );
+async function ruleAtSites(guess: Guess) {
+  if (!guess.sites) throw (await import("./guess-errors.ts")).noSites(guess);
   return guess.sites;
 }
 
@@ -276,14 +271,8 @@ function ruleAtSites(guess: Guess) {
 const mostMemory = 2 ** 28;
 
 /** @throws SettingError */
-function requireMemory({ name }: Guess, numbers: number): void {
-  if (numbers <= mostMemory) return;
-  throw new SettingError(
-    words`${option("guess", name)} would remember ${numbers.toLocaleString("en")} numbers, the signal's for each number at the
-      sites, and ${mostMemory.toLocaleString("en")} are the most; choose ${option("perturb", "blocks")} with a pattern that
-      finds fewer and smaller blocks, or another guess.`,
-    { option: "guess" },
-  );
+async function requireMemory(guess: Guess, numbers: number): Promise<void> {
+  if (numbers > mostMemory) throw (await import("./guess-errors.ts")).tooLarge(guess, numbers, mostMemory);
 }
 
 /** @throws ModelError */
@@ -296,9 +285,5 @@ async function findSignal(
   const { output: logits } = objective;
   const [layout] = logits === undefined ? [] : await exampleLayouts(objective, [logits]);
   if (logits !== undefined && layout) return { signal: logits, layout };
-  const why =
-    logits === undefined ? "a closed-form function has none" : `the values of '${logits}' mix several`;
-  throw new ModelError(
-    words`${option("guess", guess.name)} needs logits that belong to single examples, and ${why}; leave it out.`,
-  );
+  throw (await import("./guess-errors.ts")).noLogits(guess, logits);
 }

@@ -5,7 +5,7 @@ import type { Limits } from "../../limits/limits.ts";
 import type { Loss } from "../../losses/loss.ts";
 import type { Binding } from "../../onnx/bind.ts";
 import { storeConstants } from "../../onnx/constants.ts";
-import { type Fill, withFilledInputs } from "../../onnx/fill.ts";
+import type { Fill } from "../../onnx/fill.ts";
 import { type Graph, getValue, type Node } from "../../onnx/graph.ts";
 import { pruneModel } from "../../onnx/prune-model.ts";
 import { type Model, supportedOpsets } from "../../onnx/read-model.ts";
@@ -16,16 +16,11 @@ import { furtherOps } from "../../ops/further-ops.ts";
 import { upgradeGraph } from "../../ops/upgrade.ts";
 import { type ProbeOptions, probe } from "../../runtime/probe.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { type DropoutMask, useDropoutMasks } from "../dropout.ts";
-import {
-  type FinalActivation,
-  isContained,
-  lossOutput,
-  valueBefore,
-  withLossOutput,
-} from "../final-activation.ts";
+import type { DropoutMask } from "../dropout.ts";
+import type { FinalActivation } from "../final-activation.ts";
 import { checkMemory } from "../memory.ts";
 import { openFixedBatch } from "./fixed-batch.ts";
+import { lossOutput } from "./loss-output.ts";
 import { modelFrom } from "./model-file.ts";
 import { inSinglePrecision, numberNotes } from "./precision.ts";
 import type { ParameterChoice } from "./trainable-parameters.ts";
@@ -54,8 +49,8 @@ export interface ImportOptions extends Binding, Pick<ParameterChoice, "trainable
 
 /** A model as the stages of its import leave it. */
 export interface ImportedModel {
-  /** As its file stores it. */
-  readonly file: Model;
+  /** As its file stores it, with Dropout nodes out of training mode. */
+  readonly saved: Model;
   /** What of it the loss needs, inputs filled. */
   readonly model: Model;
   /** The same for the batch of the run, where its file fixes another. */
@@ -82,21 +77,30 @@ export async function importModel(options: ImportOptions): Promise<ImportedModel
   // Fill inputs, and cut back to the value that the loss reads.
   const wanted = options.output ?? floatOutput(file);
   const further = await furtherOps(file.nodes, file.opset, [options.loss]);
-  const filled = withFilledInputs(file, options.fill ?? {}, options);
+  const filled = options.fill
+    ? (await import("../../onnx/structure/filled-inputs.ts")).withFilledInputs(file, options.fill, options)
+    : file;
   const model = pruneModel(filled, options.keepOutputs ? keptOutputs(file, wanted, further) : [wanted]);
   // An activation at the end that the loss contains is passed by.
-  const { activation, notes } = lossOutput(model, options.loss, wanted, options.output !== undefined);
-  const read = withLossOutput(model, wanted, activation);
+  const read = await lossOutput(model, options.loss, wanted, options.output !== undefined);
+  const { activation, notes } = read;
   // Run once: structure becomes plain nodes, values get their shapes, and a batch that the file fixes is opened.
-  const opened = await openFixedBatch(read, { ...options, output: wanted, further }, (each) =>
+  const opened = await openFixedBatch(read.model, { ...options, output: wanted, further }, (each) =>
     probeModel(each, options, further),
   );
   // Bring it into the form that rules are written for: masks for dropout, the newest opset, primitive ops.
-  const { graph: masked, masks } = useDropoutMasks(opened.graph);
+  const isDropout = ({ op }: Node) => op === "Dropout";
+  const hasDropout = file.nodes.some(isDropout) || opened.graph.nodes.some(isDropout);
+  const dropout = hasDropout ? await import("../dropout.ts") : undefined;
+  const { graph: masked, masks } = dropout?.useDropoutMasks(opened.graph) ?? {
+    graph: opened.graph,
+    masks: [],
+  };
   const graph = upgradeGraph(masked, further);
   const before = activation && readsBefore(activation, masked, wanted, options);
   return {
-    ...{ file, model, graph, masks },
+    ...{ model, graph, masks },
+    saved: dropout?.withoutDropout(file) ?? file,
     trained: opened.model,
     output: before ?? wanted,
     notes: [
@@ -117,8 +121,7 @@ function readsBefore(
   const prediction = getValue(graph, output);
   const target = loss.target(prediction, targetShape).shape;
   const shapeOf = (name: string) => getValue(graph, name).shape;
-  const fits = isContained(activation, shapeOf, loss.classAxis?.(prediction.shape, target));
-  return fits ? valueBefore(activation) : undefined;
+  return activation.valueBefore(shapeOf, loss.classAxis?.(prediction.shape, target));
 }
 
 /** The graph of a model that nothing is trained of: static shapes, the emitted form. */

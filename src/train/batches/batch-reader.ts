@@ -2,7 +2,6 @@
 import { epochOrder, readInputs, readLabels, splitValidation } from "../../data/batches.ts";
 import type { Examples } from "../../data/dataset.ts";
 import type { Augmentation } from "../../data/pictures/augment.ts";
-import { drawMasks, maskTensors } from "../../objective/dropout.ts";
 import { batchInputs, exampleInput, type InputChoice } from "../../objective/model-inputs.ts";
 import type { Objective } from "../../objective/objective.ts";
 import { targetBuffer } from "../../objective/targets.ts";
@@ -78,7 +77,8 @@ export async function createBatchReader(
   const inputs = batchInputs(objective.trained, input, batch, options.fill);
   const labels = targetBuffer(getValue(objective.graph, objective.target));
   const { masks = [] } = objective;
-  const maskFeeds = maskTensors(masks);
+  const dropout = masks.length > 0 ? await import("../../objective/dropout.ts") : undefined;
+  const maskFeeds = dropout?.maskTensors(masks) ?? {};
   let order: { readonly epoch: number; readonly indices: Uint32Array } | undefined;
   // Loaded where pictures are changed.
   const pictures = augment && (await import("../../data/pictures/augment.ts"));
@@ -103,7 +103,7 @@ export async function createBatchReader(
       pictures?.augment(own, examples.shape, augment ?? {}, changes, example),
     );
     // Of several parts, each has masks of its own.
-    drawMasks(masks, maskFeeds, fold(options.dropoutKey, now * accumulate + part));
+    dropout?.drawMasks(masks, maskFeeds, fold(options.dropoutKey, now * accumulate + part));
   };
   const reader = {
     parts: accumulate,

@@ -3,8 +3,9 @@ import { readInputs } from "../../data/batches.ts";
 import type { Examples } from "../../data/dataset.ts";
 import type { Words } from "../../errors/words.ts";
 import type { Loss } from "../../losses/loss.ts";
-import { type FinalActivation, lossOutput, withLossOutput } from "../../objective/final-activation.ts";
+import type { FinalActivation } from "../../objective/final-activation.ts";
 import { floatOutput } from "../../objective/importing/import-model.ts";
+import { lossOutput } from "../../objective/importing/loss-output.ts";
 import { inSinglePrecision } from "../../objective/importing/precision.ts";
 import { batchThatFits, checkMemory } from "../../objective/memory.ts";
 import { batchInputs, checkedInput, type InputChoice } from "../../objective/model-inputs.ts";
@@ -64,9 +65,10 @@ export async function openAskedModel(options: AskedModelOptions): Promise<AskedM
   const batch = typeof fixed === "number" ? fixed : await open();
   await checkMemory(model, { batch, dimensions, runtime });
   const inputs = batchInputs(model, input, batch, options.fill);
-  const { activation, notes } = lossOutput(model, options.loss, output, options.output !== undefined);
+  const read = await lossOutput(model, options.loss, output, options.output !== undefined);
+  const { activation, notes } = read;
   const file = encodeModelForRuntime(
-    withLossOutput(model, output, activation),
+    read.model,
     new Map(Object.entries(options.parameters).filter(([name]) => model.initializers.has(name))),
   );
   const names = [output, ...(activation?.copies ?? []).flatMap((node) => node.outputs)];

@@ -3,8 +3,8 @@ import { binaryCrossEntropy } from "../../losses/binary-cross-entropy.ts";
 import { crossEntropy } from "../../losses/cross-entropy.ts";
 import type { Loss } from "../../losses/loss.ts";
 import { meanSquaredError } from "../../losses/mean-squared-error.ts";
-import { lossOutput } from "../../objective/final-activation.ts";
 import { floatOutput } from "../../objective/importing/import-model.ts";
+import { lossOutput } from "../../objective/importing/loss-output.ts";
 import { knownData } from "../../objective/model-data.ts";
 import type { Model } from "../../onnx/read-model.ts";
 
@@ -12,10 +12,11 @@ import type { Model } from "../../onnx/read-model.ts";
  * The loss of a file that knows the moments of its targets or the names of its classes, or that ends in an activation which only one
  * loss contains; otherwise cross-entropy.
  */
-export function assumedLoss(model: Model, output = floatOutput(model)): Loss {
+export async function assumedLoss(model: Model, output = floatOutput(model)): Promise<Loss> {
   const { targetNormalization, classNames } = knownData(model);
   if (targetNormalization) return meanSquaredError();
   if (classNames) return crossEntropy();
   const truths = binaryCrossEntropy();
-  return lossOutput(model, truths, output, false).activation ? truths : crossEntropy();
+  const { activation } = await lossOutput(model, truths, output, false);
+  return activation ? truths : crossEntropy();
 }

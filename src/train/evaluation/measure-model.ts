@@ -6,7 +6,7 @@ import { type Examples, IGNORED_LABEL, targetShapeOf } from "../../data/dataset.
 import { SettingError } from "../../errors/errors.ts";
 import type { Words } from "../../errors/words.ts";
 import { builderFor, type Loss } from "../../losses/loss.ts";
-import { type FinalActivation, isContained, valueBefore } from "../../objective/final-activation.ts";
+import type { FinalActivation } from "../../objective/final-activation.ts";
 import type { InputChoice } from "../../objective/model-inputs.ts";
 import { checkTargets, describeOtherBatch } from "../../objective/targets.ts";
 import type { Model } from "../../onnx/read-model.ts";
@@ -155,7 +155,7 @@ async function createMeasure(
   if (!isChecked) checkTargets({ loss, prediction, target }, examples, "the data");
   const axis = loss.classAxis?.(shape, target.shape);
   const shapeOf = (name: string) => results[name]?.shape ?? [];
-  const read = activation && isContained(activation, shapeOf, axis) ? valueBefore(activation) : output;
+  const read = activation?.valueBefore(shapeOf, axis) ?? output;
   const g = await builderFor(loss, "loss");
   const inputs = [
     g.input("prediction", dtype, shape),

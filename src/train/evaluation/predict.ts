@@ -3,7 +3,6 @@ import { SettingError } from "../../errors/errors.ts";
 import type { Words } from "../../errors/words.ts";
 import { crossEntropy } from "../../losses/cross-entropy.ts";
 import type { Loss } from "../../losses/loss.ts";
-import { isContained, valueBefore } from "../../objective/final-activation.ts";
 import { modelFrom } from "../../objective/importing/model-file.ts";
 import { knownData } from "../../objective/model-data.ts";
 import type { InputChoice } from "../../objective/model-inputs.ts";
@@ -130,7 +129,7 @@ export async function* predict(options: PredictOptions): AsyncGenerator<Predicti
       const examples = await inputsFor(model, part, read);
       const shape = examples.shape.join("×");
       if (asked === undefined) {
-        const loss = options.loss ?? assumedLoss(model, options.output);
+        const loss = options.loss ?? (await assumedLoss(model, options.output));
         const batch = options.batch ?? Math.min(predictOptions.batch.default, examples.count);
         const own = { ...options, model, parameters: {}, examples, loss, batch };
         asked = { model: await openAskedModel(own), loss, shape };
@@ -206,7 +205,7 @@ function meaningOf(
   const target = isOne ? undefined : loss.target({ name: output, dtype, shape });
   const axis = target && loss.classAxis?.(shape, target.shape);
   const shapeOf = (name: string) => results[name]?.shape ?? [];
-  const read = activation && isContained(activation, shapeOf, axis) ? valueBefore(activation) : output;
+  const read = activation?.valueBefore(shapeOf, axis) ?? output;
   if (axis === undefined) {
     if (isOne || !loss.contains?.includes("Sigmoid"))
       return {
