@@ -8,7 +8,7 @@ import type { TrainEvent, TrainResult } from "../src/train/events.ts";
 import { runOptions } from "../src/train/run-options.ts";
 import { previewTraining } from "../src/train/run-plan.ts";
 import type { TrainOptions } from "../src/train/settings/options.ts";
-import { TrainingRun } from "../src/train/train.ts";
+import { TrainingRun, train } from "../src/train/train.ts";
 import { examples, inputs, labels, model, runtime } from "./circle.ts";
 
 const test = { count: labels.length, shape: [2], inputs, labels };
@@ -76,6 +76,30 @@ describe("a run of some minutes", () => {
     const whole = await run({ epochs: 4, patience: 2 });
     const resumed = await run({ store, epochs: 4, patience: 2, resume: true });
     expect(resumed.model).toEqual(whole.model);
+  });
+
+  it("reports of its own parameters in the middle of an epoch", async () => {
+    const validation = { count: 200, shape: [2], inputs: inputs.slice(0, 400), labels: labels.slice(0, 200) };
+    const whole: number[] = [];
+    for await (const event of train({ ...base, validation }))
+      if (event.kind === "step") whole.push(event.loss);
+    const perEpoch = whole.length / base.epochs;
+    for (const minutes of [3, perEpoch + 3]) {
+      const { result, model: stopped } = await run({ validation, patience: { minutes } });
+      expect(result.steps).toBe(minutes);
+      const measured = await evaluateModel({
+        ...{
+          model: decodeModel(stopped),
+          parameters: {},
+          examples: validation,
+          loss: crossEntropy(),
+          runtime,
+        },
+      });
+      expect(result.validationLoss).toBe(measured.loss);
+      const losses = whole.slice(0, Math.min(minutes, perEpoch));
+      expect(result.trainLoss).toBeCloseTo(losses.reduce((sum, loss) => sum + loss, 0) / losses.length, 12);
+    }
   });
 
   it("is complete where the last step ends with its minutes", async () => {

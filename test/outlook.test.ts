@@ -56,6 +56,15 @@ describe("the first lines of a run", () => {
     expect(lines.length).toBe(5);
   });
 
+  it("tell the time of steps of a head alone and of those behind them", async () => {
+    const head = await withHead(modelOfGraph(model), { outputs: 10, alone: 0.5 });
+    const lines = await linesOf({ model: head, adapter: { rank: 2 }, steps: 20 });
+    expect(lines.filter((line) => line.startsWith("time"))).toEqual([
+      expect.stringMatching(/for the other 4 steps of the head alone, \d+ ms each \(measured on 5\)$/),
+      expect.stringMatching(/for the other 4 steps, \d+ ms each \(measured on 5\)$/),
+    ]);
+  });
+
   it("count what stays as it is, and name a new head", async () => {
     const body = modelOfGraph(model);
     const head = await withHead(body, { outputs: 10 });

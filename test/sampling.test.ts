@@ -34,6 +34,14 @@ describe("sampling by class", () => {
     expect(rare(weightedOrder(examples, { 0: 0 }, model)(all, keyFromSeed(1), 0))).toBe(1);
   });
 
+  it("counts the examples to train on alone", () => {
+    // All of class 0 and 8 of the 400 of class 1, which are half of what is drawn all the same.
+    const kept = all.filter((index) => labels[index] === 0 || index < 80);
+    expect(kept).toHaveLength(3608);
+    const drawn = weightedOrder(examples, "balanced", model)(kept, keyFromSeed(1), 0);
+    expect(Math.abs(rare(drawn) - 0.5)).toBeLessThan(2 / Math.sqrt(kept.length));
+  });
+
   it("goes on after an interruption as one run", async () => {
     const base = {
       model: file,
@@ -67,5 +75,13 @@ describe("sampling by class", () => {
     expect(() =>
       weightedOrder({ ...examples, labels: new Int32Array(2 * count) }, "balanced", model),
     ).toThrow("not one class for each");
+    const prices = Float32Array.from({ length: count }, (_, at) => at / 2);
+    expect(() => weightedOrder({ ...examples, labels: prices }, "balanced", model)).toThrow(
+      "not one class for each",
+    );
+    const truths = { ...examples, labels: Float32Array.from(labels) };
+    expect(weightedOrder(truths, "balanced", model)(all, keyFromSeed(1), 0)).toEqual(
+      weightedOrder(examples, "balanced", model)(all, keyFromSeed(1), 0),
+    );
   });
 });

@@ -14,11 +14,11 @@ export interface TrainResult extends Partial<Quality> {
   readonly testAccuracy: number | undefined;
   /** Mean over all that counts; undefined without test examples. */
   readonly testLoss: number | undefined;
-  /** On the validation examples, where there are any, at the end of the last epoch; of the parameters that are kept. */
+  /** On the validation examples, where there are any, at the end of the last epoch, or of the run's minutes; of the parameters that are kept. */
   readonly validationLoss: number | undefined;
   /** Of the same parameters, from 0 to 1. */
   readonly validationAccuracy: number | undefined;
-  /** Mean loss of the last epoch's steps. */
+  /** Mean loss of the last whole epoch's steps, or of all steps where none was whole. */
   readonly trainLoss: number;
   /** Steps done, all sessions together. */
   readonly steps: number;
@@ -85,6 +85,8 @@ export type TrainEvent =
       /** What is done otherwise than asked for, and why: sentences for the user. */
       readonly notes: readonly Words[];
       readonly steps: number;
+      /** How many of them train a new head alone; undefined: none. */
+      readonly headAlone: number | undefined;
       /** Steps done already: more than 0 when the run was resumed. */
       readonly step: number;
     }

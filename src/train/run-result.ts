@@ -28,14 +28,14 @@ export async function resultOf(
   state: RunState,
   { validationIndices: indices, test, stepsPerEpoch, learningRate, quality, bestStep, outOfTime }: Measured,
 ): Promise<TrainResult> {
-  const { step, lastEpochLoss, timedSeconds, timedSteps, validation, recovery } = state;
+  const { step, epochLoss, lastEpochLoss, timedSeconds, timedSteps, validation, recovery } = state;
   const guessing = await guessingOf(options, objective, { test, validation, indices });
   return {
     testAccuracy: test?.accuracy,
     testLoss: test?.loss,
     validationLoss: validation?.loss,
     validationAccuracy: validation?.accuracy,
-    trainLoss: lastEpochLoss,
+    trainLoss: step < stepsPerEpoch && outOfTime ? epochLoss / step : lastEpochLoss,
     steps: step,
     epochs: step / stepsPerEpoch,
     secondsPerStep: timedSteps > 0 ? timedSeconds / timedSteps : undefined,

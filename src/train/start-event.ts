@@ -8,7 +8,7 @@ import { drawnTangents } from "./settings/estimator.ts";
 
 /** The first event of a run. */
 export function startEvent(
-  { options, objective, estimator, learningRate, notes, steps }: RunPlan,
+  { options, objective, estimator, learningRate, notes, steps, first }: RunPlan,
   { dimension }: Pick<Estimator, "dimension">,
   { step }: Pick<RunState, "step">,
   memory: (TrainEvent & { kind: "start" })["memory"],
@@ -27,6 +27,7 @@ export function startEvent(
     isLocal: options.definition.isLocal === true,
     batch: objective.batch * options.accumulate,
     guess: estimator.guess?.name,
+    headAlone: first?.steps,
     ...{ dimension, learningRate, memory, notes, steps, step },
   };
 }

@@ -358,6 +358,10 @@ export class TrainingRun {
     const outOfTime = !this.#isOver();
     const isBest = this.#training.takeBest();
     const { step } = this.#training.state;
+    // In the middle of an epoch, what the end of the last one says is of other parameters.
+    const isOlder = outOfTime && !isBest && !this.#isEpochEnd();
+    const found = isOlder && (await this.#saved.validate(this.#plan.batches.split.validation));
+    if (found) this.#training.state = { ...this.#training.state, validation: found.evaluation };
     if (test) yield { kind: "stage", stage: "test" };
     const tested = test && (await this.#saved.evaluate(test));
     if (quality.draws > 0) yield { kind: "stage", stage: "quality" };

@@ -19,7 +19,7 @@ export interface Outlook {
   readonly lines: readonly string[];
   /** The lines of a run that begins. */
   begin(event: Start): Promise<readonly string[]>;
-  /** How long it will take, once, when enough steps were measured. */
+  /** How long it will take, once, when enough steps were measured; of steps that train a head alone, and of those behind them. */
   step(event: Step): string | undefined;
 }
 
@@ -28,11 +28,14 @@ const measured = 5;
 
 export function outlookOf(options: Omit<TrainOptions, "test">, dataset: Pick<Dataset, "train">): Outlook {
   const lines: string[] = [];
-  let first: { readonly step: number; readonly at: number } | undefined;
+  // The first step of the stage that is measured.
+  let first: { readonly step: number; readonly at: number; readonly end: number } | undefined;
   let isTold = false;
+  let alone = 0;
   return {
     lines,
     async begin(event) {
+      alone = event.headAlone ?? 0;
       const model = await modelFrom(options.model);
       lines.push(...inputLines(model, options, dataset, event), trainedLine(model, event));
       const isOfHeads = event.notes.some(({ mentions }) =>
@@ -48,13 +51,18 @@ export function outlookOf(options: Omit<TrainOptions, "test">, dataset: Pick<Dat
     },
     step({ step, steps }) {
       const now = performance.now();
-      first ??= { step, at: now };
+      const end = step <= alone ? alone : steps;
+      if (first?.end !== end) {
+        first = { step, at: now, end };
+        isTold = false;
+      }
       const done = step - first.step;
-      if (isTold || done < measured || step >= steps) return undefined;
+      if (isTold || done < measured || step >= end) return undefined;
       isTold = true;
       const seconds = (now - first.at) / 1000 / done;
+      const others = `${(end - step).toLocaleString("en")} steps${end < steps ? " of the head alone" : ""}`;
       const line =
-        `time: about ${formatDuration(seconds * (steps - step))} for the other ${(steps - step).toLocaleString("en")} steps, ` +
+        `time: about ${formatDuration(seconds * (end - step))} for the other ${others}, ` +
         `${seconds < 1 ? `${Math.max(1, Math.round(1000 * seconds))} ms` : `${seconds.toFixed(1)} s`} each (measured on ${done})`;
       lines.push(line);
       return line;

@@ -1,4 +1,5 @@
 /** The order of an epoch in which classes come as often as is asked for, whatever their number. */
+import { isArrayOf } from "../../arrays/kind.ts";
 import { type Examples, IGNORED_LABEL } from "../../data/dataset.ts";
 import { SettingError } from "../../errors/errors.ts";
 import { option as mention, words } from "../../errors/words.ts";
@@ -11,7 +12,8 @@ import { uniform64 } from "../../random/uniform.ts";
 export type WeightedOrder = (indices: Uint32Array, key: Key, epoch: number) => Uint32Array;
 
 /**
- * Examples are drawn in proportion to their class's number; balanced: to 1 / N_c, so that all classes come equally often.
+ * Examples are drawn in proportion to their class's number; balanced: to 1 / N_c, with N_c of the examples to train on, so that all
+ * classes come equally often.
  *
  * @param sampling numbers by the classes' names, or class numbers where they have none; 1 for all others
  * @throws SettingError where an example has not one class, or a name is none
@@ -21,14 +23,17 @@ export function weightedOrder(
   sampling: "balanced" | Readonly<Record<string, number>>,
   model: Model,
 ): WeightedOrder {
-  if (labels.length !== count || !Number.isInteger(labels[0]))
+  // Floats are classes where they are the two of binary cross-entropy, and values to predict otherwise.
+  const areClasses = isArrayOf("Int32Array", labels) || labels.every((label) => label === 0 || label === 1);
+  if (labels.length !== count || !areClasses)
     throw new SettingError(
       words`${mention("batch.sampling")} draws examples by their class, and the data have not one class for each; leave it out.`,
       { option: "batch.sampling" },
     );
   const names = knownData(model).classNames;
-  const weightOf = sampling === "balanced" ? inverse(labels) : named(sampling, names);
+  const given = sampling === "balanced" ? undefined : named(sampling, names);
   return (indices, key, epoch) => {
+    const weightOf = given ?? inverse(labels, indices);
     let sum = 0;
     const ends = Float64Array.from(indices, (index) => (sum += weightOf(labels[index] ?? IGNORED_LABEL)));
     if (!(sum > 0))
@@ -44,9 +49,12 @@ export function weightedOrder(
 }
 
 /** Labels that do not count are drawn as often as a class's. */
-function inverse(labels: Examples["labels"]): (label: number) => number {
+function inverse(labels: Examples["labels"], indices: Uint32Array): (label: number) => number {
   const counts = new Map<number, number>();
-  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  for (const index of indices) {
+    const label = labels[index] ?? IGNORED_LABEL;
+    counts.set(label, (counts.get(label) ?? 0) + 1);
+  }
   return (label) => 1 / (counts.get(label) ?? 1);
 }
 
