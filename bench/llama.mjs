@@ -11,8 +11,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import * as vega from "vega";
 import { compile } from "vega-lite";
-import { evaluateModel, train } from "../dist/index.js";
+import { crossEntropy, evaluateModel, train } from "../dist/index.js";
 import { loadModel, nodeRuntime } from "../dist/node.js";
+import { decodeModel } from "../dist/onnx.js";
 
 const {
   positionals: [task],
@@ -112,7 +113,7 @@ const steps = Number(flags.steps);
 async function perplexity(method, learningRate, examples) {
   const run = settings(Number(flags.layers), method, { steps, learningRate });
   let trained = run.model;
-  for await (const event of train(run)) if (event.kind === "done") trained = event.model;
+  for await (const event of train(run)) if (event.kind === "done") trained = decodeModel(event.model);
   return Math.exp((await measure(trained, examples)).loss);
 }
 
@@ -121,7 +122,7 @@ const measure = (model, examples) =>
     model,
     parameters: {},
     examples,
-    loss: "cross-entropy",
+    loss: crossEntropy(),
     runtime: nodeRuntime({ threads: 1 }),
   });
 
@@ -129,7 +130,7 @@ async function searched(method) {
   const [validation, test] = [textExamples(0.8, 0.9), textExamples(0.9, 1)];
   const tried = [];
   for (const rate of rates) {
-    const found = await perplexity(method, rate, validation).catch(() => Number.POSITIVE_INFINITY);
+    const found = await perplexity(method, rate, validation);
     tried.push({ rate, validation: found });
     console.error(`${method}, rate ${rate}: ${found.toFixed(1)} on validation texts`);
   }
