@@ -4,7 +4,9 @@ import { join, resolve } from "node:path";
 import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { SettingError } from "../src/errors/errors.ts";
+import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { mlp } from "../src/models/mlp.ts";
+import { compileObjective } from "../src/objective/compile-objective.ts";
 import type { HeadOptions } from "../src/objective/heads/head-options.ts";
 import { withHead } from "../src/objective/heads/with-head.ts";
 import { encodeModelFile } from "../src/objective/importing/model-file.ts";
@@ -207,6 +209,14 @@ describe("training a model with a new head", () => {
     );
     expect(changed(model, done?.model as Uint8Array)).toEqual(["head.weight", "head.bias"]);
     expect(losses.at(-1)).toBeLessThan(0.9 * (losses[0] as number));
+  });
+
+  it.each(["mean", "first", "last"] as const)("has no name that derived graphs need: %s", async (pool) => {
+    const texts = loadModel(resolve(import.meta.dirname, "cases/texts/encoder.onnx"));
+    const model = await withHead(texts, { outputs: 2, pool });
+    const dimensions = { sequence: 4 };
+    const objective = await compileObjective({ model, loss: crossEntropy(), runtime, batch: 2, dimensions });
+    expect(Object.keys(objective.parameters)).toContain("head.weight");
   });
 
   it("trains norms with it, and draws tangents where they are asked for", async () => {

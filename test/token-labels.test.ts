@@ -98,6 +98,11 @@ describe("labels of words", () => {
       /has 2 columns, and text: 4 is none of them/,
     );
     expect(() => conllSentences(source("\n\n"))).toThrow("words.conll has no sentences");
+    // "Jürgen B-PER" in Latin-1: a decoder that forgives learns another name.
+    const bytes = Uint8Array.from([...Buffer.from("a O\nJ"), 0xfc, ...Buffer.from("rgen B-PER\n")]);
+    expect(() => conllSentences({ name: "words.conll", bytes })).toThrow(
+      /words\.conll: the file is no UTF-8 text \(byte 0xfc in row 2, which is 'ü'/,
+    );
   });
 });
 

@@ -42,7 +42,7 @@ export function tokenizerFile({ tokenizer }: TextFlags, model: string): string {
   const found = [...beside, join(dirname(model), "transformers", name)].find((path) => existsSync(path));
   if (found !== undefined) return found;
   throw new Error(
-    `--data text needs the model's tokenizer, and there is no ${beside.join(" and no ")}; say where it is (--tokenizer tokenizer.json).`,
+    `Texts need the model's tokenizer, and there is no ${beside.join(" and no ")}; say where it is (--tokenizer tokenizer.json).`,
   );
 }
 

@@ -3,6 +3,7 @@ import type { Dataset, KnownTexts } from "../../data/dataset.ts";
 import type { SourceFile } from "../../data/store.ts";
 import { conllSentences } from "../../data/text/conll.ts";
 import { encodedInputs, encodeWords, mostTokens, startOf } from "../../data/text/encode-texts.ts";
+import { plainText } from "../../data/text/plain-text.ts";
 import { type NextTokenOptions, nextTokenDataset, tokenDataset } from "../../data/text/token-dataset.ts";
 import type { KnownData } from "../../objective/model-data.ts";
 import type { Model } from "../../onnx/read-model.ts";
@@ -81,7 +82,7 @@ export async function openNextToken(
   { texts: known }: KnownData,
 ): Promise<Dataset> {
   const maxLength = flags.maxLength ?? known?.maxLength ?? defaultLength;
-  const text = (source: SourceFile) => new TextDecoder().decode(source.bytes);
+  const text = (source: SourceFile) => plainText(source, "text");
   const classes = model.outputs[0]?.dimensions?.at(-1);
   const options: NextTokenOptions = {
     ...(await textEncoding(flags, { model, file, maxLength })),

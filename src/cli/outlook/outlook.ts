@@ -132,7 +132,7 @@ function memoryLine(options: Omit<TrainOptions, "test">, event: Start): string |
   const isCompared = tangents > 0 && (options.quality?.draws ?? 0) > 0;
   const end = memory.weights + (isCompared ? memory.weights + values : 0);
   return (
-    `memory: about ${megabytes(now + step + end)} at most: ${megabytes(now)} with all loaded and compiled, ${megabytes(step)} more in a step ` +
+    `memory: about ${megabytes(now + step + end)}: ${megabytes(now)} with all loaded and compiled, ${megabytes(step)} more in a step ` +
     `(${megabytes(values)} of values, ${megabytes(memory.derivatives)} of derivatives, ${megabytes(own)} of tangents and gradients), ${megabytes(end)} to measure the result`
   );
 }

@@ -2,6 +2,7 @@
 import { DataError, SettingError } from "../../errors/errors.ts";
 import { option, words as worded } from "../../errors/words.ts";
 import type { SourceFile } from "../store.ts";
+import { plainText } from "./plain-text.ts";
 
 /** A sentence, word by word. */
 export interface LabelledWords {
@@ -23,14 +24,14 @@ export interface ConllColumns {
  * Reads a file in the columns of the CoNLL tasks, which tabs or spaces separate. Lines that begin with `-DOCSTART-` separate documents, and
  * lines that begin with `# ` and have another number of columns are comments.
  *
- * @throws DataError for a row with another number of columns than the first, by file and line; SettingError for a column that there
+ * @throws DataError for bytes that are no UTF-8, and a row with another number of columns than the first, by file and line; SettingError for a column that there
  * is not
  */
 export function conllSentences(
   { name, bytes }: SourceFile,
   { word = 1, label }: ConllColumns = {},
 ): LabelledWords[] {
-  const lines = new TextDecoder().decode(bytes).split(/\r?\n/);
+  const lines = plainText({ name, bytes }, "columns of words").split(/\r?\n/);
   const sentences: { readonly words: string[]; readonly labels: string[] }[] = [];
   let open: { readonly words: string[]; readonly labels: string[] } | undefined;
   let width: number | undefined;

@@ -8,7 +8,7 @@ import type { Evaluation } from "../evaluation/measure-model.ts";
 /** Metrics of an evaluation by name; whether the larger or the smaller is better, `watchedOf` knows. */
 export const metricNames = [
   ...(["loss", "accuracy", "macroF1", "balancedAccuracy", "rocAuc"] as const),
-  ...(["r2", "meanAbsoluteError", "rootMeanSquaredError"] as const),
+  ...(["r2", "meanAbsoluteError", "rootMeanSquaredError", "entityF1", "perplexity"] as const),
 ] as const;
 
 /** A metric by name, or one of one's own: a function of what the validation examples say, of which the larger is better. */
