@@ -57,6 +57,9 @@ function run(file, { flags: own }, rate) {
   const started = performance.now();
   const { status, stdout, stderr } = spawnSync("/usr/bin/time", command, { encoding: "utf8" });
   const minutes = (performance.now() - started) / 60_000;
+  // Of some files a gradient is refused: what the message says is the row.
+  const [, refusal] = /^forwardgrad: (.*)$/m.exec(stderr) ?? [];
+  if (status !== 0 && refusal) return { refusal };
   if (status !== 0) throw new Error(`${command.join(" ")}\n${stderr}`);
   const lines = stdout
     .trim()

@@ -77,6 +77,7 @@ for (const page of pages) {
         writeFileSync(path, `${block.code}\nexport {};\n`);
         const program = ts.createProgram([path], {
           strict: true,
+          exactOptionalPropertyTypes: true,
           noEmit: true,
           target: ts.ScriptTarget.ES2023,
           module: ts.ModuleKind.NodeNext,

@@ -31,7 +31,9 @@ describe("the types of settings", () => {
       ...{
         noEmit: true,
         strict: true,
-        skipLibCheck: true,
+        target: ts.ScriptTarget.ES2023,
+        skipLibCheck: false,
+        exactOptionalPropertyTypes: true,
         types: [],
         lib: ["lib.es2023.d.ts", "lib.dom.d.ts"],
       },

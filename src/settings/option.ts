@@ -29,7 +29,7 @@ export interface Option<Value = unknown, Default extends Value | undefined = Val
   /** What to say of a value that it does not take, after a blank, where more is known than the nearest name. */
   readonly advise?: (value: unknown) => Words | undefined;
   /** What belongs to it, by name, where it is an object of options. */
-  readonly parts?: Options;
+  readonly parts?: Options | undefined;
 }
 
 /** By value: which option takes it, and as what. */

@@ -85,17 +85,19 @@ const heldExamples = { expected: "a dataset's examples, or { inputs, labels }", 
 /** What is done with the gradient, for how long, and on which examples. */
 const courseOptions = {
   /** Default: derived from the estimator and what it measures of its noise, see `defaultLearningRate`. */
-  learningRate: {
-    ...number(
-      { above: 0 },
-      { help: "learning rate", otherwise: "derived from optimizer, estimator, n and k", flag: "lr" },
-    ),
-    // An option once, which measured no better than the default.
-    advise: (given: unknown) =>
-      given === "auto"
-        ? words` Leave it out: the default follows the measured noise. \`forwardgrad search\` finds a rate by trying.`
-        : undefined,
-  },
+  learningRate: number(
+    { above: 0 },
+    {
+      help: "learning rate",
+      otherwise: "derived from optimizer, estimator, n and k",
+      flag: "lr",
+      // An option once, which measured no better than the default.
+      advise: (given) =>
+        given === "auto"
+          ? words` Leave it out: the default follows the measured noise. \`forwardgrad search\` finds a rate by trying.`
+          : undefined,
+    },
+  ),
   /** How the learning rate changes over the run, by name or with options of its own. Default cosine. */
   schedule: scheduleSetting,
   /** The rule that moves the parameters, by name or with options of its own. Default sgd. */
