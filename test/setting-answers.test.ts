@@ -71,6 +71,25 @@ describe("the answer to", () => {
   });
 });
 
+describe("numbers by name", () => {
+  const command = addSettingFlags(new Command(), { batch: trainOptions.batch });
+  const flag = command.options.find(({ long }) => long === "--sampling");
+
+  it("are collected, or a word is said of all of them", () => {
+    const first = flag?.parseArg?.("a=2", undefined);
+    expect(flag?.parseArg?.("b=3", first)).toEqual({ a: 2, b: 3 });
+    expect(flag?.parseArg?.("balanced", undefined)).toBe("balanced");
+  });
+
+  it.each([
+    ["balanced", "a=2"],
+    ["a=2", "balanced"],
+  ])("are refused beside a word, which would drop the one or the other: %s, %s", (one, other) => {
+    const before = flag?.parseArg?.(one, undefined);
+    expect(() => flag?.parseArg?.(other, before)).toThrow("balanced is said of all names");
+  });
+});
+
 describe("an estimator", () => {
   it("is chosen from one list, and says itself what bounds its rate", () => {
     expect(trainOptions.perturb.names).toEqual(Object.keys(perturbations));

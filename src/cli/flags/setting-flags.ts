@@ -246,7 +246,12 @@ function patternText(text: string): string {
 
 /** NAME=NUMBER, collected. */
 function collected(option: Option, text: string, before: unknown): ConfigValue {
-  if (option.names?.includes(text)) return text;
+  const isWord = option.names?.includes(text) === true;
+  if (typeof before === "string" || (isWord && before !== undefined))
+    throw new InvalidArgumentError(
+      `${isWord ? text : before} is said of all names; leave it out, or the others.`,
+    );
+  if (isWord) return text;
   const split = text.lastIndexOf("=");
   const number = text.slice(split + 1);
   const entry = { [text.slice(0, Math.max(split, 0))]: number.trim() === "" ? Number.NaN : Number(number) };
