@@ -82,20 +82,31 @@ function matchedBlocks(pattern: RegExp): BlockOf {
 
 /**
  * The blocks that paths name (`blockName`). A node whose name is no path, such as one that a quantizer put in the place of a
- * named one, belongs to the block that its data come from, unless it follows the model's own output.
+ * named one, belongs to the block that its data come from, if all that named nodes make of it belongs there, too. What follows
+ * the model's own output is not looked at.
  */
 function namedBlocks(
   graph: Graph,
   { onData, end }: { readonly onData: ReadonlySet<string>; readonly end?: string },
 ): BlockOf {
   const behind = end === undefined ? new Set<string>() : dependents(graph, [end]);
-  const blocks = new Map<Node, string | undefined>();
+  const nodes = graph.nodes.filter((node) => !node.inputs.some((name) => behind.has(name)));
+  // By value: the blocks of the first named nodes that read it, or what comes of it.
+  const readBy = new Map<string, Set<string>>();
+  const readersOf = (node: Node) => node.outputs.flatMap((name) => [...(readBy.get(name) ?? [])]);
+  for (const node of nodes.toReversed()) {
+    const own = blockName(node.name);
+    for (const name of node.inputs)
+      for (const block of own === undefined ? readersOf(node) : [own])
+        readBy.set(name, (readBy.get(name) ?? new Set()).add(block));
+  }
+  const blocks = new Map(graph.nodes.map((node) => [node, blockName(node.name)]));
   const from = new Map<string, string>();
-  for (const node of graph.nodes) {
-    const inherited = node.inputs.findLast((name) => onData.has(name) && from.has(name));
+  for (const node of nodes) {
+    const before = node.inputs.findLast((name) => onData.has(name) && from.has(name));
+    const inherited = before === undefined ? undefined : from.get(before);
     const block =
-      blockName(node.name) ??
-      (inherited === undefined || behind.has(inherited) ? undefined : from.get(inherited));
+      blocks.get(node) ?? (readersOf(node).every((each) => each === inherited) ? inherited : undefined);
     blocks.set(node, block);
     if (block !== undefined) for (const output of node.outputs) from.set(output, block);
   }
