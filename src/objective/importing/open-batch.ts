@@ -1,4 +1,3 @@
-/** Opens models for another batch than the one that their files fix. */
 /** Opens a model whose file fixes its batch for another one, and holds it to what the file gives. */
 import { DeviceError } from "../../errors/errors.ts";
 import { Words, words } from "../../errors/words.ts";
