@@ -36,7 +36,7 @@ export function withKnownClasses(
   const weights: Record<string, number> = given === "balanced" ? balanced(labels) : {};
   if (given !== "balanced")
     for (const [name, weight] of Object.entries(given as Readonly<Record<string, number>>))
-      weights[numberOf(name, classNames)] = weight;
+      weights[classNumber(name, classNames, "loss.classWeights")] = weight;
   const known = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== null));
   let most = Math.max(0, ...Object.keys(weights).map(Number));
   for (const label of labels) most = Math.max(most, label);
@@ -56,14 +56,20 @@ function balanced(labels: Examples["labels"]): Record<string, number> {
   return Object.fromEntries([...counts].map(([label, count]) => [label, all / (counts.size * count)]));
 }
 
-function numberOf(name: string, classNames: readonly string[]): number {
+/**
+ * The number of a class that an option names.
+ *
+ * @param classNames in the order of their numbers; where there are none, numbers are named
+ * @throws SettingError for a name that is no class
+ */
+export function classNumber(name: string, classNames: readonly string[], of: string): number {
   const number = classNames.indexOf(name);
   if (number !== -1) return number;
   if (classNames.length === 0 && /^\d+$/.test(name)) return Number(name);
   const [near] = nearest(name, classNames);
   throw new SettingError(
-    words`${mention("loss.classWeights")} names '${name}', which is no class${near === undefined ? "" : ` (did you mean '${near}'?)`}; expected
+    words`${mention(of)} names '${name}', which is no class${near === undefined ? "" : ` (did you mean '${near}'?)`}; expected
       ${classNames.length === 0 ? "class numbers, as the data have no names" : classNames.join(", ")}.`,
-    { option: "loss.classWeights" },
+    { option: of },
   );
 }

@@ -54,7 +54,10 @@ export async function batchThatFits(
     );
   const ofOne = new Map(sizes(1));
   // Of all values by what one more example adds to them: parameters and the like add nothing.
-  const growth = Math.max(0, ...sizes(2).map(([name, bytes]) => bytes - (ofOne.get(name) ?? bytes)));
+  const growth = sizes(2).reduce(
+    (most, [name, bytes]) => Math.max(most, bytes - (ofOne.get(name) ?? bytes)),
+    0,
+  );
   return Math.max(1, Math.min(options.atMost, Math.floor(largestValue / growth)));
 }
 

@@ -5,6 +5,7 @@ import type { Guess, SiteGuess } from "../../guess/guess.ts";
 import type { ExampleLayout } from "../../objective/coupling.ts";
 import type { Value } from "../../onnx/graph.ts";
 import type { GraphBuilder } from "../../ops/builder.ts";
+import { reshape, transpose } from "../../ops/rules.ts";
 
 export interface SiteOptions {
   /** Perturbs the outputs of named blocks instead: `true`, or the pattern that finds a block's name in a node's. */
@@ -51,4 +52,15 @@ export interface FoundSites {
   readonly reduction?: Reduction;
   /** One example's numbers at all sites together: the dimension of the space that tangents live in. */
   readonly dimension: number;
+}
+
+/** The numbers of each example, [batch, n], as they lie in a value of this shape. */
+export function fromExamples(
+  g: GraphBuilder,
+  numbers: Value,
+  { outer, inner }: ExampleLayout,
+  shape: readonly number[],
+): Value {
+  const [batch = 1] = numbers.shape;
+  return reshape(g, transpose(g, reshape(g, numbers, [batch, outer, inner]), [1, 0, 2]), shape);
 }

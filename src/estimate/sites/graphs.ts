@@ -11,7 +11,7 @@ import { float32 } from "../../onnx/tensor.ts";
 import { GraphBuilder } from "../../ops/builder.ts";
 import { reshape, transpose, withInfinities, zerosLike } from "../../ops/rules.ts";
 import { emitExampleCombine, emitExampleGram } from "../../tangents/graphs.ts";
-import type { FoundSite, FoundSites, SiteOptions } from "./found-sites.ts";
+import { type FoundSite, type FoundSites, fromExamples, type SiteOptions } from "./found-sites.ts";
 import type { FoundGuess } from "./guess.ts";
 import { sitesOfGuess } from "./signal.ts";
 
@@ -179,9 +179,7 @@ function cotangents(
     const estimate = emitEstimate(g, found);
     if (!estimate) return undefined;
     // The mean over the batch enters here, once.
-    const mean = g.mul(estimate, 1 / batch);
-    const { outer, inner } = found.layout;
-    return reshape(g, transpose(g, reshape(g, mean, [batch, outer, inner]), [1, 0, 2]), value.shape);
+    return fromExamples(g, g.mul(estimate, 1 / batch), found.layout, value.shape);
   };
 }
 

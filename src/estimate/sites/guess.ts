@@ -16,7 +16,7 @@ import { emitExampleProducts } from "../../tangents/graphs.ts";
 import type { Sampler } from "../../tangents/sampler.ts";
 import type { GuessPasses } from "../passes.ts";
 import type { EstimatorState } from "../state.ts";
-import type { FoundSite, FoundSites } from "./found-sites.ts";
+import { type FoundSite, type FoundSites, fromExamples } from "./found-sites.ts";
 
 /** A guess for the sites of an objective and k tangents. */
 export interface FoundGuess {
@@ -158,11 +158,6 @@ export async function findGuess(
   /** [count, …] of a value → [count, batch, outer, inner] */
   const apart = (g: GraphBuilder, value: Value, { outer, inner }: ExampleLayout) =>
     transpose(g, reshape(g, value, [value.shape[0] as number, outer, batch, inner]), [0, 2, 1, 3]);
-  /** [batch, O] → [1, …] of the signal's value */
-  const ofValue = (g: GraphBuilder, gradient: Value, name: string) => {
-    const each = reshape(g, gradient, [1, batch, layout.outer, layout.inner]);
-    return reshape(g, transpose(g, each, [0, 2, 1, 3]), [1, ...getValue(graph, name).shape]);
-  };
   const emitGradient = (g: GraphBuilder) => {
     const gradient = emitGradientAt(g, graph, signal, reserved.losses);
     // What a ReLU cut off passes no gradient on.
@@ -173,7 +168,9 @@ export async function findGuess(
   /** The gradient that the guess reads at a site: the signal's, or what its way back from there makes of it. */
   const gradientAt = (g: GraphBuilder, gradient: Value, site: FoundSite) => {
     if (!found.carry || !found.signal) return gradient;
-    const all = carried.get(g) ?? found.carry(g, ofValue(g, gradient, signal));
+    const all =
+      carried.get(g) ??
+      found.carry(g, fromExamples(g, gradient, layout, [1, ...getValue(graph, signal).shape]));
     carried.set(g, all);
     const own = all.get(site.value);
     return own ? reshape(g, apart(g, own, site.layout), [batch, site.size]) : gradient;

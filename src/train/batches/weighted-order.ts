@@ -3,6 +3,7 @@ import { isArrayOf } from "../../arrays/kind.ts";
 import { type Examples, IGNORED_LABEL } from "../../data/dataset.ts";
 import { SettingError } from "../../errors/errors.ts";
 import { option as mention, words } from "../../errors/words.ts";
+import { classNumber } from "../../objective/class-weights.ts";
 import { knownData } from "../../objective/model-data.ts";
 import type { Model } from "../../onnx/read-model.ts";
 import { fold, type Key } from "../../random/threefry.ts";
@@ -58,16 +59,12 @@ function inverse(labels: Examples["labels"], indices: Uint32Array): (label: numb
   return (label) => 1 / (counts.get(label) ?? 1);
 }
 
-function named(sampling: Readonly<Record<string, number>>, names: readonly string[] | undefined) {
+function named(sampling: Readonly<Record<string, number>>, classNames: readonly string[] = []) {
   const weights = new Map(
-    Object.entries(sampling).map(([name, weight]) => {
-      const number = names ? names.indexOf(name) : Number(name);
-      if (Number.isInteger(number) && number >= 0) return [number, weight] as const;
-      throw new SettingError(
-        words`${mention("batch.sampling")} names '${name}', which is no class; expected ${names?.join(", ") ?? "class numbers, as the data have no names"}.`,
-        { option: "batch.sampling" },
-      );
-    }),
+    Object.entries(sampling).map(([name, weight]) => [
+      classNumber(name, classNames, "batch.sampling"),
+      weight,
+    ]),
   );
   return (label: number) => weights.get(label) ?? 1;
 }
