@@ -7,6 +7,7 @@
 export { epochOrder, splitValidation } from "./data/batches.ts";
 export { checkExamples, type Dataset, type DatasetEntry, type Examples } from "./data/dataset.ts";
 export { type DownloadOptions, downloadStore, type FetchLike } from "./data/download.ts";
+export type { ExampleStream, StreamedExample } from "./data/example-stream.ts";
 export type { Column } from "./data/files/columns.ts";
 export { gunzip } from "./data/files/gzip.ts";
 export { parseIdx } from "./data/files/idx.ts";

@@ -8,6 +8,7 @@ export { type AggregatorName, aggregators } from "./aggregate/aggregators.ts";
 export { type NearBestOptions, nearBest } from "./aggregate/near-best.ts";
 export { type ProjectionOptions, projection } from "./aggregate/projection.ts";
 export type { Dataset, DatasetEntry, Examples } from "./data/dataset.ts";
+export type { ExampleStream, StreamedExample } from "./data/example-stream.ts";
 export type { Column } from "./data/files/columns.ts";
 export type { Augmentation } from "./data/pictures/augment.ts";
 export { type GlyphOptions, glyphs } from "./data/sets/glyphs.ts";

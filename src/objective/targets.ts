@@ -85,9 +85,7 @@ export function checkTargets(
       { source: name },
     );
   }
-  const classAxis = loss.classAxis?.(prediction.shape, target.shape);
-  checkExamples(examples, name, classAxis === undefined ? 0 : (prediction.shape[classAxis] as number));
-  checkRange(loss, examples, name);
+  checkLabels({ loss, prediction, target }, examples, name);
   if (isClasses && examples.labels.every((label) => label === IGNORED_LABEL)) {
     throw new DataError(
       `${name}: all ${examples.labels.length.toLocaleString("en")} labels are ${IGNORED_LABEL}, which do not count; ` +
@@ -95,6 +93,17 @@ export function checkTargets(
       { source: name },
     );
   }
+}
+
+/** @throws for the first label or target that the loss does not take, and numbers that are not finite */
+export function checkLabels(
+  { loss, prediction, target }: LossInputs,
+  examples: Examples,
+  name: string,
+): void {
+  const classAxis = loss.classAxis?.(prediction.shape, target.shape);
+  checkExamples(examples, name, classAxis === undefined ? 0 : (prediction.shape[classAxis] as number));
+  checkRange(loss, examples, name);
 }
 
 /** @throws for the first target outside the loss's range */

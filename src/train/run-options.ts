@@ -21,7 +21,10 @@ export async function runOptions(options: TrainOptions): Promise<RunOptions> {
     ? (await import("./settings/adapter-settings.ts")).withAdapterSettings(base, settings)
     : {};
   const read = { loss: settings.loss, input };
-  const examples = await examplesOf(base, options.examples, { ...read, option: "examples" });
+  const { examples, ...streamed } =
+    "stream" in options.examples
+      ? await (await import("./batches/stream-settings.ts")).streamSettings(base, options.examples, settings)
+      : { examples: await examplesOf(base, options.examples, { ...read, option: "examples" }) };
   const run: RunOptions = {
     ...settings,
     loss: await settledLoss(settings.loss, examples, base),
@@ -33,6 +36,7 @@ export async function runOptions(options: TrainOptions): Promise<RunOptions> {
       typeof validation === "object"
         ? await examplesOf(base, validation, { ...read, option: "validation" })
         : validation,
+    ...streamed,
     test: options.test && (await examplesOf(base, options.test, { ...read, option: "test" })),
   };
   if (!base.head) return run;

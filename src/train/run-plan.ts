@@ -35,10 +35,10 @@ export interface RunPlan {
 
 /** Imports the model, finds its sites, and counts the steps. @throws for models and data that cannot be used together */
 export async function planRun(options: RunOptions): Promise<RunPlan> {
-  const { examples, test, validation } = options;
+  const { examples, test, validation, stream } = options;
   const objective = await modelObjective({
     ...options,
-    batch: batchSize(examples, options),
+    batch: batchSize(stream ?? examples, options),
     targetShape: targetShapeOf(examples),
     dimensions: (await checkedInput(options.model, examples, options)).dimensions,
   });
@@ -69,13 +69,13 @@ export async function planRun(options: RunOptions): Promise<RunPlan> {
   const first =
     options.headFirst &&
     (await (await import("./settings/head-settings.ts")).planFirstStage(objective, options, steps, by));
-  const left = leftToTrain(examples, validation);
+  const left = leftToTrain(stream ?? examples, validation);
   const notes = [
     ...(first?.notes ?? options.notes ?? []),
     ...objective.notes,
     ...(estimator.notes ?? []),
     ...(left < options.batch && left === objective.batch * options.accumulate
-      ? [(await import("./batches/batch-words.ts")).smallerBatch(examples, left, options.batch)]
+      ? [(await import("./batches/batch-words.ts")).smallerBatch(stream ?? examples, left, options.batch)]
       : []),
   ];
   return { options, objective, estimator, batches, steps, learningRate, rateAt, notes, first };

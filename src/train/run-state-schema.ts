@@ -46,6 +46,7 @@ const fields = z.looseObject({
       times: z.optional(count.check(z.minimum(1))),
     }),
   ),
+  streamed: z.optional(z.looseObject({ pass: count, read: count, sum: count })),
   result: z.optional(z.looseObject({ steps: count, trainLoss: measured, testLoss: z.optional(measured) })),
 });
 

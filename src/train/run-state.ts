@@ -3,6 +3,7 @@ import { freshPatience, type Patience, watch } from "../optim/patience.ts";
 import { freshPlateau, observe, type Plateau, type PlateauRule } from "../optim/plateau.ts";
 import type { Checkpoint } from "../storage/checkpoint.ts";
 import type { MetricsPosition } from "../storage/metrics.ts";
+import type { StreamPosition } from "./batches/streamed-batches.ts";
 import type { Evaluation } from "./evaluation/measure-model.ts";
 
 /** How a run that diverged by the default learning rate went on, the last time. */
@@ -51,6 +52,8 @@ export interface RunState extends MetricsPosition {
   readonly leastLoss?: number;
   /** Where the default learning rate diverged: half of it from then on, each time. */
   readonly recovery?: Recovery;
+  /** What was read of a stream. */
+  readonly streamed?: StreamPosition;
   /** The run's result, once it is complete. */
   readonly result?: unknown;
 }

@@ -120,10 +120,8 @@ export class TrainingRun {
   }
 
   async release(): Promise<void> {
-    await this.#whole.release();
-    await this.#plan.first?.release();
-    await this.#tracker?.release();
-    await this.#files?.release();
+    const { first, batches } = this.#plan;
+    for (const each of [this.#whole, first, this.#tracker, batches, this.#files]) await each?.release();
   }
 
   async *events(): AsyncGenerator<TrainEvent, void> {
@@ -233,7 +231,7 @@ export class TrainingRun {
     const started = performance.now();
     const { step, plateau } = this.#training.state;
     const epoch = Math.floor(step / stepsPerEpoch) + 1;
-    this.#plan.batches.read(step);
+    await this.#training.read(this.#plan.batches);
     const key = fold(streamKey(seed, "tangents"), step);
     // A run that diverged may go back to the first stage.
     this.#descent = (await this.#plan.first?.at(this.#training, openDescent)) ?? this.#whole;

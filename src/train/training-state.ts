@@ -2,6 +2,7 @@ import { copyState, type EstimatorState } from "../estimate/state.ts";
 import { arraysOf, copyTensors, setParameters } from "../objective/parameters.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Arrays } from "../optim/optimizer.ts";
+import type { BatchReader } from "./batches/batch-reader.ts";
 import { afterDivergence, keepSnapshot, mayRecover } from "./recovery.ts";
 import { type RunCheckpoint, type RunState, startOfRun } from "./run-state.ts";
 
@@ -40,6 +41,13 @@ export class TrainingState {
     this.state = checkpoint.state;
     this.#best = checkpoint.best;
     this.#good = checkpoint.good;
+  }
+
+  /** Reads the batch of the next step; of a stream, the state says what was read. */
+  async read(batches: Pick<BatchReader, "read">): Promise<void> {
+    const { step, streamed } = this.state;
+    const position = await batches.read(step, streamed);
+    if (position) this.state = { ...this.state, streamed: position };
   }
 
   /** Keeps a copy to go back to. */

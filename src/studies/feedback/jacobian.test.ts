@@ -19,7 +19,7 @@ describe("meanJacobians", () => {
       input: float32(numbers, [batch, inputs]),
       labels: int64(Array<number>(batch).fill(0)),
     };
-    const jacobians = await meanJacobians(objective, { feeds, read: () => undefined });
+    const jacobians = await meanJacobians(objective, { feeds, read: async () => undefined });
     const matrices = await jacobians.measure(0, 2);
     await jacobians.release();
 

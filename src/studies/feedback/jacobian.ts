@@ -64,7 +64,7 @@ export async function meanJacobians(
       const sums = sites.map(({ size }) => new Float64Array(outputs * size));
       const counts = sites.map(({ size }) => new Float64Array(size));
       for (let step = first; step < first + batches; step++) {
-        reader.read(step);
+        await reader.read(step);
         for (let row = 0; row < outputs; row++) {
           const oneHot = Float32Array.from({ length: outputs }, (_, output) => Number(output === row));
           const results = await session.run({ ...reader.feeds, [direction]: float32(oneHot, [outputs, 1]) });

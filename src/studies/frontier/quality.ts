@@ -97,7 +97,7 @@ export async function measureCellQuality(
       for (let draw = 0; draw < draws; draw++) {
         if (environment.signal.aborted) return undefined;
         // Batches that the training has not read in this order.
-        reader.read(settings.exactSteps + draw);
+        await reader.read(settings.exactSteps + draw);
         const key = fold(fold(cellStream(cell), points.indexOf(point)), draw);
         const isFirst = rows.length === 0;
         rows.push(
@@ -279,7 +279,7 @@ async function trainExactly(
     if (environment.signal.aborted) return false;
     for (const point of points) if (step === stepOf(point, steps)) follower.reach(point);
     if (step === steps) break;
-    reader.read(step);
+    await reader.read(step);
     await follower.step?.(step);
     const { gradients } = await exact.estimate(reader.feeds, root);
     optimizer.update(arrays, gradients, state, rate * schedule.factor(step, steps));

@@ -4,13 +4,15 @@ import type { Examples } from "../../data/dataset.ts";
 import type { Augmentation } from "../../data/pictures/augment.ts";
 import { batchInputs, exampleInput, type InputChoice } from "../../objective/model-inputs.ts";
 import type { Objective } from "../../objective/objective.ts";
-import { targetBuffer } from "../../objective/targets.ts";
+import { checkLabels, lossInputs, targetBuffer } from "../../objective/targets.ts";
 import { getValue } from "../../onnx/graph.ts";
 import { streamKey } from "../../random/streams.ts";
 import { fold, type Key } from "../../random/threefry.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
 import type { RunOptions } from "../settings/run-settings.ts";
 import { validationCount } from "./batch-size.ts";
+import type { OpenStream } from "./open-stream.ts";
+import type { StreamPosition } from "./streamed-batches.ts";
 
 /** The batches of a run, in an order that follows from its keys alone. */
 export interface BatchReader {
@@ -21,16 +23,24 @@ export interface BatchReader {
   readonly feeds: Tensors;
   /** In how many parts the batch that was read last comes. */
   readonly parts: number;
-  /** Reads the batch of a step, counted from 0, or its first part. */
-  read(step: number): void;
+  /**
+   * Reads the batch of a step, counted from 0, or its first part.
+   *
+   * @param before of a stream: what had been read before that step, where the run knows it
+   * @returns of a stream: what is read now
+   */
+  read(step: number, before?: StreamPosition): Promise<StreamPosition | undefined>;
   /** Reads another part of the same batch. */
   readPart(part: number): void;
   /** Reads the first batch of the training part, in the order of the split. */
   readFirst(): void;
+  release(): Promise<void>;
 }
 
 export interface BatchReaderOptions extends InputChoice {
   readonly examples: Examples;
+  /** Where the examples come from, of which `examples` are then the first. Default: they are all of them. */
+  readonly stream?: OpenStream | undefined;
   /** How many examples are set aside for validation, or such of its own. Default 5,000, at most a tenth. */
   readonly validation?: number | Examples;
   readonly splitKey: Key;
@@ -47,9 +57,10 @@ export interface BatchReaderOptions extends InputChoice {
 
 /** The batches of a training run, which follow from its seed. @throws as `createBatchReader` */
 export async function batchesOf(objective: Objective, options: RunOptions): Promise<BatchReader> {
-  const { examples, validation, augment, input, fill, dimensions, seed, accumulate, sampling } = options;
+  const { examples, stream, validation, augment, input, fill, dimensions, seed, accumulate, sampling } =
+    options;
   return createBatchReader(objective, {
-    ...{ examples, validation, augment, input, fill, dimensions, accumulate },
+    ...{ examples, stream, validation, augment, input, fill, dimensions, accumulate },
     order:
       sampling && (await import("./weighted-order.ts")).weightedOrder(examples, sampling, objective.model),
     splitKey: streamKey(seed, "split"),
@@ -70,9 +81,16 @@ export async function createBatchReader(
   const validation = validationCount(examples, options.validation);
   const split = splitValidation(examples.count, validation, splitKey);
   if (typeof options.validation === "object") split.validation = allOf(options.validation);
-  const stepsPerEpoch = Math.floor(split.train.length / (batch * accumulate));
-  if (stepsPerEpoch === 0)
-    throw (await import("./batch-words.ts")).tooFew(split.train.length, validation, batch * accumulate);
+  const size = batch * accumulate;
+  const count = options.stream?.count ?? split.train.length;
+  const stepsPerEpoch = Math.floor(count / size);
+  if (stepsPerEpoch === 0) throw (await import("./batch-words.ts")).tooFew(count, validation, size);
+  const streamed =
+    options.stream &&
+    (await import("./streamed-batches.ts")).streamedBatches(options.stream, {
+      ...{ size, stepsPerPass: stepsPerEpoch, key: orderKey },
+      check: (read) => checkLabels(lossInputs(objective), read, "the training data"),
+    });
   const input = exampleInput(objective.model, examples, options);
   const inputs = batchInputs(objective.trained, input, batch, options.fill);
   const labels = targetBuffer(getValue(objective.graph, objective.target));
@@ -83,29 +101,38 @@ export async function createBatchReader(
   // Loaded where pictures are changed.
   const pictures = augment && (await import("../../data/pictures/augment.ts"));
   pictures?.checkAugmentation(augment ?? {}, examples.shape);
-  const readExamples = (indices: Uint32Array, change?: (own: Float32Array, example: number) => void) => {
-    readInputs(examples, indices, inputs.values);
-    readLabels(examples, indices, labels.data);
+  const readExamples = (
+    from: Examples,
+    indices: Uint32Array,
+    change?: (own: Float32Array, example: number) => void,
+  ) => {
+    readInputs(from, indices, inputs.values);
+    readLabels(from, indices, labels.data);
     if (change) {
       const each = inputs.values.length / batch;
-      for (const [row, example] of indices.entries())
+      for (const [row, index] of indices.entries()) {
+        const example = streamed ? (from.origin?.[index] as number) : index;
         change(inputs.values.subarray(row * each, (row + 1) * each), example);
+      }
     }
-    inputs.written(examples, indices);
+    inputs.written(from, indices);
   };
   let now = 0;
   const readPart = (part: number) => {
     const epoch = Math.floor(now / stepsPerEpoch);
-    if (order?.epoch !== epoch) order = { epoch, indices: orderOf(split.train, orderKey, epoch) };
     const changes = fold(augmentationKey, epoch);
-    const start = ((now % stepsPerEpoch) * accumulate + part) * batch;
-    readExamples(order.indices.subarray(start, start + batch), (own, example) =>
+    // A stream holds the examples of one step.
+    const first = streamed ? 0 : (now % stepsPerEpoch) * accumulate;
+    if (order?.epoch !== epoch)
+      order = { epoch, indices: streamed ? allOf({ count: size }) : orderOf(split.train, orderKey, epoch) };
+    const start = (first + part) * batch;
+    readExamples(streamed?.batch ?? examples, order.indices.subarray(start, start + batch), (own, example) =>
       pictures?.augment(own, examples.shape, augment ?? {}, changes, example),
     );
     // Of several parts, each has masks of its own.
     dropout?.drawMasks(masks, maskFeeds, fold(options.dropoutKey, now * accumulate + part));
   };
-  const reader = {
+  const reader: BatchReader & { parts: number } = {
     parts: accumulate,
     split,
     stepsPerEpoch,
@@ -117,22 +144,28 @@ export async function createBatchReader(
       ...inputs.fed,
       [objective.target]: labels,
     },
-    read(step: number) {
+    async read(step, before) {
+      const position = await streamed?.read(step, before);
       now = step;
       reader.parts = accumulate;
       readPart(0);
+      return position;
     },
     readPart,
     readFirst() {
       reader.parts = 1;
-      readExamples(split.train.subarray(0, batch));
+      if (streamed) readExamples(streamed.beginning, allOf({ count: batch }));
+      else readExamples(examples, split.train.subarray(0, batch));
+    },
+    async release() {
+      await streamed?.release();
     },
   };
   return reader;
 }
 
 /** The indices of all examples. */
-export function allOf({ count }: Examples): Uint32Array {
+export function allOf({ count }: Pick<Examples, "count">): Uint32Array {
   return Uint32Array.from({ length: count }, (_, index) => index);
 }
 

@@ -2,13 +2,13 @@
 import type { Examples } from "../../data/dataset.ts";
 
 /** How many examples a run sets aside for validation: none where it has such of its own. Default 5,000, at most a tenth. */
-export function validationCount(examples: Examples, asked?: number | Examples): number {
+export function validationCount(examples: Pick<Examples, "count">, asked?: number | Examples): number {
   if (typeof asked === "object") return 0;
   return asked ?? Math.min(5000, Math.floor(examples.count / 10));
 }
 
 /** How many examples are left to train on. */
-export function leftToTrain(examples: Examples, validation?: number | Examples): number {
+export function leftToTrain(examples: Pick<Examples, "count">, validation?: number | Examples): number {
   return examples.count - validationCount(examples, validation);
 }
 
@@ -23,7 +23,10 @@ interface AskedBatch {
  * How many examples are computed at once: those of a step, or of one of its parts. A step has as many as were asked for, or all that are
  * left to train on where they are fewer.
  */
-export function batchSize(examples: Examples, { batch, accumulate, validation }: AskedBatch): number {
+export function batchSize(
+  examples: Pick<Examples, "count">,
+  { batch, accumulate, validation }: AskedBatch,
+): number {
   const all = Math.min(batch, leftToTrain(examples, validation));
   return Math.max(1, Math.floor(all / accumulate));
 }

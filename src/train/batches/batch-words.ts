@@ -29,7 +29,7 @@ export function noValidation({
 }
 
 /** Of a batch that was made smaller. @param left how many of all examples are left to train on */
-export function smallerBatch({ count }: Examples, left: number, wanted: number): Words {
+export function smallerBatch({ count }: Pick<Examples, "count">, left: number, wanted: number): Words {
   const rest = left < count ? `, after ${count - left} were set aside for validation` : "";
   return words`${left} ${left === 1 ? "example is" : "examples are"} left to train on${rest}, fewer than a batch of ${wanted}: each
       step reads all of them.`;

@@ -46,7 +46,8 @@ export async function describeRun(
   objective: Objective,
   { learningRate, steps, validation, guess }: SettledRun,
 ): Promise<RunConfig> {
-  const { examples, test, runtime, perturb, gradient, tangents, tangentChunk, adapter, quality } = options;
+  const { examples, stream, test, runtime, perturb, gradient, tangents, tangentChunk, adapter, quality } =
+    options;
   const isForward = gradient !== "exact";
   const draws = drawnTangents(options) > 0;
   const values: Readonly<Record<string, unknown>> = {
@@ -76,7 +77,8 @@ export async function describeRun(
   return {
     format: 2,
     model: await fingerprint(encodeModel(objective.model, new Map())),
-    data: await fingerprint(...numbersOf(examples)),
+    data: await fingerprint(...numbersOf(examples), ...(stream ? [Int32Array.of(stream.sum)] : [])),
+    ...(stream && { stream: { count: stream.count, buffer: stream.buffer } }),
     shapes: shapesOf(examples),
     test: test ? await fingerprint(...numbersOf(test)) : null,
     ...(typeof options.validation === "object" && {

@@ -1,6 +1,7 @@
 /** The options of a training run, each described once. */
 
 import type { Examples } from "../../data/dataset.ts";
+import type { ExampleStream } from "../../data/example-stream.ts";
 import { words } from "../../errors/words.ts";
 import {
   batchNormOption,
@@ -200,10 +201,10 @@ const neededOptions = {
   model: modelOption,
   /**
    * Training examples, of which a validation part is split off: a dataset's, or plain arrays, { inputs, labels }, in the
-   * shape of the model's input.
+   * shape of the model's input; or a stream of examples, { stream, count, buffer }, of which none is split off.
    */
-  examples: value<Examples | ExampleArrays>(
-    "a dataset's examples, or { inputs, labels }",
+  examples: value<Examples | ExampleArrays | ExampleStream>(
+    "a dataset's examples, { inputs, labels }, or { stream }",
     (given) => isObject(given),
     { help: "training examples", flag: false, was: ["inputs", "labels"] },
   ),
@@ -236,8 +237,11 @@ export interface TrainSettings extends Given<typeof settingOptions> {}
 export interface TrainOptions extends Given<Omit<typeof trainOptions, keyof typeof neededOptions>> {
   /** An ONNX file's bytes, a decoded model, or a graph from the builder. */
   readonly model: Uint8Array | Model | Graph;
-  /** Training examples, of which a validation part is split off: a dataset's, or plain arrays, { inputs, labels }. */
-  readonly examples: Examples | ExampleArrays;
+  /**
+   * Training examples, of which a validation part is split off: a dataset's, or plain arrays, { inputs, labels }; or a stream,
+   * { stream, count, buffer }, which need not fit into memory, and of which none is split off.
+   */
+  readonly examples: Examples | ExampleArrays | ExampleStream;
   /** Runs the graphs. */
   readonly runtime: Runtime;
 }

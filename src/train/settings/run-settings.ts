@@ -8,6 +8,7 @@ import type { Schedule } from "../../optim/schedules.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { requireOptions } from "../../settings/needs.ts";
 import type { Resolved } from "../../settings/option.ts";
+import type { OpenStream } from "../batches/open-stream.ts";
 import { type Batching, batching } from "./batch.ts";
 import { lossSetting, optimizerSetting, scheduleSetting } from "./choices.ts";
 import { type ChosenEstimator, checkEstimator, chosenEstimator } from "./estimator.ts";
@@ -36,7 +37,10 @@ export interface RunSettings
 /** The settings of a run whose model is decoded and whose examples are known. */
 export interface RunOptions extends Omit<RunSettings, "model" | "examples" | "test" | "validation"> {
   readonly model: Model;
+  /** Those to train on; of a stream, the first ones. */
   readonly examples: Examples;
+  /** Where the examples come from that are read as they are needed. */
+  readonly stream?: OpenStream | undefined;
   readonly test: Examples | undefined;
   /** How many of the examples are set aside for validation, or examples of its own. */
   readonly validation: number | Examples | undefined;
