@@ -77,6 +77,8 @@ export interface Estimator {
    * writes their factors anew. Only where it was asked for (`factored`). Default: none.
    */
   readonly products?: GradientProducts;
+  /** Who follows a run's steps, where others do what this estimator asks for. Default: nobody. */
+  readonly follower?: StepFollower;
   /** State before the first step. Default: none, each estimate starts from nothing. */
   init?(): EstimatorState;
   /**
@@ -92,6 +94,14 @@ export interface Estimator {
   estimate(feeds: Tensors, key: Key, state?: EstimatorState, before?: number): Promise<Estimate>;
   /** Frees sessions and threads. */
   release(): Promise<void>;
+}
+
+/** Follows a run from step to step, so that others can do the same steps. */
+export interface StepFollower {
+  /** Hears, before its estimate, that a step begins, counted from 0: the one after the last, or one that the run went back to. */
+  begin(step: number): Promise<void>;
+  /** Hears that the parameters are about to move against the last estimate by this rate. They do not move where it throws. */
+  commit(rate: number): Promise<void>;
 }
 
 /** An estimator that was chosen: what it is, as plain data, and what makes it for an objective. */

@@ -83,6 +83,7 @@ export function tangentFeeds(set: TangentSet): Record<string, Tensor> {
  * `fold(key, i)`, in the order of the parts.
  *
  * @param drawer what draws them; default: the calling thread
+ * @param before how many tangents of the step stand before this set, which then holds others of it. Default 0
  */
 export function drawTangents(
   set: TangentSet,
@@ -90,6 +91,7 @@ export function drawTangents(
   drawer: Drawer = callingThread,
   first = 0,
   count = set.count - first,
+  before = 0,
 ): void {
   const { sampler, parts, dimension } = set;
   // Where tangents depend on those before them, these are drawn as well.
@@ -99,7 +101,7 @@ export function drawTangents(
   );
   drawer.draw(
     tangents.flatMap((rows, position) => {
-      const stream = fold(key, start + position);
+      const stream = fold(key, before + start + position);
       return parts.map(({ role, offset }, index) => {
         // 1/√r goes into the left factor.
         const scale = role === "left" ? 1 / Math.sqrt(sampler.rank ?? 1) : 1;

@@ -236,6 +236,7 @@ export class TrainingRun {
     // A run that diverged may go back to the first stage.
     this.#descent = (await this.#plan.first?.at(this.#training, openDescent)) ?? this.#whole;
     const before = this.#isTracked() ? copyState(this.#training.estimator) : undefined;
+    await this.#descent.estimator.follower?.begin(step);
     const estimate = this.#descent.estimator.estimate(feeds, key, this.#training.estimator);
     const formed = await estimate.catch(async (error) => {
       if (error instanceof NotFiniteError) await this.#guard(Number.NaN, "a derivative");

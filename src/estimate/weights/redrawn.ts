@@ -194,7 +194,7 @@ export function requireStream(sampler: Sampler): void {
 }
 
 /** The factor that gives a tangent its sampler's length; 1 where it keeps the length it is drawn with. */
-function lengthScale(
+export function lengthScale(
   drawer: Drawer,
   sampler: Sampler,
   key: Key,

@@ -25,6 +25,7 @@ export function plainDescent(estimator: Estimator, optimizer: Optimizer): Descen
     ...{ estimator, whole: estimator, isFinite: areFinite },
     aside: (estimate, use) => use(estimate),
     async step(parameters, gradients, state, rate) {
+      await estimator.follower?.commit(rate);
       optimizer.update(parameters, gradients, state, rate);
     },
     release: () => estimator.release(),

@@ -1,0 +1,60 @@
+/** The Gram matrix of a step's tangents from its key alone: what combines derivatives needs no dual pass. */
+import type { TangentForm } from "../../ad/derivatives.ts";
+import { gramName } from "../../ad/names.ts";
+import { type Method, requireMemory } from "../../estimate/passes.ts";
+import { weightsGramGraph } from "../../estimate/weights/kept.ts";
+import type { Differentiable } from "../../objective/objective.ts";
+import { elementCount, zeros } from "../../onnx/tensor.ts";
+import { createDrawer } from "../../random/drawer.ts";
+import type { Key } from "../../random/threefry.ts";
+import { compileGraph } from "../../runtime/evaluate.ts";
+import { gram } from "../../tangents/gram.ts";
+import { createTangentSet, drawTangents, tangentFeeds } from "../../tangents/tangent-set.ts";
+
+/** Gram matrices of all k tangents of a step, which are kept for that. */
+export interface GramPass {
+  /** G, [k, k] */
+  of(key: Key): Promise<Float64Array>;
+  release(): Promise<void>;
+}
+
+/** Makes room for k tangents, and compiles their products. @throws SettingError where they need more memory than arrays can have */
+export async function openGram(
+  { runtime, graph, parameters }: Differentiable,
+  method: Method,
+): Promise<GramPass> {
+  const { tangents: k, sampler, exactGram } = method;
+  const shapes = Object.entries(parameters).map(([name, { shape }]) => ({ name, shape }));
+  requireMemory(
+    method,
+    sampler.rank === undefined ? shapes.map(({ shape }) => elementCount(shape)) : [],
+  );
+  const set = createTangentSet(shapes, k, sampler);
+  const drawer = createDrawer(runtime);
+  const forms = new Map(
+    set.parts.map((part): [string, TangentForm] => [
+      part.parameter,
+      part.role === "stacked" ? "stacked" : { rank: sampler.rank ?? 1 },
+    ]),
+  );
+  const session = exactGram ? undefined : await compileGraph(runtime, weightsGramGraph(graph, forms, k));
+  const feeds = tangentFeeds(set);
+  const products = Object.fromEntries(
+    [...forms.keys()].map((name) => [gramName(name), zeros("float32", [k, k])] as const),
+  );
+  return {
+    async of(key) {
+      drawTangents(set, key, drawer);
+      if (!session) return gram(set);
+      await session.run(feeds, products);
+      const total = new Float64Array(k * k);
+      for (const { data } of Object.values(products))
+        for (let index = 0; index < total.length; index++)
+          total[index] = (total[index] as number) + (data[index] as number);
+      return total;
+    },
+    async release() {
+      await Promise.all([session?.release(), drawer.release()]);
+    },
+  };
+}

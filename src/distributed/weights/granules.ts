@@ -1,0 +1,205 @@
+/** Weight perturbation whose derivatives come in granules, from whoever computed them. */
+import { SettingError } from "../../errors/errors.ts";
+import { option, words } from "../../errors/words.ts";
+import type { Estimator, EstimatorDefinition, StepFollower } from "../../estimate/estimator.ts";
+import { forwardGradient } from "../../estimate/forward-gradient.ts";
+import { type EstimatorOptions, type Method, methodIn, type Passes } from "../../estimate/passes.ts";
+import { weights } from "../../estimate/weights/weights.ts";
+import type { Differentiable } from "../../objective/objective.ts";
+import { countParameters } from "../../objective/parameters.ts";
+import type { Key } from "../../random/threefry.ts";
+import type { Tensors } from "../../runtime/runtime.ts";
+import { ofThoseCounted } from "./counted.ts";
+import { openGram } from "./gram.ts";
+import { type Granule, granulesOf, openGranulePass } from "./granule.ts";
+import { openUpdate } from "./update.ts";
+
+/** What a source of derivatives knows of the run. */
+export interface GranuleRun {
+  readonly objective: Differentiable;
+  readonly method: Method;
+  /** Tangents of a granule at most. */
+  readonly size: number;
+  readonly granules: readonly Granule[];
+}
+
+/** What a source says of one step. */
+export interface MeasuredStep {
+  readonly loss: number;
+  /** d, [k]; anything where a granule does not count. */
+  readonly derivatives: Float64Array;
+  /** Which granules count. */
+  readonly counted: readonly boolean[];
+}
+
+/** An estimate that was made before. */
+export interface KnownEstimate {
+  readonly loss: number;
+  /** c, [k] */
+  readonly coefficients: Float32Array;
+}
+
+/** Where the derivatives of steps come from. */
+export interface DerivativeSource {
+  /** Hears once what the run is, before its first step. */
+  open(run: GranuleRun): Promise<void>;
+  /** @param key the step's, of which tangents are a function */
+  measure(feeds: Tensors, key: Key): Promise<MeasuredStep>;
+  /** The estimate of this step, where it was made before. Default: none was. */
+  known?(): KnownEstimate | undefined;
+  /** Hears the coefficients c, [k], of the step that was measured. */
+  formed?(coefficients: Float32Array): void;
+  /** Follows the steps. Default: nobody does. */
+  readonly follower?: StepFollower;
+  release(): Promise<void>;
+}
+
+/** What granules can be asked for. */
+export interface GranuleOptions {
+  /** Tangents of a granule, which are one dual pass: a part of what a run is. Default 4. */
+  readonly size?: number;
+  /** Where derivatives come from. Default: they are computed here, one granule after the other. */
+  readonly source?: DerivativeSource;
+}
+
+const defaultSize = 4;
+
+/**
+ * Weight perturbation in granules, as the `gradient` of a run: the estimate of `weights`, to rounding, with derivatives that may come
+ * from elsewhere, and an update that is the same bits on every kind of CPU.
+ *
+ * @throws SettingError for a size below 1; when planned, for tangents that depend on each other, and models that keep statistics
+ * of batches
+ */
+export function inGranules({ size = defaultSize, source }: GranuleOptions = {}): EstimatorDefinition {
+  if (!Number.isSafeInteger(size) || size < 1)
+    throw new SettingError(words`${option("granule", size)} must be a whole number of tangents from 1.`, {
+      option: "granule",
+    });
+  const { noise } = weights();
+  return {
+    name: "granules",
+    config: { size },
+    noise,
+    async plan(objective, options) {
+      const dimension = countParameters(objective.parameters);
+      const method = methodIn(dimension, options);
+      requireGranules(objective, method, options);
+      return { dimension, open: () => open(objective, method, size, source ?? here()) };
+    },
+  };
+}
+
+async function open(
+  objective: Differentiable,
+  chosen: Method,
+  size: number,
+  source: DerivativeSource,
+): Promise<Estimator> {
+  const granules = granulesOf(chosen.tangents, size);
+  let counted: readonly boolean[] = [];
+  const aggregator = ofThoseCounted(
+    chosen.aggregator,
+    (tangent) => counted[Math.floor(tangent / size)] === true,
+  );
+  const method = { ...chosen, aggregator };
+  const shapes = Object.entries(objective.parameters).map(([name, { shape }]) => ({ name, shape }));
+  const update = openUpdate(shapes, method.sampler, objective.runtime);
+  const grams = aggregator.usesGram ? await openGram(objective, method) : undefined;
+  await source.open({ objective, method, size, granules });
+  let stepKey: Key = [0, 0];
+  let products: Promise<Float64Array> | undefined;
+  const passes: Passes = {
+    name: "granules",
+    method,
+    examples: 1,
+    draw(key) {
+      stepKey = key;
+    },
+    async derivatives(feeds, _first, _count, derivatives) {
+      const measuring = source.measure(feeds, stepKey);
+      // While others compute.
+      products = grams?.of(stepKey);
+      const [measured] = await Promise.all([measuring, products]);
+      ({ counted } = measured);
+      derivatives.set(measured.derivatives);
+      return { loss: measured.loss, statistics: {} };
+    },
+    async gram() {
+      const known = { gram: (await products) as Float64Array, dimension: method.dimension };
+      return () => known;
+    },
+    async combine(_feeds, { data }) {
+      source.formed?.(data as Float32Array);
+      return update.form(stepKey, data as Float32Array);
+    },
+    async release() {
+      await Promise.all([update, grams, source].map((each) => each?.release()));
+    },
+  };
+  const estimator = forwardGradient(passes);
+  return {
+    ...estimator,
+    follower: source.follower,
+    async estimate(feeds, key, ...rest) {
+      const known = source.known?.();
+      if (!known) return estimator.estimate(feeds, key, ...rest);
+      // Derivatives are not recorded, for nothing but coefficients follows from them.
+      const derivatives = new Float64Array(method.tangents).fill(Number.NaN);
+      const gradients = update.form(key, known.coefficients);
+      return { loss: known.loss, derivatives, gradients, statistics: {} };
+    },
+  };
+}
+
+/** Computes granules in this process. */
+function here(): DerivativeSource {
+  let run: GranuleRun | undefined;
+  let pass: Awaited<ReturnType<typeof openGranulePass>> | undefined;
+  return {
+    async open(given) {
+      run = given;
+      pass = await openGranulePass(given.objective, given.method.sampler, given.size);
+    },
+    async measure(feeds, key) {
+      const { granules = [], method } = run ?? {};
+      const derivatives = new Float64Array(method?.tangents ?? 0);
+      let loss = Number.NaN;
+      for (const [index, granule] of granules.entries()) {
+        const measured = await pass?.measure(feeds, key, granule);
+        if (!measured) continue;
+        derivatives.set(measured.derivatives, granule.first);
+        if (index === 0) ({ loss } = measured);
+      }
+      return { loss, derivatives, counted: granules.map(() => true) };
+    },
+    release: async () => pass?.release(),
+  };
+}
+
+/** @throws SettingError, ModelError */
+function requireGranules(
+  { statistics = {} }: Differentiable,
+  { sampler }: Method,
+  { lowMemory }: EstimatorOptions,
+): void {
+  if (sampler.arrange)
+    throw new SettingError(
+      words`Tangents of the sampler '${sampler.name}' depend on each other, and granules are drawn apart; use rademacher, gaussian,
+        sphere or low-rank (${option("sampler", "low-rank")}).`,
+      { option: "sampler" },
+    );
+  if (lowMemory)
+    throw new SettingError(
+      words`${option("lowMemory", true)} is not there for tangents in granules; a granule of few tangents (${option("granule", 1)}) takes little
+        memory, as do tangents of low rank (${option("sampler", "low-rank")}).`,
+      { option: "lowMemory" },
+    );
+  const [name] = Object.keys(statistics);
+  if (name !== undefined)
+    throw new SettingError(
+      words`The model keeps statistics of batches ('${name}'), which granules do not carry; use those that it has
+        (${option("batchNorm", "frozen")}).`,
+      { option: "batchNorm" },
+    );
+}
