@@ -61,12 +61,16 @@ describe("granules", () => {
 
   it("have the same derivatives, bit for bit, in whatever order and wherever they are computed", async () => {
     const key = keyFromSeed(4);
-    const [one, other] = [await openGranulePass(objective, rademacher(), 2), await openGranulePass(objective, rademacher(), 2)];
+    const [one, other] = [
+      await openGranulePass(objective, rademacher(), 2),
+      await openGranulePass(objective, rademacher(), 2),
+    ];
     const granules = granulesOf(8, 2);
     const forwards = [];
     for (const granule of granules) forwards.push((await one.measure(feeds, key, granule)).derivatives);
     const backwards = [];
-    for (const granule of granules.toReversed()) backwards.push((await other.measure(feeds, key, granule)).derivatives);
+    for (const granule of granules.toReversed())
+      backwards.push((await other.measure(feeds, key, granule)).derivatives);
     expect(forwards).toEqual(backwards.toReversed());
     await Promise.all([one.release(), other.release()]);
   });
@@ -84,7 +88,8 @@ describe("granules", () => {
       expect(b.loss).toBeCloseTo(a.loss, 6);
       const [left, right] = [flat(a.gradients), flat(b.gradients)];
       const scale = Math.max(...left.map(Math.abs));
-      for (const [index, value] of left.entries()) expect(Math.abs(value - (right[index] ?? 0)) / scale).toBeLessThan(2e-5);
+      for (const [index, value] of left.entries())
+        expect(Math.abs(value - (right[index] ?? 0)) / scale).toBeLessThan(2e-5);
       expect(parts.gain).toBe(whole.gain);
       await Promise.all([whole.release(), parts.release()]);
     });
@@ -101,7 +106,8 @@ describe("granules", () => {
       let [sum, squares] = [0, 0];
       for (let draw = 0; draw < draws; draw++) {
         const { gradients } = await estimator.estimate(feeds, keyFromSeed(draw));
-        const along = flat(gradients).reduce((total, value, index) => total + value * (gradient[index] ?? 0), 0) / square;
+        const along =
+          flat(gradients).reduce((total, value, index) => total + value * (gradient[index] ?? 0), 0) / square;
         sum += along;
         squares += along ** 2;
       }
@@ -114,12 +120,12 @@ describe("granules", () => {
 
   it("refuse by name what they cannot carry", async () => {
     const settings = { tangents: 4, perturb: "weights" } as const;
-    await expect(createEstimator(objective, { ...settings, sampler: "orthonormal", gradient: inGranules() })).rejects.toThrow(
-      /sampler 'orthonormal' depend on each other/,
-    );
-    await expect(createEstimator(objective, { ...settings, lowMemory: true, gradient: inGranules() })).rejects.toThrow(
-      /lowMemory: true is not there for tangents in granules/,
-    );
+    await expect(
+      createEstimator(objective, { ...settings, sampler: "orthonormal", gradient: inGranules() }),
+    ).rejects.toThrow(/sampler 'orthonormal' depend on each other/);
+    await expect(
+      createEstimator(objective, { ...settings, lowMemory: true, gradient: inGranules() }),
+    ).rejects.toThrow(/lowMemory: true is not there for tangents in granules/);
     expect(() => inGranules({ size: 0 })).toThrow("granule: 0 must be a whole number of tangents from 1");
   });
 });

@@ -33,7 +33,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
     estimate: "onnx random ops ad tangents aggregate guess runtime objective",
     train:
       "limits onnx random linalg metrics optim ops losses ad tangents aggregate guess data runtime objective estimate storage",
-    distributed: "random storage train",
+    distributed: "onnx random optim ad tangents aggregate data runtime objective estimate storage train",
     search: "random optim storage train",
     reports: "onnx losses data objective runtime storage train charts",
     worker: "onnx data runtime objective storage train",

@@ -103,10 +103,7 @@ function readState(reader: ByteReader): StateRecord {
   return { kind: "state", step, before, refused };
 }
 
-function writeEstimate(
-  writer: ByteWriter,
-  { loss, counted, coefficients }: RecordedEstimate,
-): ByteWriter {
+function writeEstimate(writer: ByteWriter, { loss, counted, coefficients }: RecordedEstimate): ByteWriter {
   writer.double(loss).word(counted.length);
   for (let index = 0; index < counted.length; index += 8)
     writer.byte(counted.slice(index, index + 8).reduce((bits, is, bit) => bits | (is ? 1 << bit : 0), 0));

@@ -10,7 +10,9 @@ const tangentsOf = (numbers: readonly number[], k: number) =>
   Array.from({ length: k }, (_, i) => Array.from({ length: n }, (_, j) => numbers[i * n + j] as number));
 const gramOf = (rows: readonly (readonly number[])[]) =>
   Float64Array.from(
-    rows.flatMap((a) => rows.map((b) => a.reduce((total, value, index) => total + value * (b[index] as number), 0))),
+    rows.flatMap((a) =>
+      rows.map((b) => a.reduce((total, value, index) => total + value * (b[index] as number), 0)),
+    ),
   );
 const normals = fc.array(fc.double({ min: -2, max: 2, noNaN: true }), { minLength: 6 * n, maxLength: 6 * n });
 
@@ -40,20 +42,37 @@ describe("coefficients of the tangents that count", () => {
 
   it("project on the span of those that count, times k/k', whichever those are", () => {
     fc.assert(
-      fc.property(normals, normals, fc.uint8Array({ minLength: 6, maxLength: 6, max: 1 }), (numbers, g, mask) => {
-        const rows = tangentsOf(numbers, 6);
-        const gradient = g.slice(0, n);
-        const d = Float64Array.from(rows, (row) => row.reduce((total, v, j) => total + v * (gradient[j] as number), 0));
-        const few = rows.filter((_, i) => mask[i] === 1);
-        const [c, own] = [new Float64Array(6), new Float64Array(few.length)];
-        // What was not measured may be anything.
-        const received = d.map((value, i) => (mask[i] === 1 ? value : Number.POSITIVE_INFINITY));
-        ofThoseCounted(projection(), (i) => mask[i] === 1).aggregate(received, gramOf(rows), c, { dimension: n });
-        if (few.length > 0) projection().aggregate(d.filter((_, i) => mask[i] === 1), gramOf(few), own, { dimension: n });
-        const expected = Array.from(own, (value) => (value * 6) / few.length);
-        expect([...c].filter((_, i) => mask[i] === 1)).toEqual(expected.map((value) => expect.closeTo(value, 9)));
-        expect([...c].filter((_, i) => mask[i] !== 1).every((value) => value === 0)).toBe(true);
-      }),
+      fc.property(
+        normals,
+        normals,
+        fc.uint8Array({ minLength: 6, maxLength: 6, max: 1 }),
+        (numbers, g, mask) => {
+          const rows = tangentsOf(numbers, 6);
+          const gradient = g.slice(0, n);
+          const d = Float64Array.from(rows, (row) =>
+            row.reduce((total, v, j) => total + v * (gradient[j] as number), 0),
+          );
+          const few = rows.filter((_, i) => mask[i] === 1);
+          const [c, own] = [new Float64Array(6), new Float64Array(few.length)];
+          // What was not measured may be anything.
+          const received = d.map((value, i) => (mask[i] === 1 ? value : Number.POSITIVE_INFINITY));
+          ofThoseCounted(projection(), (i) => mask[i] === 1).aggregate(received, gramOf(rows), c, {
+            dimension: n,
+          });
+          if (few.length > 0)
+            projection().aggregate(
+              d.filter((_, i) => mask[i] === 1),
+              gramOf(few),
+              own,
+              { dimension: n },
+            );
+          const expected = Array.from(own, (value) => (value * 6) / few.length);
+          expect([...c].filter((_, i) => mask[i] === 1)).toEqual(
+            expected.map((value) => expect.closeTo(value, 9)),
+          );
+          expect([...c].filter((_, i) => mask[i] !== 1).every((value) => value === 0)).toBe(true);
+        },
+      ),
     );
   });
 });

@@ -25,10 +25,7 @@ export async function openGram(
 ): Promise<GramPass> {
   const { tangents: k, sampler, exactGram } = method;
   const shapes = Object.entries(parameters).map(([name, { shape }]) => ({ name, shape }));
-  requireMemory(
-    method,
-    sampler.rank === undefined ? shapes.map(({ shape }) => elementCount(shape)) : [],
-  );
+  requireMemory(method, sampler.rank === undefined ? shapes.map(({ shape }) => elementCount(shape)) : []);
   const set = createTangentSet(shapes, k, sampler);
   const drawer = createDrawer(runtime);
   const forms = new Map(

@@ -23,7 +23,14 @@ describe("an update from a key and coefficients", () => {
       fc.assert(
         fc.property(
           fc.nat(),
-          fc.float32Array({ minLength: 5, maxLength: 5, noNaN: true, noDefaultInfinity: true, min: -9, max: 9 }),
+          fc.float32Array({
+            minLength: 5,
+            maxLength: 5,
+            noNaN: true,
+            noDefaultInfinity: true,
+            min: -9,
+            max: 9,
+          }),
           (seed, coefficients) => {
             const key = keyFromSeed(seed);
             const set = createTangentSet(shapes, 5, sampler);
@@ -32,7 +39,9 @@ describe("an update from a key and coefficients", () => {
             const formed = update.form(key, coefficients);
             for (const [name, values] of expected) {
               const scale = Math.max(1e-6, ...values.map(Math.abs));
-              const wrong = values.findIndex((v, at) => Math.abs(v - (formed[name]?.[at] ?? Number.NaN)) > 1e-6 * scale);
+              const wrong = values.findIndex(
+                (v, at) => Math.abs(v - (formed[name]?.[at] ?? Number.NaN)) > 1e-6 * scale,
+              );
               expect(wrong).toBe(-1);
             }
           },
@@ -48,7 +57,9 @@ describe("an update from a key and coefficients", () => {
       const update = openUpdate(shapes, sampler);
       const formed = update.form(keyFromSeed(3), Float32Array.of(0.1, -0.7, 3e-5));
       const bytes = await crypto.subtle.digest("SHA-256", Float32Array.from(formed.long ?? []));
-      sums[sampler.name] = Array.from(new Uint8Array(bytes, 0, 4), (byte) => byte.toString(16).padStart(2, "0")).join("");
+      sums[sampler.name] = Array.from(new Uint8Array(bytes, 0, 4), (byte) =>
+        byte.toString(16).padStart(2, "0"),
+      ).join("");
       await update.release();
     }
     expect(sums).toMatchInlineSnapshot(`

@@ -4,7 +4,12 @@ import type { Arrays } from "../../optim/optimizer.ts";
 import { createDrawer, type ThreadHost } from "../../random/drawer.ts";
 import { fold, type Key } from "../../random/threefry.ts";
 import type { Sampler } from "../../tangents/sampler.ts";
-import { createTangentSet, type ParameterShape, rowOf, type TangentPart } from "../../tangents/tangent-set.ts";
+import {
+  createTangentSet,
+  type ParameterShape,
+  rowOf,
+  type TangentPart,
+} from "../../tangents/tangent-set.ts";
 
 /** Numbers that are drawn and added at once: they stay in a core's cache, and begin where the generator's blocks do. */
 const pieceSize = 2 ** 14;
