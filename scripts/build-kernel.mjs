@@ -1,5 +1,5 @@
-// Compiles the WebAssembly kernels (AssemblyScript): src/random/kernel/*.ts, which draws random numbers, and src/optim/kernel/*.ts,
-// which moves parameters. Each goes to a kernel.generated.ts beside its folder, which holds its bytes as base64. Does nothing when
+// Compiles the WebAssembly kernels (AssemblyScript): src/random/kernel/*.ts, which draws random numbers, src/optim/kernel/*.ts,
+// which moves parameters, and src/tangents/kernel/*.ts, which counts what signs have in common. Each goes to a kernel.generated.ts beside its folder, which holds its bytes as base64. Does nothing when
 // the sources are unchanged.
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -15,6 +15,7 @@ const kernels = [
     isShared: true,
   },
   { folder: "optim", flags: ["--enable", "simd", "--initialMemory", "2", "--maximumMemory", "2"] },
+  { folder: "tangents", flags: ["--enable", "simd", "--initialMemory", "1", "--maximumMemory", "65536"] },
 ];
 /** A statement with `$` stands for four, one for each of the vectors 0 to 3 that are computed in turns. */
 const statement = /^( *)((?:const|let) \w+\$ = |\w+\$ = |v128\.store\(\w+, [^;]*\$)[^;]*;$/gm;

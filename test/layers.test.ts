@@ -63,7 +63,7 @@ const files = readdirSync(source, { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".ts"))
   .map((name) => name.replaceAll("\\", "/"))
   // AssemblyScript: another language, which scripts/build-kernel.mjs compiles.
-  .filter((name) => !/^(random|optim)\/kernel\//.test(name));
+  .filter((name) => !/^(random|optim|tangents)\/kernel\//.test(name));
 const production = files.filter((name) => !name.endsWith(".test.ts"));
 const read = (name: string) => readFileSync(join(source, name), "utf8");
 const importsOf = (name: string) =>

@@ -46,3 +46,11 @@ export const unitOption = {
 export function isFill(value: unknown): boolean {
   return value === "normal" || value === "rademacher" || typeof value === "function";
 }
+
+/** Fewer numbers than these are multiplied as fast as this module loads. */
+const leastNumbers = 2 ** 16;
+
+/** Whether Gram matrices are counted from bits (sign-grams.ts): tangents are signs as they are drawn, and many. */
+export function areCounted({ fill, radius, rank, arrange }: Sampler, numbers: number): boolean {
+  return fill === "rademacher" && !radius && rank === undefined && !arrange && numbers >= leastNumbers;
+}

@@ -4,7 +4,7 @@ import type { Differentiable } from "../../objective/objective.ts";
 import { type Graph, getValue } from "../../onnx/graph.ts";
 import { zeros } from "../../onnx/tensor.ts";
 import { fasterGraph } from "../../ops/upgrade.ts";
-import { createDrawer } from "../../random/drawer.ts";
+import { createDrawer, type Drawer } from "../../random/drawer.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
 import { exampleGram } from "../../tangents/gram.ts";
@@ -20,7 +20,7 @@ import {
   requireMemory,
 } from "../passes.ts";
 import type { FoundSites, SiteOptions } from "./found-sites.ts";
-import { gramCount, gramResults } from "./grams.ts";
+import { countedGrams, type Drawn, gramCount, gramResults } from "./grams.ts";
 import { dualGraph, findSites, localGraph, observationGraph } from "./graphs.ts";
 import { type FoundGuess, findGuess } from "./guess.ts";
 import { activeNumbers } from "./rectified.ts";
@@ -62,7 +62,7 @@ export async function keptSites(
   const guess = await findGuess(objective, options, found);
   // What corrects a guess is brought to ∇f itself.
   const local = localGraph(objective, found, tangents, guess ? 1 : method.gain, "inputs", guess);
-  const observed = await openObservation(objective, found, tangents, method, guess);
+  const observed = await openObservation(objective, found, tangents, method, guess, drawer);
   const residuals = [...local.inputs.map(({ name }) => name), ...observed.inputs].filter(
     (name) => !isOwnInput(graph, name),
   );
@@ -86,14 +86,16 @@ export async function keptSites(
   const values = { ...tangentFeeds, ...residualTensors };
   const outputs = await gradientOutputs(objective, local, options.factored, values);
   const localSession = await compileGraph(runtime, fasterGraph(outputs.graph));
+  let drawn: Drawn | undefined;
   return {
     name: options.blocks ? "blocks" : "activations",
     method,
     examples: batch,
     products: outputs.products,
     guess: guess?.passes((feeds, results) => observed.run({ ...values, ...feeds }, results)),
-    draw(key, first, count, before) {
-      drawSiteTangents(tangents, key, drawer, first, count, options.shareTangents ? 0 : before);
+    draw(key, first, count, before = 0) {
+      drawn = { key, before: options.shareTangents ? 0 : before };
+      drawSiteTangents(tangents, key, drawer, first, count, drawn.before);
     },
     async derivatives(feeds, first, count, derivatives) {
       return {
@@ -104,7 +106,7 @@ export async function keptSites(
     async gram() {
       // A guess has looked at the tangents already.
       if (!guess) await observed.run(values);
-      return observed.tangentsOf(values);
+      return observed.tangentsOf(values, drawn);
     },
     async combine(feeds, coefficients) {
       await localSession.run({ ...feeds, ...values, coefficients, ...guess?.foreseen }, outputs.tensors);
@@ -123,21 +125,27 @@ interface Observation {
   /** @param results tensors for what concerns a guess */
   run(values: Tensors, results?: Tensors): Promise<void>;
   /** Gram matrices, after `run`. */
-  tangentsOf(values: Tensors): (example: number) => ExampleTangents;
+  tangentsOf(values: Tensors, drawn: Drawn | undefined): (example: number) => ExampleTangents;
   release(): Promise<void>;
 }
 
-/** Gram matrices as float32 products by the runtime; or float64 ones, which are for few numbers and are computed here. */
+/**
+ * Gram matrices as float32 products by the runtime; those of signs counted; or float64 ones, which are for few numbers and are
+ * computed here.
+ */
 async function openObservation(
   objective: Differentiable,
   found: FoundSites,
   tangents: SiteTangents,
-  { aggregator, exactGram, tangents: k }: Method,
+  method: Method,
   guess: FoundGuess | undefined,
+  drawer: Drawer,
 ): Promise<Observation> {
   const { batch, runtime } = objective;
   const { examples } = tangents;
-  const gram = aggregator.usesGram && !exactGram;
+  const { aggregator, exactGram, tangents: k } = method;
+  const counted = await countedGrams(found, tangents, batch, method);
+  const gram = aggregator.usesGram && !exactGram && !counted;
   const graph = gram || guess ? observationGraph(objective, found, tangents, { gram, guess }) : undefined;
   const session = graph && (await compileGraph(runtime, graph));
   const products = gram ? gramResults(found, { k, examples, batch }) : undefined;
@@ -147,10 +155,11 @@ async function openObservation(
     async run(values, results) {
       await session?.run(values, { ...products?.tensors, ...results });
     },
-    tangentsOf(values) {
-      const known = products ?? exact;
+    tangentsOf(values, drawn) {
+      const known = products ?? counted ?? exact;
       if (!known) throw new Error(`The aggregator '${aggregator.name}' reads no Gram matrix.`);
       exact?.read(values);
+      if (drawn) counted?.read(drawer, drawn, values);
       const { ofExample } = known;
       if (gramCount(found, examples, batch) > 1) return ofExample;
       const shared = ofExample(0);

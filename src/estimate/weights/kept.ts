@@ -8,10 +8,12 @@ import { type Graph, getValue, prune } from "../../onnx/graph.ts";
 import { elementCount, zeros } from "../../onnx/tensor.ts";
 import { GraphBuilder } from "../../ops/builder.ts";
 import { createDrawer } from "../../random/drawer.ts";
+import { fold, type Key } from "../../random/threefry.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
 import { gram } from "../../tangents/gram.ts";
 import { emitAlong, emitCombine, emitGram } from "../../tangents/graphs.ts";
+import { areCounted } from "../../tangents/sampler.ts";
 import {
   createTangentSet,
   drawTangents,
@@ -22,7 +24,7 @@ import {
 import { dualPasses } from "../dual-passes.ts";
 import { statisticsBuffers } from "../estimator.ts";
 import { gradientOutputs } from "../gradient-outputs.ts";
-import { methodIn, type Passes, requireMemory } from "../passes.ts";
+import { type Method, methodIn, type Passes, requireMemory } from "../passes.ts";
 import { simulateWeights } from "../simulated.ts";
 import { findParameterGuess, type WeightsOptions } from "./guess.ts";
 
@@ -55,10 +57,10 @@ export async function keptWeights(objective: Differentiable, options: WeightsOpt
   const dual = options.simulated
     ? await simulateWeights(objective, set)
     : await dualPasses(runtime, inputs, k, options.tangentChunk, dualGraph, []);
+  const isGramFast = method.aggregator.usesGram && !method.exactGram;
+  const counted = isGramFast ? await countedGram(method) : undefined;
   const gramSession =
-    method.aggregator.usesGram && !method.exactGram
-      ? await compileGraph(runtime, weightsGramGraph(graph, forms, k))
-      : undefined;
+    isGramFast && !counted ? await compileGraph(runtime, weightsGramGraph(graph, forms, k)) : undefined;
   // A guess adds to arrays.
   const factored = options.factored && !guess;
   const outputs = await gradientOutputs(objective, weightsCombineGraph(graph, forms, k), factored);
@@ -75,6 +77,7 @@ export async function keptWeights(objective: Differentiable, options: WeightsOpt
     [...forms.keys()].map((name) => [foreseenName(name), zeros("float32", [k])] as const),
   );
   const statistics = statisticsBuffers(objective);
+  let drawn: Key | undefined;
   return {
     name: "weights",
     method,
@@ -89,6 +92,7 @@ export async function keptWeights(objective: Differentiable, options: WeightsOpt
       sumInto(into, foreseen);
     }),
     draw(key, first, count) {
+      drawn = key;
       drawTangents(set, key, drawer, first, count);
     },
     async derivatives(feeds, first, count, derivatives) {
@@ -96,6 +100,11 @@ export async function keptWeights(objective: Differentiable, options: WeightsOpt
       return { loss, statistics: statistics.statistics };
     },
     async gram() {
+      const key = drawn;
+      if (counted && key) {
+        counted.count(drawer, (tangent) => fold(key, tangent), 0, []);
+        return () => ({ gram: counted.gram(0), dimension: method.dimension });
+      }
       if (!gramSession) {
         const exact = { gram: gram(set), dimension: method.dimension };
         return () => exact;
@@ -117,6 +126,13 @@ export async function keptWeights(objective: Differentiable, options: WeightsOpt
       );
     },
   };
+}
+
+/** The Gram matrix of signs, counted from their bits; undefined where tangents are no signs, or few. */
+async function countedGram({ sampler, dimension, tangents: k }: Method) {
+  if (!areCounted(sampler, k * dimension)) return undefined;
+  const { openSignGrams } = await import("../../tangents/sign-grams.ts");
+  return openSignGrams(k, 1, [{ size: dimension, examples: 1 }]);
 }
 
 function formsOf(set: TangentSet): Map<string, TangentForm> {

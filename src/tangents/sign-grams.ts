@@ -1,0 +1,141 @@
+/** Gram matrices of random signs, counted from their bits: no number of a tangent is read. */
+import type { Drawer } from "../random/drawer.ts";
+import type { Key } from "../random/threefry.ts";
+import { kernelBase64 } from "./kernel.generated.ts";
+
+/** The function of the WebAssembly module; kernel/kernel.ts describes it. Places are bytes in its memory. */
+interface Functions {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly blockWords: { readonly value: number };
+  addGrams(
+    streams: number,
+    stride: number,
+    k: number,
+    first: number,
+    each: number,
+    size: number,
+    values: number,
+    inner: number,
+    batch: number,
+    grams: number,
+    active: number,
+    rows: number,
+  ): void;
+}
+
+/** As much of WebAssembly as is used here, because neither Node's types nor ES2023's declare it. */
+interface Engine {
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: Functions };
+}
+
+/** A piece of tangents whose signs stand one after the other in streams of their own: one for each tangent. */
+export interface SignPiece {
+  /** Numbers of one example. */
+  readonly size: number;
+  /** Examples with signs of their own in each stream: the batch, or 1. */
+  readonly examples: number;
+  /** Numbers that follow each other in one example's part of the values by which they are masked. Default: `size` */
+  readonly inner?: number;
+}
+
+/** Gram matrices of k tangents whose numbers are signs. */
+export interface SignGrams {
+  /**
+   * Counts anew.
+   *
+   * @param keyOf the stream of a tangent's piece
+   * @param before so many examples come before the first one in the streams
+   * @param values by piece, [outer, batch, inner]: numbers do not count where they are 0; undefined: all count
+   */
+  count(
+    drawer: Drawer,
+    keyOf: (tangent: number, piece: number) => Key,
+    before: number,
+    values: readonly (Float32Array | undefined)[],
+  ): void;
+  /** G of an example, [k, k]; the array is written anew by the next count. */
+  gram(example: number): Float64Array;
+  /** How many numbers of an example count. */
+  active(example: number): number;
+}
+
+/**
+ * Room for the bits of k tangents and the Gram matrices of a batch.
+ *
+ * @returns undefined where the engine does not run the module, or has no memory for the bits
+ */
+export function openSignGrams(k: number, batch: number, pieces: readonly SignPiece[]): SignGrams | undefined {
+  const functions = instantiate();
+  if (!functions) return undefined;
+  // Behind the module's own numbers; vectors are read best where they do not cross lines of the cache.
+  let end = 1024;
+  const reserve = (bytes: number) => {
+    const address = end;
+    end += Math.ceil(bytes / 64) * 64;
+    return address;
+  };
+  const rows = reserve(8 * (k + 4) * functions.blockWords.value);
+  const grams = reserve(8 * batch * k * k);
+  const active = reserve(4 * batch);
+  const values = reserve(4 * batch * Math.max(...pieces.map(({ size }) => size)));
+  const streams = pieces.map(({ size, examples }) => {
+    // The first bit may be the last of a word, and a word is read beyond the last one.
+    const stride = 8 * (Math.ceil((examples * size + 31) / 64) + 1);
+    return { address: reserve(k * stride + 8), stride };
+  });
+  if (!hasGrown(functions, end)) return undefined;
+  const { buffer } = functions.memory;
+  const results = new Float64Array(buffer, grams, batch * k * k);
+  const counts = new Int32Array(buffer, active, batch);
+  return {
+    count(drawer, keyOf, before, masks) {
+      results.fill(0);
+      counts.fill(0);
+      drawer.draw(
+        pieces.flatMap(({ size, examples }, index) => {
+          const { address, stride } = streams[index] as (typeof streams)[number];
+          const from = before * size;
+          const words = Math.ceil(((from % 32) + examples * size) / 32);
+          return Array.from({ length: k }, (_, tangent) => ({
+            fill: "words" as const,
+            key: keyOf(tangent, index),
+            start: Math.floor(from / 32),
+            out: new Float32Array(buffer, address + tangent * stride, words),
+          }));
+        }),
+      );
+      for (const [index, { size, examples, inner = size }] of pieces.entries()) {
+        const { address, stride } = streams[index] as (typeof streams)[number];
+        const mask = masks[index];
+        if (mask) new Float32Array(buffer, values, mask.length).set(mask);
+        const [first, each] = [(before * size) % 32, examples === 1 ? 0 : size];
+        const masked = mask ? values : 0;
+        functions.addGrams(address, stride, k, first, each, size, masked, inner, batch, grams, active, rows);
+      }
+    },
+    gram: (example) => results.subarray(example * k * k, (example + 1) * k * k),
+    active: (example) => counts[example] as number,
+  };
+}
+
+function hasGrown({ memory }: Functions, bytes: number): boolean {
+  try {
+    memory.grow(Math.ceil(bytes / 65536) - 1);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function instantiate(): Functions | undefined {
+  const engine = (globalThis as unknown as { WebAssembly?: Engine }).WebAssembly;
+  if (!engine) return undefined;
+  try {
+    const bytes = Uint8Array.from(atob(kernelBase64), (char) => char.charCodeAt(0));
+    return new engine.Instance(new engine.Module(bytes)).exports;
+  } catch {
+    // An engine without vectors, or whose page forbids WebAssembly: the runtime multiplies.
+    return undefined;
+  }
+}
