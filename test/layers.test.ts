@@ -53,6 +53,7 @@ const platformFiles = [
   /^runtime\/(node|node-realm|web)\.ts$/,
   /^data\/(pictures\/)?node-[a-z-]+\.ts$/,
   /^storage\/node-[a-z-]+\.ts$/,
+  /^distributed\/node-[a-z-]+\.ts$/,
   // Vega, which only reports and the command line load.
   /^charts\/vega\.ts$/,
 ];

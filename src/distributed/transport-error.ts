@@ -39,9 +39,10 @@ export function closed(): TransportError {
 }
 
 /** What is to be kept where there is no more room. */
-export function full(what: string): TransportError {
+export function full(what: string, cause?: unknown): TransportError {
+  const why = cause instanceof Error ? ` (${cause.message})` : "";
   return new TransportError(
-    `There is no more room for ${what}. Give the server more (max_file_store in its configuration), or forget what is no longer needed.`,
-    { reason: "full" },
+    `There is no more room for ${what}${why}. Give the server more (max_file_store in its configuration, or disk), or forget what is no longer needed.`,
+    { reason: "full", ...(cause !== undefined && { cause }) },
   );
 }

@@ -1,0 +1,79 @@
+/** Real servers for tests: the ones that are installed, each test's on a free port of loopback, in a folder of its own. */
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  findServer,
+  type OwnServer,
+  type OwnServerOptions,
+  startServer,
+} from "../src/distributed/node-server.ts";
+
+/** Programs to test with: the one that is found, and others that `NATS_SERVERS` names, with colons between. */
+export const servers: readonly string[] = [
+  ...new Set([(await findServer()) ?? [], (process.env.NATS_SERVERS ?? "").split(":")].flat()),
+].filter((path) => path !== "");
+
+/** Why tests that need a server are skipped; undefined where there is one. */
+export const noServer = servers.length > 0 ? undefined : "no nats-server is installed";
+
+/** A server of a test, in a folder that goes with it. */
+export interface TemporaryServer extends OwnServer {
+  readonly folder: string;
+  /** Stops it, does something to its folder, and starts it again at the same address. */
+  restart(between?: () => Promise<void>): Promise<void>;
+}
+
+export async function temporaryServer(
+  options: Omit<OwnServerOptions, "folder"> = {},
+): Promise<TemporaryServer> {
+  const folder = await mkdtemp(join(tmpdir(), "forwardgrad-nats-"));
+  let server = await startServer({ ...options, folder });
+  const { url, version } = server;
+  return {
+    folder,
+    url,
+    version,
+    pid: () => server.pid(),
+    async restart(between = async () => undefined) {
+      await server.stop();
+      await between();
+      server = await startServer({ ...options, folder, port: Number(new URL(url).port) });
+    },
+    async stop() {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/**
+ * Cuts the last messages of a stream off its file, as a machine does that loses its power before the file system wrote them.
+ * The server must be stopped.
+ */
+export async function loseTail(folder: string, stream: string, messages: number): Promise<void> {
+  const path = join(folder, "nats", "jetstream", "$G", "streams", stream, "msgs");
+  const blocks = (await readdir(path)).filter((name) => name.endsWith(".blk"));
+  const last = blocks.sort((one, other) => Number.parseInt(one, 10) - Number.parseInt(other, 10)).at(-1);
+  const block = join(path, last as string);
+  const bytes = await readFile(block);
+  // Each message begins with its length in bytes; the highest bit says that it has headers.
+  const starts: number[] = [];
+  for (let at = 0; at < bytes.length; at += bytes.readUInt32LE(at) & 0x7fffffff) starts.push(at);
+  await truncate(block, starts.at(-messages) as number);
+  // What it noted beside the blocks is written later than they are.
+  for (const name of await readdir(path))
+    if (/\.(idx|fss|db)$/.test(name)) await rm(join(path, name), { force: true });
+}
+
+/** Users of tests that may do anything, as lines of a configuration. */
+export const someUsers = `authorization { users: [ ${["ada", "ben", "eve"]
+  .map((user) => `{ user: ${user}, password: "of ${user}" }`)
+  .join(", ")} ] }`;
+
+/** Writes a file by which one of them shows who it is. */
+export async function credentialsOf(user: string, folder: string): Promise<string> {
+  const path = join(folder, `${user}.txt`);
+  await writeFile(path, `user: ${user}\npassword: of ${user}\n`, { mode: 0o600 });
+  return path;
+}
