@@ -17,6 +17,11 @@ export const matmul = samplesOf({
     },
     { inputs: [x([3, 2]), x([3, 4])], attributes: { transA: int(1) } },
     { inputs: [x([2, 3]), x([4, 3]), x([])], attributes: { transB: int(1), alpha: float(-1.5) } },
+    // So large that its factors change places.
+    {
+      inputs: [x([2, 512]), x([256, 512]), x([256])],
+      attributes: { transB: int(1), alpha: float(0.25), beta: float(-2) },
+    },
   ],
   MatMul: [
     { inputs: [x([2, 3]), x([3, 4])] },
