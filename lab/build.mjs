@@ -1,5 +1,5 @@
 // Writes the lab, a static site, into lab/dist, or the folder after --to: `npm run lab:build`; with --serve it is served, too: `npm run lab`.
-import { copyFileSync, mkdirSync, rmSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
@@ -12,25 +12,26 @@ const target = resolve(to ?? join(lab, "dist"));
 
 rmSync(target, { recursive: true, force: true });
 mkdirSync(join(target, "engine"), { recursive: true });
-// The library's entry points are those of the package: its own name leads to its exports. What is loaded first is one file; what
-// trains loads its parts when it needs them.
-const entries = {
-  main: "main.ts",
-  digits: "digits/digits.ts",
-  memory: "memory/memory.ts",
-  worker: "worker.ts",
-};
-for (const [name, source] of Object.entries(entries))
+// The library's entry points are those of the package: its own name leads to its exports. What is loaded first is one file; panels
+// share what they have in common, and what trains loads its parts when it needs them.
+const bundles = [
+  { splitting: false, entries: { main: "main.ts", memory: "memory/memory.ts" } },
+  { splitting: true, entries: { digits: "digits/digits.ts", own: "own/own.ts", worker: "worker.ts" } },
+];
+for (const { splitting, entries } of bundles)
   await build({
-    entryPoints: { [name]: join(lab, source) },
+    entryPoints: Object.fromEntries(
+      Object.entries(entries).map(([name, source]) => [name, join(lab, source)]),
+    ),
     outdir: target,
     ...{ bundle: true, minify: true, format: "esm", platform: "browser", target: "es2022" },
-    splitting: name === "worker",
-    chunkNames: `${name}/[name]-[hash]`,
+    splitting,
+    chunkNames: "parts/[name]-[hash]",
     legalComments: "none",
     tsconfigRaw: {},
     logLevel: "error",
   });
+cpSync(join(lab, "own/example"), join(target, "example"), { recursive: true });
 for (const name of ["index.html", "style.css"]) copyFileSync(join(lab, name), join(target, name));
 copyFileSync(join(packages, "uplot/dist/uPlot.min.css"), join(target, "charts.css"));
 for (const name of ["ort-wasm-simd-threaded.wasm", "ort-wasm-simd-threaded.mjs"])

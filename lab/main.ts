@@ -33,4 +33,5 @@ function whenNear(id: string): void {
 if (!document.getElementById("landscape")?.hidden) openLandscape();
 if (!document.getElementById("catch")?.hidden) openCatch();
 whenNear("digits");
+whenNear("own");
 whenNear("memory");

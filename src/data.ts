@@ -14,7 +14,13 @@ export { parseIdx } from "./data/files/idx.ts";
 export { type MatArray, parseMat } from "./data/files/mat.ts";
 export { type NpyArray, parseNpy } from "./data/files/npy.ts";
 export { type NpzOptions, npzDataset, npzInputs, readNpz } from "./data/files/npz.ts";
-export { type TableInputOptions, type TableOptions, tableDataset, tableInputs } from "./data/files/table.ts";
+export {
+  type TableInputOptions,
+  type TableOptions,
+  tableColumns,
+  tableDataset,
+  tableInputs,
+} from "./data/files/table.ts";
 export { measureNormalization } from "./data/normalization.ts";
 export { type Augmentation, formatAugmentation, parseAugmentation } from "./data/pictures/augment.ts";
 export {
@@ -55,3 +61,4 @@ export {
   type TokenDatasetOptions,
   tokenDataset,
 } from "./data/text/token-dataset.ts";
+export { zippedFiles } from "./data/zipped-files.ts";

@@ -4,10 +4,11 @@
  * @module forwardgrad/web
  */
 
-export { droppedFiles } from "./data/dropped-files.ts";
+export { type DroppedFile, type DroppedFiles, droppedFiles } from "./data/dropped-files.ts";
+export { decodePicture } from "./data/pictures/page-picture.ts";
 export { type WebDevice, type WebRuntimeOptions, webDevices, webRuntime } from "./runtime/web.ts";
 export { type MemoryStore, memoryStore } from "./storage/memory-store.ts";
 export { importRun, type OpfsStore, opfsRuns, opfsStore } from "./storage/opfs-store.ts";
-export type { Predictions, StepEvent, WorkerTrainOptions } from "./worker/messages.ts";
+export type { ModelFiles, Predictions, StepEvent, WorkerTrainOptions } from "./worker/messages.ts";
 export { serveTraining, type WorkerScope } from "./worker/serve-training.ts";
 export { trainInWorker, type WorkerLike, type WorkerTraining } from "./worker/train-in-worker.ts";

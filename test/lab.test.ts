@@ -1,35 +1,14 @@
 /** The lab, as a static site in a subfolder, in a real browser. */
-import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { extname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { temporaryFolder } from "./cli.ts";
-import { listen } from "./server.ts";
+import { buildLab, hasBrowser, type LabSite, number, openLabSite, text } from "./lab-site.ts";
 
 const root = resolve(import.meta.dirname, "..");
-const executablePath = "/usr/bin/chromium";
-const folder = temporaryFolder();
-const types: Readonly<Record<string, string>> = {
-  ".html": "text/html; charset=utf-8",
-  ".js": "text/javascript",
-  ".mjs": "text/javascript",
-  ".css": "text/css",
-  ".wasm": "application/wasm",
-  ".json": "application/json",
-};
-/** All that a page with a worker and WebAssembly needs; pictures of the page's own come as data. */
-const policy =
-  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data:";
-const subfolder = "/somewhere/lab/";
-
-beforeAll(() => {
-  execFileSync(process.execPath, [join(root, "lab/build.mjs"), "--to", folder]);
-});
+const folder = buildLab();
 
 describe("the lab's files", () => {
   const sources = readdirSync(join(root, "lab"), { recursive: true, encoding: "utf8" })
@@ -61,54 +40,15 @@ describe("the lab's files", () => {
   });
 });
 
-const hasBrowser = existsSync(executablePath);
-if (!hasBrowser) console.warn(`Tests of the lab's panels are skipped: there is no ${executablePath}.`);
-
 describe.skipIf(!hasBrowser)("the lab", () => {
-  let browser: Browser;
-  let server: Server;
-  let address: string;
-  /** What no page may do: errors, and requests to anywhere else. */
-  const wrongs: string[] = [];
-
+  let site: LabSite;
+  let wrongs: readonly string[] = [];
+  const open: LabSite["open"] = (...given) => site.open(...given);
   beforeAll(async () => {
-    server = createServer((request, response) => {
-      const path = (request.url ?? "").split("?")[0] ?? "";
-      const name = path.startsWith(subfolder) ? path.slice(subfolder.length) || "index.html" : undefined;
-      if (name === undefined || !existsSync(join(folder, name))) return response.writeHead(404).end();
-      response.writeHead(200, {
-        "Content-Type": types[extname(name)] ?? "application/octet-stream",
-        // For the worker, too.
-        "Content-Security-Policy": policy,
-      });
-      return response.end(readFileSync(join(folder, name)));
-    });
-    address = `http://localhost:${await listen(server)}${subfolder}`;
-    browser = await chromium.launch({
-      executablePath,
-      args: ["--no-sandbox", "--disable-background-networking"],
-    });
+    site = await openLabSite(folder);
+    wrongs = site.wrongs;
   });
-  afterAll(async () => {
-    await browser?.close();
-    server?.close();
-  });
-
-  async function open(query = "", options: BrowserContextOptions = {}): Promise<Page> {
-    const page = await browser.newPage(options);
-    page.on("console", (message) => {
-      if (message.type() === "error" || message.type() === "warning") wrongs.push(message.text());
-    });
-    page.on("pageerror", (error) => wrongs.push(error.message));
-    page.on("request", (request) => {
-      const url = request.url();
-      if (!url.startsWith(address) && !/^(data|blob):/.test(url)) wrongs.push(url);
-    });
-    await page.goto(address + query);
-    return page;
-  }
-  const text = (page: Page, id: string) => page.locator(`#${id}`).innerText();
-  const number = async (page: Page, id: string) => Number.parseFloat(await text(page, id));
+  afterAll(() => site?.close());
 
   it("says something at rest, on a desk and on a phone, without another origin", async () => {
     for (const width of [1280, 360]) {
@@ -130,6 +70,8 @@ describe.skipIf(!hasBrowser)("the lab", () => {
       const page = await open("", { colorScheme, bypassCSP: true });
       await page.locator("#digits").scrollIntoViewIfNeeded();
       await page.locator("#digits[data-open]").waitFor();
+      await page.locator("#own").scrollIntoViewIfNeeded();
+      await page.locator("#own[data-open]").waitFor();
       await page.locator("#memory").scrollIntoViewIfNeeded();
       await page.addScriptTag({ content: axe });
       const found = (await page.evaluate(

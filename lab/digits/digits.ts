@@ -3,8 +3,9 @@ import { mlp } from "forwardgrad";
 import type { Dataset } from "forwardgrad/data";
 import { trainInWorker, type WorkerTraining } from "forwardgrad/web";
 import { isWhole, settings } from "../address.ts";
+import { type Curves, LiveCurves, noCurves, openCurves } from "../curves.ts";
 import { element, onPress, say } from "../elements.ts";
-import { type Curves, openChart } from "./chart.ts";
+import { saveFile } from "../save-file.ts";
 import { showConfusion } from "./confusion.ts";
 import { counts, epochs, every, hidden } from "./counts.ts";
 import { openPad } from "./pad.ts";
@@ -27,11 +28,13 @@ const worker = new Worker(new URL("worker.js", document.baseURI), { type: "modul
 const estimator = element("digits-estimator", HTMLSelectElement);
 const count = element("digits-k", HTMLInputElement);
 const rate = element("digits-rate", HTMLInputElement);
-const chart = openChart(element("digits-chart", HTMLElement), {
+const behind: Curves = {
   steps: recorded.losses.map((_, index) => every * (index + 1)),
   losses: recorded.losses,
-  cosines: recorded.cosines,
-});
+  shares: recorded.cosines,
+};
+const chart = openCurves(element("digits-chart", HTMLElement), { share: "cosine", mostLoss: 2.5 });
+chart(noCurves(), behind);
 let chosen: Chosen = address.read();
 let data: Dataset | undefined;
 let training: WorkerTraining | undefined;
@@ -78,31 +81,15 @@ function showReadings(all: readonly Reading[]): void {
 }
 
 /** Shows the steps that came since the last frame. */
-function follow(): {
-  readonly curves: Curves;
-  take(loss: number, step: number, cosine: number | undefined): void;
-} {
-  const curves: Curves = { steps: [], losses: [], cosines: [] };
-  let [sum, isAsked] = [0, false];
-  return {
-    curves,
-    take(loss, step, cosine) {
-      sum += loss;
-      if (step % every !== 0) return;
-      curves.steps.push(step);
-      curves.losses.push(sum / every);
-      curves.cosines.push(cosine ?? null);
-      sum = 0;
-      if (isAsked) return;
-      isAsked = true;
-      requestAnimationFrame(() => {
-        isAsked = false;
-        chart(curves);
-        say("digits-state", `step ${curves.steps.at(-1)}: loss ${curves.losses.at(-1)?.toFixed(3)}`);
-        if (cosine !== undefined) say("digits-cosine", cosine.toFixed(2));
-      });
-    },
-  };
+function follow(): LiveCurves {
+  const live = new LiveCurves(noCurves(), every, () => {
+    const { steps, losses, shares } = live.curves;
+    chart(live.curves, behind);
+    say("digits-state", `step ${steps.at(-1)}: loss ${losses.at(-1)?.toFixed(3)}`);
+    const cosine = shares.at(-1) ?? null;
+    if (cosine !== null) say("digits-cosine", cosine.toFixed(2));
+  });
+  return live;
 }
 
 async function run(): Promise<void> {
@@ -123,9 +110,9 @@ async function run(): Promise<void> {
   });
   say("digits-which", "your run");
   say("digits-cosine", chosen.estimator === "exact" ? "1" : "…");
-  const { take } = follow();
+  const live = follow();
   for await (const event of training) {
-    if (event.kind === "step") take(event.loss, event.step, event.quality?.cosine);
+    if (event.kind === "step") live.take(event.step, event.loss, event.quality?.cosine);
     if (event.kind === "epoch" || event.kind === "interrupted") {
       const { outputs } = await training.predict(inputs);
       showReadings(readings(outputs.data as Float32Array, test.labels, inputs));
@@ -214,12 +201,7 @@ onPress("digits-next", () => {
   });
 });
 onPress("digits-save", () => {
-  if (!model) return;
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([model], { type: "application/octet-stream" }));
-  link.download = "digits.onnx";
-  link.click();
-  URL.revokeObjectURL(link.href);
+  if (model) saveFile("digits.onnx", model);
 });
 show();
 showRecorded();

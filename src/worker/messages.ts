@@ -1,12 +1,27 @@
 /** What a page and the worker that trains for it say to each other. */
+import type { HeadOptions } from "../objective/heads/head-options.ts";
+import type { Graph } from "../onnx/graph.ts";
+import type { Model } from "../onnx/read-model.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { WebRuntimeOptions } from "../runtime/web.ts";
+import type { NamedFile } from "../storage/open-model.ts";
 import type { TrainEvent } from "../train/events.ts";
+import type { UnlabelledExamples } from "../train/example-arrays.ts";
 import type { TrainOptions } from "../train/settings/options.ts";
 import type { PlainError } from "./plain-errors.ts";
 
+/** A model that the worker opens: its page need not read it. */
+export interface ModelFiles {
+  /** The .onnx file, and its data files, as `openModel` takes them: `File`s of a page. */
+  readonly files: readonly NamedFile[];
+  /** A new head on it, as `withHead` puts it. Default: none. */
+  readonly head?: HeadOptions;
+}
+
 /** What a worker can be asked to train: the options of `train` as plain data, which a message can hold. */
-export interface WorkerTrainOptions extends Omit<TrainOptions, "runtime" | "store"> {
+export interface WorkerTrainOptions extends Omit<TrainOptions, "runtime" | "store" | "model"> {
+  /** An ONNX file's bytes, a graph from the builder, a decoded model, or the files of one, which the worker opens. */
+  readonly model: Uint8Array | Model | Graph | ModelFiles;
   /** How the worker's engine computes; default: on WebAssembly. */
   readonly runtime?: WebRuntimeOptions;
   /** The name of an `opfsStore` in which the run is kept. Default: nothing is kept. */
@@ -24,13 +39,15 @@ export interface Predictions {
   readonly step: number;
 }
 
+/** Flat inputs, [count, …shape of an example], where bytes are pixels and stand for value / 255; or examples, for a model of several inputs. */
+export type AskedInputs = Uint8Array | Float32Array | UnlabelledExamples;
+
 /** To the worker; `run` names the run that is meant. */
 export type Request = { readonly run: string } & (
   | { readonly kind: "train"; readonly options: Omit<WorkerTrainOptions, "signal"> }
   /** Ends the run after the current step, with a checkpoint. */
   | { readonly kind: "stop" }
-  /** Flat inputs, [count, …shape of an example]; bytes are pixels and stand for value / 255. */
-  | { readonly kind: "predict"; readonly id: number; readonly inputs: Uint8Array | Float32Array }
+  | { readonly kind: "predict"; readonly id: number; readonly inputs: AskedInputs }
 );
 
 /** A request as it is said before it is known for which run. */

@@ -4,13 +4,14 @@ import { type Tensor, tensorOf, toNumbers } from "../onnx/tensor.ts";
 import { batchOf, openAskedModel } from "../train/evaluation/asked-model.ts";
 import { inputsFor } from "../train/example-arrays.ts";
 import type { RunOptions } from "../train/settings/run-settings.ts";
+import type { AskedInputs } from "./messages.ts";
 
 const openBatchSize = 250;
 
 /** Runs one model. */
 export interface Predictor {
-  /** @param inputs [count, …shape of an example], flat @returns what the loss reads, [count, …] */
-  predict(inputs: Uint8Array | Float32Array): Promise<Tensor>;
+  /** @param inputs [count, …shape of an example], flat, or examples @returns what the loss reads, [count, …] */
+  predict(inputs: AskedInputs): Promise<Tensor>;
   release(): Promise<void>;
 }
 
@@ -21,7 +22,8 @@ export async function openPredictor(file: Uint8Array, options: RunOptions): Prom
   const asked = await openAskedModel({ ...options, model, parameters: {}, batch: openBatchSize });
   return {
     async predict(inputs) {
-      const examples = await inputsFor(model, { inputs, shape }, { input: options.input, option: "inputs" });
+      const given = ArrayBuffer.isView(inputs) ? { inputs, shape } : inputs;
+      const examples = await inputsFor(model, given, { input: options.input, option: "inputs" });
       const all = Uint32Array.from({ length: examples.count }, (_, index) => index);
       const parts: Tensor[] = [];
       for (let start = 0; start < examples.count; start += asked.batch) {

@@ -1,5 +1,6 @@
 /** The worker's side: trains what a page asks for, and tells it of every step. */
 import { ForwardgradError, SettingError } from "../errors/errors.ts";
+import type { Model } from "../onnx/read-model.ts";
 import { afterMessages } from "../runtime/page.ts";
 import { webRuntime } from "../runtime/web.ts";
 import { opfsStore } from "../storage/opfs-store.ts";
@@ -7,7 +8,7 @@ import type { TrainEvent } from "../train/events.ts";
 import { runOptions } from "../train/run-options.ts";
 import type { RunOptions } from "../train/settings/run-settings.ts";
 import { TrainingRun } from "../train/train.ts";
-import { lockName, locks, type Reply, type Request, type StepEvent } from "./messages.ts";
+import { lockName, locks, type ModelFiles, type Reply, type Request, type StepEvent } from "./messages.ts";
 import { plainError } from "./plain-errors.ts";
 import { openPredictor, type Predictor } from "./predictor.ts";
 
@@ -109,9 +110,10 @@ class TrainingServer {
 
   /** The event that ends the run, which is told when its store is free again. */
   async #train(subject: Subject, options: TrainRequest["options"]): Promise<Reply> {
-    const { runtime, store, ...given } = options;
+    const { runtime, store, model, ...given } = options;
     const settings = await runOptions({
       ...given,
+      model: isFiles(model) ? await openFiles(model) : model,
       runtime: await webRuntime(runtime),
       ...(store !== undefined && { store: opfsStore(store) }),
       signal: subject.stop.signal,
@@ -191,6 +193,19 @@ class TrainingServer {
     );
     return ready;
   }
+}
+
+function isFiles(model: TrainRequest["options"]["model"] | undefined): model is ModelFiles {
+  return typeof model === "object" && "files" in model;
+}
+
+/** A model of a page's files. @throws as `openModel` and `withHead` */
+async function openFiles({ files, head }: ModelFiles): Promise<Model> {
+  const { openModel } = await import("../storage/open-model.ts");
+  const model = await openModel(files);
+  if (!head) return model;
+  const { withHead } = await import("../objective/heads/with-head.ts");
+  return withHead(model, head);
 }
 
 /** Holds a lock for the worker's whole life, and says when it does. */

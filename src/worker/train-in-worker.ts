@@ -3,8 +3,10 @@ import { DeviceError, SettingError } from "../errors/errors.ts";
 import { option, Words, words } from "../errors/words.ts";
 import { plain } from "../settings/config.ts";
 import type { TrainEvent } from "../train/events.ts";
+import type { UnlabelledExamples } from "../train/example-arrays.ts";
 import { type Deferred, deferred } from "./deferred.ts";
 import {
+  type AskedInputs,
   lockName,
   locks,
   type Predictions,
@@ -31,10 +33,11 @@ export interface WorkerTraining extends AsyncIterableIterator<TrainEvent> {
   /**
    * What the model says of inputs, as it is after the last step, or at the end: while the run goes on, and after it.
    *
-   * @param inputs [count, …shape of an example], flat; bytes are pixels and stand for value / 255
+   * @param inputs [count, …shape of an example], flat, where bytes are pixels and stand for value / 255; or examples, a dataset's or
+   *   { inputs }, for a model of several inputs
    * @throws as `train`; DeviceError when the worker is gone
    */
-  predict(inputs: Uint8Array | Float32Array): Promise<Predictions>;
+  predict(inputs: Uint8Array | Float32Array | UnlabelledExamples): Promise<Predictions>;
 }
 
 /**
@@ -121,7 +124,7 @@ class RemoteTraining implements WorkerTraining {
     return { value: undefined, done: true };
   }
 
-  async predict(inputs: Uint8Array | Float32Array): Promise<Predictions> {
+  async predict(inputs: AskedInputs): Promise<Predictions> {
     if (this.#death) throw this.#death;
     const id = this.#asked++;
     const asked = deferred<Predictions>();

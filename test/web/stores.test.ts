@@ -75,6 +75,10 @@ describe("dropped files", () => {
     expect(await files.list()).toEqual(["cat/1.png", "dog/2.png"]);
     expect(new TextDecoder().decode(await files.read("dog/2.png"))).toBe("b");
     expect(await files.read("dog/3.png")).toBeUndefined();
+    // As data for a worker, and back.
+    expect(files.files.map(({ path }) => path)).toEqual(["cat/1.png", "dog/2.png"]);
+    const again = await droppedFiles(structuredClone(files.files));
+    expect(new TextDecoder().decode(await again.read("dog/2.png"))).toBe("b");
     const model = await droppedFiles([new File(["m"], "model.onnx"), new File(["d"], "model.onnx.data")]);
     expect(await model.list()).toEqual(["model.onnx", "model.onnx.data"]);
     await expect(droppedFiles([])).rejects.toThrow("No file was dropped");

@@ -21,6 +21,7 @@ import {
   webRuntime,
 } from "../../src/web.ts";
 
+declare function fetch(address: string): Promise<{ arrayBuffer(): Promise<ArrayBuffer> }>;
 interface PageWorker extends WorkerLike {
   terminate(): void;
 }
@@ -88,6 +89,29 @@ describe("a run in a worker", () => {
       train({ ...options, perturb, loss: crossEntropy({ smoothing: 0.1 }), steps: 1, runtime }),
     );
     expect(ofKind(told, "step")).toEqual(ofKind(here, "step"));
+  });
+
+  it("opens a model from its files, puts a head on it, and predicts of examples", async () => {
+    const fetched = async (name: string) =>
+      new File(
+        [
+          new Uint8Array(
+            await (await fetch(new URL(`../cases/lab/${name}`, import.meta.url).href)).arrayBuffer(),
+          ),
+        ],
+        name,
+      );
+    const files = await Promise.all(["beside.onnx", "beside.onnx.data"].map(fetched));
+    const inputs = Float32Array.from({ length: 40 * 64 }, (_, index) => (index * 7) % 17);
+    const examples = { inputs, labels: Int32Array.from({ length: 40 }, (_, row) => row % 3), shape: [64] };
+    const training = trainInWorker(shared, { model: { files, head: { outputs: 3 } }, examples, steps: 2 });
+    const [start] = ofKind(await collect(training), "start");
+    expect(start?.head?.outputs).toBe(3);
+    const { outputs } = await training.predict({ inputs: { pixels: inputs.subarray(0, 128) } });
+    expect(outputs).toEqual((await training.predict(inputs.subarray(0, 128))).outputs);
+    expect(outputs.shape).toEqual([2, 3]);
+    const alone = trainInWorker(shared, { model: { files: files.slice(0, 1) }, examples, steps: 2 });
+    await expect(collect(alone)).rejects.toThrow("keeps data in 'beside.onnx.data', which is not among");
   });
 
   it("predicts while it trains, and after it", async () => {

@@ -100,6 +100,19 @@ export function tableDataset(file: SourceFile, options: TableOptions): Dataset {
   };
 }
 
+/**
+ * The names of a table's columns, in their order, with what its first row holds: for a program that asks which one is learned.
+ *
+ * @throws as `tableDataset` where the table does not hold together
+ */
+export function tableColumns(
+  file: SourceFile,
+  { header, decimal, limits }: Pick<TableOptions, "header" | "decimal" | "limits"> = {},
+): { readonly name: string; readonly first: string }[] {
+  const table = withoutClearedRows(parseCsv(file, { header, decimal, limits: limitsWith(limits) }));
+  return table.header.map((name, index) => ({ name, first: table.rows[0]?.[index] ?? "" }));
+}
+
 /** How a table without a target becomes inputs. */
 export interface TableInputOptions
   extends Pick<TableOptions, "header" | "decimal" | "ignore" | "categorical" | "columns" | "limits"> {
