@@ -5,6 +5,7 @@
  */
 
 export { cacheDirectory, folderCache, folderStore } from "./data/node-store.ts";
+export { labelledTextStream } from "./data/node-table-rows.ts";
 export { decodePicture } from "./data/pictures/node-picture.ts";
 export { compareRuns } from "./reports/comparison.ts";
 export { runReport, writeRunReport } from "./reports/run-report.ts";

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import ts from "typescript";
 import { expect, it } from "vitest";
 import { labelledTexts } from "../src/data/text/text-table.ts";
-import { lastJson, run, temporaryFolder } from "./cli.ts";
+import { lastJson, run, runUntil, temporaryFolder } from "./cli.ts";
 
 const cases = join(import.meta.dirname, "cases", "texts");
 const at = (name: string) => join(cases, name);
@@ -21,6 +21,21 @@ function hub(): { readonly folder: string; readonly model: string } {
   copyFileSync(at("wordpiece.golden.json"), join(folder, "tokenizer.json"));
   writeFileSync(join(folder, "tokenizer_config.json"), JSON.stringify({ pad_token: "[PAD]" }));
   return { folder, model };
+}
+
+/** What the program of a run's report gives, which keeps its run elsewhere. */
+function programResult(out: string, again: string): Record<string, unknown> {
+  const notes = JSON.parse(readFileSync(join(out, "report.json"), "utf8")) as { readonly code: string };
+  const dist = resolve(import.meta.dirname, "../dist");
+  const program = notes.code
+    .replaceAll(JSON.stringify(out), JSON.stringify(again))
+    .replace(/"forwardgrad\/(\w+)"/g, (_, name) => JSON.stringify(`${dist}/${name}.js`))
+    .replace('"forwardgrad"', JSON.stringify(`${dist}/index.js`));
+  const script = `${ts.transpile(program, { target: ts.ScriptTarget.ESNext })}\nconsole.log(JSON.stringify(result));`;
+  writeFileSync(`${again}.mjs`, script);
+  const repeated = spawnSync(process.execPath, [`${again}.mjs`], { encoding: "utf8" });
+  expect(repeated.stderr).toBe("");
+  return lastJson(repeated.stdout);
 }
 
 it("a new head learns texts, is measured on others, predicts them, and can be repeated by its program", () => {
@@ -77,17 +92,39 @@ it("a new head learns texts, is measured on others, predicts them, and can be re
     stars.map(({ text, label }) => [text, label]),
   );
 
-  const notes = JSON.parse(readFileSync(join(out, "report.json"), "utf8")) as { readonly code: string };
-  const again = notes.code.replaceAll(JSON.stringify(out), JSON.stringify(join(folder, "again")));
-  const dist = resolve(import.meta.dirname, "../dist");
-  const program = again
-    .replace(/"forwardgrad\/(\w+)"/g, (_, name) => JSON.stringify(`${dist}/${name}.js`))
-    .replace('"forwardgrad"', JSON.stringify(`${dist}/index.js`));
-  const script = `${ts.transpile(program, { target: ts.ScriptTarget.ESNext })}\nconsole.log(JSON.stringify(result));`;
-  writeFileSync(join(folder, "again.mjs"), script);
-  const repeated = spawnSync(process.execPath, [join(folder, "again.mjs")], { encoding: "utf8" });
-  expect(repeated.stderr).toBe("");
-  expect(lastJson(repeated.stdout)).toMatchObject({ testAccuracy, testLoss });
+  expect(programResult(out, join(folder, "again"))).toMatchObject({ testAccuracy, testLoss });
+});
+
+it("a table that is read row by row, killed and resumed, leaves the bytes of one that was not, and can be repeated", async () => {
+  const { folder, model } = hub();
+  const flags = ["--stream", "20", "--batch", "8", "--steps", "40", "--max-length", "12", "--threads", "1"];
+  const train = [
+    "train",
+    "--model",
+    model,
+    ...words,
+    "--head",
+    ...flags,
+    "--checkpoint-seconds",
+    "0.01",
+    "--out",
+  ];
+  const calm = run([...train, join(folder, "calm"), "--json"]);
+  expect(calm.stderr).toContain("44 examples to train on, read row by row, 4 to validate on, 12 to test on");
+  for (const milliseconds of [0, 30])
+    await runUntil([...train, join(folder, "run"), "--resume"], "SIGKILL", {
+      milliseconds,
+      afterStart: true,
+    });
+  const resumed = run([...train, join(folder, "run"), "--resume", "--json"]);
+  expect(resumed.stderr).not.toContain("warning");
+  const bytes = (name: string) => readFileSync(join(folder, name, "model.onnx"));
+  expect(bytes("run").equals(bytes("calm"))).toBe(true);
+  const { testAccuracy, testLoss } = lastJson(calm.stdout);
+  expect(programResult(join(folder, "calm"), join(folder, "again"))).toMatchObject({
+    testAccuracy,
+    testLoss,
+  });
 });
 
 it.each<[string, string[], string]>([

@@ -17,12 +17,18 @@ export function repeatCode(flags: TrainFlags, dataset: Dataset): string {
   const isFile = flags.model.endsWith(".onnx");
   const data = dataCode(flags, dataset, lossName(settings) === "cross-entropy" ? "classes" : "values");
   const model = isFile ? fileCode(flags, settings, dataset) : modelCode(flags, settings, dataset);
-  const { resume, overwrite, allowChanges, ...course } = isFile
+  const { resume, overwrite, allowChanges, ...given } = isFile
     ? settings
     : lossData(settings, { targetNormalization: dataset.targetNormalization });
+  // Of a stream, they are set aside where it is opened.
+  const course = dataset.stream ? { ...given, validation: undefined } : given;
   const device = { device: flags.device === "cpu" ? undefined : flags.device, threads: flags.threads };
   const entries = [
-    ...["model,", "examples: dataset.train,", "test: dataset.test,"],
+    ...[
+      "model,",
+      `examples: dataset.${dataset.stream ? "stream ?? dataset.train" : "train"},`,
+      "test: dataset.test,",
+    ],
     ...(dataset.validation ? ["validation: dataset.validation,"] : []),
     `runtime: nodeRuntime(${objectCode(device)}),`,
     `store: runFolder(${text(flags.out)}),`,
@@ -59,7 +65,7 @@ interface DataCode {
 
 function dataCode(
   flags: TrainFlags,
-  { texts, train: { furtherInputs } }: Dataset,
+  { texts, stream, train: { furtherInputs } }: Dataset,
   targets: "classes" | "values",
 ): DataCode {
   const { data, dataDir = "", dataFile = "", testFraction, header, decimal, limit: limits } = flags;
@@ -87,17 +93,27 @@ function dataCode(
     const read = objectCode({ text: column, pair, label: flags.label, header, limits });
     const rows = (from: string) => `labelledTexts(${file(from)}, ${read})`;
     const options = {
-      targets,
-      maxLength,
-      testFraction,
+      ...{ targets, maxLength, testFraction, buffer: flags.stream },
+      held: stream && flags.settings.validation,
       inputs: Object.keys(furtherInputs ?? {}).concat("input_ids"),
     };
+    const opened = `const tokenizer = await openTokenizer(${[path, ...(config === undefined ? [] : [config])].map(json).join(", ")});`;
+    const made = objectCode(options, ["tokenizer", ...own(rows)]);
+    const hasOwn = own(rows).length > 0;
+    if (stream)
+      return {
+        data: [...(hasOwn ? ["labelledTexts"] : []), "openTokenizer", "textStreamDataset"],
+        node: ["labelledTextStream"],
+        system,
+        lines: [
+          opened,
+          `const rows = () => labelledTextStream(${text(dataFile)}, ${read});`,
+          `const dataset = await textStreamDataset(rows, ${made});`,
+        ],
+      };
     return {
       ...{ data: ["labelledTexts", "openTokenizer", "textDataset"], node: [], system },
-      lines: [
-        `const tokenizer = await openTokenizer(${[path, ...(config === undefined ? [] : [config])].map(json).join(", ")});`,
-        `const dataset = textDataset(${rows(dataFile)}, ${objectCode(options, ["tokenizer", ...own(rows)])});`,
-      ],
+      lines: [opened, `const dataset = textDataset(${rows(dataFile)}, ${made});`],
     };
   }
   if (data === "conll" || data === "next-token") {

@@ -100,11 +100,11 @@ async function judged(model: Model, { dataset, options }: ReportedRun): Promise<
   );
 }
 
-function describeData({ name, train, validation, test, classes }: Dataset): string {
+function describeData({ name, train, stream, validation, test, classes }: Dataset): string {
   const count = (value: number) => value.toLocaleString("en");
   const learned = classes > 0 ? `, ${classes} classes` : "";
   const held = validation ? `${count(validation.count)} to validate on, ` : "";
-  return `Data: ${name}, ${count(train.count)} examples to train on, ${held}${count(test.count)} to test on${learned}.`;
+  return `Data: ${name}, ${count(stream?.count ?? train.count)} examples to train on, ${held}${count(test.count)} to test on${learned}.`;
 }
 
 async function leave(store: RunStore, notes: RunNotes): Promise<void> {

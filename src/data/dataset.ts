@@ -3,6 +3,7 @@ import { isArrayOf } from "../arrays/kind.ts";
 import { DataError } from "../errors/errors.ts";
 import type { Words } from "../errors/words.ts";
 import type { Limits } from "../limits/limits.ts";
+import type { ExampleStream } from "./example-stream.ts";
 import type { Column } from "./files/columns.ts";
 import type { FurtherInputs } from "./further-inputs.ts";
 import type { FileStore, RemoteFiles } from "./store.ts";
@@ -69,6 +70,8 @@ export interface Dataset {
   readonly targetNormalization?: Normalization;
   /** Examples to train on; validation examples are split off them, where there are none of their own. */
   readonly train: Examples;
+  /** All examples to train on, where they need not fit into memory; `train` then holds the first ones. */
+  readonly stream?: ExampleStream;
   /** Examples to validate on, where they are of their own. */
   readonly validation?: Examples;
   /** Examples to test on. */

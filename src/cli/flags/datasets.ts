@@ -1,4 +1,5 @@
 /** From flags to a dataset: known by name, or a user's files. */
+import { statSync } from "node:fs";
 import { basename } from "node:path";
 import type { Dataset } from "../../data/dataset.ts";
 import { downloadStore } from "../../data/download.ts";
@@ -38,6 +39,10 @@ export interface DatasetChoice extends TextFlags {
   readonly testFraction?: number;
   readonly limit?: Partial<Limits>;
   readonly loss: LossName;
+  /** How many examples of a stream are in memory. */
+  readonly stream?: number;
+  /** What --validation says: of a stream, they are set aside here. */
+  readonly held?: unknown;
 }
 
 /** What --data may say: datasets by name, and the kinds of data of one's own. */
@@ -72,6 +77,7 @@ const readWith: Readonly<Record<string, readonly string[]>> = {
   label: ["text", "conll"],
   tokenizer: ["text", "conll", "next-token"],
   maxLength: ["text", "conll", "next-token"],
+  stream: ["text"],
 };
 
 /**
@@ -179,20 +185,22 @@ async function openTexts(
   const { text, pair, maxLength } = texts;
   const read = async (path: string, flag: string) =>
     labelledTexts(await readFlagged(path, flag), { text, pair, label, header, limits });
-  const rows = await read(needed(dataFile, data, "--data-file FILE.csv"), "--data-file");
+  const file = needed(dataFile, data, "--data-file FILE.csv");
   const test = testFile === undefined ? undefined : await read(testFile, "--test-file");
   const validation =
     validationFile === undefined ? undefined : await read(validationFile, "--validation-file");
-  const encoding = await textEncoding(choice, { ...reader, maxLength });
-  const dataset = textDataset(rows, {
-    ...encoding,
-    targets: targetsOf(choice),
-    classNames,
-    test,
-    validation,
-    testFraction,
-  });
-  return { ...dataset, texts };
+  const options = {
+    ...(await textEncoding(choice, { ...reader, maxLength })),
+    ...{ targets: targetsOf(choice), classNames, test, validation, testFraction },
+  };
+  if (choice.stream === undefined && !isLarge(file))
+    return { ...textDataset(await read(file, "--data-file"), options), texts };
+  const { openTextStream } = await import("./text-stream.ts");
+  const columns = { text, ...(pair !== undefined && { pair }), label, header, limits };
+  return {
+    ...(await openTextStream(file, columns, { ...options, buffer: choice.stream, held: choice.held })),
+    texts,
+  };
 }
 
 async function openTokens(
@@ -251,6 +259,11 @@ function needed(value: string | undefined, data: string, flag: string): string {
   throw new Error(`--data ${data} needs ${flag}; say where the data is.`);
 }
 
+/** Whether a file is read row by row without being asked for: all of it and its tokens take many times its size. */
+function isLarge(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 256e6;
+}
+
 export async function readFlagged(path: string, flag: string): Promise<SourceFile> {
   const bytes = await readIfPresent(path);
   if (bytes === undefined) throw new Error(`${path}: no such file; correct ${flag}.`);
@@ -259,12 +272,12 @@ export async function readFlagged(path: string, flag: string): Promise<SourceFil
 
 /** Says how data of one's own was understood. */
 function announced(dataset: Dataset): Dataset {
-  const { train, test, validation, classNames, classes, warnings = [] } = dataset;
+  const { train, stream, test, validation, classNames, classes, warnings = [] } = dataset;
   const count = (value: number) => value.toLocaleString("en");
   const list = classNames && classNames.length <= 12 ? `: ${classNames.join(", ")}` : "";
   const learned = classes > 0 ? `${classes} classes${list}` : `${targetSize(dataset)} target values`;
   say(
-    `${dataset.name}: ${count(train.count)} examples to train on, ` +
+    `${dataset.name}: ${count(stream?.count ?? train.count)} examples to train on${stream ? ", read row by row" : ""}, ` +
       `${validation ? `${count(validation.count)} to validate on, ` : ""}${count(test.count)} to test on; inputs ` +
       `[${train.shape.join(", ")}], ${learned}`,
     ...warnings.map((warning) => words`warning: ${warning}`),

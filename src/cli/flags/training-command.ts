@@ -14,7 +14,7 @@ import { addModelOptions, buildModel, type ModelFlags, refuseShapeFlags } from "
 import { lossData, lossName } from "./chosen-loss.ts";
 import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
 import { addHeadFlags, type HeadFlags, withHeadFlags } from "./head-flags.ts";
-import { addDataOptions, addRuntimeOptions, augmentation } from "./options.ts";
+import { addDataOptions, addRuntimeOptions, augmentation, wholeNumber } from "./options.ts";
 import { addSettingFlags, asOptions, type SettingData } from "./setting-flags.ts";
 
 /** What is trained, how, and where it is kept: the flags of train and search that are no settings of a run, and these. */
@@ -73,6 +73,11 @@ export function addTrainingOptions(
       "csv, npz, text: examples to validate on (default: a part of those to train on)",
     )
     .option("--validation-dir <folder>", "images: images to validate on, in class folders")
+    .option(
+      "--stream <examples>",
+      "text: read --data-file row by row, with so many examples in memory to draw from (default: 10,000 where the file is larger than 256 MB)",
+      wholeNumber(1),
+    )
     .option("--augment <steps>", trainOptions.augment.help ?? "", augmentation);
   for (const [group, names] of Object.entries(groups)) {
     command.optionsGroup(group);
@@ -114,7 +119,7 @@ export async function openTraining(
   const input = typeof settings.input === "string" ? settings.input : undefined;
   const hasAdapter = settings.adapter !== undefined;
   const dataset = await openDataset(
-    { ...flags, loss, adapter: hasAdapter ? "lora" : undefined },
+    { ...flags, loss, adapter: hasAdapter ? "lora" : undefined, held: settings.validation },
     loaded && {
       ...knownData(loaded),
       channels: imageChannels(loaded, input),
@@ -135,14 +140,15 @@ export async function openTraining(
   const dimensions = settings.dimensions as Readonly<Record<string, number>> | undefined;
   const model = await withHeadFlags(base, flags, dataset, { seed: Number(seed), dimensions });
   const { validation } = dataset;
-  if (validation && settings.validation !== undefined)
+  const { validation: asked, ...others } = settings;
+  if (validation && !dataset.stream && asked !== undefined)
     throw new Error(
-      `--validation ${settings.validation} sets examples aside, and ${flags.validationDir === undefined ? "--validation-file" : "--validation-dir"} gives such of its own; leave one of them out.`,
+      `--validation ${asked} sets examples aside, and ${flags.validationDir === undefined ? "--validation-file" : "--validation-dir"} gives such of its own; leave one of them out.`,
     );
   const options = {
-    ...asOptions(trainOptions, lossData(settings, knownData(model))),
+    ...asOptions(trainOptions, lossData(dataset.stream ? others : settings, knownData(model))),
     ...(validation && { validation }),
-    ...{ model, examples: dataset.train, runtime, store },
+    ...{ model, examples: dataset.stream ?? dataset.train, runtime, store },
     ...(flags.augment && { augment: flags.augment }),
   };
   return { dataset, options, imported: loaded && model };

@@ -30,6 +30,8 @@ export interface TableReading {
   /** The decimal sign of columns that do not tell it. Default: that of the other columns. */
   readonly decimal?: "point" | "comma";
   readonly limits?: Limits;
+  /** How many rows of the file stand before this text, where it is a part of one. Default 0. */
+  readonly rowsBefore?: number;
 }
 
 const separators = [",", ";", "\t", "|"];
@@ -43,11 +45,14 @@ const separators = [",", ";", "\t", "|"];
  * header is missing or has empty or equal names.
  */
 export function parseCsv(file: SourceFile, reading: TableReading = {}): Table {
-  const { name } = file;
+  return parseTable(tableText(file, reading.limits ?? defaultLimits), file.name, reading);
+}
+
+/** As `parseCsv`, of its text. @throws as `parseCsv`, for what is no table */
+export function parseTable(text: string, name: string, reading: TableReading = {}): Table {
   const limits = reading.limits ?? defaultLimits;
   const decimal = reading.decimal && (reading.decimal === "comma" ? "," : ".");
-  const text = tableText(file, limits);
-  const json = parseJsonTable(text, name);
+  const json = parseJsonTable(text, name, reading.rowsBefore);
   // Programs that write JSON write points.
   const table = json ? { ...json, source: name, separator: "," } : fromCsv(text, name, reading, limits);
   if (table.rows.length === 0) {
@@ -60,15 +65,14 @@ export function parseCsv(file: SourceFile, reading: TableReading = {}): Table {
 }
 
 function fromCsv(text: string, name: string, reading: TableReading, limits: Limits): Table {
-  const announced = /^"?sep=(.)"?(?:\r\n|\r|\n)/i.exec(text);
-  const content = announced ? text.slice(announced[0].length) : text;
-  const separator = announced?.[1] ?? separatorOf(content);
+  const content = text.slice(announcedSeparator(text)?.[0].length ?? 0);
+  const separator = separatorIn(text);
   checkCells(content, separator, name, limits);
   const { data, errors } = Papa.parse<string[]>(content, { delimiter: separator });
   const problem = errors.find(({ type }) => type !== "Delimiter");
   if (problem) {
     throw new DataError(
-      `${name}: row ${(problem.row ?? 0) + 1}: ${problem.message}, expected quotes around whole fields and doubled ` +
+      `${name}: row ${(reading.rowsBefore ?? 0) + (problem.row ?? 0) + 1}: ${problem.message}, expected quotes around whole fields and doubled ` +
         'inside them ("a ""b"" c"); correct the quotes',
       { source: name },
     );
@@ -87,7 +91,7 @@ function fromCsv(text: string, name: string, reading: TableReading, limits: Limi
   const rowNumbers: number[] = [];
   for (const [index, fields] of below.entries()) {
     if (isEmpty(fields)) continue;
-    const number = start + index + (hasHeader ? 2 : 1);
+    const number = (reading.rowsBefore ?? 0) + start + index + (hasHeader ? 2 : 1);
     if (fields.length !== header.length) {
       throw new DataError(
         `${name}: row ${number} has ${fields.length} fields, expected ${header.length} as in ` +
@@ -99,6 +103,16 @@ function fromCsv(text: string, name: string, reading: TableReading, limits: Limi
     rowNumbers.push(number);
   }
   return { source: name, header, rows, rowNumbers, separator };
+}
+
+/** A first line that says what separates fields, as spreadsheets understand it. */
+function announcedSeparator(text: string): RegExpExecArray | null {
+  return /^"?sep=(.)"?(?:\r\n|\r|\n)/i.exec(text);
+}
+
+/** What separates the fields of a CSV text. */
+export function separatorIn(text: string): string {
+  return announcedSeparator(text)?.[1] ?? separatorOf(text);
 }
 
 function isEmpty(fields: readonly string[]): boolean {

@@ -12,10 +12,11 @@ type Fields = Readonly<Record<string, unknown>>;
 /**
  * Reads a table from JSON Lines (an object a line) or from an array of objects. Columns are the objects' keys, in the order
  * in which they come up; a key that an object lacks, or null, is a missing value.
+ * @param rowsBefore lines of the file before this text, where it is a part of one
  * @returns undefined where the text is no JSON.
  * @throws when it is JSON of another form, a line of JSON Lines is none, or a value is a list or an object.
  */
-export function parseJsonTable(text: string, source: string): JsonTable | undefined {
+export function parseJsonTable(text: string, source: string, rowsBefore = 0): JsonTable | undefined {
   const start = text.trimStart()[0];
   if (start !== "{" && start !== "[") return undefined;
   const whole = parsed(text);
@@ -33,7 +34,7 @@ export function parseJsonTable(text: string, source: string): JsonTable | undefi
       // A field of CSV may begin with a bracket.
       if (!/^\s*(?:\{\s*"|\[\s*[[{])/.test(text)) return undefined;
       throw new DataError(
-        `${source}: row ${(numbers[0] ?? 0) + 1} is no JSON${problemOf(text)}, expected an object a line (JSON Lines) or one array ` +
+        `${source}: row ${rowsBefore + (numbers[0] ?? 0) + 1} is no JSON${problemOf(text)}, expected an object a line (JSON Lines) or one array ` +
           "of objects; correct it",
         { source },
       );
@@ -48,13 +49,13 @@ export function parseJsonTable(text: string, source: string): JsonTable | undefi
     const record = parsed(lines[line] ?? "");
     if (record !== undefined) return record;
     throw new DataError(
-      `${source}: row ${line + 1} is no JSON${problemOf(lines[line] ?? "")}, expected an object as in row 1; correct the row`,
+      `${source}: row ${rowsBefore + line + 1} is no JSON${problemOf(lines[line] ?? "")}, expected an object as in row 1; correct the row`,
       { source },
     );
   });
   return asTable(
     records,
-    numbers.map((line) => line + 1),
+    numbers.map((line) => rowsBefore + line + 1),
     source,
   );
 }

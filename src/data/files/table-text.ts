@@ -44,13 +44,7 @@ export function tableText({ name, bytes: stored }: SourceFile, limits: Limits): 
       source: name,
     });
   const bytes = isGzip(stored) ? gunzipAtOnce(stored, name, limits) : stored;
-  const kind = kindOfTable(bytes);
-  if (kind !== undefined) {
-    const convert = conversions[kind]?.(name) ?? "check that this is the right file";
-    throw new DataError(`${name}: the file is ${kind}, expected CSV or JSON Lines in UTF-8; ${convert}`, {
-      source: name,
-    });
-  }
+  refuseOtherKinds({ name, bytes });
   if (bytes.length > limits.unpackedBytes || bytes.length > longestText) {
     throw new DataError(
       words`${name}: the table has ${bytes.length.toLocaleString("en")} bytes of text, expected at most
@@ -69,6 +63,16 @@ export function tableText({ name, bytes: stored }: SourceFile, limits: Limits): 
         : "check that this is the right file"),
     { source: name },
   );
+}
+
+/** @throws DataError for bytes that begin like another kind of file, with the way to convert it */
+export function refuseOtherKinds({ name, bytes }: SourceFile): void {
+  const kind = kindOfTable(bytes);
+  if (kind === undefined) return;
+  const convert = conversions[kind]?.(name) ?? "check that this is the right file";
+  throw new DataError(`${name}: the file is ${kind}, expected CSV or JSON Lines in UTF-8; ${convert}`, {
+    source: name,
+  });
 }
 
 function kindOfTable(bytes: Uint8Array): string | undefined {

@@ -44,7 +44,7 @@ export function textDataset(given: readonly LabelledText[], options: TextDataset
   const classNames = targets === "classes" ? (options.classNames ?? classesOf(given)) : undefined;
   const all: Examples = {
     ...encoded,
-    labels: classNames ? classNumbers(rows, classNames) : Float32Array.from(rows, targetOf),
+    labels: labelsOf(rows, classNames),
   };
   const part = (from: number, length: number) =>
     takeExamples(
@@ -70,7 +70,12 @@ export function textDataset(given: readonly LabelledText[], options: TextDataset
 }
 
 function classesOf(rows: readonly LabelledText[]): string[] {
-  const names = [...new Set(rows.map(({ label }) => String(label)))];
+  return sortedClasses(new Set(rows.map(({ label }) => String(label))));
+}
+
+/** Classes in their order: numbers by their size, names by their letters. @throws DataError where there are no two of them */
+export function sortedClasses(found: ReadonlySet<string>): string[] {
+  const names = [...found];
   if (names.length < 2) {
     throw new DataError(
       `text: the label is '${names[0]}' in every row, expected at least 2 classes; give others.`,
@@ -80,18 +85,24 @@ function classesOf(rows: readonly LabelledText[]): string[] {
   return names.sort(areNumbers ? (a, b) => Number(a) - Number(b) : (a, b) => (a < b ? -1 : 1));
 }
 
-function classNumbers(rows: readonly LabelledText[], classNames: readonly string[]): Int32Array {
-  const numbers = new Map(classNames.map((name, number) => [name, number]));
+/** Texts' class numbers, or their target values. @throws DataError for what is none, with its row */
+export function labelsOf(
+  rows: readonly LabelledText[],
+  classNames: readonly string[] | undefined,
+  firstRow = 0,
+): Int32Array | Float32Array {
+  if (!classNames) return Float32Array.from(rows, ({ label }, index) => targetOf(label, firstRow + index));
   return Int32Array.from(rows, ({ label }, index) => {
-    const number = numbers.get(String(label));
-    if (number !== undefined) return number;
+    const number = classNames.indexOf(String(label));
+    if (number >= 0) return number;
     throw new DataError(
-      `text: row ${index} has the label '${label}', expected one of ${classNames.join(", ")}; correct it, or leave the row out.`,
+      `text: row ${firstRow + index} has the label '${label}', expected one of ${classNames.join(", ")}; correct it, or leave the row out.`,
     );
   });
 }
 
-function targetOf({ label }: LabelledText, index: number): number {
+/** What is learned of a row, as a number. @throws DataError where it is none */
+export function targetOf(label: LabelledText["label"], index: number): number {
   const value = typeof label === "number" || label.trim() !== "" ? Number(label) : Number.NaN;
   if (Number.isFinite(value)) return value;
   throw new DataError(

@@ -25,18 +25,21 @@ export interface TextTableOptions extends TextColumns {
 /** The texts of a table's rows, and the table. @throws as `labelledTexts` */
 export function textRows(
   file: SourceFile,
-  { text, pair, header, limits }: TextTableOptions,
+  { header, limits, ...columns }: TextTableOptions,
 ): { readonly table: Table; readonly rows: readonly TextRow[] } {
   const table = withoutClearedRows(parseCsv(file, { header, limits: limitsWith(limits) }));
+  return { table, rows: textsOf(table, columns) };
+}
+
+function textsOf(table: Table, { text, pair }: TextColumns): TextRow[] {
   const [textAt, pairAt] = [
     columnOf(table, text, "text"),
     pair === undefined ? undefined : columnOf(table, pair, "pair"),
   ];
-  const rows = table.rows.map((fields): TextRow => {
+  return table.rows.map((fields): TextRow => {
     const first = fields[textAt] ?? "";
     return pairAt === undefined ? first : [first, fields[pairAt] ?? ""];
   });
-  return { table, rows };
 }
 
 /**
@@ -49,9 +52,16 @@ export function labelledTexts(
   file: SourceFile,
   options: TextTableOptions & { readonly label: string },
 ): LabelledText[] {
-  const { table, rows } = textRows(file, options);
+  return labelledRows(textRows(file, options).table, options);
+}
+
+/** The texts of a table with what is learned of them. @throws as `labelledTexts` */
+export function labelledRows(
+  table: Table,
+  options: TextColumns & { readonly label: string },
+): LabelledText[] {
   const labelAt = columnOf(table, options.label, "label");
-  return rows.map((row, index) => {
+  return textsOf(table, options).map((row, index) => {
     const label = table.rows[index]?.[labelAt] ?? "";
     if (label.trim() === "") {
       throw new DataError(
