@@ -92,10 +92,7 @@ describe("texts as a stream", async () => {
       );
     const streamed = await all((dataset.stream?.stream(0) ?? []) as AsyncIterable<StreamedExample>);
     const keys = streamed.map(({ inputs, labels }) =>
-      keyOf(
-        (inputs as Record<"input_ids", Float32Array>).input_ids,
-        (labels as Int32Array)[0] as number,
-      ),
+      keyOf((inputs as Record<"input_ids", Float32Array>).input_ids, (labels as Int32Array)[0] as number),
     );
     expect(streamed).toHaveLength(28);
     expect(Object.keys(streamed[0]?.inputs ?? {})).toEqual(["input_ids", "attention_mask", "token_type_ids"]);
