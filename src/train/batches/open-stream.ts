@@ -1,12 +1,7 @@
 /** A stream of examples as a run reads it: the first ones for what follows from shapes, and passes for its batches. */
 import type { Examples } from "../../data/dataset.ts";
-import {
-  arraysOf,
-  defaultBuffer,
-  ExampleRows,
-  type ExampleStream,
-  type StreamedExample,
-} from "../../data/example-stream.ts";
+import { arraysOf, ExampleRows } from "../../data/example-rows.ts";
+import { defaultBuffer, type ExampleStream, type StreamedExample } from "../../data/example-stream.ts";
 import { DataError, SettingError } from "../../errors/errors.ts";
 import { option as mention, words } from "../../errors/words.ts";
 import type { Loss } from "../../losses/loss.ts";

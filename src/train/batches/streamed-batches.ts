@@ -1,6 +1,6 @@
 /** The batches of a stream: examples are drawn from those in memory, and the next ones of the stream take their places. */
 import type { Examples } from "../../data/dataset.ts";
-import { ExampleRows } from "../../data/example-stream.ts";
+import { ExampleRows } from "../../data/example-rows.ts";
 import { DataError } from "../../errors/errors.ts";
 import { option as mention, words } from "../../errors/words.ts";
 import { fold, type Key } from "../../random/threefry.ts";
