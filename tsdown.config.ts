@@ -10,6 +10,9 @@ export default defineConfig({
     node: "src/node.ts",
     web: "src/web.ts",
     cli: "src/cli/main.ts",
+    // Threads start from a file of their own.
+    "distributed/node-nats-transport": "src/distributed/node-nats-transport.ts",
+    "distributed/node-nats-thread": "src/distributed/node-nats-thread.ts",
   },
   format: "esm",
   // A file each, so that bundlers leave out what a page does not use.

@@ -1,4 +1,6 @@
 /** What a page and the worker that trains for it say to each other. */
+
+import type { PlainError } from "../errors/plain-errors.ts";
 import type { HeadOptions } from "../objective/heads/head-options.ts";
 import type { Graph } from "../onnx/graph.ts";
 import type { Model } from "../onnx/read-model.ts";
@@ -8,7 +10,6 @@ import type { NamedFile } from "../storage/open-model.ts";
 import type { TrainEvent } from "../train/events.ts";
 import type { UnlabelledExamples } from "../train/example-arrays.ts";
 import type { TrainOptions } from "../train/settings/options.ts";
-import type { PlainError } from "./plain-errors.ts";
 
 /** A model that the worker opens: its page need not read it. */
 export interface ModelFiles {

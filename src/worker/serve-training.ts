@@ -1,5 +1,6 @@
 /** The worker's side: trains what a page asks for, and tells it of every step. */
 import { ForwardgradError, SettingError } from "../errors/errors.ts";
+import { plainError } from "../errors/plain-errors.ts";
 import type { Model } from "../onnx/read-model.ts";
 import { afterMessages } from "../runtime/page.ts";
 import { webRuntime } from "../runtime/web.ts";
@@ -9,7 +10,6 @@ import { runOptions } from "../train/run-options.ts";
 import type { RunOptions } from "../train/settings/run-settings.ts";
 import { TrainingRun } from "../train/train.ts";
 import { lockName, locks, type ModelFiles, type Reply, type Request, type StepEvent } from "./messages.ts";
-import { plainError } from "./plain-errors.ts";
 import { openPredictor, type Predictor } from "./predictor.ts";
 
 /** As much of a worker's own scope, `self`, as is used here. */

@@ -1,5 +1,6 @@
 /** The page's side: a run in a worker of the page's own, as `train` would tell of it. */
 import { DeviceError, SettingError } from "../errors/errors.ts";
+import { errorFrom } from "../errors/plain-errors.ts";
 import { option, Words, words } from "../errors/words.ts";
 import { plain } from "../settings/config.ts";
 import type { TrainEvent } from "../train/events.ts";
@@ -15,7 +16,6 @@ import {
   type WithoutRun,
   type WorkerTrainOptions,
 } from "./messages.ts";
-import { errorFrom } from "./plain-errors.ts";
 
 /** As much of a `Worker` as is used here. */
 export interface WorkerLike {

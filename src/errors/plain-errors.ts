@@ -8,8 +8,8 @@ import {
   SettingError,
   StorageError,
   UnsupportedOpError,
-} from "../errors/errors.ts";
-import { type Mention, Words } from "../errors/words.ts";
+} from "./errors.ts";
+import { type Mention, Words } from "./words.ts";
 
 /** An error that a message can hold. */
 export type PlainError =
@@ -25,9 +25,10 @@ export type PlainError =
   /** Anything else that was thrown, which a message carries as it is. */
   | { readonly name?: undefined; readonly thrown: unknown };
 
-type Class = new (message: Words, given: never) => ForwardgradError;
+/** A class of errors, which are made of their words and of what else they hold. */
+export type ErrorClass = new (message: Words, given: never) => ForwardgradError;
 
-const classes: ReadonlyMap<string, Class> = new Map<string, Class>([
+const classes: ReadonlyMap<string, ErrorClass> = new Map<string, ErrorClass>([
   ["ForwardgradError", ForwardgradError],
   ["SettingError", SettingError],
   ["ModelError", ModelError],
@@ -49,12 +50,16 @@ export function plainError(error: unknown): PlainError {
   return { name, message, mentions, fields, ...(cause !== undefined && { cause: plainError(cause) }) };
 }
 
-/** The error that was made plain, of its own class. */
-export function errorFrom(plain: PlainError): unknown {
+/**
+ * The error that was made plain, of its own class.
+ *
+ * @param further classes by name, beside those of the library's core
+ */
+export function errorFrom(plain: PlainError, further: Readonly<Record<string, ErrorClass>> = {}): unknown {
   if (plain.name === undefined) return plain.thrown;
   const { name, message, mentions, fields, cause } = plain;
-  const Thrown = classes.get(name) ?? ForwardgradError;
-  const given = { ...fields, ...(cause && { cause: errorFrom(cause) }) };
+  const Thrown = classes.get(name) ?? further[name] ?? ForwardgradError;
+  const given = { ...fields, ...(cause && { cause: errorFrom(cause, further) }) };
   return new Thrown(new Words(message, mentions), given as never);
 }
 
