@@ -48,3 +48,17 @@ export function flattened(config: Config, prefix = ""): Record<string, string | 
     }),
   );
 }
+
+/** A thing with a name by its own description; everything else as it is. */
+export function asData(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
+  const { name, config } = value as { readonly name?: unknown; readonly config?: unknown };
+  return typeof name === "string" && typeof config === "object" ? withoutNulls(plain(value)) : value;
+}
+
+/** Null stands for what was not given. */
+function withoutNulls(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const given = Object.entries(value).filter(([, part]) => part !== null);
+  return Object.fromEntries(given.map(([name, part]) => [name, withoutNulls(part)]));
+}

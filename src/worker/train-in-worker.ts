@@ -2,7 +2,7 @@
 import { DeviceError, SettingError } from "../errors/errors.ts";
 import { errorFrom } from "../errors/plain-errors.ts";
 import { option, Words, words } from "../errors/words.ts";
-import { plain } from "../settings/config.ts";
+import { asData } from "../settings/config.ts";
 import type { TrainEvent } from "../train/events.ts";
 import type { UnlabelledExamples } from "../train/example-arrays.ts";
 import { type Deferred, deferred } from "./deferred.ts";
@@ -192,20 +192,6 @@ class RemoteTraining implements WorkerTraining {
     }
     this.#finish({ error });
   }
-}
-
-/** A thing with a name by its own description; everything else as it is. */
-function asData(value: unknown): unknown {
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
-  const { name, config } = value as { readonly name?: unknown; readonly config?: unknown };
-  return typeof name === "string" && typeof config === "object" ? withoutNulls(plain(value)) : value;
-}
-
-/** Null stands for what was not given. */
-function withoutNulls(value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  const given = Object.entries(value).filter(([, part]) => part !== null);
-  return Object.fromEntries(given.map(([name, part]) => [name, withoutNulls(part)]));
 }
 
 /** Names the option that no message can hold. */

@@ -53,7 +53,7 @@ export const formatVersion = 1;
 const kinds = ["step", "state", "end"] as const;
 const ends = ["done", "paused", "failed"] as const;
 
-/** A record as bytes: 40 and 4 for each of k tangents. */
+/** A record as bytes: of a step, 43 and 4 for each of k tangents. */
 export function encodeRecord(record: RunRecord): Uint8Array {
   const writer = new ByteWriter().byte(formatVersion).byte(kinds.indexOf(record.kind));
   if (record.kind === "end") return writer.byte(ends.indexOf(record.how)).text(record.why).bytes();

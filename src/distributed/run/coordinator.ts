@@ -1,0 +1,223 @@
+/** The coordinator's source of derivatives: asks workers, writes each step into the log, and repeats the steps that are there already. */
+import { StorageError } from "../../errors/errors.ts";
+import type { StepFollower } from "../../estimate/estimator.ts";
+import { arraysOf } from "../../objective/parameters.ts";
+import type { Arrays } from "../../optim/optimizer.ts";
+import type { Key } from "../../random/threefry.ts";
+import type { Tensors } from "../../runtime/runtime.ts";
+import type { Transport } from "../transport.ts";
+import { type Fingerprint, fingerprintOf, isSame } from "../weights/fingerprint.ts";
+import { type GranulePass, type Measured, openGranulePass } from "../weights/granule.ts";
+import type { DerivativeSource, GranuleRun, KnownEstimate, MeasuredStep } from "../weights/granules.ts";
+import { Journal } from "./journal.ts";
+import type { Leadership } from "./leadership.ts";
+import { locate, type Numbered } from "./locate.ts";
+import { type CrewEvent, type QuestionRules, Questions } from "./questions.ts";
+import type { EndRecord, RecordedEstimate } from "./records.ts";
+
+/** What a coordinator needs besides the run. */
+export interface CoordinatorOptions extends QuestionRules {
+  readonly transport: Transport;
+  readonly leadership: Leadership;
+  /** Hears of workers that come, leave, or are dropped. */
+  readonly onCrew: (event: CrewEvent) => void;
+  /** Ends waiting for workers. */
+  readonly signal: AbortSignal | undefined;
+  /** Whether others can go on from the newest checkpoint. */
+  readonly isShared: () => boolean;
+}
+
+/** An estimate whose step was not taken yet. */
+interface Pending extends RecordedEstimate {
+  readonly step: number;
+}
+
+/** Where derivatives come from in a run of several workers. */
+export class Coordinator implements DerivativeSource {
+  readonly #options: CoordinatorOptions;
+  readonly #questions: Questions;
+  #journal: Journal | undefined;
+  #run: GranuleRun | undefined;
+  #arrays: Arrays = {};
+  /** Computes what is doubted. */
+  #judge: GranulePass | undefined;
+  /** Records of steps that were taken before this coordinator. */
+  #ahead: Numbered[] = [];
+  #hasRepeated = false;
+  #step = 0;
+  #before: Fingerprint = [0, 0];
+  /** The step that comes next by the records; undefined where they do not say. */
+  #expected: number | undefined;
+  #pending: Pending | undefined;
+
+  constructor(options: CoordinatorOptions) {
+    this.#options = options;
+    this.#questions = new Questions(options.transport, options, options.onCrew);
+    options.signal?.addEventListener("abort", () => this.#questions.wake());
+  }
+
+  readonly follower: StepFollower = {
+    begin: (step) => this.#begin(step),
+    commit: (rate) => this.#commit(rate),
+  };
+
+  async open(run: GranuleRun): Promise<void> {
+    this.#run = run;
+    this.#arrays = arraysOf(run.objective.parameters);
+  }
+
+  known(): KnownEstimate | undefined {
+    const record = this.#ahead[0]?.record;
+    const known = record?.kind === "step" ? record : record?.kind === "state" ? record.refused : undefined;
+    if (!known || known.step !== this.#step) return undefined;
+    if (record?.kind === "step" && !isSame(record.before, this.#before)) throw otherRun(this.#step);
+    this.#pending = known;
+    return known;
+  }
+
+  async measure(feeds: Tensors, key: Key): Promise<MeasuredStep> {
+    const { granules, method } = this.#run as GranuleRun;
+    const position = { after: this.#journal?.after ?? 0, step: this.#step, before: this.#before };
+    const judge = (granule: number) => this.#compute(feeds, key, granule);
+    const failure = (isAlone: boolean) => this.#failure(isAlone);
+    const answers = await this.#questions.ask(position, granules, judge, failure);
+    const derivatives = new Float64Array(method.tangents);
+    for (const [index, { first }] of granules.entries())
+      derivatives.set(answers[index]?.derivatives ?? [], first);
+    const counted = answers.map((answer) => answer !== undefined);
+    const loss = answers.find((answer) => answer !== undefined)?.loss ?? Number.NaN;
+    // Until coefficients follow: where they cannot, these say so.
+    const coefficients = new Float32Array(method.tangents).fill(Number.NaN);
+    this.#pending = { step: this.#step, loss, counted, coefficients };
+    return { loss, derivatives, counted };
+  }
+
+  formed(coefficients: Float32Array): void {
+    if (this.#pending) this.#pending = { ...this.#pending, coefficients: coefficients.slice() };
+  }
+
+  /** Says that the run is over, for now or for good. */
+  async end(how: EndRecord["how"], why: string): Promise<void> {
+    if (this.#ahead.length > 0 || this.#options.leadership.lost) return;
+    await this.#journal?.append({ kind: "end", how, why });
+  }
+
+  async release(): Promise<void> {
+    this.#questions.release();
+    await this.#judge?.release();
+    this.#judge = undefined;
+  }
+
+  async #begin(step: number): Promise<void> {
+    this.#step = step;
+    this.#before = fingerprintOf(this.#arrays, step);
+    this.#journal ??= await this.#find();
+    const refused = this.#pending;
+    this.#pending = undefined;
+    this.#skipEnds();
+    const next = this.#ahead[0];
+    if (next?.record.kind === "state") {
+      const { refused: before } = next.record;
+      // The run is about to diverge as it did, and goes back by itself.
+      if (before && before.step === step && !refused) return;
+      if (next.record.step !== step || !isSame(next.record.before, this.#before)) throw otherRun(step);
+      this.#pass();
+    } else if (step !== this.#expected) await this.#writeState(refused);
+    this.#expected = step;
+  }
+
+  async #commit(rate: number): Promise<void> {
+    const pending = this.#pending as Pending;
+    const [next] = this.#ahead;
+    if (next) {
+      const { record } = next;
+      if (record.kind === "step" && record.step === this.#step && Object.is(record.rate, rate)) {
+        this.#pass();
+        this.#stepped();
+        return;
+      }
+      // A run that went back and was ended before it could say so.
+      if (this.#hasRepeated || record.kind !== "step") throw otherRun(this.#step);
+      await this.#forgetAhead();
+      await this.#writeState(undefined);
+    }
+    const { step, loss, counted, coefficients } = pending;
+    const failed = this.#failure(false);
+    if (failed) throw failed;
+    await this.#journal?.append({
+      ...{ kind: "step", step, rate, before: this.#before, loss, counted, coefficients },
+    });
+    this.#stepped();
+  }
+
+  #stepped(): void {
+    this.#expected = this.#step + 1;
+    this.#pending = undefined;
+  }
+
+  /** Goes on behind the record that comes next. */
+  #pass(): void {
+    const passed = this.#ahead.shift();
+    if (passed) this.#journal?.passed(passed.sequence, passed.record);
+    this.#hasRepeated = true;
+    this.#skipEnds();
+  }
+
+  #skipEnds(): void {
+    for (let [next] = this.#ahead; next?.record.kind === "end"; [next] = this.#ahead) {
+      this.#journal?.passed(next.sequence, next.record);
+      this.#ahead.shift();
+    }
+  }
+
+  async #forgetAhead(): Promise<void> {
+    for (const { sequence, record } of this.#ahead) this.#journal?.passed(sequence, record);
+    this.#ahead = [];
+  }
+
+  async #writeState(refused: Pending | undefined): Promise<void> {
+    if (!this.#options.isShared())
+      throw new StorageError(
+        "The run goes on from another state than its workers have, and there is no room to share it; give the server more.",
+      );
+    await this.#journal?.append({ kind: "state", step: this.#step, before: this.#before, refused });
+  }
+
+  /** Where the log knows this state, and what follows it there. */
+  async #find(): Promise<Journal> {
+    const { transport } = this.#options;
+    const found = await locate(transport.log, { step: this.#step, before: this.#before });
+    if (!found) return new Journal(transport, await transport.log.last());
+    this.#ahead = [...found.behind];
+    this.#expected = this.#step;
+    return new Journal(transport, found.after);
+  }
+
+  async #compute(feeds: Tensors, key: Key, granule: number): Promise<Measured> {
+    const { objective, method, size, granules } = this.#run as GranuleRun;
+    this.#judge ??= await openGranulePass(objective, method.sampler, size);
+    return this.#judge.measure(feeds, key, granules[granule] as (typeof granules)[number]);
+  }
+
+  /** A step that workers are at is finished before the run stops. */
+  #failure(isAlone: boolean): unknown {
+    const { leadership, signal } = this.#options;
+    return leadership.lost ?? (isAlone && signal?.aborted ? new StoppedError() : undefined);
+  }
+}
+
+/** Waiting for workers was ended. */
+export class StoppedError extends StorageError {
+  override readonly name: string = "StoppedError";
+
+  constructor() {
+    super("The run was stopped while it waited for its workers; what was done before is kept.");
+  }
+}
+
+function otherRun(step: number): StorageError {
+  return new StorageError(
+    `The log of this run has another step ${step + 1} than this program computes: the run was begun with other settings, by another ` +
+      "version, or from another checkpoint. Use the same everywhere, or name another run.",
+  );
+}

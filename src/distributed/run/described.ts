@@ -1,0 +1,118 @@
+/** What a run is, for workers that know nothing of it: settings, model and examples, in one object. */
+import { isArrayOf } from "../../arrays/kind.ts";
+import { ForwardgradError, SettingError } from "../../errors/errors.ts";
+import { option, words } from "../../errors/words.ts";
+import { modelFrom } from "../../objective/importing/model-file.ts";
+import { encodeModel } from "../../onnx/encode.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
+import { asData, type Config, flattened } from "../../settings/config.ts";
+import { settingOptions, type TrainOptions } from "../../train/settings/options.ts";
+import type { Objects } from "../transport.ts";
+import { inGranules } from "../weights/granules.ts";
+import { pack, unpack } from "./packed.ts";
+import { version } from "./version.ts";
+
+/** The object that says what a run is. */
+const objectName = "run";
+
+/** What a run is: what decides all its numbers. */
+export interface DescribedRun {
+  /** Of the program that began it. */
+  readonly version: string;
+  /** As `config.json` has it. */
+  readonly config: Config;
+  /** Tangents of a granule. */
+  readonly granule: number;
+  /** What `train` is asked for, as plain data. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** What may differ between those who compute the same run: last bits of derivatives may, and are in records. */
+const own = new Set(["threads", "runtime", "tangentChunk"]);
+
+/**
+ * The options of a run as plain data.
+ *
+ * @throws SettingError for options that cannot be sent
+ */
+export async function describeOptions(
+  options: TrainOptions,
+  granule: number,
+  config: Config,
+): Promise<DescribedRun> {
+  const { examples, validation } = options;
+  for (const [name, given] of Object.entries({ examples, validation }))
+    if (typeof given === "object" && given !== null && "stream" in given)
+      throw new SettingError(
+        words`${option(name)} come from a stream, which workers elsewhere cannot read; give arrays ({ inputs, labels }).`,
+        { option: name },
+      );
+  const given = Object.entries(options).filter(
+    ([name, value]) => value !== undefined && Object.hasOwn(settingOptions, name) && name !== "gradient",
+  );
+  return {
+    ...{ version, config, granule },
+    options: {
+      ...Object.fromEntries(given.map(([name, value]) => [name, asData(value)])),
+      ...{ examples, validation, model: await modelBytes(options.model) },
+    },
+  };
+}
+
+async function modelBytes(model: TrainOptions["model"]): Promise<Uint8Array> {
+  if (isArrayOf("Uint8Array", model)) return model as Uint8Array;
+  const decoded = await modelFrom(model);
+  if (decoded.head)
+    throw new SettingError(
+      words`A model with a new head (withHead) is not trained by several workers yet; save it, and give its file
+        (${option("model", null)}).`,
+      { option: "model" },
+    );
+  return encodeModel(decoded, new Map());
+}
+
+/** @returns what the run of a transport is; undefined where there is none yet @throws StorageError where it cannot be read */
+export async function readDescribed(objects: Objects): Promise<DescribedRun | undefined> {
+  const bytes = await objects.get(objectName);
+  return (
+    bytes &&
+    (unpack(bytes, `The description of the run (the object '${objectName}')`) as unknown as DescribedRun)
+  );
+}
+
+/** Says what the run is. @throws ForwardgradError where it is another one already */
+export async function writeDescribed(objects: Objects, described: DescribedRun): Promise<void> {
+  const kept = await readDescribed(objects);
+  if (!kept) return objects.put(objectName, pack({ ...described }));
+  requireVersion(kept);
+  requireSameRun(kept.config, described.config);
+}
+
+/** @throws ForwardgradError where another version began the run */
+export function requireVersion(kept: Pick<DescribedRun, "version">): void {
+  if (kept.version === version) return;
+  throw new ForwardgradError(
+    `The run was begun by forwardgrad ${kept.version}, and this is ${version}: another version may compute other numbers. Install ` +
+      `forwardgrad@${kept.version} here, or begin another run.`,
+  );
+}
+
+/** @throws ForwardgradError with what differs */
+export function requireSameRun(kept: Config, here: Config): void {
+  const [theirs, ours] = [flattened(kept), flattened(here)];
+  const different = Object.keys({ ...theirs, ...ours }).filter(
+    (name) => !own.has(name) && (theirs[name] ?? null) !== (ours[name] ?? null),
+  );
+  if (different.length === 0) return;
+  const list = different.map(
+    (name) => `${name} is ${theirs[name] ?? "not set"} there and ${ours[name] ?? "not set"} here`,
+  );
+  throw new ForwardgradError(
+    `The run of this name is another one: ${list.join("; ")}. Use the same settings, model and data, or name another run.`,
+  );
+}
+
+/** What `train` is asked for by a worker, which has a runtime of its own. */
+export function optionsOf({ options, granule }: DescribedRun, runtime: Runtime): TrainOptions {
+  return { ...(options as unknown as TrainOptions), runtime, gradient: inGranules({ size: granule }) };
+}

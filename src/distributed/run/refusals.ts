@@ -1,0 +1,70 @@
+/** What several workers do not train together yet, and why. */
+import { SettingError } from "../../errors/errors.ts";
+import { option, type Words, words } from "../../errors/words.ts";
+import { batching } from "../../train/settings/batch.ts";
+import type { TrainOptions } from "../../train/settings/options.ts";
+
+/** @throws SettingError that names the option, and what will do */
+export function requireTogether(options: TrainOptions): void {
+  const { perturb = "activations", gradient = "forward", batch, quality, tangentChunk, overwrite } = options;
+  const refuse = (name: string, message: Words) => {
+    throw new SettingError(message, { option: name });
+  };
+  if (gradient !== "forward")
+    refuse(
+      "gradient",
+      words`Workers compute derivatives along tangents, and ${option("gradient", nameOf(gradient))} has none that could be shared; leave it out.`,
+    );
+  if (nameOf(perturb) !== "weights")
+    refuse(
+      "perturb",
+      words`Of ${option("perturb", nameOf(perturb))}, each worker would have to send the gradient of all parameters, which is not there yet: a step of
+        ${option("perturb", "weights")} is k numbers. Choose that, and ${option("sampler", "low-rank")} where the model is large.`,
+    );
+  const { guess, exactLastLayer } = partsOf(perturb);
+  if (guess !== undefined && guess !== null && nameOf(guess) !== "none")
+    refuse(
+      "perturb.guess",
+      words`${option("perturb.guess", nameOf(guess))} learns from what is in no record of the run; workers train without a guess.`,
+    );
+  if (exactLastLayer === true)
+    refuse(
+      "perturb.exactLastLayer",
+      words`${option("perturb.exactLastLayer", true)} has a gradient of n numbers beside the k of a step, which workers do not send yet; leave it out.`,
+    );
+  if (batch !== undefined && batching(batch).accumulate > 1)
+    refuse(
+      "batch.accumulate",
+      words`${option("batch.accumulate")} splits a batch on one computer; workers split the tangents. Leave it out.`,
+    );
+  if (quality?.every !== undefined || (quality?.draws ?? 0) > 0)
+    refuse(
+      "quality",
+      words`${option("quality.draws", quality?.draws ?? 0)} draws more estimates than the steps have, which workers are not asked for; leave it out.`,
+    );
+  if (tangentChunk !== undefined)
+    refuse(
+      "tangentChunk",
+      words`A granule says how many tangents are computed at once (${option("granule", null)}); leave ${option("tangentChunk")} out.`,
+    );
+  if (overwrite)
+    refuse(
+      "overwrite",
+      words`The log of a run is not overwritten, because others may follow it; name another run, or go on (${option("resume", true)}).`,
+    );
+}
+
+function nameOf(thing: unknown): string {
+  if (typeof thing === "string") return thing;
+  const { name } = thing as { readonly name?: unknown };
+  return typeof name === "string" ? name : "of one's own";
+}
+
+/** Options of a thing with a name, in whichever form it was given. */
+function partsOf(thing: unknown): Readonly<Record<string, unknown>> {
+  if (typeof thing !== "object" || thing === null) return {};
+  const { config } = thing as { readonly config?: unknown };
+  return (typeof config === "object" && config !== null ? config : thing) as Readonly<
+    Record<string, unknown>
+  >;
+}

@@ -1,0 +1,91 @@
+/** A replica: parameters and the optimizer's state, which follow a run's records bit for bit. */
+import { StorageError } from "../../errors/errors.ts";
+import { methodIn } from "../../estimate/passes.ts";
+import { arraysOf, countParameters, setParameters } from "../../objective/parameters.ts";
+import { clipGlobalNorm } from "../../optim/clip.ts";
+import { inKernel } from "../../optim/in-kernel.ts";
+import type { Arrays, Optimizer } from "../../optim/optimizer.ts";
+import { streamKey } from "../../random/streams.ts";
+import { fold } from "../../random/threefry.ts";
+import type { RunPlan } from "../../train/run-plan.ts";
+import type { RunCheckpoint } from "../../train/run-state.ts";
+import { type Fingerprint, fingerprintOf, isSame } from "../weights/fingerprint.ts";
+import { openUpdate, type Update } from "../weights/update.ts";
+import type { Position } from "./messages.ts";
+import type { StepRecord } from "./records.ts";
+
+/** Follows records. */
+export class Replica {
+  readonly #plan: RunPlan;
+  readonly #optimizer: Optimizer;
+  readonly #arrays: Arrays;
+  readonly #update: Update;
+  #state: Arrays;
+  #after = 0;
+  #step = 0;
+  #before: Fingerprint | undefined;
+
+  /** @param plan whose objective's parameters are the replica's */
+  constructor(plan: RunPlan) {
+    const { objective, options } = plan;
+    const { parameters, runtime } = objective;
+    const { tangents, aggregate: aggregator, sampler } = options;
+    const method = methodIn(countParameters(parameters), { tangents, aggregator, sampler });
+    this.#plan = plan;
+    // Plain descent has no kernel of its own.
+    this.#optimizer = options.optimizer.isPlain ? options.optimizer : inKernel(options.optimizer);
+    this.#arrays = arraysOf(parameters);
+    this.#state = options.optimizer.init(this.#arrays);
+    const shapes = Object.entries(parameters).map(([name, { shape }]) => ({ name, shape }));
+    this.#update = openUpdate(shapes, method.sampler, runtime);
+  }
+
+  /** Where it is. */
+  get position(): Position {
+    this.#before ??= fingerprintOf(this.#arrays, this.#step);
+    return { after: this.#after, step: this.#step, before: this.#before };
+  }
+
+  /** The key of the step that comes next, of which its tangents are a function. */
+  get key() {
+    return fold(streamKey(this.#plan.options.seed, "tangents"), this.#step);
+  }
+
+  /** Goes on from a checkpoint of the run. */
+  load({ parameters, optimizer, state }: Pick<RunCheckpoint, "parameters" | "optimizer" | "state">): void {
+    setParameters(this.#arrays, parameters);
+    this.#state = optimizer;
+    this.#step = state.step;
+    this.#before = undefined;
+  }
+
+  /** Says which record the state belongs to, once that was found. */
+  standAt(after: number): void {
+    this.#after = after;
+  }
+
+  /** Whether the parameters are those that a record begins with. */
+  isAt(step: number, before: Fingerprint): boolean {
+    return step === this.#step && isSame(before, this.position.before);
+  }
+
+  /** Takes the next step. @throws StorageError where the parameters are not those that it was taken from */
+  apply(sequence: number, { step, before, coefficients, rate }: StepRecord): void {
+    if (!this.isAt(step, before))
+      throw new StorageError(
+        `This replica is not the run's: at record ${sequence}, before step ${step + 1}, its parameters are others. It is loaded anew; ` +
+          "where that comes again, the computer or its memory is faulty, or the program is another one.",
+      );
+    const gradients = this.#update.form(this.key, coefficients);
+    const { clip } = this.#plan.options;
+    if (clip !== undefined) clipGlobalNorm(gradients, clip);
+    this.#optimizer.update(this.#arrays, gradients, this.#state, rate);
+    this.#step = step + 1;
+    this.#after = sequence;
+    this.#before = undefined;
+  }
+
+  release(): Promise<void> {
+    return this.#update.release();
+  }
+}

@@ -1,0 +1,106 @@
+/** A run whose derivatives come from workers: `train`, with everything that it does, and a log beside it. */
+import { SettingError } from "../../errors/errors.ts";
+import { option, words } from "../../errors/words.ts";
+import type { TrainEvent } from "../../train/events.ts";
+import { previewTraining } from "../../train/run-plan.ts";
+import type { TrainOptions } from "../../train/settings/options.ts";
+import { train } from "../../train/train.ts";
+import type { Transport } from "../transport.ts";
+import { inGranules } from "../weights/granules.ts";
+import { Coordinator, StoppedError } from "./coordinator.ts";
+import { describeOptions, writeDescribed } from "./described.ts";
+import { CoordinatorReplacedError } from "./journal.ts";
+import { Leadership } from "./leadership.ts";
+import type { CrewEvent, QuestionRules } from "./questions.ts";
+import { requireTogether } from "./refusals.ts";
+import { bringTogether, mirroredStore, sharedStore } from "./shared-store.ts";
+
+/** How a run is spread over workers. */
+export interface TogetherOptions extends Partial<QuestionRules> {
+  /** The coordinator's way to the workers of this run, which nobody else has the run of. */
+  readonly transport: Transport;
+  /** Tangents of a granule, which one worker computes at once: a part of what the run is. Default 4. */
+  readonly granule?: number;
+  /** Milliseconds after which another may go on with the run, if this coordinator is gone. Default 10,000. */
+  readonly lease?: number;
+  /** Hears of workers that come, leave, or are dropped. Default: nobody does. */
+  readonly onCrew?: (event: CrewEvent) => void;
+}
+
+export const defaultGranule = 4;
+export const defaultLease = 10_000;
+const defaultRules: QuestionRules = { quorum: 1, grace: 500, check: 0.02 };
+
+/**
+ * Trains as `train` does, with workers (`work`) that compute the derivatives. Validation, early stopping, checkpoints and what
+ * happens where a run diverges are those of `train`, and so are its events. With a quorum of 1, the default, the result is the same
+ * bytes for any number of workers, and for none: `train` with `gradient: inGranules()`.
+ *
+ * @throws SettingError for what workers do not train together; ForwardgradError where the run of this name is another one;
+ * CoordinatorReplacedError where another coordinator has it; otherwise as `train`
+ */
+export async function* trainTogether(
+  options: TrainOptions,
+  together: TogetherOptions,
+): AsyncGenerator<TrainEvent, void> {
+  const { transport, granule = defaultGranule, lease = defaultLease, onCrew = () => {}, ...given } = together;
+  requireTogether(options);
+  const rules = { ...defaultRules, ...given };
+  requireRules(rules);
+  const { config } = await previewTraining({ ...options, gradient: inGranules({ size: granule }) });
+  const described = await describeOptions(options, granule, config);
+  const leadership = await Leadership.await(transport, lease);
+  let coordinator: Coordinator | undefined;
+  let hasEnded = false;
+  try {
+    if (!options.resume && (await transport.log.last()) > 0) throw begun();
+    const shared = sharedStore(transport.objects);
+    const store = options.store ? mirroredStore(options.store, shared) : undefined;
+    if (options.store && options.resume) await bringTogether(options.store, shared);
+    await writeDescribed(transport.objects, described);
+    const isShared = () => store?.isShared() ?? true;
+    coordinator = new Coordinator({
+      transport,
+      leadership,
+      onCrew,
+      isShared,
+      signal: options.signal,
+      ...rules,
+    });
+    const own = { store: store ?? shared, gradient: inGranules({ size: granule, source: coordinator }) };
+    for await (const event of train({ ...options, ...own })) {
+      hasEnded = event.kind === "done" || event.kind === "interrupted";
+      if (hasEnded) await coordinator.end(event.kind === "done" ? "done" : "paused", "");
+      yield event;
+    }
+  } catch (error) {
+    hasEnded = true;
+    if (error instanceof StoppedError) await coordinator?.end("paused", "");
+    // Who goes on elsewhere says how it ends.
+    else if (!(error instanceof CoordinatorReplacedError))
+      await coordinator?.end("failed", (error as Error).message).catch(() => {});
+    throw error;
+  } finally {
+    if (!hasEnded) await coordinator?.end("paused", "");
+    await coordinator?.release();
+    await leadership.release().catch(() => {});
+  }
+}
+
+function begun(): SettingError {
+  return new SettingError(
+    words`A run of this name has begun there. Go on with it (${option("resume", true)}), or name another one.`,
+    { option: "resume" },
+  );
+}
+
+/** @throws SettingError */
+function requireRules({ quorum, grace, check }: QuestionRules): void {
+  const isShare = (value: number) => value >= 0 && value <= 1;
+  for (const [name, value, isFine, expected] of [
+    ["quorum", quorum, isShare(quorum) && quorum > 0, "above 0 and at most 1"],
+    ["grace", grace, grace >= 0, "milliseconds from 0"],
+    ["check", check, isShare(check), "from 0 to 1"],
+  ] as const)
+    if (!isFine) throw new SettingError(words`${option(name, value)} must be ${expected}.`, { option: name });
+}

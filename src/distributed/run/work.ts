@@ -1,0 +1,374 @@
+/** A worker: follows a run's records with a replica of its own, computes the granules that it is asked for, and goes on with the run where its coordinator is gone. */
+import { DeviceError, ForwardgradError, StorageError } from "../../errors/errors.ts";
+import { methodIn } from "../../estimate/passes.ts";
+import { countParameters } from "../../objective/parameters.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
+import type { TrainEvent } from "../../train/events.ts";
+import { runOptions } from "../../train/run-options.ts";
+import { describePlan, planRun, type RunPlan } from "../../train/run-plan.ts";
+import { loadRunCheckpoint } from "../../train/run-state-schema.ts";
+import type { Transport } from "../transport.ts";
+import { closed } from "../transport-error.ts";
+import { isSame } from "../weights/fingerprint.ts";
+import { type Granule, type GranulePass, granulesOf, openGranulePass } from "../weights/granule.ts";
+import { type DescribedRun, optionsOf, readDescribed, requireSameRun, requireVersion } from "./described.ts";
+import { CoordinatorReplacedError } from "./journal.ts";
+import { leaseName } from "./leadership.ts";
+import { locate } from "./locate.ts";
+import { decodeNotice, decodeQuestion, encodeAnswer, type Question, subjects } from "./messages.ts";
+import { decodeRecord, type RunRecord } from "./records.ts";
+import { Replica } from "./replica.ts";
+import { sharedStore } from "./shared-store.ts";
+import { defaultLease, trainTogether } from "./train-together.ts";
+
+/** How a worker works. */
+export interface WorkOptions {
+  /** The worker's way to the run. */
+  readonly transport: Transport;
+  /** Runs the graphs. */
+  readonly runtime: Runtime;
+  /** Ends the work after the granule at hand. Default: it ends with the run. */
+  readonly signal?: AbortSignal;
+  /** Whether it goes on with the run where the coordinator is gone. Default true. */
+  readonly takesOver?: boolean;
+  /** Milliseconds after which a coordinator that says nothing may be gone. Default 10,000. */
+  readonly lease?: number;
+  /** Hears what happens. Default: nobody does. */
+  readonly onEvent?: (event: WorkEvent) => void;
+}
+
+/** What happens to a worker. */
+export type WorkEvent =
+  /** It waits for a run to begin. */
+  | { readonly kind: "waiting" }
+  /** It has the run's state, and follows from here; `step` is the next one, counted from 0. */
+  | { readonly kind: "joined"; readonly step: number }
+  /** It answered for a granule of a step, counted from 0. */
+  | { readonly kind: "answered"; readonly step: number; readonly granule: number }
+  /** It coordinates the run from here. */
+  | { readonly kind: "leads" }
+  /** What the run that it coordinates says. */
+  | { readonly kind: "run"; readonly event: TrainEvent };
+
+/** How a worker's work ended. */
+export interface WorkResult {
+  /** The run is complete or has failed, or the worker was told to stop. */
+  readonly how: "done" | "failed" | "stopped";
+  /** In words. */
+  readonly why: string;
+  /** Granules that it computed. */
+  readonly granules: number;
+  /** Steps that it followed. */
+  readonly steps: number;
+}
+
+const hereEvery = 1000;
+const pollEvery = 250;
+
+/**
+ * Works for a run until that ends. A worker knows nothing of the run before: model, data and settings come from where the run is
+ * kept.
+ *
+ * @throws ForwardgradError where the run is of another version, or computes to another one here; DeviceError where the
+ * coordinator found derivatives wrong; StorageError where the replica does not follow the run
+ */
+export async function work(options: WorkOptions): Promise<WorkResult> {
+  const { transport, signal, onEvent = () => {} } = options;
+  let described = await readDescribed(transport.objects);
+  if (!described) onEvent({ kind: "waiting" });
+  while (!described) {
+    if (signal?.aborted) return { how: "stopped", why: "", granules: 0, steps: 0 };
+    await pause(pollEvery);
+    described = await readDescribed(transport.objects);
+  }
+  requireVersion(described);
+  const plan = await planRun(await runOptions(optionsOf(described, options.runtime)));
+  requireSameRun(described.config, (await describePlan(plan)).config);
+  const { tangents, aggregate: aggregator, sampler: chosen } = plan.options;
+  const { sampler } = methodIn(countParameters(plan.objective.parameters), {
+    tangents,
+    aggregator,
+    sampler: chosen,
+  });
+  const pass = await openGranulePass(plan.objective, sampler, described.granule);
+  const worker = new Worker(options, described, plan, pass);
+  try {
+    return await worker.run();
+  } finally {
+    await worker.release();
+  }
+}
+
+class Worker {
+  readonly #options: WorkOptions;
+  readonly #described: DescribedRun;
+  readonly #plan: RunPlan;
+  readonly #pass: GranulePass;
+  readonly #granules: readonly Granule[];
+  readonly #replica: Replica;
+  readonly #records: { readonly sequence: number; readonly record: RunRecord }[] = [];
+  #question: Question | undefined;
+  readonly #wanted = new Set<number>();
+  /** Answers of the position that was asked for last, by granule. */
+  readonly #answers = new Map<number, Uint8Array>();
+  #reading: AbortController | undefined;
+  #readError: unknown;
+  #batchOf: number | undefined;
+  #heardCoordinator = performance.now();
+  #isPaused = false;
+  #leading: Promise<void> | undefined;
+  #leadError: unknown;
+  readonly #stopLeading = new AbortController();
+  #dropped: string | undefined;
+  #end: Pick<WorkResult, "how" | "why"> | undefined;
+  /** The record at which the replica was others' last. */
+  #differedAt: number | undefined;
+  #computed = 0;
+  #followed = 0;
+  #wake = () => {};
+
+  constructor(options: WorkOptions, described: DescribedRun, plan: RunPlan, pass: GranulePass) {
+    this.#options = options;
+    this.#described = described;
+    this.#plan = plan;
+    this.#pass = pass;
+    this.#granules = granulesOf(plan.options.tangents, described.granule);
+    this.#replica = new Replica(plan);
+  }
+
+  async run(): Promise<WorkResult> {
+    const { transport, signal } = this.#options;
+    const wake = () => this.#wake();
+    // Whoever has no replica yet is not to be asked.
+    let isReady = false;
+    const here = () => {
+      if (isReady) transport.publish("worker", subjects.here, new Uint8Array());
+    };
+    signal?.addEventListener("abort", wake);
+    const timer = setInterval(() => {
+      here();
+      wake();
+    }, hereEvery);
+    const stops = [
+      transport.subscribe("coordinator", subjects.roll, () => {
+        this.#heardCoordinator = performance.now();
+        here();
+      }),
+      transport.subscribe("coordinator", subjects.ask, (message) => this.#hear(message)),
+      transport.subscribe("coordinator", subjects.dropped, (message) => {
+        const notice = decodeNotice(message);
+        if (notice?.participant === transport.participant) this.#dropped = notice.why;
+        wake();
+      }),
+    ];
+    try {
+      await this.#join();
+      isReady = true;
+      here();
+      while (!this.#end) await this.#turn();
+      return { ...this.#end, granules: this.#computed, steps: this.#followed };
+    } finally {
+      clearInterval(timer);
+      for (const stop of stops) stop();
+      signal?.removeEventListener("abort", wake);
+      this.#reading?.abort();
+      this.#stopLeading.abort();
+      await this.#leading;
+      transport.publish("worker", subjects.gone, new Uint8Array());
+    }
+  }
+
+  async release(): Promise<void> {
+    await Promise.all([this.#pass.release(), this.#replica.release()]);
+  }
+
+  /** One thing after the other, so that no parameter moves while derivatives are computed. */
+  async #turn(): Promise<void> {
+    if (this.#dropped !== undefined)
+      throw new DeviceError(
+        `The coordinator asks this worker for nothing more: ${this.#dropped}. Its memory or processor may be faulty.`,
+        { device: this.#options.runtime.name },
+      );
+    if (this.#readError) throw this.#readError;
+    if (this.#leadError) throw this.#leadError;
+    const next = this.#records.shift();
+    if (next) return this.#follow(next.sequence, next.record);
+    if (this.#options.signal?.aborted) {
+      this.#end = { how: "stopped", why: "" };
+      return;
+    }
+    const granule = this.#nextGranule();
+    if (granule !== undefined) return this.#answer(granule);
+    await this.#takeOver();
+    if (this.#records.length > 0 || this.#nextGranule() !== undefined) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, hereEvery);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = () => {};
+  }
+
+  #hear(message: Uint8Array): void {
+    this.#heardCoordinator = performance.now();
+    const question = decodeQuestion(message);
+    const share = question?.shares.get(this.#options.transport.participant);
+    if (!question || !share) return;
+    const before = this.#question;
+    // Messages overtake each other: an older question says nothing new.
+    if (before && question.after < before.after) return;
+    if (!before || question.after !== before.after || !isSame(question.before, before.before)) {
+      this.#wanted.clear();
+      this.#answers.clear();
+    }
+    this.#question = question;
+    for (const granule of share) {
+      const known = this.#answers.get(granule);
+      if (known) this.#options.transport.publish("worker", subjects.answer, known);
+      else this.#wanted.add(granule);
+    }
+    this.#wake();
+  }
+
+  /** The next granule that is asked for, where the replica is at the question. */
+  #nextGranule(): number | undefined {
+    const [granule] = this.#wanted;
+    if (!this.#question || granule === undefined) return undefined;
+    const { after, step, before } = this.#question;
+    if (this.#replica.position.after !== after || !this.#replica.isAt(step, before)) return undefined;
+    return granule;
+  }
+
+  async #answer(index: number): Promise<void> {
+    const position = this.#replica.position;
+    const { batches } = this.#plan;
+    this.#wanted.delete(index);
+    const granule = this.#granules[index];
+    if (!granule) return;
+    if (this.#batchOf !== position.step) batches.read(position.step);
+    this.#batchOf = position.step;
+    const measured = await this.#pass.measure(batches.feeds, this.#replica.key, granule);
+    const answer = encodeAnswer({ ...position, granule: index, ...measured });
+    this.#computed++;
+    const { transport, onEvent } = this.#options;
+    if (this.#question?.after === position.after) this.#answers.set(index, answer);
+    transport.publish("worker", subjects.answer, answer);
+    onEvent?.({ kind: "answered", step: position.step, granule: index });
+    // Messages are heard between two granules.
+    await pause(0);
+  }
+
+  async #follow(sequence: number, record: RunRecord): Promise<void> {
+    this.#heardCoordinator = performance.now();
+    if (sequence <= this.#replica.position.after) return this.#join();
+    if (record.kind === "end") {
+      this.#replica.standAt(sequence);
+      if (record.how === "paused") this.#isPaused = true;
+      // Who coordinates ends by its own account.
+      else this.#end = { how: record.how, why: record.why };
+      return;
+    }
+    this.#isPaused = false;
+    const isOurs = this.#replica.isAt(record.step, record.before);
+    if (record.kind === "state" && isOurs) return this.#replica.standAt(sequence);
+    if (!isOurs) {
+      // Loaded anew once; a second time, the fault is here.
+      if (record.kind === "step" && this.#differedAt === sequence) this.#replica.apply(sequence, record);
+      this.#differedAt = sequence;
+      return this.#join();
+    }
+    if (record.kind === "step") this.#replica.apply(sequence, record);
+    this.#followed++;
+  }
+
+  /** Takes the run's newest checkpoint, and finds where in the log it stands. */
+  async #join(): Promise<void> {
+    const { transport, signal, onEvent } = this.#options;
+    this.#reading?.abort();
+    this.#records.length = 0;
+    for (;;) {
+      if (signal?.aborted) {
+        this.#end = { how: "stopped", why: "" };
+        return;
+      }
+      const checkpoint = await readCheckpoint(transport);
+      if (checkpoint) {
+        this.#replica.load(checkpoint);
+        const found = await locate(transport.log, this.#replica.position);
+        if (found) {
+          this.#replica.standAt(found.after);
+          break;
+        }
+      }
+      onEvent?.({ kind: "waiting" });
+      await this.#takeOver();
+      await pause(pollEvery);
+    }
+    this.#batchOf = undefined;
+    const reading = new AbortController();
+    this.#reading = reading;
+    void this.#readFrom(this.#replica.position.after + 1, reading.signal);
+    onEvent?.({ kind: "joined", step: this.#replica.position.step });
+  }
+
+  async #readFrom(from: number, signal: AbortSignal): Promise<void> {
+    try {
+      for await (const { sequence, record } of this.#options.transport.log.read(from, signal)) {
+        if (signal.aborted) return;
+        this.#records.push({ sequence, record: decodeRecord(record) });
+        this.#wake();
+      }
+      // Records end only where the transport was closed.
+      if (!signal.aborted) this.#readError = closed();
+    } catch (error) {
+      if (!signal.aborted) this.#readError = error;
+    }
+    this.#wake();
+  }
+
+  /** Coordinates the run, where its coordinator is gone and nobody else does. */
+  async #takeOver(): Promise<void> {
+    const { takesOver = true, lease = defaultLease } = this.#options;
+    const isQuiet = performance.now() - this.#heardCoordinator > lease;
+    if (!takesOver || !isQuiet || this.#isPaused || this.#leading || this.#end) return;
+    this.#heardCoordinator = performance.now();
+    const { transport } = this.#options;
+    if (!(await transport.lease.take(leaseName, transport.participant, lease))) return;
+    this.#options.onEvent?.({ kind: "leads" });
+    this.#leading = this.#lead(lease).finally(() => {
+      this.#leading = undefined;
+      this.#wake();
+    });
+  }
+
+  async #lead(lease: number): Promise<void> {
+    const { transport, runtime, onEvent } = this.#options;
+    const { gradient, ...options } = optionsOf(this.#described, runtime);
+    try {
+      const run = trainTogether(
+        { ...options, resume: true, allowChanges: true, signal: this.#stopLeading.signal },
+        { transport, lease, granule: this.#described.granule },
+      );
+      for await (const event of run) onEvent?.({ kind: "run", event });
+    } catch (error) {
+      // Another goes on; this one works.
+      if (!(error instanceof CoordinatorReplacedError)) this.#leadError = error;
+    }
+  }
+}
+
+async function readCheckpoint(transport: Transport) {
+  try {
+    return await loadRunCheckpoint(sharedStore(transport.objects));
+  } catch (error) {
+    // Written just now, or damaged: the next one will do.
+    if (error instanceof StorageError || error instanceof ForwardgradError) return undefined;
+    throw error;
+  }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,226 @@
+/** A run of several workers is the run of one process, byte for byte, whatever happens between them. */
+import { describe, expect, it } from "vitest";
+import { type MemoryNetwork, memoryNetwork } from "../src/distributed/memory-transport.ts";
+import { trainTogether } from "../src/distributed/run/train-together.ts";
+import { type WorkEvent, work } from "../src/distributed/run/work.ts";
+import { inGranules } from "../src/distributed/weights/granules.ts";
+import { mlp } from "../src/models/mlp.ts";
+import { encodeModelFile } from "../src/objective/importing/model-file.ts";
+import { nodeRuntime } from "../src/runtime/node.ts";
+import { memoryStore } from "../src/storage/memory-store.ts";
+import type { TrainEvent } from "../src/train/events.ts";
+import type { TrainOptions } from "../src/train/settings/options.ts";
+import { train } from "../src/train/train.ts";
+
+const runtime = nodeRuntime({ threads: 1 });
+const count = 140;
+const examples = {
+  inputs: Float32Array.from({ length: count * 4 }, (_, index) => Math.sin(index * index)),
+  labels: Int32Array.from(
+    { length: count },
+    (_, index) => (Math.sin(4 * index * 4 * index) > 0 ? 1 : 0) + (index % 2),
+  ),
+  shape: [4],
+  count,
+};
+const options: TrainOptions = {
+  model: encodeModelFile(mlp({ input: [4], hidden: [8], outputs: 3 })),
+  ...{ examples, runtime, perturb: "weights", tangents: 8, batch: 10, steps: 24, validation: 20 },
+  ...{ optimizer: { name: "sgd", momentum: 0.9 }, clip: 5, patience: { epochs: 9 } },
+};
+const granule = 2;
+
+async function end(events: AsyncIterable<TrainEvent>): Promise<Uint8Array> {
+  let model = new Uint8Array();
+  for await (const event of events) if (event.kind === "done") model = event.model;
+  return model;
+}
+
+const alone = end(train({ ...options, gradient: inGranules({ size: granule }) }));
+
+const lease = 400;
+/** Times that suit steps of a few milliseconds. */
+const together = { granule, lease, grace: 50 };
+
+function start(network: MemoryNetwork, workers: number, given: Partial<Parameters<typeof work>[0]> = {}) {
+  return Array.from({ length: workers }, () =>
+    work({ transport: network.join("worker"), runtime, takesOver: false, lease, ...given }),
+  );
+}
+
+describe("a run of several workers", () => {
+  for (const workers of [1, 2, 4])
+    it(`has the bytes of one process: ${workers}`, async () => {
+      const network = memoryNetwork();
+      const working = start(network, workers);
+      const store = memoryStore();
+      const model = await end(
+        trainTogether({ ...options, store }, { transport: network.join("coordinator"), ...together }),
+      );
+      expect(model).toEqual(await alone);
+      const results = await Promise.all(working);
+      expect(results.map(({ how }) => how)).toEqual(new Array(workers).fill("done"));
+      expect(results.every(({ granules }) => granules > 0)).toBe(true);
+      expect(results.reduce((sum, { granules }) => sum + granules, 0)).toBeGreaterThanOrEqual(24 * 4);
+      expect([...store.files.keys()]).toContain("model.onnx");
+    });
+
+  it("and with 10 % of the messages lost, 10 % repeated, and all late", async () => {
+    const network = memoryNetwork({ drop: 0.1, repeat: 0.1, delay: 8 });
+    const working = start(network, 3);
+    const model = await end(trainTogether(options, { transport: network.join("coordinator"), ...together }));
+    expect(model).toEqual(await alone);
+    await Promise.all(working);
+  });
+
+  it("and with workers that are killed, and others that join late, from a checkpoint and the records behind it", async () => {
+    const network = memoryNetwork();
+    const joined: number[] = [];
+    const dying = network.join("worker");
+    const killed = work({ transport: dying, runtime, takesOver: false, lease }).catch((error) =>
+      String(error),
+    );
+    const later: Promise<unknown>[] = [];
+    const events = trainTogether(options, { transport: network.join("coordinator"), ...together });
+    const model = await end(
+      (async function* () {
+        for await (const event of events) {
+          if (event.kind === "step" && event.step === 5) await dying.close();
+          if (event.kind === "step" && event.step === 4)
+            later.push(
+              ...start(network, 2, {
+                onEvent: (event: WorkEvent) => {
+                  if (event.kind === "joined") joined.push(event.step);
+                },
+              }),
+            );
+          yield event;
+        }
+      })(),
+    );
+    expect(model).toEqual(await alone);
+    await Promise.all(later);
+    expect(await killed).toContain("closed");
+    // The only checkpoint was of the beginning of the run.
+    expect(joined).toEqual([0, 0]);
+  });
+
+  it("and with a coordinator that is killed: a worker goes on with the run", async () => {
+    const network = memoryNetwork();
+    const events: WorkEvent[] = [];
+    const working = start(network, 2, { takesOver: true, onEvent: (event) => events.push(event) });
+    const transport = network.join("coordinator");
+    let steps = 0;
+    const killed = end(
+      (async function* () {
+        for await (const event of trainTogether(options, { transport, ...together })) {
+          if (event.kind === "step" && ++steps === 9) network.cut(transport.participant);
+          yield event;
+        }
+      })(),
+    ).catch((error) => error.name);
+    const results = await Promise.all(working);
+    expect(results.map(({ how }) => how)).toEqual(["done", "done"]);
+    expect(events.filter(({ kind }) => kind === "leads")).toHaveLength(1);
+    const done = events.flatMap((event) =>
+      event.kind === "run" && event.event.kind === "done" ? [event.event.model] : [],
+    );
+    expect(done).toEqual([await alone]);
+    // It comes back, and finds that others went on.
+    network.heal(transport.participant);
+    expect(await killed).toBe("CoordinatorReplacedError");
+  });
+
+  it("and where the coordinator starts again: it repeats what is in the log, and asks for the rest", async () => {
+    const network = memoryNetwork();
+    const working = start(network, 2);
+    const store = memoryStore();
+    const first = network.join("coordinator");
+    const stop = new AbortController();
+    for await (const event of trainTogether(
+      { ...options, store, signal: stop.signal },
+      { transport: first, ...together },
+    ))
+      if (event.kind === "step" && event.step === 7) stop.abort();
+    // As if the checkpoint of step 7 had been lost: the run is repeated from its beginning.
+    for (const lost of [store, memoryStore()]) {
+      const kinds: string[] = [];
+      const again = new AbortController();
+      for await (const event of trainTogether(
+        { ...options, store: lost, resume: true, signal: again.signal },
+        { transport: network.join("coordinator"), ...together },
+      )) {
+        kinds.push(event.kind);
+        if (event.kind === "step" && event.step === 12 && lost === store) again.abort();
+        if (event.kind === "done") expect(event.model).toEqual(await alone);
+      }
+      expect(kinds.at(-1)).toBe(lost === store ? "interrupted" : "done");
+    }
+    await Promise.all(working);
+  });
+
+  it("and with a worker that is cut off for a while", async () => {
+    const network = memoryNetwork();
+    const transport = network.join("worker");
+    const working = [work({ transport, runtime, takesOver: false, lease }), ...start(network, 1)];
+    const model = await end(
+      (async function* () {
+        for await (const event of trainTogether(options, {
+          transport: network.join("coordinator"),
+          ...together,
+        })) {
+          if (event.kind === "step" && event.step === 6) network.cut(transport.participant);
+          if (event.kind === "step" && event.step === 12) network.heal(transport.participant);
+          yield event;
+        }
+      })(),
+    );
+    expect(model).toEqual(await alone);
+    await Promise.all(working);
+  });
+
+  it("and where the log loses its tail: the coordinator appends it again", async () => {
+    const network = memoryNetwork();
+    const working = start(network, 2);
+    const model = await end(
+      (async function* () {
+        for await (const event of trainTogether(options, {
+          transport: network.join("coordinator"),
+          ...together,
+        })) {
+          if (event.kind === "step" && event.step === 10) network.loseTail(4);
+          yield event;
+        }
+      })(),
+    );
+    expect(model).toEqual(await alone);
+    await Promise.all(working);
+  });
+
+  it("has one coordinator: another finds it alive, and one that does not look cannot append", async () => {
+    const network = memoryNetwork();
+    const working = start(network, 2);
+    const others: string[] = [];
+    const model = await end(
+      (async function* () {
+        for await (const event of trainTogether(options, {
+          transport: network.join("coordinator"),
+          ...together,
+          lease: 2000,
+        })) {
+          if (event.kind === "step" && event.step === 3)
+            await end(
+              trainTogether(
+                { ...options, resume: true },
+                { transport: network.join("coordinator"), ...together, lease: 100 },
+              ),
+            ).catch((error) => others.push(error.name));
+          yield event;
+        }
+      })(),
+    );
+    expect(others).toEqual(["CoordinatorReplacedError"]);
+    expect(model).toEqual(await alone);
+    await Promise.all(working);
+  });
+});
