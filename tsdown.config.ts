@@ -7,6 +7,7 @@ export default defineConfig({
     autodiff: "src/autodiff.ts",
     data: "src/data.ts",
     studies: "src/studies.ts",
+    distributed: "src/distributed.ts",
     node: "src/node.ts",
     web: "src/web.ts",
     cli: "src/cli/main.ts",

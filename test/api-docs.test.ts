@@ -8,7 +8,7 @@ import ts from "typescript";
 import { describe, expect, it } from "vitest";
 
 const root = resolve(import.meta.dirname, "..");
-const entries = ["index", "onnx", "autodiff", "data", "studies", "node", "web"].map((name) =>
+const entries = ["index", "onnx", "autodiff", "data", "studies", "distributed", "node", "web"].map((name) =>
   join(root, "src", `${name}.ts`),
 );
 const { config } = ts.readConfigFile(join(root, "tsconfig.json"), (path) => readFileSync(path, "utf8"));

@@ -40,6 +40,7 @@ describe("the entry points", () => {
       "./autodiff",
       "./data",
       "./studies",
+      "./distributed",
       "./node",
       "./web",
     ]);

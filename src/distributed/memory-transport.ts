@@ -1,5 +1,5 @@
 /** Participants in one process, with the faults of a network and a server on request: for tests, and for trying out a run. */
-import { fold, keyFromSeed, threefry2x32 } from "../random/threefry.ts";
+import { keyFromSeed, threefry2x32 } from "../random/threefry.ts";
 import { MemoryKeeper } from "./memory-keeper.ts";
 import { checkSubject, matches } from "./subjects.ts";
 import type { Listener, Role, Transport } from "./transport.ts";
@@ -17,6 +17,7 @@ export interface Faults {
 
 /** What participants of {@link memoryNetwork} share. */
 export interface MemoryNetwork {
+  /** What goes wrong now. */
   readonly faults: Faults;
   /**
    * A further participant.
@@ -44,7 +45,11 @@ export interface MemoryNetworkOptions extends Partial<Faults> {
   readonly taskMilliseconds?: number;
 }
 
-/** @throws SettingError when the seed is no whole number from 0 to 2⁵³ − 1 */
+/**
+ * Participants in one process.
+ *
+ * @throws SettingError when the seed is no whole number from 0 to 2⁵³ − 1
+ */
 export function memoryNetwork({
   seed = 1,
   drop = 0,
@@ -53,7 +58,7 @@ export function memoryNetwork({
   largestMessage = 2 ** 20,
   taskMilliseconds = 1000,
 }: MemoryNetworkOptions = {}): MemoryNetwork {
-  const key = fold(keyFromSeed(seed), 0);
+  const key = keyFromSeed(seed);
   let drawn = 0;
   const uniform = () => threefry2x32(key, drawn++, 0)[0] / 2 ** 32;
   const faults: Faults = { drop, repeat, delay };

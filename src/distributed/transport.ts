@@ -106,9 +106,13 @@ export interface Queue {
 
 /** Messages and bytes of them that this participant sent and received, as they go over the line. */
 export interface Traffic {
+  /** Messages sent. */
   readonly sent: number;
+  /** Bytes of them. */
   readonly sentBytes: number;
+  /** Messages received. */
   readonly received: number;
+  /** Bytes of them. */
   readonly receivedBytes: number;
 }
 
@@ -127,8 +131,11 @@ export interface Transport {
   publish(role: Role, subject: string, message: Uint8Array): void;
   /** Hears what is said in a role under a subject, in which `*` is any one word. Returns what ends it. */
   subscribe(role: Role, subject: string, heard: Listener): () => void;
+  /** The run's records. */
   readonly log: Log;
+  /** What one participant owns at a time. */
   readonly lease: Lease;
+  /** What is too large for messages. */
   readonly objects: Objects;
   /** The run's tasks, if it has any. */
   readonly queue: Queue;

@@ -18,6 +18,7 @@ export interface QuestionRules {
 
 /** What happens among workers, for people. */
 export interface CrewEvent {
+  /** It came, it left, it is not asked any more; or nobody is there. */
   readonly kind: "joined" | "left" | "dropped" | "waiting";
   /** Whom it is about; of `waiting`, nobody. */
   readonly participant?: string;

@@ -37,17 +37,17 @@ export interface WorkOptions {
   readonly onEvent?: (event: WorkEvent) => void;
 }
 
-/** What happens to a worker. */
+/** What happens to a worker. `step` is the next step of its replica, or the one of a `granule`; `event` is one of `train`. */
 export type WorkEvent =
   /** It waits for a run to begin. */
   | { readonly kind: "waiting" }
   /** It has the run's state, and follows from here; `step` is the next one, counted from 0. */
   | { readonly kind: "joined"; readonly step: number }
-  /** It answered for a granule of a step, counted from 0. */
+  /** It answered for a granule, `granule`, of a step, `step`, each counted from 0. */
   | { readonly kind: "answered"; readonly step: number; readonly granule: number }
   /** It coordinates the run from here. */
   | { readonly kind: "leads" }
-  /** What the run that it coordinates says. */
+  /** What the run that it coordinates says, an `event` of `train`. */
   | { readonly kind: "run"; readonly event: TrainEvent };
 
 /** How a worker's work ended. */

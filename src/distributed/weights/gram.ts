@@ -2,32 +2,41 @@
 import type { TangentForm } from "../../ad/derivatives.ts";
 import { gramName } from "../../ad/names.ts";
 import { type Method, requireMemory } from "../../estimate/passes.ts";
-import { weightsGramGraph } from "../../estimate/weights/kept.ts";
+import { countedGram, weightsGramGraph } from "../../estimate/weights/kept.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { elementCount, zeros } from "../../onnx/tensor.ts";
 import { createDrawer } from "../../random/drawer.ts";
-import type { Key } from "../../random/threefry.ts";
+import { fold, type Key } from "../../random/threefry.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
 import { gram } from "../../tangents/gram.ts";
 import { createTangentSet, drawTangents, tangentFeeds } from "../../tangents/tangent-set.ts";
 
-/** Gram matrices of all k tangents of a step, which are kept for that. */
+/** Gram matrices of all k tangents of a step, which are kept for that; of signs, their bits are counted. */
 export interface GramPass {
   /** G, [k, k] */
   of(key: Key): Promise<Float64Array>;
   release(): Promise<void>;
 }
 
-/** Makes room for k tangents, and compiles their products. @throws SettingError where they need more memory than arrays can have */
+/** Makes room for k tangents, and compiles their products, where they are no signs. @throws SettingError where they need more memory than arrays can have */
 export async function openGram(
   { runtime, graph, parameters }: Differentiable,
   method: Method,
 ): Promise<GramPass> {
   const { tangents: k, sampler, exactGram } = method;
+  const drawer = createDrawer(runtime);
+  const bits = exactGram ? undefined : await countedGram(method);
+  if (bits)
+    return {
+      async of(key) {
+        bits.count(drawer, (tangent) => fold(key, tangent), 0, []);
+        return bits.gram(0);
+      },
+      release: () => drawer.release(),
+    };
   const shapes = Object.entries(parameters).map(([name, { shape }]) => ({ name, shape }));
   requireMemory(method, sampler.rank === undefined ? shapes.map(({ shape }) => elementCount(shape)) : []);
   const set = createTangentSet(shapes, k, sampler);
-  const drawer = createDrawer(runtime);
   const forms = new Map(
     set.parts.map((part): [string, TangentForm] => [
       part.parameter,

@@ -16,15 +16,19 @@ import { openUpdate } from "./update.ts";
 
 /** What a source of derivatives knows of the run. */
 export interface GranuleRun {
+  /** What is differentiated. */
   readonly objective: Differentiable;
+  /** k, n, and where tangents come from. */
   readonly method: Method;
   /** Tangents of a granule at most. */
   readonly size: number;
+  /** A step's tangents in parts. */
   readonly granules: readonly Granule[];
 }
 
 /** What a source says of one step. */
 export interface MeasuredStep {
+  /** f = mean ℓ_b over the batch. */
   readonly loss: number;
   /** d, [k]; anything where a granule does not count. */
   readonly derivatives: Float64Array;
@@ -34,6 +38,7 @@ export interface MeasuredStep {
 
 /** An estimate that was made before. */
 export interface KnownEstimate {
+  /** f = mean ℓ_b over the batch. */
   readonly loss: number;
   /** c, [k] */
   readonly coefficients: Float32Array;
@@ -43,7 +48,12 @@ export interface KnownEstimate {
 export interface DerivativeSource {
   /** Hears once what the run is, before its first step. */
   open(run: GranuleRun): Promise<void>;
-  /** @param key the step's, of which tangents are a function */
+  /**
+   * The derivatives of a step.
+   *
+   * @param feeds the batch and the parameters, by input name, each in the shape [...] that the objective's graph declares
+   * @param key the step's, of which tangents are a function
+   */
   measure(feeds: Tensors, key: Key): Promise<MeasuredStep>;
   /** The estimate of this step, where it was made before. Default: none was. */
   known?(): KnownEstimate | undefined;
@@ -51,6 +61,7 @@ export interface DerivativeSource {
   formed?(coefficients: Float32Array): void;
   /** Follows the steps. Default: nobody does. */
   readonly follower?: StepFollower;
+  /** Frees what it holds; nothing is asked for afterwards. */
   release(): Promise<void>;
 }
 

@@ -129,7 +129,7 @@ export async function keptWeights(objective: Differentiable, options: WeightsOpt
 }
 
 /** The Gram matrix of signs, counted from their bits; undefined where tangents are no signs, or few. */
-async function countedGram({ sampler, dimension, tangents: k }: Method) {
+export async function countedGram({ sampler, dimension, tangents: k }: Method) {
   if (!areCounted(sampler, k * dimension)) return undefined;
   const { openSignGrams } = await import("../../tangents/sign-grams.ts");
   return openSignGrams(k, 1, [{ size: dimension, examples: 1 }]);
