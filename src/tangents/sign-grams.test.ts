@@ -93,6 +93,31 @@ it("counts what the signs of all parameters together have in common", () => {
   expect(counts?.gram(0)).toEqual(gram(set));
 });
 
+it.each([1, 4, 16, 19])("combines %i tangents of all parameters", (k) => {
+  const shapes = [
+    { name: "weight", shape: [131, 77] },
+    { name: "bias", shape: [77] },
+  ];
+  const set = createTangentSet(shapes, k, rademacher());
+  drawTangents(set, key);
+  const signs = openSignGrams(k, 1, [{ size: set.dimension, examples: 1 }]);
+  signs?.draw(callingThread, (tangent) => fold(key, tangent), 0);
+  const coefficients = Float32Array.from({ length: k }, (_, index) => ((index * 37) % 11) - 4.3);
+  for (const { offset, tensor } of set.parts) {
+    const size = tensor.data.length / k;
+    const out = new Float32Array(size);
+    signs?.combine(coefficients, offset, out);
+    const expected = Array.from({ length: size }, (_, position) =>
+      coefficients.reduce((sum, c, index) => sum + c * (tensor.data[index * size + position] as number), 0),
+    );
+    const error = expected.reduce(
+      (most, value, index) => Math.max(most, Math.abs(value - (out[index] ?? 0))),
+      0,
+    );
+    expect(error).toBeLessThan(1e-4);
+  }
+});
+
 it("is for signs as they are drawn, and many of them", () => {
   expect(areCounted(rademacher(), 2 ** 16)).toBe(true);
   expect(areCounted(rademacher(), 1000)).toBe(false);

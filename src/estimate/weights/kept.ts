@@ -65,7 +65,7 @@ export async function keptWeights(objective: Differentiable, options: WeightsOpt
   const factored = options.factored && !guess;
   const outputs = await gradientOutputs(objective, weightsCombineGraph(graph, forms, k), factored);
   const { gradients } = outputs;
-  const combineSession = await compileGraph(runtime, outputs.graph);
+  const combineSession = counted ? undefined : await compileGraph(runtime, outputs.graph);
   const alongSession = guess && (await compileGraph(runtime, weightsAlongGraph(graph, forms, k)));
 
   const tangents = tangentFeeds(set);
@@ -78,6 +78,15 @@ export async function keptWeights(objective: Differentiable, options: WeightsOpt
   );
   const statistics = statisticsBuffers(objective);
   let drawn: Key | undefined;
+  /** The key of the bits that are held. */
+  let held: Key | undefined;
+  const combineBits = (coefficients: ArrayLike<number>) => {
+    const key = drawn;
+    if (key && key !== held) counted?.draw(drawer, (tangent) => fold(key, tangent), 0);
+    held = key;
+    for (const { parameter, offset } of set.parts)
+      counted?.combine(coefficients, offset, gradients[parameter] as Float32Array);
+  };
   return {
     name: "weights",
     method,
@@ -103,6 +112,7 @@ export async function keptWeights(objective: Differentiable, options: WeightsOpt
       const key = drawn;
       if (counted && key) {
         counted.count(drawer, (tangent) => fold(key, tangent), 0, []);
+        held = key;
         return () => ({ gram: counted.gram(0), dimension: method.dimension });
       }
       if (!gramSession) {
@@ -115,8 +125,9 @@ export async function keptWeights(objective: Differentiable, options: WeightsOpt
       return () => ({ gram: total, dimension: method.dimension });
     },
     async combine(_feeds, { data }, state) {
+      if (!combineSession) combineBits(data as Float32Array);
       const coefficients = { dtype: "float32", shape: [k], data } as const;
-      await combineSession.run({ ...tangents, coefficients }, outputs.tensors);
+      await combineSession?.run({ ...tangents, coefficients }, outputs.tensors);
       if (state) guess?.add(state, gradients);
       return gradients;
     },

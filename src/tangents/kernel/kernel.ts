@@ -1,6 +1,6 @@
 /**
- * Gram matrices of signs that are bits, 1 for minus: of two tangents, the number of places where both count, less twice the number
- * of those where they differ. Whole numbers, so the sums are exact in any order.
+ * Gram matrices and combinations of signs that are bits, 1 for minus. A product of two tangents is the number of places where both
+ * count, less twice the number of those where they differ: whole numbers, so the sums are exact in any order.
  */
 
 /** 64-bit words of a tangent that are looked at together: those of 16 tangents fit into a core's first cache. */
@@ -136,4 +136,99 @@ function addPair(gram: usize, k: i32, i: i32, j: i32, product: i32): void {
 function add(gram: usize, index: i32, product: i32): void {
   const at = gram + ((<usize>index) << 3);
   store<f64>(at, load<f64>(at) + <f64>product);
+}
+
+/** Room of `combine`: two tables of sums, one for each half of 16 tangents, and two arrays for turning bytes round. */
+export const combineBytes: i32 = 2 * 1024 + 2 * 256;
+
+/**
+ * Writes Σ cᵢ vᵢ of tangents that are signs. Of eight tangents a number's signs are a byte, which stands for one of 256 sums; the
+ * bytes of 16 tangents are turned round so that the signs of one number come to stand side by side.
+ *
+ * @param coefficients [k] in float32, then zeros up to a multiple of 16
+ * @param first the first number's bit
+ * @param count numbers, at most those of a block
+ * @param rows room for 16 blocks
+ * @param scratch `combineBytes` of memory
+ * @param out [count], and whatever behind it up to a multiple of 128
+ */
+export function combine(
+  streams: usize,
+  stride: usize,
+  k: i32,
+  coefficients: usize,
+  first: i32,
+  count: i32,
+  rows: usize,
+  scratch: usize,
+  out: usize,
+): void {
+  const rowBytes = (<usize>blockWords) << 3;
+  const turned = scratch + 2048;
+  const words = ((count + 127) >> 7) << 1;
+  for (let group = 0; group < k; group += 16) {
+    fillSums(coefficients + ((<usize>group) << 2), scratch);
+    fillSums(coefficients + ((<usize>group + 8) << 2), scratch + 1024);
+    for (let i = 0; i < 16; i++) {
+      // What is behind the last tangent is multiplied by 0.
+      const stream = streams + <usize>min(group + i, k - 1) * stride;
+      for (let word = 0; word < words; word++)
+        store<u64>(
+          rows + <usize>i * rowBytes + ((<usize>word) << 3),
+          bitsAt(stream, <i64>first + ((<i64>word) << 6)),
+        );
+    }
+    for (let word: usize = 0; word < <usize>words; word += 2) {
+      interleave(rows + (word << 3), rowBytes, turned);
+      interleave(turned, 16, turned + 256);
+      interleave(turned + 256, 16, turned);
+      interleave(turned, 16, turned + 256);
+      for (let byte: usize = 0; byte < 16; byte++) {
+        const signs = v128.load(turned + 256 + (byte << 4));
+        const at = out + (word << 8) + (byte << 5);
+        put(i16x8.shl(signs, 7), scratch, at, group);
+        put(i16x8.shl(signs, 6), scratch, at + 4, group);
+        put(i16x8.shl(signs, 5), scratch, at + 8, group);
+        put(i16x8.shl(signs, 4), scratch, at + 12, group);
+        put(i16x8.shl(signs, 3), scratch, at + 16, group);
+        put(i16x8.shl(signs, 2), scratch, at + 20, group);
+        put(i16x8.shl(signs, 1), scratch, at + 24, group);
+        put(signs, scratch, at + 28, group);
+      }
+    }
+  }
+}
+
+/** The sums of eight coefficients with any signs, by the byte that has a 1 where one is subtracted. */
+function fillSums(coefficients: usize, sums: usize): void {
+  store<f32>(sums, 0);
+  for (let i: usize = 0; i < 8; i++) {
+    const coefficient = load<f32>(coefficients + (i << 2));
+    const half = (<usize>1) << (i + 2);
+    for (let at = sums; at < sums + half; at += 4) {
+      store<f32>(at + half, load<f32>(at) - coefficient);
+      store<f32>(at, load<f32>(at) + coefficient);
+    }
+  }
+}
+
+/** The bytes of rows 0 and 8, 1 and 9, … in turns: four times is the transpose of 16 rows of 16 bytes. */
+function interleave(from: usize, stride: usize, to: usize): void {
+  for (let i: usize = 0; i < 8; i++) {
+    const a = v128.load(from + i * stride);
+    const b = v128.load(from + (i + 8) * stride);
+    v128.store(to + (i << 5), v128.shuffle<u8>(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
+    v128.store(
+      to + (i << 5),
+      v128.shuffle<u8>(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31),
+      16,
+    );
+  }
+}
+
+/** Adds the sum that belongs to the top bits of 16 bytes. */
+function put(signs: v128, sums: usize, at: usize, group: i32): void {
+  const bits = <usize>i8x16.bitmask(signs);
+  const sum = load<f32>(sums + ((bits & 255) << 2)) + load<f32>(sums + ((bits >> 8) << 2), 1024);
+  store<f32>(at, group === 0 ? sum : sum + load<f32>(at));
 }
