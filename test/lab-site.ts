@@ -1,7 +1,7 @@
 /** The built lab, served in a subfolder with the policy that a page of it needs, and a browser that looks at it. */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import { extname, join, resolve } from "node:path";
 import {
   type Browser,
@@ -37,6 +37,27 @@ export function buildLab(): string {
   return folder;
 }
 
+/**
+ * Answers with files.
+ *
+ * @param base the path that they lie below @param find a file's path by its name; text that begins with "<" is what is answered itself
+ */
+export function serveFiles(
+  base: string,
+  find: (name: string) => string,
+  headers: Readonly<Record<string, string>> = {},
+): RequestListener {
+  return (request, response) => {
+    const path = (request.url ?? "").split("?")[0] ?? "";
+    const name = path.startsWith(base) ? path.slice(base.length) || "index.html" : undefined;
+    const found = name === undefined ? "" : find(name);
+    if (!found.startsWith("<") && !existsSync(found)) return response.writeHead(404).end();
+    const type = types[extname(name ?? "")] ?? "application/octet-stream";
+    response.writeHead(200, { "Content-Type": type, ...headers });
+    return response.end(found.startsWith("<") ? found : readFileSync(found));
+  };
+}
+
 export interface LabSite {
   readonly address: string;
   readonly browser: Browser;
@@ -50,17 +71,12 @@ export interface LabSite {
 /** @param folder of the built site */
 export async function openLabSite(folder: string): Promise<LabSite> {
   const wrongs: string[] = [];
-  const server = createServer((request, response) => {
-    const path = (request.url ?? "").split("?")[0] ?? "";
-    const name = path.startsWith(subfolder) ? path.slice(subfolder.length) || "index.html" : undefined;
-    if (name === undefined || !existsSync(join(folder, name))) return response.writeHead(404).end();
-    response.writeHead(200, {
-      "Content-Type": types[extname(name)] ?? "application/octet-stream",
+  const server = createServer(
+    serveFiles(subfolder, (name) => join(folder, name), {
       // For the worker, too.
       "Content-Security-Policy": policy,
-    });
-    return response.end(readFileSync(join(folder, name)));
-  });
+    }),
+  );
   const address = `http://localhost:${await listen(server)}${subfolder}`;
   const browser = await chromium.launch({
     executablePath,
