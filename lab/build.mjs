@@ -16,7 +16,18 @@ mkdirSync(join(target, "engine"), { recursive: true });
 // share what they have in common, and what trains loads its parts when it needs them.
 const bundles = [
   { splitting: false, entries: { main: "main.ts", memory: "memory/memory.ts" } },
-  { splitting: true, entries: { digits: "digits/digits.ts", own: "own/own.ts", worker: "worker.ts" } },
+  {
+    splitting: true,
+    entries: {
+      ...{
+        race: "race/race.ts",
+        digits: "digits/digits.ts",
+        own: "own/own.ts",
+        reports: "reports/reports.ts",
+      },
+      worker: "worker.ts",
+    },
+  },
 ];
 for (const { splitting, entries } of bundles)
   await build({
@@ -31,7 +42,7 @@ for (const { splitting, entries } of bundles)
     tsconfigRaw: {},
     logLevel: "error",
   });
-cpSync(join(lab, "own/example"), join(target, "example"), { recursive: true });
+cpSync(join(lab, "example"), join(target, "example"), { recursive: true });
 for (const name of ["index.html", "style.css"]) copyFileSync(join(lab, name), join(target, name));
 copyFileSync(join(packages, "uplot/dist/uPlot.min.css"), join(target, "charts.css"));
 for (const name of ["ort-wasm-simd-threaded.wasm", "ort-wasm-simd-threaded.mjs"])

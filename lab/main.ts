@@ -32,6 +32,4 @@ function whenNear(id: string): void {
 
 if (!document.getElementById("landscape")?.hidden) openLandscape();
 if (!document.getElementById("catch")?.hidden) openCatch();
-whenNear("digits");
-whenNear("own");
-whenNear("memory");
+for (const id of ["race", "digits", "own", "memory", "reports"]) whenNear(id);

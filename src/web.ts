@@ -6,6 +6,8 @@
 
 export { type DroppedFile, type DroppedFiles, droppedFiles } from "./data/dropped-files.ts";
 export { decodePicture } from "./data/pictures/page-picture.ts";
+export { linesOf, type RunNotes, type RunRecord, readRun } from "./reports/run-record.ts";
+export { differingSettings, resultsTable } from "./reports/run-tables.ts";
 export { type WebDevice, type WebRuntimeOptions, webDevices, webRuntime } from "./runtime/web.ts";
 export { type MemoryStore, memoryStore } from "./storage/memory-store.ts";
 export { importRun, type OpfsStore, opfsRuns, opfsStore } from "./storage/opfs-store.ts";

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildLab, hasBrowser, type LabSite, number, openLabSite, text } from "./lab-site.ts";
 
 const cases = join(import.meta.dirname, "cases");
-const example = join(import.meta.dirname, "../lab/own/example");
+const example = join(import.meta.dirname, "../lab/example");
 const file = (path: string, name = basename(path)) => ({ name, buffer: readFileSync(path) });
 const lab = (name: string) => file(join(cases, "lab", name));
 const digits = file(join(example, "digits.onnx"));

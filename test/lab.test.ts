@@ -57,7 +57,7 @@ describe.skipIf(!hasBrowser)("the lab", () => {
       expect(await number(page, "catch-expected")).toBeCloseTo(0.174, 2);
       expect(Math.abs((await number(page, "catch-measured")) - 0.174)).toBeLessThan(0.03);
       await page.locator("#digits").scrollIntoViewIfNeeded();
-      await expect.poll(() => text(page, "digits-read")).toMatch(/^9\d\.\d %$/);
+      await expect.poll(() => text(page, "digits-read"), { timeout: 20_000 }).toMatch(/^9\d\.\d %$/);
       expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
       await page.close();
     }
@@ -68,11 +68,11 @@ describe.skipIf(!hasBrowser)("the lab", () => {
     const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
     for (const colorScheme of ["light", "dark"] as const) {
       const page = await open("", { colorScheme, bypassCSP: true });
-      await page.locator("#digits").scrollIntoViewIfNeeded();
-      await page.locator("#digits[data-open]").waitFor();
-      await page.locator("#own").scrollIntoViewIfNeeded();
-      await page.locator("#own[data-open]").waitFor();
-      await page.locator("#memory").scrollIntoViewIfNeeded();
+      for (const id of ["race", "digits", "own", "reports"]) {
+        await page.locator(`#${id}`).scrollIntoViewIfNeeded();
+        await page.locator(`#${id}[data-open]`).waitFor();
+      }
+      await page.locator("#reports-results tbody tr").first().waitFor();
       await page.addScriptTag({ content: axe });
       const found = (await page.evaluate(
         "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html)))",
@@ -124,6 +124,42 @@ describe.skipIf(!hasBrowser)("the lab", () => {
     await page.locator("#catch-ask").press("Enter");
     const expected = await number(page, "catch-expected");
     expect(await text(page, "catch-verdict")).toBe(`You said 0.51; it is ${expected.toFixed(2)}.`);
+    await page.close();
+  });
+
+  it("races estimators at equal steps, and at equal cost, by keyboard", async () => {
+    const page = await open("?embed=race&race.f=sphere&race.n=16&race.steps=40", { reducedMotion: "reduce" });
+    const row = (id: string) => page.locator(`#race-${id} td`).allInnerTexts();
+    await expect.poll(() => row("one")).toHaveLength(3);
+    await expect.poll(async () => (await row("one"))[1]).toBe("40");
+    // As many directions as numbers: the projection is the gradient.
+    expect(Number((await row("projection"))[2])).toBeLessThan(1e-6);
+    expect(Number((await row("one"))[2])).toBeGreaterThan(0.01);
+    await page.locator("#race-by").selectOption("cost");
+    await expect.poll(async () => (await row("one"))[1]).toBe("340");
+    expect((await row("exact"))[1]).toBe("226");
+    expect(await text(page, "race-spent")).toBe("680 forward passes");
+    await page.locator("#race-play").press("Enter");
+    expect((await row("projection"))[1]).toBe("10");
+    expect(page.url()).toContain("race.by=cost");
+    await page.close();
+  });
+
+  it("opens runs out of a zip, and compares them", async () => {
+    const page = await open("?embed=reports");
+    // At rest, two recorded runs.
+    const results = () => page.locator("#reports-results").innerText();
+    await expect.poll(results).toMatch(/test accuracy\s+9\d\.\d\d %\s+\d\d\.\d\d %/);
+    expect(await text(page, "reports-settings")).toMatch(/perturb\s+activations\s+weights/);
+    const zip = readFileSync(join(root, "lab/example/runs.zip"));
+    const give = (name: string, buffer: Buffer) =>
+      page.locator("#reports-zip").setInputFiles({ name, buffer, mimeType: "application/zip" });
+    await give("mine.zip", zip);
+    await expect.poll(() => text(page, "reports-which")).toBe("2 runs");
+    await give("notes.txt", Buffer.from("no run"));
+    await expect.poll(() => text(page, "reports-error")).toContain("There is no run in 1 dropped file");
+    await give("half.zip", zip.subarray(0, 400));
+    await expect.poll(() => text(page, "reports-error")).toContain("half.zip: truncated or damaged ZIP");
     await page.close();
   });
 

@@ -37,7 +37,7 @@ describe("a ZIP archive", () => {
 
 describe("a table's columns", () => {
   it("are known before one is chosen", () => {
-    const bytes = bytesOf("lab/own/example/turned-digits.csv");
+    const bytes = bytesOf("lab/example/turned-digits.csv");
     const columns = tableColumns({ name: "turned-digits.csv", bytes });
     expect(columns).toHaveLength(65);
     expect(columns.at(-1)?.name).toBe("digit");

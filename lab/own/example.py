@@ -17,7 +17,7 @@ from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 from PIL import Image
 from sklearn.datasets import load_digits
 
-here = Path(__file__).parent / "example"
+here = Path(__file__).parents[1] / "example"
 cases = Path(__file__).parents[2] / "test/cases/lab"
 torch.manual_seed(0)
 

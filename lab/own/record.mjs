@@ -5,7 +5,7 @@ import { predict, train } from "forwardgrad";
 import { tableDataset } from "forwardgrad/data";
 import { nodeRuntime } from "forwardgrad/node";
 
-const read = (name) => new Uint8Array(readFileSync(join(import.meta.dirname, "example", name)));
+const read = (name) => new Uint8Array(readFileSync(join(import.meta.dirname, "../example", name)));
 const data = tableDataset(
   { name: "turned-digits.csv", bytes: read("turned-digits.csv") },
   { target: "digit", targets: "classes" },

@@ -64,7 +64,10 @@ export async function droppedFiles(
   const paths = [...named.keys()].sort();
   return {
     files: paths.map((path) => ({ path, file: named.get(path) as Blob })),
-    describe: around === "" ? `${files.size} dropped files` : `the dropped folder ${around.slice(0, -1)}`,
+    describe:
+      around === ""
+        ? `${files.size} dropped file${files.size === 1 ? "" : "s"}`
+        : `the dropped folder ${around.slice(0, -1)}`,
     async list() {
       return paths;
     },

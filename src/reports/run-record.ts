@@ -4,7 +4,7 @@ import { StorageError } from "../errors/errors.ts";
 import type { MetricsLine } from "../storage/metrics.ts";
 import type { RunConfig } from "../storage/run-config.ts";
 import { keptConfig } from "../storage/run-config.ts";
-import { type RunStore, readFilled } from "../storage/run-store.ts";
+import { type ReadableRun, readFilled } from "../storage/run-store.ts";
 import type { Judgement } from "./judgement.ts";
 
 /** report.json: what a report says beside the metrics. */
@@ -32,15 +32,18 @@ export interface RunNotes {
 export interface RunRecord {
   /** Where the run is kept. */
   readonly name: string;
+  /** All that decides what it computes. */
   readonly config: RunConfig;
+  /** Its metrics, in the order in which they were written. */
   readonly lines: readonly MetricsLine[];
+  /** What its report says beside them. */
   readonly notes: RunNotes;
 }
 
 const notesSchema = z.looseObject({ format: z.literal(1) });
 
-/** Reads what a store holds of a run. @throws StorageError where it holds none, or what it holds is damaged */
-export async function readRun(store: RunStore): Promise<RunRecord> {
+/** Reads what a store, or a folder that was opened, holds of a run. @throws StorageError where it holds none, or what it holds is damaged */
+export async function readRun(store: ReadableRun): Promise<RunRecord> {
   const config = await keptConfig(store);
   if (!config || !("perturb" in config)) {
     const what = config
@@ -59,7 +62,7 @@ export async function readRun(store: RunStore): Promise<RunRecord> {
 }
 
 /** What report.json says; nothing where it is missing or is not ours. */
-export async function readNotes(store: RunStore): Promise<RunNotes> {
+export async function readNotes(store: ReadableRun): Promise<RunNotes> {
   const bytes = await readFilled(store, "report.json");
   const notes = bytes && parsed(new TextDecoder().decode(bytes));
   return notesSchema.safeParse(notes).success ? (notes as RunNotes) : { format: 1 };

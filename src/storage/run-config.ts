@@ -5,7 +5,7 @@ import { joined, option, type Words, words } from "../errors/words.ts";
 import { bytesOf } from "../onnx/tensor.ts";
 import { type Config, flattened } from "../settings/config.ts";
 import { ownFiles, type RunKind } from "./own-files.ts";
-import { type RunStore, readFilled, removeFile } from "./run-store.ts";
+import { type ReadableRun, type RunStore, readFilled, removeFile } from "./run-store.ts";
 
 /** Plain description of a run, kept as config.json; two runs with equal configurations compute the same. */
 export type RunConfig = Config;
@@ -103,7 +103,7 @@ export async function claimStore(
 }
 
 /** The configuration in a store, where it can be read. */
-export async function keptConfig(store: RunStore): Promise<RunConfig | undefined> {
+export async function keptConfig(store: ReadableRun): Promise<RunConfig | undefined> {
   return (await readConfig(store)).config;
 }
 
@@ -170,7 +170,7 @@ const schema = z.record(z.string(), z.json());
 
 /** The configuration in a store, or what is wrong with it; neither where there is none. */
 async function readConfig(
-  store: RunStore,
+  store: ReadableRun,
 ): Promise<{ readonly config?: RunConfig; readonly problem?: string }> {
   const bytes = await readFilled(store, "config.json");
   if (!bytes) return {};

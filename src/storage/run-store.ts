@@ -21,8 +21,11 @@ export interface RunStore {
   remove?(name: string): Promise<void>;
 }
 
+/** As much of a store as reading takes. */
+export type ReadableRun = Pick<RunStore, "describe" | "read">;
+
 /** The bytes of a file; undefined where there is none, or an empty one. */
-export async function readFilled(store: RunStore, name: string): Promise<Uint8Array | undefined> {
+export async function readFilled(store: ReadableRun, name: string): Promise<Uint8Array | undefined> {
   const bytes = await store.read(name);
   return bytes?.length ? bytes : undefined;
 }
