@@ -5,6 +5,7 @@ import { frontier } from "./frontier/frontier.ts";
 import { functions } from "./functions/functions.ts";
 import { networks } from "./networks/networks.ts";
 import { quality } from "./quality/quality.ts";
+import { scale } from "./scale/scale.ts";
 import type { Study } from "./study.ts";
 
 /** The studies by name, in the order of the paper. */
@@ -16,4 +17,5 @@ export const studies: Readonly<Record<string, Study>> = {
   networks,
   feedback: feedbackStudy,
   frontier,
+  scale,
 };
