@@ -1,5 +1,6 @@
 /** Losses in which classes weigh differently, held to PyTorch's `weight`. */
 import { describe, expect, it } from "vitest";
+import { splitValidation } from "../src/data/batches.ts";
 import { exactGradient } from "../src/estimate/exact.ts";
 import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { attachLoss } from "../src/losses/loss.ts";
@@ -9,6 +10,7 @@ import { graphObjective } from "../src/objective/objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { float32, int64 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/builder.ts";
+import { streamKey } from "../src/random/streams.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { evaluateModel } from "../src/train/evaluation/evaluate-model.ts";
@@ -51,6 +53,16 @@ describe("weights of classes", () => {
     const balanced = await run({ name: "cross-entropy", classWeights: "balanced" });
     expect(balanced.model).toEqual(list.model);
     expect(balanced.result.testLoss).toBe(list.result.testLoss);
+    // Without the examples that are set aside.
+    const held = await previewTraining({
+      ...base,
+      validation: 30,
+      loss: { name: "cross-entropy", classWeights: "balanced" },
+    });
+    const { train: indices } = splitValidation(60, 30, streamKey(0, "split"));
+    const rare = indices.filter((index) => labels[index] === 1).length;
+    expect(rare).not.toBe(3);
+    expect(held.config.loss).toMatchObject({ classWeights: [30 / (2 * (30 - rare)), 30 / (2 * rare)] });
     const byNumber = await run(crossEntropy({ classWeights: { 1: 5 } }));
     expect(byNumber.model).toEqual((await run(crossEntropy({ classWeights: [1, 5] }))).model);
     expect(byNumber.model).not.toEqual(list.model);

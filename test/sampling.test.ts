@@ -42,6 +42,17 @@ describe("sampling by class", () => {
     expect(Math.abs(rare(drawn) - 0.5)).toBeLessThan(2 / Math.sqrt(kept.length));
   });
 
+  it("draws examples of several labels by what these say in the mean", () => {
+    // Words: one of ten examples has a rare one among its three.
+    const words = Int32Array.from({ length: 3 * count }, (_, at) =>
+      at % 30 === 0 ? 1 : at % 3 === 2 ? -100 : 0,
+    );
+    const drawn = weightedOrder({ ...examples, labels: words }, { 1: 9 }, model)(all, keyFromSeed(1), 0);
+    // (9 + 1) / 2 = 5 times as often as another.
+    const share = drawn.filter((index) => index % 10 === 0).length / count;
+    expect(Math.abs(share - 0.5 / 1.4)).toBeLessThan(2 / Math.sqrt(count));
+  });
+
   it("goes on after an interruption as one run", async () => {
     const base = {
       model: file,
@@ -73,11 +84,15 @@ describe("sampling by class", () => {
     const none = weightedOrder(examples, { 0: 0, 1: 0 }, model);
     expect(() => none(all, keyFromSeed(1), 0)).toThrow("leaves no example to train on");
     expect(() =>
-      weightedOrder({ ...examples, labels: new Int32Array(2 * count) }, "balanced", model),
-    ).toThrow("not one class for each");
+      weightedOrder(
+        { ...examples, labels: Float32Array.from({ length: 2 * count }, (_, at) => at) },
+        "balanced",
+        model,
+      ),
+    ).toThrow("other numbers to predict");
     const prices = Float32Array.from({ length: count }, (_, at) => at / 2);
     expect(() => weightedOrder({ ...examples, labels: prices }, "balanced", model)).toThrow(
-      "not one class for each",
+      "other numbers to predict",
     );
     const truths = { ...examples, labels: Float32Array.from(labels) };
     expect(weightedOrder(truths, "balanced", model)(all, keyFromSeed(1), 0)).toEqual(

@@ -110,7 +110,7 @@ describe("texts as a stream", async () => {
     expect([mean, standardDeviation].flat()[0]).toBeCloseTo(6, 12);
     expect([mean, standardDeviation].flat()[1]).toBeCloseTo(Math.sqrt(18), 12);
     await expect(textStreamDataset(rows, { ...encoding, targets: "values" })).rejects.toThrow(
-      /row 0 has the target 'down'/,
+      /comma\.csv: row 2 has the target 'down'/,
     );
     await expect(
       textStreamDataset(rows, { ...encoding, targets: "classes", classNames: ["up", "left"] }),

@@ -86,11 +86,17 @@ describe("labels of words", () => {
 
   it("are read from columns, without comments and marks of documents", () => {
     const text = "# global = 1\n-DOCSTART- X O\n\n# sent = a b\nEU NNP B-ORG\nrejects VBZ O\n\n# SYM O\n";
-    expect(conllSentences(source(text))).toEqual([
+    expect(conllSentences(source(text))).toMatchObject([
       { words: ["EU", "rejects"], labels: ["B-ORG", "O"] },
       { words: ["#"], labels: ["O"] },
     ]);
-    expect(conllSentences(source("1\tEU\tNNP\n"), { word: 2 })).toEqual([{ words: ["EU"], labels: ["NNP"] }]);
+    expect(conllSentences(source("1\tEU\tNNP\n"), { word: 2 })).toMatchObject([
+      { words: ["EU"], labels: ["NNP"] },
+    ]);
+    expect(conllSentences(source(text)).map(({ at }) => at)).toEqual([
+      "words.conll, line 5",
+      "words.conll, line 8",
+    ]);
     expect(() => conllSentences(source("a O\nb c O\n"))).toThrow(
       "words.conll, line 2 has 3 columns, expected 2 as in the lines before",
     );
@@ -103,6 +109,42 @@ describe("labels of words", () => {
     expect(() => conllSentences({ name: "words.conll", bytes })).toThrow(
       /words\.conll: the file is no UTF-8 text \(byte 0xfc in row 2, which is 'ü'/,
     );
+  });
+});
+
+describe("a file of words", () => {
+  const read = (name: string) =>
+    conllSentences({ name, bytes: new Uint8Array(readFileSync(join(here, "cases", "tokens", name))) });
+
+  it("is the same in UTF-16, gzipped, and with other ends of lines", () => {
+    const plain = read("words.conll").map(({ words, labels }) => ({ words, labels }));
+    for (const name of ["words-utf16.conll", "words.conll.gz", "words-cr.conll", "words-crlf.conll"])
+      expect(read(name)).toMatchObject(plain);
+    expect(() => read("words-no-mark.conll")).toThrow(/UTF-16 without a byte order mark/);
+    expect(() => read("words.conll.xz")).toThrow(/the file is xz, expected columns of words/);
+  });
+
+  it("may come with others to validate on, and names what is wrong in them where it stands", async () => {
+    const tokenizer = await tokenizerOf("wordpiece");
+    const given = read("words.conll");
+    const options = { tokenizer, maxLength: 16 };
+    const dataset = tokenDataset(given, {
+      ...options,
+      test: given.slice(0, 2),
+      validation: given.slice(0, 3),
+    });
+    expect([dataset.train.count, dataset.test.count, dataset.validation?.count]).toEqual([
+      given.length,
+      2,
+      3,
+    ]);
+    const other = [{ words: ["a"], labels: ["B-NEW"], at: "held.conll, line 4" }];
+    expect(() => tokenDataset(given, { ...options, validation: other })).toThrow(
+      "held.conll, line 4 has the label 'B-NEW'",
+    );
+    const text = "one two three ".repeat(60);
+    const next = nextTokenDataset(text, { ...options, validation: text });
+    expect(next.validation?.count).toBe(next.train.count + next.test.count);
   });
 });
 

@@ -2,10 +2,14 @@ import type { TrainResult } from "../train/events.ts";
 import { trainOptions } from "../train/settings/options.ts";
 import type { SettingData } from "./flags/setting-flags.ts";
 
+/** A run of fewer steps, and of few epochs, says little about its settings. */
+const fewSteps = 200;
+
 /** What to say of a run that ended near guessing, and what to try; nothing where it did not. */
 export function guessingAdvice(
   outcome: TrainResult,
   { gradient, perturb, learningRate, steps }: SettingData,
+  isLocal = false,
 ): string[] {
   const { guessing } = outcome;
   if (!guessing?.isNear) return [];
@@ -22,19 +26,28 @@ export function guessingAdvice(
   // In the flag that said how long the run was.
   const isShort = outcome.epochs < 10;
   const epochs = Math.max(10, Math.ceil(4 * outcome.epochs));
+  const longer = !isShort
+    ? []
+    : [
+        typeof steps === "number"
+          ? `longer training: --steps ${10 * Math.max(1, steps)} (it was ${steps})`
+          : `longer training: --epochs ${epochs} (it was ${outcome.epochs.toFixed(1)})`,
+      ];
+  const isExact = gradient === "exact" || (outcome.tangents === 0 && !isLocal);
+  // What is to be said of so few steps is that they are few.
+  if (isShort && outcome.steps < fewSteps)
+    return [
+      `near guessing: ${compared}. ${outcome.steps} steps are too few to tell whether it learns; try`,
+      ...longer,
+    ].map((line, index) => (index === 0 ? line : `  ${line}`));
   const tries = [
-    ...(isShort && typeof steps === "number"
-      ? [`longer training: --steps ${10 * Math.max(1, steps)} (it was ${steps})`]
-      : []),
-    ...(isShort && typeof steps !== "number"
-      ? [`longer training: --epochs ${epochs} (it was ${outcome.epochs.toFixed(1)})`]
-      : []),
-    ...(gradient !== "exact" && siteOf(perturb) !== "activations"
+    ...longer,
+    ...(!isExact && siteOf(perturb) !== "activations"
       ? ["estimates with less noise: --perturb activations"]
       : []),
     ...(learningRate === undefined ? [] : [`the default learning rate: without --lr ${learningRate}`]),
     "a learning rate for this data: forwardgrad search with the same flags",
-    ...(gradient === "exact"
+    ...(isExact
       ? ["another model, or other labels: exact gradients do not learn these"]
       : [
           ...(outcome.tangents === 0 ? [] : [`more tangents: --tangents ${4 * outcome.tangents}`]),

@@ -11,7 +11,7 @@ import type { RunStore } from "../storage/run-store.ts";
 import type { TrainEvent } from "../train/events.ts";
 import { settledLoss } from "../train/run-options.ts";
 import { lossSetting } from "../train/settings/choices.ts";
-import type { TrainOptions } from "../train/settings/options.ts";
+import { type TrainOptions, trainOptions } from "../train/settings/options.ts";
 import { quoted } from "./flags/command-line.ts";
 import type { TrainFlags } from "./flags/training-command.ts";
 import type { Outlook } from "./outlook/outlook.ts";
@@ -90,9 +90,11 @@ async function leaveModel(
 async function judged(model: Model, { dataset, options }: ReportedRun): Promise<Judgement | undefined> {
   const { test, columns, shownTexts: texts } = dataset;
   if (test.count === 0) return undefined;
-  const { input, fill, dimensions, output, runtime } = options;
+  const { input, fill, dimensions, output, runtime, seed = trainOptions.seed.default, validation } = options;
+  // As the run weighs them.
+  const own = dataset.validation ?? (typeof validation === "number" ? validation : undefined);
   const chosen = lossSetting.choose(options.loss ?? lossSetting.default);
-  const loss = await settledLoss(chosen, dataset.train, model, dataset.classNames);
+  const loss = await settledLoss(chosen, dataset.train, model, { validation: own, seed }, dataset.classNames);
   const reading = { input, fill, dimensions, output };
   // What was not to be measured does not keep a run from its end.
   return judgeModel({ ...reading, model, examples: test, columns, texts, loss, runtime }).catch(

@@ -15,6 +15,18 @@ export function noSite({ graph, batch }: Differentiable, name: string): ModelErr
   );
 }
 
+/** @throws ModelError where numbers are rounded by one scale for the batch, so that examples have no derivatives of their own */
+export function refuseSharedRounding({ graph }: Differentiable): void {
+  const node = graph.nodes.find(({ op }) => op === "DynamicQuantizeLinear");
+  if (!node) return;
+  throw new ModelError(
+    words`${describeNode(node)} rounds activations by one scale for all examples of a batch, so that changing one example changes the others' losses, and
+      none has derivatives of its own. Take the exact gradient (${option("gradient", "exact")}), perturb weights (${option("perturb", "weights")}), or start from a
+      file whose weights alone are quantized.`,
+    { source: graph.name, node: nodeName(node) },
+  );
+}
+
 /**
  * Why examples have no derivatives of their own: names the first node whose values mix them.
  *

@@ -30,6 +30,12 @@ export interface FedInput {
   readonly dtype: ModelValue["dtype"];
   /** One example's part, as the model takes it. */
   readonly shape: readonly number[];
+  /**
+   * Refuses numbers that the model has no use for. Default: it takes all.
+   *
+   * @param exampleAt the number of the example that a position of the values belongs to
+   */
+  readonly check?: ((values: Float32Array, exampleAt: (position: number) => number) => void) | undefined;
 }
 
 /** How examples reach a model: the input that `inputs` of the examples feed, and its further ones. */
@@ -46,19 +52,24 @@ type ExampleShapes = Pick<Examples, "shape" | "furtherInputs">;
 /**
  * Finds the inputs that examples feed, and the sizes that the data give to their open dimensions.
  *
- * @throws when no input or several fit, another input is left without numbers, or the data's shapes or numbers do not fit
+ * @throws when no input or several fit, another input is left without numbers, or the data's shapes or numbers do not fit, such as tokens
+ * beyond the vocabulary
  */
 export async function checkedInput(
   model: Model,
   examples: ExampleShapes & Pick<Examples, "count">,
   choice: InputChoice = {},
 ): Promise<ExampleInput> {
-  const input = findInput(model, examples, choice);
-  if (input && !examples.furtherInputs) return input;
-  // What can be wrong is many sentences, and few models have several inputs.
-  const { checkInputs } = await import("./input-errors.ts");
-  checkInputs(model, examples, choice, input);
-  return exampleInput(model, examples, choice);
+  const found = findInput(model, examples, choice);
+  if (!found || examples.furtherInputs) {
+    // What can be wrong is many sentences, and few models have several inputs.
+    const { checkInputs } = await import("./input-errors.ts");
+    checkInputs(model, examples, choice, found);
+  }
+  const input = exampleInput(model, examples, choice);
+  if ([input, ...input.further].some(({ dtype }) => dtype.startsWith("int")))
+    return (await import("./importing/lookups.ts")).withLookups(model, input);
+  return input;
 }
 
 /** As `checkedInput`, of examples that were checked. */
@@ -116,7 +127,7 @@ export interface BatchInputs {
    * @param indices of the examples, [batch]
    * @throws when an integer input got a fraction, or a number that its type does not hold
    */
-  written(examples: Pick<Examples, "furtherInputs">, indices: Uint32Array): void;
+  written(examples: Pick<Examples, "furtherInputs" | "origin">, indices: Uint32Array): void;
 }
 
 /** Buffers for a batch. */
@@ -148,9 +159,14 @@ export function batchInputs(
     values: main.values,
     tensors: { ...fed, ...Object.fromEntries(filled) },
     fed,
-    written({ furtherInputs = {} }, indices) {
+    written({ furtherInputs = {}, origin }, indices) {
+      const exampleIn = (values: Float32Array) => (position: number) => {
+        const index = indices[Math.floor((position * batch) / values.length)] ?? 0;
+        return origin?.[index] ?? index;
+      };
       main.written();
-      for (const { name, values, written } of further) {
+      main.check?.(main.values, exampleIn(main.values));
+      for (const { name, values, written, check } of further) {
         const given = own(furtherInputs, name);
         if (!given)
           throw new DataError(`${model.source}: the examples hold nothing for its input '${name}'.`, {
@@ -158,6 +174,7 @@ export function batchInputs(
           });
         readFurther(given, indices, values);
         written();
+        check?.(values, exampleIn(values));
       }
     },
   };
@@ -169,13 +186,18 @@ interface InputBuffer {
   readonly values: Float32Array;
   readonly tensor: Tensor;
   written(): void;
+  readonly check: FedInput["check"];
 }
 
-function inputBuffer(model: Model, { name, dtype, shape: each }: FedInput, batch: number): InputBuffer {
+function inputBuffer(
+  model: Model,
+  { name, dtype, shape: each, check }: FedInput,
+  batch: number,
+): InputBuffer {
   const shape = [batch, ...each];
   const values = new Float32Array(elementCount(shape));
   if (dtype === "float32")
-    return { name, values, tensor: { dtype, shape, data: values }, written: () => undefined };
+    return { name, values, tensor: { dtype, shape, data: values }, written: () => undefined, check };
   const tensor = zeros(dtype, shape);
   const { data } = tensor;
   const isWide = isArrayOf("BigInt64Array", data) || isArrayOf("BigUint64Array", data);
@@ -186,9 +208,7 @@ function inputBuffer(model: Model, { name, dtype, shape: each }: FedInput, batch
       { source: model.source },
     );
   return {
-    name,
-    values,
-    tensor,
+    ...{ name, values, tensor, check },
     written() {
       for (let index = 0; index < values.length; index++) {
         const value = values[index] as number;

@@ -2,6 +2,7 @@
 import { type DrawnChart, escapeHtml, figureHtml, page, proseHtml, tableHtml } from "../charts/page.ts";
 import { flattened } from "../settings/config.ts";
 import type { RunStore } from "../storage/run-store.ts";
+import { courseWords, type EndOfRun } from "./course-words.ts";
 import { drawForPage } from "./draw.ts";
 import type { Judgement, Mistake } from "./judgement.ts";
 import { runCharts } from "./run-charts.ts";
@@ -57,7 +58,7 @@ export function reportHtml(run: RunRecord, drawn: readonly DrawnChart[]): string
       `Step ${divergedAt} diverged; the run went back to step ${back} and on at the rate ${number(learningRate)}.`,
   );
   const sections = [
-    `<p class="quiet">${escapeHtml([state, ...recoveries, notes.data ?? ""].filter((text) => text !== "").join(" "))}</p>`,
+    `<p class="quiet">${escapeHtml([state, ...courseWords((result ?? {}) as EndOfRun, config), ...recoveries, notes.data ?? ""].filter((text) => text !== "").join(" "))}</p>`,
     cardsHtml(run),
     ...(before && after ? [section("Before and after", beforeAndAfter(before, after))] : []),
     ...(drawn.length > 0 ? [section("Course", drawn.map(figureHtml).join("\n"))] : []),

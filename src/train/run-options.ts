@@ -25,17 +25,18 @@ export async function runOptions(options: TrainOptions): Promise<RunOptions> {
     "stream" in options.examples
       ? await (await import("./batches/stream-settings.ts")).streamSettings(base, options.examples, settings)
       : { examples: await examplesOf(base, options.examples, { ...read, option: "examples" }) };
+  const held =
+    typeof validation === "object"
+      ? await examplesOf(base, validation, { ...read, option: "validation" })
+      : validation;
   const run: RunOptions = {
     ...settings,
-    loss: await settledLoss(settings.loss, examples, base),
+    loss: await settledLoss(settings.loss, examples, base, { validation: held, seed: settings.seed }),
     model: base,
     inPlace: settings.inPlace ?? isArrayOf("Uint8Array", options.model),
     ...adapted,
     examples,
-    validation:
-      typeof validation === "object"
-        ? await examplesOf(base, validation, { ...read, option: "validation" })
-        : validation,
+    validation: held,
     ...streamed,
     test: options.test && (await examplesOf(base, options.test, { ...read, option: "test" })),
   };
@@ -53,16 +54,22 @@ async function examplesOf(
   return isWhole(given) ? given : (await import("./example-arrays.ts")).examplesFor(model, given, read);
 }
 
-/** The loss, once the data say what its classes are. Loaded where they are weighed. */
+/**
+ * The loss, once the data say what its classes are: those that are trained on. Loaded where they are weighed.
+ *
+ * @param run what decides which examples are set aside
+ */
 export async function settledLoss(
   loss: Loss,
-  examples: Pick<Examples, "labels">,
+  examples: Examples,
   model: Model,
+  run: Pick<RunOptions, "validation" | "seed">,
   classNames?: readonly string[],
 ): Promise<Loss> {
   if (!loss.config?.classWeights) return loss;
   const { withKnownClasses } = await import("../objective/class-weights.ts");
-  return lossSetting.choose(withKnownClasses(loss, examples, model, classNames));
+  const { labelsToTrain } = await import("./batches/labels-to-train.ts");
+  return lossSetting.choose(withKnownClasses(loss, labelsToTrain(examples, run), model, classNames));
 }
 
 const parts = ["inputs", "labels", "shape", "count", "targetShape", "origin"];

@@ -7,16 +7,16 @@ import { imageChannels, knownData } from "../../objective/model-data.ts";
 import { type NodeDevice, nodeRuntime } from "../../runtime/node.ts";
 import { loadModel } from "../../storage/node-model.ts";
 import { evaluateModel } from "../../train/evaluation/evaluate-model.ts";
-import { type TrainSettings, trainOptions } from "../../train/settings/options.ts";
+import type { TrainSettings } from "../../train/settings/options.ts";
 import { chosenLoss, lossName } from "../flags/chosen-loss.ts";
 import { type DatasetChoice, dataNames, openDataset } from "../flags/datasets.ts";
 import { addDataOptions, addRuntimeOptions } from "../flags/options.ts";
+import { modelFile, runSettings, trainedSettings } from "../flags/run-model.ts";
 import { addSettingFlags, asOptions, settingsFrom } from "../flags/setting-flags.ts";
 import { print, printJson, say } from "../output.ts";
 import { scoreLines } from "../score-words.ts";
 
-const { loss, input, fill, dimensions, output } = trainOptions;
-const settings = { loss, input, fill, dimensions, output };
+const settings = trainedSettings;
 
 interface EvalFlags extends Omit<DatasetChoice, "loss"> {
   readonly device: NodeDevice;
@@ -28,22 +28,23 @@ export function addEvalCommand(program: Command): void {
   const command = program
     .command("eval")
     .description("measure an ONNX model on a dataset's test examples")
-    .argument("<model.onnx>", "the model");
+    .argument("<model.onnx>", "the model, or the folder of the run that trained it");
   addSettingFlags(addRuntimeOptions(addDataOptions(command, dataNames).optionsGroup("Model:")), settings)
     .option("--json", "print one JSON object on stdout", false)
     .addHelpText(
       "after",
       `
 Examples:
-  forwardgrad eval runs/latest/model.onnx
+  forwardgrad eval runs/latest
   forwardgrad eval runs/mnist/model.onnx --data mnist --data-dir ./mnist --json
   forwardgrad eval runs/prices/model.onnx --data csv --data-file new.csv --target price --test-fraction 1 \\
       --loss mean-squared-error`,
     )
-    .action(async (path: string, flags: EvalFlags) => {
+    .action(async (given: string, flags: EvalFlags) => {
+      const path = modelFile(given);
       const model = loadModel(path, flags.limit);
       const known = knownData(model);
-      const data = settingsFrom(settings, { ...flags });
+      const data = { ...(await runSettings(path)), ...settingsFrom(settings, { ...flags }) };
       const { input, ...read } = asOptions(settings, data) as TrainSettings;
       const { test, classNames } = await openDataset(
         { ...flags, loss: lossName(data) },

@@ -1,29 +1,24 @@
 /** `forwardgrad predict`: what a model says of examples, row by row. */
-import { statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
 import type { Command } from "commander";
 import { words } from "../../errors/words.ts";
-import { losses } from "../../losses/losses.ts";
 import { knownData } from "../../objective/model-data.ts";
 import { type NodeDevice, nodeRuntime } from "../../runtime/node.ts";
-import { isObject } from "../../settings/option.ts";
-import { openAtomically, readIfPresent } from "../../storage/node-files.ts";
+import { openAtomically } from "../../storage/node-files.ts";
 import { loadModel } from "../../storage/node-model.ts";
 import { predict } from "../../train/evaluation/predict.ts";
-import { type TrainSettings, trainOptions } from "../../train/settings/options.ts";
+import type { TrainSettings } from "../../train/settings/options.ts";
 import { chosenLoss } from "../flags/chosen-loss.ts";
 import { dataNames, refuseStrayFlags } from "../flags/datasets.ts";
 import { addDataOptions, addRuntimeOptions, wholeNumber } from "../flags/options.ts";
 import { askedParts, kindOfData, type PredictionChoice } from "../flags/prediction-data.ts";
-import { addSettingFlags, asOptions, type SettingData, settingsFrom } from "../flags/setting-flags.ts";
+import { modelFile, runSettings, trainedSettings } from "../flags/run-model.ts";
+import { addSettingFlags, asOptions, settingsFrom } from "../flags/setting-flags.ts";
 import { interruptible } from "../interrupt.ts";
 import { printData, say } from "../output.ts";
 import { requireFree } from "../output-file.ts";
 import { type AskedPart, atPositions, type OwnColumns, RowWriter } from "../prediction-rows.ts";
 
-const { loss, input, fill, dimensions, output } = trainOptions;
-const trained = { help: "what the model was trained with", otherwise: "what its run or its file says" };
-const settings = { loss: { ...loss, ...trained, default: undefined }, input, fill, dimensions, output };
+const settings = trainedSettings;
 
 interface PredictFlags extends PredictionChoice {
   readonly o?: string;
@@ -66,9 +61,7 @@ Examples:
     )
     .action(async (given: string, flags: PredictFlags) => {
       const { o: path, overwrite } = flags;
-      const file = statSync(given, { throwIfNoEntry: false })?.isDirectory()
-        ? join(given, "model.onnx")
-        : given;
+      const file = modelFile(given);
       const read = [file, ...(flags.dataFile ? [flags.dataFile] : [])];
       if (path !== undefined) requireFree({ path, inputs: read, isOwn: () => false, overwrite });
       const model = loadModel(file, flags.limit);
@@ -127,18 +120,4 @@ Examples:
 
 function count(rows: number): string {
   return `${rows.toLocaleString("en")} ${rows === 1 ? "row" : "rows"}`;
-}
-
-/** The loss of the run whose folder the model lies in; nothing where it lies in none. */
-async function runSettings(file: string): Promise<SettingData> {
-  const bytes = await readIfPresent(join(dirname(file), "config.json"));
-  if (bytes === undefined || basename(file) !== "model.onnx") return {};
-  try {
-    const { loss } = JSON.parse(new TextDecoder().decode(bytes)) as { readonly loss?: unknown };
-    const name = isObject(loss) ? loss.name : loss;
-    return typeof name === "string" && Object.hasOwn(losses, name) ? { loss: name } : {};
-  } catch {
-    // A configuration of something else.
-    return {};
-  }
 }

@@ -1,5 +1,7 @@
 import { dirname, join } from "node:path";
 import type { Command } from "commander";
+import { courseWords } from "../../reports/course-words.ts";
+import { readRun } from "../../reports/run-record.ts";
 import type { Config } from "../../settings/config.ts";
 import { inRunFolder } from "../../storage/node-run-folder.ts";
 import type { TrainResult } from "../../train/events.ts";
@@ -27,6 +29,12 @@ import { reported } from "../run-notes.ts";
 export interface TrainOutcome extends TrainResult {
   /** Path of the trained model. */
   readonly model: string;
+  /** Of next tokens, on the test examples. */
+  readonly testPerplexity?: number;
+  /** Of labels of words that are those of entities, on the test examples. */
+  readonly testEntityF1?: number;
+  /** Why it ended before its last step, and what it kept, in sentences. */
+  readonly course?: readonly string[];
 }
 
 const latestRun = "runs/latest";
@@ -81,7 +89,17 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
       const outlook = outlookOf(options, dataset);
       const told = reported(events, { flags, store, dataset, options, imported, outlook });
       const result = await reportProgress(told, flags.out, { imported, outlook });
-      return result && { ...result, model: join(flags.out, "model.onnx") };
+      if (!result) return undefined;
+      const { config, notes } = await readRun(store);
+      const { perplexity, entities } = notes.after ?? {};
+      const course = courseWords(result, config);
+      return {
+        ...result,
+        ...(perplexity !== undefined && { testPerplexity: perplexity }),
+        ...(entities && { testEntityF1: entities.f1 }),
+        ...(course.length > 0 && { course }),
+        model: join(flags.out, "model.onnx"),
+      };
     });
   });
 }
@@ -90,7 +108,9 @@ function summary(outcome: TrainOutcome): string[] {
   const percent = (value: number | undefined) =>
     value === undefined ? "–" : `${(100 * value).toFixed(2)} %`;
   return [
-    `test accuracy ${percent(outcome.testAccuracy)}, test loss ${outcome.testLoss?.toFixed(4) ?? "–"}, ` +
+    `test accuracy ${percent(outcome.testAccuracy)}, ${outcome.testEntityF1 === undefined ? "" : `entity F1 ${percent(outcome.testEntityF1)}, `}` +
+      `${outcome.testPerplexity === undefined ? "" : `perplexity ${outcome.testPerplexity.toPrecision(5)}, `}` +
+      `test loss ${outcome.testLoss?.toFixed(4) ?? "–"}, ` +
       `${outcome.steps} steps${outcome.secondsPerStep ? ` of ${(1000 * outcome.secondsPerStep).toFixed(1)} ms` : ""}`,
     ...(outcome.cosine === undefined
       ? []
@@ -100,9 +120,7 @@ function summary(outcome: TrainOutcome): string[] {
           `stopped at step ${outcome.steps}: the minutes are over (--max-minutes); --resume goes on for as long again`,
         ]
       : []),
-    ...(outcome.bestStep === undefined
-      ? []
-      : [`kept: the parameters of step ${outcome.bestStep}, the best validation loss`]),
+    ...(outcome.course ?? []).map((line) => `${line.charAt(0).toLowerCase()}${line.slice(1)}`),
     `model: ${outcome.model}`,
     `report: ${join(dirname(outcome.model), "report.html")}`,
   ];

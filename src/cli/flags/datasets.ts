@@ -61,7 +61,7 @@ const readWith: Readonly<Record<string, readonly string[]>> = {
   dataDir: [...datasets.filter(({ files }) => files !== undefined).map(({ name }) => name), "images"],
   dataFile: ["csv", "npz", "text", "conll", "next-token"],
   testFile: ["csv", "npz", "text", "conll", "next-token"],
-  validationFile: ["csv", "npz", "text"],
+  validationFile: ["csv", "npz", "text", "conll", "next-token"],
   validationDir: ["images"],
   target: ["csv"],
   ignoreColumns: ["csv"],
@@ -207,7 +207,7 @@ async function openTokens(
   choice: DatasetChoice,
   { reader, ...known }: KnownData & { readonly reader?: ModelReader },
 ): Promise<Dataset> {
-  const { data, dataFile, testFile } = choice;
+  const { data, dataFile } = choice;
   if (!reader)
     throw new Error(
       `--data ${data} goes with a model file that reads tokens (--model FILE.onnx); choose one.`,
@@ -217,8 +217,9 @@ async function openTokens(
   const { openConll, openNextToken } = await import("./token-data.ts");
   const files = {
     ...reader,
+    ...{ test: undefined, validation: undefined },
     data: await readFlagged(needed(dataFile, data, "--data-file FILE"), "--data-file"),
-    test: testFile === undefined ? undefined : await readFlagged(testFile, "--test-file"),
+    ...(await ownFiles(choice)),
   };
   return data === "conll" ? openConll(choice, files, known) : openNextToken(choice, files, known);
 }

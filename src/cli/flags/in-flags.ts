@@ -51,12 +51,14 @@ export const flags: Readonly<Record<string, Flag>> = {
   limits: { flag: "--limit", placeholder: "N" },
   // The function that makes the model of that name.
   mlp: { flag: "--model mlp" },
+  maxLength: { flag: "--max-length" },
   model: { flag: "--model" },
   pair: { flag: "--text-pair" },
   size: { flag: "--image-size" },
   // Where a run keeps its files.
   store: { flag: "--out" },
   target: { flag: "--target" },
+  tokenizer: { flag: "--tokenizer" },
   // What a table's targets are follows from the loss.
   targets: {
     flag: "--loss",

@@ -3,8 +3,8 @@ import type { Dataset, KnownTexts } from "../../data/dataset.ts";
 import type { SourceFile } from "../../data/store.ts";
 import { conllSentences } from "../../data/text/conll.ts";
 import { encodedInputs, encodeWords, mostTokens, startOf } from "../../data/text/encode-texts.ts";
-import { plainText } from "../../data/text/plain-text.ts";
 import { type NextTokenOptions, nextTokenDataset, tokenDataset } from "../../data/text/token-dataset.ts";
+import { unpackedText } from "../../data/text/unpacked-text.ts";
 import type { KnownData } from "../../objective/model-data.ts";
 import type { Model } from "../../onnx/read-model.ts";
 import type { AskedPart } from "../prediction-rows.ts";
@@ -16,6 +16,7 @@ export interface TokenFiles {
   readonly file: string;
   readonly data: SourceFile;
   readonly test: SourceFile | undefined;
+  readonly validation: SourceFile | undefined;
 }
 
 /** Columns by their numbers, as flags give them. */
@@ -36,7 +37,7 @@ export function conllColumns({ text, label }: TextFlags, known: KnownTexts | und
 /** Sentences with labelled words. */
 export async function openConll(
   flags: TextFlags & { readonly testFraction?: number },
-  { model, file, data, test }: TokenFiles,
+  { model, file, data, test, validation }: TokenFiles,
   { classNames, texts: known }: KnownData,
 ): Promise<Dataset> {
   const columns = conllColumns(flags, known);
@@ -45,6 +46,7 @@ export async function openConll(
     ...(await textEncoding(flags, { model, file, maxLength })),
     classNames,
     test: test && conllSentences(test, columns),
+    validation: validation && conllSentences(validation, columns),
     testFraction: flags.testFraction,
   });
   return { ...dataset, texts: { kind: "conll", text: String(columns.word), maxLength } };
@@ -53,7 +55,7 @@ export async function openConll(
 /** Sentences that a model is asked about, and at which positions their words begin. */
 export async function* conllParts(
   flags: TextFlags,
-  { model, file, data, batch }: Omit<TokenFiles, "test"> & { readonly batch: number },
+  { model, file, data, batch }: Omit<TokenFiles, "test" | "validation"> & { readonly batch: number },
   { texts: known }: KnownData,
 ): AsyncGenerator<AskedPart, void> {
   const maxLength = flags.maxLength ?? known?.maxLength ?? defaultLength;
@@ -78,16 +80,17 @@ export async function* conllParts(
 /** Plain text in blocks. */
 export async function openNextToken(
   flags: TextFlags & { readonly testFraction?: number },
-  { model, file, data, test }: TokenFiles,
+  { model, file, data, test, validation }: TokenFiles,
   { texts: known }: KnownData,
 ): Promise<Dataset> {
   const maxLength = flags.maxLength ?? known?.maxLength ?? defaultLength;
-  const text = (source: SourceFile) => plainText(source, "text");
+  const text = (source: SourceFile) => unpackedText(source, "text");
   const classes = model.outputs[0]?.dimensions?.at(-1);
   const options: NextTokenOptions = {
     ...(await textEncoding(flags, { model, file, maxLength })),
     ...(typeof classes === "number" && { classes }),
     test: test && text(test),
+    ...(validation && { validation: text(validation) }),
     testFraction: flags.testFraction,
   };
   return {

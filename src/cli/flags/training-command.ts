@@ -70,7 +70,7 @@ export function addTrainingOptions(
   addDataOptions(command, dataNames)
     .option(
       "--validation-file <file>",
-      "csv, npz, text: examples to validate on (default: a part of those to train on)",
+      "csv, npz, text, conll, next-token: examples to validate on (default: a part of those to train on)",
     )
     .option("--validation-dir <folder>", "images: images to validate on, in class folders")
     .option(

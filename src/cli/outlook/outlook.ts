@@ -61,9 +61,16 @@ export function outlookOf(options: Omit<TrainOptions, "test">, dataset: Pick<Dat
       isTold = true;
       const seconds = (now - first.at) / 1000 / done;
       const others = `${(end - step).toLocaleString("en")} steps${end < steps ? " of the head alone" : ""}`;
+      const { patience } = options;
+      const minutes = typeof patience === "object" ? patience.minutes : undefined;
+      const isCut = minutes !== undefined && seconds * (end - step) > minutes * 60;
       const line =
         `time: about ${formatDuration(seconds * (end - step))} for the other ${others}, ` +
-        `${seconds < 1 ? `${Math.max(1, Math.round(1000 * seconds))} ms` : `${seconds.toFixed(1)} s`} each (measured on ${done})`;
+        `${seconds < 1 ? `${Math.max(1, Math.round(1000 * seconds))} ms` : `${seconds.toFixed(1)} s`} each (measured on ${done})${
+          isCut
+            ? `; the run ends after ${formatDuration(minutes * 60)}, with the steps done by then (--max-minutes)`
+            : ""
+        }`;
       lines.push(line);
       return line;
     },

@@ -159,7 +159,10 @@ function asDataset(
     warnings: [
       ...rounded.flatMap((name) => roundingWarning(source, name, arrays.get(name))),
       ...inputs.flatMap((name) => channelWarning(source, name, arrays.get(name))),
-      ...(options.targets === "classes" ? classWarning(source, labels, all.labels, classes) : []),
+      // At positions, a model file says how many classes there are: those of tokens are words of a vocabulary.
+      ...(options.targets === "classes" && all.labels.length === all.count
+        ? classWarning(source, labels, all.labels, classes)
+        : []),
     ].map((warning) => words`${warning}`),
   };
 }

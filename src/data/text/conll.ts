@@ -2,7 +2,7 @@
 import { DataError, SettingError } from "../../errors/errors.ts";
 import { option, words as worded } from "../../errors/words.ts";
 import type { SourceFile } from "../store.ts";
-import { plainText } from "./plain-text.ts";
+import { unpackedText } from "./unpacked-text.ts";
 
 /** A sentence, word by word. */
 export interface LabelledWords {
@@ -10,6 +10,8 @@ export interface LabelledWords {
   readonly words: readonly string[];
   /** Of each word. */
   readonly labels: readonly string[];
+  /** Where it begins, for messages: "train.conll, line 12". */
+  readonly at?: string;
 }
 
 /** Which columns hold what, counted from 1. */
@@ -24,16 +26,15 @@ export interface ConllColumns {
  * Reads a file in the columns of the CoNLL tasks, which tabs or spaces separate. Lines that begin with `-DOCSTART-` separate documents, and
  * lines that begin with `# ` and have another number of columns are comments.
  *
- * @throws DataError for bytes that are no UTF-8, and a row with another number of columns than the first, by file and line; SettingError for a column that there
+ * @throws DataError for bytes that are no text (UTF-8, or UTF-16 with a byte order mark, gzipped or not), and a row with another number of columns than the first, by file and line; SettingError for a column that there
  * is not
  */
-export function conllSentences(
-  { name, bytes }: SourceFile,
-  { word = 1, label }: ConllColumns = {},
-): LabelledWords[] {
-  const lines = plainText({ name, bytes }, "columns of words").split(/\r?\n/);
-  const sentences: { readonly words: string[]; readonly labels: string[] }[] = [];
-  let open: { readonly words: string[]; readonly labels: string[] } | undefined;
+export function conllSentences(file: SourceFile, { word = 1, label }: ConllColumns = {}): LabelledWords[] {
+  const { name } = file;
+  const lines = unpackedText(file, "columns of words").split(/\r\n|\n|\r/);
+  type Open = { readonly words: string[]; readonly labels: string[]; readonly at: string };
+  const sentences: Open[] = [];
+  let open: Open | undefined;
   let width: number | undefined;
   for (const [index, line] of lines.entries()) {
     const fields = line.includes("\t")
@@ -50,7 +51,7 @@ export function conllSentences(
         );
       }
       if (!open) {
-        open = { words: [], labels: [] };
+        open = { words: [], labels: [], at: `${name}, line ${index + 1}` };
         sentences.push(open);
       }
       open.words.push(fields[word - 1] as string);

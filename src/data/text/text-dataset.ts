@@ -1,4 +1,5 @@
 /** Texts with what is learned of them, as a dataset. */
+import { isArrayOf } from "../../arrays/kind.ts";
 import { DataError } from "../../errors/errors.ts";
 import type { Dataset, Examples } from "../dataset.ts";
 import { measureTargets, noNormalization } from "../normalization.ts";
@@ -13,6 +14,8 @@ export interface LabelledText {
   readonly pair?: string;
   /** Name or number of its class; or its target value. */
   readonly label: string | number;
+  /** Where it stands, for messages: "reviews.csv: row 7". Default: its number. */
+  readonly at?: string;
 }
 
 /** How texts become a dataset. */
@@ -37,6 +40,7 @@ export interface TextDatasetOptions extends TextEncoding {
 export function textDataset(given: readonly LabelledText[], options: TextDatasetOptions): Dataset {
   const { targets, test: own = [], validation = [], testFraction = defaultTestFraction } = options;
   const rows = [...given, ...own, ...validation];
+  const parts = { text: given, "the texts to test on": own, "the texts to validate on": validation };
   const encoded = encodeTexts(
     rows.map(({ text, pair }) => (pair === undefined ? text : ([text, pair] as const))),
     options,
@@ -44,7 +48,7 @@ export function textDataset(given: readonly LabelledText[], options: TextDataset
   const classNames = targets === "classes" ? (options.classNames ?? classesOf(given)) : undefined;
   const all: Examples = {
     ...encoded,
-    labels: labelsOf(rows, classNames),
+    labels: joined(Object.entries(parts).map(([part, texts]) => labelsOf(texts, classNames, { part }))),
   };
   const part = (from: number, length: number) =>
     takeExamples(
@@ -85,27 +89,48 @@ export function sortedClasses(found: ReadonlySet<string>): string[] {
   return names.sort(areNumbers ? (a, b) => Number(a) - Number(b) : (a, b) => (a < b ? -1 : 1));
 }
 
-/** Texts' class numbers, or their target values. @throws DataError for what is none, with its row */
+/** Arrays of one kind, one behind the other. */
+function joined(parts: readonly (Int32Array | Float32Array)[]): Int32Array | Float32Array {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const isClasses = parts.some((part) => isArrayOf("Int32Array", part));
+  const all = isClasses ? new Int32Array(length) : new Float32Array(length);
+  let start = 0;
+  for (const part of parts) {
+    all.set(part, start);
+    start += part.length;
+  }
+  return all;
+}
+
+/** Which texts are read, and from which row on, for messages. */
+interface TextPart {
+  readonly part?: string;
+  readonly firstRow?: number;
+}
+
+/** Texts' class numbers, or their target values. @throws DataError for what is none, with where it stands */
 export function labelsOf(
   rows: readonly LabelledText[],
   classNames: readonly string[] | undefined,
-  firstRow = 0,
+  { part = "text", firstRow = 0 }: TextPart = {},
 ): Int32Array | Float32Array {
-  if (!classNames) return Float32Array.from(rows, ({ label }, index) => targetOf(label, firstRow + index));
+  const at = (index: number) => rows[index]?.at ?? `${part}: row ${firstRow + index}`;
+  if (!classNames) return Float32Array.from(rows, ({ label }, index) => targetOf(label, at(index)));
+  const numbers = new Map(classNames.map((name, number) => [name, number]));
   return Int32Array.from(rows, ({ label }, index) => {
-    const number = classNames.indexOf(String(label));
-    if (number >= 0) return number;
+    const number = numbers.get(String(label));
+    if (number !== undefined) return number;
     throw new DataError(
-      `text: row ${firstRow + index} has the label '${label}', expected one of ${classNames.join(", ")}; correct it, or leave the row out.`,
+      `${at(index)} has the label '${label}', expected one of ${classNames.join(", ")}; correct it, or leave the row out.`,
     );
   });
 }
 
 /** What is learned of a row, as a number. @throws DataError where it is none */
-export function targetOf(label: LabelledText["label"], index: number): number {
+export function targetOf(label: LabelledText["label"], at: string): number {
   const value = typeof label === "number" || label.trim() !== "" ? Number(label) : Number.NaN;
   if (Number.isFinite(value)) return value;
   throw new DataError(
-    `text: row ${index} has the target '${label}', expected a number; correct it, or leave the row out.`,
+    `${at} has the target '${label}', expected a number; correct it, or leave the row out.`,
   );
 }

@@ -86,12 +86,12 @@ async function survey(
 }> {
   const found = new Set<string>();
   let [count, mean, squares] = [0, 0, 0];
-  await each(rows, ({ label }) => {
+  await each(rows, ({ label, at }) => {
     count++;
     if (targets === "classes") found.add(String(label));
     else {
       // Welford (1962): one pass, without the difference of large sums.
-      const value = targetOf(label, count - 1);
+      const value = targetOf(label, at ?? `text: row ${count - 1}`);
       const difference = value - mean;
       mean += difference / count;
       squares += difference * (value - mean);
@@ -123,7 +123,7 @@ async function* examplesOf(
     const { text, pair } = row;
     const { inputs, furtherInputs = {} } = encodeTexts([pair === undefined ? text : [text, pair]], encoding);
     const further = Object.entries(furtherInputs).map(([name, { values }]) => [name, values] as const);
-    const labels = labelsOf([row], encoding.classNames, number);
+    const labels = labelsOf([row], encoding.classNames, { firstRow: number });
     yield { inputs: { input_ids: inputs, ...Object.fromEntries(further) }, labels };
   }
 }

@@ -69,7 +69,8 @@ export function labelledRows(
         cell(table, index, options.label),
       );
     }
-    return typeof row === "string" ? { text: row, label } : { text: row[0], pair: row[1], label };
+    const at = `${table.source}: row ${table.rowNumbers[index]}`;
+    return typeof row === "string" ? { text: row, label, at } : { text: row[0], pair: row[1], label, at };
   });
 }
 

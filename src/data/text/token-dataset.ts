@@ -12,6 +12,8 @@ export interface TokenDatasetOptions extends TextEncoding {
   readonly classNames?: readonly string[];
   /** Sentences of their own to test on. Default: a part of them. */
   readonly test?: readonly LabelledWords[];
+  /** Sentences of their own to validate on. Default: none. */
+  readonly validation?: readonly LabelledWords[];
   /** Share set aside for testing. Default 0.2; 1 takes all. */
   readonly testFraction?: number;
 }
@@ -23,8 +25,8 @@ export interface TokenDatasetOptions extends TextEncoding {
  * @throws DataError for a label that is not known, or where there are no two of them
  */
 export function tokenDataset(given: readonly LabelledWords[], options: TokenDatasetOptions): Dataset {
-  const { test: own = [], testFraction = defaultTestFraction } = options;
-  const sentences = [...given, ...own];
+  const { test: own = [], validation = [], testFraction = defaultTestFraction } = options;
+  const sentences = [...given, ...own, ...validation];
   const classNames = options.classNames ?? [...new Set(given.flatMap(({ labels }) => labels))].sort();
   if (classNames.length < 2)
     throw new DataError(
@@ -44,13 +46,13 @@ export function tokenDataset(given: readonly LabelledWords[], options: TokenData
       const number = numbers.get(label);
       if (number === undefined)
         throw new DataError(
-          `conll: sentence ${row} has the label '${label}', expected one of ${classNames.join(", ")}; correct it, or leave the sentence out.`,
+          `${sentences[row]?.at ?? `conll: sentence ${row}`} has the label '${label}', expected one of ${classNames.join(", ")}; correct it, or leave the sentence out.`,
         );
       labels[start + at] = number;
     }
   }
   return {
-    ...split({ ...inputs, labels, targetShape: [length] }, given.length, testFraction, "conll"),
+    ...split({ ...inputs, labels, targetShape: [length] }, [given, own, validation], testFraction, "conll"),
     ...{ name: "conll", classes: classNames.length, classNames, normalization: noNormalization },
     shownTexts: sentences.map(({ words }) => words.join(" ")),
   };
@@ -62,6 +64,8 @@ export interface NextTokenOptions extends TextEncoding {
   readonly classes?: number;
   /** A text of its own to test on. Default: a part of the blocks. */
   readonly test?: string;
+  /** A text of its own to validate on. Default: none. */
+  readonly validation?: string;
   /** Share of the blocks set aside for testing. Default 0.2. */
   readonly testFraction?: number;
 }
@@ -74,10 +78,12 @@ export interface NextTokenOptions extends TextEncoding {
  * @throws DataError where a text is shorter than a block, or a token is none of the model's
  */
 export function nextTokenDataset(text: string, options: NextTokenOptions): Dataset {
-  const { test: own, testFraction = defaultTestFraction } = options;
+  const { test, validation, testFraction = defaultTestFraction } = options;
   const length = mostTokens(options);
-  const train = blocksOf(text, length, options);
-  const blocks = [...train, ...(own === undefined ? [] : blocksOf(own, length, options))];
+  const parts = [text, test, validation].map((part) =>
+    part === undefined ? [] : blocksOf(part, length, options),
+  );
+  const blocks = parts.flat();
   const inputs = encodedInputs(
     blocks.map((ids) => ({ ids, types: ids.map(() => 0) })),
     options,
@@ -90,7 +96,7 @@ export function nextTokenDataset(text: string, options: NextTokenOptions): Datas
       `next-token: the tokenizer has a token ${unknown}, and the model tells ${classes} apart; give the model's own tokenizer.`,
     );
   return {
-    ...split({ ...inputs, labels, targetShape: [length] }, train.length, testFraction, "next-token"),
+    ...split({ ...inputs, labels, targetShape: [length] }, parts, testFraction, "next-token"),
     ...{ name: "next-token", classes, normalization: noNormalization },
   };
 }
@@ -110,14 +116,22 @@ function blocksOf(text: string, length: number, { tokenizer: { tokenizer } }: Te
   );
 }
 
-/** Examples to train and to test on: those behind the first `own`, where there are some, or a part of all. */
+/** Examples to train, to test and to validate on, of which all have as many as their part; without a part to test on, of the first one. */
 function split(
   all: Examples,
-  own: number,
+  parts: readonly { readonly length: number }[],
   fraction: number,
   source: string,
-): { readonly train: Examples; readonly test: Examples } {
-  if (all.count === own) return splitTest(all, fraction, source);
-  const range = (from: number, to: number) => Uint32Array.from({ length: to - from }, (_, at) => from + at);
-  return { train: takeExamples(all, range(0, own)), test: takeExamples(all, range(own, all.count)) };
+): Pick<Dataset, "train" | "test" | "validation"> {
+  const [given = 0, own = 0, held = 0] = parts.map(({ length }) => length);
+  const range = (from: number, length: number) =>
+    takeExamples(
+      all,
+      Uint32Array.from({ length }, (_, at) => from + at),
+    );
+  const first = own + held === 0 ? all : range(0, given);
+  return {
+    ...(own === 0 ? splitTest(first, fraction, source) : { train: first, test: range(given, own) }),
+    ...(held > 0 && { validation: range(given + own, held) }),
+  };
 }

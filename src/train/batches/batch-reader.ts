@@ -2,7 +2,7 @@
 import { epochOrder, readInputs, readLabels, splitValidation } from "../../data/batches.ts";
 import type { Examples } from "../../data/dataset.ts";
 import type { Augmentation } from "../../data/pictures/augment.ts";
-import { batchInputs, exampleInput, type InputChoice } from "../../objective/model-inputs.ts";
+import { batchInputs, checkedInput, type InputChoice } from "../../objective/model-inputs.ts";
 import type { Objective } from "../../objective/objective.ts";
 import { checkLabels, lossInputs, targetBuffer } from "../../objective/targets.ts";
 import { getValue } from "../../onnx/graph.ts";
@@ -91,7 +91,7 @@ export async function createBatchReader(
       ...{ size, stepsPerPass: stepsPerEpoch, key: orderKey },
       check: (read) => checkLabels(lossInputs(objective), read, "the training data"),
     });
-  const input = exampleInput(objective.model, examples, options);
+  const input = await checkedInput(objective.model, examples, options);
   const inputs = batchInputs(objective.trained, input, batch, options.fill);
   const labels = targetBuffer(getValue(objective.graph, objective.target));
   const { masks = [] } = objective;

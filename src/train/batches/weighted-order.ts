@@ -13,11 +13,11 @@ import { uniform64 } from "../../random/uniform.ts";
 export type WeightedOrder = (indices: Uint32Array, key: Key, epoch: number) => Uint32Array;
 
 /**
- * Examples are drawn in proportion to their class's number; balanced: to 1 / N_c, with N_c of the examples to train on, so that all
- * classes come equally often.
+ * Examples are drawn in proportion to their class's number; balanced: to 1 / N_c, with N_c of the labels to train on, so that all
+ * classes come equally often. Of examples with several labels, such as words, to the mean of what their labels say.
  *
  * @param sampling numbers by the classes' names, or class numbers where they have none; 1 for all others
- * @throws SettingError where an example has not one class, or a name is none
+ * @throws SettingError where labels are no classes, or a name is none
  */
 export function weightedOrder(
   { labels, count }: Examples,
@@ -26,17 +26,21 @@ export function weightedOrder(
 ): WeightedOrder {
   // Floats are classes where they are the two of binary cross-entropy, and values to predict otherwise.
   const areClasses = isArrayOf("Int32Array", labels) || labels.every((label) => label === 0 || label === 1);
-  if (labels.length !== count || !areClasses)
+  if (!areClasses)
     throw new SettingError(
-      words`${mention("batch.sampling")} draws examples by their class, and the data have not one class for each; leave it out.`,
+      words`${mention("batch.sampling")} draws examples by their class, and the data have other numbers to predict; leave it out.`,
       { option: "batch.sampling" },
     );
   const names = knownData(model).classNames;
   const given = sampling === "balanced" ? undefined : named(sampling, names);
   return (indices, key, epoch) => {
-    const weightOf = given ?? inverse(labels, indices);
+    const each = labels.length / count;
+    const weightOf = given ?? inverse(labels, indices, each);
     let sum = 0;
-    const ends = Float64Array.from(indices, (index) => (sum += weightOf(labels[index] ?? IGNORED_LABEL)));
+    const ends = Float64Array.from(
+      indices,
+      (index) => (sum += meanWeight(labels, index * each, each, weightOf)),
+    );
     if (!(sum > 0))
       throw new SettingError(
         words`${mention("batch.sampling")} leaves no example to train on; give a class that is there more than 0.`,
@@ -49,13 +53,30 @@ export function weightedOrder(
   };
 }
 
-/** Labels that do not count are drawn as often as a class's. */
-function inverse(labels: Examples["labels"], indices: Uint32Array): (label: number) => number {
-  const counts = new Map<number, number>();
-  for (const index of indices) {
-    const label = labels[index] ?? IGNORED_LABEL;
-    counts.set(label, (counts.get(label) ?? 0) + 1);
+/** The mean over the labels of an example that count, or of what does not count where none does. */
+function meanWeight(
+  labels: Examples["labels"],
+  start: number,
+  each: number,
+  weightOf: (label: number) => number,
+): number {
+  let [sum, counted] = [0, 0];
+  for (let at = start; at < start + each; at++) {
+    if (labels[at] === IGNORED_LABEL) continue;
+    sum += weightOf(labels[at] as number);
+    counted++;
   }
+  return counted === 0 ? weightOf(IGNORED_LABEL) : sum / counted;
+}
+
+/** Labels that do not count are drawn as often as a class's. */
+function inverse(labels: Examples["labels"], indices: Uint32Array, each: number): (label: number) => number {
+  const counts = new Map<number, number>();
+  for (const index of indices)
+    for (let at = index * each; at < (index + 1) * each; at++) {
+      const label = labels[at] ?? IGNORED_LABEL;
+      counts.set(label, (counts.get(label) ?? 0) + 1);
+    }
   return (label) => 1 / (counts.get(label) ?? 1);
 }
 

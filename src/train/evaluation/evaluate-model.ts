@@ -58,5 +58,8 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
     "runtime",
   ]);
   const { loss, examples, model } = options;
-  return measureModel({ ...options, loss: await settledLoss(loss, examples, model) }, openTally);
+  return measureModel(
+    { ...options, loss: await settledLoss(loss, examples, model, { validation: 0, seed: 0 }) },
+    openTally,
+  );
 }

@@ -1,0 +1,36 @@
+/** A model that a run left: its file, and what it was trained with. */
+import { statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { losses } from "../../losses/losses.ts";
+import { isObject } from "../../settings/option.ts";
+import { readIfPresent } from "../../storage/node-files.ts";
+import { trainOptions } from "../../train/settings/options.ts";
+import type { SettingData } from "./setting-flags.ts";
+
+const { loss, input, fill, dimensions, output } = trainOptions;
+const trained = { help: "what the model was trained with", otherwise: "what its run or its file says" };
+
+/** The settings that read a trained model. */
+export const trainedSettings = {
+  loss: { ...loss, ...trained, default: undefined },
+  ...{ input, fill, dimensions, output },
+};
+
+/** The file of a model that is given as such, or as the folder of the run that trained it. */
+export function modelFile(given: string): string {
+  return statSync(given, { throwIfNoEntry: false })?.isDirectory() ? join(given, "model.onnx") : given;
+}
+
+/** The loss of the run whose folder the model lies in; nothing where it lies in none. */
+export async function runSettings(file: string): Promise<SettingData> {
+  const bytes = await readIfPresent(join(dirname(file), "config.json"));
+  if (bytes === undefined || basename(file) !== "model.onnx") return {};
+  try {
+    const { loss } = JSON.parse(new TextDecoder().decode(bytes)) as { readonly loss?: unknown };
+    const name = isObject(loss) ? loss.name : loss;
+    return typeof name === "string" && Object.hasOwn(losses, name) ? { loss: name } : {};
+  } catch {
+    // A configuration of something else.
+    return {};
+  }
+}
