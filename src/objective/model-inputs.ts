@@ -9,6 +9,7 @@ import { own } from "../onnx/own.ts";
 import type { Model, ModelValue } from "../onnx/read-model.ts";
 import { elementCount, holdsSameOrder, type Tensor, tensorOf, zeros } from "../onnx/tensor.ts";
 import type { Tensors } from "../runtime/runtime.ts";
+import type { LookupCheck } from "./importing/lookups.ts";
 
 /** Which of a model's inputs get what. */
 export interface InputChoice {
@@ -30,12 +31,8 @@ export interface FedInput {
   readonly dtype: ModelValue["dtype"];
   /** One example's part, as the model takes it. */
   readonly shape: readonly number[];
-  /**
-   * Refuses numbers that the model has no use for. Default: it takes all.
-   *
-   * @param exampleAt the number of the example that a position of the values belongs to
-   */
-  readonly check?: ((values: Float32Array, exampleAt: (position: number) => number) => void) | undefined;
+  /** Refuses numbers that the model has no use for. Default: it takes all. */
+  readonly check?: LookupCheck | undefined;
 }
 
 /** How examples reach a model: the input that `inputs` of the examples feed, and its further ones. */
@@ -67,9 +64,11 @@ export async function checkedInput(
     checkInputs(model, examples, choice, found);
   }
   const input = exampleInput(model, examples, choice);
-  if ([input, ...input.further].some(({ dtype }) => dtype.startsWith("int")))
-    return (await import("./importing/lookups.ts")).withLookups(model, input);
-  return input;
+  if (![input, ...input.further].some(({ dtype }) => dtype.startsWith("int"))) return input;
+  const { lookupChecks } = await import("./importing/lookups.ts");
+  const checks = lookupChecks(model, input.shape);
+  const further = input.further.map((fed) => ({ ...fed, check: checks.get(fed.name) }));
+  return { ...input, check: checks.get(input.name), further };
 }
 
 /** As `checkedInput`, of examples that were checked. */

@@ -4,7 +4,6 @@ import { option, words } from "../../errors/words.ts";
 import { describeNode, type Node } from "../../onnx/graph.ts";
 import type { Model } from "../../onnx/read-model.ts";
 import type { Tensor } from "../../onnx/tensor.ts";
-import type { ExampleInput, FedInput } from "../model-inputs.ts";
 
 /** A node that looks rows of a stored table up. */
 interface Lookup {
@@ -18,27 +17,31 @@ interface Lookup {
 const passing = /^(Cast|Reshape|Squeeze|Unsqueeze|Flatten|Identity|Expand|Transpose|Slice|DequantizeLinear)$/;
 
 /**
- * Adds to inputs of whole numbers what refuses those that a table has no row for.
+ * Refuses numbers that a table has no row for.
  *
- * @param input how the examples reach the model
+ * @param exampleAt the number of the example that a position of the values belongs to
+ */
+export type LookupCheck = (values: Float32Array, exampleAt: (position: number) => number) => void;
+
+/**
+ * The checks of a model's inputs, by their names.
+ *
+ * @param shape of one example
  * @throws DataError for examples of more positions than a table has
  */
-export function withLookups(model: Model, input: ExampleInput): ExampleInput {
-  const lookups = lookupsOf(model);
-  for (const { node, rows, input: name } of lookups) {
-    const [length = 0] = input.shape;
-    if (name === undefined && input.shape.length === 1 && length > rows)
-      throw tooLong(model, node, rows, length);
+export function lookupChecks(model: Model, shape: readonly number[]): Map<string, LookupCheck> {
+  const least = new Map<string, Lookup>();
+  for (const lookup of lookupsOf(model)) {
+    const { node, rows, input } = lookup;
+    const [length = 0] = shape;
+    if (input === undefined && shape.length === 1 && length > rows) throw tooLong(model, node, rows, length);
+    if (input !== undefined && rows < (least.get(input)?.rows ?? Number.POSITIVE_INFINITY))
+      least.set(input, lookup);
   }
-  const checked = <Fed extends FedInput>(fed: Fed): Fed => {
-    const own = lookups.filter((lookup) => lookup.input === fed.name);
-    const [least] = own.sort((a, b) => a.rows - b.rows);
-    return least ? { ...fed, check: checkOf(model, least, fed.name) } : fed;
-  };
-  return { ...checked(input), further: input.further.map(checked) };
+  return new Map([...least].map(([name, lookup]) => [name, checkOf(model, lookup, name)]));
 }
 
-function checkOf({ source }: Model, { node, rows }: Lookup, name: string): FedInput["check"] {
+function checkOf({ source }: Model, { node, rows }: Lookup, name: string): LookupCheck {
   return (values, exampleAt) => {
     const wrong = values.findIndex((value) => value >= rows || value < -rows);
     if (wrong === -1) return;
