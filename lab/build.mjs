@@ -1,6 +1,7 @@
 // Writes the lab, a static site, into lab/dist, or the folder after --to: `npm run lab:build`; with --serve it is served, too: `npm run lab`.
-import { copyFileSync, cpSync, mkdirSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { createHash } from "node:crypto";
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
 import { serveFolder } from "./serve.mjs";
@@ -47,6 +48,22 @@ for (const name of ["index.html", "style.css"]) copyFileSync(join(lab, name), jo
 copyFileSync(join(packages, "uplot/dist/uPlot.min.css"), join(target, "charts.css"));
 for (const name of ["ort-wasm-simd-threaded.wasm", "ort-wasm-simd-threaded.mjs"])
   copyFileSync(join(packages, "onnxruntime-web/dist", name), join(target, "engine", name));
+
+// What makes it work without a network: the names of all files, and a version that changes with any of them.
+const files = readdirSync(target, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map((entry) => relative(target, join(entry.parentPath, entry.name)).replaceAll("\\", "/"))
+  .sort();
+const sum = createHash("sha256");
+for (const name of files) sum.update(name).update(readFileSync(join(target, name)));
+const known = {
+  version: sum.digest("hex").slice(0, 12),
+  files: ["./", ...files.filter((name) => !/^engine\/|^index\.html$/.test(name))],
+};
+writeFileSync(
+  join(target, "offline.js"),
+  `self.lab = ${JSON.stringify(known)};\n${readFileSync(join(lab, "offline.mjs"), "utf8")}`,
+);
 if (serve) {
   const { address } = await serveFolder(target, { port: Number(process.env.PORT ?? 5173) });
   console.log(`The lab: ${address}`);

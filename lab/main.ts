@@ -33,3 +33,7 @@ function whenNear(id: string): void {
 if (!document.getElementById("landscape")?.hidden) openLandscape();
 if (!document.getElementById("catch")?.hidden) openCatch();
 for (const id of ["race", "digits", "own", "memory", "reports"]) whenNear(id);
+
+// What was loaded once is there without a network; a frame of another page leaves that to the whole page.
+if (embedded === null && "serviceWorker" in navigator)
+  addEventListener("load", () => void navigator.serviceWorker.register("offline.js").catch(() => undefined));

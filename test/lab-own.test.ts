@@ -163,6 +163,23 @@ describe.skipIf(!hasBrowser)("a model of one's own", () => {
     await parted.close();
   });
 
+  it("works with the network off, once it was loaded", async () => {
+    const loaded = await open("#own");
+    await loaded.evaluate("navigator.serviceWorker.ready.then(() => undefined)");
+    await expect
+      .poll(() => loaded.evaluate("navigator.serviceWorker.controller?.state"), { timeout: 60_000 })
+      .toBe("activated");
+    await loaded.locator("#own-example").press("Enter");
+    await train(loaded, 1);
+    await loaded.context().setOffline(true);
+    await loaded.reload();
+    await loaded.locator("#own[data-open]").waitFor();
+    expect(await loaded.evaluate("navigator.onLine")).toBe(false);
+    await loaded.locator("#own-example").press("Enter");
+    await train(loaded, 1);
+    await loaded.close();
+  });
+
   it("did nothing on the way that it should not", () => {
     expect(site.wrongs).toEqual([]);
   });

@@ -90,7 +90,7 @@ export async function openLabSite(folder: string): Promise<LabSite> {
         if (message.type() === "error" || message.type() === "warning") wrongs.push(message.text());
       });
       page.on("pageerror", (error) => wrongs.push(error.message));
-      page.on("request", (request) => {
+      page.context().on("request", (request) => {
         const url = request.url();
         if (!url.startsWith(address) && !/^(data|blob):/.test(url)) wrongs.push(url);
         if (request.method() !== "GET" || request.postData() !== null)
