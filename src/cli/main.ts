@@ -16,6 +16,7 @@ import { addSearchCommand } from "./commands/search.ts";
 import { addStartCommand } from "./commands/start.ts";
 import { addStudyCommand } from "./commands/study.ts";
 import { addTrainCommand } from "./commands/train.ts";
+import { addWorkerCommand } from "./commands/worker.ts";
 import { errorInFlags } from "./flags/in-flags.ts";
 import { meantFlag } from "./flags/setting-flags.ts";
 import { InterruptedError } from "./interrupt.ts";
@@ -30,6 +31,7 @@ const program = new Command("forwardgrad")
   .exitOverride();
 addTrainCommand(program);
 addSearchCommand(program);
+addWorkerCommand(program);
 addEvalCommand(program);
 addPredictCommand(program);
 addReportCommand(program);

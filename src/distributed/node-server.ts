@@ -158,6 +158,8 @@ class Server implements OwnServer {
     this.#isStopped = true;
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    // Whoever waits for its end stays.
+    child.ref();
     const gone = new Promise((resolve) => child.once("exit", resolve));
     child.stdin?.end();
     await gone;

@@ -6,9 +6,10 @@ import type { Config } from "../../settings/config.ts";
 import { inRunFolder } from "../../storage/node-run-folder.ts";
 import type { TrainResult } from "../../train/events.ts";
 import { trainOptions } from "../../train/settings/options.ts";
-import { train } from "../../train/train.ts";
+import { spreadTraining } from "../distributed/spread-training.ts";
 import { configured } from "../flags/config-file.ts";
 import { inFolder, isCompleteTraining } from "../flags/default-folder.ts";
+import { addDistributedFlags, isSpread } from "../flags/distributed-flags.ts";
 import { printConfig } from "../flags/print-config.ts";
 import type { SettingData } from "../flags/setting-flags.ts";
 import {
@@ -43,7 +44,8 @@ export function addTrainCommand(program: Command): void {
   const command = program
     .command("train")
     .description("train a network with forward passes only and save it as an ONNX file");
-  addTrainingOptions(command, { folder: latestRun, holds: "the model, metrics and checkpoints" })
+  addTrainingOptions(command, { folder: latestRun, holds: "the model, metrics and checkpoints" });
+  addDistributedFlags(command.optionsGroup("Several workers:"))
     .addHelpText(
       "after",
       `
@@ -57,7 +59,8 @@ Examples:
   forwardgrad train --model my-model.onnx --trainable 'head' --data mnist --out runs/head
   forwardgrad train --model my-model.onnx --adapter lora --rank 4 --target 'fc' --data mnist --out runs/lora
   forwardgrad train --device webgpu --hidden 1024,1024 --data mnist --out runs/wide
-  forwardgrad train --out runs/mnist --data mnist --epochs 5 --momentum 0.9 --resume`,
+  forwardgrad train --out runs/mnist --data mnist --epochs 5 --momentum 0.9 --resume
+  forwardgrad train --workers 4 --perturb weights --data mnist --out runs/together`,
     )
     .action(async (given: GivenTrainFlags) => {
       const flags = configured(command, trainOptions, given);
@@ -73,9 +76,12 @@ Examples:
 }
 
 /** A finished run says how good its estimates were. */
-function withDraws<Flags extends Pick<TrainFlags, "settings">>(flags: Flags): Flags {
+function withDraws<Flags extends Pick<TrainFlags, "settings" | "workers" | "distribute">>(
+  flags: Flags,
+): Flags {
   const { settings } = flags;
-  if (settings.gradient === "exact") return flags;
+  // Workers draw for the steps alone.
+  if (settings.gradient === "exact" || isSpread(flags)) return flags;
   const quality = { draws: 4, ...(settings.quality as SettingData | undefined) } as Config;
   return { ...flags, settings: { ...settings, quality } };
 }
@@ -85,7 +91,7 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
   return inRunFolder(flags.out, async (store) => {
     const { dataset, options, imported } = await openTraining(withDraws(flags), store);
     return interruptible(async (signal) => {
-      const events = train({ ...options, inPlace: true, test: dataset.test, signal });
+      const events = spreadTraining({ ...options, inPlace: true, test: dataset.test, signal }, flags);
       const outlook = outlookOf(options, dataset);
       const told = reported(events, { flags, store, dataset, options, imported, outlook });
       const result = await reportProgress(told, flags.out, { imported, outlook });

@@ -13,6 +13,7 @@ import { type AdapterFlags, addAdapterFlag, withAdapter } from "./adapter-flags.
 import { addModelOptions, buildModel, type ModelFlags, refuseShapeFlags } from "./build-model.ts";
 import { lossData, lossName } from "./chosen-loss.ts";
 import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
+import type { DistributedFlags } from "./distributed-flags.ts";
 import { addHeadFlags, type HeadFlags, withHeadFlags } from "./head-flags.ts";
 import { addDataOptions, addRuntimeOptions, augmentation, wholeNumber } from "./options.ts";
 import { addSettingFlags, asOptions, type SettingData } from "./setting-flags.ts";
@@ -22,6 +23,7 @@ export interface TrainFlags
   extends ModelFlags,
     Omit<DatasetChoice, "loss" | "adapter">,
     AdapterFlags,
+    DistributedFlags,
     HeadFlags {
   /** What the library is asked for, under its names. */
   readonly settings: SettingData;

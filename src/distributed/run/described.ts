@@ -23,7 +23,11 @@ export interface DescribedRun {
   readonly config: Config;
   /** Tangents of a granule. */
   readonly granule: number;
-  /** What `train` is asked for, as plain data. */
+  /** The model's file. */
+  readonly model: Uint8Array;
+  /** Whether the model was built and never read from a file. */
+  readonly isBuilt: boolean;
+  /** What else `train` is asked for, as plain data. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
@@ -40,27 +44,29 @@ export async function describeOptions(
   granule: number,
   config: Config,
 ): Promise<DescribedRun> {
-  const { examples, validation } = options;
-  for (const [name, given] of Object.entries({ examples, validation }))
+  const { examples, validation, test } = options;
+  for (const [name, given] of Object.entries({ examples, validation, test }))
     if (typeof given === "object" && given !== null && "stream" in given)
       throw new SettingError(
         words`${option(name)} come from a stream, which workers elsewhere cannot read; give arrays ({ inputs, labels }).`,
         { option: name },
       );
-  const given = Object.entries(options).filter(
+  const settings = Object.entries(options).filter(
     ([name, value]) => value !== undefined && Object.hasOwn(settingOptions, name) && name !== "gradient",
   );
   return {
     ...{ version, config, granule },
+    ...(await sentModel(options.model)),
     options: {
-      ...Object.fromEntries(given.map(([name, value]) => [name, asData(value)])),
-      ...{ examples, validation, model: await modelBytes(options.model) },
+      ...Object.fromEntries(settings.map(([name, value]) => [name, asData(value)])),
+      ...{ examples, validation, test },
     },
   };
 }
 
-async function modelBytes(model: TrainOptions["model"]): Promise<Uint8Array> {
-  if (isArrayOf("Uint8Array", model)) return model as Uint8Array;
+/** A model as the file that is sent. @throws SettingError where a file would say less */
+async function sentModel(model: TrainOptions["model"]): Promise<Pick<DescribedRun, "model" | "isBuilt">> {
+  if (isArrayOf("Uint8Array", model)) return { model: model as Uint8Array, isBuilt: false };
   const decoded = await modelFrom(model);
   if (decoded.head)
     throw new SettingError(
@@ -68,7 +74,22 @@ async function modelBytes(model: TrainOptions["model"]): Promise<Uint8Array> {
         (${option("model", null)}).`,
       { option: "model" },
     );
-  return encodeModel(decoded, new Map());
+  const bytes = encodeModel(decoded, new Map());
+  const again = encodeModel(await modelFrom(bytes), new Map());
+  return { model: bytes, isBuilt: again.length !== bytes.length };
+}
+
+/**
+ * The model that was sent. Reading a file notes of each tensor where its numbers lie, which a model that was built and never read
+ * does not say; so that its file stays the same bytes, it is taken back.
+ */
+async function receivedModel({ model, isBuilt }: DescribedRun): Promise<TrainOptions["model"]> {
+  if (!isBuilt) return model;
+  const decoded = await modelFrom(model);
+  const { initializer = [], node = [] } = decoded.proto.graph ?? {};
+  const constants = node.flatMap(({ attribute }) => attribute.flatMap(({ t }) => (t ? [t] : [])));
+  for (const tensor of [...initializer, ...constants]) Reflect.deleteProperty(tensor, "dataLocation");
+  return decoded;
 }
 
 /** @returns what the run of a transport is; undefined where there is none yet @throws StorageError where it cannot be read */
@@ -113,6 +134,8 @@ export function requireSameRun(kept: Config, here: Config): void {
 }
 
 /** What `train` is asked for by a worker, which has a runtime of its own. */
-export function optionsOf({ options, granule }: DescribedRun, runtime: Runtime): TrainOptions {
-  return { ...(options as unknown as TrainOptions), runtime, gradient: inGranules({ size: granule }) };
+export async function optionsOf(described: DescribedRun, runtime: Runtime): Promise<TrainOptions> {
+  const { options, granule } = described;
+  const model = await receivedModel(described);
+  return { ...(options as unknown as TrainOptions), model, runtime, gradient: inGranules({ size: granule }) };
 }

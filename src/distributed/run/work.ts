@@ -82,7 +82,7 @@ export async function work(options: WorkOptions): Promise<WorkResult> {
     described = await readDescribed(transport.objects);
   }
   requireVersion(described);
-  const plan = await planRun(await runOptions(optionsOf(described, options.runtime)));
+  const plan = await planRun(await runOptions(await optionsOf(described, options.runtime)));
   requireSameRun(described.config, (await describePlan(plan)).config);
   const { tangents, aggregate: aggregator, sampler: chosen } = plan.options;
   const { sampler } = methodIn(countParameters(plan.objective.parameters), {
@@ -345,8 +345,8 @@ class Worker {
 
   async #lead(lease: number): Promise<void> {
     const { transport, runtime, onEvent } = this.#options;
-    const { gradient, ...options } = optionsOf(this.#described, runtime);
     try {
+      const { gradient, ...options } = await optionsOf(this.#described, runtime);
       const run = trainTogether(
         { ...options, resume: true, allowChanges: true, signal: this.#stopLeading.signal },
         { transport, lease, granule: this.#described.granule },

@@ -1,0 +1,113 @@
+/** A worker of somebody's run. */
+import type { Command } from "commander";
+import { runsOn } from "../../distributed/nats-runs.ts";
+import { connectToServer } from "../../distributed/node-nats.ts";
+import { joinByThread } from "../../distributed/node-nats-transport.ts";
+import { type WorkEvent, type WorkResult, work } from "../../distributed/run/work.ts";
+import { type NodeDevice, nodeRuntime } from "../../runtime/node.ts";
+import { addServerFlags, leaseOf, type ServerFlags, serverOf } from "../flags/distributed-flags.ts";
+import { addRuntimeOptions } from "../flags/options.ts";
+import { interruptible } from "../interrupt.ts";
+import { printJson, say } from "../output.ts";
+
+interface WorkerFlags extends ServerFlags {
+  readonly device?: NodeDevice;
+  readonly threads?: number;
+  readonly takeOver: boolean;
+  readonly attached?: boolean;
+  readonly json: boolean;
+}
+
+export function addWorkerCommand(program: Command): void {
+  const command = program
+    .command("worker <url>")
+    .description(
+      "compute derivatives for a run on a NATS server (forwardgrad train --distribute URL), until it ends",
+    );
+  addRuntimeOptions(addServerFlags(command, "the run (default: the only one that is there)"))
+    .option("--no-take-over", "do not coordinate the run where its coordinator is gone")
+    .option("--attached", "end with the process that started it, whose pipe is the standard input")
+    .option("--json", "print one JSON object on the last line of stdout", false)
+    .addHelpText(
+      "after",
+      `
+A worker needs nothing but the address: model, data and settings come from the run. It may come and go at any time.
+
+Examples:
+  forwardgrad worker nats://10.0.0.7:4222
+  forwardgrad worker tls://runs.example.org:4222 --run mnist --credentials worker.creds`,
+    )
+    .action(async (url: string, flags: WorkerFlags) => {
+      const result = await (flags.attached ? attached(url, flags) : interruptibly(url, flags));
+      if (flags.json) printJson(result);
+      else
+        say(`the run is ${result.how}: ${result.granules} granules computed, ${result.steps} steps followed`);
+      if (result.how === "failed") throw new Error(`The run failed: ${result.why}`);
+    });
+}
+
+/** Until the run ends, or Ctrl-C. */
+function interruptibly(url: string, flags: WorkerFlags): Promise<WorkResult> {
+  return interruptible(
+    async (signal) => {
+      const result = await joined(url, flags, signal);
+      return result.how === "stopped" ? undefined : result;
+    },
+    () => "Stopped; the run goes on without this worker, and the same command joins it again.",
+  );
+}
+
+/** Until the process that started it is gone; Ctrl-C is that one's business. */
+async function attached(url: string, flags: WorkerFlags): Promise<WorkResult> {
+  const stop = new AbortController();
+  process.on("SIGINT", () => {});
+  process.stdin.on("end", () => stop.abort()).on("error", () => stop.abort());
+  process.stdin.resume();
+  try {
+    return await joined(url, { ...flags, takeOver: false }, stop.signal);
+  } finally {
+    process.stdin.destroy();
+  }
+}
+
+async function joined(url: string, flags: WorkerFlags, signal: AbortSignal): Promise<WorkResult> {
+  const server = serverOf(url, flags);
+  const run = flags.run ?? (await onlyRun(server));
+  const transport = await joinByThread({ ...server, run });
+  try {
+    const { device, threads, takeOver: takesOver } = flags;
+    const runtime = nodeRuntime({ device, threads });
+    return await work({ transport, runtime, signal, takesOver, ...leaseOf(flags), onEvent: telling(run) });
+  } finally {
+    await transport.close();
+  }
+}
+
+/** @throws where there is none, or several */
+async function onlyRun(server: ReturnType<typeof serverOf>): Promise<string> {
+  const { connection } = await connectToServer(server);
+  try {
+    const [run, ...others] = await runsOn(connection);
+    if (run === undefined)
+      throw new Error(
+        `There is no run on ${server.url}; begin one: forwardgrad train --perturb weights --distribute ${server.url}`,
+      );
+    if (others.length > 0)
+      throw new Error(
+        `There are several runs on ${server.url}; choose one (--run NAME): ${[run, ...others].join(", ")}`,
+      );
+    return run;
+  } finally {
+    await connection.close();
+  }
+}
+
+function telling(run: string): (event: WorkEvent) => void {
+  let isWaiting = false;
+  return (event) => {
+    if (event.kind === "waiting" && !isWaiting) say(`waiting for run ${run} to begin …`);
+    isWaiting = event.kind === "waiting";
+    if (event.kind === "joined") say(`follows run ${run} from step ${event.step}`);
+    if (event.kind === "leads") say(`the coordinator of run ${run} is gone: this worker goes on with it`);
+  };
+}

@@ -1,0 +1,142 @@
+/** A training whose derivatives others compute: a server where none is named, workers of one's own, and what is said of them. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { joinByThread } from "../../distributed/node-nats-transport.ts";
+import { startServer } from "../../distributed/node-server.ts";
+import { StoppedError } from "../../distributed/run/coordinator.ts";
+import type { CrewEvent } from "../../distributed/run/questions.ts";
+import { trainTogether } from "../../distributed/run/train-together.ts";
+import { inGranules } from "../../distributed/weights/granules.ts";
+import type { TrainEvent } from "../../train/events.ts";
+import type { TrainOptions } from "../../train/settings/options.ts";
+import { train } from "../../train/train.ts";
+import { isSpread, leaseOf, runNameOf, serverOf } from "../flags/distributed-flags.ts";
+import type { TrainFlags } from "../flags/training-command.ts";
+import { say } from "../output.ts";
+
+/** Trains as the flags say: here, or with workers. */
+export async function* spreadTraining(
+  options: TrainOptions,
+  flags: TrainFlags,
+): AsyncGenerator<TrainEvent, void> {
+  const { granule, workers = 0, distribute } = flags;
+  if (!isSpread(flags)) {
+    for (const name of ["quorum", "run", "credentials", "certificate", "lease"] as const)
+      if (flags[name] !== undefined)
+        throw new Error(`--${name} goes with workers (--workers N, --distribute URL); leave it out.`);
+    yield* train(granule === undefined ? options : { ...options, gradient: inGranules({ size: granule }) });
+    return;
+  }
+  const ending: (() => Promise<void>)[] = [];
+  try {
+    const server = distribute === undefined ? await ownServer(ending) : serverOf(distribute, flags);
+    const run = flags.run ?? runNameOf(flags.out);
+    const transport = await joinByThread({ ...server, run, create: true });
+    ending.unshift(() => transport.close());
+    const crew = workers > 0 ? startWorkers(workers, server, run, flags) : undefined;
+    if (crew) ending.unshift(() => crew.end());
+    if (distribute !== undefined)
+      say(
+        `run ${run} on ${distribute}: forwardgrad worker ${distribute} --run ${run} joins it, on any machine`,
+      );
+    const { quorum } = flags;
+    yield* interruptedAlone(
+      trainTogether(options, {
+        ...{ transport, granule, onCrew: telling(), ...leaseOf(flags) },
+        ...(quorum !== undefined && { quorum }),
+      }),
+    );
+  } finally {
+    for (const end of ending) await end();
+  }
+}
+
+/** A server that lives as long as the run. */
+async function ownServer(ending: (() => Promise<void>)[]): Promise<{ readonly url: string }> {
+  const folder = await mkdtemp(join(tmpdir(), "forwardgrad-server-"));
+  ending.unshift(() => rm(folder, { recursive: true, force: true }));
+  const server = await startServer({ folder, onRestart: (message) => say(message) });
+  ending.unshift(() => server.stop());
+  return { url: server.url };
+}
+
+/** Workers on this machine, which share its cores and end with this process. */
+function startWorkers(
+  count: number,
+  { url, credentials, certificate }: ReturnType<typeof serverOf>,
+  run: string,
+  { threads, device }: Pick<TrainFlags, "threads" | "device">,
+) {
+  const each = threads ?? Math.max(1, Math.floor(availableParallelism() / count));
+  const args = [
+    ...[process.argv[1] as string, "worker", url, "--run", run, "--attached", "--threads", `${each}`],
+    ...(device === undefined ? [] : ["--device", device]),
+    ...(credentials === undefined ? [] : ["--credentials", credentials]),
+    ...(certificate === undefined ? [] : ["--certificate", certificate]),
+  ];
+  let isEnding = false;
+  const children = Array.from({ length: count }, (_, index) => {
+    const child = spawn(process.execPath, args, { stdio: ["pipe", "ignore", "pipe"] });
+    let said = "";
+    child.stderr.on("data", (chunk) => {
+      said = `${said}${chunk}`.slice(-2000);
+    });
+    child.on("exit", (code, signal) => {
+      if (isEnding || code === 0) return;
+      const last = said.trim().split("\n").at(-1) ?? "";
+      say(
+        `worker ${index + 1} of ${count} ended (${signal ?? `code ${code}`})${last === "" ? "" : `: ${last}`}`,
+      );
+    });
+    return child;
+  });
+  return {
+    async end() {
+      isEnding = true;
+      await Promise.all(children.map(ended));
+    },
+  };
+}
+
+/** Its input ends, and so does a worker; one that hangs is killed. */
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.stdin?.end();
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => child.kill("SIGKILL"), 5000);
+    child.once("exit", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** A run that was stopped while nobody worked for it ends as any that is interrupted. */
+async function* interruptedAlone(events: AsyncGenerator<TrainEvent, void>): AsyncGenerator<TrainEvent, void> {
+  let [step, steps] = [0, 0];
+  try {
+    for await (const event of events) {
+      if (event.kind === "start" || event.kind === "step") ({ step, steps } = event);
+      yield event;
+    }
+  } catch (error) {
+    if (!(error instanceof StoppedError)) throw error;
+    yield { kind: "interrupted", step, steps };
+  }
+}
+
+const waitingEvery = 30_000;
+
+/** Says who comes and goes. */
+function telling(): (event: CrewEvent) => void {
+  let waited = Number.NEGATIVE_INFINITY;
+  return ({ kind, participant, why }) => {
+    if (kind === "waiting") {
+      if (performance.now() - waited < waitingEvery) return;
+      waited = performance.now();
+      say("waiting for workers …");
+    } else say(`worker ${participant} ${kind}${why === undefined ? "" : `: ${why}`}`);
+  };
+}

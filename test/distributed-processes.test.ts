@@ -1,0 +1,111 @@
+/** Runs of several processes over a real server: the bytes of one process, also where processes are killed. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { cli, lastJson, run, temporaryFolder } from "./cli.ts";
+import { noServer, type TemporaryServer, temporaryServer } from "./nats-server.ts";
+
+const seconds = 1000;
+const folder = temporaryFolder();
+const training = ["train", "--perturb", "weights", "--hidden", "8", "--threads", "1", "--tangents", "8"];
+const short = [...training, "--granule", "2", "--steps", "40"];
+const bytesOf = (out: string) =>
+  createHash("sha256")
+    .update(readFileSync(join(folder, out, "model.onnx")))
+    .digest("hex");
+
+/** A process that says when it has said something. */
+function start(args: readonly string[]) {
+  const child = spawn(process.execPath, [cli, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  let wake = () => {};
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk) => {
+      said += String(chunk);
+      wake();
+    });
+  const ended = new Promise<number | null>((resolve) => child.on("exit", resolve));
+  const says = async (pattern: RegExp) => {
+    while (!pattern.test(said) && child.exitCode === null)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        setTimeout(resolve, 100);
+      });
+    if (!pattern.test(said)) throw new Error(`It ended without ${pattern}: ${said}`);
+  };
+  return { child: child as ChildProcess, ended, says, said: () => said };
+}
+
+describe.skipIf(noServer !== undefined)("a run of several processes", () => {
+  let server: TemporaryServer;
+  beforeAll(async () => {
+    server = await temporaryServer();
+  });
+  afterAll(() => server.stop());
+
+  it(
+    "has the bytes of one process, with workers of its own",
+    () => {
+      const alone = run([...short, "--out", "alone"], { cwd: folder });
+      expect(alone.status).toBe(0);
+      const together = run([...short, "--workers", "2", "--out", "together", "--json"], { cwd: folder });
+      expect(together.stderr).toMatch(/worker \S+ joined[\s\S]*worker \S+ joined/);
+      expect(lastJson(together.stdout)).toMatchObject({ steps: 40 });
+      expect(bytesOf("together")).toBe(bytesOf("alone"));
+    },
+    60 * seconds,
+  );
+
+  it(
+    "outlives SIGKILL of workers and of the coordinator: a worker goes on, and the coordinator's folder is completed",
+    async () => {
+      const settings = [...training, "--granule", "2", "--steps", "300"];
+      expect(run([...settings, "--out", "steady"], { cwd: folder }).status).toBe(0);
+      const spread = [
+        ...settings,
+        "--distribute",
+        server.url,
+        "--run",
+        "kills",
+        "--lease",
+        "1",
+        "--out",
+        "killed",
+      ];
+      const coordinator = start(spread);
+      await coordinator.says(/waiting for workers/);
+      const work = ["worker", server.url, "--run", "kills", "--lease", "1", "--threads", "1", "--json"];
+      const [first, second] = [start(work), start(work)];
+      await Promise.all([first.says(/follows run kills/), second.says(/follows run kills/)]);
+      first.child.kill("SIGKILL");
+      const third = start(work);
+      await third.says(/follows run kills/);
+      coordinator.child.kill("SIGKILL");
+      expect(await coordinator.ended).toBe(null);
+      expect(await Promise.all([second.ended, third.ended])).toEqual([0, 0]);
+      expect(second.said() + third.said()).toMatch(
+        /the coordinator of run kills is gone: this worker goes on with it/,
+      );
+      const again = run([...spread, "--resume", "--json"], { cwd: folder });
+      expect(again.status).toBe(0);
+      expect(lastJson(again.stdout)).toMatchObject({ steps: 300 });
+      expect(bytesOf("killed")).toBe(bytesOf("steady"));
+    },
+    120 * seconds,
+  );
+
+  it(
+    "names what is wrong: no such run, several of them, flags without workers",
+    () => {
+      const lost = run(["worker", server.url, "--run", "nowhere"], { cwd: folder });
+      expect([lost.status, lost.stderr]).toEqual([1, expect.stringContaining("nowhere")]);
+      const stray = run([...short, "--quorum", "0.5", "--out", "stray"], { cwd: folder });
+      expect(stray.stderr).toContain("--quorum goes with workers (--workers N, --distribute URL)");
+      const activations = run(["train", "--workers", "2", "--out", "sites"], { cwd: folder });
+      expect(activations.stderr).toMatch(/--perturb activations.*Choose that|--perturb weights/);
+    },
+    60 * seconds,
+  );
+});
