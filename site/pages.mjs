@@ -21,6 +21,7 @@ export const sections = [
       page("Data", "docs/data.md", "data.md"),
       page("Fine-tuning", "docs/fine-tuning.md", "fine-tuning.md"),
       page("In a page", "docs/web.md", "web.md"),
+      page("Many machines", "docs/distributed.md", "distributed.md"),
       page("Errors", "docs/errors.md", "errors.md"),
       page("Where it runs", "docs/environments.md", "environments.md"),
     ],

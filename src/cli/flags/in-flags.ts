@@ -66,6 +66,9 @@ export const flags: Readonly<Record<string, Flag>> = {
   },
   text: { flag: "--text" },
   threads: { flag: "--threads" },
+  credentials: { flag: "--credentials", placeholder: "FILE" },
+  granule: { flag: "--granule", placeholder: "N" },
+  quorum: { flag: "--quorum", placeholder: "X" },
 };
 
 /** A message as the command line says it: with flags instead of the library's options. */

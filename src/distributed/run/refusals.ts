@@ -40,7 +40,7 @@ export function requireTogether(options: TrainOptions): void {
   if (quality?.every !== undefined || (quality?.draws ?? 0) > 0)
     refuse(
       "quality",
-      words`${option("quality.draws", quality?.draws ?? 0)} draws more estimates than the steps have, which workers are not asked for; leave it out.`,
+      words`Estimates are compared with the exact gradient (${option("quality.every")}) by draws that workers are not asked for; leave it out.`,
     );
   if (tangentChunk !== undefined)
     refuse(
