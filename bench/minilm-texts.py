@@ -1,6 +1,6 @@
 """Texts for minilm.mjs: the first paragraphs of docstrings, and the package that each comes from, whose names are left out.
 
-python minilm-texts.py OUT_FOLDER: train.csv, 120 texts of each of 5 packages, and test.csv, 60 of each.
+python minilm-texts.py OUT_FOLDER [TRAIN TEST]: train.csv, 120 texts of each of 5 packages, and test.csv, 60 of each, or as many as said.
 """
 
 import csv
@@ -14,7 +14,7 @@ from pathlib import Path
 
 warnings.simplefilter("ignore")
 packages = ["numpy", "scipy", "sklearn", "torch", "transformers"]
-train, test = 120, 60
+train, test = map(int, sys.argv[2:4] or (120, 60))
 
 
 def docstrings(package):

@@ -2,6 +2,7 @@
 //   node bench/rates.mjs --data mnist --folder DIR --model lenet5 --rates 0.01,0.03 \
 //     --settings '{"perturb":"activations","aggregate":"mean","steps":300}'
 // `--shape` gives the model's own options, such as '{"norm":"group","width":16}'; without --rates, the default rate runs.
+// With `--validation` the last training examples are set aside and take the place of the test's, so that rates can be chosen by them.
 import { parseArgs } from "node:util";
 import { cifar10, mnist } from "../dist/data.js";
 import { models, train } from "../dist/index.js";
@@ -17,10 +18,14 @@ const { values: flags } = parseArgs({
     rates: { type: "string" },
     tests: { type: "string", default: "2000" },
     threads: { type: "string" },
+    validation: { type: "boolean", default: false },
   },
 });
 const dataset = await { mnist, cifar10 }[flags.data](folderStore(flags.folder));
-const test = firstOf(dataset.test, Number(flags.tests));
+const { train: all } = dataset;
+const tests = Number(flags.tests);
+const examples = flags.validation ? part(all, 0, all.count - tests) : all;
+const test = flags.validation ? part(all, all.count - tests, all.count) : part(dataset.test, 0, tests);
 const rates = flags.rates ? flags.rates.split(",").map(Number) : [undefined];
 const mean = (list) => list.reduce((sum, value) => sum + value, 0) / list.length;
 
@@ -37,7 +42,7 @@ for (const learningRate of rates) {
   try {
     const events = train({
       model,
-      examples: dataset.train,
+      examples,
       test,
       runtime: nodeRuntime({ threads: flags.threads && Number(flags.threads) }),
       learningRate,
@@ -50,7 +55,7 @@ for (const learningRate of rates) {
       if (event.kind === "step") losses.push(event.loss);
       if (event.kind === "done") {
         const { testAccuracy, secondsPerStep } = event.result;
-        end = `test ${(100 * testAccuracy).toFixed(1)} %, ${(1000 * secondsPerStep).toFixed(0)} ms a step`;
+        end = `${flags.validation ? "validation" : "test"} ${(100 * testAccuracy).toFixed(1)} %, ${(1000 * secondsPerStep).toFixed(0)} ms a step`;
       }
     }
   } catch (error) {
@@ -64,14 +69,15 @@ for (const learningRate of rates) {
   );
 }
 
-function firstOf({ shape, count, inputs, labels, ...rest }, most) {
-  const kept = Math.min(most, count);
+/** Examples from `first` to before `end`. */
+function part({ shape, inputs, labels, count, ...rest }, first, end) {
+  const last = Math.min(end, count);
   const size = shape.reduce((product, side) => product * side, 1);
   return {
     ...rest,
     shape,
-    count: kept,
-    inputs: inputs.subarray(0, kept * size),
-    labels: labels.subarray(0, kept),
+    count: last - first,
+    inputs: inputs.subarray(first * size, last * size),
+    labels: labels.subarray(first, last),
   };
 }
