@@ -39,7 +39,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
     worker: "onnx data runtime objective storage train",
     studies:
       "onnx random linalg optim ops losses ad tangents aggregate guess functions models data runtime objective estimate " +
-      "storage train charts",
+      "storage train charts distributed",
   }).map(([folder, others]) => [folder, others.split(" ")]),
 );
 

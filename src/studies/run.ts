@@ -30,6 +30,8 @@ export interface StudyRun {
   readonly store: RunStore;
   /** What it gets from outside. */
   readonly environment: Omit<Environment, "advance">;
+  /** Measures units elsewhere; default: here, one after the other. It is asked for one after the other, too. */
+  readonly elsewhere?: (units: readonly Unit[]) => Promise<UnitsElsewhere>;
   /** Goes on with the run in the store. */
   readonly resume: boolean;
   /** Starts anew in a store that holds a run, or files of the names of a study's: these are removed first. */
@@ -38,6 +40,16 @@ export interface StudyRun {
   readonly onAdvance?: (share: number) => void;
   /** Seconds between writes of finished units; 0 writes each at once. Default 1. */
   readonly commitSeconds?: number;
+}
+
+/** Units that others measure. */
+export interface UnitsElsewhere {
+  /** A unit's rows, once they are there; undefined where the user stopped it. */
+  measure(unit: Unit): Promise<readonly Row[] | undefined>;
+  /** All rows are kept. */
+  finish(): Promise<void>;
+  /** The study ends before its last unit. */
+  stop(): Promise<void>;
 }
 
 /** What is on disk for sure: the first bytes of results.csv. */
@@ -94,19 +106,22 @@ async function* measureUnits(run: StudyRun): AsyncGenerator<StudyEvent, void> {
   const started = performance.now();
   const earlier = before?.state.seconds ?? 0;
   const seconds = () => earlier + (performance.now() - started) / 1000;
+  const elsewhere = await run.elsewhere?.(units.slice(finished));
   for (const unit of units.slice(finished)) {
     const share = (fraction: number) => (done + unit.cost * Math.min(Math.max(fraction, 0), 1)) / total;
     const advance = (fraction: number) => run.onAdvance?.(share(fraction));
     let rows: readonly Row[] | undefined;
     if (!environment.signal.aborted) {
       try {
-        rows = await unit.measure({ ...environment, advance });
+        rows = await (elsewhere?.measure(unit) ?? unit.measure({ ...environment, advance }));
       } catch (cause) {
+        await elsewhere?.stop();
         await file.commit(seconds());
         throw new ForwardgradError(words`${study.name}, ${unit.key}: ${cause}`, { cause });
       }
     }
     if (!rows) {
+      await elsewhere?.stop();
       await file.commit(seconds());
       yield { kind: "interrupted", finished };
       return;
@@ -117,6 +132,7 @@ async function* measureUnits(run: StudyRun): AsyncGenerator<StudyEvent, void> {
     yield { kind: "unit", key: unit.key, finished, share: done / total };
   }
   await file.commit(seconds());
+  await elsewhere?.finish();
   const rows = decodeRows(`${store.describe}/${resultsFile}`, file.bytes(), study.columns);
   const summary = study.summarize(rows, settings);
   yield { kind: "done", results: { settings, rows, summary }, seconds: seconds() };
