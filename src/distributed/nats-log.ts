@@ -60,7 +60,8 @@ export function natsLog(
     last: async () => (await bounds()).last,
     forget: (below) =>
       requests.patiently("forgetting records", async () => {
-        await manager.streams.purge(stream, { seq: below });
+        // Nothing is below the first; server 2.9 would remove all.
+        if (below > 1) await manager.streams.purge(stream, { seq: below });
       }),
   };
 }

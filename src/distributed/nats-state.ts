@@ -45,7 +45,9 @@ class State {
   }
 
   /** Removes the messages of subjects, those below a sequence alone where one is given. */
-  purge(filter: string, below?: number): Promise<void> {
+  async purge(filter: string, below?: number): Promise<void> {
+    // Nothing is below the first; server 2.9 would remove all.
+    if (below !== undefined && below <= 1) return;
     return this.requests.patiently("removing what is kept", async () => {
       const options = below === undefined ? { filter } : { filter, seq: below };
       await this.#manager.streams.purge(this.names.streams.state, options);

@@ -13,6 +13,8 @@ const aheadFile = "rows.jsonl";
 /** Units that are offered at once. */
 const offeredAtOnce = 32;
 const statusMilliseconds = 1000;
+/** Milliseconds between looks for units that were lost. */
+const lostMilliseconds = 5000;
 
 /** A study whose units others measure. */
 export interface OfferOptions {
@@ -70,6 +72,8 @@ class OfferedUnits implements Offered {
   readonly #began = performance.now();
   #ends: (() => void)[] = [];
   #described: Awaited<ReturnType<typeof describeStudy>> | undefined;
+  /** Whether they were missing at the last look: rows may be under way. */
+  #isLost = false;
   #wake: () => void = () => undefined;
   #writing: Promise<void> = Promise.resolve();
 
@@ -100,16 +104,38 @@ class OfferedUnits implements Offered {
     // What an earlier process offered may be of another study; what is measured of this one meanwhile counts nevertheless.
     await transport.queue.clear();
     await transport.objects.put(objectName, encode(described));
+    await this.#offer();
+    const again = setInterval(() => void this.#offerLost(), lostMilliseconds);
+    this.#ends.push(() => clearInterval(again));
+  }
+
+  /** Offers what has no rows. */
+  async #offer(): Promise<void> {
+    const { transport } = this.#options;
+    const identity = this.#described?.identity ?? "";
     const session = crypto.randomUUID();
     const open = this.#units.filter(({ key }) => !this.#waiting.get(key)?.rows);
     let next = 0;
     const lanes = Array.from({ length: offeredAtOnce }, async () => {
       for (let unit = open[next++]; unit; unit = open[next++]) {
-        const message = encode({ identity: described.identity, key: unit.key });
+        const message = encode({ identity, key: unit.key });
         await transport.queue.offer(`${session}/${unit.key}`, message);
       }
     });
     await Promise.all(lanes);
+  }
+
+  /** Offers units again that nobody has and that wait for nobody: a server lost them, or a worker said that it was done. */
+  async #offerLost(): Promise<void> {
+    const open = [...this.#waiting.values()].filter(({ rows }) => !rows).length;
+    try {
+      const { waiting, taken } = await this.#options.transport.queue.counts();
+      const isLost = open > 0 && waiting + taken === 0;
+      if (isLost && this.#isLost) await this.#offer();
+      this.#isLost = isLost && !this.#isLost;
+    } catch {
+      // The transport is closed.
+    }
   }
 
   async measure(unit: Unit): Promise<readonly Row[] | undefined> {
