@@ -1,5 +1,6 @@
 /** Requests to a server that go on when its connection is lost and comes back, and what its refusals mean. */
 import type { NatsConnection, Status } from "@nats-io/nats-core";
+import { ForwardgradError } from "../errors/errors.ts";
 import { closed, full, TransportError } from "./transport-error.ts";
 
 type StateListener = (state: "connected" | "disconnected", detail: string) => void;
@@ -28,8 +29,8 @@ export class Requests {
   readonly #restore: () => Promise<void>;
   readonly #listeners = new Set<StateListener>();
   readonly #waiting = new Set<() => void>();
-  /** Ends what waits for an answer. */
-  readonly #ending = new Set<() => void>();
+  /** What waits for an answer, which does not come when the connection is lost or closed. */
+  readonly #unanswered = new Set<(why: Error) => void>();
   #state: "connected" | "disconnected" = "connected";
   #detail: string;
   #end: TransportError | undefined;
@@ -98,7 +99,7 @@ export class Requests {
         continue;
       }
       try {
-        return await this.#unlessClosed(attempt());
+        return await this.#unlessLost(attempt());
       } catch (error) {
         if (this.#end) throw this.#end;
         const refusal = refusalOf(error, what);
@@ -110,12 +111,11 @@ export class Requests {
     }
   }
 
-  /** What some work comes to, unless the transport is closed before. */
-  #unlessClosed<Result>(work: Promise<Result>): Promise<Result> {
+  /** What some work comes to, unless the connection is lost or the transport closed before. */
+  #unlessLost<Result>(work: Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const end = () => reject(this.#end);
-      this.#ending.add(end);
-      work.then(resolve, reject).finally(() => this.#ending.delete(end));
+      this.#unanswered.add(reject);
+      work.then(resolve, reject).finally(() => this.#unanswered.delete(reject));
     });
   }
 
@@ -126,11 +126,16 @@ export class Requests {
 
   #finish(why: TransportError): void {
     this.#end ??= why;
-    for (const end of [...this.#ending]) end();
+    this.#giveUp(this.#end);
     this.wake();
   }
 
+  #giveUp(why: Error): void {
+    for (const reject of [...this.#unanswered]) reject(why);
+  }
+
   #change(state: "connected" | "disconnected", detail: string): void {
+    if (state === "disconnected") this.#giveUp(new LostConnectionError(detail));
     this.#state = state;
     this.#detail = detail;
     for (const heard of [...this.#listeners]) heard(state, detail);
@@ -151,6 +156,11 @@ export class Requests {
       this.#change(this.#state, `the server refuses this participant: ${status.error.message}`);
     }
   }
+}
+
+/** The connection was lost before the answer came; it is asked again when it is back. */
+class LostConnectionError extends ForwardgradError {
+  override readonly name = "LostConnectionError";
 }
 
 function lostForGood(cause: Error): TransportError {
@@ -187,7 +197,7 @@ function refusalOf(error: unknown, what: string): TransportError | undefined {
 function isPassing(error: unknown): boolean {
   return chain(error).some(
     ({ name }) =>
-      /^(Timeout|NoResponders|Request|Connection|ClosedConnection|DrainingConnection|JetStreamStatus)Error$/.test(
+      /^(Timeout|NoResponders|Request|Connection|LostConnection|ClosedConnection|DrainingConnection|JetStreamStatus)Error$/.test(
         name,
       ) ||
       name === "JetStreamNotEnabled" ||
