@@ -11,6 +11,7 @@ import { addDeriveCommand } from "./commands/derive.ts";
 import { addEvalCommand } from "./commands/eval.ts";
 import { addInspectCommand } from "./commands/inspect.ts";
 import { addPredictCommand } from "./commands/predict.ts";
+import { addQueueCommand } from "./commands/queue.ts";
 import { addReportCommand } from "./commands/report.ts";
 import { addSearchCommand } from "./commands/search.ts";
 import { addStartCommand } from "./commands/start.ts";
@@ -32,6 +33,7 @@ const program = new Command("forwardgrad")
 addTrainCommand(program);
 addSearchCommand(program);
 addWorkerCommand(program);
+addQueueCommand(program);
 addEvalCommand(program);
 addPredictCommand(program);
 addReportCommand(program);

@@ -1,3 +1,4 @@
+/** Runs a study, unit by unit, into its store: here, or wherever units are measured. */
 import * as z from "zod/mini";
 import { ForwardgradError, SettingError, StorageError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";

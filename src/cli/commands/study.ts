@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { SingleBar } from "cli-progress";
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import packageJson from "../../../package.json" with { type: "json" };
-import type { Dataset } from "../../data/dataset.ts";
+import { joinByThread } from "../../distributed/node-nats-transport.ts";
 import { nodeRuntime } from "../../runtime/node.ts";
 import { nearest } from "../../settings/nearest.ts";
 import { inRunFolder, runFolder } from "../../storage/node-run-folder.ts";
@@ -11,17 +11,20 @@ import type { RunStore } from "../../storage/run-store.ts";
 import { formatDuration, htmlReport, markdownReport, type Report, summaryCsv } from "../../studies/report.ts";
 import { runStudy, type StudyEvent } from "../../studies/run.ts";
 import { resolveSettings, type Scale } from "../../studies/settings.ts";
+import { type OfferOptions, offerUnits } from "../../studies/spread/offer.ts";
 import { studies } from "../../studies/studies.ts";
-import type { Results, Study, Verdict } from "../../studies/study.ts";
+import type { Results, Study, Unit, Verdict } from "../../studies/study.ts";
 import { legendOf, marks, outcomeOf, outcomeText, whyText } from "../../studies/verdict.ts";
-import { openDataset } from "../flags/datasets.ts";
+import { datasetLoader } from "../flags/datasets.ts";
 import { hasFile, inFolder } from "../flags/default-folder.ts";
+import { addServerFlags, runNameOf, type ServerFlags, serverOf } from "../flags/distributed-flags.ts";
 import { wholeNumber } from "../flags/options.ts";
 import { interruptible } from "../interrupt.ts";
 import { printJson, progressStream, say } from "../output.ts";
 import { TimeLeft } from "../time-left.ts";
 
-interface StudyFlags {
+interface StudyFlags extends ServerFlags {
+  readonly distribute?: string;
   readonly quick: boolean;
   readonly tiny: boolean;
   readonly set?: Readonly<Record<string, string>>;
@@ -46,7 +49,7 @@ interface StudyOutcome {
 
 export function addStudyCommand(program: Command): void {
   const list = Object.values(studies);
-  program
+  const command = program
     .command("study")
     .description("measure what the method's paper claims, and write a report")
     .addArgument(new Argument("<name>", `study (${Object.keys(studies).join(", ")})`).argParser(knownStudy))
@@ -65,6 +68,11 @@ export function addStudyCommand(program: Command): void {
     )
     .option("--overwrite", "start anew in --out, and remove the study that it holds", false)
     .option("--threads <n>", "threads (default: all cores)", wholeNumber(1))
+    .option(
+      "--distribute <url>",
+      "have its units measured by workers (forwardgrad worker URL) on a NATS server, not here",
+    );
+  addServerFlags(command, "the run's name on the server (default: that of the folder)")
     .option("--json", "print one JSON object on the last line of stdout", false)
     .addHelpText(
       "after",
@@ -74,7 +82,8 @@ ${list.map(({ name, title, source }) => `  ${name.padEnd(18)}${title} (${source}
 
 Examples:
   forwardgrad study ${list[0]?.name} --quick
-  forwardgrad study ${list[0]?.name} --out runs/${list[0]?.name} --resume`,
+  forwardgrad study ${list[0]?.name} --out runs/${list[0]?.name} --resume
+  forwardgrad study ${list[0]?.name} --distribute nats://127.0.0.1:4222`,
     )
     .action(async (study: Study, flags: StudyFlags) => {
       const outcome = await measureAndReport(study, flags);
@@ -111,7 +120,8 @@ async function measureIn(out: string, study: Study, scale: Scale, flags: StudyFl
   return inRunFolder(out, async (store) => {
     const { results, seconds } = await interruptible(async (signal) => {
       const bar = progressBar(study.name);
-      const environment = { runtime, signal, dataset: datasetLoader(flags), scratch: scratchIn(out) };
+      const spread = await spreadOver(out, { study, settings, signal, flags });
+      const environment = { runtime, signal, dataset: datasetLoader(flags.dataDir), scratch: scratchIn(out) };
       const events = runStudy({
         study,
         settings,
@@ -120,11 +130,13 @@ async function measureIn(out: string, study: Study, scale: Scale, flags: StudyFl
         resume: flags.resume,
         overwrite: flags.overwrite,
         onAdvance: bar.advance,
+        ...(spread && { elsewhere: spread.offer }),
       });
       try {
         return await follow(events, bar, out);
       } finally {
         bar.stop();
+        await spread?.transport.close();
       }
     });
     const software = `forwardgrad ${packageJson.version} and ${runtime.name} (${runtime.threads} ${runtime.threads === 1 ? "thread" : "threads"})`;
@@ -162,13 +174,32 @@ async function writeReport(store: RunStore, given: Omit<Report, "drawn">): Promi
   await write("report.html", htmlReport(report));
 }
 
-function datasetLoader({ dataDir }: StudyFlags): (name: string) => Promise<Dataset> {
-  const loaded = new Map<string, Promise<Dataset>>();
-  return (name) => {
-    const before = loaded.get(name) ?? openDataset({ data: name, dataDir, loss: "cross-entropy" });
-    loaded.set(name, before);
-    return before;
-  };
+/** The server on which workers measure a study's units; undefined where they are measured here. */
+async function spreadOver(
+  out: string,
+  {
+    study,
+    settings,
+    signal,
+    flags,
+  }: Pick<OfferOptions, "study" | "settings" | "signal"> & { readonly flags: StudyFlags },
+) {
+  const { distribute } = flags;
+  if (distribute === undefined) {
+    for (const name of ["run", "credentials", "certificate"] as const)
+      if (flags[name] !== undefined)
+        throw new Error(`--${name} goes with workers elsewhere (--distribute URL); leave it out.`);
+    return undefined;
+  }
+  const run = flags.run ?? runNameOf(out);
+  const transport = await joinByThread({ ...serverOf(distribute, flags), run, create: true });
+  say(
+    `run ${run} on ${distribute}: forwardgrad worker ${distribute} --run ${run} measures units of it, on any machine`,
+  );
+  const given = { study, settings, transport, signal, onMessage: say };
+  // The folder is there once the study has begun.
+  const offer = (units: readonly Unit[]) => offerUnits(units, { ...given, ahead: scratchIn(out)("ahead") });
+  return { transport, offer };
 }
 
 /** Folders of units' checkpoints, made when first used. */

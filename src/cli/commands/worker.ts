@@ -5,6 +5,8 @@ import { connectToServer } from "../../distributed/node-nats.ts";
 import { joinByThread } from "../../distributed/node-nats-transport.ts";
 import { type WorkEvent, type WorkResult, work } from "../../distributed/run/work.ts";
 import { type NodeDevice, nodeRuntime } from "../../runtime/node.ts";
+import type { TakeResult } from "../../studies/spread/take.ts";
+import { isStudy, measureUnits } from "../distributed/study-worker.ts";
 import { addServerFlags, leaseOf, type ServerFlags, serverOf } from "../flags/distributed-flags.ts";
 import { addRuntimeOptions } from "../flags/options.ts";
 import { interruptible } from "../interrupt.ts";
@@ -13,6 +15,7 @@ import { printJson, say } from "../output.ts";
 interface WorkerFlags extends ServerFlags {
   readonly device?: NodeDevice;
   readonly threads?: number;
+  readonly dataDir?: string;
   readonly takeOver: boolean;
   readonly attached?: boolean;
   readonly json: boolean;
@@ -22,16 +25,18 @@ export function addWorkerCommand(program: Command): void {
   const command = program
     .command("worker <url>")
     .description(
-      "compute derivatives for a run on a NATS server (forwardgrad train --distribute URL), until it ends",
+      "work for a run on a NATS server until it ends: derivatives of a training, units of a study (--distribute URL)",
     );
   addRuntimeOptions(addServerFlags(command, "the run (default: the only one that is there)"))
     .option("--no-take-over", "do not coordinate the run where its coordinator is gone")
+    .option("--data-dir <folder>", "folder with the dataset's files, for studies that read one")
     .option("--attached", "end with the process that started it, whose pipe is the standard input")
     .option("--json", "print one JSON object on the last line of stdout", false)
     .addHelpText(
       "after",
       `
-A worker needs nothing but the address: model, data and settings come from the run. It may come and go at any time.
+A worker of a training needs nothing but the address: model, data and settings come from the run. One of a study reads the datasets that
+it names from here. It may come and go at any time.
 
 Examples:
   forwardgrad worker nats://10.0.0.7:4222
@@ -40,6 +45,7 @@ Examples:
     .action(async (url: string, flags: WorkerFlags) => {
       const result = await (flags.attached ? attached(url, flags) : interruptibly(url, flags));
       if (flags.json) printJson(result);
+      else if ("units" in result) say(`the study is ${result.how}: ${result.units} units measured`);
       else
         say(`the run is ${result.how}: ${result.granules} granules computed, ${result.steps} steps followed`);
       if (result.how === "failed") throw new Error(`The run failed: ${result.why}`);
@@ -47,7 +53,7 @@ Examples:
 }
 
 /** Until the run ends, or Ctrl-C. */
-function interruptibly(url: string, flags: WorkerFlags): Promise<WorkResult> {
+function interruptibly(url: string, flags: WorkerFlags): Promise<WorkResult | TakeResult> {
   return interruptible(
     async (signal) => {
       const result = await joined(url, flags, signal);
@@ -58,7 +64,7 @@ function interruptibly(url: string, flags: WorkerFlags): Promise<WorkResult> {
 }
 
 /** Until the process that started it is gone; Ctrl-C is that one's business. */
-async function attached(url: string, flags: WorkerFlags): Promise<WorkResult> {
+async function attached(url: string, flags: WorkerFlags): Promise<WorkResult | TakeResult> {
   const stop = new AbortController();
   process.on("SIGINT", () => {});
   process.stdin.on("end", () => stop.abort()).on("error", () => stop.abort());
@@ -70,12 +76,18 @@ async function attached(url: string, flags: WorkerFlags): Promise<WorkResult> {
   }
 }
 
-async function joined(url: string, flags: WorkerFlags, signal: AbortSignal): Promise<WorkResult> {
+async function joined(
+  url: string,
+  flags: WorkerFlags,
+  signal: AbortSignal,
+): Promise<WorkResult | TakeResult> {
   const server = serverOf(url, flags);
   const run = flags.run ?? (await onlyRun(server));
   const transport = await joinByThread({ ...server, run });
   try {
-    const { device, threads, takeOver: takesOver } = flags;
+    const { device, threads, takeOver: takesOver, dataDir } = flags;
+    if (await isStudy(transport, signal))
+      return await measureUnits(transport, { run, dataDir, threads, signal });
     const runtime = nodeRuntime({ device, threads });
     return await work({ transport, runtime, signal, takesOver, ...leaseOf(flags), onEvent: telling(run) });
   } finally {

@@ -291,3 +291,13 @@ export function targetSize({ train, test }: Dataset): number {
   const examples = train.count > 0 ? train : test;
   return examples.labels.length / examples.count;
 }
+
+/** Loads datasets by their names, each once, for programs that say themselves which one they want. */
+export function datasetLoader(dataDir: string | undefined): (name: string) => Promise<Dataset> {
+  const loaded = new Map<string, Promise<Dataset>>();
+  return (name) => {
+    const before = loaded.get(name) ?? openDataset({ data: name, dataDir, loss: "cross-entropy" });
+    loaded.set(name, before);
+    return before;
+  };
+}
