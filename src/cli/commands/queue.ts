@@ -1,8 +1,8 @@
 /** `forwardgrad queue`: what runs on a server, who works, and how fast. */
 import type { Command } from "commander";
-import { lookAtRuns, type RunSeen } from "../../distributed/nats-look.ts";
 import { connectToServer } from "../../distributed/node-nats.ts";
 import { formatDuration } from "../../studies/report.ts";
+import { lookAtRuns, type RunSeen } from "../distributed/look-at-runs.ts";
 import { addServerFlags, type ServerFlags, serverOf } from "../flags/distributed-flags.ts";
 import { print, printJson } from "../output.ts";
 
