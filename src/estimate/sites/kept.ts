@@ -8,6 +8,7 @@ import { createDrawer, type Drawer } from "../../random/drawer.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
 import { exampleGram } from "../../tangents/gram.ts";
+import { areCounted } from "../../tangents/sampler.ts";
 import { createSiteTangents, drawSiteTangents, type SiteTangents } from "../../tangents/site-tangents.ts";
 import { dualPasses } from "../dual-passes.ts";
 import { gradientOutputs } from "../gradient-outputs.ts";
@@ -19,8 +20,9 @@ import {
   type Passes,
   requireMemory,
 } from "../passes.ts";
+import type { Drawn } from "./counted-grams.ts";
 import type { FoundSites, SiteOptions } from "./found-sites.ts";
-import { countedGrams, type Drawn, gramCount, gramResults } from "./grams.ts";
+import { gramCount, gramResults } from "./grams.ts";
 import { dualGraph, findSites, localGraph, observationGraph } from "./graphs.ts";
 import { type FoundGuess, findGuess } from "./guess.ts";
 import { activeNumbers } from "./rectified.ts";
@@ -144,8 +146,9 @@ async function openObservation(
   const { batch, runtime } = objective;
   const { examples } = tangents;
   const { aggregator, exactGram, tangents: k } = method;
-  const counted = await countedGrams(found, tangents, batch, method);
-  const gram = aggregator.usesGram && !exactGram && !counted;
+  const isFast = aggregator.usesGram && !exactGram;
+  const counted = isFast ? await openCounted(found, tangents, batch) : undefined;
+  const gram = isFast && !counted;
   const graph = gram || guess ? observationGraph(objective, found, tangents, { gram, guess }) : undefined;
   const session = graph && (await compileGraph(runtime, graph));
   const products = gram ? gramResults(found, { k, examples, batch }) : undefined;
@@ -167,6 +170,13 @@ async function openObservation(
     },
     release: async () => session?.release(),
   };
+}
+
+async function openCounted(found: FoundSites, tangents: SiteTangents, batch: number) {
+  const { count, examples, sampler } = tangents;
+  return areCounted(sampler, count * examples * found.dimension)
+    ? (await import("./counted-grams.ts")).countedGrams(found, tangents, batch)
+    : undefined;
 }
 
 /** Float64 Gram matrices of kept tangents. */
