@@ -196,7 +196,9 @@ async function follow(event: TrainEvent, training: WorkerTraining, showing: Show
     trained = event.model;
     const { testAccuracy, testLoss, steps } = event.result;
     const measured =
-      testAccuracy === undefined ? testLoss?.toPrecision(3) : `${(100 * testAccuracy).toFixed(1)} % right`;
+      testAccuracy === undefined
+        ? `loss ${testLoss?.toPrecision(3)}`
+        : `${(100 * testAccuracy).toFixed(1)} % right`;
     say("own-state", `done, ${steps} steps; all ${read.test.count} test examples: ${measured}`);
   }
 }
