@@ -7,6 +7,8 @@ import { own } from "../onnx/own.ts";
 import type { Model, ModelValue } from "../onnx/read-model.ts";
 import { holdsSameOrder } from "../onnx/tensor.ts";
 
+export { lookupChecks } from "./importing/lookups.ts";
+
 /** As `InputChoice`. */
 interface Choice {
   readonly input?: string;

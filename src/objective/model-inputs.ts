@@ -65,7 +65,7 @@ export async function checkedInput(
   }
   const input = exampleInput(model, examples, choice);
   if (![input, ...input.further].some(({ dtype }) => dtype.startsWith("int"))) return input;
-  const { lookupChecks } = await import("./importing/lookups.ts");
+  const { lookupChecks } = await import("./input-errors.ts");
   const checks = lookupChecks(model, input.shape);
   const further = input.further.map((fed) => ({ ...fed, check: checks.get(fed.name) }));
   return { ...input, check: checks.get(input.name), further };

@@ -67,9 +67,8 @@ export async function settledLoss(
   classNames?: readonly string[],
 ): Promise<Loss> {
   if (!loss.config?.classWeights) return loss;
-  const { withKnownClasses } = await import("../objective/class-weights.ts");
-  const { labelsToTrain } = await import("./batches/labels-to-train.ts");
-  return lossSetting.choose(withKnownClasses(loss, labelsToTrain(examples, run), model, classNames));
+  const { withTrainedClasses } = await import("./batches/labels-to-train.ts");
+  return lossSetting.choose(withTrainedClasses(loss, examples, model, run, classNames));
 }
 
 const parts = ["inputs", "labels", "shape", "count", "targetShape", "origin"];

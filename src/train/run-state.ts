@@ -3,7 +3,7 @@ import { freshPatience, type Patience, watch } from "../optim/patience.ts";
 import { freshPlateau, observe, type Plateau, type PlateauRule } from "../optim/plateau.ts";
 import type { Checkpoint } from "../storage/checkpoint.ts";
 import type { MetricsPosition } from "../storage/metrics.ts";
-import type { StreamPosition } from "./batches/streamed-batches.ts";
+import type { StreamPosition } from "./batches/batch-reading.ts";
 import type { Evaluation } from "./evaluation/measure-model.ts";
 
 /** How a run that diverged by the default learning rate went on, the last time. */

@@ -121,7 +121,7 @@ export class TrainingRun {
 
   async release(): Promise<void> {
     const { first, batches } = this.#plan;
-    for (const each of [this.#whole, first, this.#tracker, batches, this.#files]) await each?.release();
+    for (const each of [this.#whole, first, this.#tracker, batches, this.#files]) await each?.release?.();
   }
 
   async *events(): AsyncGenerator<TrainEvent, void> {

@@ -2,7 +2,7 @@ import { copyState, type EstimatorState } from "../estimate/state.ts";
 import { arraysOf, copyTensors, setParameters } from "../objective/parameters.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Arrays } from "../optim/optimizer.ts";
-import type { BatchReader } from "./batches/batch-reader.ts";
+import type { BatchReader } from "./batches/batch-reading.ts";
 import { afterDivergence, keepSnapshot, mayRecover } from "./recovery.ts";
 import { type RunCheckpoint, type RunState, startOfRun } from "./run-state.ts";
 

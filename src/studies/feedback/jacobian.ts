@@ -8,7 +8,7 @@ import { getValue } from "../../onnx/graph.ts";
 import { float32 } from "../../onnx/tensor.ts";
 import { GraphBuilder } from "../../ops/builder.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
-import type { BatchReader } from "../../train/batches/batch-reader.ts";
+import type { BatchReader } from "../../train/batches/batch-reading.ts";
 
 /** A matrix of a site, [O, n]: how its n numbers move the O logits. */
 export interface SiteMatrix {

@@ -12,7 +12,7 @@ import { compileGraph } from "../../runtime/evaluate.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
 import type { Planning } from "../descent/first-stage.ts";
 import type { RunOptions } from "../settings/run-settings.ts";
-import type { BatchReader } from "./batch-reader.ts";
+import type { BatchReader } from "./batch-reading.ts";
 
 /**
  * Plans estimators of steps that are computed part by part: the gradient of f = Σ s / Σ n is Σ_j (n_j / Σ n) ∇f_j, with n_j how many

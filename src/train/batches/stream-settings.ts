@@ -3,8 +3,9 @@ import type { ExampleStream } from "../../data/example-stream.ts";
 import { SettingError } from "../../errors/errors.ts";
 import { option as mention, type Words, words } from "../../errors/words.ts";
 import type { Model } from "../../onnx/read-model.ts";
-import type { RunOptions, RunSettings } from "../settings/run-settings.ts";
+import type { RunOptions, RunSettings, RunStream } from "../settings/run-settings.ts";
 import { openStream } from "./open-stream.ts";
+import { streamedReader } from "./streamed-reader.ts";
 
 /**
  * Opens a run's stream. None of its examples is set aside.
@@ -32,7 +33,11 @@ export async function streamSettings(
       "loss",
       words`${mention("loss.classWeights", "balanced")} counts all labels, which a stream does not hold; give the classes' numbers.`,
     );
-  const stream = await openStream(model, examples, { loss, input });
+  const opened = await openStream(model, examples, { loss, input });
+  const stream: RunStream = {
+    ...opened,
+    reader: (objective, options, create, check) => streamedReader(objective, opened, options, create, check),
+  };
   return { examples: stream.first, stream, ...(validation === undefined && { validation: 0 }) };
 }
 

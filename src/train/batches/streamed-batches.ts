@@ -5,23 +5,13 @@ import { DataError } from "../../errors/errors.ts";
 import { option as mention, words } from "../../errors/words.ts";
 import { fold, type Key } from "../../random/threefry.ts";
 import { uniform64 } from "../../random/uniform.ts";
+import type { StreamPosition } from "./batch-reading.ts";
 import { type OpenStream, sumAfter } from "./open-stream.ts";
-
-/** What was read of a pass, as checkpoints hold it. */
-export interface StreamPosition {
-  readonly pass: number;
-  /** Examples that were read of it. */
-  readonly read: number;
-  /** Their CRC-32. */
-  readonly sum: number;
-}
 
 /** The examples of steps, which follow from the stream and the key alone. */
 export interface StreamedBatches {
   /** Those of the step that was read last, in a row. */
   readonly batch: Examples;
-  /** Those that the first step reads where nothing is shuffled. */
-  readonly beginning: Examples;
   /**
    * Reads the examples of a step: the next one goes on in the pass, any other begins it anew and passes over what is before.
    *
@@ -29,6 +19,8 @@ export interface StreamedBatches {
    * @throws DataError where the stream is another than it was then, or ends early
    */
   read(step: number, before?: StreamPosition): Promise<StreamPosition>;
+  /** Puts the first examples of the first pass into the row: those of the first step where nothing is shuffled. */
+  begin(): void;
   /** Ends the pass that is read. */
   release(): Promise<void>;
 }
@@ -50,8 +42,6 @@ export function streamedBatches(
 ): StreamedBatches {
   const held = new ExampleRows(first, buffer);
   const batch = new ExampleRows(first, size);
-  const beginning = new ExampleRows(first, size);
-  for (let row = 0; row < size; row++) beginning.write(row, first, row % buffer);
   let examples: AsyncGenerator<Examples, void> | undefined;
   let position: StreamPosition = { pass: -1, read: 0, sum: 0 };
   let [filled, drawn] = [0, 0];
@@ -82,7 +72,6 @@ export function streamedBatches(
   };
   return {
     batch: batch.examples,
-    beginning: beginning.examples,
     async read(step, before) {
       const pass = Math.floor(step / stepsPerPass);
       const start = step % stepsPerPass;
@@ -95,6 +84,9 @@ export function streamedBatches(
       await draw();
       check(batch.examples);
       return position;
+    },
+    begin() {
+      for (let row = 0; row < size; row++) batch.write(row, first, row % buffer);
     },
     async release() {
       await examples?.return();

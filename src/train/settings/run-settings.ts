@@ -1,6 +1,7 @@
 import type { Examples } from "../../data/dataset.ts";
 import { option as mention, type Words, words } from "../../errors/words.ts";
 import type { Loss } from "../../losses/loss.ts";
+import type { Objective } from "../../objective/objective.ts";
 import type { Head, Model } from "../../onnx/read-model.ts";
 import type { Tensor } from "../../onnx/tensor.ts";
 import type { Optimizer } from "../../optim/optimizer.ts";
@@ -8,7 +9,9 @@ import type { Schedule } from "../../optim/schedules.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { requireOptions } from "../../settings/needs.ts";
 import type { Resolved } from "../../settings/option.ts";
+import type { BatchReader, BatchReaderOptions } from "../batches/batch-reading.ts";
 import type { OpenStream } from "../batches/open-stream.ts";
+import type { CreateReader } from "../batches/streamed-reader.ts";
 import { type Batching, batching } from "./batch.ts";
 import { lossSetting, optimizerSetting, scheduleSetting } from "./choices.ts";
 import { type ChosenEstimator, checkEstimator, chosenEstimator } from "./estimator.ts";
@@ -34,13 +37,24 @@ export interface RunSettings
   readonly quality: { readonly every?: number | undefined; readonly draws: number };
 }
 
+/** A stream that a run reads. */
+export interface RunStream extends OpenStream {
+  /** Its batches. @param create what makes the batches of arrays */
+  reader(
+    objective: Objective,
+    options: BatchReaderOptions,
+    create: CreateReader,
+    check: (batch: Examples) => void,
+  ): Promise<BatchReader>;
+}
+
 /** The settings of a run whose model is decoded and whose examples are known. */
 export interface RunOptions extends Omit<RunSettings, "model" | "examples" | "test" | "validation"> {
   readonly model: Model;
   /** Those to train on; of a stream, the first ones. */
   readonly examples: Examples;
   /** Where the examples come from that are read as they are needed. */
-  readonly stream?: OpenStream | undefined;
+  readonly stream?: RunStream | undefined;
   readonly test: Examples | undefined;
   /** How many of the examples are set aside for validation, or examples of its own. */
   readonly validation: number | Examples | undefined;
