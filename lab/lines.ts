@@ -52,9 +52,10 @@ export function openLines(id: string, read: () => Lines): () => void {
     context.font = "12px system-ui, sans-serif";
     context.strokeStyle = color("rule");
     context.fillStyle = color("quiet");
-    const ticks = isLogarithmic ? Math.min(span, 6) : 4;
-    for (let tick = 0; tick <= ticks; tick++) {
-      const level = isLogarithmic ? Math.round(least + (span * tick) / ticks) : least + (span * tick) / ticks;
+    // Whole powers of ten, as far from one another as the next.
+    const every = isLogarithmic ? Math.ceil(span / 6) : span / 4;
+    for (let tick = 0; tick * every <= span; tick++) {
+      const level = least + tick * every;
       const y = bottom - ((bottom - 10) * (level - least)) / span;
       context.fillText(tickWords(isLogarithmic ? 10 ** level : level), 2, y + 4);
       context.beginPath();

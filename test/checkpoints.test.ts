@@ -57,6 +57,15 @@ const whole = (async () => {
 })();
 
 describe("checkpoints", () => {
+  it("of a run that was stopped before it began have no step, and go on to the same bytes", async () => {
+    const store = memory();
+    const events = await run(store, { signal: AbortSignal.abort() });
+    expect(events.at(-1)).toEqual({ kind: "interrupted", step: 0, steps: 60 });
+    expect(events.some(({ kind }) => kind === "step")).toBe(false);
+    await run(store, { resume: true });
+    expect(store.files.get("model.onnx")).toEqual(await whole);
+  });
+
   it("are two, and a damaged one gives way to the other, for the same bytes", async () => {
     for (const file of checkpointFiles)
       for (const damage of ["bit", "cut", "empty"] as const) {

@@ -156,6 +156,8 @@ describe.skipIf(!hasBrowser)("the lab", () => {
       page.locator("#reports-zip").setInputFiles({ name, buffer, mimeType: "application/zip" });
     await give("mine.zip", zip);
     await expect.poll(() => text(page, "reports-which")).toBe("2 runs");
+    await page.locator("#reports-measure").selectOption("loss");
+    expect(page.url()).toContain("reports.measure=loss");
     await give("notes.txt", Buffer.from("no run"));
     await expect.poll(() => text(page, "reports-error")).toContain("There is no run in 1 dropped file");
     await give("half.zip", zip.subarray(0, 400));

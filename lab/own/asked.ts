@@ -30,6 +30,8 @@ export interface Reading {
   /** The column of texts. */
   readonly text: string;
   readonly targets: "classes" | "values";
+  /** Columns that are left out, with commas between. */
+  readonly ignored: string;
 }
 
 /** Examples, with warnings as plain text. */

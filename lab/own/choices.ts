@@ -14,7 +14,7 @@ export interface Choices extends Reading {
 
 /** At rest. */
 export const defaults: Choices = {
-  ...{ target: "", text: "", targets: "classes" },
+  ...{ target: "", text: "", targets: "classes", ignored: "" },
   ...{ trained: "all", epochs: 20, k: 16 },
 };
 

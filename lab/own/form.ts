@@ -1,12 +1,31 @@
 /** The form of the panel of one's own model: what can be chosen, and what was understood. */
 import type { TrainEvent } from "forwardgrad";
+import { isWhole, settings } from "../address.ts";
 import { element, say } from "../elements.ts";
 import type { Answers, ReadData } from "./asked.ts";
 import { type Choices, defaults } from "./choices.ts";
+import { likelyColumns } from "./columns.ts";
+
+/** What does not depend on the files. */
+const address = settings(
+  "own",
+  {
+    targets: String(defaults.targets),
+    trained: String(defaults.trained),
+    epochs: defaults.epochs,
+    k: defaults.k,
+  },
+  (name, value) => {
+    if (name === "epochs") return Number(value) > 0 && Number.isFinite(value);
+    if (name === "k") return isWhole(value, 1, 64);
+    return [...fields[name].options].some((option) => option.value === value);
+  },
+);
 
 const fields = {
   target: element("own-target", HTMLSelectElement),
   text: element("own-text", HTMLSelectElement),
+  ignored: element("own-ignored", HTMLInputElement),
   targets: element("own-targets", HTMLSelectElement),
   trained: element("own-trained", HTMLSelectElement),
   epochs: element("own-epochs", HTMLInputElement),
@@ -15,10 +34,11 @@ const fields = {
 
 /** What the form says. */
 export function chosen(): Choices {
-  const { target, text, targets, trained, epochs, k } = fields;
+  const { target, text, ignored, targets, trained, epochs, k } = fields;
   return {
     target: target.value,
     text: text.value,
+    ignored: ignored.value,
     targets: targets.value === "values" ? "values" : "classes",
     trained: trained.value === "lora" || trained.value === "head" ? trained.value : "all",
     epochs: Number(epochs.value) > 0 ? Number(epochs.value) : defaults.epochs,
@@ -28,35 +48,53 @@ export function chosen(): Choices {
 
 /** Puts choices into the form. */
 export function choose(choices: Choices): void {
-  for (const [name, field] of Object.entries(fields)) field.value = String(choices[name as keyof Choices]);
+  for (const [name, field] of Object.entries(fields))
+    field.value = String(choices[name as keyof Choices] ?? "");
   say("own-k-value", fields.k.value);
+}
+
+/** Puts into the form what the address says. */
+export function chooseByAddress(): void {
+  choose({ ...chosen(), ...(address.read() as Partial<Choices>) });
 }
 
 /** Calls when a choice changes that decides what is read and trained, after the reader is done with it. */
 export function onChoice(act: (name: string) => void): void {
-  for (const [name, field] of Object.entries(fields)) field.addEventListener("change", () => act(name));
+  for (const [name, field] of Object.entries(fields))
+    field.addEventListener("change", () => {
+      const { targets, trained, epochs, k } = chosen();
+      address.write({ targets, trained, epochs, k });
+      act(name);
+    });
   fields.k.addEventListener("input", () => say("own-k-value", fields.k.value));
 }
 
-/** Offers the columns of a table. */
+/** What the columns that are offered are of. */
+let offered: string | undefined;
+
+/** Offers the columns of a table; what was chosen stays where they are the same. */
 export function offerColumns({ data }: Answers["look"]): void {
   const columns = data?.columns ?? [];
+  const isTexts = data?.kind === "texts";
+  const { target, text, ignored } = fields;
+  const names = columns.map(({ name }) => name);
+  const isSame =
+    offered === data?.kind && [...target.options].map(({ value }) => value).join() === names.join();
+  const likely = likelyColumns(columns, isTexts);
   for (const [field, isShown] of [
-    [fields.target, columns.length > 0],
-    [fields.text, data?.kind === "texts"],
+    [target, columns.length > 0],
+    [text, isTexts],
+    [ignored, data?.kind === "table"],
   ] as const) {
-    const known = field.value;
-    field.replaceChildren(...columns.map(({ name }) => new Option(name)));
-    if (columns.some(({ name }) => name === known)) field.value = known;
     const around = field.closest<HTMLElement>(".field");
     if (around) around.hidden = !isShown;
   }
-  // What is learned stands last as a rule, and a text is the longest of what is left.
-  if (fields.target.selectedIndex <= 0) fields.target.selectedIndex = columns.length - 1;
-  const [longest] = columns
-    .filter(({ name }) => name !== fields.target.value)
-    .toSorted((a, b) => b.first.length - a.first.length);
-  if (longest && fields.text.selectedIndex <= 0) fields.text.value = longest.name;
+  if (isSame) return;
+  offered = data?.kind;
+  for (const field of [target, text]) field.replaceChildren(...names.map((name) => new Option(name)));
+  ignored.value = "";
+  target.value = likely.target;
+  text.value = likely.text;
 }
 
 const count = (value: number) => value.toLocaleString("en");
@@ -69,8 +107,12 @@ export function describeFiles({ model, data }: Answers["look"]): [string, string
       : ["Model", "none yet: an .onnx file, with its data files"],
     ...(model ? [["Reads", model.inputs.join("; ")] as [string, string]] : []),
     ...(model ? [["Computes", model.outputs.join("; ")] as [string, string]] : []),
-    ...(data ? [] : [["Data", "none yet"] as [string, string]]),
+    ["Data", data ? describeData(data) : "none yet"],
   ];
+}
+
+function describeData({ name, columns }: NonNullable<Answers["look"]["data"]>): string {
+  return columns.length > 0 ? `${name}: ${columns.length} columns` : name;
 }
 
 type Start = Extract<TrainEvent, { kind: "start" }>;

@@ -6,7 +6,17 @@ import { element, onPress, say } from "../elements.ts";
 import { saveFile } from "../save-file.ts";
 import type { Answers, Question, ReadData, Told } from "./asked.ts";
 import { type Choices, runOptions } from "./choices.ts";
-import { choose, chosen, describeFiles, describeRun, offerColumns, onChoice, showLines } from "./form.ts";
+import {
+  choose,
+  chooseByAddress,
+  chosen,
+  describeFiles,
+  describeRun,
+  offerColumns,
+  onChoice,
+  showLines,
+} from "./form.ts";
+import { withPlaces } from "./hints.ts";
 import { findKept, forget, keepFiles, keepState, type RunFiles, runName } from "./kept.ts";
 import { countedOf, score, shownOf, showPredictions } from "./predictions.ts";
 import recorded from "./recorded.json";
@@ -14,12 +24,14 @@ import recorded from "./recorded.json";
 let worker = openWorker();
 const draw = openCurves(element("own-chart", HTMLElement), { share: "accuracy" });
 let files: RunFiles = { model: [], data: [] };
+/** Of a model that could not be read: more of its files may follow. */
+let parts: readonly DroppedFile[] = [];
 let seen: Answers["look"] = { model: undefined, data: undefined };
 let data: ReadData | undefined;
 /** What the model says of the counted examples before it is trained. */
 let untrained: Float32Array = new Float32Array();
 let stop: AbortController | undefined;
-let trained: Uint8Array<ArrayBuffer> | undefined;
+let trained: { readonly bytes: Uint8Array<ArrayBuffer>; readonly name: string } | undefined;
 /** What was asked for last: answers to what was asked before are left alone. */
 let asked = 0;
 /** A worker trains one run at a time. */
@@ -48,7 +60,7 @@ function ask<Kind extends Question["kind"]>(
 }
 
 function complain(error: unknown): void {
-  say("own-error", error instanceof Error ? error.message : String(error));
+  say("own-error", withPlaces(error instanceof Error ? error.message : String(error)));
 }
 
 const isData = ({ path }: DroppedFile) =>
@@ -67,7 +79,10 @@ async function take(dropped: readonly DroppedFile[]): Promise<void> {
   ];
   files = {
     // Data files may follow their model, and a tokenizer its texts.
-    model: isModel ? fresh.model : beside(files.model, fresh.model),
+    model:
+      isModel || (parts.length === 0 && files.model.length === 0)
+        ? fresh.model
+        : beside(fresh.model.length > 0 && parts.length > 0 ? parts : files.model, fresh.model),
     data: isTokenizer ? beside(files.data, fresh.data) : fresh.data,
   };
   await understand();
@@ -82,12 +97,14 @@ function understand(isKnown = false): Promise<void> {
     say("own-state", "reading …");
     try {
       if (!isKnown) {
-        seen = await ask({ kind: "look", ...files });
-        offerColumns(seen);
+        await look();
       }
       showLines(describeFiles(seen));
       if (seen.model && seen.data) await plan(chosen());
-      say("own-state", data ? "Ready to train." : "");
+      say(
+        "own-state",
+        seen.model ? (seen.data ? "Ready to train." : "Data are missing.") : "A model is missing.",
+      );
     } catch (error) {
       data = undefined;
       complain(error);
@@ -97,6 +114,26 @@ function understand(isKnown = false): Promise<void> {
   });
   last = next;
   return next;
+}
+
+/** Looks at the model and the data, each for itself: what is wrong with one is not said again when the other one follows. */
+async function look(): Promise<void> {
+  const { model, data: examples } = files;
+  const problems: unknown[] = [];
+  const seenOf = (question: RunFiles) =>
+    ask({ kind: "look", ...question }).catch((error: unknown) => {
+      problems.push(error);
+      return { model: undefined, data: undefined };
+    });
+  seen = {
+    model: (await seenOf({ model, data: [] })).model,
+    data: (await seenOf({ model: [], data: examples })).data,
+  };
+  if (model.length > 0) parts = seen.model ? [] : model;
+  files = { model: seen.model ? model : [], data: seen.data ? examples : [] };
+  offerColumns(seen);
+  showLines(describeFiles(seen));
+  if (problems.length > 0) throw problems[0];
 }
 
 async function plan(choices: Choices): Promise<void> {
@@ -109,9 +146,9 @@ async function plan(choices: Choices): Promise<void> {
     if (event.kind !== "start") continue;
     const held = Math.min(5000, Math.floor(read.train.count / 10));
     const steps = Math.round(Math.floor((read.train.count - held) / event.batch) * choices.epochs);
-    const warnings = read.warnings.map((words): [string, string] => ["Warning", words]);
+    const warnings = read.warnings.map((words): [string, string] => ["Warning", withPlaces(words)]);
     const lines = describeRun(seen.data.name, read, { ...event, steps });
-    showLines([...describeFiles(seen), ...lines, ...warnings]);
+    showLines([...describeFiles(seen).filter(([name]) => name !== "Data"), ...lines, ...warnings]);
     untrained = (await still.predict(countedOf(read))).outputs.data as Float32Array;
     break;
   }
@@ -135,6 +172,7 @@ async function train(resumed?: {
   stop = new AbortController();
   trained = undefined;
   showButtons();
+  say("own-state", "starting …");
   const live = new LiveCurves(resumed?.curves ?? noCurves(), 1, () => draw(live.curves, noCurves()));
   const showing: Showing = {
     ...{ read, live, before: resumed?.before ?? untrained },
@@ -191,9 +229,9 @@ async function follow(event: TrainEvent, training: WorkerTraining, showing: Show
   }
   if (event.kind === "warning") say("own-error", event.message);
   if (event.kind === "interrupted")
-    say("own-state", `stopped after step ${event.step}; it is kept in this browser`);
+    say("own-state", `stopped after step ${event.step}; “Go on”, above, continues it, and Train starts anew`);
   if (event.kind === "done") {
-    trained = event.model;
+    trained = { bytes: event.model, name: seen.model?.name ?? "model" };
     const { testAccuracy, testLoss, steps } = event.result;
     const measured =
       testAccuracy === undefined
@@ -261,8 +299,7 @@ async function goOn(): Promise<void> {
   await last;
   say("own-error", "");
   try {
-    seen = await ask({ kind: "look", ...files });
-    offerColumns(seen);
+    await look();
     choose(state.choices);
     await understand(true);
     if (data) await run(state);
@@ -292,7 +329,7 @@ function showRecorded(): void {
 function listen(): void {
   const panel = element("own", HTMLElement);
   const takeAll = (given: Parameters<typeof droppedFiles>[0]) => {
-    if (stop) return;
+    if (stop) return say("own-error", "A run is under way: stop it, then give other files.");
     droppedFiles(given)
       .then(({ files: all }) => take(all))
       .catch(complain);
@@ -317,7 +354,7 @@ function listen(): void {
     else void run();
   });
   onPress("own-save", () => {
-    if (trained) saveFile(`${(seen.model?.name ?? "model").replace(/\.onnx$/, "")}-trained.onnx`, trained);
+    if (trained) saveFile(`${trained.name.replace(/\.onnx$/, "")}-trained.onnx`, trained.bytes);
   });
   onPress("own-go-on", () => void goOn());
   onPress("own-forget", () => void forget().then(showKept, complain));
@@ -326,6 +363,7 @@ function listen(): void {
   });
 }
 
+chooseByAddress();
 listen();
 showRecorded();
 void showKept();

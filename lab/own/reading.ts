@@ -89,8 +89,11 @@ const readers: Readonly<Record<SeenData["kind"], Reader>> = {
     const file = files.find(({ path }) => /\.npz$/i.test(path));
     return npzDataset(await sourceOf(file), { targets, ...(inputs.length > 0 && { inputs }) });
   },
-  async table(files, _, { target, targets }) {
-    return tableDataset(await sourceOf(files.find(isTable)), { target, targets });
+  async table(files, { inputs }, { target, targets, ignored }) {
+    if (inputs.some(({ name }) => name === "input_ids"))
+      throw new TypeError("This model reads texts by their tokens: drop its tokenizer.json, too.");
+    const ignore = ignored.split(",").flatMap((name) => name.trim() || []);
+    return tableDataset(await sourceOf(files.find(isTable)), { target, targets, ignore });
   },
   async texts(files, model, { target, text, targets }) {
     const rows = labelledTexts(await sourceOf(files.find(isTable)), { text, label: target });

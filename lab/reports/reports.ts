@@ -10,6 +10,7 @@ import {
   readRun,
   resultsTable,
 } from "forwardgrad/web";
+import { settings } from "../address.ts";
 import { element, onPress, say } from "../elements.ts";
 import { openLines } from "../lines.ts";
 
@@ -17,6 +18,10 @@ const colors = ["projection", "mean", "max", "sum", "exact", "tangent"];
 /** The runs that are shown. */
 let runs: readonly RunRecord[] = [];
 const measure = element("reports-measure", HTMLSelectElement);
+const address = settings("reports", { measure: measure.value }, (_, value) =>
+  [...measure.options].some((option) => option.value === value),
+);
+measure.value = address.read().measure;
 
 type Measure = "loss" | "validationLoss" | "validationAccuracy";
 
@@ -124,6 +129,7 @@ async function open(files: ListedFiles): Promise<void> {
 /** Offers the runs that this browser keeps. */
 async function offerKept(): Promise<void> {
   const names = await opfsRuns().catch(() => []);
+  say("reports-none", names.length === 0 ? "no run yet" : "");
   element("reports-kept", HTMLElement).replaceChildren(
     ...names.map((name) => {
       const button = document.createElement("button");
@@ -164,7 +170,10 @@ for (const id of ["reports-zip", "reports-folder"]) {
     input.value = "";
   });
 }
-measure.addEventListener("change", redraw);
+measure.addEventListener("change", () => {
+  address.write({ measure: measure.value });
+  redraw();
+});
 onPress("reports-look", () => void offerKept());
 showRecorded().catch(complain);
 void offerKept();

@@ -139,6 +139,11 @@ export class TrainingRun {
     }
     yield { kind: "stage", stage: "compile" };
     while (!this.#isOver()) {
+      if (options.signal?.aborted) {
+        await this.#save();
+        yield { kind: "interrupted", step: this.#training.state.step, steps: this.#plan.steps };
+        return;
+      }
       if (this.#training.state.recovery?.isLogged === false) yield await this.#announceRecovery();
       try {
         yield await this.#step();
@@ -159,11 +164,6 @@ export class TrainingRun {
         // The run goes on from here, whatever its end changes now.
         await this.#save();
         break;
-      }
-      if (options.signal?.aborted && !this.#isOver()) {
-        await this.#save();
-        yield { kind: "interrupted", step, steps: this.#plan.steps };
-        return;
       }
     }
     yield* this.#finish();
