@@ -38,6 +38,7 @@ export type {
   StepObservation,
 } from "./guess/guess.ts";
 export { logGamma } from "./linalg/log-gamma.ts";
+export { type ContrastOptions, contrast } from "./losses/contrast.ts";
 export { attachLoss } from "./losses/loss.ts";
 export { emittedOpset } from "./ops/builder.ts";
 export { catalogue, type OpName, opNames } from "./ops/catalogue.ts";

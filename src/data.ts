@@ -53,6 +53,7 @@ export {
   type TextRow,
   type TextTokenizer,
 } from "./data/text/encode-texts.ts";
+export { type PairDatasetOptions, pairDataset, type TextPair } from "./data/text/pair-dataset.ts";
 export { type LabelledText, type TextDatasetOptions, textDataset } from "./data/text/text-dataset.ts";
 export { type TextStreamOptions, textStreamDataset } from "./data/text/text-stream.ts";
 export { labelledTexts, type TextColumns, type TextTableOptions, textRows } from "./data/text/text-table.ts";

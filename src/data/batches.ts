@@ -32,14 +32,13 @@ export function epochOrder(indices: Uint32Array, key: Key, epoch: number): Uint3
   return order.map((position) => indices[position] as number);
 }
 
-/** Copies the inputs of the examples `indices` into an array, [indices, ...shape], as `readBatch`. */
+/** Copies the inputs of the examples `indices` into an array of that size, [indices, ...shape], as `readBatch`. */
 export function readInputs(
   examples: Omit<Examples, "labels">,
   indices: Uint32Array,
   inputs: Float32Array,
 ): void {
   const inputSize = exampleSize(examples);
-  checkBatchLength("inputs", inputs.length, indices.length, inputSize);
   const scale = isArrayOf("Uint8Array", examples.inputs) ? 255 : 1;
   for (const [row, example] of indices.entries()) {
     for (let i = 0; i < inputSize; i++) {
@@ -55,8 +54,6 @@ export function readLabels(
   labels: BigInt64Array | Float32Array,
 ): void {
   const labelSize = examples.labels.length / examples.count;
-  checkLabelType(examples, labels);
-  checkBatchLength("labels", labels.length, indices.length, labelSize);
   for (const [row, example] of indices.entries()) {
     for (let i = 0; i < labelSize; i++) {
       const label = examples.labels[example * labelSize + i] as number;
@@ -64,24 +61,4 @@ export function readLabels(
       else labels[row * labelSize + i] = label;
     }
   }
-}
-
-function checkBatchLength(what: string, received: number, size: number, each: number): void {
-  if (received === size * each) return;
-  throw new SettingError(
-    `readBatch: ${what} array has ${received} numbers, expected ${size * each} ` +
-      `(${size} examples of ${each}); allocate it for this batch size`,
-    { option: what },
-  );
-}
-
-function checkLabelType(examples: Examples, labels: BigInt64Array | Float32Array): void {
-  const classes = isArrayOf("Int32Array", examples.labels);
-  if (classes === isArrayOf("BigInt64Array", labels)) return;
-  throw new SettingError(
-    classes
-      ? "readBatch: the examples have class labels, received a Float32Array for them; pass a BigInt64Array"
-      : "readBatch: the examples have target values, received a BigInt64Array for them; pass a Float32Array",
-    { option: "labels" },
-  );
 }

@@ -1,4 +1,5 @@
 /** Batches for loops of one's own: examples by their indices, changed at random where that is asked for. */
+import { isArrayOf } from "../arrays/kind.ts";
 import { SettingError } from "../errors/errors.ts";
 import type { Key } from "../random/threefry.ts";
 import { readInputs, readLabels } from "./batches.ts";
@@ -22,6 +23,9 @@ export function readBatch(
   augmentation?: { readonly steps: Augmentation; readonly key: Key },
 ): void {
   const chosen = chosenIndices(examples, indices, start, size);
+  checkBatchLength("inputs", inputs.length, size, exampleSize(examples));
+  checkLabelType(examples, labels);
+  checkBatchLength("labels", labels.length, size, examples.labels.length / examples.count);
   readInputs(examples, chosen, inputs);
   readLabels(examples, chosen, labels);
   if (!augmentation) return;
@@ -47,5 +51,25 @@ function chosenIndices(examples: Examples, indices: Uint32Array, start: number, 
     `readBatch: index ${chosen[wrong]} at position ${start + wrong}, expected 0 to ${examples.count - 1}; ` +
       "use the indices of this split",
     { option: "indices" },
+  );
+}
+
+function checkBatchLength(what: string, received: number, size: number, each: number): void {
+  if (received === size * each) return;
+  throw new SettingError(
+    `readBatch: ${what} array has ${received} numbers, expected ${size * each} ` +
+      `(${size} examples of ${each}); allocate it for this batch size`,
+    { option: what },
+  );
+}
+
+function checkLabelType(examples: Examples, labels: BigInt64Array | Float32Array): void {
+  const classes = isArrayOf("Int32Array", examples.labels);
+  if (classes === isArrayOf("BigInt64Array", labels)) return;
+  throw new SettingError(
+    classes
+      ? "readBatch: the examples have class labels, received a Float32Array for them; pass a BigInt64Array"
+      : "readBatch: the examples have target values, received a BigInt64Array for them; pass a Float32Array",
+    { option: "labels" },
   );
 }

@@ -39,6 +39,11 @@ export interface Loss extends Identity {
   readonly contains?: readonly string[];
   /** The values that targets may have, ends included. Default: any. */
   readonly range?: readonly [least: number, most: number];
+  /**
+   * How many examples, one behind the other, have their loss together, against all others of a batch: splits and batches keep such groups
+   * whole, and no example has derivatives of its own. Default: each has a loss of its own.
+   */
+  readonly together?: number;
 }
 
 /**

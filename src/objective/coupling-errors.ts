@@ -1,9 +1,9 @@
 /** Errors of models that mix the examples of a batch. */
 import { reserved } from "../ad/names.ts";
-import { ModelError } from "../errors/errors.ts";
+import { ModelError, SettingError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
-import { describeNode, type Graph, getValue, nodeName } from "../onnx/graph.ts";
-import type { Differentiable } from "./objective.ts";
+import { describeNode, getValue, nodeName } from "../onnx/graph.ts";
+import type { Differentiable, Objective } from "./objective.ts";
 
 /** Why a value cannot be a site. */
 export function noSite({ graph, batch }: Differentiable, name: string): ModelError {
@@ -34,10 +34,16 @@ export function refuseSharedRounding({ graph }: Differentiable): void {
  * @param layouts where the examples lie in those that do not mix them
  */
 export function mixesExamples(
-  graph: Graph,
+  { graph, loss }: Differentiable & Partial<Pick<Objective, "loss">>,
   watched: readonly string[],
   layouts: ReadonlyMap<string, object | undefined>,
-): ModelError {
+): ModelError | SettingError {
+  if (loss?.together)
+    return new SettingError(
+      words`The loss ${loss.name} compares the examples of a batch with each other, so no example has derivatives of its own. Perturb weights instead
+        (${option("perturb", "weights")}), or take the exact gradient (${option("gradient", "exact")}).`,
+      { option: "perturb" },
+    );
   const mixing = watched.find((name) => !layouts.get(name)) ?? reserved.losses;
   const node = graph.nodes.find(({ outputs }) => outputs.includes(mixing));
   return new ModelError(

@@ -43,7 +43,7 @@ export async function exampleLayouts(
       .flatMap((node) => node.outputs)
       .filter((name) => onData.has(name) && isFloat(getValue(graph, name).dtype));
     const { mixesExamples } = await import("./coupling-errors.ts");
-    throw mixesExamples(graph, watched, await observeLayouts(objective, watched));
+    throw mixesExamples(objective, watched, await observeLayouts(objective, watched));
   }
   return names.map((name) => layouts.get(name));
 }

@@ -58,7 +58,8 @@ export async function batchThatFits(
     (most, [name, bytes]) => Math.max(most, bytes - (ofOne.get(name) ?? bytes)),
     0,
   );
-  return Math.max(1, Math.min(options.atMost, Math.floor(largestValue / growth)));
+  // Even where memory decides, so that pairs stay whole.
+  return Math.max(1, Math.min(options.atMost, 2 * Math.floor(largestValue / growth / 2)));
 }
 
 function gibibytes(bytes: number): string {

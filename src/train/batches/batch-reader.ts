@@ -13,15 +13,17 @@ import { validationCount } from "./batch-size.ts";
 
 /** The batches of a training run, which follow from its seed. @throws as `createBatchReader` */
 export async function batchesOf(objective: Objective, options: RunOptions): Promise<BatchReader> {
-  const { examples, validation, augment, input, fill, dimensions, seed, accumulate, sampling } = options;
+  const { examples, validation, augment, input, fill, dimensions, seed, accumulate, sampling, loss } =
+    options;
   const reading: BatchReaderOptions = {
     ...{ examples, validation, augment, input, fill, dimensions, accumulate },
-    order:
-      sampling && (await import("./weighted-order.ts")).weightedOrder(examples, sampling, objective.model),
     splitKey: streamKey(seed, "split"),
     orderKey: streamKey(seed, "order"),
     augmentationKey: streamKey(seed, "augmentation"),
     dropoutKey: streamKey(seed, "dropout"),
+    // Loaded where examples are not shuffled one by one.
+    ...((sampling || loss.together) &&
+      (await import("./other-orders.ts")).otherOrder(options, objective.model)),
   };
   const { stream } = options;
   if (!stream) return createBatchReader(objective, reading);
@@ -36,10 +38,10 @@ export async function createBatchReader(
   options: BatchReaderOptions,
 ): Promise<BatchReader> {
   const { examples, splitKey, orderKey, augment, augmentationKey, accumulate = 1 } = options;
-  const { order: orderOf = epochOrder } = options;
+  const { order: orderOf = epochOrder, split: splitOf = splitValidation } = options;
   const { batch } = objective;
   const validation = validationCount(examples, options.validation);
-  const split = splitValidation(examples.count, validation, splitKey);
+  const split = splitOf(examples.count, validation, splitKey);
   if (typeof options.validation === "object") split.validation = allOf(options.validation);
   const stepsPerEpoch = Math.floor(split.train.length / (batch * accumulate));
   if (stepsPerEpoch === 0)

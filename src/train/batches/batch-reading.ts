@@ -1,5 +1,5 @@
 /** What reads the batches of a run, and how. */
-import type { epochOrder } from "../../data/batches.ts";
+import type { epochOrder, splitValidation } from "../../data/batches.ts";
 import type { Examples } from "../../data/dataset.ts";
 import type { Augmentation } from "../../data/pictures/augment.ts";
 import type { InputChoice } from "../../objective/model-inputs.ts";
@@ -52,4 +52,6 @@ export interface BatchReaderOptions extends InputChoice {
   readonly accumulate?: number;
   /** Which examples an epoch visits, and in which order. Default: each once. */
   readonly order?: typeof epochOrder;
+  /** Sets examples aside for validation. Default: each on its own. */
+  readonly split?: typeof splitValidation;
 }

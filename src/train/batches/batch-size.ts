@@ -1,5 +1,6 @@
 /** How many examples a run sets aside, how many a batch has, and how many steps follow. */
 import type { Examples } from "../../data/dataset.ts";
+import type { Loss } from "../../losses/loss.ts";
 
 /** How many examples a run sets aside for validation: none where it has such of its own. Default 5,000, at most a tenth. */
 export function validationCount(examples: Pick<Examples, "count">, asked?: number | Examples): number {
@@ -17,18 +18,20 @@ interface AskedBatch {
   readonly batch: number;
   readonly accumulate: number;
   readonly validation?: number | Examples | undefined;
+  readonly loss?: Pick<Loss, "together">;
 }
 
 /**
  * How many examples are computed at once: those of a step, or of one of its parts. A step has as many as were asked for, or all that are
- * left to train on where they are fewer.
+ * left to train on where they are fewer; groups that have their loss together stay whole.
  */
 export function batchSize(
   examples: Pick<Examples, "count">,
-  { batch, accumulate, validation }: AskedBatch,
+  { batch, accumulate, validation, loss }: AskedBatch,
 ): number {
   const all = Math.min(batch, leftToTrain(examples, validation));
-  return Math.max(1, Math.floor(all / accumulate));
+  const each = loss?.together ?? 1;
+  return Math.max(1, Math.floor(all / accumulate / each) * each);
 }
 
 /** The steps of a run: as many as its epochs have, one by default, and no more than were asked for. */

@@ -51,6 +51,7 @@ export interface EvaluateOptions extends InputChoice {
   readonly onProgress?: (done: number) => void;
 }
 
+/** Even, so that pairs stay whole. */
 const openBatchSize = 500;
 
 /** Opens a tally of predictions of this shape; axis: of the classes, undefined where targets are values. */

@@ -6,6 +6,7 @@ import type { Loss } from "../../losses/loss.ts";
 import { type ClassificationMetrics, classificationMetrics } from "../../metrics/classification.ts";
 import { areEntities, type EntityMetrics, EntityTally } from "../../metrics/entities.ts";
 import { type RegressionMetrics, RegressionTally } from "../../metrics/regression.ts";
+import { type RetrievalMetrics, RetrievalTally } from "../../metrics/retrieval.ts";
 import { rocAuc } from "../../metrics/roc-auc.ts";
 import { knownData } from "../../objective/model-data.ts";
 import type { Model } from "../../onnx/read-model.ts";
@@ -24,6 +25,8 @@ export interface Scores {
   readonly regression?: RegressionMetrics;
   /** Of labels of words that are those of entities (B-PER, I-PER, O): of whole entities. */
   readonly entities?: EntityMetrics;
+  /** Of embeddings that lie in pairs: how well first halves find their second halves among all of them. */
+  readonly retrieval?: RetrievalMetrics;
   /** Of next tokens: e to the mean loss. */
   readonly perplexity?: number;
 }
@@ -73,6 +76,16 @@ function valueTally(shape: readonly number[]): ScoreTally {
   };
 }
 
+/** The tally of embeddings of pairs, [batch, numbers]. */
+function pairTally(): ScoreTally {
+  const tally = new RetrievalTally();
+  return {
+    addValues: (embeddings, _, count) =>
+      tally.add(toNumbers(embeddings), embeddings.shape[1] as number, count),
+    scores: () => ({ retrieval: tally.metrics() }),
+  };
+}
+
 /** A tally of sentences, whose words have labels that name entities. @param positions of one sentence */
 function entityTally(
   names: readonly string[],
@@ -100,7 +113,7 @@ function entityTally(
   };
 }
 
-/** The tally that fits the targets of a loss: class numbers, or values of which any may be; undefined: none. */
+/** The tally that fits the targets of a loss: class numbers, pairs, or values of which any may be; undefined: none. */
 export function openTally(
   loss: Loss,
   shape: readonly number[],
@@ -117,7 +130,8 @@ export function openTally(
       ? entityTally(classNames, positions, classes)
       : classes;
   }
-  return loss.range ? undefined : valueTally(shape);
+  if (loss.together === 2) return pairTally();
+  return loss.range || loss.together ? undefined : valueTally(shape);
 }
 
 /** What an evaluation has of numbers. */
@@ -131,15 +145,19 @@ const errors: readonly string[] = ["loss", "meanAbsoluteError", "rootMeanSquared
 
 /** An evaluation's metrics by name: single numbers, as far as they are defined. */
 export function metricsOf(scored: Scored): Record<string, number> {
-  const { loss, accuracy, classification, regression, entities, perplexity } = scored;
+  const { loss, accuracy, classification, regression, entities, retrieval, perplexity } = scored;
   const { macroF1, balancedAccuracy, rocAuc: area } = classification ?? {};
   const ofEntities = entities && {
     entityPrecision: entities.precision,
     entityRecall: entities.recall,
     entityF1: entities.f1,
   };
+  const ofPairs = retrieval && {
+    retrievalAccuracy: retrieval.accuracy,
+    meanReciprocalRank: retrieval.meanReciprocalRank,
+  };
   const ofClasses = { macroF1, balancedAccuracy, rocAuc: area };
-  const all = { loss, accuracy, ...ofClasses, ...regression, ...ofEntities, perplexity };
+  const all = { loss, accuracy, ...ofClasses, ...regression, ...ofEntities, ...ofPairs, perplexity };
   return Object.fromEntries(
     Object.entries(all).filter((entry): entry is [string, number] => entry[1] !== undefined),
   );
