@@ -97,15 +97,24 @@ describe.skipIf(noServer !== undefined)("a run of several processes", () => {
   );
 
   it(
-    "names what is wrong: no such run, several of them, flags without workers",
-    () => {
-      const lost = run(["worker", server.url, "--run", "nowhere"], { cwd: folder });
-      expect([lost.status, lost.stderr]).toEqual([1, expect.stringContaining("nowhere")]);
+    "waits for a run that nobody has begun, names the flags of workers where there are none, and replaces a run of its own server",
+    async () => {
+      const early = start(["worker", server.url, "--run", "early", "--threads", "1"]);
+      await early.says(/waiting for run early to begin on .*train --perturb weights .*--run early/);
+      const begun = [...short, "--distribute", server.url, "--run", "early", "--out", "begun"];
+      expect(run(begun, { cwd: folder }).status).toBe(0);
+      expect(await early.ended).toBe(0);
+      const replaced = run([...short, "--workers", "1", "--overwrite", "--out", "begun"], { cwd: folder });
+      expect([replaced.status, bytesOf("begun")]).toEqual([0, bytesOf("alone")]);
+      const kept = run([...begun, "--overwrite"], { cwd: folder });
+      expect(kept.stderr).toMatch(
+        /--overwrite does not remove its log.*--resume, without --overwrite.*--run NAME/,
+      );
       const stray = run([...short, "--quorum", "0.5", "--out", "stray"], { cwd: folder });
       expect(stray.stderr).toContain("--quorum goes with workers (--workers N, --distribute URL)");
       const activations = run(["train", "--workers", "2", "--out", "sites"], { cwd: folder });
       expect(activations.stderr).toMatch(/--perturb activations.*Choose that|--perturb weights/);
     },
-    60 * seconds,
+    120 * seconds,
   );
 });

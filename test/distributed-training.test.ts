@@ -197,6 +197,44 @@ describe("a run of several workers", () => {
     await Promise.all(working);
   });
 
+  it("keeps who comes late: one that is done ends them, and one that was stopped waits for its coordinator", async () => {
+    const network = memoryNetwork();
+    const working = start(network, 1);
+    const stop = new AbortController();
+    const first = { ...options, store: memoryStore(), signal: stop.signal };
+    for await (const event of trainTogether(first, { transport: network.join("coordinator"), ...together }))
+      if (event.kind === "step" && event.step === 7) stop.abort();
+    const heard: string[] = [];
+    const late = work({
+      ...{ transport: network.join("worker"), runtime, lease: 100 },
+      onEvent: ({ kind }) => heard.push(kind),
+    });
+    while (!heard.includes("paused")) await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(heard).not.toContain("leads");
+    const store = { ...options, store: first.store };
+    await expect(
+      end(
+        trainTogether({ ...store, overwrite: true }, { transport: network.join("coordinator"), ...together }),
+      ),
+    ).rejects.toThrow(/overwrite: true does not remove its log.*resume: true, without overwrite.*run: …/);
+    const model = await end(
+      trainTogether({ ...store, resume: true }, { transport: network.join("coordinator"), ...together }),
+    );
+    expect(model).toEqual(await alone);
+    expect((await late).how).toBe("done");
+    await Promise.all(working);
+    const [afterwards] = start(network, 1, { takesOver: true, lease: 100 });
+    expect(await afterwards).toMatchObject({ how: "done", granules: 0 });
+    // A server of one's own is empty each time: the folder alone is replaced.
+    const another = memoryNetwork();
+    const again = start(another, 1);
+    const replaced = { ...store, overwrite: true };
+    const own = trainTogether(replaced, { transport: another.join("coordinator"), ...together });
+    expect(await end(own)).toEqual(model);
+    await Promise.all(again);
+  });
+
   it("has one coordinator: another finds it alive, and one that does not look cannot append", async () => {
     const network = memoryNetwork();
     const working = start(network, 2);

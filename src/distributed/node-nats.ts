@@ -61,6 +61,7 @@ export async function connectToServer({
 }: ServerOptions): Promise<{ readonly connection: NatsConnection; readonly user: string }> {
   const address = checkAddress(url);
   const identity = await identityFrom(credentials);
+  if (certificate !== undefined) await readGiven("certificate", certificate);
   const { connect } = await import("@nats-io/transport-node");
   const isEncrypted =
     address.protocol === "tls:" ||
@@ -114,15 +115,7 @@ export function isLoopback({ hostname }: URL): boolean {
 
 async function identityFrom(path: string | undefined): Promise<Identity> {
   if (path === undefined) return { user: "anyone", isSecretSent: false };
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (cause) {
-    throw new StorageError(`The credentials in '${path}' could not be read: ${(cause as Error).message}.`, {
-      path,
-      cause,
-    });
-  }
+  const text = await readGiven("credentials", path);
   const { credsAuthenticator, nkeyAuthenticator, nkeys, usernamePasswordAuthenticator } = await import(
     "@nats-io/nats-core"
   );
@@ -151,6 +144,19 @@ async function identityFrom(path: string | undefined): Promise<Identity> {
   };
 }
 
+/** @throws StorageError */
+async function readGiven(what: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    const why = (cause as Error).message;
+    throw new StorageError(words`The file of ${option(what)}, '${path}', could not be read: ${why}.`, {
+      path,
+      cause,
+    });
+  }
+}
+
 function nameInJwt(jwt: string, path: string): string {
   const claims: unknown = JSON.parse(Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString());
   const { name } = claims as { readonly name?: unknown };
@@ -169,11 +175,26 @@ function checkUser(user: string, path: string): string {
 
 function unreachable(url: string, cause: unknown): TransportError {
   const { name, message } = cause as Error;
-  const isRefusal = /Authorization|Authentication|Permission/i.test(`${name} ${message}`);
+  if (/Authorization|Authentication|Permission/i.test(`${name} ${message}`))
+    return new TransportError(
+      words`${url} refuses these credentials (${message}). Name a file with others by ${option("credentials")}.`,
+      { reason: "refused", cause },
+    );
+  if (/does not support 'tls'/.test(message))
+    return new TransportError(
+      words`The server at ${url} does not encrypt, and only an encrypted connection will do: the address begins with tls://, or
+        ${option("certificate")} is given, or ${option("credentials")} are that must not be read on the way. Give the server a certificate (tls { … }), or
+        reach it on loopback, as nats://.`,
+      { reason: "unavailable", cause },
+    );
+  if (/certificate|self-signed|altnames|issuer/i.test(message))
+    return new TransportError(
+      words`The certificate of ${url} is not trusted here (${message}). Name the file of who vouches for it (${option("certificate", null)}), and reach the
+        server by a name that it holds.`,
+      { reason: "unavailable", cause },
+    );
   return new TransportError(
-    isRefusal
-      ? words`${url} refuses these credentials (${message}). Name a file with others by ${option("credentials")}.`
-      : words`No server could be reached at ${url} (${message}). Start one there, or correct the address.`,
-    { reason: isRefusal ? "refused" : "unavailable", cause },
+    words`No server could be reached at ${url} (${message}). Start one there, or correct the address.`,
+    { reason: "unavailable", cause },
   );
 }

@@ -4,6 +4,9 @@ import * as z from "zod/mini";
 /** Under which subject. */
 export const statusSubject = "status";
 
+/** Milliseconds between two of them. */
+export const statusEvery = 1000;
+
 const statusSchema = z.object({
   /** What the run is. */
   kind: z.enum(["training", "study"]),

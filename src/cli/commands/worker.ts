@@ -82,7 +82,8 @@ async function joined(
   signal: AbortSignal,
 ): Promise<WorkResult | TakeResult> {
   const server = serverOf(url, flags);
-  const run = flags.run ?? (await onlyRun(server));
+  const run = await awaitRun(server, flags.run, signal);
+  if (run === undefined) return { how: "stopped", why: "", granules: 0, steps: 0 };
   const transport = await joinByThread({ ...server, run });
   try {
     const { device, threads, takeOver: takesOver, dataDir } = flags;
@@ -95,23 +96,46 @@ async function joined(
   }
 }
 
-/** @throws where there is none, or several */
-async function onlyRun(server: ReturnType<typeof serverOf>): Promise<string> {
+/** Milliseconds between looks for a run that nobody has begun yet. */
+const lookMilliseconds = 1000;
+
+/**
+ * The run that was named, or else the only one; waits until there is one.
+ *
+ * @returns undefined when the worker was told to stop before
+ * @throws where none was named, and there are several
+ */
+async function awaitRun(
+  server: ReturnType<typeof serverOf>,
+  named: string | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const { connection } = await connectToServer(server);
   try {
-    const [run, ...others] = await runsOn(connection);
-    if (run === undefined)
-      throw new Error(
-        `There is no run on ${server.url}; begin one: forwardgrad train --perturb weights --distribute ${server.url}`,
-      );
-    if (others.length > 0)
-      throw new Error(
-        `There are several runs on ${server.url}; choose one (--run NAME): ${[run, ...others].join(", ")}`,
-      );
-    return run;
+    let runs = await runsOn(connection);
+    for (let hasSaid = false; !signal.aborted; hasSaid = true) {
+      if (named !== undefined && runs.includes(named)) return named;
+      if (named === undefined && runs.length > 1)
+        throw new Error(
+          `There are several runs on ${server.url}; choose one (--run NAME): ${runs.join(", ")}`,
+        );
+      if (named === undefined && runs[0] !== undefined) return runs[0];
+      if (!hasSaid) say(waitingFor(server.url, named, runs));
+      await new Promise((resolve) => setTimeout(resolve, lookMilliseconds));
+      // A server that does not answer now may do so later.
+      runs = await runsOn(connection).catch(() => []);
+    }
+    return undefined;
   } finally {
     await connection.close();
   }
+}
+
+function waitingFor(url: string, named: string | undefined, runs: readonly string[]): string {
+  const there = runs.length === 0 ? "" : ` (there: ${runs.join(", ")})`;
+  const what = named === undefined ? "a run" : `run ${named}`;
+  const name = named === undefined ? "" : ` --run ${named}`;
+  return `waiting for ${what} to begin on ${url}${there}: forwardgrad train --perturb weights --distribute ${url}${name} …`;
 }
 
 function telling(run: string): (event: WorkEvent) => void {
@@ -120,6 +144,8 @@ function telling(run: string): (event: WorkEvent) => void {
     if (event.kind === "waiting" && !isWaiting) say(`waiting for run ${run} to begin …`);
     isWaiting = event.kind === "waiting";
     if (event.kind === "joined") say(`follows run ${run} from step ${event.step}`);
+    if (event.kind === "paused")
+      say(`run ${run} was stopped: waiting until its coordinator goes on with it (train … --resume) …`);
     if (event.kind === "leads") say(`the coordinator of run ${run} is gone: this worker goes on with it`);
   };
 }

@@ -14,6 +14,7 @@ import type { TrainOptions } from "../../train/settings/options.ts";
 import { train } from "../../train/train.ts";
 import { isSpread, leaseOf, runNameOf, serverOf } from "../flags/distributed-flags.ts";
 import type { TrainFlags } from "../flags/training-command.ts";
+import { InterruptedError } from "../interrupt.ts";
 import { say } from "../output.ts";
 
 /** Trains as the flags say: here, or with workers. */
@@ -47,6 +48,9 @@ export async function* spreadTraining(
         ...{ transport, granule, onCrew: telling(), ...leaseOf(flags) },
         ...(quorum !== undefined && { quorum }),
       }),
+      distribute === undefined
+        ? "--resume goes on from it"
+        : "the server has the steps behind it; --resume repeats those, and goes on",
     );
   } finally {
     for (const end of ending) await end();
@@ -113,8 +117,11 @@ async function ended(child: ChildProcess): Promise<void> {
   });
 }
 
-/** A run that was stopped while nobody worked for it ends as any that is interrupted. */
-async function* interruptedAlone(events: AsyncGenerator<TrainEvent, void>): AsyncGenerator<TrainEvent, void> {
+/** A run that was stopped while nobody worked for it is interrupted, too, but has no new checkpoint. */
+async function* interruptedAlone(
+  events: AsyncGenerator<TrainEvent, void>,
+  kept: string,
+): AsyncGenerator<TrainEvent, void> {
   let [step, steps] = [0, 0];
   try {
     for await (const event of events) {
@@ -123,7 +130,9 @@ async function* interruptedAlone(events: AsyncGenerator<TrainEvent, void>): Asyn
     }
   } catch (error) {
     if (!(error instanceof StoppedError)) throw error;
-    yield { kind: "interrupted", step, steps };
+    throw new InterruptedError(
+      `Stopped at step ${step} of ${steps}, while no worker was there. The folder has the last checkpoint, and ${kept}.`,
+    );
   }
 }
 

@@ -66,8 +66,10 @@ export const flags: Readonly<Record<string, Flag>> = {
   },
   text: { flag: "--text" },
   threads: { flag: "--threads" },
+  certificate: { flag: "--certificate", placeholder: "FILE" },
   credentials: { flag: "--credentials", placeholder: "FILE" },
   granule: { flag: "--granule", placeholder: "N" },
+  run: { flag: "--run", placeholder: "NAME" },
   quorum: { flag: "--quorum", placeholder: "X" },
 };
 

@@ -5,6 +5,7 @@ import { arraysOf } from "../../objective/parameters.ts";
 import type { Arrays } from "../../optim/optimizer.ts";
 import type { Key } from "../../random/threefry.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
+import type { Status } from "../status.ts";
 import type { Transport } from "../transport.ts";
 import { type Fingerprint, fingerprintOf, isSame } from "../weights/fingerprint.ts";
 import { type GranulePass, type Measured, openGranulePass } from "../weights/granule.ts";
@@ -100,6 +101,11 @@ export class Coordinator implements DerivativeSource {
   async end(how: EndRecord["how"], why: string): Promise<void> {
     if (this.#ahead.length > 0 || this.#options.leadership.lost) return;
     await this.#journal?.append({ kind: "end", how, why });
+  }
+
+  /** The workers that are there. */
+  workers(): Status["workers"] {
+    return this.#questions.workers();
   }
 
   async release(): Promise<void> {

@@ -1,4 +1,5 @@
 /** The workers that a coordinator knows: who is there, how fast each is, and who is not asked any more. */
+import type { Status } from "../status.ts";
 import type { Able } from "./assign.ts";
 
 /** So many milliseconds after its last word, a worker is gone. Workers say that they are there every second. */
@@ -10,6 +11,8 @@ const newest = 0.3;
 interface Member {
   heard: number;
   seconds: number | undefined;
+  /** Granules that it answered for. */
+  done: number;
   /** Whether it let a question pass without a word. */
   isLate: boolean;
 }
@@ -28,7 +31,7 @@ export class Crew {
       member.isLate = false;
       return false;
     }
-    this.#members.set(participant, { heard: now, seconds: undefined, isLate: false });
+    this.#members.set(participant, { heard: now, seconds: undefined, done: 0, isLate: false });
     return true;
   }
 
@@ -38,6 +41,12 @@ export class Crew {
     if (!member) return;
     member.seconds =
       member.seconds === undefined ? seconds : (1 - newest) * member.seconds + newest * seconds;
+  }
+
+  /** It answered for a granule. */
+  answered(participant: string): void {
+    const member = this.#members.get(participant);
+    if (member) member.done++;
   }
 
   late(participant: string): void {
@@ -62,6 +71,13 @@ export class Crew {
 
   secondsOf(participant: string): number | undefined {
     return this.#members.get(participant)?.seconds;
+  }
+
+  /** All that are there, for people who ask how it goes. */
+  known(now: number): Status["workers"] {
+    return [...this.#members].map(([participant, { heard, done, seconds }]) => ({
+      ...{ participant, done, secondsEach: seconds ?? null, silent: (now - heard) / 1000 },
+    }));
   }
 
   /** Whom to ask: those that are there; those that are late only where there is nobody else. */

@@ -40,6 +40,8 @@ async function search(
   let after: number | undefined;
   let behind: Numbered[] = [];
   let next: number | undefined;
+  let newest: Numbered | undefined;
+  let ends: Numbered[] = [];
   const stop = new AbortController();
   for await (const { sequence, record: bytes } of log.read(from, stop.signal)) {
     const record = decodeRecord(bytes);
@@ -49,10 +51,18 @@ async function search(
       behind = [];
     }
     if (after !== undefined && sequence > after) behind.push({ sequence, record });
-    if (record.kind !== "end") next = record.kind === "step" ? record.step + 1 : record.step;
+    if (record.kind === "end") ends.push({ sequence, record });
+    else {
+      next = record.kind === "step" ? record.step + 1 : record.step;
+      newest = { sequence, record };
+      ends = [];
+    }
     if (sequence >= last) {
-      // Behind the last step: what it led to has no record yet.
-      if (after === undefined && record.kind !== "state" && next === step) after = sequence;
+      // Behind the last step: what it led to has no record yet, but that the run ended there may be one.
+      if (after === undefined && newest?.record.kind === "step" && next === step) {
+        after = newest.sequence;
+        behind = ends;
+      }
       break;
     }
   }

@@ -1,4 +1,5 @@
 /** One step's questions: asks workers for granules, asks again where an answer is late, and weighs answers against each other. */
+import type { Status } from "../status.ts";
 import type { Transport } from "../transport.ts";
 import { isSame } from "../weights/fingerprint.ts";
 import type { Granule, Measured } from "../weights/granule.ts";
@@ -131,6 +132,11 @@ export class Questions {
     this.#transport.publish("coordinator", subjects.dropped, encodeNotice(participant, why));
   }
 
+  /** The workers that are there. */
+  workers(): Status["workers"] {
+    return this.#crew.known(performance.now());
+  }
+
   /** Looks up from waiting. */
   wake(): void {
     this.#wake();
@@ -229,6 +235,7 @@ export class Questions {
       const before = open.filter((other) => other.answers.has(sender)).length;
       if (each.again === 0) this.#crew.measured(sender, (at - asked.at) / 1000 / (before + 1));
       each.answers.set(sender, answer);
+      this.#crew.answered(sender);
       await this.#weigh(answer.granule, open, judge);
     }
   }

@@ -6,7 +6,7 @@ import type { TrainOptions } from "../../train/settings/options.ts";
 
 /** @throws SettingError that names the option, and what will do */
 export function requireTogether(options: TrainOptions): void {
-  const { perturb = "activations", gradient = "forward", batch, quality, tangentChunk, overwrite } = options;
+  const { perturb = "activations", gradient = "forward", batch, quality, tangentChunk } = options;
   const refuse = (name: string, message: Words) => {
     throw new SettingError(message, { option: name });
   };
@@ -46,11 +46,6 @@ export function requireTogether(options: TrainOptions): void {
     refuse(
       "tangentChunk",
       words`A granule says how many tangents are computed at once (${option("granule", null)}); leave ${option("tangentChunk")} out.`,
-    );
-  if (overwrite)
-    refuse(
-      "overwrite",
-      words`The log of a run is not overwritten, because others may follow it; name another run, or go on (${option("resume", true)}).`,
     );
 }
 

@@ -5,6 +5,7 @@ import type { TrainEvent } from "../../train/events.ts";
 import { previewTraining } from "../../train/run-plan.ts";
 import type { TrainOptions } from "../../train/settings/options.ts";
 import { train } from "../../train/train.ts";
+import { encodeStatus, type Status, statusEvery, statusSubject } from "../status.ts";
 import type { Transport } from "../transport.ts";
 import { inGranules } from "../weights/granules.ts";
 import { Coordinator, StoppedError } from "./coordinator.ts";
@@ -52,8 +53,13 @@ export async function* trainTogether(
   const leadership = await Leadership.await(transport, lease);
   let coordinator: Coordinator | undefined;
   let hasEnded = false;
+  const progress = new Progress();
+  const telling = setInterval(() => {
+    const status = progress.status(coordinator?.workers() ?? []);
+    if (status) transport.publish("coordinator", statusSubject, encodeStatus(status));
+  }, statusEvery);
   try {
-    if (!options.resume && (await transport.log.last()) > 0) throw begun();
+    if (!options.resume && (await transport.log.last()) > 0) throw begun(options);
     const shared = sharedStore(transport.objects);
     const store = options.store ? mirroredStore(options.store, shared) : undefined;
     if (options.store && options.resume) await bringTogether(options.store, shared);
@@ -69,6 +75,7 @@ export async function* trainTogether(
     });
     const own = { store: store ?? shared, gradient: inGranules({ size: granule, source: coordinator }) };
     for await (const event of train({ ...options, ...own })) {
+      progress.heard(event);
       hasEnded = event.kind === "done" || event.kind === "interrupted";
       if (hasEnded) await coordinator.end(event.kind === "done" ? "done" : "paused", "");
       yield event;
@@ -81,17 +88,45 @@ export async function* trainTogether(
       await coordinator?.end("failed", (error as Error).message).catch(() => {});
     throw error;
   } finally {
+    clearInterval(telling);
     if (!hasEnded) await coordinator?.end("paused", "");
     await coordinator?.release();
     await leadership.release().catch(() => {});
   }
 }
 
-function begun(): SettingError {
-  return new SettingError(
-    words`A run of this name has begun there. Go on with it (${option("resume", true)}), or name another one.`,
-    { option: "resume" },
-  );
+/** How far a run is. */
+class Progress {
+  readonly #began = performance.now();
+  #start: { readonly name: string; readonly total: number } | undefined;
+  #done = 0;
+
+  heard(event: TrainEvent): void {
+    if (event.kind === "start") this.#start = { name: event.model, total: event.steps };
+    if (event.kind === "start" || event.kind === "step") this.#done = event.step;
+  }
+
+  /** Undefined before the run has begun. */
+  status(workers: Status["workers"]): Status | undefined {
+    const seconds = (performance.now() - this.#began) / 1000;
+    return (
+      this.#start && { kind: "training", ...this.#start, unit: "steps", done: this.#done, seconds, workers }
+    );
+  }
+}
+
+function begun({ overwrite }: TrainOptions): SettingError {
+  const [resume, another] = [option("resume", true), option("run", null)];
+  return overwrite
+    ? new SettingError(
+        words`A run of this name has begun there, and ${option("overwrite", true)} does not remove its log, which others may follow. Go on
+          with it (${resume}, without ${option("overwrite")}), or begin another (${another}).`,
+        { option: "overwrite" },
+      )
+    : new SettingError(
+        words`A run of this name has begun there. Go on with it (${resume}), or begin another (${another}).`,
+        { option: "resume" },
+      );
 }
 
 /** @throws SettingError */

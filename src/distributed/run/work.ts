@@ -45,6 +45,8 @@ export type WorkEvent =
   | { readonly kind: "joined"; readonly step: number }
   /** It answered for a granule, `granule`, of a step, `step`, each counted from 0. */
   | { readonly kind: "answered"; readonly step: number; readonly granule: number }
+  /** Its coordinator was stopped; it waits until somebody goes on with the run. */
+  | { readonly kind: "paused" }
   /** It coordinates the run from here. */
   | { readonly kind: "leads" }
   /** What the run that it coordinates says, an `event` of `train`. */
@@ -265,7 +267,10 @@ class Worker {
     if (sequence <= this.#replica.position.after) return this.#join();
     if (record.kind === "end") {
       this.#replica.standAt(sequence);
-      if (record.how === "paused") this.#isPaused = true;
+      if (record.how === "paused") {
+        this.#isPaused = true;
+        this.#options.onEvent?.({ kind: "paused" });
+      }
       // Who coordinates ends by its own account.
       else this.#end = { how: record.how, why: record.why };
       return;
