@@ -1,5 +1,6 @@
 /** Connections to a NATS server from Node, with credentials from files. */
 import { readFile } from "node:fs/promises";
+import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import type { Authenticator, ConnectionOptions, NatsConnection } from "@nats-io/nats-core";
 import { SettingError, StorageError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
@@ -71,7 +72,7 @@ export async function connectToServer({
     servers: address.host.includes(":") ? address.host : `${address.host}:4222`,
     name: "forwardgrad",
     ...(identity.authenticator && { authenticator: identity.authenticator }),
-    ...(isEncrypted && { tls: certificate === undefined ? {} : { caFile: certificate } }),
+    ...(isEncrypted && { tls: { ...identified(address), ...(certificate && { caFile: certificate }) } }),
     inboxPrefix: `_INBOX_${identity.user}`,
     timeout: 5000,
     maxReconnectAttempts: -1,
@@ -141,6 +142,14 @@ async function identityFrom(path: string | undefined): Promise<Identity> {
     user: checkUser(name, path),
     authenticator: usernamePasswordAuthenticator(name, password),
     isSecretSent: true,
+  };
+}
+
+/** The certificate must be that of the address; of one in numbers, the client would take any that is localhost's. */
+function identified({ hostname }: URL): object {
+  const host = hostname.replace(/^\[|\]$/g, "");
+  return {
+    checkServerIdentity: (_: string, certificate: PeerCertificate) => checkServerIdentity(host, certificate),
   };
 }
 

@@ -53,9 +53,9 @@ export async function* trainTogether(
   const leadership = await Leadership.await(transport, lease);
   let coordinator: Coordinator | undefined;
   let hasEnded = false;
-  const progress = new Progress();
+  const course = new Course();
   const telling = setInterval(() => {
-    const status = progress.status(coordinator?.workers() ?? []);
+    const status = course.status(coordinator?.workers() ?? []);
     if (status) transport.publish("coordinator", statusSubject, encodeStatus(status));
   }, statusEvery);
   try {
@@ -75,7 +75,7 @@ export async function* trainTogether(
     });
     const own = { store: store ?? shared, gradient: inGranules({ size: granule, source: coordinator }) };
     for await (const event of train({ ...options, ...own })) {
-      progress.heard(event);
+      course.heard(event);
       hasEnded = event.kind === "done" || event.kind === "interrupted";
       if (hasEnded) await coordinator.end(event.kind === "done" ? "done" : "paused", "");
       yield event;
@@ -96,7 +96,7 @@ export async function* trainTogether(
 }
 
 /** How far a run is. */
-class Progress {
+class Course {
   readonly #began = performance.now();
   #start: { readonly name: string; readonly total: number } | undefined;
   #done = 0;

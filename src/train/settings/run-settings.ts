@@ -1,3 +1,4 @@
+/** Settings of a run that depend on each other, on the model or on the data: what they become, and what is refused. */
 import type { Examples } from "../../data/dataset.ts";
 import { option as mention, type Words, words } from "../../errors/words.ts";
 import type { Loss } from "../../losses/loss.ts";
