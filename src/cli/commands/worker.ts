@@ -7,6 +7,7 @@ import { type WorkEvent, type WorkResult, work } from "../../distributed/run/wor
 import { type NodeDevice, nodeRuntime } from "../../runtime/node.ts";
 import type { TakeResult } from "../../studies/spread/take.ts";
 import { isStudy, measureUnits } from "../distributed/study-worker.ts";
+import { tellConnection } from "../distributed/tell-connection.ts";
 import { addServerFlags, leaseOf, type ServerFlags, serverOf } from "../flags/distributed-flags.ts";
 import { addRuntimeOptions } from "../flags/options.ts";
 import { interruptible } from "../interrupt.ts";
@@ -85,6 +86,7 @@ async function joined(
   const run = await awaitRun(server, flags.run, signal);
   if (run === undefined) return { how: "stopped", why: "", granules: 0, steps: 0 };
   const transport = await joinByThread({ ...server, run });
+  const silence = tellConnection(transport, url);
   try {
     const { device, threads, takeOver: takesOver, dataDir } = flags;
     if (await isStudy(transport, signal))
@@ -92,6 +94,7 @@ async function joined(
     const runtime = nodeRuntime({ device, threads });
     return await work({ transport, runtime, signal, takesOver, ...leaseOf(flags), onEvent: telling(run) });
   } finally {
+    silence();
     await transport.close();
   }
 }

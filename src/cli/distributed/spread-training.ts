@@ -16,6 +16,7 @@ import { isSpread, leaseOf, runNameOf, serverOf } from "../flags/distributed-fla
 import type { TrainFlags } from "../flags/training-command.ts";
 import { InterruptedError } from "../interrupt.ts";
 import { say } from "../output.ts";
+import { tellConnection } from "./tell-connection.ts";
 
 /** Trains as the flags say: here, or with workers. */
 export async function* spreadTraining(
@@ -36,6 +37,8 @@ export async function* spreadTraining(
     const run = flags.run ?? runNameOf(flags.out);
     const transport = await joinByThread({ ...server, run, create: true });
     ending.unshift(() => transport.close());
+    const silence = tellConnection(transport, server.url);
+    ending.unshift(async () => silence());
     const crew = workers > 0 ? startWorkers(workers, server, run, flags) : undefined;
     if (crew) ending.unshift(() => crew.end());
     if (distribute !== undefined)
