@@ -2,6 +2,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { derivativeGraph } from "../src/ad/derivatives.ts";
+import { aggregators } from "../src/aggregate/aggregators.ts";
+import { ModelError } from "../src/errors/errors.ts";
+import { activations } from "../src/estimate/estimators.ts";
 import { exactGradient } from "../src/estimate/exact.ts";
 import { meanSquaredError } from "../src/losses/mean-squared-error.ts";
 import { compileObjective } from "../src/objective/compile-objective.ts";
@@ -10,6 +13,7 @@ import { encodeModel } from "../src/onnx/encode.ts";
 import { float32, zeros } from "../src/onnx/tensor.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
+import { samplers } from "../src/tangents/samplers.ts";
 
 interface Golden {
   readonly x: number[];
@@ -81,5 +85,17 @@ describe("products of integers", () => {
     const [integers, joined] = [await measure("integers"), await measure("joined")];
     expect(Math.abs(joined.loss - integers.loss)).toBeLessThan(1e-5 * integers.loss);
     expect(Math.abs(joined.derivative - integers.derivative)).toBeLessThan(1e-5 * golden.scale);
+  });
+
+  it("have no examples of their own where a batch shares a scale: refused at activations, with what to do", async () => {
+    const model = decodeModel(new Uint8Array(readFileSync(new URL("integers.onnx", folder))));
+    const method = { tangents: 2, aggregator: aggregators.projection(), sampler: samplers.gaussian() };
+    const plan = async (batch: number) =>
+      activations().plan(await compileObjective({ model, loss: meanSquaredError(), runtime, batch }), method);
+    const refused = await plan(2).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(ModelError);
+    expect(String(refused)).toMatch(/DynamicQuantizeLinear.*one scale for all examples of a batch/s);
+    expect(String(refused)).toMatch(/exact.*weights/s);
+    expect((await plan(1)).dimension).toBeGreaterThan(0);
   });
 });

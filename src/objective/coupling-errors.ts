@@ -2,7 +2,7 @@
 import { reserved } from "../ad/names.ts";
 import { ModelError, SettingError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
-import { describeNode, getValue, nodeName } from "../onnx/graph.ts";
+import { describeNode, type Graph, getValue, type Node, nodeName } from "../onnx/graph.ts";
 import type { Differentiable, Objective } from "./objective.ts";
 
 /** Why a value cannot be a site. */
@@ -15,11 +15,9 @@ export function noSite({ graph, batch }: Differentiable, name: string): ModelErr
   );
 }
 
-/** @throws ModelError where numbers are rounded by one scale for the batch, so that examples have no derivatives of their own */
-export function refuseSharedRounding({ graph }: Differentiable): void {
-  const node = graph.nodes.find(({ op }) => op === "DynamicQuantizeLinear");
-  if (!node) return;
-  throw new ModelError(
+/** Why examples have no derivatives of their own: numbers are rounded by one scale for the batch. */
+export function sharesRounding(graph: Graph, node: Node): ModelError {
+  return new ModelError(
     words`${describeNode(node)} rounds activations by one scale for all examples of a batch, so that changing one example changes the others' losses, and
       none has derivatives of its own. Take the exact gradient (${option("gradient", "exact")}), perturb weights (${option("perturb", "weights")}), or start from a
       file whose weights alone are quantized.`,

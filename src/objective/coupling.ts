@@ -24,7 +24,7 @@ export interface ExampleLayout {
  * @param bytes of the values that are looked at in one run
  * @returns one layout for each name, in their order; undefined for a value that belongs to no single examples
  * @throws when an example's loss changes with another example (names the first node whose values mix examples, and the
- * remedies)
+ * remedies), or activations are rounded by one scale for the batch
  */
 export async function exampleLayouts(
   objective: Differentiable,
@@ -33,6 +33,9 @@ export async function exampleLayouts(
 ): Promise<(ExampleLayout | undefined)[]> {
   const { graph, batch } = objective;
   if (batch < 2) return names.map((name) => ({ outer: 1, inner: elementCount(getValue(graph, name).shape) }));
+  // One scale for the batch: whether it changes with an example depends on the numbers, so no run of a made-up batch tells.
+  const rounding = graph.nodes.find(({ op }) => op === "DynamicQuantizeLinear");
+  if (rounding) throw (await import("./coupling-errors.ts")).sharesRounding(graph, rounding);
   const layouts = await observeLayouts(objective, [...names, reserved.losses], bytes);
   if (!layouts.get(reserved.losses)) {
     const onData = dependents(

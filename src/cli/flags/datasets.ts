@@ -260,9 +260,13 @@ function needed(value: string | undefined, data: string, flag: string): string {
   throw new Error(`--data ${data} needs ${flag}; say where the data is.`);
 }
 
-/** Whether a file is read row by row without being asked for: all of it and its tokens take many times its size. */
-function isLarge(path: string): boolean {
-  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 256e6;
+/**
+ * Whether a file is read row by row without being asked for: all of it and its tokens take many times its size.
+ *
+ * @param most bytes of a file that is read at once
+ */
+export function isLarge(path: string, most = 256e6): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > most;
 }
 
 export async function readFlagged(path: string, flag: string): Promise<SourceFile> {

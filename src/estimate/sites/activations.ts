@@ -49,8 +49,6 @@ export function siteRule(
 
 /** Finds the sites of an objective, and a guess where it is left open. @throws as `findSites` */
 export async function planSites(given: Differentiable, options: ActivationsOptions): Promise<EstimatorPlan> {
-  if (given.graph.nodes.some(({ op }) => op === "DynamicQuantizeLinear") && (given.batch ?? 2) > 1)
-    (await import("../../objective/coupling-errors.ts")).refuseSharedRounding(given);
   const objective = await rulesForGuess(given, options.guess);
   const all = await findSites(objective, options);
   const isOpen = options.guess === undefined && options.remembers === true;
