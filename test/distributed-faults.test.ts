@@ -1,7 +1,13 @@
 /** What a run of several workers refuses and survives: liars, other versions and models, divergence, and what cannot be shared. */
 import { describe, expect, it } from "vitest";
 import { type MemoryNetwork, memoryNetwork } from "../src/distributed/memory-transport.ts";
-import { decodeAnswer, encodeAnswer } from "../src/distributed/run/messages.ts";
+import {
+  decodeAnswer,
+  decodeForetold,
+  encodeAnswer,
+  encodeForetold,
+  subjects,
+} from "../src/distributed/run/messages.ts";
 import { pack, unpack } from "../src/distributed/run/packed.ts";
 import type { CrewEvent } from "../src/distributed/run/questions.ts";
 import { type TogetherOptions, trainTogether } from "../src/distributed/run/train-together.ts";
@@ -74,6 +80,29 @@ describe("workers whose derivatives are wrong", () => {
       expect(await liar).toMatchObject({ name: "DeviceError", message: expect.stringContaining(what) });
       expect(await honest).toMatchObject({ how: "done" });
     });
+});
+
+describe("coefficients that workers hear before their record", () => {
+  it("count only where the record has the same: those that were changed on the way are formed anew", async () => {
+    const network = memoryNetwork();
+    let changed = 0;
+    const coordinator = network.join("coordinator");
+    const transport: Transport = {
+      ...coordinator,
+      publish(role, subject, message) {
+        const foretold = subject === subjects.formed ? decodeForetold(message) : undefined;
+        if (foretold) changed++;
+        const coefficients = foretold?.coefficients.map((value) => 2 * value + 1);
+        const sent = foretold && coefficients ? encodeForetold({ ...foretold, coefficients }) : message;
+        coordinator.publish(role, subject, sent);
+      },
+    };
+    const working = worker(network.join("worker"));
+    const { model: trained } = await end(trainTogether(options, { transport, ...together }));
+    expect(changed).toBe(20);
+    expect(trained).toEqual((await alone()).model);
+    expect(await working).toMatchObject({ how: "done", steps: 20 });
+  });
 });
 
 describe("workers of another version, or of another run", () => {

@@ -10,7 +10,7 @@ import { noServer, type TemporaryServer, temporaryServer } from "./nats-server.t
 const seconds = 1000;
 const folder = temporaryFolder();
 const training = ["train", "--perturb", "weights", "--hidden", "8", "--threads", "1", "--tangents", "8"];
-const short = [...training, "--granule", "2", "--steps", "40"];
+const settings = [...training, "--granule", "2", "--steps", "300"];
 const bytesOf = (out: string) =>
   createHash("sha256")
     .update(readFileSync(join(folder, out, "model.onnx")))
@@ -42,17 +42,16 @@ describe.skipIf(noServer !== undefined)("a run of several processes", () => {
   let server: TemporaryServer;
   beforeAll(async () => {
     server = await temporaryServer();
-  });
+    expect(run([...settings, "--out", "alone"], { cwd: folder }).status).toBe(0);
+  }, 60 * seconds);
   afterAll(() => server.stop());
 
   it(
     "has the bytes of one process, with workers of its own",
     () => {
-      const alone = run([...short, "--out", "alone"], { cwd: folder });
-      expect(alone.status).toBe(0);
-      const together = run([...short, "--workers", "2", "--out", "together", "--json"], { cwd: folder });
+      const together = run([...settings, "--workers", "2", "--out", "together", "--json"], { cwd: folder });
       expect(together.stderr).toMatch(/worker \S+ joined[\s\S]*worker \S+ joined/);
-      expect(lastJson(together.stdout)).toMatchObject({ steps: 40 });
+      expect(lastJson(together.stdout)).toMatchObject({ steps: 300 });
       expect(bytesOf("together")).toBe(bytesOf("alone"));
     },
     60 * seconds,
@@ -61,8 +60,6 @@ describe.skipIf(noServer !== undefined)("a run of several processes", () => {
   it(
     "outlives SIGKILL of workers and of the coordinator: a worker goes on, and the coordinator's folder is completed",
     async () => {
-      const settings = [...training, "--granule", "2", "--steps", "300"];
-      expect(run([...settings, "--out", "steady"], { cwd: folder }).status).toBe(0);
       const spread = [
         ...settings,
         "--distribute",
@@ -91,7 +88,7 @@ describe.skipIf(noServer !== undefined)("a run of several processes", () => {
       const again = run([...spread, "--resume", "--json"], { cwd: folder });
       expect(again.status).toBe(0);
       expect(lastJson(again.stdout)).toMatchObject({ steps: 300 });
-      expect(bytesOf("killed")).toBe(bytesOf("steady"));
+      expect(bytesOf("killed")).toBe(bytesOf("alone"));
     },
     120 * seconds,
   );
@@ -101,16 +98,16 @@ describe.skipIf(noServer !== undefined)("a run of several processes", () => {
     async () => {
       const early = start(["worker", server.url, "--run", "early", "--threads", "1"]);
       await early.says(/waiting for run early to begin on .*train --perturb weights .*--run early/);
-      const begun = [...short, "--distribute", server.url, "--run", "early", "--out", "begun"];
+      const begun = [...settings, "--distribute", server.url, "--run", "early", "--out", "begun"];
       expect(run(begun, { cwd: folder }).status).toBe(0);
       expect(await early.ended).toBe(0);
-      const replaced = run([...short, "--workers", "1", "--overwrite", "--out", "begun"], { cwd: folder });
+      const replaced = run([...settings, "--workers", "1", "--overwrite", "--out", "begun"], { cwd: folder });
       expect([replaced.status, bytesOf("begun")]).toEqual([0, bytesOf("alone")]);
       const kept = run([...begun, "--overwrite"], { cwd: folder });
       expect(kept.stderr).toMatch(
         /--overwrite does not remove its log.*--resume, without --overwrite.*--run NAME/,
       );
-      const stray = run([...short, "--quorum", "0.5", "--out", "stray"], { cwd: folder });
+      const stray = run([...settings, "--quorum", "0.5", "--out", "stray"], { cwd: folder });
       expect(stray.stderr).toContain("--quorum goes with workers (--workers N, --distribute URL)");
       const activations = run(["train", "--workers", "2", "--out", "sites"], { cwd: folder });
       expect(activations.stderr).toMatch(/--perturb activations.*Choose that|--perturb weights/);

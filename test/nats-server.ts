@@ -1,7 +1,8 @@
 /** Real servers for tests: the ones that are installed, each test's on a free port of loopback, in a folder of its own. */
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { loseTail as loseTailOf } from "../scripts/torture/lose-tail.mjs";
 import {
   findServer,
   type OwnServer,
@@ -47,23 +48,9 @@ export async function temporaryServer(
   };
 }
 
-/**
- * Cuts the last messages of a stream off its file, as a machine does that loses its power before the file system wrote them.
- * The server must be stopped.
- */
+/** Cuts the last messages of a stream off its file. The server must be stopped. */
 export async function loseTail(folder: string, stream: string, messages: number): Promise<void> {
-  const path = join(folder, "nats", "jetstream", "$G", "streams", stream, "msgs");
-  const blocks = (await readdir(path)).filter((name) => name.endsWith(".blk"));
-  const last = blocks.sort((one, other) => Number.parseInt(one, 10) - Number.parseInt(other, 10)).at(-1);
-  const block = join(path, last as string);
-  const bytes = await readFile(block);
-  // Each message begins with its length in bytes; the highest bit says that it has headers.
-  const starts: number[] = [];
-  for (let at = 0; at < bytes.length; at += bytes.readUInt32LE(at) & 0x7fffffff) starts.push(at);
-  await truncate(block, starts.at(-messages) as number);
-  // What it noted beside the blocks is written later than they are.
-  for (const name of await readdir(path))
-    if (/\.(idx|fss|db)$/.test(name)) await rm(join(path, name), { force: true });
+  await loseTailOf(join(folder, "nats"), stream, messages);
 }
 
 /** Users of tests that may do anything, as lines of a configuration. */

@@ -1,5 +1,6 @@
 /**
- * Tries to break what the program promises: kills, faults of the disk, rivals, damaged folders, mutated files.
+ * Tries to break what the program promises: kills, faults of the disk, rivals, runs of many processes,
+ * damaged folders, mutated files.
  *
  *   npm run torture -- --minutes 10 --seed 1 [--cases 100] [--jobs 2] [--parts kills,png] [--results file.json] [--json]
  *
@@ -17,6 +18,7 @@ import { canMount, diskCase, faultCase } from "./faults.mjs";
 import { chooseFrom, killCase, rivalCase } from "./kills.mjs";
 import { Worker } from "./pool.mjs";
 import { randomFor } from "./random.mjs";
+import { togetherCase } from "./together.mjs";
 
 /** What may come out of a case. */
 const promised = new Set([
@@ -47,6 +49,7 @@ const parts = {
   faults: { share: 6, run: commandCase(faultCase) },
   rivals: { share: 1, run: commandCase(rivalCase) },
   disks: { share: 1, run: commandCase(diskCase) },
+  together: { share: 4, run: commandCase(togetherCase) },
   damage: { share: 2, run: pooledCase("damage") },
   ...Object.fromEntries(
     Object.entries(kinds).map(([kind, share]) => [kind, { share: share / 10, run: pooledCase(kind) }]),
@@ -130,7 +133,7 @@ async function lane() {
       if (part.broken.length < 100) part.broken.push({ number, what, outcome, detail });
       console.error(`${name} ${number}: ${what ?? ""} ${outcome}: ${detail ?? ""}`);
     }
-    if (count % 50 === 49) save();
+    if (count % 50 === 49 || performance.now() - started > 5000) save();
   }
 }
 

@@ -23,6 +23,10 @@ const promises = {
     "The same on real disks",
     "a file system of a few kilobytes that runs full, or that turns read-only on the way; the folder is copied and resumed",
   ],
+  together: [
+    "A run of several processes over a server ends with the bytes of one process, whoever is killed",
+    "SIGKILL of workers, of the coordinator (which starts again, or is replaced) and of the server, which may lose its newest messages; SIGSTOP of each for up to 3.5 seconds",
+  ],
   damage: [
     "A damaged folder gives the right bytes, or a clear error with nothing changed",
     "files of a complete or stopped run or search changed, cut, emptied, lost, replaced by another file or by a folder",

@@ -194,7 +194,7 @@ function refusalOf(error: unknown, what: string): TransportError | undefined {
 }
 
 /** Whether waiting may help. */
-function isPassing(error: unknown): boolean {
+export function isPassing(error: unknown): boolean {
   return chain(error).some(
     ({ name }) =>
       /^(Timeout|NoResponders|Request|Connection|LostConnection|ClosedConnection|DrainingConnection|JetStreamStatus)Error$/.test(

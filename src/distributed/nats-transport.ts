@@ -5,7 +5,7 @@ import { ForwardgradError } from "../errors/errors.ts";
 import { natsLog } from "./nats-log.ts";
 import { type RunNames, runNames } from "./nats-names.ts";
 import { consumerName, natsQueue } from "./nats-queue.ts";
-import { answerMilliseconds, isApiError, isPermission, Requests } from "./nats-requests.ts";
+import { answerMilliseconds, isApiError, isPassing, isPermission, Requests } from "./nats-requests.ts";
 import { natsState } from "./nats-state.ts";
 import { checkSubject } from "./subjects.ts";
 import type { Transport } from "./transport.ts";
@@ -20,6 +20,10 @@ export interface JoinOptions {
   /** Milliseconds after which a task goes to another whose taker says nothing; for who creates it. Default 10000. */
   readonly taskMilliseconds?: number;
 }
+
+/** How often a server is asked for a run that is joined, with so many milliseconds between. */
+const joinAttempts = 4;
+const joinPause = 250;
 
 /**
  * Joins a run.
@@ -41,11 +45,16 @@ export async function natsTransport(
   const restore = async () => {
     if (create) await createStreams(manager, names, taskMilliseconds);
   };
-  try {
-    await (create ? restore() : manager.streams.info(names.streams.log));
-  } catch (error) {
-    throw await explained(error, run, connection.getServer());
-  }
+  for (let attempt = 1; ; attempt++)
+    try {
+      await (create ? restore() : manager.streams.info(names.streams.log));
+      break;
+    } catch (error) {
+      // A server that stands still or was started again just now has an answer soon.
+      if (attempt === joinAttempts || !isPassing(error))
+        throw await explained(error, run, connection.getServer());
+      await new Promise((resolve) => setTimeout(resolve, joinPause));
+    }
   return joined(connection, user, names, jetstream(connection, options), manager, restore);
 }
 
@@ -154,6 +163,11 @@ async function explained(cause: unknown, run: string, server: string): Promise<u
       `${server} refuses run '${run}' to these credentials: ${(cause as Error).message}. Use others, or give them the right.`,
       { reason: "refused", cause },
     );
+  if ((cause as Error).name === "TimeoutError")
+    return new TransportError(`${server} is there, and does not answer. Look at it, and at its log.`, {
+      reason: "unavailable",
+      cause,
+    });
   return new TransportError(
     `${server} keeps nothing: ${(cause as Error).message}. Start it with JetStream (nats-server -js -sd FOLDER).`,
     { reason: "unavailable", cause },

@@ -7,6 +7,7 @@ import { joinByThread } from "../../distributed/node-nats-transport.ts";
 import { startServer } from "../../distributed/node-server.ts";
 import { StoppedError } from "../../distributed/run/coordinator.ts";
 import type { CrewEvent } from "../../distributed/run/questions.ts";
+import { requireTogether } from "../../distributed/run/refusals.ts";
 import { trainTogether } from "../../distributed/run/train-together.ts";
 import { inGranules } from "../../distributed/weights/granules.ts";
 import type { TrainEvent } from "../../train/events.ts";
@@ -31,6 +32,8 @@ export async function* spreadTraining(
     yield* train(granule === undefined ? options : { ...options, gradient: inGranules({ size: granule }) });
     return;
   }
+  // Before anything is started for it.
+  requireTogether(options);
   const ending: (() => Promise<void>)[] = [];
   try {
     const server = distribute === undefined ? await ownServer(ending) : serverOf(distribute, flags);

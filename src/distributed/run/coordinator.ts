@@ -13,6 +13,7 @@ import type { DerivativeSource, GranuleRun, KnownEstimate, MeasuredStep } from "
 import { Journal } from "./journal.ts";
 import type { Leadership } from "./leadership.ts";
 import { locate, type Numbered } from "./locate.ts";
+import { encodeForetold, subjects } from "./messages.ts";
 import { type CrewEvent, type QuestionRules, Questions } from "./questions.ts";
 import type { EndRecord, RecordedEstimate } from "./records.ts";
 
@@ -94,7 +95,15 @@ export class Coordinator implements DerivativeSource {
   }
 
   formed(coefficients: Float32Array): void {
-    if (this.#pending) this.#pending = { ...this.#pending, coefficients: coefficients.slice() };
+    if (!this.#pending) return;
+    const own = coefficients.slice();
+    this.#pending = { ...this.#pending, coefficients: own };
+    const position = { after: this.#journal?.after ?? 0, step: this.#step, before: this.#before };
+    this.#options.transport.publish(
+      "coordinator",
+      subjects.formed,
+      encodeForetold({ ...position, coefficients: own }),
+    );
   }
 
   /** Says that the run is over, for now or for good. */

@@ -7,6 +7,8 @@ import { formatVersion } from "./records.ts";
 export const subjects = {
   /** From the coordinator: which granules of a step it asks whom for. */
   ask: "ask",
+  /** From the coordinator: the coefficients of a step, whose record follows once it has formed its own update. */
+  formed: "formed",
   /** From the coordinator: who is there? */
   roll: "roll",
   /** From the coordinator: a worker is not asked any more, and why. */
@@ -85,6 +87,30 @@ export function decodeAnswer(bytes: Uint8Array): Answer | undefined {
     const derivatives: number[] = [];
     for (let left = reader.word(); left > 0; left--) derivatives.push(reader.float());
     return { ...position, granule, loss, derivatives: Float64Array.from(derivatives) };
+  });
+}
+
+/** The coefficients of a step, ahead of its record, so that workers form the update while the coordinator does. */
+export interface Foretold extends Position {
+  /** c, [k] */
+  readonly coefficients: Float32Array;
+}
+
+/** Coefficients as bytes: 29 and 4 for each. */
+export function encodeForetold(foretold: Foretold): Uint8Array {
+  const writer = writePosition(new ByteWriter().byte(formatVersion), foretold);
+  writer.word(foretold.coefficients.length);
+  for (const coefficient of foretold.coefficients) writer.float(coefficient);
+  return writer.bytes();
+}
+
+/** @returns undefined for what is none of this version */
+export function decodeForetold(bytes: Uint8Array): Foretold | undefined {
+  return decoded(bytes, (reader) => {
+    const position = readPosition(reader);
+    const coefficients: number[] = [];
+    for (let left = reader.word(); left > 0; left--) coefficients.push(reader.float());
+    return { ...position, coefficients: Float32Array.from(coefficients) };
   });
 }
 

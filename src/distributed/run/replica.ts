@@ -24,6 +24,10 @@ export class Replica {
   #after = 0;
   #step = 0;
   #before: Fingerprint | undefined;
+  /** The update that was formed before its record came. */
+  #ready:
+    | { readonly step: number; readonly coefficients: Float32Array; readonly gradients: Arrays }
+    | undefined;
 
   /** @param plan whose objective's parameters are the replica's */
   constructor(plan: RunPlan) {
@@ -69,6 +73,15 @@ export class Replica {
     return step === this.#step && isSame(before, this.position.before);
   }
 
+  /** Forms the update of the next step, whose record is to come with these coefficients, [k]. */
+  prepare(coefficients: Float32Array): void {
+    this.#ready = {
+      step: this.#step,
+      coefficients,
+      gradients: this.#update.form(this.key, coefficients),
+    };
+  }
+
   /** Takes the next step. @throws StorageError where the parameters are not those that it was taken from */
   apply(sequence: number, { step, before, coefficients, rate }: StepRecord): void {
     if (!this.isAt(step, before))
@@ -76,7 +89,10 @@ export class Replica {
         `This replica is not the run's: at record ${sequence}, before step ${step + 1}, its parameters are others. It is loaded anew; ` +
           "where that comes again, the computer or its memory is faulty, or the program is another one.",
       );
-    const gradients = this.#update.form(this.key, coefficients);
+    const ready = this.#ready;
+    this.#ready = undefined;
+    const isReady = ready?.step === step && areSameBits(ready.coefficients, coefficients);
+    const gradients = isReady ? ready.gradients : this.#update.form(this.key, coefficients);
     const { clip } = this.#plan.options;
     if (clip !== undefined) clipGlobalNorm(gradients, clip);
     this.#optimizer.update(this.#arrays, gradients, this.#state, rate);
@@ -88,4 +104,8 @@ export class Replica {
   release(): Promise<void> {
     return this.#update.release();
   }
+}
+
+function areSameBits(one: Float32Array, other: Float32Array): boolean {
+  return one.length === other.length && one.every((value, index) => Object.is(value, other[index]));
 }

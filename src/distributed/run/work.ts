@@ -15,7 +15,15 @@ import { type DescribedRun, optionsOf, readDescribed, requireSameRun, requireVer
 import { CoordinatorReplacedError } from "./journal.ts";
 import { leaseName } from "./leadership.ts";
 import { locate } from "./locate.ts";
-import { decodeNotice, decodeQuestion, encodeAnswer, type Question, subjects } from "./messages.ts";
+import {
+  decodeForetold,
+  decodeNotice,
+  decodeQuestion,
+  encodeAnswer,
+  type Foretold,
+  type Question,
+  subjects,
+} from "./messages.ts";
 import { decodeRecord, type RunRecord } from "./records.ts";
 import { Replica } from "./replica.ts";
 import { sharedStore } from "./shared-store.ts";
@@ -113,6 +121,8 @@ class Worker {
   readonly #wanted = new Set<number>();
   /** Answers of the position that was asked for last, by granule. */
   readonly #answers = new Map<number, Uint8Array>();
+  /** Coefficients whose record is to come. */
+  #foretold: Foretold | undefined;
   #reading: AbortController | undefined;
   #readError: unknown;
   #batchOf: number | undefined;
@@ -157,6 +167,10 @@ class Worker {
         here();
       }),
       transport.subscribe("coordinator", subjects.ask, (message) => this.#hear(message)),
+      transport.subscribe("coordinator", subjects.formed, (message) => {
+        this.#foretold = decodeForetold(message);
+        wake();
+      }),
       transport.subscribe("coordinator", subjects.dropped, (message) => {
         const notice = decodeNotice(message);
         if (notice?.participant === transport.participant) this.#dropped = notice.why;
@@ -201,6 +215,11 @@ class Worker {
     }
     const granule = this.#nextGranule();
     if (granule !== undefined) return this.#answer(granule);
+    if (this.#foretold?.step === this.#replica.position.step) {
+      this.#replica.prepare(this.#foretold.coefficients);
+      this.#foretold = undefined;
+      return;
+    }
     await this.#takeOver();
     if (this.#records.length > 0 || this.#nextGranule() !== undefined) return;
     await new Promise<void>((resolve) => {
