@@ -6,9 +6,18 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { openGram } from "../dist/distributed/weights/gram.js";
 import { openGranulePass } from "../dist/distributed/weights/granule.js";
 import { openUpdate } from "../dist/distributed/weights/update.js";
-import { compileObjective, crossEntropy, fold, keyFromSeed, models, samplers } from "../dist/index.js";
+import {
+  aggregators,
+  compileObjective,
+  crossEntropy,
+  fold,
+  keyFromSeed,
+  models,
+  samplers,
+} from "../dist/index.js";
 import { nodeRuntime } from "../dist/node.js";
 import { randomBatch } from "./problem.mjs";
 
@@ -53,9 +62,15 @@ async function pieces(hidden) {
   const pass = await timed((step) => passes.measure(feeds, fold(key, step), { first: 0, count: granule }));
   const coefficients = Float32Array.from({ length: tangents }, (_, index) => 1 + index);
   const rebuild = await timed((step) => update.form(fold(key, step), coefficients));
-  await Promise.all([passes.release(), update.release()]);
-  const parameters = Object.values(objective.parameters).reduce((sum, { data }) => sum + data.length, 0);
-  return { parameters, pass, rebuild };
+  const method = { tangents, sampler, exactGram: false, gain: 1, aggregator: aggregators.projection() };
+  const grams = await openGram(objective, { ...method, dimension: sizeOf(objective) });
+  const gram = await timed((step) => grams.of(fold(key, step)));
+  await Promise.all([passes, update, grams].map((each) => each.release()));
+  return { parameters: sizeOf(objective), pass, gram, rebuild };
+}
+
+function sizeOf({ parameters }) {
+  return Object.values(parameters).reduce((sum, { data }) => sum + data.length, 0);
 }
 
 /** Seconds a step of a run of the command line. */
@@ -111,7 +126,7 @@ const exchange = median(times.small) - Math.ceil(tangents / granule) * least.pas
 console.log(
   JSON.stringify({
     ...{ parameters: own.parameters, tangents, granule, batch },
-    ...{ pass: own.pass, rebuild: own.rebuild, exchange },
+    ...{ pass: own.pass, gram: own.gram, rebuild: own.rebuild, exchange },
     beside: { pass: beside.pass / own.pass, rebuild: beside.rebuild / own.rebuild },
     steps: Object.fromEntries([1, 2, 4].map((workers) => [workers, median(times[workers])])),
   }),
