@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { keyFromSeed } from "../../random/threefry.ts";
 import { uniform64 } from "../../random/uniform.ts";
 import { hosts } from "./hosts.ts";
+import { foretold } from "./measured.ts";
 import { allReduce, scalars, secondsOf, slicedScalars, slownessOf, stepsForOne } from "./step.ts";
 
 const undisturbed = { quorum: 1, all: 1 };
@@ -67,5 +68,16 @@ describe("a step's model", () => {
     expect(ratio("homes")).toBeGreaterThan(10);
     expect(ratio("phones")).toBeGreaterThan(10);
     expect(ratio("datacentre")).toBeLessThan(10);
+  });
+
+  it("shares two cores among workers and the coordinator of one machine", () => {
+    const runs = {
+      ...{ about: "", host: "two cores", parameters: 1e6, tangents: 16, granule: 4, cores: 2 },
+      ...{ pass: 0.02, rebuild: 0.03, exchange: 0.01, steps: {} },
+    };
+    // Four passes and an update; two passes and three updates on two cores; four passes and five updates on two.
+    expect(foretold(runs, 1)).toBeCloseTo(4 * 0.02 + 0.03 + 0.01, 12);
+    expect(foretold(runs, 2)).toBeCloseTo(2 * 0.02 + (3 / 2) * 0.03 + 0.01, 12);
+    expect(foretold(runs, 4)).toBeCloseTo((4 / 2) * 0.02 + (5 / 2) * 0.03 + 0.01, 12);
   });
 });

@@ -92,12 +92,12 @@ function foretells({ summary }: Scale): Verdict {
   const statement = "The simulator foretells steps of real runs with 1, 2 and 4 workers";
   const rows = summary.filter(({ part }) => part === "measured");
   if (rows.length === 0) return undecided(statement, "no run was measured");
-  const errors = rows.map((row) => numberIn(row, "seconds_mean") / numberIn(row, "measured_mean") - 1);
+  const errors = rows.map((row) => numberIn(row, "measured_mean") / numberIn(row, "seconds_mean") - 1);
   const worst = errors.reduce((most, error) => (Math.abs(error) > Math.abs(most) ? error : most), 0);
   return verdictOf({
     statement,
     holds: Math.abs(worst) <= allowed,
-    evidence: `of ${rows.length} runs, the farthest is ${Math.round(100 * Math.abs(worst))} % ${worst > 0 ? "shorter" : "longer"} than foretold (${Math.round(100 * allowed)} % allowed).`,
+    evidence: `of ${rows.length} runs, the farthest is ${Math.round(100 * Math.abs(worst))} % ${worst > 0 ? "longer" : "shorter"} than foretold (${Math.round(100 * allowed)} % allowed).`,
     reason: { fault: "ours", why: "the model leaves out something that takes time in a real step" },
   });
 }
