@@ -74,7 +74,7 @@ export class Replica {
   }
 
   /** Forms the update of the next step, whose record is to come with these coefficients, [k]. */
-  prepare(coefficients: Float32Array): void {
+  formBefore(coefficients: Float32Array): void {
     this.#ready = {
       step: this.#step,
       coefficients,

@@ -216,7 +216,7 @@ class Worker {
     const granule = this.#nextGranule();
     if (granule !== undefined) return this.#answer(granule);
     if (this.#foretold?.step === this.#replica.position.step) {
-      this.#replica.prepare(this.#foretold.coefficients);
+      this.#replica.formBefore(this.#foretold.coefficients);
       this.#foretold = undefined;
       return;
     }
