@@ -2,14 +2,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import { join, resolve } from "node:path";
-import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "./cli.ts";
-import { serveFiles } from "./lab-site.ts";
 import { listen } from "./server.ts";
+import { trainingPage } from "./training-page.ts";
 
-const root = resolve(import.meta.dirname, "..");
 const firefox = "/usr/bin/firefox-esr";
 const hasFirefox = existsSync(firefox);
 if (!hasFirefox)
@@ -50,7 +47,6 @@ main().catch((error) => tell({ error: String(error) }));
 `;
 
 describe.skipIf(!hasFirefox)("in Firefox", () => {
-  const folder = temporaryFolder();
   let server: Server;
   let browser: ChildProcess | undefined;
   let hear: (told: Record<string, unknown>) => void = () => undefined;
@@ -59,18 +55,7 @@ describe.skipIf(!hasFirefox)("in Firefox", () => {
   });
 
   beforeAll(async () => {
-    const worker = `import { serveTraining } from "forwardgrad/web"; serveTraining(self);`;
-    for (const [name, contents] of Object.entries({ page, worker }))
-      await build({
-        stdin: { contents, resolveDir: root, sourcefile: `${name}.js` },
-        outfile: join(folder, `${name}.js`),
-        ...{ bundle: true, format: "esm", platform: "browser", target: "es2022", minify: true },
-      });
-    const files = serveFiles("/", (name) =>
-      name === "index.html"
-        ? '<!doctype html><script type="module" src="page.js"></script>'
-        : join(name.startsWith("ort") ? join(root, "node_modules/onnxruntime-web/dist") : folder, name),
-    );
+    const files = await trainingPage(page);
     server = createServer((request, response) => {
       if (request.method !== "POST") return files(request, response);
       let text = "";

@@ -1,15 +1,11 @@
 /** A run that a page keeps, in a tab that is killed, frozen, or short of room: the same bytes as undisturbed. */
 import { createServer, type Server } from "node:http";
-import { join, resolve } from "node:path";
-import { build } from "esbuild";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { temporaryFolder } from "./cli.ts";
-import { hasBrowser, serveFiles } from "./lab-site.ts";
+import { hasBrowser } from "./lab-site.ts";
 import { listen } from "./server.ts";
+import { trainingPage } from "./training-page.ts";
 
-const root = resolve(import.meta.dirname, "..");
-const folder = temporaryFolder();
 const kills = 20;
 /** Enough for all kills to meet a run at work, on most machines. */
 const steps = 240;
@@ -43,20 +39,7 @@ describe.skipIf(!hasBrowser)("a run in a tab", () => {
   let whole: string;
 
   beforeAll(async () => {
-    const worker = `import { serveTraining } from "forwardgrad/web"; serveTraining(self);`;
-    for (const [name, contents] of Object.entries({ page, worker }))
-      await build({
-        stdin: { contents, resolveDir: root, sourcefile: `${name}.js` },
-        outfile: join(folder, `${name}.js`),
-        ...{ bundle: true, format: "esm", platform: "browser", target: "es2022", minify: true },
-      });
-    server = createServer(
-      serveFiles("/", (name) =>
-        name === "index.html"
-          ? '<!doctype html><script type="module" src="page.js"></script>'
-          : join(name.startsWith("ort") ? join(root, "node_modules/onnxruntime-web/dist") : folder, name),
-      ),
-    );
+    server = createServer(await trainingPage(page));
     address = `http://localhost:${await listen(server)}/`;
     browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
     context = await browser.newContext();
