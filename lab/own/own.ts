@@ -2,6 +2,7 @@
 import type { TrainEvent } from "forwardgrad";
 import { type DroppedFile, droppedFiles, trainInWorker, type WorkerTraining } from "forwardgrad/web";
 import { type Curves, LiveCurves, noCurves, openCurves } from "../curves.ts";
+import { onFiles } from "../drops.ts";
 import { element, onPress, say } from "../elements.ts";
 import { saveFile } from "../save-file.ts";
 import type { Answers, Question, ReadData, Told } from "./asked.ts";
@@ -327,25 +328,12 @@ function showRecorded(): void {
 
 /** Drops and choices, by the library's reader of both. */
 function listen(): void {
-  const panel = element("own", HTMLElement);
-  const takeAll = (given: Parameters<typeof droppedFiles>[0]) => {
+  onFiles(element("own", HTMLElement), ["own-files", "own-folder"], (given) => {
     if (stop) return say("own-error", "A run is under way: stop it, then give other files.");
     droppedFiles(given)
       .then(({ files: all }) => take(all))
       .catch(complain);
-  };
-  panel.addEventListener("dragover", (event) => event.preventDefault());
-  panel.addEventListener("drop", (event) => {
-    event.preventDefault();
-    if (event.dataTransfer) takeAll(event.dataTransfer.items as unknown as File[]);
   });
-  for (const id of ["own-files", "own-folder"]) {
-    const input = element(id, HTMLInputElement);
-    input.addEventListener("change", () => {
-      if (input.files && input.files.length > 0) takeAll([...input.files]);
-      input.value = "";
-    });
-  }
   onPress("own-example", () => {
     if (!stop) takeExample().catch(complain);
   });

@@ -11,6 +11,7 @@ import {
   resultsTable,
 } from "forwardgrad/web";
 import { settings } from "../address.ts";
+import { onFiles } from "../drops.ts";
 import { element, onPress, say } from "../elements.ts";
 import { openLines } from "../lines.ts";
 
@@ -146,10 +147,6 @@ async function offerKept(): Promise<void> {
   );
 }
 
-function takeAll(given: Parameters<typeof droppedFiles>[0]): void {
-  droppedFiles(given).then(open).catch(complain);
-}
-
 /** Two runs of digits that Node recorded. */
 async function showRecorded(): Promise<void> {
   const response = await fetch(new URL("example/runs.zip", document.baseURI));
@@ -158,18 +155,9 @@ async function showRecorded(): Promise<void> {
 }
 
 const panel = element("reports", HTMLElement);
-panel.addEventListener("dragover", (event) => event.preventDefault());
-panel.addEventListener("drop", (event) => {
-  event.preventDefault();
-  if (event.dataTransfer) takeAll(event.dataTransfer.items as unknown as File[]);
+onFiles(panel, ["reports-zip", "reports-folder"], (given) => {
+  droppedFiles(given).then(open).catch(complain);
 });
-for (const id of ["reports-zip", "reports-folder"]) {
-  const input = element(id, HTMLInputElement);
-  input.addEventListener("change", () => {
-    if (input.files && input.files.length > 0) takeAll([...input.files]);
-    input.value = "";
-  });
-}
 measure.addEventListener("change", () => {
   address.write({ measure: measure.value });
   redraw();
