@@ -6,10 +6,11 @@ import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Dataset } from "../src/data/dataset.ts";
-import { downloadStore, sha256 } from "../src/data/download.ts";
+import { downloadStore } from "../src/data/download.ts";
 import golden from "../src/data/files.golden.json" with { type: "json" };
 import { folderCache } from "../src/data/node-store.ts";
 import { datasets } from "../src/data/sets/list.ts";
+import { sha256 } from "../src/storage/sha256.ts";
 import { listen } from "./server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "forwardgrad-named-"));

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { listen } from "../../test/server.ts";
-import { downloadStore, sha256 } from "./download.ts";
+import { sha256 } from "../storage/sha256.ts";
+import { downloadStore } from "./download.ts";
 import { folderCache } from "./node-store.ts";
 
 const content = new TextEncoder().encode("handwritten digits ".repeat(100));

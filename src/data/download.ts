@@ -2,6 +2,7 @@
 import { DataError } from "../errors/errors.ts";
 import { joined, option, type Words, words } from "../errors/words.ts";
 import { howToRaise, type Limits, limitsWith } from "../limits/limits.ts";
+import { sha256 } from "../storage/sha256.ts";
 import { gunzip, isGzip, joinChunks } from "./files/gzip.ts";
 import type { FileCache, FileStore, RemoteFiles } from "./store.ts";
 
@@ -65,12 +66,6 @@ export function downloadStore(options: DownloadOptions): FileStore {
       return bytes;
     },
   };
-}
-
-/** SHA-256 in lower-case hexadecimal. */
-export async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** No mirror gave a file; the message has a line for each. */

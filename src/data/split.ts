@@ -1,3 +1,4 @@
+/** Sets examples aside, and takes some of them. */
 import { isArrayOf } from "../arrays/kind.ts";
 import { DataError } from "../errors/errors.ts";
 import { permutation } from "../random/permutation.ts";
@@ -20,7 +21,16 @@ export function splitTest(
   fraction: number,
   source: string,
 ): { train: Examples; test: Examples } {
-  const { count } = examples;
+  const { train, test } = splitForTest(examples.count, fraction, source);
+  return { train: takeExamples(examples, train), test: takeExamples(examples, test) };
+}
+
+/** Which of `count` examples are for training and which for testing, as `splitTest`, each in order. @throws as that */
+export function splitForTest(
+  count: number,
+  fraction: number,
+  source: string,
+): { train: Uint32Array; test: Uint32Array } {
   if (count < 2 && fraction < 1) {
     throw new DataError(
       `${source}: ${count} examples, expected at least 2, one to train and one to test on; add examples, or a test ` +
@@ -30,10 +40,15 @@ export function splitTest(
   }
   const testCount = fraction >= 1 ? count : Math.min(count - 1, Math.max(1, Math.round(fraction * count)));
   const order = permutation(keyFromSeed(0), count);
-  return {
-    train: takeExamples(examples, order.slice(testCount).sort()),
-    test: takeExamples(examples, order.slice(0, testCount).sort()),
-  };
+  return { train: order.slice(testCount).sort(), test: order.slice(0, testCount).sort() };
+}
+
+/** The examples of groups of `each`, which lie one behind the other. */
+export function membersOf(groups: Uint32Array, each: number): Uint32Array {
+  return Uint32Array.from(
+    { length: groups.length * each },
+    (_, at) => (groups[Math.floor(at / each)] as number) * each + (at % each),
+  );
 }
 
 /** The examples of these indices, copied. */

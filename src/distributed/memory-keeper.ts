@@ -1,6 +1,8 @@
 /** What participants in one process keep in common: log, leases, objects and tasks, and each one's line to them. */
+import { areSameBytes } from "../arrays/same-bytes.ts";
 import type { Lease, Log, LogEntry, Objects, Queue, Task, Traffic, Transport } from "./transport.ts";
 import { closed, full, tooLarge } from "./transport-error.ts";
+import { Waiters } from "./waiters.ts";
 
 /** What one participant has of it. */
 export interface Line extends Pick<Transport, "log" | "lease" | "objects" | "queue" | "onState"> {
@@ -37,7 +39,7 @@ export class MemoryKeeper {
   readonly #cut = new Set<string>();
   readonly #closed = new Set<string>();
   readonly #stateListeners = new Map<StateListener, string>();
-  readonly #waiting = new Set<() => void>();
+  readonly #waiters = new Waiters();
   isFull = false;
 
   constructor(largest: number, taskMilliseconds: number) {
@@ -53,14 +55,14 @@ export class MemoryKeeper {
     for (const task of this.#tasks.values())
       if (task.taker === participant) task.lostSince = isWhole ? undefined : Date.now();
     for (const [heard, whose] of this.#stateListeners) if (whose === participant) this.#tell(heard, whose);
-    this.#wake();
+    this.#waiters.wake();
   }
 
   /** The log loses its last records. */
   loseTail(records: number): void {
     this.#records = this.#records.slice(0, Math.max(0, this.#records.length - records));
     this.#losses++;
-    this.#wake();
+    this.#waiters.wake();
   }
 
   /** One participant's line. */
@@ -86,7 +88,7 @@ export class MemoryKeeper {
       close: () => {
         this.#closed.add(participant);
         for (const task of this.#tasks.values()) if (task.taker === participant) task.taker = undefined;
-        this.#wake();
+        this.#waiters.wake();
       },
     };
   }
@@ -100,25 +102,6 @@ export class MemoryKeeper {
     return !this.#cut.has(participant) && !this.#closed.has(participant);
   }
 
-  #wake(): void {
-    for (const go of [...this.#waiting]) go();
-  }
-
-  /** Until something changes, or for some time. */
-  #change(milliseconds?: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const go = () => {
-        this.#waiting.delete(go);
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", go);
-        resolve();
-      };
-      const timer = milliseconds === undefined ? undefined : setTimeout(go, milliseconds);
-      this.#waiting.add(go);
-      signal?.addEventListener("abort", go);
-    });
-  }
-
   /** Waits for the line. @throws TransportError when the participant has left */
   async #whole(participant: string): Promise<void> {
     // Nothing over a line is answered at once.
@@ -126,7 +109,7 @@ export class MemoryKeeper {
     for (;;) {
       if (this.#closed.has(participant)) throw closed();
       if (!this.#cut.has(participant)) return;
-      await this.#change();
+      await this.#waiters.change();
     }
   }
 
@@ -143,7 +126,7 @@ export class MemoryKeeper {
         if (after !== this.#records.length) return "taken";
         if (this.isFull) throw full("a record");
         this.#records.push({ id, record: copy });
-        this.#wake();
+        this.#waiters.wake();
         return this.#records.length;
       },
       read,
@@ -169,13 +152,15 @@ export class MemoryKeeper {
     while (!signal?.aborted && !this.#closed.has(participant)) {
       if (losses !== this.#losses) {
         losses = this.#losses;
-        for (const [sequence, record] of seen)
-          if (!isSame(this.#records[sequence - 1]?.record, record)) next = Math.min(next, sequence);
+        for (const [sequence, record] of seen) {
+          const now = this.#records[sequence - 1]?.record;
+          if (!now || !areSameBytes(now, record)) next = Math.min(next, sequence);
+        }
       }
       next = Math.max(next, this.#forgotten + 1);
       const found = this.#isOpen(participant) ? this.#records[next - 1] : undefined;
       if (!found) {
-        await this.#change(undefined, signal);
+        await this.#waiters.change(undefined, signal);
         continue;
       }
       seen.set(next, found.record);
@@ -192,7 +177,7 @@ export class MemoryKeeper {
           if (this.#closed.has(participant)) throw closed();
           const left = since + milliseconds - Date.now();
           if (left <= 0) return false;
-          await this.#change(left);
+          await this.#waiters.change(left);
         }
         const held = this.#leases.get(name);
         if (held && held.owner !== owner && held.until > Date.now()) return false;
@@ -241,7 +226,7 @@ export class MemoryKeeper {
         if (this.#tasks.has(id) || this.#done.has(id)) return;
         if (this.isFull) throw full(`task '${id}'`);
         this.#tasks.set(id, { message: copy, attempt: 0 });
-        this.#wake();
+        this.#waiters.wake();
       },
       take: async (milliseconds) => {
         const until = Date.now() + milliseconds;
@@ -250,7 +235,7 @@ export class MemoryKeeper {
           const task = this.#isOpen(participant) ? this.#takeTask(participant) : undefined;
           const left = until - Date.now();
           if (task || left <= 0) return task;
-          await this.#change(Math.min(left, this.#taskMilliseconds));
+          await this.#waiters.change(Math.min(left, this.#taskMilliseconds));
         }
       },
       counts: async () => {
@@ -286,12 +271,8 @@ export class MemoryKeeper {
       giveBack: async () => {
         await this.#whole(participant);
         if (task.taker === participant) task.taker = undefined;
-        this.#wake();
+        this.#waiters.wake();
       },
     };
   }
-}
-
-function isSame(one: Uint8Array | undefined, other: Uint8Array): boolean {
-  return one?.length === other.length && one.every((byte, index) => byte === other[index]);
 }

@@ -4,7 +4,7 @@ import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import type { Authenticator, ConnectionOptions, NatsConnection } from "@nats-io/nats-core";
 import { SettingError, StorageError } from "../errors/errors.ts";
 import { option, words } from "../errors/words.ts";
-import { type JoinOptions, natsTransport } from "./nats-transport.ts";
+import { type JoinOptions, natsTransport } from "./nats/transport.ts";
 import type { Transport } from "./transport.ts";
 import { TransportError } from "./transport-error.ts";
 

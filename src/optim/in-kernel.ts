@@ -1,3 +1,4 @@
+import { openKernel } from "../arrays/open-kernel.ts";
 import { kernelBase64 } from "./kernel.generated.ts";
 import type { AdaptiveRule, Arrays, MomentumRule, Optimizer } from "./optimizer.ts";
 
@@ -24,12 +25,6 @@ interface Functions {
   ): void;
 }
 
-/** As much of WebAssembly as is used here, because neither Node's types nor ES2023's declare it. */
-interface Engine {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: Functions };
-}
-
 /** The functions, and where the piece at hand goes. */
 interface Kernel {
   readonly functions: Functions;
@@ -46,26 +41,20 @@ interface Kernel {
  */
 export function inKernel(optimizer: Optimizer): Optimizer {
   const { rule } = optimizer;
-  const kernel = rule && openKernel();
+  const kernel = rule && kernelWithPieces();
   if (!kernel) return optimizer;
   const update = "beta1" in rule ? adaptiveUpdate(kernel, rule) : momentumUpdate(kernel, rule);
   return { ...optimizer, update };
 }
 
-function openKernel(): Kernel | undefined {
-  const engine = (globalThis as unknown as { WebAssembly?: Engine }).WebAssembly;
-  if (!engine) return undefined;
-  try {
-    const bytes = Uint8Array.from(atob(kernelBase64), (char) => char.charCodeAt(0));
-    const functions = new engine.Instance(new engine.Module(bytes)).exports;
-    const { memory, pieceNumbers, valuesAt, gradientAt, firstAt, secondAt } = functions;
-    const viewAt = ({ value }: { readonly value: number }) =>
-      new Float32Array(memory.buffer, value, pieceNumbers.value);
-    return { functions, gradient: viewAt(gradientAt), written: [valuesAt, firstAt, secondAt].map(viewAt) };
-  } catch {
-    // An engine without vectors, or whose page forbids WebAssembly: JavaScript computes the same.
-    return undefined;
-  }
+function kernelWithPieces(): Kernel | undefined {
+  const functions = openKernel<Functions>(kernelBase64);
+  // JavaScript computes the same.
+  if (!functions) return undefined;
+  const { memory, pieceNumbers, valuesAt, gradientAt, firstAt, secondAt } = functions;
+  const viewAt = ({ value }: { readonly value: number }) =>
+    new Float32Array(memory.buffer, value, pieceNumbers.value);
+  return { functions, gradient: viewAt(gradientAt), written: [valuesAt, firstAt, secondAt].map(viewAt) };
 }
 
 function momentumUpdate(

@@ -9,6 +9,7 @@ import { checkpointFiles } from "./own-files.ts";
 import type { RunConfig } from "./run-config.ts";
 import { type RunStore, readFilled } from "./run-store.ts";
 import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
+import { sha256 } from "./sha256.ts";
 
 type Tensors = Readonly<Record<string, Tensor>>;
 
@@ -317,22 +318,17 @@ async function digest(
 ): Promise<string> {
   const lines = [JSON.stringify([version, number, config, progress, ...(good === undefined ? [] : [good])])];
   for (const [name, { dtype, shape, data }] of sorted(tensors))
-    lines.push(JSON.stringify([name, dtype, shape, await sha256Of(bytesOf(data))]));
-  return sha256Of(new TextEncoder().encode(lines.join("\n")));
+    lines.push(JSON.stringify([name, dtype, shape, await sha256(bytesOf(data))]));
+  return sha256(new TextEncoder().encode(lines.join("\n")));
 }
 
 /** As version 0.1.0 did: without types and shapes. */
 async function oldDigest(tensors: Readonly<Record<string, Tensor>>, progress: string): Promise<string> {
   const parts = [progress];
-  for (const [name, { data }] of sorted(tensors)) parts.push(`${name}:${await sha256Of(bytesOf(data))};`);
-  return sha256Of(new TextEncoder().encode(parts.join("")));
+  for (const [name, { data }] of sorted(tensors)) parts.push(`${name}:${await sha256(bytesOf(data))};`);
+  return sha256(new TextEncoder().encode(parts.join("")));
 }
 
 function sorted(tensors: Readonly<Record<string, Tensor>>): [string, Tensor][] {
   return Object.entries(tensors).sort(([a], [b]) => (a < b ? -1 : 1));
-}
-
-async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const hash = await crypto.subtle.digest("SHA-256", bytes);
-  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

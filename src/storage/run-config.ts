@@ -6,6 +6,7 @@ import { bytesOf } from "../onnx/tensor.ts";
 import { type Config, flattened } from "../settings/config.ts";
 import { ownFiles, type RunKind } from "./own-files.ts";
 import { type ReadableRun, type RunStore, readFilled, removeFile } from "./run-store.ts";
+import { sha256 } from "./sha256.ts";
 
 /** Plain description of a run, kept as config.json; two runs with equal configurations compute the same. */
 export type RunConfig = Config;
@@ -237,6 +238,5 @@ export async function fingerprint(
 ): Promise<string> {
   const hashes = await Promise.all(parts.map((part) => crypto.subtle.digest("SHA-256", bytesOf(part))));
   const joined = Uint8Array.from(hashes.flatMap((hash) => [...new Uint8Array(hash)]));
-  const hash = await crypto.subtle.digest("SHA-256", joined);
-  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return sha256(joined);
 }

@@ -1,4 +1,5 @@
 /** The files of one run: opened, checked against what the run is, written as it goes on. */
+import { areSameBytes } from "../arrays/same-bytes.ts";
 import { StorageError } from "../errors/errors.ts";
 import { option, type Words, words } from "../errors/words.ts";
 import {
@@ -166,8 +167,7 @@ export class RunFiles<State extends MetricsPosition> {
       await this.writeModel(bytes);
       return words`${path} was missing, and was written again.`;
     }
-    const isSame = kept.length === bytes.length && kept.every((byte, index) => byte === bytes[index]);
-    return isSame
+    return areSameBytes(kept, bytes)
       ? undefined
       : words`${path} is not what this run wrote, and is left as it is; without it, ${option("resume", true)} writes
         the run's own again.`;

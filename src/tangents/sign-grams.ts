@@ -1,4 +1,5 @@
 /** Gram matrices and combinations of random signs from their bits: no number of a tangent is read. */
+import { openKernel } from "../arrays/open-kernel.ts";
 import type { Drawer } from "../random/drawer.ts";
 import type { Key } from "../random/threefry.ts";
 import { kernelBase64 } from "./kernel.generated.ts";
@@ -33,12 +34,6 @@ interface Functions {
     scratch: number,
     out: number,
   ): void;
-}
-
-/** As much of WebAssembly as is used here, because neither Node's types nor ES2023's declare it. */
-interface Engine {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: Functions };
 }
 
 /** A piece of tangents whose signs stand one after the other in streams of their own: one for each tangent. */
@@ -90,7 +85,8 @@ export interface SignGrams {
  * @returns undefined where the engine does not run the module, or has no memory for the bits
  */
 export function openSignGrams(k: number, batch: number, pieces: readonly SignPiece[]): SignGrams | undefined {
-  const functions = instantiate();
+  const functions = openKernel<Functions>(kernelBase64);
+  // The runtime multiplies.
   if (!functions) return undefined;
   // Behind the module's own numbers; vectors are read best where they do not cross lines of the cache.
   let end = 1024;
@@ -172,17 +168,5 @@ function hasGrown({ memory }: Functions, bytes: number): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-function instantiate(): Functions | undefined {
-  const engine = (globalThis as unknown as { WebAssembly?: Engine }).WebAssembly;
-  if (!engine) return undefined;
-  try {
-    const bytes = Uint8Array.from(atob(kernelBase64), (char) => char.charCodeAt(0));
-    return new engine.Instance(new engine.Module(bytes)).exports;
-  } catch {
-    // An engine without vectors, or whose page forbids WebAssembly: the runtime multiplies.
-    return undefined;
   }
 }

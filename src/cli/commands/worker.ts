@@ -1,6 +1,6 @@
 /** A worker of somebody's run. */
 import type { Command } from "commander";
-import { runsOn } from "../../distributed/nats-runs.ts";
+import { runsOn } from "../../distributed/nats/runs.ts";
 import { connectToServer } from "../../distributed/node-nats.ts";
 import { joinByThread } from "../../distributed/node-nats-transport.ts";
 import { type WorkEvent, type WorkResult, work } from "../../distributed/run/work.ts";

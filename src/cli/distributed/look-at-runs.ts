@@ -1,9 +1,9 @@
 /** What runs on a server, and who works, as an onlooker hears it in a few seconds. */
 import type { NatsConnection } from "@nats-io/nats-core";
-import { runNames } from "../../distributed/nats-names.ts";
-import { consumerName } from "../../distributed/nats-queue.ts";
-import { answerMilliseconds } from "../../distributed/nats-requests.ts";
-import { runsOn } from "../../distributed/nats-runs.ts";
+import { runNames } from "../../distributed/nats/names.ts";
+import { consumerName } from "../../distributed/nats/queue.ts";
+import { answerMilliseconds } from "../../distributed/nats/requests.ts";
+import { runsOn } from "../../distributed/nats/runs.ts";
 import { decodeStatus, type Status, statusSubject } from "../../distributed/status.ts";
 
 /** A run, as it was seen. */

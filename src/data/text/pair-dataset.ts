@@ -2,7 +2,7 @@
 import { DataError } from "../../errors/errors.ts";
 import type { Dataset, Examples } from "../dataset.ts";
 import { noNormalization } from "../normalization.ts";
-import { defaultTestFraction, splitTest, takeExamples } from "../split.ts";
+import { defaultTestFraction, membersOf, splitForTest, takeExamples } from "../split.ts";
 import { encodeTexts, type TextEncoding } from "./encode-texts.ts";
 
 /** A question and its answer, a query and what it should find, two sentences of one meaning. */
@@ -31,13 +31,7 @@ export function pairDataset(given: readonly TextPair[], options: PairDatasetOpti
   /** The examples of pairs. */
   const textsOf = (numbers: Uint32Array, what: string) => {
     if (numbers.length >= 2 || (what === "train on" && testFraction >= 1))
-      return takeExamples(
-        all,
-        Uint32Array.from(
-          { length: 2 * numbers.length },
-          (_, at) => 2 * (numbers[at >> 1] as number) + (at % 2),
-        ),
-      );
+      return takeExamples(all, membersOf(numbers, 2));
     throw new DataError(
       `pairs: ${numbers.length} to ${what}, expected at least 2, of which one is told from the other; give more.`,
       { source: "pairs" },
@@ -46,7 +40,9 @@ export function pairDataset(given: readonly TextPair[], options: PairDatasetOpti
   const range = (from: number, length: number) => Uint32Array.from({ length }, (_, at) => from + at);
   const mine = range(0, given.length);
   const parts =
-    own.length > 0 ? { train: mine, test: range(given.length, own.length) } : splitPairs(mine, testFraction);
+    own.length > 0
+      ? { train: mine, test: range(given.length, own.length) }
+      : splitForTest(given.length, testFraction, "pairs");
   return {
     ...{ name: "pairs", classes: 0, normalization: noNormalization, shownTexts: pairs.flat() },
     train: textsOf(parts.train, "train on"),
@@ -55,15 +51,4 @@ export function pairDataset(given: readonly TextPair[], options: PairDatasetOpti
       validation: textsOf(range(given.length + own.length, validation.length), "validate on"),
     }),
   };
-}
-
-/** Sets pairs aside for testing, as `splitTest` sets examples aside. */
-function splitPairs(pairs: Uint32Array, fraction: number): { train: Uint32Array; test: Uint32Array } {
-  const numbers = Float32Array.from(pairs);
-  const { train, test } = splitTest(
-    { count: pairs.length, shape: [1], inputs: numbers, labels: numbers },
-    fraction,
-    "pairs",
-  );
-  return { train: Uint32Array.from(train.inputs), test: Uint32Array.from(test.inputs) };
 }

@@ -4,11 +4,11 @@
  * right but to ask.
  */
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
-import { crc32 } from "../storage/metrics.ts";
-import type { RunNames } from "./nats-names.ts";
-import { answerMilliseconds, isApiError, type Requests } from "./nats-requests.ts";
-import type { Log, LogEntry } from "./transport.ts";
-import { tooLarge } from "./transport-error.ts";
+import { crc32 } from "../../storage/metrics.ts";
+import type { Log, LogEntry } from "../transport.ts";
+import { tooLarge } from "../transport-error.ts";
+import type { RunNames } from "./names.ts";
+import { answerMilliseconds, isApiError, type Requests } from "./requests.ts";
 
 /** Records that are asked for at once. */
 const batch = 64;
@@ -133,7 +133,7 @@ async function* readLog(
       const sequence = Number(headers?.get("Nats-Sequence"));
       if (sequence < next) isDoubtful ||= read.isOther(sequence, data);
       else if (sequence < next + mostAhead) ahead.set(sequence, data);
-      requests.wake();
+      requests.waiters.wake();
     },
   });
   const isOver = () => signal?.aborted === true || requests.isClosed;
@@ -157,7 +157,7 @@ async function* readLog(
         read.add(next, record);
         yield { sequence: next++, record };
       } else if (!isDoubtful && reconnects === requests.reconnects && !ahead.has(next) && !isOver())
-        await requests.change(Math.max(1, askAt - Date.now()), signal);
+        await requests.waiters.change(Math.max(1, askAt - Date.now()), signal);
     }
   } catch (error) {
     if (!isOver()) throw error;

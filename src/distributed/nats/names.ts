@@ -1,6 +1,6 @@
 /** What a run's streams and subjects are called on a server; permissions there are written by these names. */
-import { SettingError } from "../errors/errors.ts";
-import type { Role } from "./transport.ts";
+import { SettingError } from "../../errors/errors.ts";
+import type { Role } from "../transport.ts";
 
 /** The streams and subjects of one run. */
 export interface RunNames {

@@ -1,10 +1,10 @@
 /** Tasks as a stream from which each message is taken once, until it is acknowledged; while one is worked on, the server is told so. */
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
 import type { Msg } from "@nats-io/nats-core";
-import type { RunNames } from "./nats-names.ts";
-import { answerMilliseconds, isApiError, type Requests } from "./nats-requests.ts";
-import type { Queue, Task } from "./transport.ts";
-import { tooLarge } from "./transport-error.ts";
+import type { Queue, Task } from "../transport.ts";
+import { tooLarge } from "../transport-error.ts";
+import type { RunNames } from "./names.ts";
+import { answerMilliseconds, isApiError, type Requests } from "./requests.ts";
 
 /** The one consumer that all takers share. */
 export const consumerName = "workers";
@@ -92,7 +92,7 @@ export function natsQueue(
             Date.now() < end ? ask(left) : undefined,
           );
           if (task) return task;
-        } else await requests.change(left);
+        } else await requests.waiters.change(left);
       }
     },
     counts: () =>

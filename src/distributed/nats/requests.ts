@@ -1,7 +1,8 @@
 /** Requests to a server that go on when its connection is lost and comes back, and what its refusals mean. */
 import type { NatsConnection, Status } from "@nats-io/nats-core";
-import { ForwardgradError } from "../errors/errors.ts";
-import { closed, full, TransportError } from "./transport-error.ts";
+import { ForwardgradError } from "../../errors/errors.ts";
+import { closed, full, TransportError } from "../transport-error.ts";
+import { Waiters } from "../waiters.ts";
 
 type StateListener = (state: "connected" | "disconnected", detail: string) => void;
 
@@ -28,7 +29,8 @@ export class Requests {
   readonly connection: NatsConnection;
   readonly #restore: () => Promise<void>;
   readonly #listeners = new Set<StateListener>();
-  readonly #waiting = new Set<() => void>();
+  /** Those who wait for the connection, or for a record. */
+  readonly waiters = new Waiters();
   /** What waits for an answer, which does not come when the connection is lost or closed. */
   readonly #unanswered = new Set<(why: Error) => void>();
   #state: "connected" | "disconnected" = "connected";
@@ -65,26 +67,6 @@ export class Requests {
     return () => this.#listeners.delete(heard);
   }
 
-  /** Until something changes, or for some time. */
-  change(milliseconds?: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const go = () => {
-        this.#waiting.delete(go);
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", go);
-        resolve();
-      };
-      const timer = milliseconds === undefined ? undefined : setTimeout(go, milliseconds);
-      this.#waiting.add(go);
-      signal?.addEventListener("abort", go);
-    });
-  }
-
-  /** Wakes all that wait for a change. */
-  wake(): void {
-    for (const go of [...this.#waiting]) go();
-  }
-
   /**
    * Does what is safe to repeat until the server has answered.
    *
@@ -95,7 +77,7 @@ export class Requests {
     for (let pause = 50; ; pause = Math.min(2 * pause, 1000)) {
       if (this.#end) throw this.#end;
       if (!this.isConnected) {
-        await this.change();
+        await this.waiters.change();
         continue;
       }
       try {
@@ -106,7 +88,7 @@ export class Requests {
         if (refusal) throw refusal;
         if (isApiError(error, "streamNotFound")) await this.#restore().catch(() => undefined);
         else if (!isPassing(error)) throw error;
-        await this.change(pause);
+        await this.waiters.change(pause);
       }
     }
   }
@@ -127,7 +109,7 @@ export class Requests {
   #finish(why: TransportError): void {
     this.#end ??= why;
     this.#giveUp(this.#end);
-    this.wake();
+    this.waiters.wake();
   }
 
   #giveUp(why: Error): void {
@@ -139,7 +121,7 @@ export class Requests {
     this.#state = state;
     this.#detail = detail;
     for (const heard of [...this.#listeners]) heard(state, detail);
-    this.wake();
+    this.waiters.wake();
   }
 
   async #watch(): Promise<void> {

@@ -1,7 +1,7 @@
 /** The runs that a server keeps. */
 import type { NatsConnection } from "@nats-io/nats-core";
-import { runOf } from "./nats-names.ts";
-import { answerMilliseconds } from "./nats-requests.ts";
+import { runOf } from "./names.ts";
+import { answerMilliseconds } from "./requests.ts";
 
 /** Names of all runs on a server, sorted. */
 export async function runsOn(connection: NatsConnection): Promise<readonly string[]> {

@@ -1,11 +1,13 @@
 /** Leases and objects: the last message of each subject of one stream, read by asking for it. */
 import type { JetStreamClient, JetStreamManager, StoredMsg } from "@nats-io/jetstream";
-import type { RunNames } from "./nats-names.ts";
-import { answerMilliseconds, isApiError, type Requests } from "./nats-requests.ts";
-import type { Lease, Objects } from "./transport.ts";
+import { sha256 } from "../../storage/sha256.ts";
+import { atOnce } from "../at-once.ts";
+import type { Lease, Objects } from "../transport.ts";
+import type { RunNames } from "./names.ts";
+import { answerMilliseconds, isApiError, type Requests } from "./requests.ts";
 
 /** Chunks that are under way at once. */
-const atOnce = 8;
+const chunksAtOnce = 8;
 const chunkBytes = 2 ** 18;
 
 /** The stream of leases and objects. */
@@ -157,7 +159,7 @@ function objects(state: State): Objects {
       const version = crypto.randomUUID();
       const chunks = Math.ceil(copy.length / chunkBytes);
       let first = Number.POSITIVE_INFINITY;
-      await inTurns(chunks, async (index) => {
+      await atOnce(chunksAtOnce, numbersTo(chunks), async (index) => {
         const chunk = copy.subarray(index * chunkBytes, (index + 1) * chunkBytes);
         const sequence = await requests.patiently(`'${name}'`, () =>
           state.trySet(names.chunk(name, version, index), chunk),
@@ -190,7 +192,7 @@ function objects(state: State): Objects {
 async function chunksOf(state: State, name: string, manifest: Manifest): Promise<Uint8Array | undefined> {
   const bytes = new Uint8Array(manifest.bytes);
   let isWhole = true;
-  await inTurns(manifest.chunks, async (index) => {
+  await atOnce(chunksAtOnce, numbersTo(manifest.chunks), async (index) => {
     const chunk = await state.get(state.names.chunk(name, manifest.version, index));
     if (!chunk || index * chunkBytes + chunk.data.length > bytes.length) isWhole = false;
     else bytes.set(chunk.data, index * chunkBytes);
@@ -198,16 +200,5 @@ async function chunksOf(state: State, name: string, manifest: Manifest): Promise
   return isWhole ? bytes : undefined;
 }
 
-/** Does something for 0, 1, …, `count` − 1, some at once. */
-async function inTurns(count: number, work: (index: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  const lanes = Array.from({ length: Math.min(atOnce, count) }, async () => {
-    for (let index = next++; index < count; index = next++) await work(index);
-  });
-  await Promise.all(lanes);
-}
-
-async function sha256(bytes: Uint8Array): Promise<string> {
-  const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
-  return Array.from(sum, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+/** 0, 1, …, `count` − 1 */
+const numbersTo = (count: number) => Array.from({ length: count }, (_, index) => index);

@@ -1,15 +1,15 @@
 /** A transport over a connection to a NATS server, in whatever program the connection was made. */
 import type { JetStreamClient, JetStreamManager, StreamConfig } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { ForwardgradError } from "../errors/errors.ts";
-import { natsLog } from "./nats-log.ts";
-import { type RunNames, runNames } from "./nats-names.ts";
-import { consumerName, natsQueue } from "./nats-queue.ts";
-import { answerMilliseconds, isApiError, isPassing, isPermission, Requests } from "./nats-requests.ts";
-import { natsState } from "./nats-state.ts";
-import { checkSubject } from "./subjects.ts";
-import type { Transport } from "./transport.ts";
-import { TransportError, tooLarge } from "./transport-error.ts";
+import { ForwardgradError } from "../../errors/errors.ts";
+import { checkSubject } from "../subjects.ts";
+import type { Transport } from "../transport.ts";
+import { TransportError, tooLarge } from "../transport-error.ts";
+import { natsLog } from "./log.ts";
+import { type RunNames, runNames } from "./names.ts";
+import { consumerName, natsQueue } from "./queue.ts";
+import { answerMilliseconds, isApiError, isPassing, isPermission, Requests } from "./requests.ts";
+import { natsState } from "./state.ts";
 
 /** How a participant joins a run on a server. */
 export interface JoinOptions {

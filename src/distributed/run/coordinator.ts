@@ -13,7 +13,7 @@ import type { DerivativeSource, GranuleRun, KnownEstimate, MeasuredStep } from "
 import { Journal } from "./journal.ts";
 import type { Leadership } from "./leadership.ts";
 import { locate, type Numbered } from "./locate.ts";
-import { encodeForetold, subjects } from "./messages.ts";
+import { encodeForetold, type Position, subjects } from "./messages.ts";
 import { type CrewEvent, type QuestionRules, Questions } from "./questions.ts";
 import type { EndRecord, RecordedEstimate } from "./records.ts";
 
@@ -79,10 +79,9 @@ export class Coordinator implements DerivativeSource {
 
   async measure(feeds: Tensors, key: Key): Promise<MeasuredStep> {
     const { granules, method } = this.#run as GranuleRun;
-    const position = { after: this.#journal?.after ?? 0, step: this.#step, before: this.#before };
     const judge = (granule: number) => this.#compute(feeds, key, granule);
     const failure = (isAlone: boolean) => this.#failure(isAlone);
-    const answers = await this.#questions.ask(position, granules, judge, failure);
+    const answers = await this.#questions.ask(this.#position, granules, judge, failure);
     const derivatives = new Float64Array(method.tangents);
     for (const [index, { first }] of granules.entries())
       derivatives.set(answers[index]?.derivatives ?? [], first);
@@ -98,11 +97,10 @@ export class Coordinator implements DerivativeSource {
     if (!this.#pending) return;
     const own = coefficients.slice();
     this.#pending = { ...this.#pending, coefficients: own };
-    const position = { after: this.#journal?.after ?? 0, step: this.#step, before: this.#before };
     this.#options.transport.publish(
       "coordinator",
       subjects.formed,
-      encodeForetold({ ...position, coefficients: own }),
+      encodeForetold({ ...this.#position, coefficients: own }),
     );
   }
 
@@ -121,6 +119,11 @@ export class Coordinator implements DerivativeSource {
     this.#questions.release();
     await this.#judge?.release();
     this.#judge = undefined;
+  }
+
+  /** Where the run is. */
+  get #position(): Position {
+    return { after: this.#journal?.after ?? 0, step: this.#step, before: this.#before };
   }
 
   async #begin(step: number): Promise<void> {
@@ -153,7 +156,7 @@ export class Coordinator implements DerivativeSource {
       }
       // A run that went back and was ended before it could say so.
       if (this.#hasRepeated || record.kind !== "step") throw otherRun(this.#step);
-      await this.#forgetAhead();
+      this.#forgetAhead();
       await this.#writeState(undefined);
     }
     const { step, loss, counted, coefficients } = pending;
@@ -185,7 +188,7 @@ export class Coordinator implements DerivativeSource {
     }
   }
 
-  async #forgetAhead(): Promise<void> {
+  #forgetAhead(): void {
     for (const { sequence, record } of this.#ahead) this.#journal?.passed(sequence, record);
     this.#ahead = [];
   }
@@ -201,7 +204,7 @@ export class Coordinator implements DerivativeSource {
   /** Where the log knows this state, and what follows it there. */
   async #find(): Promise<Journal> {
     const { transport } = this.#options;
-    const found = await locate(transport.log, { step: this.#step, before: this.#before });
+    const found = await locate(transport.log, this.#position);
     if (!found) return new Journal(transport, await transport.log.last());
     this.#ahead = [...found.behind];
     this.#expected = this.#step;

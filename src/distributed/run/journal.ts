@@ -1,4 +1,5 @@
 /** A coordinator's pen: appends records behind each other, restores what the log lost, and notices another coordinator. */
+import { areSameBytes } from "../../arrays/same-bytes.ts";
 import { ForwardgradError } from "../../errors/errors.ts";
 import type { Transport } from "../transport.ts";
 import { encodeRecord, type RunRecord } from "./records.ts";
@@ -49,7 +50,7 @@ export class Journal {
       const last = await this.#transport.log.last();
       if (last < this.#after) await this.#restore(last);
       // Ours, whose acknowledgement was lost.
-      else if (last > this.#after && isSame(await this.#read(this.#after + 1), bytes)) {
+      else if (last > this.#after && areSameBytes(await this.#read(this.#after + 1), bytes)) {
         this.#after++;
         this.#keep(this.#after, bytes);
         return this.#after;
@@ -93,8 +94,4 @@ export class Journal {
     this.#kept.set(sequence, bytes);
     this.#kept.delete(sequence - keptRecords);
   }
-}
-
-function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, index) => byte === other[index]);
 }

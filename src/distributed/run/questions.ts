@@ -1,6 +1,7 @@
 /** One step's questions: asks workers for granules, asks again where an answer is late, and weighs answers against each other. */
 import type { Status } from "../status.ts";
 import type { Transport } from "../transport.ts";
+import { Waiters } from "../waiters.ts";
 import { isSame } from "../weights/fingerprint.ts";
 import type { Granule, Measured } from "../weights/granule.ts";
 import { assign } from "./assign.ts";
@@ -59,7 +60,7 @@ export class Questions {
   readonly #crew = new Crew();
   readonly #inbox: { readonly sender: string; readonly message: Uint8Array; readonly at: number }[] = [];
   readonly #stop: (() => void)[];
-  #wake = () => {};
+  readonly #waiters = new Waiters();
   #isReleased = false;
 
   constructor(transport: Transport, rules: QuestionRules, tell: (event: CrewEvent) => void) {
@@ -69,7 +70,7 @@ export class Questions {
     const isHere = (sender: string) => {
       if (this.#crew.heard(sender, performance.now())) {
         tell({ kind: "joined", participant: sender });
-        this.#wake();
+        this.#waiters.wake();
       }
     };
     this.#stop = [
@@ -77,12 +78,12 @@ export class Questions {
       transport.subscribe("worker", subjects.gone, (_, { sender }) => {
         this.#crew.gone(sender);
         tell({ kind: "left", participant: sender });
-        this.#wake();
+        this.#waiters.wake();
       }),
       transport.subscribe("worker", subjects.answer, (message, { sender }) => {
         isHere(sender);
         this.#inbox.push({ sender, message, at: performance.now() });
-        this.#wake();
+        this.#waiters.wake();
       }),
     ];
     transport.publish("coordinator", subjects.roll, new Uint8Array());
@@ -139,13 +140,13 @@ export class Questions {
 
   /** Looks up from waiting. */
   wake(): void {
-    this.#wake();
+    this.#waiters.wake();
   }
 
   release(): void {
     this.#isReleased = true;
     for (const stop of this.#stop) stop();
-    this.#wake();
+    this.#waiters.wake();
   }
 
   #begin(position: Position, open: readonly Open[]): void {
@@ -265,14 +266,7 @@ export class Questions {
 
   async #change(milliseconds: number): Promise<void> {
     if (this.#inbox.length > 0 || this.#isReleased) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.max(1, Math.min(milliseconds, rollEvery)));
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = () => {};
+    await this.#waiters.change(Math.max(1, Math.min(milliseconds, rollEvery)));
   }
 }
 

@@ -1,12 +1,12 @@
 /** A replica: parameters and the optimizer's state, which follow a run's records bit for bit. */
 import { StorageError } from "../../errors/errors.ts";
-import { methodIn } from "../../estimate/passes.ts";
-import { arraysOf, countParameters, setParameters } from "../../objective/parameters.ts";
+import { arraysOf, setParameters } from "../../objective/parameters.ts";
 import { clipGlobalNorm } from "../../optim/clip.ts";
 import { inKernel } from "../../optim/in-kernel.ts";
 import type { Arrays, Optimizer } from "../../optim/optimizer.ts";
 import { streamKey } from "../../random/streams.ts";
 import { fold } from "../../random/threefry.ts";
+import type { Sampler } from "../../tangents/sampler.ts";
 import type { RunPlan } from "../../train/run-plan.ts";
 import type { RunCheckpoint } from "../../train/run-state.ts";
 import { type Fingerprint, fingerprintOf, isSame } from "../weights/fingerprint.ts";
@@ -29,19 +29,20 @@ export class Replica {
     | { readonly step: number; readonly coefficients: Float32Array; readonly gradients: Arrays }
     | undefined;
 
-  /** @param plan whose objective's parameters are the replica's */
-  constructor(plan: RunPlan) {
+  /**
+   * @param plan whose objective's parameters are the replica's
+   * @param sampler where the run's tangents come from
+   */
+  constructor(plan: RunPlan, sampler: Sampler) {
     const { objective, options } = plan;
     const { parameters, runtime } = objective;
-    const { tangents, aggregate: aggregator, sampler } = options;
-    const method = methodIn(countParameters(parameters), { tangents, aggregator, sampler });
     this.#plan = plan;
     // Plain descent has no kernel of its own.
     this.#optimizer = options.optimizer.isPlain ? options.optimizer : inKernel(options.optimizer);
     this.#arrays = arraysOf(parameters);
     this.#state = options.optimizer.init(this.#arrays);
     const shapes = Object.entries(parameters).map(([name, { shape }]) => ({ name, shape }));
-    this.#update = openUpdate(shapes, method.sampler, runtime);
+    this.#update = openUpdate(shapes, sampler, runtime);
   }
 
   /** Where it is. */

@@ -9,6 +9,7 @@ import { describePlan, planRun, type RunPlan } from "../../train/run-plan.ts";
 import { loadRunCheckpoint } from "../../train/run-state-schema.ts";
 import type { Transport } from "../transport.ts";
 import { closed } from "../transport-error.ts";
+import { Waiters } from "../waiters.ts";
 import { isSame } from "../weights/fingerprint.ts";
 import { type Granule, type GranulePass, granulesOf, openGranulePass } from "../weights/granule.ts";
 import { type DescribedRun, optionsOf, readDescribed, requireSameRun, requireVersion } from "./described.ts";
@@ -101,7 +102,7 @@ export async function work(options: WorkOptions): Promise<WorkResult> {
     sampler: chosen,
   });
   const pass = await openGranulePass(plan.objective, sampler, described.granule);
-  const worker = new Worker(options, described, plan, pass);
+  const worker = new Worker(options, described, plan, pass, new Replica(plan, sampler));
   try {
     return await worker.run();
   } finally {
@@ -137,20 +138,26 @@ class Worker {
   #differedAt: number | undefined;
   #computed = 0;
   #followed = 0;
-  #wake = () => {};
+  readonly #waiters = new Waiters();
 
-  constructor(options: WorkOptions, described: DescribedRun, plan: RunPlan, pass: GranulePass) {
+  constructor(
+    options: WorkOptions,
+    described: DescribedRun,
+    plan: RunPlan,
+    pass: GranulePass,
+    replica: Replica,
+  ) {
     this.#options = options;
     this.#described = described;
     this.#plan = plan;
     this.#pass = pass;
     this.#granules = granulesOf(plan.options.tangents, described.granule);
-    this.#replica = new Replica(plan);
+    this.#replica = replica;
   }
 
   async run(): Promise<WorkResult> {
     const { transport, signal } = this.#options;
-    const wake = () => this.#wake();
+    const wake = () => this.#waiters.wake();
     // Whoever has no replica yet is not to be asked.
     let isReady = false;
     const here = () => {
@@ -222,14 +229,7 @@ class Worker {
     }
     await this.#takeOver();
     if (this.#records.length > 0 || this.#nextGranule() !== undefined) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, hereEvery);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = () => {};
+    await this.#waiters.change(hereEvery);
   }
 
   #hear(message: Uint8Array): void {
@@ -250,7 +250,7 @@ class Worker {
       if (known) this.#options.transport.publish("worker", subjects.answer, known);
       else this.#wanted.add(granule);
     }
-    this.#wake();
+    this.#waiters.wake();
   }
 
   /** The next granule that is asked for, where the replica is at the question. */
@@ -342,14 +342,14 @@ class Worker {
       for await (const { sequence, record } of this.#options.transport.log.read(from, signal)) {
         if (signal.aborted) return;
         this.#records.push({ sequence, record: decodeRecord(record) });
-        this.#wake();
+        this.#waiters.wake();
       }
       // Records end only where the transport was closed.
       if (!signal.aborted) this.#readError = closed();
     } catch (error) {
       if (!signal.aborted) this.#readError = error;
     }
-    this.#wake();
+    this.#waiters.wake();
   }
 
   /** Coordinates the run, where its coordinator is gone and nobody else does. */
@@ -363,7 +363,7 @@ class Worker {
     this.#options.onEvent?.({ kind: "leads" });
     this.#leading = this.#lead(lease).finally(() => {
       this.#leading = undefined;
-      this.#wake();
+      this.#waiters.wake();
     });
   }
 

@@ -1,5 +1,6 @@
 /** Offers a study's units to workers, and keeps their rows: each unit's once, whoever measured it and however often. */
 
+import { atOnce } from "../../distributed/at-once.ts";
 import { encodeStatus, type Status, statusSubject } from "../../distributed/status.ts";
 import type { Transport } from "../../distributed/transport.ts";
 import { ForwardgradError } from "../../errors/errors.ts";
@@ -115,14 +116,9 @@ class OfferedUnits implements Offered {
     const identity = this.#described?.identity ?? "";
     const session = crypto.randomUUID();
     const open = this.#units.filter(({ key }) => !this.#waiting.get(key)?.rows);
-    let next = 0;
-    const lanes = Array.from({ length: offeredAtOnce }, async () => {
-      for (let unit = open[next++]; unit; unit = open[next++]) {
-        const message = encode({ identity, key: unit.key });
-        await transport.queue.offer(`${session}/${unit.key}`, message);
-      }
-    });
-    await Promise.all(lanes);
+    await atOnce(offeredAtOnce, open, ({ key }) =>
+      transport.queue.offer(`${session}/${key}`, encode({ identity, key })),
+    );
   }
 
   /** Offers units again that nobody has and that wait for nobody: a server lost them, or a worker said that it was done. */

@@ -43,11 +43,6 @@ export interface TakeResult {
   readonly units: number;
 }
 
-/** Whether a run on a server is a study. */
-export async function isStudy({ objects }: Transport): Promise<boolean> {
-  return (await objects.get(objectName)) !== undefined;
-}
-
 /**
  * Takes units until the study is over or the signal says stop.
  *

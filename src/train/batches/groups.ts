@@ -1,6 +1,7 @@
 /** Groups of examples that have their loss together, one behind the other: set aside, shuffled and read as wholes. */
 import { epochOrder, splitValidation } from "../../data/batches.ts";
 import { describePosition, type Examples } from "../../data/dataset.ts";
+import { membersOf } from "../../data/split.ts";
 import { DataError, SettingError } from "../../errors/errors.ts";
 import { option as mention, type Words, words } from "../../errors/words.ts";
 import type { RunOptions } from "../settings/run-settings.ts";
@@ -53,22 +54,16 @@ export function inGroups(
     [run.test, "the test data"],
   ] as const)
     if (typeof part === "object") checkGroups(part, each, what);
-  /** The examples of groups. */
-  const membersOf = (groups: Uint32Array) =>
-    Uint32Array.from(
-      { length: groups.length * each },
-      (_, at) => (groups[Math.floor(at / each)] as number) * each + (at % each),
-    );
   /** The groups of examples that lie in whole groups. */
   const groupsOf = (indices: Uint32Array) =>
     indices.filter((_, at) => at % each === 0).map((index) => index / each);
   return {
-    order: (indices, key, epoch) => membersOf(epochOrder(groupsOf(indices), key, epoch)),
+    order: (indices, key, epoch) => membersOf(epochOrder(groupsOf(indices), key, epoch), each),
     split(count, validation, key) {
       const whole = Math.floor(validation / each);
       // One group alone has nothing that it is compared with.
       const groups = splitValidation(count / each, whole < 2 ? 0 : whole, key);
-      return { train: membersOf(groups.train), validation: membersOf(groups.validation) };
+      return { train: membersOf(groups.train, each), validation: membersOf(groups.validation, each) };
     },
   };
 }
