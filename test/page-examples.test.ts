@@ -1,7 +1,10 @@
 /** The examples for pages, built as their readers build them and opened in a browser. */
+import { execFile } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { build as bundle } from "esbuild";
 import { type Browser, chromium, type Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -27,21 +30,61 @@ describe.skipIf(!hasBrowser)("the example", () => {
     servers.push(server);
     return `http://localhost:${await listen(server)}/a/`;
   }
+  /** The example in a folder of its own, as after npm install. */
+  function installed(name: string): string {
+    const folder = temporaryFolder();
+    cpSync(join(root, "examples/pages", name), folder, { recursive: true });
+    mkdirSync(join(folder, "node_modules"));
+    symlinkSync(root, join(folder, "node_modules/forwardgrad"));
+    for (const other of ["onnxruntime-web", "esbuild"])
+      symlinkSync(join(root, "node_modules", other), join(folder, "node_modules", other));
+    return folder;
+  }
   const state = (page: Page) => page.locator("#state").innerText();
 
   it("for Vite is built, trains in its worker, and reads digits", async () => {
-    // As after npm install in a folder of its own.
-    const folder = temporaryFolder();
-    cpSync(join(root, "examples/pages/vite"), folder, { recursive: true });
-    mkdirSync(join(folder, "node_modules"));
-    symlinkSync(root, join(folder, "node_modules/forwardgrad"));
-    symlinkSync(join(root, "node_modules/onnxruntime-web"), join(folder, "node_modules/onnxruntime-web"));
+    const folder = installed("vite");
     const { build } = await import("vite");
     await build({ root: folder, logLevel: "error" });
     const page = await browser.newPage();
     await page.goto(await serve(join(folder, "dist")));
     await expect.poll(() => state(page), read).toMatch(/^reads [5-9]\d\.\d %$/);
     await page.close();
+  });
+
+  it("for webpack is built with no loader and no plugin, and trains in its worker", async () => {
+    const folder = installed("webpack");
+    const { default: configuration } = await import(pathToFileURL(join(folder, "webpack.config.js")).href);
+    const { default: webpack } = await import("webpack");
+    // Not minimized, which takes most of the time.
+    const optimization = { minimize: false };
+    const compiler = webpack({ ...configuration, context: folder, optimization });
+    const told = await promisify(compiler.run.bind(compiler))();
+    expect(told?.toString({ all: false, errors: true, warnings: true })).toBe("");
+    const page = await browser.newPage();
+    await page.goto(await serve(folder));
+    await expect.poll(() => state(page), read).toMatch(/^reads [5-9]\d\.\d %$/);
+    await page.close();
+  });
+
+  it("for an extension trains under the policy of its manifest", async () => {
+    const folder = installed("extension");
+    await promisify(execFile)(process.execPath, ["build.mjs"], { cwd: folder });
+    const context = await chromium.launchPersistentContext(temporaryFolder(), {
+      executablePath: "/usr/bin/chromium",
+      args: [
+        "--no-sandbox",
+        "--headless=new",
+        `--disable-extensions-except=${folder}`,
+        `--load-extension=${folder}`,
+      ],
+      ignoreDefaultArgs: ["--headless", "--disable-extensions"],
+    });
+    const [background = await context.waitForEvent("serviceworker")] = context.serviceWorkers();
+    const page = await context.newPage();
+    await page.goto(new URL("page.html", background.url()).href);
+    await expect.poll(() => state(page), read).toMatch(/^reads [5-9]\d\.\d %$/);
+    await context.close();
   });
 
   it("without a bundler trains with modules of a server that resolves packages", async () => {

@@ -1,0 +1,4 @@
+// The worker that trains for the page.
+import { serveTraining } from "forwardgrad/web";
+
+serveTraining(self);
