@@ -145,6 +145,24 @@ describe.skipIf(!hasBrowser)("the lab", () => {
     await page.close();
   });
 
+  it("races on digits in a worker, and shows a recorded race before", async () => {
+    const page = await open("?embed=race&race.k=2");
+    const row = (id: string) => page.locator(`#race-digits-${id} td`).allInnerTexts();
+    await expect.poll(() => row("exact")).toEqual(["220", "0.20", "93.5 %"]);
+    await page.locator("#race-by").selectOption("cost");
+    // As many passes as the exact gradient takes for 220 steps: 660, of which a step with 16 directions takes 17.
+    await expect.poll(() => row("weights")).toEqual(["30", expect.any(String), "…"]);
+    await page.locator("#race-by").selectOption("steps");
+    await page.locator("#race-digits-run").press("Enter");
+    const read = async (id: string) => Number((await row(id))[2]?.replace(" %", ""));
+    await expect.poll(() => read("weights"), { timeout: 60_000 }).toBeGreaterThan(15);
+    expect(await read("exact")).toBeGreaterThan(85);
+    expect(await read("alone")).toBeGreaterThan(50);
+    expect(await text(page, "race-digits-state")).toBe("your race, with 2 directions");
+    expect(await text(page, "race-digits-run")).toBe("Race again");
+    await page.close();
+  });
+
   it("opens runs out of a zip, and compares them", async () => {
     const page = await open("?embed=reports");
     // At rest, two recorded runs.

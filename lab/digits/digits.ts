@@ -1,6 +1,5 @@
 /** The panel of digits: a network learns to read them in a worker of this page, without a backward pass. */
 import { mlp } from "forwardgrad";
-import type { Dataset } from "forwardgrad/data";
 import { trainInWorker, type WorkerTraining } from "forwardgrad/web";
 import { isWhole, settings } from "../address.ts";
 import { type Curves, LiveCurves, noCurves, openCurves } from "../curves.ts";
@@ -8,6 +7,7 @@ import { element, onPress, say } from "../elements.ts";
 import { saveFile } from "../save-file.ts";
 import { showConfusion } from "./confusion.ts";
 import { counts, epochs, every, hidden } from "./counts.ts";
+import { drawnDigits } from "./drawn.ts";
 import { openPad } from "./pad.ts";
 import { type Reading, readings } from "./pictures.ts";
 import recorded from "./recorded.json";
@@ -36,25 +36,9 @@ const behind: Curves = {
 const chart = openCurves(element("digits-chart", HTMLElement), { share: "cosine", mostLoss: 2.5 });
 chart(noCurves(), behind);
 let chosen: Chosen = address.read();
-let data: Dataset | undefined;
 let training: WorkerTraining | undefined;
 let stop: AbortController | undefined;
 let model: Uint8Array<ArrayBuffer> | undefined;
-
-/** The digits, drawn once. */
-function digits(): Promise<Dataset> {
-  if (data) return Promise.resolve(data);
-  return new Promise((resolve) => {
-    const hear = ({ data: told }: MessageEvent) => {
-      if (!told?.digits) return;
-      worker.removeEventListener("message", hear);
-      data = told.digits as Dataset;
-      resolve(data);
-    };
-    worker.addEventListener("message", hear);
-    worker.postMessage("digits");
-  });
-}
 
 function showRecorded(): void {
   const known = recorded.misread.map(({ label, read, pixels }) => ({
@@ -96,7 +80,7 @@ async function run(): Promise<void> {
   stop = new AbortController();
   say("digits-train", "Stop");
   say("digits-state", "drawing digits …");
-  const { train, test, normalization } = await digits();
+  const { train, test, normalization } = await drawnDigits(worker);
   if (test.inputs instanceof Float32Array) throw new TypeError("Digits are drawn in bytes.");
   const inputs = test.inputs;
   say("digits-state", "loading the engine …");
@@ -195,7 +179,7 @@ onPress("digits-command", () => void copy(asCommand(chosen)));
 onPress("digits-code", () => void copy(asCode(chosen)));
 onPress("digits-clear", () => pad.set());
 onPress("digits-next", () => {
-  void digits().then(({ test }) => {
+  void drawnDigits(worker).then(({ test }) => {
     const index = Math.floor(Math.random() * test.count);
     pad.set((test.inputs as Uint8Array).slice(784 * index, 784 * (index + 1)));
   });

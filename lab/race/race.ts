@@ -3,6 +3,7 @@ import { type Descent, functionLearningRate, functions, startDescent } from "for
 import { isWhole, settings } from "../address.ts";
 import { element, isStill, onPress, say } from "../elements.ts";
 import { openLines, tickWords } from "../lines.ts";
+import { openDigitsRace, passesOfExact } from "./on-digits.ts";
 
 const names = ["styblinski-tang", "rosenbrock", "sphere"] as const;
 type Name = (typeof names)[number];
@@ -22,9 +23,6 @@ const address = settings<{ f: string; n: number; k: number; by: string; steps: n
             ? counts.includes(Number(value))
             : isWhole(value, 10, 5000),
 );
-
-/** Passes of an exact gradient: there, and back at about twice that. */
-const passesBack = 3;
 
 /** One who races. */
 interface Runner {
@@ -68,6 +66,8 @@ const redraw = openLines("race-canvas", () => ({
   isLogarithmic: true,
 }));
 
+const showDigits = openDigitsRace(() => ({ k: chosen.k, isByCost: chosen.by === "cost" }));
+
 /** At most 300 points of each. */
 function thinned(heights: readonly number[]): [number, number][] {
   const every = Math.max(1, Math.floor(heights.length / 300));
@@ -80,7 +80,7 @@ function enter(id: string, color: string, gradient: "exact" | "projection" | "me
   const fn = functions[chosen.f as Name];
   const method = { gradient, k };
   const rate = functionLearningRate(chosen.f, chosen.n, method);
-  const runner = { id, color, rate, passes: gradient === "exact" ? passesBack : 1 + k };
+  const runner = { id, color, rate, passes: gradient === "exact" ? passesOfExact : 1 + k };
   const options = { fn, n: chosen.n, method, learningRate: rate, seed: 1, patience: 0 };
   const descent = startDescent({ ...options, steps: Number.POSITIVE_INFINITY });
   return { ...runner, descent, heights: [] };
@@ -137,6 +137,7 @@ function show(): void {
     }
     if (id === "exact" || id === "projection") say(`race-${id}-height`, height);
   }
+  showDigits();
   say("race-play", isPlaying ? "Pause" : "Play");
   redraw();
 }
