@@ -1,7 +1,7 @@
 /** Samples of the ops in products/quantized.ts; rounded ones have integer results, whose derivatives differences do not tell. */
 import { int } from "../../../onnx/graph.ts";
 import { float32, int64, tensorOf } from "../../../onnx/tensor.ts";
-import { inFloat32, samplesOf, x } from "../sample.ts";
+import { inFloat32, positive, samplesOf, x } from "../sample.ts";
 
 const bytes = (count: number, shape: readonly number[]) =>
   tensorOf(
@@ -29,6 +29,15 @@ export const quantized = samplesOf({
       attributes: { axis: int(0) },
     },
     { inputs: [bytes(8, [2, 4]), scales(4, [2, 2])], attributes: { axis: int(1), block_size: int(2) } },
+    { inputs: [int8([1, -2, 3, 4, 5, -6], [2, 3]), positive([])] },
+    {
+      inputs: [int8([1, -2, 3, 4, 5, -6], [2, 3]), positive([2]), int8([0, 1], [2])],
+      attributes: { axis: int(0) },
+    },
+    {
+      inputs: [bytes(12, [2, 3, 2]), positive([2, 2, 2]), bytes(8, [2, 2, 2])],
+      attributes: { axis: int(1), block_size: int(2) },
+    },
   ]),
   DynamicQuantizeLinear: inFloat32([{ inputs: [float32([1, 2, -3, 0.5], [2, 2])], outputs: 3 }]),
   ConvInteger: inFloat32([
@@ -63,10 +72,15 @@ export const quantized = samplesOf({
       inputs: [x([2, 40]), bytes(96, [2, 3, 16]), scales(6, [6])],
       attributes: { ...packed, K: int(40), N: int(2), bits: int(8) },
     },
+    { inputs: [x([2, 2, 32]), bytes(48, [3, 2, 8]), positive([6]), x([6])], attributes: packed },
   ]),
   GatherBlockQuantized: inFloat32([
     {
       inputs: [bytes(32, [4, 8]), int64([0, 3, 1], [3]), scales(4, [4, 1])],
+      attributes: { bits: int(4), block_size: int(16), quantize_axis: int(1) },
+    },
+    {
+      inputs: [bytes(64, [4, 16]), int64([3, 0], [2]), positive([4, 2]), bytes(4, [4, 1])],
       attributes: { bits: int(4), block_size: int(16), quantize_axis: int(1) },
     },
   ]),
