@@ -98,7 +98,7 @@ describe("derivatives along scales are PyTorch's", () => {
       known.data.map((_, at) => Math.sin(at * 1.3)),
       known.shape,
     );
-    const loss = g.reduceSum(g.mul(y, g.constant(weights)), undefined, { keepdims: 0 });
+    const loss = g.reduceSum(g.mul(y, g.constant(weights)), { keepdims: 0 });
     const graph = g.build({ y, loss });
 
     const feeds = Object.fromEntries(names.map((key) => [key, fromGolden(inputs[key] as GoldenTensor)]));

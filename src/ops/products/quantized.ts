@@ -81,8 +81,8 @@ export const DynamicQuantizeLinear: Op = {
     const x = required(node, 0);
     const scale = node.outputs[1] as Value;
     const ends = g.sub(
-      shareOf(g, x, g.max(g.reduceMax(x, undefined, { keepdims: 0 }), 0)),
-      shareOf(g, x, g.min(g.reduceMin(x, undefined, { keepdims: 0 }), 0)),
+      shareOf(g, x, g.max(g.reduceMax(x, { keepdims: 0 }), 0)),
+      shareOf(g, x, g.min(g.reduceMin(x, { keepdims: 0 }), 0)),
     );
     const axes = x.shape.map((_, axis) => axis + 1);
     const ofScale = g.mul(g.reduceSum(g.mul(tangent, ends), axes, { keepdims: 0 }), 1 / 255);
@@ -94,7 +94,7 @@ export const DynamicQuantizeLinear: Op = {
 /** What an end of the range takes of each number's tangent: those at the end share it, and 0 as an end is nobody's. */
 function shareOf(g: Emitter, x: Value, end: Value): Value {
   const isEnd = cast(g, g.and(g.equal(x, end), g.not(g.equal(x, 0))), x.dtype);
-  return g.div(isEnd, g.max(g.reduceSum(isEnd, undefined, { keepdims: 0 }), 1));
+  return g.div(isEnd, g.max(g.reduceSum(isEnd, { keepdims: 0 }), 1));
 }
 
 /** d((A − a)(B − b)) = dA (B − b) + (A − a) dB, of the numbers before rounding */
