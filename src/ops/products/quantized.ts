@@ -128,15 +128,15 @@ export const ConvInteger: Op = {
       // As many kernels in each group as there are in it, times k.
       const [k, group] = [tangentCount(dw), intAttribute(node.node, "group", 1)];
       const [filters = 0, ...kernel] = weight.shape;
-      const places = output(node).shape.slice(2);
-      const axes = places.map((_, axis) => axis + 4);
+      const positions = output(node).shape.slice(2);
+      const axes = positions.map((_, axis) => axis + 4);
       const split = [k, group, filters / group, ...kernel];
       const kernels = rearrange(
         ...([g, dw, split, [1, 0, ...split.slice(2).map((_, axis) => axis + 2)]] as const),
         [k * filters, ...kernel],
       );
       const images = centered(g, required(node, 0), node.inputs[2], false);
-      const parts = [shape[0] ?? 0, group, k, filters / group, ...places];
+      const parts = [shape[0] ?? 0, group, k, filters / group, ...positions];
       return rearrange(...([g, convolved(images, kernels), parts, [2, 0, 1, 3, ...axes]] as const), [
         k,
         ...output(node).shape,
