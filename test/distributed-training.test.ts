@@ -65,6 +65,26 @@ describe("a run of several workers", () => {
       expect([...store.files.keys()]).toContain("model.onnx");
     });
 
+  it("has the bytes of one process with tangents of slices, too: 1, 2, 4, and where one is resumed from the log", async () => {
+    const sliced = { ...options, steps: 12 };
+    const own = await end(train({ ...sliced, gradient: inGranules({ size: granule, sliced: true }) }));
+    expect(own).not.toEqual(await end(train({ ...sliced, gradient: inGranules({ size: granule }) })));
+    for (const workers of [1, 2, 4]) {
+      const network = memoryNetwork();
+      const working = start(network, workers);
+      const stop = new AbortController();
+      const first = { ...sliced, store: memoryStore(), signal: stop.signal };
+      const going = { ...together, sliced: true };
+      for await (const event of trainTogether(first, { transport: network.join("coordinator"), ...going }))
+        if (event.kind === "step" && event.step === 7) stop.abort();
+      // Its own checkpoint is lost: the steps are in the log.
+      const again = { ...sliced, store: memoryStore(), resume: true };
+      const model = await end(trainTogether(again, { transport: network.join("coordinator"), ...going }));
+      expect(model).toEqual(own);
+      await Promise.all(working);
+    }
+  });
+
   it("and with 10 % of the messages lost, 10 % repeated, and all late", async () => {
     const network = memoryNetwork({ drop: 0.1, repeat: 0.1, delay: 8 });
     const working = start(network, 3);

@@ -2,8 +2,9 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { mean } from "../src/aggregate/mean.ts";
 import { projection } from "../src/aggregate/projection.ts";
-import { granulesOf, openGranulePass } from "../src/distributed/weights/granule.ts";
-import { type DerivativeSource, type GranuleRun, inGranules } from "../src/distributed/weights/granules.ts";
+import { openGranulePass } from "../src/distributed/weights/granule.ts";
+import { inGranules } from "../src/distributed/weights/granules.ts";
+import { granulesOf } from "../src/distributed/weights/slices.ts";
 import { exactGradient } from "../src/estimate/exact.ts";
 import { keyFromSeed } from "../src/random/threefry.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
@@ -11,6 +12,7 @@ import { gaussian } from "../src/tangents/gaussian.ts";
 import { lowRank } from "../src/tangents/low-rank.ts";
 import { rademacher } from "../src/tangents/rademacher.ts";
 import { createEstimator } from "../src/train/settings/estimator.ts";
+import { losing } from "./losing-granules.ts";
 import { smallClassifier } from "./small-classifier.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
@@ -21,34 +23,6 @@ const flat = (arrays: Readonly<Record<string, Float32Array>>) =>
   Object.keys(objective.parameters).flatMap((name) => [...(arrays[name] ?? [])]);
 const gradient = flat(truth);
 afterAll(() => exact.release());
-
-/** Granules of which one at random is missing in each step. */
-function losing(): DerivativeSource {
-  let run: GranuleRun | undefined;
-  let pass: Awaited<ReturnType<typeof openGranulePass>> | undefined;
-  let turn = 0;
-  return {
-    async open(given) {
-      run = given;
-      pass = await openGranulePass(given.objective, given.method.sampler, given.size);
-    },
-    async measure(fed, key) {
-      const { granules = [] } = run ?? {};
-      const derivatives = new Float64Array(run?.method.tangents ?? 0).fill(Number.NaN);
-      const missing = turn++ % granules.length;
-      const counted = granules.map((_, index) => index !== missing);
-      let loss = 0;
-      for (const [index, granule] of granules.entries()) {
-        if (index === missing) continue;
-        const measured = await pass?.measure(fed, key, granule);
-        derivatives.set(measured?.derivatives ?? [], granule.first);
-        loss = measured?.loss ?? loss;
-      }
-      return { loss, derivatives, counted };
-    },
-    release: async () => pass?.release(),
-  };
-}
 
 describe("granules", () => {
   it("hold every tangent once, the last ones fewer", () => {

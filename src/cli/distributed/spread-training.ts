@@ -24,12 +24,13 @@ export async function* spreadTraining(
   options: TrainOptions,
   flags: TrainFlags,
 ): AsyncGenerator<TrainEvent, void> {
-  const { granule, workers = 0, distribute } = flags;
+  const { granule, sliced, workers = 0, distribute } = flags;
   if (!isSpread(flags)) {
     for (const name of ["quorum", "run", "credentials", "certificate", "lease"] as const)
       if (flags[name] !== undefined)
         throw new Error(`--${name} goes with workers (--workers N, --distribute URL); leave it out.`);
-    yield* train(granule === undefined ? options : { ...options, gradient: inGranules({ size: granule }) });
+    const isInGranules = granule !== undefined || sliced !== undefined;
+    yield* train(isInGranules ? { ...options, gradient: inGranules({ size: granule, sliced }) } : options);
     return;
   }
   // Before anything is started for it.
@@ -51,7 +52,7 @@ export async function* spreadTraining(
     const { quorum } = flags;
     yield* interruptedAlone(
       trainTogether(options, {
-        ...{ transport, granule, onCrew: telling(), ...leaseOf(flags) },
+        ...{ transport, granule, sliced, onCrew: telling(), ...leaseOf(flags) },
         ...(quorum !== undefined && { quorum }),
       }),
       distribute === undefined

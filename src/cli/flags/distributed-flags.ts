@@ -17,6 +17,7 @@ export interface DistributedFlags extends ServerFlags {
   readonly workers?: number;
   readonly distribute?: string;
   readonly granule?: number;
+  readonly sliced?: boolean;
   readonly quorum?: number;
 }
 
@@ -53,6 +54,11 @@ export function addDistributedFlags(command: Command): Command {
       "tangents that a worker computes at once, a part of what the run is (default: 4)",
       wholeNumber(1),
     )
+    .option(
+      "--sliced",
+      "each granule perturbs another slice of the parameters (default: from 65,536 of them)",
+    )
+    .option("--no-sliced", "each granule perturbs all parameters")
     .option("--quorum <x>", "share of the derivatives that a step needs (default: 1)", share);
   return addServerFlags(command, "the run's name on the server (default: that of the folder)");
 }

@@ -70,6 +70,7 @@ export const flags: Readonly<Record<string, Flag>> = {
   credentials: { flag: "--credentials", placeholder: "FILE" },
   granule: { flag: "--granule", placeholder: "N" },
   run: { flag: "--run", placeholder: "NAME" },
+  sliced: { flag: "--sliced", values: { false: "--no-sliced" } },
   quorum: { flag: "--quorum", placeholder: "X" },
 };
 

@@ -212,8 +212,8 @@ export class Coordinator implements DerivativeSource {
   }
 
   async #compute(feeds: Tensors, key: Key, granule: number): Promise<Measured> {
-    const { objective, method, size, granules } = this.#run as GranuleRun;
-    this.#judge ??= await openGranulePass(objective, method.sampler, size);
+    const { objective, method, size, granules, sliced } = this.#run as GranuleRun;
+    this.#judge ??= await openGranulePass(objective, method.sampler, size, sliced?.slices);
     return this.#judge.measure(feeds, key, granules[granule] as (typeof granules)[number]);
   }
 

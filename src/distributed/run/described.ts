@@ -23,6 +23,8 @@ export interface DescribedRun {
   readonly config: Config;
   /** Tangents of a granule. */
   readonly granule: number;
+  /** Whether granules perturb slices, where that was said. */
+  readonly sliced?: boolean | undefined;
   /** The model's file. */
   readonly model: Uint8Array;
   /** Whether the model was built and never read from a file. */
@@ -41,7 +43,7 @@ const own = new Set(["threads", "runtime", "tangentChunk"]);
  */
 export async function describeOptions(
   options: TrainOptions,
-  granule: number,
+  { granule, sliced }: Pick<DescribedRun, "granule" | "sliced">,
   config: Config,
 ): Promise<DescribedRun> {
   const { examples, validation, test } = options;
@@ -55,7 +57,7 @@ export async function describeOptions(
     ([name, value]) => value !== undefined && Object.hasOwn(settingOptions, name) && name !== "gradient",
   );
   return {
-    ...{ version, config, granule },
+    ...{ version, config, granule, sliced },
     ...(await sentModel(options.model)),
     options: {
       ...Object.fromEntries(settings.map(([name, value]) => [name, asData(value)])),
@@ -135,7 +137,7 @@ export function requireSameRun(kept: Config, here: Config): void {
 
 /** What `train` is asked for by a worker, which has a runtime of its own. */
 export async function optionsOf(described: DescribedRun, runtime: Runtime): Promise<TrainOptions> {
-  const { options, granule } = described;
+  const { options, granule: size, sliced } = described;
   const model = await receivedModel(described);
-  return { ...(options as unknown as TrainOptions), model, runtime, gradient: inGranules({ size: granule }) };
+  return { ...(options as unknown as TrainOptions), model, runtime, gradient: inGranules({ size, sliced }) };
 }

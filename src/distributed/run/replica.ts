@@ -10,6 +10,7 @@ import type { Sampler } from "../../tangents/sampler.ts";
 import type { RunPlan } from "../../train/run-plan.ts";
 import type { RunCheckpoint } from "../../train/run-state.ts";
 import { type Fingerprint, fingerprintOf, isSame } from "../weights/fingerprint.ts";
+import type { SlicedTangents } from "../weights/slices.ts";
 import { openUpdate, type Update } from "../weights/update.ts";
 import type { Position } from "./messages.ts";
 import type { StepRecord } from "./records.ts";
@@ -32,8 +33,9 @@ export class Replica {
   /**
    * @param plan whose objective's parameters are the replica's
    * @param sampler where the run's tangents come from
+   * @param sliced what each granule's tangents perturb. Default: all of them perturb all parameters
    */
-  constructor(plan: RunPlan, sampler: Sampler) {
+  constructor(plan: RunPlan, sampler: Sampler, sliced?: SlicedTangents) {
     const { objective, options } = plan;
     const { parameters, runtime } = objective;
     this.#plan = plan;
@@ -42,7 +44,7 @@ export class Replica {
     this.#arrays = arraysOf(parameters);
     this.#state = options.optimizer.init(this.#arrays);
     const shapes = Object.entries(parameters).map(([name, { shape }]) => ({ name, shape }));
-    this.#update = openUpdate(shapes, sampler, runtime);
+    this.#update = openUpdate(shapes, sampler, runtime, sliced);
   }
 
   /** Where it is. */

@@ -22,6 +22,8 @@ export interface TogetherOptions extends Partial<QuestionRules> {
   readonly transport: Transport;
   /** Tangents of a granule, which one worker computes at once: a part of what the run is. Default 4. */
   readonly granule?: number;
+  /** Whether each granule perturbs another slice of the parameters, a part of what the run is, too. Default: of 65,536 parameters or more. */
+  readonly sliced?: boolean;
   /** Milliseconds after which another may go on with the run, if this coordinator is gone. Default 10,000. */
   readonly lease?: number;
   /** Hears of workers that come, leave, or are dropped. Default: nobody does. */
@@ -44,12 +46,14 @@ export async function* trainTogether(
   options: TrainOptions,
   together: TogetherOptions,
 ): AsyncGenerator<TrainEvent, void> {
-  const { transport, granule = defaultGranule, lease = defaultLease, onCrew = () => {}, ...given } = together;
+  const { transport, granule = defaultGranule, sliced, lease = defaultLease, onCrew = () => {} } = together;
+  const size = granule;
   requireTogether(options);
-  const rules = { ...defaultRules, ...given };
+  const { quorum, grace, check } = { ...defaultRules, ...together };
+  const rules = { quorum, grace, check };
   requireRules(rules);
-  const { config } = await previewTraining({ ...options, gradient: inGranules({ size: granule }) });
-  const described = await describeOptions(options, granule, config);
+  const { config } = await previewTraining({ ...options, gradient: inGranules({ size, sliced }) });
+  const described = await describeOptions(options, { granule, sliced }, config);
   const leadership = await Leadership.await(transport, lease);
   let coordinator: Coordinator | undefined;
   let hasEnded = false;
@@ -73,7 +77,7 @@ export async function* trainTogether(
       signal: options.signal,
       ...rules,
     });
-    const own = { store: store ?? shared, gradient: inGranules({ size: granule, source: coordinator }) };
+    const own = { store: store ?? shared, gradient: inGranules({ size, sliced, source: coordinator }) };
     for await (const event of train({ ...options, ...own })) {
       course.heard(event);
       hasEnded = event.kind === "done" || event.kind === "interrupted";

@@ -1,7 +1,5 @@
 /** A worker: follows a run's records with a replica of its own, computes the granules that it is asked for, and goes on with the run where its coordinator is gone. */
 import { DeviceError, ForwardgradError, StorageError } from "../../errors/errors.ts";
-import { methodIn } from "../../estimate/passes.ts";
-import { countParameters } from "../../objective/parameters.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { TrainEvent } from "../../train/events.ts";
 import { runOptions } from "../../train/run-options.ts";
@@ -11,7 +9,9 @@ import type { Transport } from "../transport.ts";
 import { closed } from "../transport-error.ts";
 import { Waiters } from "../waiters.ts";
 import { isSame } from "../weights/fingerprint.ts";
-import { type Granule, type GranulePass, granulesOf, openGranulePass } from "../weights/granule.ts";
+import { type GranulePass, openGranulePass } from "../weights/granule.ts";
+import { methodOf } from "../weights/granules.ts";
+import { type Granule, granulesOf } from "../weights/slices.ts";
 import { type DescribedRun, optionsOf, readDescribed, requireSameRun, requireVersion } from "./described.ts";
 import { CoordinatorReplacedError } from "./journal.ts";
 import { leaseName } from "./leadership.ts";
@@ -95,14 +95,10 @@ export async function work(options: WorkOptions): Promise<WorkResult> {
   requireVersion(described);
   const plan = await planRun(await runOptions(await optionsOf(described, options.runtime)));
   requireSameRun(described.config, (await describePlan(plan)).config);
-  const { tangents, aggregate: aggregator, sampler: chosen } = plan.options;
-  const { sampler } = methodIn(countParameters(plan.objective.parameters), {
-    tangents,
-    aggregator,
-    sampler: chosen,
-  });
-  const pass = await openGranulePass(plan.objective, sampler, described.granule);
-  const worker = new Worker(options, described, plan, pass, new Replica(plan, sampler));
+  const { objective, options: settled } = plan;
+  const { method, sliced } = methodOf(objective, { ...settled, aggregator: settled.aggregate }, described);
+  const pass = await openGranulePass(objective, method.sampler, described.granule, sliced?.slices);
+  const worker = new Worker(options, described, plan, pass, new Replica(plan, method.sampler, sliced));
   try {
     return await worker.run();
   } finally {
@@ -370,10 +366,11 @@ class Worker {
   async #lead(lease: number): Promise<void> {
     const { transport, runtime, onEvent } = this.#options;
     try {
+      const { granule, sliced } = this.#described;
       const { gradient, ...options } = await optionsOf(this.#described, runtime);
       const run = trainTogether(
         { ...options, resume: true, allowChanges: true, signal: this.#stopLeading.signal },
-        { transport, lease, granule: this.#described.granule },
+        { transport, lease, granule, sliced },
       );
       for await (const event of run) onEvent?.({ kind: "run", event });
     } catch (error) {

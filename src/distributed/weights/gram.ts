@@ -10,6 +10,7 @@ import { fold, type Key } from "../../random/threefry.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
 import { gram } from "../../tangents/gram.ts";
 import { createTangentSet, drawTangents, tangentFeeds } from "../../tangents/tangent-set.ts";
+import { type Slice, type SlicedTangents, sliceOf } from "./slices.ts";
 
 /** Gram matrices of all k tangents of a step, which are kept for that; of signs, their bits are counted. */
 export interface GramPass {
@@ -62,5 +63,39 @@ export async function openGram(
     async release() {
       await Promise.all([session?.release(), drawer.release()]);
     },
+  };
+}
+
+/** Gram matrices of tangents of slices: blocks [count, count] on a diagonal, in float64, of signs from their bits. */
+export async function openSliceGrams(
+  { runtime }: Differentiable,
+  method: Method,
+  { slices, granules }: SlicedTangents,
+): Promise<GramPass> {
+  const { tangents: k, sampler } = method;
+  const size = granules[0]?.count ?? 0;
+  const drawer = createDrawer(runtime);
+  const blocks = new Map<Slice, (key: Key, first: number) => Float64Array>();
+  for (const slice of slices) {
+    const bits = await countedGram({ ...method, tangents: size, dimension: slice.size });
+    const set = bits ? undefined : createTangentSet(slice.parts, size, sampler);
+    blocks.set(slice, (key, first) => {
+      if (set) drawTangents(set, key, drawer, 0, size, first);
+      else bits?.count(drawer, (tangent) => fold(key, first + tangent), 0, []);
+      return (set ? gram(set) : bits?.gram(0)) as Float64Array;
+    });
+  }
+  return {
+    async of(key) {
+      const total = new Float64Array(k * k);
+      for (const [index, { first, count }] of granules.entries()) {
+        const block = blocks.get(sliceOf(slices, key, index))?.(key, first) ?? [];
+        for (let row = 0; row < count; row++)
+          for (let column = 0; column < count; column++)
+            total[(first + row) * k + first + column] = block[row * size + column] as number;
+      }
+      return total;
+    },
+    release: () => drawer.release(),
   };
 }

@@ -1,7 +1,8 @@
 /** The update from a key and coefficients: ĝ = V c, drawn and added in one order, so that every kind of CPU gets the same bits. */
 import { lengthScale } from "../../estimate/weights/redrawn.ts";
+import { elementCount } from "../../onnx/tensor.ts";
 import type { Arrays } from "../../optim/optimizer.ts";
-import { createDrawer, type ThreadHost } from "../../random/drawer.ts";
+import { createDrawer, type Drawer, type ThreadHost } from "../../random/drawer.ts";
 import { fold, type Key } from "../../random/threefry.ts";
 import type { Sampler } from "../../tangents/sampler.ts";
 import {
@@ -10,6 +11,7 @@ import {
   rowOf,
   type TangentPart,
 } from "../../tangents/tangent-set.ts";
+import { type SlicedTangents, sliceOf } from "./slices.ts";
 
 /** Numbers that are drawn and added at once: they stay in a core's cache, and begin where the generator's blocks do. */
 const pieceSize = 2 ** 14;
@@ -32,26 +34,67 @@ export interface Update {
  * IEEE 754 fixes one by one. A runtime's matrix product adds in an order that depends on the CPU.
  *
  * @param sampler one whose tangents are independent of each other
+ * @param sliced what each granule's tangents perturb. Default: all of them perturb all parameters
  */
 export function openUpdate(
   parameters: readonly ParameterShape[],
   sampler: Sampler,
   host?: ThreadHost,
+  sliced?: SlicedTangents,
 ): Update {
+  const drawer = createDrawer(host);
+  const gradients = Object.fromEntries(
+    parameters.map(({ name, shape }) => [name, new Float32Array(elementCount(shape))]),
+  );
+  if (!sliced) {
+    const whole = combiner(parameters, Object.values(gradients), sampler, drawer);
+    return {
+      form(key, coefficients) {
+        whole(key, coefficients, 0);
+        return gradients;
+      },
+      release: () => drawer.release(),
+    };
+  }
+  const bySlice = new Map(
+    sliced.slices.map((slice) => {
+      const into = slice.parts.map(({ name, from, to }) => gradients[name]?.subarray(from, to));
+      return [slice, combiner(slice.parts, into as Float32Array[], sampler, drawer)];
+    }),
+  );
+  return {
+    form(key, coefficients) {
+      // Each slice is some granule's, so that all numbers are written.
+      for (const [index, { first, count }] of sliced.granules.entries())
+        bySlice.get(sliceOf(sliced.slices, key, index))?.(
+          key,
+          coefficients.subarray(first, first + count),
+          first,
+        );
+      return gradients;
+    },
+    release: () => drawer.release(),
+  };
+}
+
+/** Writes Σ c_i v_i of the tangents `first`, `first + 1`, … of a step, as many as there are coefficients. */
+type Combiner = (key: Key, coefficients: Float32Array, first: number) => void;
+
+/** @param into written, flat [...shape] of each of the parameters */
+function combiner(
+  parameters: readonly ParameterShape[],
+  into: readonly Float32Array[],
+  sampler: Sampler,
+  drawer: Drawer,
+): Combiner {
   // Parts and their places in a tangent's stream; one row holds the factors of matrices.
   const { parts, dimension } = createTangentSet(parameters, 1, sampler);
-  const drawer = createDrawer(host);
+  const outs = new Map(parameters.map(({ name }, index) => [name, into[index] as Float32Array]));
   const piece = new Float32Array(pieceSize);
   const sum = new Float64Array(pieceSize);
-  const gradients = Object.fromEntries(
-    parameters.map(({ name, shape }) => [
-      name,
-      new Float32Array(shape.reduce((product, size) => product * size, 1)),
-    ]),
-  );
 
   const addStacked = ({ parameter, offset }: TangentPart, drawn: readonly Drawn[]) => {
-    const out = gradients[parameter] as Float32Array;
+    const out = outs.get(parameter) as Float32Array;
     for (let start = 0; start < out.length; start += pieceSize) {
       const count = Math.min(pieceSize, out.length - start);
       const row = piece.subarray(0, count);
@@ -67,7 +110,7 @@ export function openUpdate(
 
   /** Σ c_i L_i R_iᵀ of one matrix, row by row. */
   const addFactored = (left: TangentPart, right: TangentPart, drawn: readonly Drawn[]) => {
-    const out = gradients[left.parameter] as Float32Array;
+    const out = outs.get(left.parameter) as Float32Array;
     const [, rows = 1, rank = 1] = left.tensor.shape;
     const columns = out.length / rows;
     const factors = drawn.map(({ key, coefficient }) => {
@@ -97,23 +140,19 @@ export function openUpdate(
     }
   };
 
-  return {
-    form(key, coefficients) {
-      const drawn: Drawn[] = [];
-      for (const [tangent, value] of coefficients.entries()) {
-        // NaN counts, so that it shows.
-        if (value === 0) continue;
-        const own = fold(key, tangent);
-        const scale = sampler.radius ? lengthScale(drawer, sampler, own, dimension, piece) : 1;
-        drawn.push({ key: own, coefficient: scale * value });
-      }
-      for (const [index, part] of parts.entries()) {
-        if (part.role === "stacked") addStacked(part, drawn);
-        else if (part.role === "left") addFactored(part, parts[index + 1] as TangentPart, drawn);
-      }
-      return gradients;
-    },
-    release: () => drawer.release(),
+  return (key, coefficients, first) => {
+    const drawn: Drawn[] = [];
+    for (const [index, value] of coefficients.entries()) {
+      // NaN counts, so that it shows.
+      if (value === 0) continue;
+      const own = fold(key, first + index);
+      const scale = sampler.radius ? lengthScale(drawer, sampler, own, dimension, piece) : 1;
+      drawn.push({ key: own, coefficient: scale * value });
+    }
+    for (const [index, part] of parts.entries()) {
+      if (part.role === "stacked") addStacked(part, drawn);
+      else if (part.role === "left") addFactored(part, parts[index + 1] as TangentPart, drawn);
+    }
   };
 }
 
