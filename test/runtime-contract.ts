@@ -3,6 +3,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { derivativeGraph } from "../src/ad/derivatives.ts";
 import { float32, float64, int64, type Tensor, toNumbers, zeros } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/full-builder.ts";
+import { drawSignsOn } from "../src/random/device-signs.ts";
+import { fillRademacher } from "../src/random/rademacher.ts";
 import { compileGraph, evaluate } from "../src/runtime/evaluate.ts";
 import type { Runtime } from "../src/runtime/runtime.ts";
 import { type EstimateNumbers, estimateWith, estimators } from "./estimates.ts";
@@ -10,6 +12,11 @@ import { openGolden, type SmallModelGolden } from "./model-goldens.ts";
 import { relativeError } from "./relative-error.ts";
 
 const bound = 1e-4;
+/** y = −x: a session, for what needs one to be open. */
+function emptyGraph() {
+  const g = new GraphBuilder("open");
+  return g.build({ y: g.neg(g.input("x", "float32", [1])) });
+}
 /** Compiling shaders in software takes most of the time, so not every variant of a model is estimated. */
 export const estimated = ["mlp", "lenet5 max relu", "convnet", "vit", "resnet18 group"];
 
@@ -79,6 +86,71 @@ export function runtimeContract(
       expect(all.negative?.data).not.toBe(room.negative.data);
       await expect(session.run({ x: zeros("float32", [2, 256]) }, room)).rejects.toThrow(/dimensions|shape/i);
       await expect(session.run({ x: numbers }, { negative: zeros("float32", [256, 255]) })).rejects.toThrow();
+      await session.release();
+    });
+
+    it("holds tensors between runs: what one run writes, the next one reads, and only what is read or written crosses", async () => {
+      const runtime = opened();
+      const { residence } = runtime;
+      if (!residence) throw new Error("a runtime of ours has a residence");
+      const g = new GraphBuilder("held");
+      const [x, step] = [g.input("x", "float32", [3, 5]), g.input("step", "float32", [])];
+      const next = g.add(g.mul(x, 2), step);
+      const total = g.reduceSum(next, [0, 1], { keepdims: 0 });
+      const session = await compileGraph(runtime, g.build({ next, total }), { stays: ["next"] });
+      const held = residence.hold("float32", [3, 5]);
+      const before = { ...residence.crossed };
+      const crossed = () => [residence.crossed.up - before.up, residence.crossed.down - before.down];
+      // Zeros, before anything is written.
+      const sum = zeros("float32", []);
+      const feeds = { x: held, step: float32([1], []) };
+      const results = await session.run(feeds, { next: held, total: sum });
+      expect(results.next).toBe(held);
+      expect(sum.data[0]).toBe(15);
+      for (let run = 0; run < 3; run++) await session.run(feeds, { next: held });
+      expect(crossed()).toEqual([16, 4]);
+      expect(() => held.data).toThrow("held float32 tensor [3, 5]");
+      expect([...(await residence.read(held))]).toEqual(Array.from({ length: 15 }, () => 15));
+      expect(crossed()).toEqual([16, 64]);
+      residence.write(
+        held,
+        Float32Array.from({ length: 15 }, (_, index) => index),
+      );
+      expect(crossed()).toEqual([76, 64]);
+      // To another one, by name and into an array of the program: the first stays as it was.
+      const other = residence.hold("float32", [3, 5]);
+      await session.run(feeds, { next: other });
+      const room = zeros("float32", [3, 5]);
+      await session.run({ ...feeds, x: other }, { next: room });
+      expect([...room.data]).toEqual(Array.from({ length: 15 }, (_, index) => 2 * (2 * index + 1) + 1));
+      expect([...((await session.run({ ...feeds, x: held }, ["next"])).next?.data ?? [])]).toEqual(
+        Array.from({ length: 15 }, (_, index) => 2 * index + 1),
+      );
+      expect(() => residence.write(held, new Float32Array(14))).toThrow("takes 15 numbers, received 14");
+      await expect(session.run(feeds, { next: residence.hold("float32", [5, 3]) })).rejects.toThrow("'next'");
+      residence.release([held]);
+      await expect(residence.read(held)).rejects.toThrow("not held");
+      await expect(session.run(feeds)).rejects.toThrow();
+      residence.release([other]);
+      await session.release();
+    });
+
+    it("draws signs on a device that takes shaders: the bytes of the kernel", async () => {
+      const { residence } = opened();
+      const { compute } = residence ?? {};
+      if (!residence || !compute) return;
+      const session = await compileGraph(opened(), emptyGraph());
+      const starts = [0, 7, 64, 2 ** 38 - 64, 2 ** 53 - 1000];
+      for (const length of [1, 63, 64, 200]) {
+        const rows = starts.map((start, index) => ({ key: [index, 0xdeadbeef] as const, start }));
+        const held = residence.hold("float32", [rows.length, length]);
+        drawSignsOn({ compute }, rows, length, held);
+        const expected = new Float32Array(rows.length * length);
+        for (const [row, { key, start }] of rows.entries())
+          fillRademacher(key, start, expected.subarray(row * length, (row + 1) * length));
+        expect(await residence.read(held)).toEqual(expected);
+        residence.release([held]);
+      }
       await session.release();
     });
 

@@ -6,7 +6,7 @@ import type { Tensor as EngineTensor, InferenceSession } from "onnxruntime-node"
 import { DeviceError } from "../errors/errors.ts";
 import { option, type Words, words } from "../errors/words.ts";
 import { refuseExternalData } from "../onnx/messages/external-data.ts";
-import type { DType, Tensor, TensorData } from "../onnx/tensor.ts";
+import { type DType, type Tensor, type TensorData, zeros } from "../onnx/tensor.ts";
 import { checkOptions } from "../settings/check.ts";
 import { choice, whole } from "../settings/option.ts";
 import {
@@ -20,6 +20,7 @@ import {
 } from "./engine-session.ts";
 import { isUnreturned, trialModel, unreturned, withUnreturned } from "./kept-outputs.ts";
 import { forEngine, fromEngine, ort, processEnvironment } from "./node-realm.ts";
+import { HeldTensors } from "./residence.ts";
 import type { Runtime, Session, Tensors } from "./runtime.ts";
 import { findWebgpuGaps } from "./webgpu-gaps.ts";
 
@@ -55,7 +56,9 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
   const threads = options.threads ?? availableParallelism();
   const version = `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`;
   let keepsOutputs: Promise<boolean> | undefined;
+  const residence = new HeldTensors<EngineTensor>(inProgram);
   return {
+    residence,
     name: device === "cpu" ? version : `${version} on ${device}`,
     threads,
     memory: totalmem(),
@@ -81,7 +84,7 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
         const given = gaps?.model ?? model;
         const open = (bytes: Uint8Array) =>
           ort.InferenceSession.create(keeps ? withUnreturned(bytes) : bytes, settings);
-        return new NodeSession(await openNamed(given, open, (session) => session.release()));
+        return new NodeSession(await openNamed(given, open, (session) => session.release()), residence);
       } catch (cause) {
         throw explained(device, cause);
       }
@@ -183,6 +186,18 @@ function cudaRemedy(): [string, string | Words] {
       ];
 }
 
+const wrapped = ({ dtype, data, shape }: Tensor) =>
+  new ort.Tensor(dtype as "float32", forEngine(data) as Float32Array, shape);
+
+/** What is held lies in the program's memory: the engine returns all that it computes. */
+const inProgram = {
+  isApart: false,
+  isReady: () => true,
+  make: (dtype: DType, shape: readonly number[]) => wrapped(zeros(dtype, shape)),
+  fill: (stored: EngineTensor, numbers: TensorData) => (stored.data as TensorData).set(numbers as never),
+  read: async (stored: EngineTensor) => fromEngine(stored.data as TensorData).slice(),
+};
+
 /** Bytes of outputs from which on not to return them is faster. */
 const keptFrom = 2 ** 16;
 
@@ -190,15 +205,15 @@ class NodeSession implements Session {
   readonly outputTypes: Readonly<Record<string, DType>>;
   readonly #session: InferenceSession;
   readonly #names: OutputNames;
-  readonly #wrap = wrappedOnce(
-    (tensor) =>
-      new ort.Tensor(tensor.dtype as "float32", forEngine(tensor.data) as Float32Array, tensor.shape),
-  );
+  readonly #wrap = wrappedOnce(wrapped);
   /** What a run returns that is given no tensors. */
   readonly #returned: readonly string[];
   readonly #keepsOutputs: boolean;
 
-  constructor({ session, names }: NamedSession<InferenceSession>) {
+  readonly #held: HeldTensors<EngineTensor>;
+
+  constructor({ session, names }: NamedSession<InferenceSession>, held: HeldTensors<EngineTensor>) {
+    this.#held = held;
     this.#session = session;
     this.#names = names;
     this.#returned = session.outputNames.filter((name) => name !== unreturned);
@@ -207,12 +222,16 @@ class NodeSession implements Session {
   }
 
   async run(feeds: Tensors, fetches?: readonly string[] | Tensors): Promise<Record<string, Tensor>> {
-    const inputs = fedInputs(this.#session, feeds, this.#wrap);
+    const held = this.#held;
+    const inputs = fedInputs(this.#session, feeds, (tensor) => {
+      held.count("up", [tensor]);
+      return held.holds(tensor) ? held.engineTensorOf(tensor) : this.#wrap(tensor);
+    });
     if (fetches && !isNames(fetches)) {
-      const outputs = Object.entries(fetches).map(([name, tensor]) => [
-        this.#names.inner(name),
-        this.#wrap(tensor),
-      ]);
+      const given = Object.entries(fetches);
+      if (given.some(([, tensor]) => held.holds(tensor))) return this.#replace(inputs, fetches);
+      held.count("down", Object.values(fetches));
+      const outputs = given.map(([name, tensor]) => [this.#names.inner(name), this.#wrap(tensor)]);
       await this.#write(inputs, Object.fromEntries(outputs));
       return { ...fetches };
     }
@@ -221,13 +240,28 @@ class NodeSession implements Session {
     return Object.fromEntries(
       Object.entries(results).map(([inner, result]) => {
         const name = this.#names.outer(inner);
-        return [name, unwrap(name, result)];
+        const tensor = unwrap(name, result);
+        held.count("down", [tensor]);
+        return [name, tensor];
       }),
     );
   }
 
   async release(): Promise<void> {
     await this.#session.release();
+  }
+
+  /** Runs with outputs of which some are held: what the run returns takes their place. */
+  async #replace(inputs: Readonly<Record<string, EngineTensor>>, fetches: Tensors) {
+    const others = Object.entries(fetches).filter(([, tensor]) => !this.#held.holds(tensor));
+    for (const [, tensor] of others) this.#held.count("down", [tensor]);
+    const wanted = Object.keys(fetches).map((name) => [this.#names.inner(name), null] as const);
+    const plain = others.map(([name, tensor]) => [this.#names.inner(name), this.#wrap(tensor)] as const);
+    const results = await this.#session.run(inputs, Object.fromEntries([...wanted, ...plain]));
+    for (const [name, tensor] of Object.entries(fetches))
+      if (this.#held.holds(tensor))
+        this.#held.replace(name, tensor, { stored: results[this.#names.inner(name)] as EngineTensor });
+    return { ...fetches };
   }
 
   /** Runs with outputs that are written where they are; what the run returns is of no use. */

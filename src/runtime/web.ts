@@ -18,7 +18,9 @@ import {
   wrappedOnce,
 } from "./engine-session.ts";
 import { pacemaker, page, startThread } from "./page.ts";
+import { HeldTensors } from "./residence.ts";
 import type { Runtime, Session, SessionOptions, Tensors } from "./runtime.ts";
+import { type FromBuffer, type GraphicsDevice, inPage, onGraphicsDevice } from "./web-residence.ts";
 import { findWebgpuGaps, holdsFloat64 } from "./webgpu-gaps.ts";
 
 /** What a graph can run on in a page. */
@@ -82,7 +84,14 @@ export async function webRuntime(options: WebRuntimeOptions = {}): Promise<Runti
     );
   }
   const loss: DeviceLoss = {};
+  const wrap = wrapped(engine);
+  const fromBuffer: FromBuffer<EngineTensor> = (buffer, options) =>
+    engine.Tensor.fromGpuBuffer(buffer as never, options as never);
+  const memory =
+    device === "webgpu" ? onGraphicsDevice(fromBuffer, () => loss.device) : inPage<EngineTensor>(wrap);
+  const held = new HeldTensors<EngineTensor>(memory);
   return {
+    residence: held,
     name: `onnxruntime-web ${engine.env.versions.web ?? engine.env.versions.common} on ${device}`,
     threads,
     // What a 32-bit WebAssembly memory can hold.
@@ -96,7 +105,7 @@ export async function webRuntime(options: WebRuntimeOptions = {}): Promise<Runti
       const open = (bytes: Uint8Array) => host.queue.add(() => createSession(host, bytes, settings));
       const named = await openNamed(model, open, (session) => host.queue.add(() => session.release()));
       if (host.device === "webgpu") await watchDevice(engine, loss);
-      return new WebSession(host, named, loss);
+      return new WebSession(host, named, loss, held);
     },
   };
 }
@@ -104,7 +113,7 @@ export async function webRuntime(options: WebRuntimeOptions = {}): Promise<Runti
 function createSession(
   { engine, device }: Loaded,
   given: Uint8Array,
-  { optimize = true, arena = true }: SessionOptions,
+  { optimize = true, arena = true, stays = [] }: SessionOptions,
 ): Promise<InferenceSession> {
   const gaps = device === "webgpu" ? findWebgpuGaps(given) : undefined;
   return engine.InferenceSession.create(gaps?.model ?? given, {
@@ -114,6 +123,11 @@ function createSession(
     enableCpuMemArena: arena,
     enableMemPattern: arena,
     logSeverityLevel: 3,
+    // Where it is given, runs bind inputs and outputs, which takes longer.
+    ...(device === "webgpu" &&
+      stays.length > 0 && {
+        preferredOutputLocation: Object.fromEntries(stays.map((name) => [name, "gpu-buffer"] as const)),
+      }),
   });
 }
 
@@ -175,10 +189,6 @@ interface DeviceLoss {
   device?: GraphicsDevice;
 }
 
-interface GraphicsDevice {
-  readonly lost?: Promise<{ readonly message: string; readonly reason: string }>;
-}
-
 /** The engine makes a device with its first session, and destroys it with the last one: that is no loss. */
 async function watchDevice(engine: Engine, loss: DeviceLoss): Promise<void> {
   const device = (await engine.env.webgpu.device) as GraphicsDevice | undefined;
@@ -202,6 +212,11 @@ class Queue {
   }
 }
 
+const wrapped =
+  ({ Tensor: Wrapped }: Engine) =>
+  ({ dtype, data, shape }: Tensor): EngineTensor =>
+    new Wrapped(dtype as "float32", data as Float32Array, shape);
+
 class WebSession implements Session {
   readonly outputTypes: Readonly<Record<string, DType>>;
   readonly #host: Loaded;
@@ -209,36 +224,73 @@ class WebSession implements Session {
   readonly #names: OutputNames;
   readonly #loss: DeviceLoss;
   readonly #wrap: (tensor: Tensor) => EngineTensor;
+  readonly #held: HeldTensors<EngineTensor>;
+  /** Whether what is fed leaves the program's memory for that of what is held. */
+  readonly #crosses: boolean;
 
-  constructor(host: Loaded, { session, names }: NamedSession<InferenceSession>, loss: DeviceLoss) {
+  constructor(
+    host: Loaded,
+    { session, names }: NamedSession<InferenceSession>,
+    loss: DeviceLoss,
+    held: HeldTensors<EngineTensor>,
+  ) {
     this.#host = host;
+    this.#held = held;
+    this.#crosses = !held.isApart || host.device === "webgpu";
     this.#session = session;
     this.#names = names;
     this.#loss = loss;
-    this.#wrap = wrappedOnce(
-      ({ dtype, data, shape }) => new host.engine.Tensor(dtype as "float32", data as Float32Array, shape),
-    );
+    this.#wrap = wrappedOnce(wrapped(host.engine));
     this.outputTypes = names.typesOf(session);
   }
 
   async run(feeds: Tensors, fetches?: readonly string[] | Tensors): Promise<Record<string, Tensor>> {
-    const inputs = fedInputs(this.#session, feeds, this.#wrap);
+    const held = this.#held;
     const given = fetches && !isNames(fetches) ? fetches : undefined;
     const wanted = given ? Object.keys(given) : (fetches as readonly string[] | undefined);
     const names = wanted?.map((name) => this.#names.inner(name)) ?? this.#session.outputNames;
-    const results = await this.#host.queue
-      .add(() => this.#session.run(inputs, names))
-      .catch((cause) => {
-        throw this.#explained(cause);
+    try {
+      const inputs = fedInputs(this.#session, await this.#here(feeds), (tensor) => {
+        if (this.#crosses) held.count("up", [tensor]);
+        return held.holds(tensor) ? held.engineTensorOf(tensor) : this.#wrap(tensor);
       });
-    return Object.fromEntries(
-      names.map((inner) => {
+      const results = await this.#host.queue.add(() => this.#session.run(inputs, names));
+      const outputs: Record<string, Tensor> = {};
+      for (const inner of names) {
         const name = this.#names.outer(inner);
-        const result = unwrap(name, results[inner] as EngineTensor);
+        const result = results[inner] as EngineTensor;
         const target = given && own(given, name);
-        return [name, target ? written(name, result, target) : result];
-      }),
+        outputs[name] = await this.#received(name, result, target);
+      }
+      return outputs;
+    } catch (cause) {
+      throw this.#explained(cause);
+    }
+  }
+
+  /** The feeds, where this session's engine finds them: that of double precision has no device. */
+  async #here(feeds: Tensors): Promise<Tensors> {
+    if (this.#host.device === "webgpu" || !this.#held.isApart) return feeds;
+    const all = Object.entries(feeds).map(async ([name, tensor]) =>
+      this.#held.holds(tensor)
+        ? ([name, { ...shapeOf(tensor), data: await this.#held.read(tensor) }] as const)
+        : ([name, tensor] as const),
     );
+    return Object.fromEntries(await Promise.all(all));
+  }
+
+  async #received(name: string, result: EngineTensor, target: Tensor | undefined): Promise<Tensor> {
+    refuseStrings(name, result);
+    const isAway = result.location === "gpu-buffer";
+    if (target && this.#held.holds(target)) {
+      const isStored = isAway || !this.#held.isApart;
+      this.#held.replace(name, target, isStored ? { stored: result } : { numbers: unwrap(name, result) });
+      return target;
+    }
+    if (isAway) await this.#host.queue.add(() => result.getData(true));
+    const tensor = unwrap(name, result);
+    if (this.#crosses) this.#held.count("down", [tensor]);
+    return target ? written(name, tensor, target) : tensor;
   }
 
   async release(): Promise<void> {
@@ -267,6 +319,8 @@ function written(name: string, result: Tensor, target: Tensor): Tensor {
   target.data.set(result.data as never);
   return target;
 }
+
+const shapeOf = ({ dtype, shape }: Tensor) => ({ dtype, shape });
 
 function unwrap(name: string, result: EngineTensor): Tensor {
   refuseStrings(name, result);
