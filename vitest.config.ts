@@ -9,7 +9,7 @@ if (!existsSync(chromium))
   console.warn(`Tests in a page are skipped: there is no ${chromium} (apt-get install chromium).`);
 
 // Generous, because child processes on a busy machine take several times as long.
-const timeouts = { testTimeout: 300_000, hookTimeout: 120_000 };
+const timeouts = { testTimeout: 300_000, hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } };
 
 const node = {
   test: {

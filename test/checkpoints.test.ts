@@ -1,6 +1,7 @@
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { crossEntropy } from "../src/losses/cross-entropy.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import type { Tensor } from "../src/onnx/tensor.ts";
 import { sgd } from "../src/optim/sgd.ts";
@@ -11,6 +12,7 @@ import { runFolder } from "../src/storage/node-run-folder.ts";
 import { checkpointFiles } from "../src/storage/own-files.ts";
 import type { RunStore } from "../src/storage/run-store.ts";
 import { decodeSafetensors, encodeSafetensors } from "../src/storage/safetensors.ts";
+import { evaluateModel } from "../src/train/evaluation/evaluate-model.ts";
 import type { TrainEvent } from "../src/train/events.ts";
 import type { RunState } from "../src/train/run-state.ts";
 import { loadRunCheckpoint, runStateSchema } from "../src/train/run-state-schema.ts";
@@ -60,10 +62,29 @@ describe("checkpoints", () => {
   it("of a run that was stopped before it began have no step, and go on to the same bytes", async () => {
     const store = memory();
     const events = await run(store, { signal: AbortSignal.abort() });
-    expect(events.at(-1)).toEqual({ kind: "interrupted", step: 0, steps: 60 });
+    expect(events.at(-1)).toMatchObject({ kind: "interrupted", step: 0, steps: 60 });
     expect(events.some(({ kind }) => kind === "step")).toBe(false);
     await run(store, { resume: true });
     expect(store.files.get("model.onnx")).toEqual(await whole);
+  });
+
+  it("come with the model as it is, which has learned from the steps before", async () => {
+    const losses: number[] = [];
+    for (const step of [0, 20]) {
+      const events = await run(memory(), step === 0 ? { signal: AbortSignal.abort() } : {}, step);
+      const last = events.at(-1);
+      if (last?.kind !== "interrupted") throw new Error(`Step ${step} is followed by ${last?.kind}.`);
+      const measured = await evaluateModel({
+        model: decodeModel(last.model),
+        parameters: {},
+        examples: { ...examples, count: examples.labels.length, shape: [2] },
+        loss: crossEntropy(),
+        runtime,
+      });
+      losses.push(measured.loss);
+    }
+    const [before = 0, after = 0] = losses;
+    expect(after).toBeLessThan(0.9 * before);
   });
 
   it("are two, and a damaged one gives way to the other, for the same bytes", async () => {

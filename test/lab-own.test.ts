@@ -172,6 +172,8 @@ describe.skipIf(!hasBrowser)("a model of one's own", () => {
     await second.close();
     await parted.locator("#own-train").press("Enter");
     await expect.poll(() => state(parted), { timeout: 60_000 }).toMatch(/^stopped after step/);
+    // What it has learned until then can be taken along.
+    expect((await saved(parted)).length).toBeGreaterThan(20_000);
     await parted.locator("#own-forget").click();
     await parted.locator("#own-kept").waitFor({ state: "hidden" });
     // Choices that hold for any files are in the address.

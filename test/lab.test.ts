@@ -1,5 +1,5 @@
 /** The lab, as a static site in a subfolder, in a real browser. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -167,7 +167,7 @@ describe.skipIf(!hasBrowser)("the lab", () => {
     const page = await open("?embed=reports");
     // At rest, two recorded runs.
     const results = () => page.locator("#reports-results").innerText();
-    await expect.poll(results).toMatch(/test accuracy\s+9\d\.\d\d %\s+\d\d\.\d\d %/);
+    await expect.poll(results, { timeout: 60_000 }).toMatch(/test accuracy\s+9\d\.\d\d %\s+\d\d\.\d\d %/);
     expect(await text(page, "reports-settings")).toMatch(/perturb\s+activations\s+weights/);
     const zip = readFileSync(join(root, "lab/example/runs.zip"));
     const give = (name: string, buffer: Buffer) =>
@@ -220,6 +220,11 @@ describe.skipIf(!hasBrowser)("the lab", () => {
     }
     expect(blocked).toEqual([]);
     expect(await text(page, "digits-which")).toBe("your run");
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.locator("#digits-save").press("Enter"),
+    ]);
+    expect(statSync(await download.path()).size).toBeGreaterThan(200_000);
     expect(await number(page, "digits-read")).toBeGreaterThan(60);
     expect(await text(page, "digits-guess")).toBe("nothing is drawn yet");
     await page.locator("#digits-next").press("Enter");

@@ -102,7 +102,8 @@ async function run(): Promise<void> {
       showReadings(readings(outputs.data as Float32Array, test.labels, inputs));
       await readPad();
     }
-    if (event.kind === "done") {
+    if (event.kind === "interrupted") say("digits-state", `stopped after step ${event.step}`);
+    if (event.kind === "done" || event.kind === "interrupted") {
       model = event.model;
       element("digits-save", HTMLButtonElement).disabled = false;
     }

@@ -229,10 +229,11 @@ async function follow(event: TrainEvent, training: WorkerTraining, showing: Show
     await showing.keep();
   }
   if (event.kind === "warning") say("own-error", event.message);
+  if (event.kind === "done" || event.kind === "interrupted")
+    trained = { bytes: event.model, name: seen.model?.name ?? "model" };
   if (event.kind === "interrupted")
     say("own-state", `stopped after step ${event.step}; “Go on”, above, continues it, and Train starts anew`);
   if (event.kind === "done") {
-    trained = { bytes: event.model, name: seen.model?.name ?? "model" };
     const { testAccuracy, testLoss, steps } = event.result;
     const measured =
       testAccuracy === undefined

@@ -55,7 +55,8 @@ export type Stage = "compile" | "validate" | "test" | "quality";
  * tensors that are `trained` and the number of `parameters` in them, `tangents` and `batch`, the `learningRate` before
  * schedules, and all `steps`. step: the number of the `step` of `steps`, its `epoch`, its `loss`. epoch: the number of
  * the `epoch` that ended, the mean `trainLoss` of its steps, `validationLoss` and `validationAccuracy` (0 to 1) after
- * it. stage: the `stage` that begins. warning: a `message`, and the options that it names, `mentions`. done: the `result`, and the trained `model`.
+ * it. stage: the `stage` that begins. warning: a `message`, and the options that it names, `mentions`. interrupted: the `step` of `steps` after
+ * which the run stopped, and the `model` as it is then. done: the `result`, and the trained `model`.
  */
 export type TrainEvent =
   | {
@@ -126,7 +127,13 @@ export type TrainEvent =
       Recovery,
       "from" | "divergedAt" | "reason"
     >)
-  | { readonly kind: "interrupted"; readonly step: number; readonly steps: number }
+  | {
+      readonly kind: "interrupted";
+      readonly step: number;
+      readonly steps: number;
+      /** The model as it is after this step, an ONNX file. */
+      readonly model: Uint8Array<ArrayBuffer>;
+    }
   | {
       readonly kind: "done";
       readonly result: TrainResult;

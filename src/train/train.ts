@@ -141,7 +141,8 @@ export class TrainingRun {
     while (!this.#isOver()) {
       if (options.signal?.aborted) {
         await this.#save();
-        yield { kind: "interrupted", step: this.#training.state.step, steps: this.#plan.steps };
+        const { step } = this.#training.state;
+        yield { kind: "interrupted", step, steps: this.#plan.steps, model: this.model() };
         return;
       }
       if (this.#training.state.recovery?.isLogged === false) yield await this.#announceRecovery();

@@ -125,7 +125,7 @@ class TrainingServer {
         subject.model = { options: settings, file: () => training.model(), step };
         if (event.kind === "done" || event.kind === "interrupted") {
           this.#tellSteps(subject.run);
-          const last = event.kind === "done" ? event.model : training.model();
+          const { model: last } = event;
           subject.model = { options: settings, file: () => last, step };
           return { run: subject.run, ...event };
         }
