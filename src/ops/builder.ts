@@ -110,8 +110,10 @@ export class GraphBuilder implements Emitter {
     return this.#initializer(this.#freshName("constant"), tensor);
   }
 
-  scalar(dtype: DType, value: number): Value {
-    return this.#share(`${dtype} ${Object.is(value, -0) ? "-0" : value}`, () => tensorOf(dtype, [value], []));
+  scalar(dtype: DType, value: number, rank = 0): Value {
+    const shape = new Array<number>(rank).fill(1);
+    const key = `${dtype} ${Object.is(value, -0) ? "-0" : value} ${rank}`;
+    return this.#share(key, () => tensorOf(dtype, [value], shape));
   }
 
   constantOf(value: Value | undefined): Tensor | undefined {
@@ -283,6 +285,8 @@ export class GraphBuilder implements Emitter {
     const values = operands.filter((operand) => typeof operand === "object" && "dtype" in operand);
     const partner =
       values.find((value) => isFloat(value.dtype)) ?? values.find((value) => value.dtype !== "bool");
+    // Beside last axes of size 1, engines go through a value number by number unless the scalar has as many.
+    const rank = broadcasting.has(op) && partner?.shape.at(-1) === 1 ? partner.shape.length : 0;
     return operands.map((operand) => {
       if (operand === undefined) return undefined;
       if (typeof operand === "number") {
@@ -292,7 +296,7 @@ export class GraphBuilder implements Emitter {
             `${op}: expected at least one value among its operands, received only numbers.`,
             { source: op },
           );
-        return this.scalar(dtype, operand);
+        return this.scalar(dtype, operand, rank);
       }
       if ("dtype" in operand) return operand;
       return this.#share(`int64 [${operand.join()}]`, () => int64(operand));
@@ -334,6 +338,8 @@ export class GraphBuilder implements Emitter {
     return name;
   }
 }
+
+const broadcasting = new Set(["Add", "Div", "Equal", "Greater", "Less", "Max", "Min", "Mul", "Sub"]);
 
 /** The name of an op's method: `Gemm` is gemm, `RMSNormalization` rmsNormalization, `GRU` gru. */
 export function methodName(op: string): string {

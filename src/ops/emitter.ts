@@ -34,8 +34,8 @@ export interface Emitter extends Operators {
   emit(op: string, operands: readonly Operand[], attributes?: AttributeInputs): Value;
   /** A constant of the tensor's shape [...]. */
   constant(tensor: Tensor): Value;
-  /** A scalar constant; equal ones share one initializer. */
-  scalar(dtype: DType, value: number): Value;
+  /** A scalar constant, or one of so many axes of size 1; equal ones share one initializer. */
+  scalar(dtype: DType, value: number, rank?: number): Value;
   /** The tensor behind a value that is constant in this graph, in the value's shape [...]. */
   constantOf(value: Value | undefined): Tensor | undefined;
   /** What a chain of Reshape nodes began with: the same numbers in the same order. */

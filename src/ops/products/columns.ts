@@ -39,6 +39,40 @@ export function transposedMeetings(windows: readonly SlidingWindow[]): Meetings 
   }));
 }
 
+/** Windows without the taps at their ends that meet nothing but padding. */
+export interface MetTaps {
+  readonly windows: readonly SlidingWindow[];
+  /** Which of all taps those are. */
+  readonly places: readonly number[];
+  /** How many there were. */
+  readonly taps: number;
+}
+
+export function metTaps(all: readonly SlidingWindow[]): MetTaps {
+  const ends = all.map(({ size, dilation, stride, before, input, output }) => {
+    const isMet = (tap: number) =>
+      arange(output).some((result) => {
+        const position = result * stride + tap * dilation - before;
+        return position >= 0 && position < input;
+      });
+    const met = arange(size).filter(isMet);
+    return { first: met[0] ?? 0, last: met.at(-1) ?? size - 1 };
+  });
+  const windows = all.map((window, axis) => {
+    const { first, last } = ends[axis] as (typeof ends)[number];
+    return { ...window, size: last - first + 1, before: window.before - first * window.dilation };
+  });
+  const places = windows.reduce<number[]>(
+    (outer, { size }, axis) => {
+      const first = ends[axis]?.first ?? 0;
+      const before = all[axis]?.size ?? 1;
+      return outer.flatMap((place) => arange(size).map((tap) => place * before + first + tap));
+    },
+    [0],
+  );
+  return { windows, places, taps: elementCount(all.map(({ size }) => size)) };
+}
+
 interface AxisMeetings {
   readonly size: number;
   readonly results: number;
@@ -102,6 +136,9 @@ interface Part {
 function columns(g: Emitter, x: Value, { read, taps, results, positions }: Meetings): Part[] {
   const [batch = 0, channels = 0] = x.shape;
   const image = batchLast(g, x);
+  const isImage = taps * results === positions && read.every((position, index) => position === index);
+  if (isImage)
+    return [{ first: 0, last: taps, emit: () => reshape(g, image, [channels * taps, results * batch]) }];
   // One more position, of zeros, where nothing is read.
   const source = read.includes(positions) ? g.pad(image, [0, 0, 0, 0, 1, 0]) : image;
   const count = Math.max(1, Math.floor(most / Math.max(1, channels * results * batch)));

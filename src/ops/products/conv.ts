@@ -1,7 +1,7 @@
 /** Convolutions and transposed convolutions. */
 import { formatShape, int, string, type Value } from "../../onnx/graph.ts";
 import { nodeError } from "../../onnx/node-error.ts";
-import { elementCount } from "../../onnx/tensor.ts";
+import { elementCount, tensorOf } from "../../onnx/tensor.ts";
 import type { Emitter } from "../emitter.ts";
 import { type FactoredTangent, isFactored, type Op, type StackedTangent, type Tangent } from "../op.ts";
 import { mixed } from "../range.ts";
@@ -20,7 +20,14 @@ import {
 } from "../rules.ts";
 import { arange, required, sizeOf } from "../shapes.ts";
 import { type ComputedNode, intAttribute, type NodeView } from "../view.ts";
-import { convolved, correlated, transposedMeetings, windowMeetings } from "./columns.ts";
+import {
+  convolved,
+  correlated,
+  type MetTaps,
+  metTaps,
+  transposedMeetings,
+  windowMeetings,
+} from "./columns.ts";
 import {
   type SlidingWindow,
   slidingAttributes,
@@ -80,7 +87,8 @@ export const Conv: Op = {
     const outputs = elementCount(windows.map(({ output }) => output));
     if (groupsOf(node) > 1 || outputs > fewPositions || sizeOf(x, 0) < fewExamples) return undefined;
     const shape = [sizeOf(x, 0), sizeOf(w, 0), ...windows.map(({ output }) => output)];
-    return [convolved(g, w, x, windowMeetings(windows), shape, node.inputs[2])];
+    const met = metTaps(windows);
+    return [convolved(g, ofTaps(g, w, met), x, windowMeetings(met.windows), shape, node.inputs[2])];
   },
 };
 
@@ -199,8 +207,11 @@ function imageCotangent(
   const [batch = 0, channels = 0] = x.shape;
   const inputs = elementCount(windows.map(({ input }) => input));
   const outputs = elementCount(windows.map(({ output }) => output));
-  if (group === 1 && inputs <= fewPositions && batch >= fewExamples)
-    return convolved(g, swapFirst(g, kernels), cotangent, transposedMeetings(windows), x.shape);
+  if (group === 1 && inputs <= fewPositions && batch >= fewExamples) {
+    const met = metTaps(windows);
+    const turned = swapFirst(g, ofTaps(g, kernels, met));
+    return convolved(g, turned, cotangent, transposedMeetings(met.windows), x.shape);
+  }
   const pads = windows.map(({ size, dilation, before, after }) => [
     (size - 1) * dilation - before,
     (size - 1) * dilation - after,
@@ -213,6 +224,33 @@ function imageCotangent(
     });
   }
   return g.convTranspose(cotangent, kernels, { ...transposedAttributes(windows), group });
+}
+
+/** The part of kernels [filters, channels, …] that meets an image. */
+function ofTaps(g: Emitter, kernels: Value, met: MetTaps): Value {
+  const sizes = met.windows.map(({ size }) => size);
+  return movedTaps(g, kernels, [...kernels.shape.slice(0, 2), ...sizes], met, { transB: 1 });
+}
+
+/** The way back from `ofTaps`, to kernels of this shape with zeros elsewhere. */
+function amongAll(g: Emitter, part: Value, shape: readonly number[], met: MetTaps): Value {
+  return movedTaps(g, part, shape, met, {});
+}
+
+/** A product with 0 and 1, because engines take several times as long for a Slice or Pad of so few numbers in a row. */
+function movedTaps(
+  g: Emitter,
+  kernels: Value,
+  shape: readonly number[],
+  { places, taps }: MetTaps,
+  attributes: { readonly transB?: 1 },
+): Value {
+  if (sameDimensions(kernels.shape, shape)) return kernels;
+  const chosen = places.flatMap((place) => arange(taps).map((tap) => (tap === place ? 1 : 0)));
+  const choice = g.constant(tensorOf(kernels.dtype, chosen, [places.length, taps]));
+  const rows = elementCount(shape.slice(0, 2));
+  const flat = reshape(g, kernels, [rows, elementCount(kernels.shape.slice(2))]);
+  return reshape(g, g.gemm(flat, choice, attributes), shape);
 }
 
 /** [filters, channels, …] → [channels, filters, …] */
@@ -247,8 +285,12 @@ function kernelCotangent(
   const [batch = 0, filters = 0, ...outputs] = y.shape;
   const [, channels = 0, ...sizes] = shape;
   const inputs = x.shape.slice(2);
-  if (group === 1 && elementCount(outputs) * elementCount(sizes) <= mostMeetings)
-    return correlated(g, y, x, windowMeetings(windows), shape);
+  if (group === 1 && elementCount(outputs) * elementCount(sizes) <= mostMeetings) {
+    const met = metTaps(windows);
+    const metSizes = met.windows.map(({ size }) => size);
+    const part = correlated(g, y, x, windowMeetings(met.windows), [filters, channels, ...metSizes]);
+    return amongAll(g, part, shape, met);
+  }
   const images = rearrange(
     g,
     x,

@@ -48,7 +48,9 @@ function groupSizes(node: NodeView) {
 function standardized(g: Emitter, x: Value, epsilon: number): Value {
   // Of full size, because a scale that is broadcast takes twice the time; expanded, which keeps files small.
   const ones = g.expand(g.scalar(x.dtype, 1), x.shape.slice(-1));
-  return g.layerNormalization(x, ones, { axis: -1, epsilon });
+  // With its statistics, of which derivatives are made; the engine has them in float32 alone.
+  const outputs = x.dtype === "float32" ? 3 : 1;
+  return g.node("LayerNormalization", [x, ones], { axis: -1, epsilon }, { outputs })[0];
 }
 
 /** Each channel of each example standardized by its own mean and variance, then s x̂ + b. */

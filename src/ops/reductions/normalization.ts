@@ -136,10 +136,17 @@ export const LayerNormalization: Op = {
     return [x, statistic, statistic].slice(0, node.node.outputs.length);
   },
   defaults: { axis: int(-1), epsilon: float(1e-5), stash_type: int(1) },
+  // With its statistics, of which derivatives are made; the engine has them in float32 alone.
+  lower: (g, { node, inputs: [x, ...others] }) => {
+    if (x?.dtype !== "float32" || node.outputs.length > 1 || intAttribute(node, "stash_type", 1) !== 1)
+      return undefined;
+    return g.node("LayerNormalization", [x, ...others], node.attributes, { outputs: 3 });
+  },
   jvp: (g, node, [dx, dscale, dbias]) => {
     const axes = trailingAxes(node);
-    const unit = standardize(g, required(node, 0), axes, epsilonOf(node));
-    const through = dx && standardTangent(g, unit, dx, axes, g.mul(unit.rate, required(node, 1)));
+    const { unit, isScaled } = layerUnit(g, node, axes);
+    const factor = isScaled ? g.mul(unit.rate, required(node, 1)) : unit.rate;
+    const through = dx && standardTangent(g, unit, dx, axes, factor);
     const bias = dbias && align(g, dbias, node, 2);
     const [, mean, rate] = node.outputs;
     const ofRate = through && rate && g.mul(g.neg(through.projection), g.mul(unit.rate, unit.rate));
@@ -150,6 +157,23 @@ export const LayerNormalization: Op = {
     ];
   },
 };
+
+/** x̂ and r of a layer's normalization, of what the node computes where it does; whether more than x̂ is in y. */
+function layerUnit(g: Emitter, node: ComputedNode, axes: readonly number[]) {
+  const [x, scale] = [required(node, 0), required(node, 1)];
+  const [y, mean, rate] = node.outputs;
+  const isScaled = node.inputs[2] !== undefined || !isOne(g, scale);
+  if (!y || !mean || rate?.dtype !== x.dtype)
+    return { unit: standardize(g, x, axes, epsilonOf(node)), isScaled };
+  return { unit: { values: isScaled ? g.mul(g.sub(x, mean), rate) : y, rate }, isScaled };
+}
+
+/** Whether a value is a constant of ones. */
+function isOne(g: Emitter, value: Value): boolean {
+  const made = g.producer(value);
+  const constant = made?.node.op === "Expand" ? made.constant(0) : g.constantOf(value);
+  return constant !== undefined && [...constant.data].every((each) => each === 1);
+}
 
 /** y = s x̂ with x̂ = x r, r = 1/√(mean(x²) + ε): dy = s r (dx − x̂ mean(x̂ dx)) + x̂ ds, over the axes from `axis` on */
 export const RMSNormalization: Op = {
