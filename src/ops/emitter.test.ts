@@ -55,6 +55,14 @@ describe("operators", () => {
     expect(g.constantOf(g.value(constants[2] as string))?.data).toEqual(float64([-1]).data);
   });
 
+  it("give numbers that meet last axes of size 1 as many axes", () => {
+    const { g, x } = builder();
+    const narrow = g.mul(g.reduceSum(x, [1]), 3);
+    const numbers = [narrow, g.mul(x, 3)].map((value) => g.producer(value)?.inputs[1]?.shape);
+    expect(numbers).toEqual([[1, 1], []]);
+    expect(narrow.shape).toEqual([2, 1]);
+  });
+
   it("give all outputs of Split and TopK", () => {
     const { g, x } = builder();
     expect(g.split(x, [1, 3], { axis: 1 }).map(({ shape }) => shape)).toEqual([

@@ -31,6 +31,16 @@ export const conv = samplesOf({
       attributes: { strides: ints([2, 3]), pads: ints([1, 0, 2, 1]) },
     },
     { inputs: [x([16, 1, 4, 4]), x([2, 1, 2, 2])], attributes: { dilations: ints([2, 1]) } },
+    // Taps that meet nothing but padding
+    { inputs: [x([16, 3, 1, 1]), x([2, 3, 3, 3]), x([2])], attributes: { pads: ints([1, 1, 1, 1]) } },
+    {
+      inputs: [x([16, 2, 2, 1]), x([3, 2, 3, 5])],
+      attributes: { strides: ints([2, 1]), pads: ints([1, 2, 1, 2]) },
+    },
+    {
+      inputs: [x([16, 2, 2, 2]), x([3, 2, 2, 2])],
+      attributes: { dilations: ints([3, 2]), pads: ints([2, 1, 1, 1]) },
+    },
     { inputs: [x([1, 16, 9, 8]), x([2, 16, 2, 3])], attributes: { pads: ints([0, 1, 1, 1]) } },
     // Groups and depthwise
     {

@@ -29,6 +29,7 @@ export const normalization = samplesOf({
       attributes: { num_groups: int(3), epsilon: float(0.01) },
       opset: 18,
     },
+    ...inFloat32([{ inputs: [x([2, 4, 3]), ...channels(4)], attributes: { num_groups: int(2) } }]),
   ],
   InstanceNormalization: [
     { inputs: [x([2, 3, 4]), ...channels(3)] },
