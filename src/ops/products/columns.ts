@@ -43,7 +43,7 @@ export function transposedMeetings(windows: readonly SlidingWindow[]): Meetings 
 export interface MetTaps {
   readonly windows: readonly SlidingWindow[];
   /** Which of all taps those are. */
-  readonly places: readonly number[];
+  readonly met: readonly number[];
   /** How many there were. */
   readonly taps: number;
 }
@@ -62,15 +62,15 @@ export function metTaps(all: readonly SlidingWindow[]): MetTaps {
     const { first, last } = ends[axis] as (typeof ends)[number];
     return { ...window, size: last - first + 1, before: window.before - first * window.dilation };
   });
-  const places = windows.reduce<number[]>(
+  const met = windows.reduce<number[]>(
     (outer, { size }, axis) => {
       const first = ends[axis]?.first ?? 0;
       const before = all[axis]?.size ?? 1;
-      return outer.flatMap((place) => arange(size).map((tap) => place * before + first + tap));
+      return outer.flatMap((row) => arange(size).map((tap) => row * before + first + tap));
     },
     [0],
   );
-  return { windows, places, taps: elementCount(all.map(({ size }) => size)) };
+  return { windows, met, taps: elementCount(all.map(({ size }) => size)) };
 }
 
 interface AxisMeetings {

@@ -242,12 +242,12 @@ function movedTaps(
   g: Emitter,
   kernels: Value,
   shape: readonly number[],
-  { places, taps }: MetTaps,
+  { met, taps }: MetTaps,
   attributes: { readonly transB?: 1 },
 ): Value {
   if (sameDimensions(kernels.shape, shape)) return kernels;
-  const chosen = places.flatMap((place) => arange(taps).map((tap) => (tap === place ? 1 : 0)));
-  const choice = g.constant(tensorOf(kernels.dtype, chosen, [places.length, taps]));
+  const chosen = met.flatMap((one) => arange(taps).map((tap) => (tap === one ? 1 : 0)));
+  const choice = g.constant(tensorOf(kernels.dtype, chosen, [met.length, taps]));
   const rows = elementCount(shape.slice(0, 2));
   const flat = reshape(g, kernels, [rows, elementCount(kernels.shape.slice(2))]);
   return reshape(g, g.gemm(flat, choice, attributes), shape);
