@@ -58,9 +58,9 @@ export function metTaps(all: readonly SlidingWindow[]): MetTaps {
     const met = arange(size).filter(isMet);
     return { first: met[0] ?? 0, last: met.at(-1) ?? size - 1 };
   });
-  const windows = all.map((window, axis) => {
+  const windows = all.map((given, axis) => {
     const { first, last } = ends[axis] as (typeof ends)[number];
-    return { ...window, size: last - first + 1, before: window.before - first * window.dilation };
+    return { ...given, size: last - first + 1, before: given.before - first * given.dilation };
   });
   const met = windows.reduce<number[]>(
     (outer, { size }, axis) => {
