@@ -1,9 +1,8 @@
 // Steps of convolutional networks: how far above the time that their rules imply, and which ops take it.
 import { models } from "../dist/index.js";
 import { nodeRuntime } from "../dist/node.js";
-import { encodeGraph } from "../dist/onnx.js";
 import { inTurns, median, medianRatio, short, table } from "./measure.mjs";
-import { drawing, purposeOf, randomBatch, timingRuntime, trainingStep } from "./problem.mjs";
+import { drawing, primalPass, purposeOf, timingRuntime, trainingStep } from "./problem.mjs";
 import { profilingRuntime } from "./profile.mjs";
 
 const k = 16;
@@ -114,14 +113,6 @@ export async function* rows({ threads, only, seconds = 12, signal }) {
       };
     }
   }
-}
-
-/** A session of the model and its loss alone. */
-async function primalPass({ graph, parameters }, { shape, batch, runtime }) {
-  const session = await runtime.createSession(encodeGraph(graph));
-  const feeds = { ...parameters, ...randomBatch(batch, shape) };
-  const loss = { dtype: "float32", shape: [], data: new Float32Array(1) };
-  return { run: () => session.run(feeds, { loss }), release: () => session.release() };
 }
 
 /** Milliseconds of a step by graph and op, from ONNX Runtime's profile. */

@@ -10,31 +10,40 @@ export const title = "A training step next to other programs";
 
 const folder = join(import.meta.dirname, "peers");
 const python = (file) => (options) => [options.python, ["-W", "ignore", join(folder, file)]];
+const torch = (options, { network }) => python(network ? "torch_networks.py" : "torch_func.py")(options);
 const node = (file) => () => [process.execPath, [join(folder, file)]];
 
 const peers = {
   forwardgrad: {
     command: node("forwardgrad.mjs"),
-    estimators: ["dense", "dense, signs", "low-rank", "activations", "activations, signs", "exact"],
+    estimators: [
+      "forward",
+      "dense",
+      "dense, signs",
+      "low-rank",
+      "activations",
+      "activations, signs",
+      "exact",
+    ],
   },
   frog: {
     command: python("frog.py"),
     estimators: ["dense"],
+    ofNetworks: [],
     missing: ({ frog }) =>
       existsSync(join(frog ?? "", "nn_training")) ? undefined : "no checkout given (--frog DIR or FROG_DIR)",
   },
-  "torch.func": { command: python("torch_func.py"), estimators: ["dense", "low-rank", "activations"] },
-  PyTorch: {
-    command: (options, { network }) => python(network ? "torch_networks.py" : "torch_func.py")(options),
-    estimators: ["exact"],
-  },
+  "torch.func": { command: torch, estimators: ["dense", "low-rank", "activations"], ofNetworks: ["dense"] },
+  PyTorch: { command: torch, estimators: ["exact"], ofNetworks: ["forward", "exact"] },
   JAX: {
     command: (options, { network }) => python(network ? "jax_networks.py" : "jax_func.py")(options),
     estimators: ["dense", "low-rank", "activations", "exact"],
+    ofNetworks: ["exact"],
   },
   "jax-js": {
     command: node("jax-js.mjs"),
     estimators: ["dense"],
+    ofNetworks: [],
     threads: [1],
     missing: ({ jaxJs }) =>
       existsSync(join(jaxJs ?? "", "node_modules/@jax-js/jax"))
@@ -93,7 +102,10 @@ async function start(name, config, options) {
  */
 async function startFaster(name, config, options) {
   const tried = [];
-  for (const threads of peers[name].threads ?? [1, options.threads ?? 2]) {
+  const most = options.threads ?? 2;
+  // Steps of networks along tangents take gigabytes.
+  const isLarge = config.network && !["forward", "exact"].includes(config.estimator);
+  for (const threads of peers[name].threads ?? (isLarge ? [most] : [1, most])) {
     const peer = await start(name, { ...config, threads }, options);
     const [first] = await peer.run(1);
     tried.push({ peer, time: first > 1000 ? first : quantile(await peer.run(5), 0) });
@@ -106,15 +118,19 @@ async function startFaster(name, config, options) {
 export async function* rows(options) {
   const { widths = [256, 1024], batch = 64, k = 16, seconds = 8, only, networks, signal } = options;
   const noted = new Set();
-  // Of a network there are steps by exact gradients alone.
   const problems = networks?.map((network) => ({ network })) ?? widths.map((width) => ({ width }));
   for (const problem of problems) {
-    for (const comparison of problem.network ? ["exact"] : comparisons) {
+    const compared = problem.network ? (only ?? ["exact"]) : comparisons;
+    const forward = new Map();
+    for (const comparison of compared) {
       if (only && !only.includes(comparison)) continue;
       const started = [];
       try {
-        for (const [name, { estimators, missing }] of Object.entries(peers)) {
+        for (const [name, { estimators: ofLayers, ofNetworks = ofLayers, missing }] of Object.entries(
+          peers,
+        )) {
           await breathe(signal);
+          const estimators = problem.network ? ofNetworks : ofLayers;
           // The authors' code has one kind of tangents, whose step stands next to each kind of ours.
           const own =
             name === "frog" && comparison !== "exact" ? ["dense"] : [comparison, `${comparison}, signs`];
@@ -154,9 +170,12 @@ export async function* rows(options) {
         }
         const [ours] = chosen.values();
         for (const { name, estimator, peer, times } of chosen.values()) {
+          const library = name === "torch.func" ? "PyTorch" : name;
+          if (comparison === "forward") forward.set(library, median(times));
           yield {
             ...problem,
             comparison,
+            passes: median(times) / (forward.get(library) ?? Number.NaN),
             program: name,
             estimator,
             version: peer.version,
@@ -188,6 +207,7 @@ export function print(results) {
         "÷ ours",
         "fastest ms",
         "÷ ours",
+        "forward passes",
         "version",
       ],
       results.map((row) => [
@@ -199,6 +219,7 @@ export function print(results) {
         short(row.overOurs),
         short(row.fastest),
         short(row.fastestOverOurs),
+        short(row.passes),
         row.version,
       ]),
     )

@@ -9,6 +9,7 @@ import {
   fillUniform,
 } from "../dist/autodiff.js";
 import { compileObjective, crossEntropy, fold, keyFromSeed, samplers, sgd } from "../dist/index.js";
+import { encodeGraph } from "../dist/onnx.js";
 
 const dataKey = keyFromSeed(7);
 
@@ -59,6 +60,14 @@ export async function trainingStep({ model, shape, batch, runtime, settings, inp
     },
     release: () => descent.release(),
   };
+}
+
+/** A session of the model and its loss alone. */
+export async function primalPass({ graph, parameters }, { shape, batch, runtime, input }) {
+  const session = await runtime.createSession(encodeGraph(graph));
+  const feeds = { ...parameters, ...randomBatch(batch, shape), ...(input && { input }) };
+  const loss = { dtype: "float32", shape: [], data: new Float32Array(1) };
+  return { run: () => session.run(feeds, { loss }), release: () => session.release() };
 }
 
 /** What a graph is for, by its outputs. */

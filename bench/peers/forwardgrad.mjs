@@ -3,14 +3,15 @@ import * as autodiff from "../../dist/autodiff.js";
 import * as index from "../../dist/index.js";
 import { nodeRuntime } from "../../dist/node.js";
 import { networks } from "../networks.mjs";
-import { trainingStep } from "../problem.mjs";
+import { primalPass, trainingStep } from "../problem.mjs";
 import { config, serve } from "./serve.mjs";
 
 const { network, width, batch, tangents, threads, estimator } = config;
 const library = { ...autodiff, ...index };
 const runtime = nodeRuntime({ threads });
-const { step } = await trainingStep({
-  ...(network ? ofNetwork(networks[network]) : mlp()),
+const problem = network ? ofNetwork(networks[network]) : mlp();
+const { step } = await (estimator === "forward" ? forwardPass : trainingStep)({
+  ...problem,
   runtime,
   settings: {
     dense: { perturb: "weights", sampler: "gaussian", tangents },
@@ -21,6 +22,13 @@ const { step } = await trainingStep({
     exact: { gradient: "exact" },
   }[estimator],
 });
+/** The model and its loss alone. */
+async function forwardPass(problem) {
+  const training = await trainingStep({ ...problem, settings: { gradient: "exact" } });
+  const { run } = await primalPass(training.objective, problem);
+  return { step: run };
+}
+
 /** What a step of one of the networks needs. */
 function ofNetwork({ shape, batch, build, input }) {
   return { model: build(library), shape, batch, input: input?.() };

@@ -108,13 +108,47 @@ if config["network"] == "minilm":
 else:
     x = torch.rand(shape) - 0.5
 y = torch.arange(shape[0]) % 10
+names, parameters = zip(*((name, value.detach().clone()) for name, value in network.named_parameters()))
 optimizer = torch.optim.SGD(network.parameters(), lr=learning_rate)
 
 
-def step():
+def loss_of(*values):
+    return F.cross_entropy(torch.func.functional_call(network, dict(zip(names, values)), (x,)), y)
+
+
+def forward():
+    with torch.no_grad():
+        F.cross_entropy(network(x), y)
+
+
+def exact():
     optimizer.zero_grad()
     F.cross_entropy(network(x), y).backward()
     optimizer.step()
 
 
-serve(step, f"PyTorch {torch.__version__}", 0.0)
+def dense():
+    """One jvp for each tangent, as vmap does them; attention by products, for its fused kernel has no forward mode."""
+    with torch.no_grad(), torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        tangents = tuple(torch.randn(k, *value.shape) for value in parameters)
+        along = lambda *tangent: torch.func.jvp(loss_of, parameters, tangent)[1]
+        derivatives = torch.func.vmap(along)(*tangents)
+        flat = [tangent.flatten(1) for tangent in tangents]
+        coefficients = torch.linalg.solve(sum(rows @ rows.T for rows in flat), derivatives)
+        for value, rows in zip(parameters, flat):
+            value.sub_((coefficients @ rows).view_as(value), alpha=learning_rate)
+    return derivatives, tangents
+
+
+def check():
+    """Of one step, before it changed the parameters."""
+    if config["estimator"] != "dense":
+        return 0.0
+    leaves = [value.clone().requires_grad_() for value in parameters]
+    expected = torch.autograd.grad(loss_of(*leaves), leaves)
+    derivatives, tangents = dense()
+    return relative_error(derivatives, sum((t * g).flatten(1).sum(1) for t, g in zip(tangents, expected)))
+
+
+step = {"forward": forward, "exact": exact, "dense": dense}[config["estimator"]]
+serve(step, f"PyTorch {torch.__version__}", check())
