@@ -22,10 +22,18 @@ import { gradientOutputs } from "./gradient-outputs.ts";
 export async function exactGradient(objective: Differentiable, factored = false): Promise<Estimator> {
   const names = Object.keys(objective.parameters);
   const running = statisticsBuffers(objective);
-  const derived = gradientGraph(objective.graph, names, reserved.loss, Object.keys(running.tensors));
-  const { graph, tensors, gradients, products } = await gradientOutputs(objective, derived, factored);
   // Loaded where it is of use.
-  const { earlyResults } = await import("../ad/leaves.ts");
+  const [{ earlyResults }, { lateRelus }] = await Promise.all([
+    import("../ad/leaves.ts"),
+    import("../ad/late-relus.ts"),
+  ]);
+  const derived = gradientGraph(
+    lateRelus(objective.graph),
+    names,
+    reserved.loss,
+    Object.keys(running.tensors),
+  );
+  const { graph, tensors, gradients, products } = await gradientOutputs(objective, derived, factored);
   const session = await compileGraph(objective.runtime, earlyResults(fasterGraph(graph)));
   const loss = zeros("float32", []);
   return {
