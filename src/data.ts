@@ -56,7 +56,13 @@ export {
 export { type PairDatasetOptions, pairDataset, type TextPair } from "./data/text/pair-dataset.ts";
 export { type LabelledText, type TextDatasetOptions, textDataset } from "./data/text/text-dataset.ts";
 export { type TextStreamOptions, textStreamDataset } from "./data/text/text-stream.ts";
-export { labelledTexts, type TextColumns, type TextTableOptions, textRows } from "./data/text/text-table.ts";
+export {
+  labelledTexts,
+  type TextColumns,
+  type TextTableOptions,
+  textPairs,
+  textRows,
+} from "./data/text/text-table.ts";
 export {
   type NextTokenOptions,
   nextTokenDataset,

@@ -35,7 +35,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
       "limits onnx random linalg metrics optim ops losses ad tangents aggregate guess data runtime objective estimate storage",
     distributed: "onnx random optim ad tangents aggregate data runtime objective estimate storage train",
     search: "random optim storage train",
-    reports: "onnx losses data objective runtime storage train charts",
+    reports: "onnx losses data objective runtime storage train metrics charts",
     worker: "onnx data runtime objective storage train",
     studies:
       "onnx random linalg optim ops losses ad tangents aggregate guess functions models data runtime objective estimate " +

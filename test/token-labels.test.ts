@@ -44,6 +44,20 @@ const texts = (name: string) => join(here, "cases", "texts", name);
 const tokenizerOf = (name: string) =>
   openTokenizer(JSON.parse(readFileSync(texts(`${name}.golden.json`), "utf8")));
 const runtime = nodeRuntime({ threads: 1 });
+/** The worst mistakes of a run's report. */
+const mistakesOf = (folder: string) =>
+  (
+    JSON.parse(readFileSync(join(folder, "report.json"), "utf8")) as {
+      readonly after: {
+        readonly mistakes: readonly {
+          readonly example: number;
+          readonly truth: number;
+          readonly around: Readonly<Record<"before" | "own" | "after", string>>;
+          readonly names?: readonly string[];
+        }[];
+      };
+    }
+  ).after.mistakes;
 const source = (content: string) => ({ name: "words.conll", bytes: new TextEncoder().encode(content) });
 
 describe("entities", () => {
@@ -220,6 +234,32 @@ describe("the command line", { timeout: 120_000 }, () => {
     expect(evaluated.testAccuracy).toBeGreaterThan(0.9);
     expect((evaluated.entities as { f1: number }).f1).toBeGreaterThan(0.8);
     expect(readFileSync(join(out, "report.html"), "utf8")).toContain("entity F1");
+    const sentences = conllSentences({
+      name: "words.conll",
+      bytes: new Uint8Array(readFileSync(join(here, "cases", "tokens", "words.conll"))),
+    });
+    const early = run([
+      "train",
+      "--model",
+      model,
+      ...data,
+      "--head",
+      "--steps",
+      "1",
+      "--out",
+      `${out}-early`,
+    ]);
+    expect(early.status).toBe(0);
+    const mistakes = mistakesOf(`${out}-early`);
+    expect(mistakes.length).toBe(12);
+    expect(new Set(mistakes.map(({ example }) => example)).size).toBe(12);
+    for (const { example, truth, around } of mistakes) {
+      const { words = [], labels = [] } = sentences[example] ?? {};
+      const [before, own, after] = [around.before, around.own, around.after];
+      expect([before, own, after].filter((part) => part !== "").join(" ")).toBe(words.join(" "));
+      const word = before === "" ? 0 : before.split(" ").length;
+      expect(labels[word]).toBe(["B-LOC", "B-PER", "O"][truth]);
+    }
     const asked = join(folder, "asked.conll");
     writeFileSync(asked, "hello O\ngood O\nworld O\n\nmat O\n");
     const rows = run(["predict", out, "--data-file", asked, "--json"])
@@ -264,6 +304,12 @@ describe("the command line", { timeout: 120_000 }, () => {
     const trained = run(["train", "--model", model, ...data, ...course, "--out", out]);
     expect(trained.stderr).toMatch(/perplexity \d/);
     expect(readFileSync(join(out, "report.html"), "utf8")).toContain("perplexity");
+    const mistakes = mistakesOf(out);
+    expect(mistakes.length).toBeGreaterThan(0);
+    for (const { around, names } of mistakes) {
+      expect(golden.decoder.text).toContain(`${around.before}${around.own}${around.after}`);
+      expect(names?.[0]).toBe(around.own);
+    }
     const evaluated = run(["eval", join(out, "model.onnx"), ...data, "--tokenizer", folder]);
     expect(evaluated.stdout).toMatch(/^perplexity \d+/m);
     const predicted = run(["predict", out, "--data-file", book, "--tokenizer", folder]);

@@ -137,6 +137,7 @@ td:first-child, .results th, .results td { white-space: nowrap; }
 .cards span { display: block; color: var(--quiet); font-size: 0.82rem; }
 .cards strong { font-size: 1.15rem; font-weight: 600; }
 .mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 0.8rem; }
+.mistakes.texts { grid-template-columns: repeat(auto-fill, minmax(min(230px, 100%), 1fr)); }
 .mistake { margin: 0; background: var(--panel); border-radius: 6px; padding: 0.6rem; }
 .mistake img { display: block; width: 96px; height: 96px; object-fit: contain; image-rendering: pixelated; margin: 0 auto 0.4rem; background: var(--page); }
 .mistake p { margin: 0 0 0.5rem; font-size: 0.85rem; overflow-wrap: anywhere; }
@@ -145,6 +146,8 @@ td:first-child, .results th, .results td { white-space: nowrap; }
 .mistake dl div { display: flex; justify-content: space-between; gap: 0.6rem; border-bottom: 1px solid var(--line); }
 .mistake dt { color: var(--quiet); }
 .mistake dd { margin: 0; text-align: right; }
+.mistake.pair dd { margin-bottom: 0.35rem; text-align: start; }
+.mistake mark { background: none; color: var(--no); font-weight: 600; }
 .matrix td { text-align: right; padding: 0.25rem 0.5rem; border: 0; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .matrix th { padding: 0.25rem 0.5rem; border: 0; font-weight: normal; color: var(--quiet); }
 .matrix tbody th { text-align: right; white-space: nowrap; }

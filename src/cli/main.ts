@@ -5,7 +5,6 @@ import packageJson from "../../package.json" with { type: "json" };
 import { DownloadError } from "../data/download.ts";
 import { ArchitectureError } from "../models/architecture.ts";
 import { searchOptions } from "../search/options.ts";
-import { trainOptions } from "../train/settings/options.ts";
 import { addBoundedProbeCommand } from "./bounded-probe.ts";
 import { addDeriveCommand } from "./commands/derive.ts";
 import { addEvalCommand } from "./commands/eval.ts";
@@ -18,6 +17,7 @@ import { addStartCommand } from "./commands/start.ts";
 import { addStudyCommand } from "./commands/study.ts";
 import { addTrainCommand } from "./commands/train.ts";
 import { addWorkerCommand } from "./commands/worker.ts";
+import { trainingSettings } from "./flags/chosen-loss.ts";
 import { errorInFlags } from "./flags/in-flags.ts";
 import { meantFlag } from "./flags/setting-flags.ts";
 import { InterruptedError } from "./interrupt.ts";
@@ -60,7 +60,7 @@ function exitCode(error: unknown): number {
     const meant =
       unknown &&
       !error.message.includes("Did you mean") &&
-      meantFlag({ ...trainOptions, ...searchOptions }, unknown);
+      meantFlag({ ...trainingSettings, ...searchOptions }, unknown);
     if (meant)
       say(
         `(${meant === unknown ? `It is a flag of ${ownersOf(meant).join(" and ")}.` : `Did you mean ${meant}?`})`,

@@ -143,6 +143,9 @@ function describeEpoch(event: TrainEvent & { kind: "epoch" }): string {
         (event.validation?.entityF1 === undefined
           ? ""
           : `, entity F1 ${(100 * event.validation.entityF1).toFixed(2)} %`) +
+        (event.validation?.retrievalAccuracy === undefined
+          ? ""
+          : `, retrieval accuracy ${(100 * event.validation.retrievalAccuracy).toFixed(2)} %`) +
         (event.validation?.perplexity === undefined
           ? ""
           : `, perplexity ${event.validation.perplexity.toPrecision(4)}`) +

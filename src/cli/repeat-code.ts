@@ -15,6 +15,7 @@ import type { TrainFlags } from "./flags/training-command.ts";
 export function repeatCode(flags: TrainFlags, dataset: Dataset): string {
   const settings = withAdapter(flags.settings, flags);
   const isFile = flags.model.endsWith(".onnx");
+  const isContrast = lossName(settings) === "contrast";
   const data = dataCode(flags, dataset, lossName(settings) === "cross-entropy" ? "classes" : "values");
   const model = isFile ? fileCode(flags, settings, dataset) : modelCode(flags, settings, dataset);
   const { resume, overwrite, allowChanges, ...given } = isFile
@@ -32,14 +33,17 @@ export function repeatCode(flags: TrainFlags, dataset: Dataset): string {
     ...(dataset.validation ? ["validation: dataset.validation,"] : []),
     `runtime: nodeRuntime(${objectCode(device)}),`,
     `store: runFolder(${text(flags.out)}),`,
-    ...settingLines(trainOptions, course),
+    ...settingLines(trainOptions, isContrast ? { ...course, loss: undefined } : course),
+    ...(isContrast ? [`loss: contrast(${objectCode(contrastOptionsOf(course))}),`] : []),
     ...(flags.augment ? [`augment: ${JSON.stringify(flags.augment)},`] : []),
   ];
   const node = ["nodeRuntime", "runFolder", ...(isFile ? ["loadModel"] : []), ...data.node].sort();
+  const autodiff = isContrast ? ['import { contrast } from "forwardgrad/autodiff";'] : [];
   const own = ["train", ...(isFile ? [] : [builderOf(flags.model)])].sort();
   return [
     ...data.system,
     `import { ${own.join(", ")} } from "forwardgrad";`,
+    ...autodiff,
     `import { ${data.data.join(", ")} } from "forwardgrad/data";`,
     `import { ${node.join(", ")} } from "forwardgrad/node";`,
     ...(flags.head === undefined ? [] : ['import { withHead } from "forwardgrad/onnx";']),
@@ -52,6 +56,11 @@ export function repeatCode(flags: TrainFlags, dataset: Dataset): string {
     "}))",
     '  if (event.kind === "done") result = event.result;',
   ].join("\n");
+}
+
+/** What contrast is asked for beside its name. */
+function contrastOptionsOf({ loss }: SettingData): Readonly<Record<string, unknown>> {
+  return typeof loss === "object" && loss !== null ? { ...loss, name: undefined } : {};
 }
 
 interface DataCode {
@@ -90,6 +99,22 @@ function dataCode(
     const config = tokenizerConfig(path);
     const json = (from: string) => `JSON.parse(readFileSync(${text(from)}, "utf8"))`;
     const { text: column, pair, maxLength } = textColumns(flags, texts);
+    if (texts?.kind === "pairs") {
+      const columns = objectCode({ text: column, pair, header, limits });
+      const pairs = (from: string) => `textPairs(${file(from)}, ${columns})`;
+      const encoding = {
+        maxLength,
+        testFraction,
+        inputs: Object.keys(furtherInputs ?? {}).concat("input_ids"),
+      };
+      return {
+        ...{ data: ["openTokenizer", "pairDataset", "textPairs"], node: [], system },
+        lines: [
+          `const tokenizer = await openTokenizer(${[path, ...(config === undefined ? [] : [config])].map(json).join(", ")});`,
+          `const dataset = pairDataset(${pairs(dataFile)}, ${objectCode(encoding, ["tokenizer", ...own(pairs)])});`,
+        ],
+      };
+    }
     const read = objectCode({ text: column, pair, label: flags.label, header, limits });
     const rows = (from: string) => `labelledTexts(${file(from)}, ${read})`;
     const options = {

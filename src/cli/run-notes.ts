@@ -77,7 +77,12 @@ async function leaveModel(
 ): Promise<void> {
   const { leaveForTransformers } = await import("./transformers-folder.ts");
   const { model: file, tokenizer } = flags;
-  const task = flags.data === "conll" ? "token-classification" : "text-classification";
+  const task =
+    dataset.texts?.kind === "pairs"
+      ? "feature-extraction"
+      : flags.data === "conll"
+        ? "token-classification"
+        : "text-classification";
   const given = { model, file, tokenizer, dataset, bytes, task } as const;
   try {
     say(await leaveForTransformers(store, given));
@@ -88,7 +93,7 @@ async function leaveModel(
 
 /** On the test examples, where there are any that count. */
 async function judged(model: Model, { dataset, options }: ReportedRun): Promise<Judgement | undefined> {
-  const { test, columns, shownTexts: texts } = dataset;
+  const { test, columns, shownTexts: texts, shownPositions: positions } = dataset;
   if (test.count === 0) return undefined;
   const { input, fill, dimensions, output, runtime, seed = trainOptions.seed.default, validation } = options;
   // As the run weighs them.
@@ -97,9 +102,8 @@ async function judged(model: Model, { dataset, options }: ReportedRun): Promise<
   const loss = await settledLoss(chosen, dataset.train, model, { validation: own, seed }, dataset.classNames);
   const reading = { input, fill, dimensions, output };
   // What was not to be measured does not keep a run from its end.
-  return judgeModel({ ...reading, model, examples: test, columns, texts, loss, runtime }).catch(
-    () => undefined,
-  );
+  const shown = { columns, texts, positions };
+  return judgeModel({ ...reading, ...shown, model, examples: test, loss, runtime }).catch(() => undefined);
 }
 
 function describeData({ name, train, stream, validation, test, classes }: Dataset): string {

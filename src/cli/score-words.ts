@@ -8,8 +8,12 @@ const mostMistakes = 5;
 
 /** Lines on what was measured: for classes a table and the commonest mistakes, for values how far they are off. */
 export function scoreLines(scores: Scores, classNames?: readonly string[]): string[] {
-  const { classification, regression, entities, perplexity } = scores;
+  const { classification, regression, entities, retrieval, perplexity } = scores;
   if (perplexity !== undefined) return [`perplexity ${shown(perplexity)}`];
+  if (retrieval)
+    return [
+      `retrieval accuracy ${percent(retrieval.accuracy)}, mean reciprocal rank ${retrieval.meanReciprocalRank.toFixed(4)}`,
+    ];
   if (regression) {
     const { meanAbsoluteError, rootMeanSquaredError, r2 } = regression;
     return [

@@ -19,8 +19,8 @@ export interface TextModel {
   readonly file: string;
   readonly tokenizer: string | undefined;
   readonly dataset: Pick<Dataset, "classNames" | "texts">;
-  /** What it says of a text, or of each token. */
-  readonly task: "text-classification" | "token-classification";
+  /** What it says of a text, or of each token; or its embedding. */
+  readonly task: "text-classification" | "token-classification" | "feature-extraction";
   /** The trained model, an ONNX file. */
   readonly bytes: Uint8Array;
 }
@@ -30,6 +30,7 @@ type Json = Readonly<Record<string, unknown>>;
 const classOf = {
   "text-classification": "ForSequenceClassification",
   "token-classification": "ForTokenClassification",
+  "feature-extraction": "Model",
 } as const;
 
 /**
@@ -40,7 +41,8 @@ const classOf = {
 export async function leaveForTransformers(store: RunStore, given: TextModel): Promise<string> {
   const { model, bytes, task } = given;
   const [output] = model.outputs;
-  if (output?.name !== "logits")
+  const isEmbedding = task === "feature-extraction";
+  if (output?.name !== "logits" && !isEmbedding)
     return `There is no folder for transformers.js: it reads an output 'logits', and this model's is '${output?.name}'.`;
   const dtype = dtypeOf(given);
   const path = tokenizerFile({ tokenizer: given.tokenizer }, given.file);
@@ -55,7 +57,12 @@ export async function leaveForTransformers(store: RunStore, given: TextModel): P
   await write("tokenizer_config.json", tokenizerSettings(path, given.dataset));
   await write(`onnx/model${transformersModels[dtype]}.onnx`, bytes);
   await write("config.json", modelSettings(given, dtype));
-  return `for transformers.js: ${join(store.describe, "transformers")}, which pipeline("${task}", …) runs`;
+  const run = isEmbedding
+    ? output?.name === "logits"
+      ? 'which pipeline("feature-extraction", …) runs, with { normalize: true } at each call'
+      : `which AutoModel runs: its output '${output?.name}' is the embedding`
+    : `which pipeline("${task}", …) runs`;
+  return `for transformers.js: ${join(store.describe, "transformers")}, ${run}`;
 }
 
 /** The configuration that lies beside the file or above it, with the labels' names. */
@@ -72,9 +79,11 @@ function modelSettings({ file, dataset, task }: TextModel, dtype: keyof typeof t
   return {
     ...base,
     architectures: [`${kind}${classOf[task]}`],
-    id2label: Object.fromEntries(names.map((name, index) => [String(index), name])),
-    label2id: Object.fromEntries(names.map((name, index) => [name, index])),
-    problem_type: dataset.classNames ? "single_label_classification" : "regression",
+    ...(task !== "feature-extraction" && {
+      id2label: Object.fromEntries(names.map((name, index) => [String(index), name])),
+      label2id: Object.fromEntries(names.map((name, index) => [name, index])),
+      problem_type: dataset.classNames ? "single_label_classification" : "regression",
+    }),
     "transformers.js_config": { ...(isObject(own) ? own : {}), use_external_data_format: false, dtype },
   };
 }

@@ -40,14 +40,28 @@ export interface Normalization {
 
 /** How texts were read. */
 export interface KnownTexts {
-  /** conll: each word has a label. next-token: plain text, of which the next token is learned. Default: each text has a label. */
-  readonly kind?: "conll" | "next-token";
+  /**
+   * conll: each word has a label. next-token: plain text, of which the next token is learned. pairs: both texts of a pair are
+   * examples, whose embeddings are near each other. Default: each text has a label.
+   */
+  readonly kind?: "conll" | "next-token" | "pairs";
   /** The column of the text, or of the first one of a pair. */
   readonly text: string;
   /** The column of the second text of a pair. */
   readonly pair?: string;
   /** Tokens of the longest text at most. */
   readonly maxLength: number;
+}
+
+/** What people read of a position of an example. */
+export interface ShownPositions {
+  /** What the label is of, by the example's number in the data, with what stands before and behind it; undefined where that is nothing. */
+  around(
+    example: number,
+    position: number,
+  ): { readonly before: string; readonly own: string; readonly after: string } | undefined;
+  /** What a label says, where classes have no names. */
+  nameOf?(label: number): string;
 }
 
 /** Examples to train and to test on, with what is known of them. */
@@ -64,6 +78,8 @@ export interface Dataset {
   readonly texts?: KnownTexts;
   /** What people read of each example, by its number in the data (`Examples.origin`), where that is a text. */
   readonly shownTexts?: readonly string[];
+  /** How a label of one of an example's positions is shown, where these are words or tokens. */
+  readonly shownPositions?: ShownPositions;
   /** Of the training inputs (pixels in [0,1]), for the normalization inside the model. */
   readonly normalization: Normalization;
   /** Of the training targets, where they are values: for a model whose outputs are in their units. */

@@ -1,6 +1,7 @@
 /** Contrast of pairs: each first half is to be nearer to its own second half than to those of all other pairs of the batch. */
 import { reserved } from "../ad/names.ts";
 import { SettingError } from "../errors/errors.ts";
+import { option, words } from "../errors/words.ts";
 import { formatShape, type Value } from "../onnx/graph.ts";
 import { tensorOf } from "../onnx/tensor.ts";
 import type { GraphBuilder } from "../ops/builder.ts";
@@ -36,8 +37,9 @@ export const contrast = named("loss", "contrast", contrastOptions, ({ temperatur
       const [batch = 0] = shape;
       if (shape.length !== 2 || batch % 2 !== 0 || batch < 4)
         throw new SettingError(
-          `contrast reads '${name}' of shape ${formatShape(shape)}, expected [batch, numbers], the embeddings of at least two pairs; choose an ` +
-            "output that has one embedding for each example, an even batch of at least 4, and a model with an open batch axis.",
+          words`contrast reads '${name}' of shape ${formatShape(shape)}, expected [batch, numbers], the embeddings of at least two pairs; choose an
+            output that has one embedding for each example (${option("output")}) or a new head that makes one of them (${option("head")}), an even batch of at least 4,
+            and a model with an open batch axis.`,
           { option: "output" },
         );
       return { name: reserved.target, dtype, shape: [batch] };

@@ -8,6 +8,19 @@ export interface RetrievalMetrics {
   readonly meanReciprocalRank: number;
 }
 
+/** What the first half of a pair finds. */
+export interface RetrievalMiss {
+  /** The number of the pair. */
+  readonly pair: number;
+  /** Of which pair the nearest second half is. */
+  readonly taken: number;
+  /** The cosine to its own second half, and to the nearest one. */
+  readonly own: number;
+  readonly nearest: number;
+  /** How far behind the own one comes: 1 is the nearest. */
+  readonly rank: number;
+}
+
 /** Gathers embeddings that lie in pairs, one behind the other. */
 export class RetrievalTally {
   readonly #firsts: Float64Array[] = [];
@@ -24,15 +37,32 @@ export class RetrievalTally {
 
   /** Of all pairs that were added. */
   metrics(): RetrievalMetrics {
-    let [right, reciprocal] = [0, 0];
-    for (const [index, first] of this.#firsts.entries()) {
-      const cosines = this.#seconds.map((second) => product(first, second));
-      const nearer = cosines.filter((cosine) => cosine > (cosines[index] as number)).length;
-      if (nearer === 0) right++;
-      reciprocal += 1 / (nearer + 1);
-    }
-    const pairs = this.#firsts.length;
-    return { accuracy: right / pairs, meanReciprocalRank: reciprocal / pairs };
+    const ranks = this.#firsts.map((_, pair) => this.#found(pair).rank);
+    const pairs = ranks.length;
+    return {
+      accuracy: ranks.filter((rank) => rank === 1).length / pairs,
+      meanReciprocalRank: ranks.reduce((sum, rank) => sum + 1 / rank, 0) / pairs,
+    };
+  }
+
+  /** Pairs of which another second half is nearer than the own one: those with the widest gap first. */
+  misses(most: number): RetrievalMiss[] {
+    const gap = ({ nearest, own }: RetrievalMiss) => nearest - own;
+    return this.#firsts
+      .map((_, pair) => this.#found(pair))
+      .filter(({ rank }) => rank > 1)
+      .sort((a, b) => gap(b) - gap(a))
+      .slice(0, most);
+  }
+
+  #found(pair: number): RetrievalMiss {
+    const first = this.#firsts[pair] as Float64Array;
+    const cosines = this.#seconds.map((second) => product(first, second));
+    const own = cosines[pair] as number;
+    let taken = pair;
+    for (const [other, cosine] of cosines.entries()) if (cosine > (cosines[taken] as number)) taken = other;
+    const rank = cosines.filter((cosine) => cosine > own).length + 1;
+    return { pair, taken, own, nearest: cosines[taken] as number, rank };
   }
 }
 

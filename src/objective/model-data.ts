@@ -106,7 +106,7 @@ function isColumns(value: unknown): value is Column[] {
 function isTexts(value: unknown): value is KnownTexts {
   const isName = (name: unknown) => typeof name === "string";
   if (!isObject(value) || !isName(value.text)) return false;
-  if (![undefined, "conll", "next-token"].includes(value.kind as string | undefined)) return false;
+  if (![undefined, "conll", "next-token", "pairs"].includes(value.kind as string | undefined)) return false;
   return (value.pair === undefined || isName(value.pair)) && Number.isSafeInteger(value.maxLength);
 }
 

@@ -61,6 +61,13 @@ export function checkTargets(
 ): void {
   const isClasses = isArrayOf("Int32Array", examples.labels);
   const [batch = 1, ...shape] = target.shape;
+  if (isClasses && loss.together)
+    throw new SettingError(
+      words`${name}: ${loss.name} reads the number of the group that each example is of as floats (Float32Array), and the data has class
+        numbers (Int32Array); give ${loss.together === 2 ? "the numbers of pairs: 0, 0, 1, 1, …" : "such"} (Float32Array.from(labels)), or choose cross-entropy
+        for classes (${option("loss", "cross-entropy")}).`,
+      { option: "loss" },
+    );
   if (isClasses !== (target.dtype === "int64")) {
     throw new SettingError(
       words`The loss reads ${target.dtype} targets of shape ${formatShape(target.shape)}, and the data has

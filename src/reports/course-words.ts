@@ -44,4 +44,6 @@ const names: Readonly<Record<string, string>> = {
   meanAbsoluteError: "mean absolute error",
   rootMeanSquaredError: "root mean squared error",
   entityF1: "entity F1",
+  retrievalAccuracy: "retrieval accuracy",
+  meanReciprocalRank: "mean reciprocal rank",
 };

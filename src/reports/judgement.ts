@@ -1,9 +1,10 @@
 /** What a model is worth on examples, with the examples that it has most wrong, as data that a report keeps. */
 import { isArrayOf } from "../arrays/kind.ts";
-import { type Examples, exampleSize } from "../data/dataset.ts";
+import { type Examples, exampleSize, type ShownPositions } from "../data/dataset.ts";
 import { type Column, columnWidth } from "../data/files/columns.ts";
 import { resize } from "../data/pictures/resize.ts";
 import type { Loss } from "../losses/loss.ts";
+import { RetrievalTally } from "../metrics/retrieval.ts";
 import type { InputChoice } from "../objective/model-inputs.ts";
 import type { Model } from "../onnx/read-model.ts";
 import { toNumbers } from "../onnx/tensor.ts";
@@ -26,6 +27,12 @@ export interface Mistake {
   readonly picture?: string;
   /** Its text, or the beginning of it. */
   readonly text?: string;
+  /** Of a word or token: it, and what stands before and behind it. */
+  readonly around?: { readonly before: string; readonly own: string; readonly after: string };
+  /** What truth and taken are called, where classes have no names. */
+  readonly names?: readonly [truth: string, taken: string];
+  /** Of a pair of texts: the second one, the one that was nearer, and how far behind the own one comes. */
+  readonly pair?: { readonly own: string; readonly found: string; readonly rank: number };
   /** The row of the table, column by column; or the first numbers of the example. */
   readonly fields?: readonly (readonly [name: string, value: string])[];
 }
@@ -34,7 +41,7 @@ export interface Mistake {
 export interface Judgement
   extends Pick<
     Evaluation,
-    "loss" | "accuracy" | "classification" | "regression" | "entities" | "perplexity"
+    "loss" | "accuracy" | "classification" | "regression" | "entities" | "retrieval" | "perplexity"
   > {
   readonly examples: number;
   readonly mistakes: readonly Mistake[];
@@ -51,39 +58,48 @@ export interface JudgedModel extends InputChoice {
   readonly columns?: readonly Column[];
   /** The texts of examples, by their numbers in the data. */
   readonly texts?: readonly string[];
+  /** How words or tokens of examples are shown. */
+  readonly positions?: ShownPositions;
 }
 
 const shownMistakes = 12;
 
 /** Runs the model over the examples once. @throws as `evaluateModel` */
-export async function judgeModel({ columns, texts, ...options }: JudgedModel): Promise<Judgement> {
+export async function judgeModel({
+  columns,
+  texts,
+  positions: shownPositions,
+  ...options
+}: JudgedModel): Promise<Judgement> {
   const { examples } = options;
   const worst = new Worst();
   let position = 0;
-  const isOne = examples.labels.length === examples.count;
+  const pairs = options.loss.together === 2 ? new RetrievalTally() : undefined;
+  // Of several values an example, or of embeddings, none is what it is taken for.
+  const isOne = !options.loss.together && examples.labels.length === examples.count;
+  const each = examples.labels.length / examples.count;
   const evaluation = await measureModel({ ...options, parameters: {} }, (loss, shape, axis, model) => {
     const scores = openTally(loss, shape, axis, model);
     const tally: ScoreTally = {
       addClass(label, best, logit) {
         scores?.addClass?.(label, best, logit);
-        if (isOne && axis !== undefined && label >= 0 && label !== best) {
-          const classes = shape[axis] ?? 0;
-          const all = Array.from({ length: classes }, (_, index) => logit(index));
-          const most = Math.max(...all);
-          const total = all.reduce((sum, each) => sum + Math.exp(each - most), 0);
-          const truth = logit(label) - most;
-          worst.add(-truth + Math.log(total), {
-            at: position,
-            truth: label,
-            taken: best,
-            probability: 1 / total,
-          });
+        const classes = axis === undefined ? 0 : (shape[axis] ?? 0);
+        if ((isOne || shownPositions) && label >= 0 && label < classes && label !== best) {
+          const gap = logit(best) - logit(label);
+          if (worst.takes(gap + Math.log(classes))) {
+            let total = 0;
+            for (let index = 0; index < classes; index++) total += Math.exp(logit(index) - logit(best));
+            worst.add(gap + Math.log(total), {
+              ...{ at: Math.floor(position / each), position: position % each },
+              ...{ truth: label, taken: best, probability: 1 / total },
+            });
+          }
         }
         position++;
       },
       addValues(prediction, targets, count) {
         scores?.addValues?.(prediction, targets, count);
-        // Of several values an example, none is what it is taken for.
+        pairs?.add(toNumbers(prediction), prediction.shape[1] as number, count);
         if (axis !== undefined || !isOne) return;
         const values = toNumbers(prediction);
         for (let row = 0; row < count; row++, position++) {
@@ -95,10 +111,13 @@ export async function judgeModel({ columns, texts, ...options }: JudgedModel): P
     };
     return tally;
   });
-  const { loss, accuracy, classification, regression, entities, perplexity } = evaluation;
-  const scores = { loss, accuracy, classification, regression, entities, perplexity };
-  const mistakes = worst.taken.map(({ at, ...mistake }) => {
+  const { loss, accuracy, classification, regression, entities, retrieval, perplexity } = evaluation;
+  const scores = { loss, accuracy, classification, regression, entities, retrieval, perplexity };
+  if (pairs) return { examples: examples.count, ...scores, mistakes: missedPairs(pairs, examples, texts) };
+  const mistakes = worst.taken.map(({ at, position: own = 0, ...mistake }): Mistake => {
     const example = examples.origin?.[at] ?? at;
+    const around = isOne ? undefined : shownPositions?.around(example, own);
+    if (around) return { example, ...mistake, ...shownAround(around), ...namesOf(mistake, shownPositions) };
     const text = texts?.[example];
     const shown = text === undefined ? shownExample(examples, at, columns) : { text: beginning(text) };
     return { example, ...mistake, ...shown };
@@ -106,18 +125,64 @@ export async function judgeModel({ columns, texts, ...options }: JudgedModel): P
   return { examples: examples.count, ...scores, mistakes };
 }
 
+/** What stands around a word, as far as a card has room for it. */
+function shownAround({ before, own, after }: NonNullable<Mistake["around"]>): Pick<Mistake, "around"> {
+  const [left, right] = [[...before], [...after]];
+  const isCut = left.length > shownBeside;
+  return {
+    around: {
+      before: isCut ? `… ${left.slice(-shownBeside).join("")}` : before,
+      own: beginning(own),
+      after: right.length > shownBeside ? `${right.slice(0, shownBeside).join("")} …` : after,
+    },
+  };
+}
+
+function namesOf(
+  { truth, taken }: Pick<Mistake, "truth" | "taken">,
+  shown: ShownPositions | undefined,
+): Pick<Mistake, "names"> {
+  const nameOf = shown?.nameOf;
+  return nameOf ? { names: [nameOf(truth), nameOf(taken)] } : {};
+}
+
+/** Pairs whose own second text is not the nearest one. */
+function missedPairs(
+  pairs: RetrievalTally,
+  { origin }: Examples,
+  texts: readonly string[] | undefined,
+): Mistake[] {
+  const exampleOf = (pair: number, half: 0 | 1) => origin?.[2 * pair + half] ?? 2 * pair + half;
+  const textOf = (pair: number, half: 0 | 1) => beginning(texts?.[exampleOf(pair, half)] ?? "–");
+  return pairs.misses(shownMistakes).map(({ pair, taken, own, nearest, rank }) => ({
+    example: Math.floor(exampleOf(pair, 0) / 2),
+    ...{ truth: own, taken: nearest, text: textOf(pair, 0) },
+    pair: { own: textOf(pair, 1), found: textOf(taken, 1), rank },
+  }));
+}
+
 /** What is known of a mistake while examples go by. */
 interface Candidate extends Pick<Mistake, "truth" | "taken" | "probability"> {
   readonly at: number;
+  /** Which of the example's labels it is. */
+  readonly position?: number;
 }
 
-/** The largest losses so far. */
+/** The largest losses so far, of each example one. */
 class Worst {
   #kept: { readonly loss: number; readonly candidate: Candidate }[] = [];
 
-  add(loss: number, candidate: Candidate): void {
+  /** Whether a loss would be among them. */
+  takes(loss: number): boolean {
     const least = this.#kept.at(-1);
-    if (this.#kept.length === shownMistakes && least && !(loss > least.loss)) return;
+    return this.#kept.length < shownMistakes || !least || loss > least.loss;
+  }
+
+  add(loss: number, candidate: Candidate): void {
+    if (!this.takes(loss)) return;
+    const same = this.#kept.findIndex((kept) => kept.candidate.at === candidate.at);
+    if (same >= 0 && !(loss > (this.#kept[same]?.loss ?? loss))) return;
+    if (same >= 0) this.#kept.splice(same, 1);
     this.#kept.push({ loss, candidate });
     this.#kept.sort((a, b) => b.loss - a.loss);
     this.#kept.length = Math.min(this.#kept.length, shownMistakes);
@@ -129,6 +194,7 @@ class Worst {
 }
 
 const shownCharacters = 240;
+const shownBeside = 110;
 
 function beginning(text: string): string {
   const characters = [...text];

@@ -23,7 +23,6 @@ export function curvesChart(
       points: thinned(curve.points.filter(([, value]) => Number.isFinite(value))),
     }))
     .filter(({ points }) => points.length > 0);
-  if (curves.length === 0) return undefined;
   const points = curves.flatMap(({ name, isDotted, points }) =>
     points.map(
       ([x, y]): Point => ({
@@ -66,6 +65,8 @@ const shares: Readonly<Record<string, string>> = {
   balancedAccuracy: "balanced accuracy",
   rocAuc: "area under the ROC curve",
   r2: "R²",
+  retrievalAccuracy: "retrieval accuracy",
+  meanReciprocalRank: "mean reciprocal rank",
 };
 
 /** The charts that a run's metrics fill. */
@@ -142,8 +143,9 @@ export function runCharts(run: RunRecord): Chart[] {
       [
         {
           name: "learning rate",
+          // One point is no course.
           points: steps.flatMap(({ step, learningRate }) =>
-            learningRate === undefined ? [] : [[step, learningRate] as const],
+            learningRate === undefined || steps.length < 2 ? [] : [[step, learningRate] as const],
           ),
         },
       ],

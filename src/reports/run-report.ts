@@ -1,5 +1,6 @@
 /** A run as a page: one file, no scripts, nothing loaded. */
 import { type DrawnChart, escapeHtml, figureHtml, page, proseHtml, tableHtml } from "../charts/page.ts";
+import { printable } from "../onnx/printable.ts";
 import { flattened } from "../settings/config.ts";
 import type { RunStore } from "../storage/run-store.ts";
 import { courseWords, type EndOfRun } from "./course-words.ts";
@@ -110,10 +111,12 @@ function cardsHtml(run: RunRecord): string {
     return typeof found === "number" ? found : undefined;
   };
   const macro = run.notes.after?.classification?.macroF1;
-  const { regression, entities, perplexity } = run.notes.after ?? {};
+  const { regression, entities, retrieval, perplexity } = run.notes.after ?? {};
   const cards: readonly (readonly [string, string | undefined])[] = [
     ["test accuracy", percent(value("testAccuracy"))],
     ["perplexity", perplexity === undefined ? undefined : number(perplexity)],
+    ["retrieval accuracy", percent(retrieval?.accuracy)],
+    ["mean reciprocal rank", retrieval && number(retrieval.meanReciprocalRank)],
     ["entity F1", percent(entities?.f1)],
     ["macro F1", percent(macro)],
     ["R²", regression && number(regression.r2)],
@@ -162,23 +165,63 @@ function classesHtml({ classification }: Judgement, names: readonly string[] | u
 
 function mistakesHtml({ mistakes, classification }: Judgement, names: readonly string[] | undefined): string {
   const nameOf = (value: number) => (classification ? (names?.[value] ?? String(value)) : number(value));
-  const words = classification ? "taken for" : "predicted as";
-  const cards = mistakes.map(({ example, truth, taken, probability, picture, text, fields }: Mistake) => {
+  const words = classification
+    ? "taken for"
+    : mistakes.some(({ names: own }) => own)
+      ? "where the model says"
+      : "predicted as";
+  const cards = mistakes.map((mistake: Mistake) => {
+    const { example, truth, taken, probability, picture, text, pair, around, names: own, fields } = mistake;
+    if (pair) return pairHtml(mistake, pair);
     const sure = probability === undefined ? "" : ` <span class="quiet">(${percent(probability)})</span>`;
     const shown =
       picture && /^data:image\/png;base64,[A-Za-z0-9+/=]*$/.test(picture)
         ? `<img src="${picture}" alt="example ${example}">`
         : text !== undefined
           ? `<p dir="auto">${escapeHtml(text)}</p>`
-          : fields
-            ? `<dl>${fields.map(([name, value]) => `<div><dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd></div>`).join("")}</dl>`
-            : "";
+          : around
+            ? aroundHtml(around, own === undefined)
+            : fields
+              ? `<dl>${fields.map(([name, value]) => `<div><dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd></div>`).join("")}</dl>`
+              : "";
     return (
-      `<figure class="mistake">${shown}<figcaption><strong>${escapeHtml(nameOf(truth))}</strong> ${words} ` +
-      `<strong>${escapeHtml(nameOf(taken))}</strong>${sure}<br><span class="quiet">example ${example}</span></figcaption></figure>`
+      `<figure class="mistake">${shown}<figcaption><strong>${escapeHtml(own ? quoted(own[0]) : nameOf(truth))}</strong> ${words} ` +
+      `<strong>${escapeHtml(own ? quoted(own[1]) : nameOf(taken))}</strong>${sure}<br><span class="quiet">example ${example}</span></figcaption></figure>`
     );
   });
-  return `<p class="quiet">Those with the largest losses among the test examples.</p><div class="mistakes">${cards.join("\n")}</div>`;
+  const which = mistakes.some(({ pair }) => pair)
+    ? "Pairs of the test examples whose own second text is farther than another one, the widest gaps of the cosine first."
+    : "Those with the largest losses among the test examples.";
+  const isText = mistakes.some(({ text, pair, around }) => text ?? pair ?? around);
+  return `<p class="quiet">${which}</p><div class="mistakes${isText ? " texts" : ""}">${cards.join("\n")}</div>`;
+}
+
+/** A word or token between its neighbours; of next tokens, nothing behind it is known. */
+function aroundHtml({ before, own, after }: NonNullable<Mistake["around"]>, isWord: boolean): string {
+  const [left, right] = isWord ? [`${before} `, ` ${after}`] : [before, after];
+  return `<p dir="auto">${escapeHtml(left)}<mark>${escapeHtml(isWord ? own : visible(own))}</mark><span class="quiet">${escapeHtml(right)}</span></p>`;
+}
+
+/** A token with its spaces and ends of lines. */
+function visible(token: string): string {
+  return printable(token.replaceAll("\n", "↵")).replaceAll(" ", "\u00a0");
+}
+
+function quoted(token: string): string {
+  return `“${visible(token)}”`;
+}
+
+/** The first text of a pair, its own second text, and the one that is nearer. */
+function pairHtml(
+  { example, truth, taken, text }: Mistake,
+  { own, found, rank }: NonNullable<Mistake["pair"]>,
+): string {
+  const line = (name: string, cosine: number, shown: string) =>
+    `<dt>${name} <span class="quiet">(cosine ${number(cosine)})</span></dt><dd dir="auto">${escapeHtml(shown)}</dd>`;
+  return (
+    `<figure class="mistake pair"><p dir="auto"><strong>${escapeHtml(text ?? "–")}</strong></p><dl>${line("its own", truth, own)}${line("found", taken, found)}</dl>` +
+    `<figcaption><span class="quiet">pair ${example}, its own comes at rank ${count(rank)}</span></figcaption></figure>`
+  );
 }
 
 /** Long hashes of what was trained and on what are left to config.json. */

@@ -14,11 +14,13 @@ export function number(value: number | undefined): string {
 
 /** The scores of a judgement, each with its name. */
 export function scoreRows(judgement: Judgement): [string, string][] {
-  const { loss, accuracy, classification, regression, entities, perplexity } = judgement;
+  const { loss, accuracy, classification, regression, entities, retrieval, perplexity } = judgement;
   const rows: readonly (readonly [string, string | undefined])[] = [
     ["loss", number(loss)],
     ["accuracy", percent(accuracy)],
     ["perplexity", perplexity === undefined ? undefined : number(perplexity)],
+    ["retrieval accuracy", percent(retrieval?.accuracy)],
+    ["mean reciprocal rank", retrieval && number(retrieval.meanReciprocalRank)],
     ["entity F1", percent(entities?.f1)],
     ["entity precision", percent(entities?.precision)],
     ["entity recall", percent(entities?.recall)],

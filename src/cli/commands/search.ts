@@ -9,6 +9,7 @@ import { ownSearchOptions, searchOptions } from "../../search/options.ts";
 import { searchLearningRate } from "../../search/search.ts";
 import { inRunFolder } from "../../storage/node-run-folder.ts";
 import { trainOptions } from "../../train/settings/options.ts";
+import { trainingSettings } from "../flags/chosen-loss.ts";
 import { trainCommandLine } from "../flags/command-line.ts";
 import { configured } from "../flags/config-file.ts";
 import { hasFile, inFolder } from "../flags/default-folder.ts";
@@ -31,7 +32,11 @@ const leftOut = [
   ...["--out", "--resume", "--overwrite", "--allow-changes", "--json", "--print-config"],
 ];
 
-const settings = { ...searchOptions, learningRate: trainOptions.learningRate };
+const settings = {
+  ...searchOptions,
+  learningRate: trainOptions.learningRate,
+  loss: trainingSettings.loss,
+};
 
 const latestSearch = "runs/search";
 

@@ -5,8 +5,8 @@ import { readRun } from "../../reports/run-record.ts";
 import type { Config } from "../../settings/config.ts";
 import { inRunFolder } from "../../storage/node-run-folder.ts";
 import type { TrainResult } from "../../train/events.ts";
-import { trainOptions } from "../../train/settings/options.ts";
 import { spreadTraining } from "../distributed/spread-training.ts";
+import { trainingSettings } from "../flags/chosen-loss.ts";
 import { configured } from "../flags/config-file.ts";
 import { inFolder, isCompleteTraining } from "../flags/default-folder.ts";
 import { addDistributedFlags, isSpread } from "../flags/distributed-flags.ts";
@@ -32,6 +32,8 @@ export interface TrainOutcome extends TrainResult {
   readonly model: string;
   /** Of next tokens, on the test examples. */
   readonly testPerplexity?: number;
+  /** Of pairs, on the test examples: the share whose own second text is the nearest. */
+  readonly testRetrievalAccuracy?: number;
   /** Of labels of words that are those of entities, on the test examples. */
   readonly testEntityF1?: number;
   /** Why it ended before its last step, and what it kept, in sentences. */
@@ -63,8 +65,8 @@ Examples:
   forwardgrad train --workers 4 --perturb weights --data mnist --out runs/together`,
     )
     .action(async (given: GivenTrainFlags) => {
-      const flags = configured(command, trainOptions, given);
-      if (flags.printConfig) return printConfig(command, trainOptions, withDraws(flags));
+      const flags = configured(command, trainingSettings, given);
+      if (flags.printConfig) return printConfig(command, trainingSettings, withDraws(flags));
       const { resume = false, overwrite } = flags.settings;
       const own = { name: latestRun, resume: resume === true, isComplete: isCompleteTraining };
       const out = flags.out ?? (overwrite ? latestRun : undefined);
@@ -97,12 +99,13 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
       const result = await reportProgress(told, flags.out, { imported, outlook });
       if (!result) return undefined;
       const { config, notes } = await readRun(store);
-      const { perplexity, entities } = notes.after ?? {};
+      const { perplexity, entities, retrieval } = notes.after ?? {};
       const course = courseWords(result, config);
       return {
         ...result,
         ...(perplexity !== undefined && { testPerplexity: perplexity }),
         ...(entities && { testEntityF1: entities.f1 }),
+        ...(retrieval && { testRetrievalAccuracy: retrieval.accuracy }),
         ...(course.length > 0 && { course }),
         model: join(flags.out, "model.onnx"),
       };
@@ -114,7 +117,7 @@ function summary(outcome: TrainOutcome): string[] {
   const percent = (value: number | undefined) =>
     value === undefined ? "–" : `${(100 * value).toFixed(2)} %`;
   return [
-    `test accuracy ${percent(outcome.testAccuracy)}, ${outcome.testEntityF1 === undefined ? "" : `entity F1 ${percent(outcome.testEntityF1)}, `}` +
+    `${outcome.testRetrievalAccuracy === undefined ? `test accuracy ${percent(outcome.testAccuracy)}` : `test retrieval accuracy ${percent(outcome.testRetrievalAccuracy)}`}, ${outcome.testEntityF1 === undefined ? "" : `entity F1 ${percent(outcome.testEntityF1)}, `}` +
       `${outcome.testPerplexity === undefined ? "" : `perplexity ${outcome.testPerplexity.toPrecision(5)}, `}` +
       `test loss ${outcome.testLoss?.toFixed(4) ?? "–"}, ` +
       `${outcome.steps} steps${outcome.secondsPerStep ? ` of ${(1000 * outcome.secondsPerStep).toFixed(1)} ms` : ""}`,

@@ -1,15 +1,33 @@
+/** The loss that flags choose: of those that the library knows by name, and contrast of pairs, which programs import. */
+import { contrast } from "../../losses/contrast.ts";
 import type { Loss } from "../../losses/loss.ts";
-import type { LossName } from "../../losses/losses.ts";
+import { losses } from "../../losses/losses.ts";
 import type { KnownData } from "../../objective/model-data.ts";
-import { lossSetting } from "../../train/settings/choices.ts";
+import { isFunction, namedSetting } from "../../settings/named-setting.ts";
+import { trainOptions } from "../../train/settings/options.ts";
 import { asOptions, type SettingData } from "./setting-flags.ts";
 
+/** The losses that a command takes, by name. */
+export const commandLosses = { ...losses, contrast };
+
+/** Name of a loss in `commandLosses`. */
+export type CommandLoss = keyof typeof commandLosses;
+
+const lossFlag = namedSetting<typeof commandLosses, Loss>("loss", commandLosses, {
+  help: "loss",
+  parts: { target: isFunction, perExample: isFunction },
+  default: "cross-entropy",
+});
+
+/** The settings of a run as commands have them. */
+export const trainingSettings = { ...trainOptions, loss: lossFlag };
+
 /** Name of the loss that is chosen. */
-export function lossName({ loss = lossSetting.default }: SettingData): LossName {
+export function lossName({ loss = lossFlag.default }: SettingData): CommandLoss {
   // Flags of a loss's options may come without its name.
   return (
-    typeof loss === "object" && loss !== null ? (Object(loss).name ?? lossSetting.default) : loss
-  ) as LossName;
+    typeof loss === "object" && loss !== null ? (Object(loss).name ?? lossFlag.default) : loss
+  ) as CommandLoss;
 }
 
 /** The settings' loss; mean squared error counts in units of the variance of the targets that the model knows. */
@@ -24,6 +42,6 @@ export function lossData(settings: SettingData, { targetNormalization }: KnownDa
 export function chosenLoss(settings: SettingData, known: KnownData = {}): Loss {
   const name = lossName(settings);
   const given = typeof settings.loss === "object" ? { ...settings.loss, name } : name;
-  const { loss } = asOptions({ loss: lossSetting }, lossData({ ...settings, loss: given }, known));
-  return lossSetting.choose(loss ?? lossSetting.default);
+  const { loss } = asOptions({ loss: lossFlag }, lossData({ ...settings, loss: given }, known));
+  return lossFlag.choose(loss ?? lossFlag.default);
 }

@@ -12,11 +12,11 @@ import { datasetNamed, datasets } from "../../data/sets/list.ts";
 import type { SourceFile } from "../../data/store.ts";
 import { words } from "../../errors/words.ts";
 import type { Limits } from "../../limits/limits.ts";
-import type { LossName } from "../../losses/losses.ts";
 import type { KnownData } from "../../objective/model-data.ts";
 import type { Model } from "../../onnx/read-model.ts";
 import { readIfPresent } from "../../storage/node-files.ts";
 import { say } from "../output.ts";
+import type { CommandLoss } from "./chosen-loss.ts";
 import { type TextFlags, textColumns, textEncoding } from "./text-data.ts";
 
 /** The flags that choose data; see `addDataOptions`. */
@@ -38,7 +38,7 @@ export interface DatasetChoice extends TextFlags {
   readonly ignoreOrientation?: boolean;
   readonly testFraction?: number;
   readonly limit?: Partial<Limits>;
-  readonly loss: LossName;
+  readonly loss: CommandLoss;
   /** How many examples of a stream are in memory. */
   readonly stream?: number;
   /** What --validation says: of a stream, they are set aside here. */
@@ -90,6 +90,7 @@ export async function openDataset(
   known: KnownData & Pick<ImageFolderOptions, "channels"> & { readonly reader?: ModelReader } = {},
 ): Promise<Dataset> {
   refuseStrayFlags(choice);
+  if (choice.loss === "contrast") return announced(await openPairsOf(choice, known));
   if (choice.data === "images") return announced(await openImages(choice, known));
   if (choice.data === "csv") return announced(await openTable(choice, known));
   if (choice.data === "npz") return announced(await openArrays(choice, known.reader));
@@ -161,6 +162,21 @@ async function openArrays(choice: DatasetChoice, reader: ModelReader | undefined
   const inputs = reader?.model.inputs;
   const own = await ownFiles(choice);
   return npzDataset(file, { ...own, targets: targetsOf(choice), arrays, inputs, testFraction, limits });
+}
+
+async function openPairsOf(
+  choice: DatasetChoice,
+  { texts, reader }: KnownData & { readonly reader?: ModelReader },
+): Promise<Dataset> {
+  if (choice.data !== "text")
+    throw new Error(
+      `--loss contrast goes with pairs of texts (--data text --text COLUMN --text-pair COLUMN), received --data ${choice.data}; choose another loss, or such data.`,
+    );
+  if (!reader)
+    throw new Error("--data text goes with a model file that reads tokens (--model FILE.onnx); choose one.");
+  const { openPairs } = await import("./pair-data.ts");
+  const data = await readFlagged(needed(choice.dataFile, choice.data, "--data-file FILE.csv"), "--data-file");
+  return openPairs(choice, { ...reader, data, ...(await ownFiles(choice)) }, texts);
 }
 
 /** The model that reads the data, and its file. */
@@ -280,7 +296,12 @@ function announced(dataset: Dataset): Dataset {
   const { train, stream, test, validation, classNames, classes, warnings = [] } = dataset;
   const count = (value: number) => value.toLocaleString("en");
   const list = classNames && classNames.length <= 12 ? `: ${classNames.join(", ")}` : "";
-  const learned = classes > 0 ? `${classes} classes${list}` : `${targetSize(dataset)} target values`;
+  const learned =
+    dataset.texts?.kind === "pairs"
+      ? "both texts of a pair one behind the other"
+      : classes > 0
+        ? `${classes} classes${list}`
+        : `${targetSize(dataset)} target values`;
   say(
     `${dataset.name}: ${count(stream?.count ?? train.count)} examples to train on${stream ? ", read row by row" : ""}, ` +
       `${validation ? `${count(validation.count)} to validate on, ` : ""}${count(test.count)} to test on; inputs ` +

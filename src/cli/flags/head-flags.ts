@@ -46,7 +46,7 @@ export function addHeadFlags(command: Command): Command {
 export async function withHeadFlags(
   model: Model,
   flags: HeadFlags,
-  dataset: Pick<Dataset, "classes" | "train" | "test">,
+  dataset: Pick<Dataset, "classes" | "train" | "test" | "texts">,
   { seed, dimensions }: Pick<HeadOptions, "seed" | "dimensions">,
 ): Promise<Model> {
   const { head, headFrom: from, headPool: pool, besideHead: beside, headAlone: alone } = flags;
@@ -54,6 +54,11 @@ export async function withHeadFlags(
     refuseStray(flags);
     return model;
   }
+  if (head === true && dataset.texts?.kind === "pairs")
+    throw new SettingError(
+      words`${mention("head")} needs to know how many numbers an embedding has, which pairs do not say; give it a number, such as 64.`,
+      { option: "head" },
+    );
   const found = dataset.classes > 0 ? dataset.classes : targetSize(dataset as Dataset);
   const outputs = head === true ? found : head;
   // Where tokens have labels, each position has outputs of its own.

@@ -17,7 +17,7 @@ export interface PredictionChoice extends Omit<DatasetChoice, "data" | "loss"> {
 /** The kind of data: the one that is said, what the model was trained on, or what the files are called. */
 export function kindOfData({ data, dataFile, dataDir, text }: PredictionChoice, known: KnownData): string {
   if (data !== undefined) return data;
-  if (known.texts?.kind !== undefined) return known.texts.kind;
+  if (known.texts?.kind !== undefined) return known.texts.kind === "pairs" ? "text" : known.texts.kind;
   if (dataFile !== undefined && (text ?? known.texts) !== undefined) return "text";
   if (dataFile !== undefined) return /\.np[yz]$/i.test(dataFile) ? "npz" : "csv";
   return dataDir === undefined ? "glyphs" : "images";
@@ -57,7 +57,9 @@ export async function* askedParts(
   } else if (data === "text") {
     const { textRows } = await import("../../data/text/text-table.ts");
     const { encodeTexts } = await import("../../data/text/encode-texts.ts");
-    const columns = textColumns(choice, known.texts);
+    // Of pairs, each text has an embedding of its own.
+    const own = known.texts?.kind === "pairs" ? { ...known.texts, pair: undefined } : known.texts;
+    const columns = textColumns(choice, own);
     const read = { ...columns, header: choice.header, limits };
     const { table, rows } = textRows(await neededFile(choice, "text"), read);
     const encoding = await textEncoding(choice, { model, file, maxLength: columns.maxLength });

@@ -1,13 +1,12 @@
 /** A model that a run left: its file, and what it was trained with. */
 import { statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { losses } from "../../losses/losses.ts";
 import { isObject } from "../../settings/option.ts";
 import { readIfPresent } from "../../storage/node-files.ts";
-import { trainOptions } from "../../train/settings/options.ts";
+import { commandLosses, trainingSettings } from "./chosen-loss.ts";
 import type { SettingData } from "./setting-flags.ts";
 
-const { loss, input, fill, dimensions, output } = trainOptions;
+const { loss, input, fill, dimensions, output } = trainingSettings;
 const trained = { help: "what the model was trained with", otherwise: "what its run or its file says" };
 
 /** The settings that read a trained model. */
@@ -28,7 +27,7 @@ export async function runSettings(file: string): Promise<SettingData> {
   try {
     const { loss } = JSON.parse(new TextDecoder().decode(bytes)) as { readonly loss?: unknown };
     const name = isObject(loss) ? loss.name : loss;
-    return typeof name === "string" && Object.hasOwn(losses, name) ? { loss: name } : {};
+    return typeof name === "string" && Object.hasOwn(commandLosses, name) ? { loss: name } : {};
   } catch {
     // A configuration of something else.
     return {};

@@ -18,7 +18,10 @@ export interface TextFlags {
 export const defaultLength = 128;
 
 /** Which columns hold texts, and how long they are: what flags say, or else a trained model. */
-export function textColumns(flags: TextFlags, known: KnownTexts | undefined): KnownTexts {
+export function textColumns(
+  flags: TextFlags,
+  known: (Omit<KnownTexts, "pair"> & { readonly pair?: string | undefined }) | undefined,
+): KnownTexts {
   const text = flags.text ?? known?.text;
   if (text === undefined)
     throw new Error("--data text needs --text COLUMN; say which column holds the texts.");

@@ -11,7 +11,7 @@ import type { RunStore } from "../../storage/run-store.ts";
 import { type TrainOptions, trainOptions } from "../../train/settings/options.ts";
 import { type AdapterFlags, addAdapterFlag, withAdapter } from "./adapter-flags.ts";
 import { addModelOptions, buildModel, type ModelFlags, refuseShapeFlags } from "./build-model.ts";
-import { lossData, lossName } from "./chosen-loss.ts";
+import { chosenLoss, lossData, lossName, trainingSettings } from "./chosen-loss.ts";
 import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
 import type { DistributedFlags } from "./distributed-flags.ts";
 import { addHeadFlags, type HeadFlags, withHeadFlags } from "./head-flags.ts";
@@ -98,7 +98,7 @@ export function addTrainingOptions(
 }
 
 function pick(names: readonly (keyof typeof trainOptions)[]): Options {
-  return Object.fromEntries(names.map((name) => [name, trainOptions[name]]));
+  return Object.fromEntries(names.map((name) => [name, trainingSettings[name]]));
 }
 
 /** Opens model, data and runtime, and reads the settings. @param store where the run will be kept */
@@ -148,7 +148,9 @@ export async function openTraining(
       `--validation ${asked} sets examples aside, and ${flags.validationDir === undefined ? "--validation-file" : "--validation-dir"} gives such of its own; leave one of them out.`,
     );
   const options = {
-    ...asOptions(trainOptions, lossData(dataset.stream ? others : settings, knownData(model))),
+    ...asOptions(trainingSettings, lossData(dataset.stream ? others : settings, knownData(model))),
+    // The library knows no loss of this name: it is given as itself.
+    ...(loss === "contrast" && { loss: chosenLoss(settings) }),
     ...(validation && { validation }),
     ...{ model, examples: dataset.stream ?? dataset.train, runtime, store },
     ...(flags.augment && { augment: flags.augment }),

@@ -9,6 +9,7 @@ export type TextRow = string | readonly [text: string, pair: string];
 interface Tokenizer {
   encode(text: string, options: { readonly add_special_tokens: boolean }): { readonly tokens: string[] };
   token_to_id(token: string): number | undefined;
+  decode?(ids: number[]): string;
   readonly post_processor?:
     | {
         post_process(

@@ -4,6 +4,7 @@ import { type Limits, limitsWith } from "../../limits/limits.ts";
 import { cell, nameCell, parseCsv, requireColumns, type Table, withoutClearedRows } from "../files/csv.ts";
 import type { SourceFile } from "../store.ts";
 import type { TextRow } from "./encode-texts.ts";
+import type { TextPair } from "./pair-dataset.ts";
 import type { LabelledText } from "./text-dataset.ts";
 
 /** Which columns hold what is read. */
@@ -53,6 +54,27 @@ export function labelledTexts(
   options: TextTableOptions & { readonly label: string },
 ): LabelledText[] {
   return labelledRows(textRows(file, options).table, options);
+}
+
+/**
+ * Reads a CSV or JSON Lines file, gzipped or not, as pairs of texts, one a row, for `pairDataset`.
+ *
+ * @throws DataError when the table does not hold together or a row has an empty text; SettingError for a column that it does not have
+ */
+export function textPairs(
+  file: SourceFile,
+  options: TextTableOptions & { readonly pair: string },
+): TextPair[] {
+  const { table, rows } = textRows(file, options);
+  return rows.map((row, index): TextPair => {
+    const [first, second] = [row].flat() as [string, string];
+    const empty = first.trim() === "" ? options.text : second.trim() === "" ? options.pair : undefined;
+    if (empty === undefined) return [first, second];
+    throw new DataError(
+      `${nameCell(table, index, empty)} is empty, expected a text of a pair; fill it in, or leave the row out.`,
+      cell(table, index, empty),
+    );
+  });
 }
 
 /** The texts of a table with what is learned of them. @throws as `labelledTexts` */

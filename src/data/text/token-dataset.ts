@@ -55,6 +55,16 @@ export function tokenDataset(given: readonly LabelledWords[], options: TokenData
     ...split({ ...inputs, labels, targetShape: [length] }, [given, own, validation], testFraction, "conll"),
     ...{ name: "conll", classes: classNames.length, classNames, normalization: noNormalization },
     shownTexts: sentences.map(({ words }) => words.join(" ")),
+    shownPositions: {
+      around(example, position) {
+        const { words: wordOf = [] } = encoded[example] ?? {};
+        const word = wordOf[position - startOf(options, length, wordOf.length)];
+        const all = sentences[example]?.words ?? [];
+        const own = word === undefined ? undefined : all[word];
+        if (word === undefined || own === undefined) return undefined;
+        return { before: all.slice(0, word).join(" "), own, after: all.slice(word + 1).join(" ") };
+      },
+    },
   };
 }
 
@@ -98,6 +108,28 @@ export function nextTokenDataset(text: string, options: NextTokenOptions): Datas
   return {
     ...split({ ...inputs, labels, targetShape: [length] }, parts, testFraction, "next-token"),
     ...{ name: "next-token", classes, normalization: noNormalization },
+    ...shownTokens(blocks, options),
+  };
+}
+
+/** Tokens as text, by a tokenizer that can say them. */
+function shownTokens(
+  blocks: readonly (readonly number[])[],
+  { tokenizer: { tokenizer } }: TextEncoding,
+): Pick<Dataset, "shownPositions"> {
+  const said = (ids: readonly number[]) => tokenizer.decode?.([...ids]) ?? "";
+  if (!tokenizer.decode) return {};
+  return {
+    shownPositions: {
+      around(example, position) {
+        const ids = blocks[example] ?? [];
+        const own = ids[position + 1];
+        if (own === undefined) return undefined;
+        const [before, to] = [said(ids.slice(0, position + 1)), said(ids.slice(0, position + 2))];
+        return { before, own: to.slice(before.length), after: said(ids).slice(to.length) };
+      },
+      nameOf: (label) => said([label]),
+    },
   };
 }
 

@@ -4,7 +4,7 @@ import { layerSites } from "../../ad/layers.ts";
 import { reserved } from "../../ad/names.ts";
 import { SettingError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
-import type { Differentiable } from "../../objective/objective.ts";
+import type { Differentiable, Objective } from "../../objective/objective.ts";
 import { fasterGraph } from "../../ops/upgrade.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
 import { type Estimator, gradientBuffers } from "../estimator.ts";
@@ -24,8 +24,14 @@ export interface LastLayer {
  *
  * @throws SettingError when there are none, or all are there
  */
-export function findLastLayer(objective: Differentiable): LastLayer {
-  const { graph, parameters } = objective;
+export function findLastLayer(objective: Differentiable & Partial<Pick<Objective, "loss">>): LastLayer {
+  const { graph, parameters, loss } = objective;
+  if (loss?.together)
+    throw new SettingError(
+      words`${option("perturb.exactLastLayer", true)} reads the gradient of each example's own loss, and ${loss.name} compares the examples of a batch with
+        each other. Leave it out.`,
+      { option: "perturb.exactLastLayer" },
+    );
   const { sites, last } = graph.values.has(reserved.losses)
     ? layerSites(graph, graph.parameters, reserved.losses)
     : { sites: [], last: undefined };

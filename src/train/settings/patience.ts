@@ -9,6 +9,7 @@ import type { Evaluation } from "../evaluation/measure-model.ts";
 export const metricNames = [
   ...(["loss", "accuracy", "macroF1", "balancedAccuracy", "rocAuc"] as const),
   ...(["r2", "meanAbsoluteError", "rootMeanSquaredError", "entityF1", "perplexity"] as const),
+  ...(["retrievalAccuracy", "meanReciprocalRank"] as const),
 ] as const;
 
 /** A metric by name, or one of one's own: a function of what the validation examples say, of which the larger is better. */
