@@ -7,6 +7,7 @@
 export { defaultLimits, type Limits } from "./limits/limits.ts";
 export { denormalize, normalize } from "./models/normalization.ts";
 export type { HeadOptions } from "./objective/heads/head-options.ts";
+export { withStandardizedInput } from "./objective/heads/standardized-input.ts";
 export { withHead } from "./objective/heads/with-head.ts";
 export { importWarnings } from "./objective/importing/import-warnings.ts";
 export { type Binding, bindInputs, hasOpenBatch } from "./onnx/bind.ts";

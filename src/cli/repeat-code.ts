@@ -37,6 +37,10 @@ export function repeatCode(flags: TrainFlags, dataset: Dataset): string {
     ...(isContrast ? [`loss: contrast(${objectCode(contrastOptionsOf(course))}),`] : []),
     ...(flags.augment ? [`augment: ${JSON.stringify(flags.augment)},`] : []),
   ];
+  const edits = [
+    ...(flags.head === undefined ? [] : ["withHead"]),
+    ...(flags.standardize ? ["withStandardizedInput"] : []),
+  ];
   const node = ["nodeRuntime", "runFolder", ...(isFile ? ["loadModel"] : []), ...data.node].sort();
   const autodiff = isContrast ? ['import { contrast } from "forwardgrad/autodiff";'] : [];
   const own = ["train", ...(isFile ? [] : [builderOf(flags.model)])].sort();
@@ -46,7 +50,7 @@ export function repeatCode(flags: TrainFlags, dataset: Dataset): string {
     ...autodiff,
     `import { ${data.data.join(", ")} } from "forwardgrad/data";`,
     `import { ${node.join(", ")} } from "forwardgrad/node";`,
-    ...(flags.head === undefined ? [] : ['import { withHead } from "forwardgrad/onnx";']),
+    ...(edits.length === 0 ? [] : [`import { ${edits.join(", ")} } from "forwardgrad/onnx";`]),
     "",
     ...data.lines,
     `const model = ${model};`,
@@ -211,7 +215,8 @@ function builderOf(name: string): string {
 /** A model file, with the new head that the flags ask for. */
 function fileCode(flags: TrainFlags, { seed = 0, dimensions }: SettingData, dataset: Dataset): string {
   const { headFrom: from, headPool: pool, besideHead: beside, headAlone: alone } = flags;
-  const file = `loadModel(${text(flags.model)})`;
+  const own = `loadModel(${text(flags.model)})`;
+  const file = flags.standardize ? `withStandardizedInput(${own}, dataset.normalization)` : own;
   if (flags.head === undefined) return file;
   const outputs = flags.head === true ? outputsOf(dataset) : flags.head;
   return `await withHead(${file}, ${objectCode({ outputs, from, pool, beside, alone, seed, dimensions })})`;

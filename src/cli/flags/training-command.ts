@@ -9,6 +9,7 @@ import type { Options } from "../../settings/option.ts";
 import { loadModel } from "../../storage/node-model.ts";
 import type { RunStore } from "../../storage/run-store.ts";
 import { type TrainOptions, trainOptions } from "../../train/settings/options.ts";
+import { onOneScale } from "../outlook/column-scales.ts";
 import { type AdapterFlags, addAdapterFlag, withAdapter } from "./adapter-flags.ts";
 import { addModelOptions, buildModel, type ModelFlags, refuseShapeFlags } from "./build-model.ts";
 import { chosenLoss, lossData, lossName, trainingSettings } from "./chosen-loss.ts";
@@ -28,6 +29,8 @@ export interface TrainFlags
   /** What the library is asked for, under its names. */
   readonly settings: SettingData;
   readonly augment?: Augmentation;
+  /** Whether the columns of a table are brought to one scale inside of a model file. */
+  readonly standardize?: boolean;
   readonly out: string;
   readonly device?: NodeDevice;
   readonly threads?: number;
@@ -76,6 +79,10 @@ export function addTrainingOptions(
     )
     .option("--validation-dir <folder>", "images: images to validate on, in class folders")
     .option(
+      "--standardize",
+      "csv: subtract each column's mean and divide by its deviation, inside of a model file",
+    )
+    .option(
       "--stream <examples>",
       "text: read --data-file row by row, with so many examples in memory to draw from (default: 10,000 where the file is larger than 256 MB)",
       wholeNumber(1),
@@ -116,6 +123,10 @@ export async function openTraining(
   const isFile = flags.model.endsWith(".onnx");
   if (!isFile && flags.head !== undefined)
     throw new Error("--head goes with a model file (--model FILE.onnx); leave it out, or choose one.");
+  if (flags.standardize && (!isFile || flags.data !== "csv"))
+    throw new Error(
+      `--standardize goes with --data csv and a model file (--model FILE.onnx), whose inputs it brings to one scale; ${isFile ? "leave it out." : "models that are built here do so by themselves."}`,
+    );
   if (isFile) refuseShapeFlags(flags, "an ONNX file", []);
   const loaded = isFile ? loadModel(flags.model, flags.limit) : undefined;
   const input = typeof settings.input === "string" ? settings.input : undefined;
@@ -137,7 +148,7 @@ export async function openTraining(
   const runtime = nodeRuntime({ device: flags.device, threads: flags.threads });
   const { seed = trainOptions.seed.default } = settings;
   const base = loaded
-    ? rememberData(loaded, namesOf(dataset))
+    ? rememberData(await onOneScale(loaded, dataset, { ...flags, input }), namesOf(dataset))
     : buildModel({ ...flags, seed: Number(seed), loss }, dataset);
   const dimensions = settings.dimensions as Readonly<Record<string, number>> | undefined;
   const model = await withHeadFlags(base, flags, dataset, { seed: Number(seed), dimensions });
