@@ -50,7 +50,7 @@ describe("the first lines of a run", () => {
     expect(lines[1]).toBe("head: the model's own, 'logits' [batch, 10]");
     expect(lines[2]).toBe("trained: 15,910 numbers of 15,910 (100 %), in 4 tensors");
     expect(lines[3]).toMatch(
-      /^memory: about \d+ MB: \d+ MB with all loaded and compiled, \d+ MB more in a step \(\d+ MB of values, \d+ MB of derivatives, \d+ MB of tangents and gradients\), \d+ MB to measure the result$/,
+      /^memory: about \d+ MB: \d+ MB with all loaded and compiled, \d+ MB more in a step \(\d+ MB of values, \d+ MB of derivatives, \d+ MB of tangents and gradients\), \d+ MB to measure the result, 25 MB for the program itself$/,
     );
     expect(lines[4]).toMatch(/^time: about \d+ s for the other 2 steps, \d+ ms each \(measured on 5\)$/);
     expect(lines.length).toBe(5);
