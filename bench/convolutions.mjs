@@ -1,28 +1,22 @@
-// Steps of convolutional networks: how far above the time that their rules imply, and which ops take it.
-import { models } from "../dist/index.js";
+// Steps of networks of convolutions, or of those that --networks names: how far above the time that their rules imply, and which ops
+// take it.
+import * as autodiff from "../dist/autodiff.js";
+import * as index from "../dist/index.js";
 import { nodeRuntime } from "../dist/node.js";
 import { inTurns, median, medianRatio, short, table } from "./measure.mjs";
+import { networks } from "./networks.mjs";
 import { drawing, primalPass, purposeOf, timingRuntime, trainingStep } from "./problem.mjs";
 import { profilingRuntime } from "./profile.mjs";
 
 const k = 16;
-const networks = [
-  { name: "lenet5", shape: [1, 28, 28], batch: 64, build: (options) => models.lenet5(options) },
-  {
-    name: "resnet18",
-    shape: [3, 32, 32],
-    batch: 4,
-    // Batch normalization couples the examples of a batch.
-    build: (options) => models.resnet18({ ...options, norm: "group" }),
-  },
-];
+const library = { ...autodiff, ...index };
 const estimators = [
   { name: "activations", settings: { perturb: "activations", tangents: k } },
   { name: "weights, low-rank", settings: { perturb: "weights", sampler: "low-rank", tangents: k } },
   { name: "exact gradient", settings: { gradient: "exact" } },
 ];
 
-export const title = "Convolutional networks: steps in forward passes";
+export const title = "Networks: steps in forward passes";
 
 /** Products of a graph: operations of each, and whether its data depend on a parameter before it. */
 function productsOf(graph, parameters) {
@@ -56,16 +50,17 @@ function impliedPasses(name, products) {
   return 1 + k * carried + k * share(({ operations, columns }) => operations / columns);
 }
 
-export async function* rows({ threads, only, seconds = 12, signal }) {
+export async function* rows({ threads, only, networks: named, seconds = 12, signal }) {
   const runtime = nodeRuntime({ threads });
-  for (const { name: network, shape, batch, build } of networks) {
+  for (const network of named ?? ["lenet5", "resnet18"]) {
     if (only && !only.includes(network)) continue;
-    const model = build({ input: shape, outputs: 10, batch });
+    const { shape, batch, build, input: tokens } = networks[network];
+    const [model, input] = [build(library), tokens?.()];
     for (const { name, settings } of estimators) {
       const timing = timingRuntime(runtime);
-      const training = await trainingStep({ model, shape, batch, runtime: timing.runtime, settings });
+      const training = await trainingStep({ model, shape, batch, runtime: timing.runtime, settings, input });
       const { objective } = training;
-      const primal = await primalPass(objective, { shape, batch, runtime });
+      const primal = await primalPass(objective, { shape, batch, runtime, input });
       const sampling = drawing({ ...training, batch, settings });
       const parts = [];
       const times = await inTurns(
@@ -109,16 +104,16 @@ export async function* rows({ threads, only, seconds = 12, signal }) {
           sampling: sampling ? median(times.sampling) : 0,
           update: part("update"),
         },
-        ops: await opTimes({ model, shape, batch, threads: runtime.threads, settings, signal }),
+        ops: await opTimes({ model, shape, batch, input, threads: runtime.threads, settings, signal }),
       };
     }
   }
 }
 
 /** Milliseconds of a step by graph and op, from ONNX Runtime's profile. */
-async function opTimes({ model, shape, batch, threads, settings, signal }) {
+async function opTimes({ model, shape, batch, input, threads, settings, signal }) {
   const profile = profilingRuntime({ threads, purposeOf });
-  const training = await trainingStep({ model, shape, batch, runtime: profile.runtime, settings });
+  const training = await trainingStep({ model, shape, batch, runtime: profile.runtime, settings, input });
   const steps = 4;
   for (let step = 0; step < steps; step++) {
     signal?.throwIfAborted();

@@ -27,6 +27,7 @@ const { values: flags, positionals } = parseArgs({
     "jax-js": { type: "string", default: process.env.JAX_JS_DIR },
     compare: { type: "string" },
     chart: { type: "string" },
+    spin: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -66,6 +67,7 @@ const options = {
   jaxJs: flags["jax-js"],
   compare: flags.compare,
   chart: flags.chart,
+  spin: flags.spin,
   signal: stop.signal,
 };
 

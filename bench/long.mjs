@@ -12,6 +12,7 @@ const [batch, k] = [16, 4];
 const cases = {
   activations: { perturb: "activations" },
   "gaussian weights": { perturb: "weights", sampler: "gaussian" },
+  "weights by signs": { perturb: "weights", sampler: "rademacher" },
   "low-rank weights": { perturb: "weights", sampler: "low-rank" },
   "exact gradient": { gradient: "exact" },
   "train() by activations": { perturb: { name: "activations", guess: "none" }, whole: true },

@@ -23,6 +23,7 @@ const peers = {
       "low-rank",
       "activations",
       "activations, signs",
+      "activations, feedback",
       "exact",
     ],
   },
@@ -116,7 +117,7 @@ async function startFaster(name, config, options) {
 }
 
 export async function* rows(options) {
-  const { widths = [256, 1024], batch = 64, k = 16, seconds = 8, only, networks, signal } = options;
+  const { widths = [256, 1024], batch = 64, k = 16, seconds = 8, only, networks, spin, signal } = options;
   const noted = new Set();
   const problems = networks?.map((network) => ({ network })) ?? widths.map((width) => ({ width }));
   for (const problem of problems) {
@@ -133,12 +134,14 @@ export async function* rows(options) {
           const estimators = problem.network ? ofNetworks : ofLayers;
           // The authors' code has one kind of tangents, whose step stands next to each kind of ours.
           const own =
-            name === "frog" && comparison !== "exact" ? ["dense"] : [comparison, `${comparison}, signs`];
+            name === "frog" && comparison !== "exact"
+              ? ["dense"]
+              : [comparison, `${comparison}, signs`, `${comparison}, feedback`];
           for (const estimator of own.filter((one) => estimators.includes(one))) {
             try {
               const reason = missing?.(options);
               if (reason) throw new Error(reason);
-              const config = { peer: name, estimator, width: 256, ...problem, batch, tangents: k };
+              const config = { peer: name, estimator, width: 256, ...problem, batch, tangents: k, spin };
               const variants = await startFaster(name, config, options);
               const error = Math.max(...variants.map(({ peer }) => peer.derivativeError));
               if (!(error < 1e-3)) {

@@ -125,6 +125,7 @@ export function print(results) {
       "combination",
       "update",
       "rest",
+      "all else ÷ derivatives",
       "million numbers",
     ],
     results.map((row) => [
@@ -133,6 +134,7 @@ export function print(results) {
       ...["derivatives", "sampling", "gram", "combination", "update", "rest"].map((name) =>
         short(row.parts[name]),
       ),
+      short((row.step - row.parts.derivatives) / row.parts.derivatives),
       short(row.numbers / 1e6),
     ]),
   );

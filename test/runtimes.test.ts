@@ -15,6 +15,7 @@ const oneThread = nodeRuntime({ threads: 1 });
 const reference = (golden: SmallModelGolden, estimator: string) => estimateWith(oneThread, golden, estimator);
 
 runtimeContract("cpu, two threads", () => nodeRuntime({ threads: 2 }), reference, goldens);
+runtimeContract("cpu, threads that spin", () => nodeRuntime({ threads: 2, spin: true }), reference, goldens);
 runtimeContract(
   "webgpu",
   () => nodeRuntime({ device: "webgpu", threads: 1 }),

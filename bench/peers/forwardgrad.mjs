@@ -6,9 +6,9 @@ import { networks } from "../networks.mjs";
 import { primalPass, trainingStep } from "../problem.mjs";
 import { config, serve } from "./serve.mjs";
 
-const { network, width, batch, tangents, threads, estimator } = config;
+const { network, width, batch, tangents, threads, estimator, spin = false } = config;
 const library = { ...autodiff, ...index };
-const runtime = nodeRuntime({ threads });
+const runtime = nodeRuntime({ threads, spin });
 const problem = network ? ofNetwork(networks[network]) : mlp();
 const { step } = await (estimator === "forward" ? forwardPass : trainingStep)({
   ...problem,
@@ -19,6 +19,9 @@ const { step } = await (estimator === "forward" ? forwardPass : trainingStep)({
     "low-rank": { perturb: "weights", sampler: "low-rank", tangents },
     activations: { perturb: "activations", sampler: "gaussian", tangents },
     "activations, signs": { perturb: "activations", sampler: "rademacher", tangents },
+    "activations, feedback": {
+      ...{ perturb: library.activations({ guess: "feedback" }), sampler: "rademacher", tangents },
+    },
     exact: { gradient: "exact" },
   }[estimator],
 });

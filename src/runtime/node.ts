@@ -8,7 +8,7 @@ import { option, type Words, words } from "../errors/words.ts";
 import { refuseExternalData } from "../onnx/messages/external-data.ts";
 import { type DType, type Tensor, type TensorData, zeros } from "../onnx/tensor.ts";
 import { checkOptions } from "../settings/check.ts";
-import { choice, whole } from "../settings/option.ts";
+import { choice, toggle, whole } from "../settings/option.ts";
 import {
   fedInputs,
   isNames,
@@ -32,6 +32,7 @@ export type NodeDevice = (typeof nodeDevices)[number];
 const runtimeOptions = {
   device: choice(nodeDevices, {}),
   threads: whole(1, {}),
+  spin: toggle({}),
 };
 
 /** How `nodeRuntime` computes. */
@@ -40,6 +41,11 @@ export interface NodeRuntimeOptions {
   readonly device?: NodeDevice;
   /** Threads that one graph may use on the CPU; default: the machine's cores. */
   readonly threads?: number;
+  /**
+   * Whether threads that wait for work within a graph keep their cores busy: faster for graphs of many small nodes, such as exact
+   * gradients of convolutions, where nobody else needs the cores, and several times as slow where somebody does. Default false.
+   */
+  readonly spin?: boolean;
 }
 
 /**
@@ -50,7 +56,7 @@ export interface NodeRuntimeOptions {
  */
 export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
   checkOptions(runtimeOptions, options, { of: "nodeRuntime" });
-  const { device = "cpu" } = options;
+  const { device = "cpu", spin = false } = options;
   // The engine reads it when it makes the first session.
   processEnvironment.ORT_DISABLE_TELEMETRY ??= "1";
   const threads = options.threads ?? availableParallelism();
@@ -78,7 +84,14 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
         enableMemPattern: arena,
         logSeverityLevel: 3,
         // What moves QuantizeLinear around other nodes gives it a type that its zero point has not.
-        extra: { session: { disable_quant_qdq: "1", intra_op: { allow_spinning: "0" } } },
+        extra: {
+          session: {
+            disable_quant_qdq: "1",
+            // JavaScript has its core back when a run ends.
+            ...(spin && { force_spinning_stop: "1" }),
+            intra_op: { allow_spinning: spin ? "1" : "0" },
+          },
+        },
       };
       try {
         const given = gaps?.model ?? model;
