@@ -14,6 +14,7 @@ import { type TogetherOptions, trainTogether } from "../src/distributed/run/trai
 import { work } from "../src/distributed/run/work.ts";
 import type { Transport } from "../src/distributed/transport.ts";
 import { inGranules } from "../src/distributed/weights/granules.ts";
+import { contrast } from "../src/losses/contrast.ts";
 import { memoryStore } from "../src/storage/memory-store.ts";
 import type { TrainEvent } from "../src/train/events.ts";
 import type { TrainOptions } from "../src/train/settings/options.ts";
@@ -184,7 +185,10 @@ describe("what workers do not train together yet", () => {
     ],
     [{ perturb: { name: "weights", exactLastLayer: true } }, /exactLastLayer: true.* n numbers/],
     [{ gradient: "exact", perturb: undefined, tangents: undefined }, /gradient: "exact"/],
-    [{ batch: { size: 8, accumulate: 2 } }, /splits a batch on one computer/],
+    [
+      { batch: { size: 8, accumulate: 2 }, loss: contrast() },
+      /loss: "contrast" compares all examples of a batch with each other.*leave batch\.accumulate out/s,
+    ],
     [{ quality: { draws: 2 } }, /by draws that workers are not asked for/],
     [{ tangentChunk: 1 }, /leave tangentChunk out/],
     [{ sampler: "orthonormal" }, /depend on each other/],

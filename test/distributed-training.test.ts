@@ -5,6 +5,7 @@ import { trainTogether } from "../src/distributed/run/train-together.ts";
 import { type WorkEvent, work } from "../src/distributed/run/work.ts";
 import { inGranules } from "../src/distributed/weights/granules.ts";
 import { mlp } from "../src/models/mlp.ts";
+import { withHead } from "../src/objective/heads/with-head.ts";
 import { encodeModelFile } from "../src/objective/importing/model-file.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { memoryStore } from "../src/storage/memory-store.ts";
@@ -83,6 +84,60 @@ describe("a run of several workers", () => {
       expect(model).toEqual(own);
       await Promise.all(working);
     }
+  });
+
+  it("has them where the batch is split as well, for more workers than granules: the derivatives are those of all of it", async () => {
+    const parted = { ...options, tangents: 4, batch: { size: 12, accumulate: 3 }, steps: 10 };
+    const whole = { ...parted, batch: 12 };
+    const gradient = inGranules({ size: granule });
+    const losses: Record<string, number[]> = { parted: [], whole: [] };
+    const heard = async function* (name: string, events: AsyncIterable<TrainEvent>) {
+      for await (const event of events) {
+        if (event.kind === "step") losses[name]?.push(event.loss);
+        yield event;
+      }
+    };
+    const own = await end(heard("parted", train({ ...parted, gradient })));
+    await end(heard("whole", train({ ...whole, gradient })));
+    expect(losses.parted).toEqual(losses.whole?.map((loss) => expect.closeTo(loss, 4)));
+    expect(new Set(losses.whole).size).toBe(10);
+    for (const workers of [1, 2, 4]) {
+      const network = memoryNetwork(workers === 2 ? { drop: 0.1, repeat: 0.1 } : {});
+      const working = start(network, workers);
+      const model = await end(
+        trainTogether(parted, { transport: network.join("coordinator"), ...together, check: 0.2 }),
+      );
+      expect(model).toEqual(own);
+      const done = await Promise.all(working);
+      // Two granules of three parts: six to share.
+      if (workers === 4) expect(done.every(({ granules }) => granules > 0)).toBe(true);
+    }
+  });
+
+  it("and of a model with a new head", async () => {
+    const model = await withHead(mlp({ input: [4], hidden: [8, 6], outputs: 5 }), {
+      outputs: 3,
+      beside: "all",
+    });
+    const headed = { ...options, model, steps: 8 };
+    const network = memoryNetwork();
+    const working = start(network, 2);
+    const trained = await end(trainTogether(headed, { transport: network.join("coordinator"), ...together }));
+    expect(trained).toEqual(await end(train({ ...headed, gradient: inGranules({ size: granule }) })));
+    await Promise.all(working);
+    const alone = await withHead(mlp({ input: [4], hidden: [8], outputs: 5 }), {
+      outputs: 3,
+      beside: "all",
+      alone: 0.5,
+    });
+    await expect(
+      end(
+        trainTogether(
+          { ...options, model: alone },
+          { transport: memoryNetwork().join("coordinator"), ...together },
+        ),
+      ),
+    ).rejects.toThrow(/head\.alone: 0\.5\) learns by exact gradients/);
   });
 
   it("and with 10 % of the messages lost, 10 % repeated, and all late", async () => {

@@ -92,8 +92,23 @@ export interface Estimator {
    * @throws when a derivative is not finite, or the engine fails
    */
   estimate(feeds: Tensors, key: Key, state?: EstimatorState, before?: number): Promise<Estimate>;
+  /**
+   * Estimates the gradient of a batch that comes in parts, where it weighs them by itself. Default: each part is estimated, and the
+   * estimates are added up.
+   *
+   * @param feeds the parameters and what `parts` reads, by input name, each in the shape [...] that the objective's graph declares
+   */
+  estimateParts?(feeds: Tensors, key: Key, parts: BatchParts): Promise<Estimate>;
   /** Frees sessions and threads. */
   release(): Promise<void>;
+}
+
+/** The parts of a step's batch. */
+export interface BatchParts {
+  /** How many there are. */
+  readonly count: number;
+  /** Reads one, counted from 0. @returns how many of its losses count */
+  read(part: number): Promise<number>;
 }
 
 /** Follows a run from step to step, so that others can do the same steps. */

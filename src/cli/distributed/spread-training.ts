@@ -7,7 +7,7 @@ import { joinByThread } from "../../distributed/node-nats-transport.ts";
 import { startServer } from "../../distributed/node-server.ts";
 import { StoppedError } from "../../distributed/run/coordinator.ts";
 import type { CrewEvent } from "../../distributed/run/questions.ts";
-import { requireTogether } from "../../distributed/run/refusals.ts";
+import { requireInGranules, requireTogether } from "../../distributed/run/refusals.ts";
 import { trainTogether } from "../../distributed/run/train-together.ts";
 import { inGranules } from "../../distributed/weights/granules.ts";
 import type { TrainEvent } from "../../train/events.ts";
@@ -30,6 +30,7 @@ export async function* spreadTraining(
       if (flags[name] !== undefined)
         throw new Error(`--${name} goes with workers (--workers N, --distribute URL); leave it out.`);
     const isInGranules = granule !== undefined || sliced !== undefined;
+    if (isInGranules) requireInGranules(options);
     yield* train(isInGranules ? { ...options, gradient: inGranules({ size: granule, sliced }) } : options);
     return;
   }

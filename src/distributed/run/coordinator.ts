@@ -1,6 +1,6 @@
 /** The coordinator's source of derivatives: asks workers, writes each step into the log, and repeats the steps that are there already. */
 import { StorageError } from "../../errors/errors.ts";
-import type { StepFollower } from "../../estimate/estimator.ts";
+import type { BatchParts, StepFollower } from "../../estimate/estimator.ts";
 import { arraysOf } from "../../objective/parameters.ts";
 import type { Arrays } from "../../optim/optimizer.ts";
 import type { Key } from "../../random/threefry.ts";
@@ -9,7 +9,8 @@ import type { Status } from "../status.ts";
 import type { Transport } from "../transport.ts";
 import { type Fingerprint, fingerprintOf, isSame } from "../weights/fingerprint.ts";
 import { type GranulePass, type Measured, openGranulePass } from "../weights/granule.ts";
-import type { DerivativeSource, GranuleRun, KnownEstimate, MeasuredStep } from "../weights/granules.ts";
+import type { DerivativeSource, GranuleRun, KnownEstimate } from "../weights/granules.ts";
+import { type MeasuredStep, weigh } from "../weights/weigh.ts";
 import { Journal } from "./journal.ts";
 import type { Leadership } from "./leadership.ts";
 import { locate, type Numbered } from "./locate.ts";
@@ -77,16 +78,23 @@ export class Coordinator implements DerivativeSource {
     return known;
   }
 
-  async measure(feeds: Tensors, key: Key): Promise<MeasuredStep> {
+  async measure(feeds: Tensors, key: Key, parts?: BatchParts): Promise<MeasuredStep> {
     const { granules, method } = this.#run as GranuleRun;
-    const judge = (granule: number) => this.#compute(feeds, key, granule);
+    // All granules of the first part, then those of the next. How many losses count is known here, whatever anybody says.
+    const weights = [1];
+    for (let part = 0; part < (parts?.count ?? 0); part++) weights[part] = (await parts?.read(part)) ?? 1;
+    const asked = weights.flatMap(() => granules);
+    const judge = async (index: number) => {
+      await parts?.read(Math.floor(index / granules.length));
+      return this.#compute(feeds, key, index % granules.length);
+    };
     const failure = (isAlone: boolean) => this.#failure(isAlone);
-    const answers = await this.#questions.ask(this.#position, granules, judge, failure);
-    const derivatives = new Float64Array(method.tangents);
-    for (const [index, { first }] of granules.entries())
-      derivatives.set(answers[index]?.derivatives ?? [], first);
-    const counted = answers.map((answer) => answer !== undefined);
-    const loss = answers.find((answer) => answer !== undefined)?.loss ?? Number.NaN;
+    const answers = await this.#questions.ask(this.#position, asked, judge, failure);
+    const weighed = answers.map(
+      (answer, index) =>
+        answer && { ...answer, weight: weights[Math.floor(index / granules.length)] as number },
+    );
+    const { loss, derivatives, counted } = weigh(granules, weighed);
     // Until coefficients follow: where they cannot, these say so.
     const coefficients = new Float32Array(method.tangents).fill(Number.NaN);
     this.#pending = { step: this.#step, loss, counted, coefficients };

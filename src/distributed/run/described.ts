@@ -4,6 +4,7 @@ import { ForwardgradError, SettingError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
 import { modelFrom } from "../../objective/importing/model-file.ts";
 import { encodeModel } from "../../onnx/encode.ts";
+import type { Head } from "../../onnx/read-model.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { asData, type Config, flattened } from "../../settings/config.ts";
 import { settingOptions, type TrainOptions } from "../../train/settings/options.ts";
@@ -29,6 +30,8 @@ export interface DescribedRun {
   readonly model: Uint8Array;
   /** Whether the model was built and never read from a file. */
   readonly isBuilt: boolean;
+  /** The head that was put on it: open sizes of what it reads are −1, because there is no undefined in a file. */
+  readonly head?: Head | undefined;
   /** What else `train` is asked for, as plain data. */
   readonly options: Readonly<Record<string, unknown>>;
 }
@@ -67,27 +70,34 @@ export async function describeOptions(
 }
 
 /** A model as the file that is sent. @throws SettingError where a file would say less */
-async function sentModel(model: TrainOptions["model"]): Promise<Pick<DescribedRun, "model" | "isBuilt">> {
+async function sentModel(
+  model: TrainOptions["model"],
+): Promise<Pick<DescribedRun, "model" | "isBuilt" | "head">> {
   if (isArrayOf("Uint8Array", model)) return { model: model as Uint8Array, isBuilt: false };
   const decoded = await modelFrom(model);
-  if (decoded.head)
+  const { head } = decoded;
+  if (head && head.alone > 0)
     throw new SettingError(
-      words`A model with a new head (withHead) is not trained by several workers yet; save it, and give its file
-        (${option("model", null)}).`,
-      { option: "model" },
+      words`A head that is trained alone at first (${option("head.alone", head.alone)}) learns by exact gradients, which are in no record of the run; leave
+        ${option("head.alone")} out, or train on one computer.`,
+      { option: "head.alone" },
     );
   const bytes = encodeModel(decoded, new Map());
   const again = encodeModel(await modelFrom(bytes), new Map());
-  return { model: bytes, isBuilt: again.length !== bytes.length };
+  const sent = head && { ...head, shape: head.shape.map((size) => size ?? -1) };
+  return { model: bytes, isBuilt: again.length !== bytes.length, head: sent };
 }
 
 /**
  * The model that was sent. Reading a file notes of each tensor where its numbers lie, which a model that was built and never read
  * does not say; so that its file stays the same bytes, it is taken back.
  */
-async function receivedModel({ model, isBuilt }: DescribedRun): Promise<TrainOptions["model"]> {
-  if (!isBuilt) return model;
-  const decoded = await modelFrom(model);
+async function receivedModel({ model, isBuilt, head }: DescribedRun): Promise<TrainOptions["model"]> {
+  if (!isBuilt && !head) return model;
+  const read = await modelFrom(model);
+  const shape = head?.shape.map((size) => (size === -1 ? undefined : size)) ?? [];
+  const decoded = head ? { ...read, head: { ...head, shape } } : read;
+  if (!isBuilt) return decoded;
   const { initializer = [], node = [] } = decoded.proto.graph ?? {};
   const constants = node.flatMap(({ attribute }) => attribute.flatMap(({ t }) => (t ? [t] : [])));
   for (const tensor of [...initializer, ...constants]) Reflect.deleteProperty(tensor, "dataLocation");

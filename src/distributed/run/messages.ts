@@ -39,7 +39,7 @@ export interface Question extends Position {
 
 /** A worker's answer. */
 export interface Answer extends Position {
-  /** The granule's number. */
+  /** The granule's number: all of the first part of the batch, then those of the next. */
   readonly granule: number;
   readonly loss: number;
   /** d, [count] */

@@ -31,7 +31,8 @@ export function pack(data: Readonly<Record<string, unknown>>): Uint8Array {
   let size = 0;
   const packed = (value: unknown, name: string): Packed => {
     if (value === null || typeof value === "string" || typeof value === "boolean") return value;
-    if (typeof value === "number") return Number.isFinite(value) ? value : { number: String(value) };
+    if (typeof value === "number")
+      return isInJson(value) ? value : { number: Object.is(value, -0) ? "-0" : String(value) };
     if (Array.isArray(value)) return value.map((each) => packed(each, name));
     if (ArrayBuffer.isView(value)) {
       const kind = (Object.keys(kinds) as Kind[]).find((each) => isArrayOf(each, value));
@@ -64,6 +65,11 @@ export function pack(data: Readonly<Record<string, unknown>>): Uint8Array {
     at += part.length;
   }
   return bytes;
+}
+
+/** JSON has no -0, and no infinities. */
+function isInJson(value: number): boolean {
+  return Number.isFinite(value) && !Object.is(value, -0);
 }
 
 function unsendable(name: string): SettingError {

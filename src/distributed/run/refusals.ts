@@ -6,10 +6,25 @@ import type { TrainOptions } from "../../train/settings/options.ts";
 
 /** @throws SettingError that names the option, and what will do */
 export function requireTogether(options: TrainOptions): void {
-  const { perturb = "activations", gradient = "forward", batch, quality, tangentChunk } = options;
-  const refuse = (name: string, message: Words) => {
-    throw new SettingError(message, { option: name });
-  };
+  requireInGranules(options);
+  const { batch, loss, quality } = options;
+  const isTogether = typeof loss === "object" && loss !== null && "together" in loss;
+  if (batch !== undefined && batching(batch).accumulate > 1 && isTogether)
+    refuse(
+      "batch.accumulate",
+      words`The loss ${option("loss", nameOf(loss))} compares all examples of a batch with each other, which parts of it (${option("batch.accumulate")}) on
+        several computers would not; leave ${option("batch.accumulate")} out.`,
+    );
+  if (quality?.every !== undefined || (quality?.draws ?? 0) > 0)
+    refuse(
+      "quality",
+      words`Estimates are compared with the exact gradient (${option("quality.every")}) by draws that workers are not asked for; leave it out.`,
+    );
+}
+
+/** @throws SettingError for what granules leave without effect, wherever they are computed */
+export function requireInGranules(options: TrainOptions): void {
+  const { perturb = "activations", gradient = "forward", tangentChunk } = options;
   if (gradient !== "forward")
     refuse(
       "gradient",
@@ -32,21 +47,15 @@ export function requireTogether(options: TrainOptions): void {
       "perturb.exactLastLayer",
       words`${option("perturb.exactLastLayer", true)} has a gradient of n numbers beside the k of a step, which workers do not send yet; leave it out.`,
     );
-  if (batch !== undefined && batching(batch).accumulate > 1)
-    refuse(
-      "batch.accumulate",
-      words`${option("batch.accumulate")} splits a batch on one computer; workers split the tangents. Leave it out.`,
-    );
-  if (quality?.every !== undefined || (quality?.draws ?? 0) > 0)
-    refuse(
-      "quality",
-      words`Estimates are compared with the exact gradient (${option("quality.every")}) by draws that workers are not asked for; leave it out.`,
-    );
   if (tangentChunk !== undefined)
     refuse(
       "tangentChunk",
       words`A granule says how many tangents are computed at once (${option("granule", null)}); leave ${option("tangentChunk")} out.`,
     );
+}
+
+function refuse(name: string, message: Words): never {
+  throw new SettingError(message, { option: name });
 }
 
 function nameOf(thing: unknown): string {

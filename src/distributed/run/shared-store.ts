@@ -1,6 +1,8 @@
 /** A run's files where all participants reach them: newcomers begin from its checkpoints, and whoever goes on when a coordinator is gone. */
+import { ForwardgradError, StorageError } from "../../errors/errors.ts";
 import { checkpointFiles } from "../../storage/own-files.ts";
 import { type RunStore, readFilled } from "../../storage/run-store.ts";
+import { loadRunCheckpoint } from "../../train/run-state-schema.ts";
 import type { Objects } from "../transport.ts";
 import { TransportError } from "../transport-error.ts";
 
@@ -94,4 +96,15 @@ export async function bringTogether(local: RunStore, shared: RunStore): Promise<
 async function hasCheckpoint(store: RunStore): Promise<boolean> {
   for (const name of checkpointFiles) if (await readFilled(store, name)) return true;
   return false;
+}
+
+/** The newest checkpoint that is shared; undefined where there is none yet, or one is written just now. */
+export async function readCheckpoint(objects: Objects) {
+  try {
+    return await loadRunCheckpoint(sharedStore(objects));
+  } catch (error) {
+    // Written just now, or damaged: the next one will do.
+    if (error instanceof StorageError || error instanceof ForwardgradError) return undefined;
+    throw error;
+  }
 }

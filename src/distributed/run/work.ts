@@ -1,10 +1,9 @@
 /** A worker: follows a run's records with a replica of its own, computes the granules that it is asked for, and goes on with the run where its coordinator is gone. */
-import { DeviceError, ForwardgradError, StorageError } from "../../errors/errors.ts";
+import { DeviceError } from "../../errors/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { TrainEvent } from "../../train/events.ts";
 import { runOptions } from "../../train/run-options.ts";
 import { describePlan, planRun, type RunPlan } from "../../train/run-plan.ts";
-import { loadRunCheckpoint } from "../../train/run-state-schema.ts";
 import type { Transport } from "../transport.ts";
 import { closed } from "../transport-error.ts";
 import { Waiters } from "../waiters.ts";
@@ -27,7 +26,7 @@ import {
 } from "./messages.ts";
 import { decodeRecord, type RunRecord } from "./records.ts";
 import { Replica } from "./replica.ts";
-import { sharedStore } from "./shared-store.ts";
+import { readCheckpoint } from "./shared-store.ts";
 import { defaultLease, trainTogether } from "./train-together.ts";
 
 /** How a worker works. */
@@ -98,7 +97,8 @@ export async function work(options: WorkOptions): Promise<WorkResult> {
   const { objective, options: settled } = plan;
   const { method, sliced } = methodOf(objective, { ...settled, aggregator: settled.aggregate }, described);
   const pass = await openGranulePass(objective, method.sampler, described.granule, sliced?.slices);
-  const worker = new Worker(options, described, plan, pass, new Replica(plan, method.sampler, sliced));
+  const replica = new Replica(plan, method.sampler, sliced);
+  const worker = new Worker(options, described, plan, pass, replica);
   try {
     return await worker.run();
   } finally {
@@ -198,7 +198,7 @@ class Worker {
   }
 
   async release(): Promise<void> {
-    await Promise.all([this.#pass.release(), this.#replica.release()]);
+    await Promise.all([this.#pass, this.#replica].map((each) => each.release()));
   }
 
   /** One thing after the other, so that no parameter moves while derivatives are computed. */
@@ -262,10 +262,11 @@ class Worker {
     const position = this.#replica.position;
     const { batches } = this.#plan;
     this.#wanted.delete(index);
-    const granule = this.#granules[index];
+    const granule = this.#granules[index % this.#granules.length];
     if (!granule) return;
-    if (this.#batchOf !== position.step) batches.read(position.step);
+    if (this.#batchOf !== position.step) await batches.read(position.step);
     this.#batchOf = position.step;
+    if (batches.parts > 1) batches.readPart(Math.floor(index / this.#granules.length));
     const measured = await this.#pass.measure(batches.feeds, this.#replica.key, granule);
     const answer = encodeAnswer({ ...position, granule: index, ...measured });
     this.#computed++;
@@ -313,7 +314,7 @@ class Worker {
         this.#end = { how: "stopped", why: "" };
         return;
       }
-      const checkpoint = await readCheckpoint(transport);
+      const checkpoint = await readCheckpoint(transport.objects);
       if (checkpoint) {
         this.#replica.load(checkpoint);
         const found = await locate(transport.log, this.#replica.position);
@@ -377,16 +378,6 @@ class Worker {
       // Another goes on; this one works.
       if (!(error instanceof CoordinatorReplacedError)) this.#leadError = error;
     }
-  }
-}
-
-async function readCheckpoint(transport: Transport) {
-  try {
-    return await loadRunCheckpoint(sharedStore(transport.objects));
-  } catch (error) {
-    // Written just now, or damaged: the next one will do.
-    if (error instanceof StorageError || error instanceof ForwardgradError) return undefined;
-    throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 /** Weight perturbation whose derivatives come in granules, from whoever computed them. */
 import { SettingError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
-import type { Estimator, EstimatorDefinition, StepFollower } from "../../estimate/estimator.ts";
+import type { BatchParts, Estimator, EstimatorDefinition, StepFollower } from "../../estimate/estimator.ts";
 import { forwardGradient } from "../../estimate/forward-gradient.ts";
 import { type EstimatorOptions, type Method, methodIn, type Passes } from "../../estimate/passes.ts";
 import { weights } from "../../estimate/weights/weights.ts";
@@ -15,6 +15,7 @@ import { openGram, openSliceGrams } from "./gram.ts";
 import { openGranulePass } from "./granule.ts";
 import { type Granule, granulesOf, type SlicedTangents, sliceOf, slicesOf } from "./slices.ts";
 import { openUpdate } from "./update.ts";
+import { type MeasuredStep, type WeighedPart, weigh } from "./weigh.ts";
 
 /** What a source of derivatives knows of the run. */
 export interface GranuleRun {
@@ -28,16 +29,6 @@ export interface GranuleRun {
   readonly granules: readonly Granule[];
   /** What each granule's tangents perturb. Default: all of them perturb all parameters. */
   readonly sliced: SlicedTangents | undefined;
-}
-
-/** What a source says of one step. */
-export interface MeasuredStep {
-  /** f = mean ℓ_b over the batch. */
-  readonly loss: number;
-  /** d, [k]; anything where a granule does not count. */
-  readonly derivatives: Float64Array;
-  /** Which granules count. */
-  readonly counted: readonly boolean[];
 }
 
 /** An estimate that was made before. */
@@ -57,8 +48,9 @@ export interface DerivativeSource {
    *
    * @param feeds the batch and the parameters, by input name, each in the shape [...] that the objective's graph declares
    * @param key the step's, of which tangents are a function
+   * @param parts where the batch comes in parts: granules are computed for each of them. Default: the batch that was read
    */
-  measure(feeds: Tensors, key: Key): Promise<MeasuredStep>;
+  measure(feeds: Tensors, key: Key, parts?: BatchParts): Promise<MeasuredStep>;
   /** The estimate of this step, where it was made before. Default: none was. */
   known?(): KnownEstimate | undefined;
   /** Hears the coefficients c, [k], of the step that was measured. */
@@ -68,6 +60,8 @@ export interface DerivativeSource {
   /** Frees what it holds; nothing is asked for afterwards. */
   release(): Promise<void>;
 }
+
+export type { MeasuredStep };
 
 /** What granules can be asked for. */
 export interface GranuleOptions {
@@ -143,6 +137,7 @@ async function open(
   const granules = granulesOf(chosen.tangents, size);
   let counted: readonly boolean[] = [];
   let stepKey: Key = [0, 0];
+  let stepParts: BatchParts | undefined;
   const aggregator = sliced
     ? bySlices(chosen.aggregator, chosen.sampler, () =>
         granules.map((granule, index) => ({
@@ -166,7 +161,7 @@ async function open(
       stepKey = key;
     },
     async derivatives(feeds, _first, _count, derivatives) {
-      const measuring = source.measure(feeds, stepKey);
+      const measuring = source.measure(feeds, stepKey, stepParts);
       // While others compute.
       products = grams?.of(stepKey);
       const [measured] = await Promise.all([measuring, products]);
@@ -187,16 +182,23 @@ async function open(
     },
   };
   const estimator = forwardGradient(passes);
+  const estimate: Estimator["estimate"] = async (feeds, key, ...rest) => {
+    const known = source.known?.();
+    if (!known) return estimator.estimate(feeds, key, ...rest);
+    // Derivatives are not recorded, for nothing but coefficients follows from them.
+    const derivatives = new Float64Array(method.tangents).fill(Number.NaN);
+    const gradients = update.form(key, known.coefficients);
+    return { loss: known.loss, derivatives, gradients, statistics: {} };
+  };
   return {
     ...estimator,
     follower: source.follower,
-    async estimate(feeds, key, ...rest) {
-      const known = source.known?.();
-      if (!known) return estimator.estimate(feeds, key, ...rest);
-      // Derivatives are not recorded, for nothing but coefficients follows from them.
-      const derivatives = new Float64Array(method.tangents).fill(Number.NaN);
-      const gradients = update.form(key, known.coefficients);
-      return { loss: known.loss, derivatives, gradients, statistics: {} };
+    estimate,
+    async estimateParts(feeds, key, parts) {
+      stepParts = parts;
+      return estimate(feeds, key).finally(() => {
+        stepParts = undefined;
+      });
     },
   };
 }
@@ -210,17 +212,17 @@ function here(): DerivativeSource {
       run = given;
       pass = await openGranulePass(given.objective, given.method.sampler, given.size, given.sliced?.slices);
     },
-    async measure(feeds, key) {
-      const { granules = [], method } = run ?? {};
-      const derivatives = new Float64Array(method?.tangents ?? 0);
-      let loss = Number.NaN;
-      for (const [index, granule] of granules.entries()) {
-        const measured = await pass?.measure(feeds, key, granule);
-        if (!measured) continue;
-        derivatives.set(measured.derivatives, granule.first);
-        if (index === 0) ({ loss } = measured);
+    async measure(feeds, key, parts) {
+      const { granules = [] } = run ?? {};
+      const answers: (WeighedPart | undefined)[] = [];
+      for (let part = 0; part < (parts?.count ?? 1); part++) {
+        const weight = parts ? await parts.read(part) : 1;
+        for (const granule of granules) {
+          const measured = await pass?.measure(feeds, key, granule);
+          answers.push(measured && { ...measured, weight });
+        }
       }
-      return { loss, derivatives, counted: granules.map(() => true) };
+      return weigh(granules, answers);
     },
     release: async () => pass?.release(),
   };

@@ -63,6 +63,14 @@ export async function inParts(
     ...estimator,
     async estimate(feeds, key, state = estimator.init?.() ?? {}): Promise<Estimate> {
       if (batches.parts === 1) return estimator.estimate(feeds, key, state);
+      if (estimator.estimateParts)
+        return estimator.estimateParts(feeds, key, {
+          count: batches.parts,
+          async read(part) {
+            batches.readPart(part);
+            return count.of(feeds);
+          },
+        });
       const total = new Total(state);
       for (let part = 0; part < batches.parts; part++) {
         if (part > 0) batches.readPart(part);
