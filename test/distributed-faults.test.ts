@@ -81,6 +81,26 @@ describe("workers whose derivatives are wrong", () => {
       expect(await liar).toMatchObject({ name: "DeviceError", message: expect.stringContaining(what) });
       expect(await honest).toMatchObject({ how: "done" });
     });
+
+  it("are not those of another engine, whose rounding is large beside a derivative that is near 0", async () => {
+    const network = memoryNetwork();
+    const events: CrewEvent[] = [];
+    const sizes: number[] = [];
+    let error = 1e-4;
+    const usual = () => [...sizes].sort((a, b) => a - b)[sizes.length >> 1] ?? 0;
+    const rounded = lying(network.join("other"), (derivative) => {
+      sizes.push(Math.abs(derivative));
+      error = -error;
+      return derivative + error * usual();
+    });
+    const working = Promise.allSettled([worker(network.join("worker")), worker(rounded)]);
+    const onCrew = (event: CrewEvent) => events.push(event);
+    await spread(network, { check: 1, granule: 1, onCrew }, { steps: 60 });
+    // Some would have been others, held to themselves alone.
+    expect(Math.min(...sizes)).toBeLessThan(0.05 * usual());
+    expect(events.filter(({ kind }) => kind === "dropped")).toEqual([]);
+    await working;
+  });
 });
 
 describe("coefficients that workers hear before their record", () => {

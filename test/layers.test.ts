@@ -36,7 +36,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
     distributed: "onnx random optim ad tangents aggregate data runtime objective estimate storage train",
     search: "random optim storage train",
     reports: "onnx losses data objective runtime storage train metrics charts",
-    worker: "onnx data runtime objective storage train",
+    worker: "onnx data runtime objective storage train distributed",
     studies:
       "onnx random linalg optim ops losses ad tangents aggregate guess functions models data runtime objective estimate " +
       "storage train charts distributed",

@@ -2,26 +2,17 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
-import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { nkeys } from "@nats-io/nats-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connectToServer, joinOnServer } from "../src/distributed/node-nats.ts";
 import { temporaryFolder } from "./cli.ts";
-import { noServer, servers, temporaryServer } from "./nats-server.ts";
+import { freePort, noServer, servers, temporaryServer } from "./nats-server.ts";
 import { bytes, text } from "./transport-contract.ts";
 
 const page = readFileSync(resolve(import.meta.dirname, "../docs/distributed.md"), "utf8");
 const block = (first: string) =>
   new RegExp(`\`\`\`text\\n(# ${first}[\\s\\S]*?)\`\`\``).exec(page)?.[1] ?? "";
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  const { port } = server.address() as { readonly port: number };
-  await new Promise((closed) => server.close(closed));
-  return port;
-}
 
 /** A certificate of an authority of one's own for localhost, as a server's owner makes it. */
 function certify(folder: string): void {

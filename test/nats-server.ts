@@ -1,5 +1,6 @@
 /** Real servers for tests: the ones that are installed, each test's on a free port of loopback, in a folder of its own. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loseTail as loseTailOf } from "../scripts/torture/lose-tail.mjs";
@@ -46,6 +47,15 @@ export async function temporaryServer(
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A port of loopback that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address() as { readonly port: number };
+  await new Promise((closed) => server.close(closed));
+  return port;
 }
 
 /** Cuts the last messages of a stream off its file. The server must be stopped. */

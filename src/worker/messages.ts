@@ -66,16 +66,3 @@ export type Reply = {
   /** What ended the run, or where an `id` is given, answers that prediction. */
   | { readonly kind: "error"; readonly error: PlainError; readonly id?: number }
 );
-
-/** The Web Lock that a worker holds while it lives: nothing else tells a page that a worker was killed. */
-export function lockName(run: string): string {
-  return `forwardgrad worker ${run}`;
-}
-
-/** As much of the Web Locks as is used here. */
-export interface Locks {
-  request(name: string, work: () => unknown): Promise<unknown>;
-}
-
-/** The locks of a page or worker, where it has some. */
-export const locks = (globalThis as { readonly navigator?: { readonly locks?: Locks } }).navigator?.locks;

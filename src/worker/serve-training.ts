@@ -9,7 +9,8 @@ import type { TrainEvent } from "../train/events.ts";
 import { runOptions } from "../train/run-options.ts";
 import type { RunOptions } from "../train/settings/run-settings.ts";
 import { TrainingRun } from "../train/train.ts";
-import { lockName, locks, type ModelFiles, type Reply, type Request, type StepEvent } from "./messages.ts";
+import { holdLock } from "./life.ts";
+import type { ModelFiles, Reply, Request, StepEvent } from "./messages.ts";
 import { openPredictor, type Predictor } from "./predictor.ts";
 
 /** As much of a worker's own scope, `self`, as is used here. */
@@ -206,17 +207,4 @@ async function openFiles({ files, head }: ModelFiles): Promise<Model> {
   if (!head) return model;
   const { withHead } = await import("../objective/heads/with-head.ts");
   return withHead(model, head);
-}
-
-/** Holds a lock for the worker's whole life, and says when it does. */
-function holdLock(run: string, held: (isLocked: boolean) => void): Promise<void> {
-  return new Promise((resolve) => {
-    const tell = (isLocked: boolean) => {
-      held(isLocked);
-      resolve();
-      return new Promise(() => undefined);
-    };
-    if (!locks) void tell(false);
-    else locks.request(lockName(run), () => tell(true)).catch(() => tell(false));
-  });
 }

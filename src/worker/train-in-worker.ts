@@ -6,16 +6,8 @@ import { asData } from "../settings/config.ts";
 import type { TrainEvent } from "../train/events.ts";
 import type { UnlabelledExamples } from "../train/example-arrays.ts";
 import { type Deferred, deferred } from "./deferred.ts";
-import {
-  type AskedInputs,
-  lockName,
-  locks,
-  type Predictions,
-  type Reply,
-  type Request,
-  type WithoutRun,
-  type WorkerTrainOptions,
-} from "./messages.ts";
+import { lockName, locks } from "./life.ts";
+import type { AskedInputs, Predictions, Reply, Request, WithoutRun, WorkerTrainOptions } from "./messages.ts";
 
 /** As much of a `Worker` as is used here. */
 export interface WorkerLike {

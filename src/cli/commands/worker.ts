@@ -1,6 +1,6 @@
 /** A worker of somebody's run. */
 import type { Command } from "commander";
-import { runsOn } from "../../distributed/nats/runs.ts";
+import { awaitRun } from "../../distributed/nats/runs.ts";
 import { connectToServer } from "../../distributed/node-nats.ts";
 import { joinByThread } from "../../distributed/node-nats-transport.ts";
 import { type WorkEvent, type WorkResult, work } from "../../distributed/run/work.ts";
@@ -83,7 +83,7 @@ async function joined(
   signal: AbortSignal,
 ): Promise<WorkResult | TakeResult> {
   const server = serverOf(url, flags);
-  const run = await awaitRun(server, flags.run, signal);
+  const run = await runOn(server, flags.run, signal);
   if (run === undefined) return { how: "stopped", why: "", granules: 0, steps: 0 };
   const transport = await joinByThread({ ...server, run });
   const silence = tellConnection(transport, url);
@@ -99,36 +99,17 @@ async function joined(
   }
 }
 
-/** Milliseconds between looks for a run that nobody has begun yet. */
-const lookMilliseconds = 1000;
-
-/**
- * The run that was named, or else the only one; waits until there is one.
- *
- * @returns undefined when the worker was told to stop before
- * @throws where none was named, and there are several
- */
-async function awaitRun(
+/** The run that was named, or else the only one; undefined when the worker was told to stop before there was one. */
+async function runOn(
   server: ReturnType<typeof serverOf>,
   named: string | undefined,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const { connection } = await connectToServer(server);
   try {
-    let runs = await runsOn(connection);
-    for (let hasSaid = false; !signal.aborted; hasSaid = true) {
-      if (named !== undefined && runs.includes(named)) return named;
-      if (named === undefined && runs.length > 1)
-        throw new Error(
-          `There are several runs on ${server.url}; choose one (--run NAME): ${runs.join(", ")}`,
-        );
-      if (named === undefined && runs[0] !== undefined) return runs[0];
-      if (!hasSaid) say(waitingFor(server.url, named, runs));
-      await new Promise((resolve) => setTimeout(resolve, lookMilliseconds));
-      // A server that does not answer now may do so later.
-      runs = await runsOn(connection).catch(() => []);
-    }
-    return undefined;
+    return await awaitRun(connection, server.url, named, signal, (runs) =>
+      say(waitingFor(server.url, named, runs)),
+    );
   } finally {
     await connection.close();
   }

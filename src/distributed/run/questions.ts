@@ -5,6 +5,7 @@ import { Waiters } from "../waiters.ts";
 import { isSame } from "../weights/fingerprint.ts";
 import type { Measured } from "../weights/granule.ts";
 import type { Granule } from "../weights/slices.ts";
+import { Agreement, areNumbers } from "./agreement.ts";
 import { assign } from "./assign.ts";
 import { Crew } from "./crew.ts";
 import { decodeAnswer, encodeNotice, encodeQuestion, type Position, subjects } from "./messages.ts";
@@ -50,15 +51,13 @@ const mostPatience = 2000;
 const usualTimes = 4;
 const rollEvery = 1000;
 
-/** How far derivatives of two computers may differ, as a share of the largest of their granule: other kernels round differently. */
-const rounding = 1e-3;
-
 /** Asks the workers of a run. */
 export class Questions {
   readonly #transport: Transport;
   readonly #rules: QuestionRules;
   readonly #tell: (event: CrewEvent) => void;
   readonly #crew = new Crew();
+  readonly #agreement = new Agreement();
   readonly #inbox: { readonly sender: string; readonly message: Uint8Array; readonly at: number }[] = [];
   readonly #stop: (() => void)[];
   readonly #waiters = new Waiters();
@@ -237,6 +236,7 @@ export class Questions {
       const before = open.filter((other) => other.answers.has(sender)).length;
       if (each.again === 0) this.#crew.measured(sender, (at - asked.at) / 1000 / (before + 1));
       each.answers.set(sender, answer);
+      this.#agreement.note(answer);
       this.#crew.answered(sender);
       await this.#weigh(answer.granule, open, judge);
     }
@@ -251,10 +251,10 @@ export class Questions {
     const { answers } = open[granule] as Open;
     const all = [...answers.values()];
     const [first] = all;
-    if (!first || (all.every(areNumbers) && all.every((answer) => agree(answer, first)))) return;
+    if (!first || (all.every(areNumbers) && all.every((answer) => this.#agreement.of(answer, first)))) return;
     const truth = await judge(granule);
     for (const [participant, answer] of [...answers]) {
-      if (agree(answer, truth) || (!areNumbers(answer) && !areNumbers(truth))) continue;
+      if (this.#agreement.of(answer, truth) || (!areNumbers(answer) && !areNumbers(truth))) continue;
       const what = areNumbers(answer) ? "others than were computed elsewhere" : "not finite";
       this.drop(participant, `its derivatives of a granule are ${what}`);
       // Nothing else that it said counts either.
@@ -273,20 +273,6 @@ export class Questions {
 
 function isDone({ answers, wanted }: Open): boolean {
   return answers.size >= wanted;
-}
-
-function areNumbers({ derivatives, loss }: Measured): boolean {
-  return Number.isFinite(loss) && derivatives.every((value) => Number.isFinite(value));
-}
-
-/** Whether two computers say the same, to rounding. */
-function agree(one: Measured, other: Measured): boolean {
-  const scale = Math.max(...[...one.derivatives, ...other.derivatives].map(Math.abs), 1e-30);
-  const isClose = (a: number, b: number, size: number) => Math.abs(a - b) <= rounding * size;
-  return (
-    isClose(one.loss, other.loss, Math.max(Math.abs(one.loss), Math.abs(other.loss), 1e-6)) &&
-    one.derivatives.every((value, index) => isClose(value, other.derivatives[index] as number, scale))
-  );
 }
 
 /** Those with the fewest new questions. */

@@ -12,7 +12,10 @@ import { gram } from "../../tangents/gram.ts";
 import { createTangentSet, drawTangents, tangentFeeds } from "../../tangents/tangent-set.ts";
 import { type Slice, type SlicedTangents, sliceOf } from "./slices.ts";
 
-/** Gram matrices of all k tangents of a step, which are kept for that; of signs, their bits are counted. */
+/**
+ * Gram matrices of all k tangents of a step, which are kept for that; of signs, their bits are counted. Those and the ones of low rank,
+ * whose products are few, are the same bits in every engine.
+ */
 export interface GramPass {
   /** G, [k, k] */
   of(key: Key): Promise<Float64Array>;
@@ -24,9 +27,10 @@ export async function openGram(
   { runtime, graph, parameters }: Differentiable,
   method: Method,
 ): Promise<GramPass> {
-  const { tangents: k, sampler, exactGram } = method;
+  const { tangents: k, sampler } = method;
   const drawer = createDrawer(runtime);
-  const bits = exactGram ? undefined : await countedGram(method);
+  const bits = method.exactGram ? undefined : await countedGram(method);
+  const isExact = method.exactGram || sampler.rank !== undefined;
   if (bits)
     return {
       async of(key) {
@@ -44,7 +48,7 @@ export async function openGram(
       part.role === "stacked" ? "stacked" : { rank: sampler.rank ?? 1 },
     ]),
   );
-  const session = exactGram ? undefined : await compileGraph(runtime, weightsGramGraph(graph, forms, k));
+  const session = isExact ? undefined : await compileGraph(runtime, weightsGramGraph(graph, forms, k));
   const feeds = tangentFeeds(set);
   const products = Object.fromEntries(
     [...forms.keys()].map((name) => [gramName(name), zeros("float32", [k, k])] as const),

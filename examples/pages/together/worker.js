@@ -1,0 +1,4 @@
+// The worker that computes for the page.
+import { serveWork } from "forwardgrad/web";
+
+serveWork(self);
