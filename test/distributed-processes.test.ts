@@ -1,11 +1,11 @@
 /** Runs of several processes over a real server: the bytes of one process, also where processes are killed. */
-import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cli, lastJson, run, temporaryFolder } from "./cli.ts";
+import { lastJson, run, temporaryFolder } from "./cli.ts";
 import { noServer, type TemporaryServer, temporaryServer } from "./nats-server.ts";
+import { startCli } from "./processes.ts";
 
 const seconds = 1000;
 const folder = temporaryFolder();
@@ -16,27 +16,7 @@ const bytesOf = (out: string) =>
     .update(readFileSync(join(folder, out, "model.onnx")))
     .digest("hex");
 
-/** A process that says when it has said something. */
-function start(args: readonly string[]) {
-  const child = spawn(process.execPath, [cli, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
-  let said = "";
-  let wake = () => {};
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk) => {
-      said += String(chunk);
-      wake();
-    });
-  const ended = new Promise<number | null>((resolve) => child.on("exit", resolve));
-  const says = async (pattern: RegExp) => {
-    while (!pattern.test(said) && child.exitCode === null)
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-        setTimeout(resolve, 100);
-      });
-    if (!pattern.test(said)) throw new Error(`It ended without ${pattern}: ${said}`);
-  };
-  return { child: child as ChildProcess, ended, says, said: () => said };
-}
+const start = (args: readonly string[]) => startCli(args, folder);
 
 describe.skipIf(noServer !== undefined)("a run of several processes", () => {
   let server: TemporaryServer;

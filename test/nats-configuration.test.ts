@@ -28,6 +28,23 @@ function certify(folder: string): void {
   );
 }
 
+type Pair = ReturnType<typeof nkeys.createUser>;
+
+/** Claims about a key, signed by another, as NATS has them. */
+function jwtOf(issuer: Pair, subject: Pair, name: string, nats: object): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const about = {
+    jti: name,
+    iat: 1_700_000_000,
+    iss: issuer.getPublicKey(),
+    sub: subject.getPublicKey(),
+    name,
+  };
+  const claims = { ...about, nats: { version: 2, ...nats } };
+  const signed = `${part({ typ: "JWT", alg: "ed25519-nkey" })}.${part(claims)}`;
+  return `${signed}.${Buffer.from(issuer.sign(bytes(signed))).toString("base64url")}`;
+}
+
 /** What a page of an origin is answered that asks for a connection. */
 function knock(port: number, origin: string, ca: string): Promise<number | undefined> {
   const headers = {
@@ -147,6 +164,58 @@ describe.skipIf(noServer).each(servers)("a file of credentials with a key (%s)",
       await expect(
         connectToServer({ url: server.url, credentials: fileOf("other.nk", other) }),
       ).rejects.toMatchObject({ name: "TransportError", reason: "refused" });
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it("shows who one is by a .creds file, whose user is the name in its JWT; a user of another account is refused", async () => {
+    const folder = temporaryFolder();
+    const [operator, system, account, stranger, user] = [
+      nkeys.createOperator(),
+      ...[1, 2, 3].map(() => nkeys.createAccount()),
+      nkeys.createUser(),
+    ] as [Pair, Pair, Pair, Pair, Pair];
+    const open = { subs: -1, data: -1, payload: -1 };
+    const limits = { ...open, imports: -1, exports: -1, wildcards: true, conn: -1, leaf: -1 };
+    const room = { mem_storage: -1, disk_storage: -1, streams: -1, consumer: -1 };
+    const accounts = [system, account].map((each) => [
+      each.getPublicKey(),
+      jwtOf(operator, each, "people", {
+        type: "account",
+        limits: { ...limits, ...(each === account && room) },
+      }),
+    ]);
+    const configuration = `
+      operator: ${jwtOf(operator, operator, "owner", { type: "operator" })}
+      system_account: ${system.getPublicKey()}
+      resolver: MEMORY
+      resolver_preload: { ${accounts.map(([key, jwt]) => `${key}: ${jwt}`).join("\n")} }`;
+    const server = await temporaryServer({ program, configuration });
+    try {
+      const fileOf = (name: string, issuer: Pair) => {
+        const path = join(folder, `${name}.creds`);
+        const jwt = jwtOf(issuer, user, name, { type: "user", ...open });
+        const seed = new TextDecoder().decode(user.getSeed());
+        writeFileSync(
+          path,
+          `-----BEGIN NATS USER JWT-----\n${jwt}\n------END NATS USER JWT------\n\n` +
+            `-----BEGIN USER NKEY SEED-----\n${seed}\n------END USER NKEY SEED------\n`,
+        );
+        return path;
+      };
+      const options = { url: server.url, run: "jwt", create: true };
+      const transport = await joinOnServer({ ...options, credentials: fileOf("ada", account) });
+      expect(transport.participant).toMatch(/^ada\.\w+$/);
+      expect(await transport.log.append(bytes("record"), 0, "1")).toBe(1);
+      await transport.close();
+      await expect(joinOnServer({ ...options, credentials: fileOf("eve", stranger) })).rejects.toMatchObject({
+        name: "TransportError",
+        reason: "refused",
+      });
+      await expect(joinOnServer({ ...options, credentials: fileOf("no word", account) })).rejects.toThrow(
+        /A user must be a word/,
+      );
     } finally {
       await server.stop();
     }

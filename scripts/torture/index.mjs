@@ -118,7 +118,7 @@ async function lane() {
     const open = chosen.filter((name) => (results.parts[name]?.next ?? 0) < Number(given.cases));
     if (open.length === 0) break;
     const name = open.reduce((a, b) => (spent[a] / parts[a].share <= spent[b] / parts[b].share ? a : b));
-    results.parts[name] ??= { next: 0, kills: 0, outcomes: {}, broken: [] };
+    results.parts[name] ??= { next: 0, kills: 0, lost: 0, outcomes: {}, broken: [] };
     const part = results.parts[name];
     const started = performance.now();
     // What one lane does now, the other leaves.
@@ -128,6 +128,7 @@ async function lane() {
     spent[name] += performance.now() - started;
     part.outcomes[result.outcome] = (part.outcomes[result.outcome] ?? 0) + 1;
     part.kills += result.kills ?? 0;
+    part.lost = (part.lost ?? 0) + (result.lost ?? 0);
     if (!promised.has(result.outcome)) {
       const { what, outcome, detail } = result;
       if (part.broken.length < 100) part.broken.push({ number, what, outcome, detail });
@@ -156,8 +157,10 @@ function save() {
 }
 
 function report() {
-  for (const [name, { next, kills, outcomes }] of Object.entries(results.parts)) {
+  for (const [name, { next, kills, lost = 0, outcomes }] of Object.entries(results.parts)) {
     const list = Object.entries(outcomes).map(([outcome, count]) => `${outcome} ${count}`);
-    console.log(`${name}: ${next} cases${kills > 0 ? ` with ${kills} kills` : ""}: ${list.join(", ")}`);
+    console.log(
+      `${name}: ${next} cases${kills > 0 ? ` with ${kills} kills` : ""}${lost > 0 ? ` and ${lost} messages that a server lost` : ""}: ${list.join(", ")}`,
+    );
   }
 }

@@ -256,8 +256,8 @@ export async function togetherCase(random, work) {
       processes.tend();
       if (processes.broken) break;
       if (performance.now() > deadline) {
-        const { kills } = processes;
-        return { kills, outcome: "hang", detail: processes.said };
+        const { kills, lost } = processes;
+        return { kills, lost, outcome: "hang", detail: processes.said };
       }
       if (disturbed >= wanted || performance.now() < next) continue;
       disturbed++;
@@ -266,10 +266,10 @@ export async function togetherCase(random, work) {
     }
     const { kills, stops, lost, broken } = processes;
     const what = `${kills} kills, ${stops} stops, ${lost} messages lost`;
-    if (broken) return { kills, what, outcome: "does not go on", detail: broken };
+    if (broken) return { kills, lost, what, outcome: "does not go on", detail: broken };
     const differs = differenceOf(expected, partsOf(command, processes.out));
-    if (differs === undefined) return { kills, what, outcome: "same bytes" };
-    return { kills, what, outcome: "other bytes", detail: `${differs}\n${processes.said}` };
+    if (differs === undefined) return { kills, lost, what, outcome: "same bytes" };
+    return { kills, lost, what, outcome: "other bytes", detail: `${differs}\n${processes.said}` };
   } finally {
     await processes.end();
     rmSync(folder, { recursive: true, force: true });

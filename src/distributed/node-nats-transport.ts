@@ -13,7 +13,11 @@ import type { Transport } from "./transport.ts";
  * @throws TransportError when nobody answers there, or refuses
  */
 export function joinByThread(options: NatsOptions): Promise<Transport> {
-  const worker = new Worker(new URL("./node-nats-thread.js", import.meta.url), { workerData: options });
+  // Flags of this process may be of its own file alone (`--input-type`).
+  const worker = new Worker(new URL("./node-nats-thread.js", import.meta.url), {
+    workerData: options,
+    execArgv: [],
+  });
   return threadTransport({
     post: (message) => worker.postMessage(message),
     onMessage: (heard) => worker.on("message", (message: FromThread) => heard(message)),

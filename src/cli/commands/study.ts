@@ -15,6 +15,7 @@ import { type OfferOptions, offerUnits } from "../../studies/spread/offer.ts";
 import { studies } from "../../studies/studies.ts";
 import type { Results, Study, Unit, Verdict } from "../../studies/study.ts";
 import { legendOf, marks, outcomeOf, outcomeText, whyText } from "../../studies/verdict.ts";
+import { isLeft, leaveInTime } from "../distributed/leave-in-time.ts";
 import { datasetLoader } from "../flags/datasets.ts";
 import { hasFile, inFolder } from "../flags/default-folder.ts";
 import { addServerFlags, runNameOf, type ServerFlags, serverOf } from "../flags/distributed-flags.ts";
@@ -134,8 +135,12 @@ async function measureIn(out: string, study: Study, scale: Scale, flags: StudyFl
       });
       try {
         return await follow(events, bar, out);
+      } catch (error) {
+        if (isLeft(error, signal)) return undefined;
+        throw error;
       } finally {
         bar.stop();
+        spread?.leaving();
         await spread?.transport.close();
       }
     });
@@ -199,7 +204,7 @@ async function spreadOver(
   const given = { study, settings, transport, signal, onMessage: say };
   // The folder is there once the study has begun.
   const offer = (units: readonly Unit[]) => offerUnits(units, { ...given, ahead: scratchIn(out)("ahead") });
-  return { transport, offer };
+  return { transport, offer, leaving: leaveInTime(transport, signal) };
 }
 
 /** Folders of units' checkpoints, made when first used. */

@@ -6,6 +6,7 @@ import { joinByThread } from "../../distributed/node-nats-transport.ts";
 import { type WorkEvent, type WorkResult, work } from "../../distributed/run/work.ts";
 import { type NodeDevice, nodeRuntime } from "../../runtime/node.ts";
 import type { TakeResult } from "../../studies/spread/take.ts";
+import { isLeft, leaveInTime } from "../distributed/leave-in-time.ts";
 import { isStudy, measureUnits } from "../distributed/study-worker.ts";
 import { tellConnection } from "../distributed/tell-connection.ts";
 import { addServerFlags, leaseOf, type ServerFlags, serverOf } from "../flags/distributed-flags.ts";
@@ -77,6 +78,9 @@ async function attached(url: string, flags: WorkerFlags): Promise<WorkResult | T
   }
 }
 
+/** Told to stop before it did anything, or while its server was gone. */
+const stopped: WorkResult = { how: "stopped", why: "", granules: 0, steps: 0 };
+
 async function joined(
   url: string,
   flags: WorkerFlags,
@@ -84,16 +88,21 @@ async function joined(
 ): Promise<WorkResult | TakeResult> {
   const server = serverOf(url, flags);
   const run = await runOn(server, flags.run, signal);
-  if (run === undefined) return { how: "stopped", why: "", granules: 0, steps: 0 };
+  if (run === undefined) return stopped;
   const transport = await joinByThread({ ...server, run });
   const silence = tellConnection(transport, url);
+  const leaving = leaveInTime(transport, signal);
   try {
     const { device, threads, takeOver: takesOver, dataDir } = flags;
     if (await isStudy(transport, signal))
       return await measureUnits(transport, { run, dataDir, threads, signal });
     const runtime = nodeRuntime({ device, threads });
     return await work({ transport, runtime, signal, takesOver, ...leaseOf(flags), onEvent: telling(run) });
+  } catch (error) {
+    if (isLeft(error, signal)) return stopped;
+    throw error;
   } finally {
+    leaving();
     silence();
     await transport.close();
   }

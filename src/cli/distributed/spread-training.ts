@@ -17,6 +17,7 @@ import { isSpread, leaseOf, runNameOf, serverOf } from "../flags/distributed-fla
 import type { TrainFlags } from "../flags/training-command.ts";
 import { InterruptedError } from "../interrupt.ts";
 import { say } from "../output.ts";
+import { isLeft, leaveInTime } from "./leave-in-time.ts";
 import { tellConnection } from "./tell-connection.ts";
 
 /** Trains as the flags say: here, or with workers. */
@@ -44,12 +45,14 @@ export async function* spreadTraining(
     ending.unshift(() => transport.close());
     const silence = tellConnection(transport, server.url);
     ending.unshift(async () => silence());
+    const leaving = leaveInTime(transport, options.signal);
     const crew = workers > 0 ? startWorkers(workers, server, run, flags) : undefined;
     if (crew) ending.unshift(() => crew.end());
-    if (distribute !== undefined)
-      say(
-        `run ${run} on ${distribute}: forwardgrad worker ${distribute} --run ${run} joins it, on any machine`,
-      );
+    ending.unshift(async () => leaving());
+    const invitation =
+      distribute === undefined
+        ? undefined
+        : `run ${run} on ${distribute}: forwardgrad worker ${distribute} --run ${run} joins it, on any machine`;
     const { quorum } = flags;
     yield* interruptedAlone(
       trainTogether(options, {
@@ -59,6 +62,7 @@ export async function* spreadTraining(
       distribute === undefined
         ? "--resume goes on from it"
         : "the server has the steps behind it; --resume repeats those, and goes on",
+      { invitation, signal: options.signal },
     );
   } finally {
     for (const end of ending) await end();
@@ -125,21 +129,27 @@ async function ended(child: ChildProcess): Promise<void> {
   });
 }
 
-/** A run that was stopped while nobody worked for it is interrupted, too, but has no new checkpoint. */
+/**
+ * Says how others join a run, once it has begun. A run that was stopped while nobody worked for it, or its server was gone, is interrupted, too, but has no
+ * new checkpoint.
+ */
 async function* interruptedAlone(
   events: AsyncGenerator<TrainEvent, void>,
   kept: string,
+  told: { readonly invitation: string | undefined; readonly signal: AbortSignal | undefined },
 ): AsyncGenerator<TrainEvent, void> {
   let [step, steps] = [0, 0];
   try {
     for await (const event of events) {
       if (event.kind === "start" || event.kind === "step") ({ step, steps } = event);
+      if (event.kind === "start" && told.invitation !== undefined) say(told.invitation);
       yield event;
     }
   } catch (error) {
-    if (!(error instanceof StoppedError)) throw error;
+    const isAlone = error instanceof StoppedError;
+    if (!isAlone && !isLeft(error, told.signal)) throw error;
     throw new InterruptedError(
-      `Stopped at step ${step} of ${steps}, while no worker was there. The folder has the last checkpoint, and ${kept}.`,
+      `Stopped at step ${step} of ${steps}, while ${isAlone ? "no worker was there" : "the server was gone"}. The folder has the last checkpoint, and ${kept}.`,
     );
   }
 }
