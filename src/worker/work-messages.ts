@@ -10,7 +10,7 @@ export interface AskedWork extends PageJoinOptions {
   readonly runtime?: WebRuntimeOptions;
 }
 
-/** What happens to a page's worker: what happens to any, and to its line to the server. */
+/** What happens to a page's worker, by its `kind`: what happens to any, and to its line to the server, whose `detail` is in words. */
 export type PageWorkEvent =
   | Exclude<WorkEvent, { readonly kind: "leads" | "run" }>
   | { readonly kind: "connected" | "disconnected"; readonly detail: string };
