@@ -13,7 +13,7 @@ import type { Transport } from "./transport.ts";
  * @throws TransportError when nobody answers there, or refuses
  */
 export function joinByThread(options: NatsOptions): Promise<Transport> {
-  // Flags of this process may be of its own file alone (`--input-type`).
+  // Flags of this process may be about its own program alone, as that it is typed and a module.
   const worker = new Worker(new URL("./node-nats-thread.js", import.meta.url), {
     workerData: options,
     execArgv: [],
