@@ -8,7 +8,7 @@ import type { Tensors } from "../runtime/runtime.ts";
 import type { Identity } from "../settings/named.ts";
 import type { EstimatorOptions } from "./passes.ts";
 import type { GradientProducts } from "./product.ts";
-import type { EstimatorState } from "./state.ts";
+import type { EstimatorState, HeldEstimate } from "./state.ts";
 
 /** What one estimate of the gradient gives. */
 export interface Estimate {
@@ -77,6 +77,11 @@ export interface Estimator {
    * writes their factors anew. Only where it was asked for (`factored`). Default: none.
    */
   readonly products?: GradientProducts;
+  /**
+   * What estimates leave where the runtime computes: gradients, which then are no part of an estimate's `gradients`, and what is
+   * remembered. Only where it was asked for (`resident`). Default: nothing.
+   */
+  readonly held?: HeldEstimate;
   /** Who follows a run's steps, where others do what this estimator asks for. Default: nobody. */
   readonly follower?: StepFollower;
   /** State before the first step. Default: none, each estimate starts from nothing. */

@@ -23,6 +23,7 @@ export function forwardGradient(passes: Passes): Estimator {
     // What corrects a guess is brought to ∇f itself.
     gain: guess ? 1 : method.gain,
     products: passes.products,
+    held: passes.held,
     init: corrected?.init,
     async estimate(feeds, key, state = corrected?.init() ?? {}, before = 0): Promise<Estimate> {
       passes.draw(key, 0, k, before);

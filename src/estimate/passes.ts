@@ -8,7 +8,7 @@ import type { Tensors } from "../runtime/runtime.ts";
 import type { Sampler } from "../tangents/sampler.ts";
 import { defaultSampler } from "../tangents/samplers.ts";
 import type { GradientProducts } from "./product.ts";
-import type { EstimatorState } from "./state.ts";
+import type { EstimatorState, HeldEstimate } from "./state.ts";
 
 /** What every forward gradient is asked for. */
 export interface EstimatorOptions {
@@ -33,6 +33,8 @@ export interface EstimatorOptions {
   readonly remembers?: boolean;
   /** Whether gradients of large matrices may be left as products of thin factors (`Estimator.products`). Default false. */
   readonly factored?: boolean;
+  /** Whether gradients, and what is remembered, may stay where the runtime computes (`Estimator.held`). Default false. */
+  readonly resident?: boolean;
 }
 
 /** What is decided once the dimension of the tangents' space is known, the same for all passes. */
@@ -98,12 +100,14 @@ export interface Passes {
   readonly guess?: GuessPasses;
   /** As the estimator's. */
   readonly products?: GradientProducts;
+  /** As the estimator's. */
+  readonly held?: HeldEstimate;
   /**
    * ĝ = m + V c, and from there the parameters' gradients; m = 0 where nothing is guessed.
    *
    * @param coefficients float32, [k, examples]
    * @param state what a guess remembers. Default: nothing yet
-   * @returns by parameter, without those that are products; the arrays are written anew by the next step
+   * @returns by parameter, without those that are products, or held; the arrays are written anew by the next step
    */
   combine(
     feeds: Tensors,

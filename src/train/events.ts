@@ -2,6 +2,7 @@ import type { Mention, Words } from "../errors/words.ts";
 import type { Quality } from "../estimate/quality.ts";
 import type { ValueMemory } from "../objective/value-memory.ts";
 import type { Head } from "../onnx/read-model.ts";
+import type { Transferred } from "./descent/descent.ts";
 import type { Guessing } from "./evaluation/guessing.ts";
 import type { Recovery } from "./run-state.ts";
 
@@ -110,6 +111,11 @@ export type TrainEvent =
       readonly learningRate: number;
       /** Of this step's estimate, where `quality.every` asks for it. */
       readonly quality?: Quality;
+      /**
+       * Bytes that crossed to the device and back in this step, where parameters stay in memory of its own: the batch, coefficients,
+       * losses, derivatives, Gram matrices. Without what checkpoints and evaluation read.
+       */
+      readonly transferred?: Transferred | undefined;
     }
   | {
       readonly kind: "epoch";

@@ -53,15 +53,16 @@ export async function planRun(options: RunOptions): Promise<RunPlan> {
       await checkedInput(options.model, held, options);
       checkTargets(lossInputs(objective), held, what);
     }
-  const { optimizer, clip } = options;
+  const { optimizer, clip, runtime } = options;
   // Whoever else reads a gradient reads an array.
-  const factored = optimizer.isPlain === true && clip === undefined;
+  const resident = runtime.residence?.isApart && !!optimizer.rule;
+  const factored = optimizer.isPlain === true && clip === undefined && !resident;
   const batches = await batchesOf(objective, options);
   const plan =
     options.accumulate > 1
       ? (await import("./batches/in-parts.ts")).planInParts(batches, options, planEstimator)
       : planEstimator;
-  const estimator = await plan(objective, options, { remembers: true, factored });
+  const estimator = await plan(objective, options, { remembers: true, factored, resident });
   await requireValidation(options, batches.split.validation.length);
   const steps = stepsOf(options, batches.stepsPerEpoch);
   const rateAt = runLearningRate(options, estimator, { batch: objective.batch * options.accumulate, steps });

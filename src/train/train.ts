@@ -4,7 +4,6 @@ import { copyState, type EstimatorState } from "../estimate/state.ts";
 import { NotFiniteError } from "../linalg/cholesky.ts";
 import type { Objective } from "../objective/objective.ts";
 import { arraysOf } from "../objective/parameters.ts";
-import { clipGlobalNorm } from "../optim/clip.ts";
 import type { Arrays } from "../optim/optimizer.ts";
 import { streamKey } from "../random/streams.ts";
 import { fold } from "../random/threefry.ts";
@@ -115,7 +114,8 @@ export class TrainingRun {
   }
 
   /** The model as it is now, an ONNX file. */
-  model(): Uint8Array<ArrayBuffer> {
+  async model(): Promise<Uint8Array<ArrayBuffer>> {
+    await this.#descent.settle?.();
     return this.#saved.bytes();
   }
 
@@ -158,7 +158,7 @@ export class TrainingRun {
       }
       const { step, windowSteps, bestStep } = this.#training.state;
       // The best parameters have to be of no later step.
-      if ((windowSteps === 0 && isGood(this.#training.state)) || bestStep === step) this.#keepGood();
+      if ((windowSteps === 0 && isGood(this.#training.state)) || bestStep === step) await this.#keepGood();
       const isDue = performance.now() - this.#lastCheckpoint > options.checkpointSeconds * 1000;
       if (this.#isEpochEnd() || isDue) await this.#save();
       if (this.#isTimeOver() && !this.#isOver()) {
@@ -185,7 +185,7 @@ export class TrainingRun {
   }
 
   async #takeFiles(): Promise<void> {
-    this.#keepGood();
+    await this.#keepGood();
     if (!this.#files) return;
     const { parameters, optimizer, estimator } = this.#training;
     const checkpoint = await this.#files.take({ parameters, optimizer, estimator, steps: this.#plan.steps });
@@ -195,13 +195,15 @@ export class TrainingRun {
   }
 
   /** A rate that was given diverges for good. */
-  #keepGood(): void {
-    if (this.#options.learningRate === undefined && mayRecover(this.#training.state))
-      this.#training.keepGood();
+  async #keepGood(): Promise<void> {
+    if (this.#options.learningRate !== undefined || !mayRecover(this.#training.state)) return;
+    await this.#descent.settle?.();
+    this.#training.keepGood();
   }
 
   /** Goes back to the last good state, where there is one; leaves the model of the last checkpoint behind where not. */
   async #recover({ reason }: DivergenceError): Promise<boolean> {
+    this.#whole.forget?.();
     const isBack = reason !== undefined && this.#training.returnToGood(reason);
     if (!isBack) {
       const checkpoint = await this.#files?.latest();
@@ -236,6 +238,7 @@ export class TrainingRun {
     const key = fold(streamKey(seed, "tangents"), step);
     // A run that diverged may go back to the first stage.
     this.#descent = (await this.#plan.first?.at(this.#training, openDescent)) ?? this.#whole;
+    if (this.#isTracked()) await this.#descent.settle?.();
     const before = this.#isTracked() ? copyState(this.#training.estimator) : undefined;
     await this.#descent.estimator.follower?.begin(step);
     const estimate = this.#descent.estimator.estimate(feeds, key, this.#training.estimator);
@@ -248,14 +251,13 @@ export class TrainingRun {
     if (this.#training.state.firstLoss === 0)
       this.#training.state = { ...this.#training.state, firstLoss: loss };
     await this.#guard(loss, "the loss");
-    if (!this.#descent.isFinite(gradients)) await this.#guard(Number.NaN, "the gradient");
+    if (!(await this.#descent.isFinite(gradients))) await this.#guard(Number.NaN, "the gradient");
     const measuring = performance.now();
     const quality = before && (await this.#trackQuality(formed, before));
     const measured = performance.now() - measuring;
-    if (clip !== undefined) clipGlobalNorm(gradients, clip);
     const scheduled = this.#options.schedule.factor(step, this.#plan.steps) * plateau.factor;
     const rate = scheduled * this.#noiseFactor(unforeseen) * this.#currentRate();
-    await this.#descent.step(this.#arrays, gradients, this.#training.optimizer, rate);
+    await this.#descent.step(this.#arrays, gradients, this.#training.optimizer, rate, clip);
     for (const [name, values] of Object.entries(statistics)) this.#training.arrays[name]?.set(values);
     const seconds = (performance.now() - started - measured) / 1000;
     this.#training.state = afterStep(
@@ -266,18 +268,13 @@ export class TrainingRun {
     const { windowSteps, windowLoss, timedSeconds } = this.#training.state;
     if (windowSteps === stepsPerLine) {
       const mean = windowLoss / stepsPerLine;
-      await this.#log({
-        kind: "train",
-        step: step + 1,
-        epoch,
-        loss: mean,
-        learningRate: rate,
-        seconds: timedSeconds,
-      });
+      const line = { step: step + 1, epoch, loss: mean, learningRate: rate, seconds: timedSeconds };
+      await this.#log({ kind: "train", ...line });
       this.#training.state = afterWindow(afterLine(this.#training.state), mean);
     }
-    const steps = this.#plan.steps;
-    return { kind: "step", step: step + 1, steps, epoch, loss, quality, learningRate: rate };
+    const { steps } = this.#plan;
+    const transferred = this.#descent.transferred?.();
+    return { kind: "step", step: step + 1, steps, epoch, loss, quality, transferred, learningRate: rate };
   }
 
   /** How much the default rate grows as a guess foresees more of the gradient. */
@@ -297,8 +294,9 @@ export class TrainingRun {
   /** Whether this step's estimate is compared with the exact gradient. */
   #isTracked(): boolean {
     const { every } = this.#options.quality;
-    const isWhole = this.#descent === this.#whole;
-    return isWhole && every !== undefined && (this.#training.state.step + 1) % every === 0;
+    return (
+      this.#descent === this.#whole && every !== undefined && (this.#training.state.step + 1) % every === 0
+    );
   }
 
   async #trackQuality(estimate: Estimate, before: EstimatorState) {
@@ -307,8 +305,8 @@ export class TrainingRun {
     const { QualityTracker, qualityOfStep } = await import("./evaluation/track-quality.ts");
     this.#tracker ??= new QualityTracker(this.#objective, this.#descent.whole, options.draws);
     const step = this.#training.state.step + 1;
-    const { feeds } = this.#plan.batches;
-    const quality = await qualityOfStep(this.#tracker, this.#descent, { feeds, estimate, before, key });
+    const tracked = { feeds: this.#plan.batches.feeds, estimate, before, key };
+    const quality = await qualityOfStep(this.#tracker, this.#descent, tracked);
     await this.#log({ kind: "quality", step, ...quality });
     return quality;
   }
@@ -329,6 +327,7 @@ export class TrainingRun {
   async #endEpoch(): Promise<TrainEvent> {
     const { step, timedSeconds } = this.#training.state;
     const { schedule, patience } = this.#options;
+    await this.#descent.settle?.();
     const found = await this.#saved.validate(this.#plan.batches.split.validation);
     const validation = found?.evaluation;
     if (validation) await this.#guard(validation.loss, "the validation loss");
@@ -393,6 +392,7 @@ export class TrainingRun {
   }
 
   async #save(): Promise<void> {
+    await this.#descent.settle?.();
     await this.#files?.save(this.#training.checkpoint());
     this.#lastCheckpoint = performance.now();
   }

@@ -49,7 +49,7 @@ interface Subject {
   readonly stop: AbortController;
   isTraining: boolean;
   /** The run's model, once it has one. */
-  model?: { readonly options: RunOptions; readonly file: () => Uint8Array; readonly step: number };
+  model?: { readonly options: RunOptions; readonly file: () => Promise<Uint8Array>; readonly step: number };
 }
 
 /** The steps behind the model's parameters, where an event says them. */
@@ -127,7 +127,7 @@ class TrainingServer {
         if (event.kind === "done" || event.kind === "interrupted") {
           this.#tellSteps(subject.run);
           const { model: last } = event;
-          subject.model = { options: settings, file: () => last, step };
+          subject.model = { options: settings, file: async () => last, step };
           return { run: subject.run, ...event };
         }
         await this.#tell(subject.run, event);
@@ -186,7 +186,7 @@ class TrainingServer {
   async #predictorOf(of: string, { file, options }: NonNullable<Subject["model"]>): Promise<Predictor> {
     const known = this.#predictor;
     if (known?.of === of) return known.ready;
-    const ready = openPredictor(file(), options);
+    const ready = file().then((bytes) => openPredictor(bytes, options));
     this.#predictor = { of, ready };
     await known?.ready.then(
       (predictor) => predictor.release(),

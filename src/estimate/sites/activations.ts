@@ -77,7 +77,8 @@ async function rulesForGuess(objective: Differentiable, guess: Guess | undefined
   return { ...objective, graph: withRules(graph, { ...rulesOf(graph), ...rules }) };
 }
 
-async function passesOf({ simulated, lowMemory }: ActivationsOptions) {
+async function passesOf({ simulated, lowMemory, resident }: ActivationsOptions) {
   if (simulated === "law") return (await import("./by-law.ts")).sitesByLaw;
+  if (resident && !lowMemory) return (await import("./held.ts")).heldSites(keptSites);
   return lowMemory ? (await import("./redrawn.ts")).redrawnSites : keptSites;
 }

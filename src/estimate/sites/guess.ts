@@ -49,8 +49,16 @@ export interface FoundGuess {
   feeds(state?: EstimatorState): Tensors;
   /** Graph inputs of `inputAt`. */
   readonly foreseen: Tensors;
-  /** @param observe runs the graph with what `emitStep` emitted */
-  passes(observe: (feeds: Tensors, results: Tensors) => Promise<void>): GuessPasses;
+  /** What is remembered: graph inputs, and the outputs after a step with tensors for them. */
+  readonly memory: readonly {
+    readonly name: string;
+    readonly next: { readonly name: string; readonly tensor: Tensor };
+  }[];
+  /**
+   * @param observe runs the graph with what `emitStep` emitted
+   * @param isHeld whether it also keeps what is remembered. Default false
+   */
+  passes(observe: (feeds: Tensors, results: Tensors) => Promise<void>, isHeld?: boolean): GuessPasses;
 }
 
 /** What guesses are made for. */
@@ -222,7 +230,8 @@ export async function findGuess(
     },
     feeds,
     foreseen,
-    passes: (observe) => ({
+    memory: arrays,
+    passes: (observe, isHeld) => ({
       gamma: guess.gamma,
       init,
       async foresee(given, state, into) {
@@ -230,7 +239,7 @@ export async function findGuess(
         into.set(products.data as Float32Array);
       },
       learn(state) {
-        for (const { name, next } of arrays)
+        for (const { name, next } of isHeld ? [] : arrays)
           (state[name] as Float32Array).set(next.tensor.data as Float32Array);
         const count = state[steps] as Float32Array;
         count[0] = (count[0] as number) + 1;

@@ -37,7 +37,7 @@ export function planInParts(
   );
   return async (objective, settings, uses) => {
     // What is added up are arrays.
-    const planned = await plan(objective, settings, { ...uses, factored: false });
+    const planned = await plan(objective, settings, { ...uses, factored: false, resident: false });
     return { ...planned, open: async () => inParts(objective, await planned.open(), batches) };
   };
 }

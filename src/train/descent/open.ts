@@ -39,6 +39,8 @@ export async function openDescent(
 ): Promise<Descent> {
   const estimator = await plan.open();
   try {
+    // Loaded where parameters stay on a device.
+    if (estimator.held) return await (await import("./held.ts")).heldDescent(objective, estimator, optimizer);
     if (!estimator.products) return plainDescent(estimator, await fastest(optimizer));
     // Loaded where there are large matrices.
     const { descentInProducts } = await import("./in-products.ts");

@@ -155,13 +155,13 @@ export function drawnTangents({
 /**
  * What is known of the estimator that the settings choose, before anything is differentiated.
  *
- * @param uses what steps make of its estimates: whether they hand on what it remembers, and whether they take gradients as products.
+ * @param uses what steps make of its estimates: whether they hand on what it remembers, and take gradients as products, or where they are.
  * Default: each estimate is for itself, and all gradients are arrays
  */
 export function planEstimator(
   objective: Differentiable,
   chosen: ChosenEstimator,
-  uses: Pick<EstimatorOptions, "remembers" | "factored"> = {},
+  uses: Pick<EstimatorOptions, "remembers" | "factored" | "resident"> = {},
 ): Promise<EstimatorPlan> {
   const { definition, gradient, tangents, tangentChunk, lowMemory, aggregate: aggregator, sampler } = chosen;
   // One of the user's own may wrap one of ours, and hand on nothing.

@@ -1,0 +1,244 @@
+/** Tangents at sites that stay where the runtime computes, with all that follows from them. */
+import { gradientName, tangentName } from "../../ad/names.ts";
+import type { Differentiable } from "../../objective/objective.ts";
+import { type Graph, getValue } from "../../onnx/graph.ts";
+import { type Tensor, zeros } from "../../onnx/tensor.ts";
+import { fasterGraph } from "../../ops/upgrade.ts";
+import { drawSignsOn } from "../../random/device-signs.ts";
+import { createDrawer } from "../../random/drawer.ts";
+import { fold } from "../../random/threefry.ts";
+import { compileGraph } from "../../runtime/evaluate.ts";
+import type { Residence, Tensors } from "../../runtime/runtime.ts";
+import { areCounted } from "../../tangents/sampler.ts";
+import { createSiteTangents, drawSiteTangents } from "../../tangents/site-tangents.ts";
+import { gradientBuffers } from "../estimator.ts";
+import { type Method, methodIn, type Passes, requireMemory } from "../passes.ts";
+import type { FoundSites } from "./found-sites.ts";
+import { gramCount, gramResults } from "./grams.ts";
+import { dualGraph, findSites, localGraph, observationGraph, type TangentCounts } from "./graphs.ts";
+import { type FoundGuess, findGuess } from "./guess.ts";
+import type { ActivationsOptions } from "./kept.ts";
+
+/**
+ * The passes of `keptSites`, between which tangents, primal values, what is foreseen and remembered, and gradients stay where the
+ * runtime computes: losses, derivatives and Gram matrices leave it, coefficients enter it. Signs are drawn there, other
+ * tangents here.
+ *
+ * @param keptSites opens the passes where tangents come in chunks or from exact derivatives, or Gram matrices have to be in float64: given,
+ * because a page that keeps all at home loads its module anyhow
+ */
+export function heldSites(keptSites: OpenPasses): OpenPasses {
+  return (objective, options, known) => openHeld(objective, options, known, keptSites);
+}
+
+/** Opens passes for the sites of an objective. */
+type OpenPasses = (
+  objective: Differentiable,
+  options: ActivationsOptions,
+  known?: FoundSites,
+) => Promise<Passes>;
+
+async function openHeld(
+  objective: Differentiable,
+  options: ActivationsOptions,
+  known: FoundSites | undefined,
+  keptSites: OpenPasses,
+): Promise<Passes> {
+  const { runtime, batch } = objective;
+  const { residence } = runtime;
+  const found = known ?? (await findSites(objective, options));
+  const method = methodIn(found.dimension, options);
+  const isElsewhere =
+    options.simulated ||
+    options.tangentChunk !== undefined ||
+    (method.aggregator.usesGram && method.exactGram);
+  if (!residence || isElsewhere) return keptSites(objective, { ...options, resident: false }, found);
+  const examples = options.shareTangents ? 1 : batch;
+  requireMemory(
+    method,
+    found.sites.map(({ size }) => size * examples),
+  );
+  const held = new HeldSet(residence);
+  const guess = await findGuess(objective, options, found);
+  const graphs = siteGraphs(objective, found, { count: method.tangents, examples }, method, guess);
+  const drawn = siteDrawer(objective, residence, found, method, examples, held);
+  return openPasses(objective, options, { residence, found, method, examples, held, guess, graphs, drawn });
+}
+
+/** What the passes are made of. */
+interface Parts {
+  readonly residence: Residence;
+  readonly found: FoundSites;
+  readonly method: Method;
+  readonly examples: number;
+  readonly held: HeldSet;
+  readonly guess: FoundGuess | undefined;
+  readonly graphs: ReturnType<typeof siteGraphs>;
+  readonly drawn: ReturnType<typeof siteDrawer>;
+}
+
+async function openPasses(
+  objective: Differentiable,
+  options: ActivationsOptions,
+  { residence, found, method, examples, held, guess, graphs, drawn }: Parts,
+): Promise<Passes> {
+  const { runtime, graph, batch } = objective;
+  const k = method.tangents;
+  const residuals = Object.fromEntries(
+    graphs.needed.map((name) => {
+      const { dtype, shape } = getValue(graph, name);
+      // The engine leaves other types where it computed them.
+      return [name, dtype === "float32" ? held.hold({ dtype, shape }) : zeros(dtype, shape)] as const;
+    }),
+  );
+  const { rows, foreseen, memory, next } = heldGuess(held, guess, k);
+  const gradients = held.all(gradientBuffers(objective).tensors);
+  const loss = zeros("float32", []);
+  const results = zeros("float32", [k, batch]);
+  const grams = gramResults(found, { k, examples, batch });
+  const open = (compiled: Graph, outputs: Tensors) =>
+    compileGraph(runtime, fasterGraph(compiled), { stays: held.namesOf(outputs) });
+  const dual = await open(graphs.dual, { ...residuals, ...rows });
+  const observed = await open(graphs.observed, { ...foreseen, ...next });
+  const local = await open(graphs.local, gradients);
+  const values = { ...drawn.feeds, ...residuals };
+  const gramTensors = method.aggregator.usesGram ? grams.tensors : {};
+  return {
+    name: options.blocks ? "blocks" : "activations",
+    method,
+    examples: batch,
+    held: {
+      gradients: Object.fromEntries(
+        Object.keys(objective.parameters).map((name) => [name, gradients[gradientName(name)] as Tensor]),
+      ),
+      memory,
+    },
+    guess: guess?.passes(async (feeds, outputs) => {
+      const inputs = { ...values, ...feeds, ...rows, ...memory };
+      await observed.run(inputs, { ...gramTensors, ...outputs, ...foreseen, ...next });
+    }, true),
+    draw: (key, _first, _count, before = 0) => drawn.draw(key, options.shareTangents ? 0 : before),
+    async derivatives(feeds, _first, _count, derivatives) {
+      const outputs = { loss, derivatives: results, ...residuals, ...rows };
+      await dual.run({ ...feeds, ...drawn.feeds }, outputs);
+      derivatives.set(results.data as Float32Array);
+      return { loss: Number(loss.data[0]), statistics: {} };
+    },
+    async gram() {
+      // A guess has looked at the tangents already.
+      if (!guess) await observed.run(values, gramTensors);
+      if (gramCount(found, examples, batch) > 1) return grams.ofExample;
+      const shared = grams.ofExample(0);
+      return () => shared;
+    },
+    async combine(feeds, coefficients) {
+      await local.run({ ...feeds, ...values, coefficients, ...foreseen }, gradients);
+      return {};
+    },
+    async release() {
+      residence.release(held.tensors);
+      await Promise.all([dual, observed, local, drawn].map((one) => one.release()));
+    },
+  };
+}
+
+/** The graphs of a step, and the primal values that cross from the first to the others. */
+function siteGraphs(
+  objective: Differentiable,
+  found: FoundSites,
+  counts: TangentCounts,
+  { aggregator, gain }: Method,
+  guess: FoundGuess | undefined,
+) {
+  const { graph } = objective;
+  // What corrects a guess is brought to ∇f itself.
+  const local = localGraph(objective, found, counts, guess ? 1 : gain, "inputs", guess);
+  const observed = observationGraph(objective, found, counts, { gram: aggregator.usesGram || !guess, guess });
+  const inputs = [local, observed].flatMap((each) => each.inputs.map(({ name }) => name));
+  const needed = [...new Set(inputs)].filter(
+    (name) => graph.values.has(name) && !graph.inputs.some((input) => input.name === name),
+  );
+  return { local, observed, needed, dual: dualGraph(objective, found, counts, needed, guess) };
+}
+
+/**
+ * The tensors of a guess. What is remembered after a step takes the place of what was before: nothing that the step reads
+ * afterwards depends on it.
+ */
+function heldGuess(held: HeldSet, guess: FoundGuess | undefined, k: number) {
+  if (!guess) return { rows: {}, foreseen: {}, memory: {}, next: {} };
+  const arrays = guess.memory.map(({ name, next }) => ({ name, next, tensor: held.hold(next.tensor) }));
+  return {
+    rows: held.all(guess.rows(0, k)),
+    foreseen: held.all(guess.foreseen),
+    memory: Object.fromEntries(arrays.map(({ name, tensor }) => [name, tensor])),
+    next: Object.fromEntries(arrays.map(({ next, tensor }) => [next.name, tensor])),
+  };
+}
+
+/** Held tensors of one estimator. */
+class HeldSet {
+  readonly tensors = new Set<Tensor>();
+  readonly #residence: Residence;
+
+  constructor(residence: Residence) {
+    this.#residence = residence;
+  }
+
+  hold({ dtype, shape }: Pick<Tensor, "dtype" | "shape">): Tensor {
+    const tensor = this.#residence.hold(dtype, shape);
+    this.tensors.add(tensor);
+    return tensor;
+  }
+
+  /** One like each of these. */
+  all(tensors: Tensors): Tensors {
+    return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, this.hold(tensor)]));
+  }
+
+  /** The outputs that are written into held tensors. */
+  namesOf(outputs: Tensors): string[] {
+    return Object.entries(outputs).flatMap(([name, tensor]) => (this.tensors.has(tensor) ? [name] : []));
+  }
+}
+
+/** Draws tangents into held tensors: signs by the device, where it takes shaders. */
+function siteDrawer(
+  { runtime }: Differentiable,
+  residence: Residence,
+  { sites }: FoundSites,
+  { tangents: k, sampler }: Method,
+  examples: number,
+  all: HeldSet,
+) {
+  const held = sites.map(({ size }) => all.hold({ dtype: "float32", shape: [k, examples, size] }));
+  const feeds = Object.fromEntries(
+    sites.map(({ value }, site) => [tangentName(value), held[site] as Tensor] as const),
+  );
+  const { compute } = residence;
+  if (compute && areCounted(sampler, Number.POSITIVE_INFINITY))
+    return {
+      feeds,
+      draw(key: Parameters<Passes["draw"]>[0], before: number) {
+        for (const [site, { size }] of sites.entries()) {
+          const ranges = Array.from({ length: k }, (_, tangent) => ({
+            key: fold(fold(key, tangent), site),
+            start: before * size,
+          }));
+          drawSignsOn({ compute }, ranges, examples * size, held[site] as Tensor);
+        }
+      },
+      release: async () => {},
+    };
+  const drawer = createDrawer(runtime);
+  const tangents = createSiteTangents(sites, k, examples, sampler);
+  return {
+    feeds,
+    draw(key: Parameters<Passes["draw"]>[0], before: number) {
+      drawSiteTangents(tangents, key, drawer, 0, k, before);
+      for (const [site, { tensor }] of tangents.sites.entries())
+        residence.write(held[site] as Tensor, tensor.data);
+    },
+    release: () => drawer.release(),
+  };
+}
