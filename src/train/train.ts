@@ -142,7 +142,7 @@ export class TrainingRun {
       if (options.signal?.aborted) {
         await this.#save();
         const { step } = this.#training.state;
-        yield { kind: "interrupted", step, steps: this.#plan.steps, model: this.model() };
+        yield { kind: "interrupted", step, steps: this.#plan.steps, model: await this.model() };
         return;
       }
       if (this.#training.state.recovery?.isLogged === false) yield await this.#announceRecovery();

@@ -79,6 +79,6 @@ async function rulesForGuess(objective: Differentiable, guess: Guess | undefined
 
 async function passesOf({ simulated, lowMemory, resident }: ActivationsOptions) {
   if (simulated === "law") return (await import("./by-law.ts")).sitesByLaw;
-  if (resident && !lowMemory) return (await import("./held.ts")).heldSites(keptSites);
+  if (resident && !lowMemory) return (await import("./redrawn.ts")).heldSites(keptSites);
   return lowMemory ? (await import("./redrawn.ts")).redrawnSites : keptSites;
 }

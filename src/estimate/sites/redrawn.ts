@@ -13,6 +13,10 @@ import { gradientBuffers } from "../estimator.ts";
 import { type ExampleTangents, type Method, methodIn, type Passes, requireMemory } from "../passes.ts";
 import { compileSegments } from "../segmented.ts";
 import { requireStream } from "../weights/redrawn.ts";
+
+// One module for all that pages seldom load: each of its own would cut what they share with others into smaller files.
+export { heldSites } from "./held.ts";
+
 import type { FoundSite, FoundSites } from "./found-sites.ts";
 import { gramCount, gramResults } from "./grams.ts";
 import { dualGraph, findSites, localGraph, observationGraph } from "./graphs.ts";

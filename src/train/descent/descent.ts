@@ -1,6 +1,5 @@
 /** What moves the parameters of a run, and the case of an optimizer that does all of it. */
 import type { Estimate, Estimator } from "../../estimate/estimator.ts";
-import { clipGlobalNorm } from "../../optim/clip.ts";
 import type { Arrays, Optimizer } from "../../optim/optimizer.ts";
 import { areFinite } from "../divergence.ts";
 
@@ -42,7 +41,8 @@ export function plainDescent(estimator: Estimator, optimizer: Optimizer): Descen
     ...{ estimator, whole: estimator, isFinite: areFinite },
     aside: (estimate, use) => use(estimate),
     async step(parameters, gradients, state, rate, clip) {
-      if (clip !== undefined) clipGlobalNorm(gradients, clip);
+      // Loaded where it is asked for.
+      if (clip !== undefined) (await import("../../optim/clip.ts")).clipGlobalNorm(gradients, clip);
       await estimator.follower?.commit(rate);
       optimizer.update(parameters, gradients, state, rate);
     },

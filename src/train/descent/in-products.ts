@@ -63,6 +63,9 @@ export async function descentInProducts(
   };
 }
 
+// One module for what pages seldom load, as there are few that they do.
+export { heldDescent } from "./held.ts";
+
 /**
  * W ← W − rate·left·right for each product, written over the parameters: a gradient is neither written nor read.
  *

@@ -40,7 +40,8 @@ export async function openDescent(
   const estimator = await plan.open();
   try {
     // Loaded where parameters stay on a device.
-    if (estimator.held) return await (await import("./held.ts")).heldDescent(objective, estimator, optimizer);
+    if (estimator.held)
+      return await (await import("./in-products.ts")).heldDescent(objective, estimator, optimizer);
     if (!estimator.products) return plainDescent(estimator, await fastest(optimizer));
     // Loaded where there are large matrices.
     const { descentInProducts } = await import("./in-products.ts");
