@@ -2,13 +2,14 @@
 import * as dropout from "./elementwise/dropout.ts";
 import * as furtherActivation from "./elementwise/further-activation.ts";
 import * as trigonometric from "./elementwise/trigonometric.ts";
-import { everydayOps, type FurtherOps } from "./find-op.ts";
+import { everydayOps, type FurtherOps, olderForms } from "./find-op.ts";
 import * as depth from "./layout/depth.ts";
 import * as furtherSelect from "./layout/further-select.ts";
 import * as pad from "./layout/pad.ts";
 import * as resize from "./layout/resize.ts";
 import * as slices from "./layout/slice-indexing.ts";
 import * as windows from "./layout/windows.ts";
+import * as forms from "./older-forms.ts";
 import type { Op } from "./op.ts";
 import * as attention from "./products/attention.ts";
 import * as conv from "./products/conv.ts";
@@ -49,8 +50,8 @@ const further = {
   ...windows,
 };
 
-/** The rules of all ops beyond the everyday ones, by name. */
-export const furtherRules: FurtherOps = further;
+/** The rules of all ops beyond the everyday ones, by name, and the forms of older opsets. */
+export const furtherRules: FurtherOps = { ...further, [olderForms]: forms };
 
 const families = { ...everydayOps, ...further };
 

@@ -14,7 +14,7 @@ import * as generate from "./layout/generate.ts";
 import * as indexing from "./layout/indexing.ts";
 import * as layout from "./layout/layout.ts";
 import * as select from "./layout/select.ts";
-import { renamedOps } from "./older-forms.ts";
+import type * as forms from "./older-forms.ts";
 import type { Op } from "./op.ts";
 import * as matmul from "./products/matmul.ts";
 import * as reduce from "./reductions/reduce.ts";
@@ -36,8 +36,19 @@ export const everydayOps = {
   ...select,
 };
 
+/** Ops of older opsets that have another name now, and the last opset that knew the old one. */
+const renamedOps: ReadonlyMap<string, { readonly op: string; readonly last: number }> = new Map([
+  ["Upsample", { op: "Resize", last: 9 }],
+  ["Scatter", { op: "ScatterElements", last: 10 }],
+  // ONNX Runtime's own, which its optimizer writes into the standard's domain.
+  ["SimplifiedLayerNormalization", { op: "RMSNormalization", last: Number.POSITIVE_INFINITY }],
+]);
+
+/** Where rules bring the forms of opsets before 13. */
+export const olderForms: unique symbol = Symbol("forms of older opsets");
+
 /** Rules of ops beyond the everyday ones: of the standard's by name ("Conv"), of others by domain and name ("com.microsoft.BiasGelu"). */
-export type FurtherOps = Readonly<Record<string, Op>>;
+export type FurtherOps = Readonly<Record<string, Op>> & { readonly [olderForms]?: typeof forms };
 
 const further: unique symbol = Symbol("rules of ops beyond the everyday ones");
 

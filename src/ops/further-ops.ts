@@ -6,7 +6,7 @@ import { type FurtherOps, findOp } from "./find-op.ts";
 import { runtimeDomain } from "./runtime-domain/domain.ts";
 
 /**
- * The rules that nodes of this opset need beyond the everyday ones: none, all others of the standard, or ONNX Runtime's own as
+ * The rules that nodes of this opset need beyond the everyday ones: none, all others of the standard and the forms of older opsets, or ONNX Runtime's own as
  * well. Branches and loops may hold anything, and what users' own losses and guesses emit is not known.
  *
  * @param emitting what emits nodes beside the model
@@ -17,7 +17,7 @@ export async function furtherOps(
   emitting: readonly (object | undefined)[] = [],
 ): Promise<FurtherOps> {
   const isOwn = emitting.some((thing) => thing && !isBuiltIn(thing));
-  if (!isOwn && nodes.every((node) => findOp(node, opset))) return {};
+  if (!isOwn && opset >= 13 && nodes.every((node) => findOp(node, opset))) return {};
   const { furtherRules } = await import("./catalogue.ts");
   if (!nodes.some((node) => node.domain === runtimeDomain || isStructural(node))) return furtherRules;
   return { ...furtherRules, ...(await import("./runtime-domain/runtime-ops.ts")).runtimeOps };

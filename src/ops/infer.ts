@@ -6,9 +6,8 @@ import { describeNode, formatShape, type Node, nodeName, type Value } from "../o
 import { type Model, supportedOpsets } from "../onnx/read-model.ts";
 import { elementCount, type Tensor } from "../onnx/tensor.ts";
 import { refusedSize } from "../onnx/value-size.ts";
-import { type FurtherOps, findOp } from "./find-op.ts";
+import { type FurtherOps, findOp, olderForms } from "./find-op.ts";
 import { fold, foldedElements } from "./fold.ts";
-import { olderForm } from "./older-forms.ts";
 import { UnknownConstantError } from "./shapes.ts";
 import type { NodeView, ValueType } from "./view.ts";
 
@@ -86,7 +85,7 @@ function typesOf(
   further: FurtherOps,
 ): { readonly view: NodeView; readonly types: readonly ValueType[] } | undefined {
   if (given.inputs.some((name) => name !== "" && !values.has(name))) return undefined;
-  const modern = olderForm(given, opset, constant);
+  const modern = further[olderForms]?.olderForm(given, opset, constant) ?? given;
   const op = findOp(modern, supportedOpsets.newest, further);
   if (!op) return undefined;
   const node = op.upgrade?.(modern, opset, constant) ?? modern;

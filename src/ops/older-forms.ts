@@ -1,16 +1,8 @@
-/** Ops of older opsets, and the newer ones that took their place. */
+/** Forms of older opsets, and the newer ones that took their place: they load where a model is of such an opset. */
 import { float, int, type Node, string, type Value } from "../onnx/graph.ts";
 import { nodeError } from "../onnx/node-error.ts";
 import { elementCount, float32, int64, type Tensor } from "../onnx/tensor.ts";
 import { floatAttribute, intAttribute, intsAttribute } from "./view.ts";
-
-/** Ops of older opsets that have another name now, and the last opset that knew the old one. */
-export const renamedOps: ReadonlyMap<string, { readonly op: string; readonly last: number }> = new Map([
-  ["Upsample", { op: "Resize", last: 9 }],
-  ["Scatter", { op: "ScatterElements", last: 10 }],
-  // ONNX Runtime's own, which its optimizer writes into the standard's domain.
-  ["SimplifiedLayerNormalization", { op: "RMSNormalization", last: Number.POSITIVE_INFINITY }],
-]);
 
 type AddConstant = (tensor: Tensor) => string;
 type Rewrite = (node: Node, constant: AddConstant) => Node;

@@ -3,8 +3,7 @@ import { formatShape, type Graph, getValue, type Node, type Value } from "../onn
 import { nodeError } from "../onnx/node-error.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import { emittedOpset, GraphBuilder } from "./builder.ts";
-import { type FurtherOps, opOf, rulesOf, withRules } from "./find-op.ts";
-import { olderForm, overSeveralAxes } from "./older-forms.ts";
+import { type FurtherOps, olderForms, opOf, rulesOf, withRules } from "./find-op.ts";
 import type { Op } from "./op.ts";
 import { sameDimensions } from "./rules.ts";
 
@@ -17,6 +16,7 @@ import { sameDimensions } from "./rules.ts";
  */
 export function upgradeGraph(given: Graph, further: FurtherOps = rulesOf(given)): Graph {
   const graph = withRules(given, further);
+  const forms = further[olderForms];
   const initializers = new Map(graph.initializers);
   const values = new Map<string, Value>(graph.values);
   const constant = (tensor: Tensor) => {
@@ -27,7 +27,7 @@ export function upgradeGraph(given: Graph, further: FurtherOps = rulesOf(given))
     return name;
   };
   const nodes = graph.nodes.flatMap((from) => {
-    const several = overSeveralAxes(
+    const several = forms?.overSeveralAxes(
       from,
       getValue(graph, from.inputs[0] || from.outputs[0] || ""),
       graph.opset,
@@ -35,27 +35,31 @@ export function upgradeGraph(given: Graph, further: FurtherOps = rulesOf(given))
     );
     for (const value of several?.values ?? []) values.set(value.name, value);
     return (several?.nodes ?? [from]).map((each): Node => {
-      const node = olderForm(each, graph.opset, constant);
+      const node = forms?.olderForm(each, graph.opset, constant) ?? each;
       const op = opOf(node, emittedOpset, further);
       return op.upgrade ? op.upgrade(node, graph.opset, constant) : node;
     });
   });
   const upgraded = { ...graph, opset: emittedOpset, nodes, initializers, values };
-  return rewritten(upgraded, (node) => opOf(node, emittedOpset, further).lower);
+  return rewritten(upgraded, (node) => opOf(node, emittedOpset, further).lower, true);
 }
 
 /** A graph that is about to run, its nodes in the forms that an engine computes fastest. All values keep their names. */
 export function fasterGraph(graph: Graph): Graph {
-  return rewritten(graph, (node) => opOf(node, graph.opset, rulesOf(graph)).faster);
+  return rewritten(graph, (node) => opOf(node, graph.opset, rulesOf(graph)).faster, false);
 }
 
-function rewritten(graph: Graph, ruleOf: (node: Node) => Rewrite | undefined): Graph {
+/** @param isRepeated whether what a rule emits is rewritten, too */
+function rewritten(graph: Graph, ruleOf: (node: Node) => Rewrite | undefined, isRepeated: boolean): Graph {
   if (!graph.nodes.some(ruleOf)) return graph;
   const g = new GraphBuilder(graph.name, graph);
-  const nodes = graph.nodes.flatMap((node) => {
+  const rewrite = (node: Node): Node[] => {
     const lower = ruleOf(node);
-    return lower ? (lowered(g, node, lower) ?? [node]) : [node];
-  });
+    const emitted = lower && lowered(g, node, lower);
+    if (!emitted) return [node];
+    return isRepeated ? emitted.flatMap(rewrite) : emitted;
+  };
+  const nodes = graph.nodes.flatMap(rewrite);
   const { initializers, values } = g.snapshot();
   const computed = nodes.flatMap((node) => node.outputs).filter((name) => name !== "");
   const kept = [...graph.inputs.map(({ name }) => name), ...initializers.keys(), ...computed];
