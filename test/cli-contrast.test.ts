@@ -1,10 +1,9 @@
 /** Contrast of pairs on the command line: a BERT of transformers, a tokenizer of Hugging Face's, a table of pandas (`test/cases/texts`). */
-import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import ts from "typescript";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { lastJson, run, temporaryFolder } from "./cli.ts";
+import { programResult } from "./report-program.ts";
 
 const cases = join(import.meta.dirname, "cases", "texts");
 const at = (name: string) => join(cases, name);
@@ -102,17 +101,7 @@ it("pairs are learned to be found, measured, reported, embedded and repeated", a
   }
   await embed.dispose();
 
-  const again = join(folder, "again");
-  const dist = resolve(import.meta.dirname, "../dist");
-  const program = notes.code
-    .replaceAll(JSON.stringify(out), JSON.stringify(again))
-    .replace(/"forwardgrad\/(\w+)"/g, (_, name) => JSON.stringify(`${dist}/${name}.js`))
-    .replace('"forwardgrad"', JSON.stringify(`${dist}/index.js`));
-  const script = `${ts.transpile(program, { target: ts.ScriptTarget.ESNext })}\nconsole.log(JSON.stringify(result));`;
-  writeFileSync(`${again}.mjs`, script);
-  const repeated = spawnSync(process.execPath, [`${again}.mjs`], { encoding: "utf8" });
-  expect(repeated.stderr).toBe("");
-  expect(lastJson(repeated.stdout)).toMatchObject({ testLoss });
+  expect(programResult(out, join(folder, "again"))).toMatchObject({ testLoss });
 });
 
 it.each<[string, string[], string]>([

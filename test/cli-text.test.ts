@@ -1,12 +1,11 @@
 /** Texts on the command line: a BERT of transformers, a tokenizer of Hugging Face's, tables of pandas (`test/cases/texts`). */
 
-import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import ts from "typescript";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { labelledTexts } from "../src/data/text/text-table.ts";
 import { lastJson, run, runUntil, temporaryFolder } from "./cli.ts";
+import { programResult } from "./report-program.ts";
 
 const cases = join(import.meta.dirname, "cases", "texts");
 const at = (name: string) => join(cases, name);
@@ -21,21 +20,6 @@ function hub(): { readonly folder: string; readonly model: string } {
   copyFileSync(at("wordpiece.golden.json"), join(folder, "tokenizer.json"));
   writeFileSync(join(folder, "tokenizer_config.json"), JSON.stringify({ pad_token: "[PAD]" }));
   return { folder, model };
-}
-
-/** What the program of a run's report gives, which keeps its run elsewhere. */
-function programResult(out: string, again: string): Record<string, unknown> {
-  const notes = JSON.parse(readFileSync(join(out, "report.json"), "utf8")) as { readonly code: string };
-  const dist = resolve(import.meta.dirname, "../dist");
-  const program = notes.code
-    .replaceAll(JSON.stringify(out), JSON.stringify(again))
-    .replace(/"forwardgrad\/(\w+)"/g, (_, name) => JSON.stringify(`${dist}/${name}.js`))
-    .replace('"forwardgrad"', JSON.stringify(`${dist}/index.js`));
-  const script = `${ts.transpile(program, { target: ts.ScriptTarget.ESNext })}\nconsole.log(JSON.stringify(result));`;
-  writeFileSync(`${again}.mjs`, script);
-  const repeated = spawnSync(process.execPath, [`${again}.mjs`], { encoding: "utf8" });
-  expect(repeated.stderr).toBe("");
-  return lastJson(repeated.stdout);
 }
 
 it("a new head learns texts, is measured on others, predicts them, and can be repeated by its program", () => {

@@ -1,5 +1,4 @@
 /** What breaks around a run of several workers, on a real server: lines, disks, versions, owners, and a server that is gone for good. */
-import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -17,6 +16,7 @@ import { examples, model, runtime } from "./circle.ts";
 import { run, temporaryFolder } from "./cli.ts";
 import { noServer, temporaryServer } from "./nats-server.ts";
 import { startCli } from "./processes.ts";
+import { modelSum, settings, training } from "./small-training.ts";
 import { tcpProxy } from "./tcp-proxy.ts";
 
 const options: TrainOptions = {
@@ -125,12 +125,7 @@ describe.skipIf(noServer !== undefined)("a run over a real server, where", () =>
 });
 
 const folder = temporaryFolder();
-const training = ["train", "--perturb", "weights", "--hidden", "8", "--threads", "1", "--tangents", "8"];
-const settings = [...training, "--granule", "2", "--steps", "300"];
-const bytesOf = (out: string) =>
-  createHash("sha256")
-    .update(readFileSync(join(folder, out, "model.onnx")))
-    .digest("hex");
+const bytesOf = (out: string) => modelSum(join(folder, out));
 const start = (args: readonly string[]) => startCli(args, folder);
 
 /** Processes that one started, and those that these did, on Linux. */

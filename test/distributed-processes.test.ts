@@ -1,20 +1,14 @@
 /** Runs of several processes over a real server: the bytes of one process, also where processes are killed. */
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { lastJson, run, temporaryFolder } from "./cli.ts";
 import { noServer, type TemporaryServer, temporaryServer } from "./nats-server.ts";
 import { startCli } from "./processes.ts";
+import { modelSum, settings } from "./small-training.ts";
 
 const seconds = 1000;
 const folder = temporaryFolder();
-const training = ["train", "--perturb", "weights", "--hidden", "8", "--threads", "1", "--tangents", "8"];
-const settings = [...training, "--granule", "2", "--steps", "300"];
-const bytesOf = (out: string) =>
-  createHash("sha256")
-    .update(readFileSync(join(folder, out, "model.onnx")))
-    .digest("hex");
+const bytesOf = (out: string) => modelSum(join(folder, out));
 
 const start = (args: readonly string[]) => startCli(args, folder);
 
