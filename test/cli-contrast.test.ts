@@ -80,8 +80,8 @@ it("pairs are learned to be found, measured, reported, embedded and repeated", a
     expect(pair.rank).toBeGreaterThan(1);
   }
 
-  // Columns, length and loss are the run's own.
-  const evaluated = run(["eval", out, "--data", "text", "--data-file", at("pairs.csv"), "--json"]);
+  // Kind of data, columns, length and loss are the run's own.
+  const evaluated = run(["eval", out, "--data-file", at("pairs.csv"), "--json"]);
   expect(lastJson(evaluated.stdout)).toMatchObject({ retrieval: { accuracy: testRetrievalAccuracy } });
 
   const asked = join(folder, "asked.csv");
@@ -135,6 +135,9 @@ it("needs pairs of texts", () => {
   expect(run(["train", ...out]).stderr).toContain("--loss contrast goes with pairs of texts");
   const one = run(["train", "--model", model, ...pairs.slice(0, 6), "--head", "8", ...out]);
   expect(one.stderr).toContain("--loss contrast needs --text-pair COLUMN");
+  const same = [...pairs.slice(0, 6), "--text-pair", "question"];
+  const itself = run(["train", "--model", model, ...same, "--head", "8", ...out]);
+  expect(itself.stderr).toContain("both name the column 'question'");
   const empty = join(folder, "empty.csv");
   writeFileSync(empty, "question,answer\ngood film,bad\nhello,\n");
   const data = ["--data", "text", "--data-file", empty, "--text", "question", "--text-pair", "answer"];

@@ -121,6 +121,7 @@ describe("csv", () => {
     ]);
     expect(json.testLoss).toBeLessThan(0.1);
     expect(json).not.toHaveProperty("testAccuracy");
+    expect(json.testR2).toBeGreaterThan(0.9);
     const session = await ort.InferenceSession.create(readFileSync(join(out, "model.onnx")));
     const colors = ["blue", "green", "red"];
     const inputs = Float32Array.from(

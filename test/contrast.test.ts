@@ -78,6 +78,21 @@ describe("the loss of pairs", () => {
     },
   );
 
+  it("finds none better than by chance where all embeddings are the same, or no numbers", () => {
+    for (const value of [0.5, 0, Number.NaN]) {
+      const tally = new RetrievalTally();
+      tally.add(new Array(24).fill(value), 3, 8);
+      expect(tally.metrics().accuracy).toBeCloseTo(1 / 4, 12);
+      expect(tally.metrics().meanReciprocalRank).toBeCloseTo((1 + 1 / 2 + 1 / 3 + 1 / 4) / 4, 12);
+    }
+    // Two of three second halves are the same, and the third is none's.
+    const tally = new RetrievalTally();
+    tally.add([1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1], 2, 6);
+    expect(tally.metrics().accuracy).toBeCloseTo((1 / 2 + 1 / 2 + 0) / 3, 12);
+    expect(tally.metrics().meanReciprocalRank).toBeCloseTo((3 / 4 + 3 / 4 + 1 / 3) / 3, 12);
+    expect(tally.misses(5)).toMatchObject([{ pair: 2, rank: 3 }]);
+  });
+
   it("counts a pair that comes twice once among the others", async () => {
     const { pairs, numbers, temperature, rows, loss } = golden[0] as (typeof golden)[number];
     const twice = [...rows, ...rows.slice(0, 2 * numbers)];

@@ -96,6 +96,12 @@ describe("advice near guessing", () => {
       expect(text).toContain(part);
   });
 
+  it("names --standardize where a model file reads columns as they are", () => {
+    const long = { ...outcome, epochs: 30, steps: 210 };
+    expect(guessingAdvice(long, flags, { isUnscaled: true }).join("\n")).toContain("--standardize");
+    expect(guessingAdvice(long, flags).join("\n")).not.toContain("--standardize");
+  });
+
   it("says nothing elsewhere", () => {
     const better = { ...outcome, guessing: { ...outcome.guessing, isNear: false } } as TrainResult;
     expect(guessingAdvice(better, flags)).toEqual([]);

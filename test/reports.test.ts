@@ -82,6 +82,8 @@ describe("a run's page", () => {
       expect(html).toContain(text);
     for (const title of ["Loss", "Validation metrics", "Learning rate", "Gradient quality"])
       expect(html).toContain(`<h3>${title}</h3>`);
+    // Of classes there are none.
+    expect(html).not.toContain("Validation errors");
     expect(html).not.toMatch(/<script|onerror="|(?:src|href)="(?!data:)/);
     // Namespaces of SVG are names, which nobody fetches.
     expect(html.replaceAll(/xmlns(?::\w+)?="[^"]*"/g, "")).not.toContain("http");

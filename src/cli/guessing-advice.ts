@@ -5,11 +5,16 @@ import type { SettingData } from "./flags/setting-flags.ts";
 /** A run of fewer steps, and of few epochs, says little about its settings. */
 const fewSteps = 200;
 
-/** What to say of a run that ended near guessing, and what to try; nothing where it did not. */
+/**
+ * What to say of a run that ended near guessing, and what to try; nothing where it did not.
+ *
+ * @param isLocal whether no tangents are drawn, and the gradient is not exact either
+ * @param isUnscaled whether a model file reads a table's columns as they are
+ */
 export function guessingAdvice(
   outcome: TrainResult,
   { gradient, perturb, learningRate, steps }: SettingData,
-  isLocal = false,
+  { isLocal = false, isUnscaled = false }: { readonly isLocal?: boolean; readonly isUnscaled?: boolean } = {},
 ): string[] {
   const { guessing } = outcome;
   if (!guessing?.isNear) return [];
@@ -42,6 +47,9 @@ export function guessingAdvice(
     ].map((line, index) => (index === 0 ? line : `  ${line}`));
   const tries = [
     ...longer,
+    ...(isUnscaled
+      ? ["columns on one scale, subtracted their means and divided by their deviations: --standardize"]
+      : []),
     ...(!isExact && siteOf(perturb) !== "activations"
       ? ["estimates with less noise: --perturb activations"]
       : []),

@@ -2,9 +2,9 @@
 
 /** Of pairs: whether the own second half is the nearest by the cosine, and how far behind it comes. */
 export interface RetrievalMetrics {
-  /** The share of first halves to which no other second half is nearer than their own. */
+  /** The share of first halves to which their own second half is the nearest; of n equally near ones it is found once in n times. */
   readonly accuracy: number;
-  /** The mean of 1 over the rank of the own one. */
+  /** The mean of 1 over the rank of the own one, which equally near ones share by chance. */
   readonly meanReciprocalRank: number;
 }
 
@@ -37,11 +37,16 @@ export class RetrievalTally {
 
   /** Of all pairs that were added. */
   metrics(): RetrievalMetrics {
-    const ranks = this.#firsts.map((_, pair) => this.#found(pair).rank);
-    const pairs = ranks.length;
+    const found = this.#firsts.map((_, pair) => this.#found(pair));
+    const mean = (of: (one: (typeof found)[number]) => number) =>
+      found.reduce((sum, one) => sum + of(one), 0) / found.length;
     return {
-      accuracy: ranks.filter((rank) => rank === 1).length / pairs,
-      meanReciprocalRank: ranks.reduce((sum, rank) => sum + 1 / rank, 0) / pairs,
+      accuracy: mean(({ rank, equal }) => (rank === 1 ? 1 / equal : 0)),
+      // Each of the places that equally near ones share is as likely as the others.
+      meanReciprocalRank: mean(({ rank, equal }) => {
+        const places = Array.from({ length: equal }, (_, place) => 1 / (rank + place));
+        return places.reduce((sum, reciprocal) => sum + reciprocal, 0) / equal;
+      }),
     };
   }
 
@@ -52,17 +57,21 @@ export class RetrievalTally {
       .map((_, pair) => this.#found(pair))
       .filter(({ rank }) => rank > 1)
       .sort((a, b) => gap(b) - gap(a))
-      .slice(0, most);
+      .slice(0, most)
+      .map(({ equal: _, ...miss }) => miss);
   }
 
-  #found(pair: number): RetrievalMiss {
+  /** With how many second halves are as near as the own one, itself among them: all of them where embeddings are no numbers. */
+  #found(pair: number): RetrievalMiss & { readonly equal: number } {
     const first = this.#firsts[pair] as Float64Array;
     const cosines = this.#seconds.map((second) => product(first, second));
     const own = cosines[pair] as number;
     let taken = pair;
     for (const [other, cosine] of cosines.entries()) if (cosine > (cosines[taken] as number)) taken = other;
-    const rank = cosines.filter((cosine) => cosine > own).length + 1;
-    return { pair, taken, own, nearest: cosines[taken] as number, rank };
+    const nearer = cosines.filter((cosine) => cosine > own).length;
+    const farther = cosines.filter((cosine) => cosine < own).length;
+    const equal = cosines.length - nearer - farther;
+    return { pair, taken, own, nearest: cosines[taken] as number, rank: nearer + 1, equal };
   }
 }
 

@@ -33,6 +33,7 @@ export function curvesChart(
       }),
     ),
   );
+  if (points.length === 0) return undefined;
   const series = { title: "", values: curves.map(({ name }) => name) };
   return {
     ...head,

@@ -11,6 +11,7 @@ import type { TrainSettings } from "../../train/settings/options.ts";
 import { chosenLoss, lossName } from "../flags/chosen-loss.ts";
 import { type DatasetChoice, dataNames, openDataset } from "../flags/datasets.ts";
 import { addDataOptions, addRuntimeOptions } from "../flags/options.ts";
+import { kindOfData } from "../flags/prediction-data.ts";
 import { modelFile, runSettings, trainedSettings } from "../flags/run-model.ts";
 import { addSettingFlags, asOptions, settingsFrom } from "../flags/setting-flags.ts";
 import { print, printJson, say } from "../output.ts";
@@ -18,7 +19,8 @@ import { scoreLines } from "../score-words.ts";
 
 const settings = trainedSettings;
 
-interface EvalFlags extends Omit<DatasetChoice, "loss"> {
+interface EvalFlags extends Omit<DatasetChoice, "loss" | "data"> {
+  readonly data?: string;
   readonly device: NodeDevice;
   readonly threads?: number;
   readonly json: boolean;
@@ -29,13 +31,17 @@ export function addEvalCommand(program: Command): void {
     .command("eval")
     .description("measure an ONNX model on a dataset's test examples")
     .argument("<model.onnx>", "the model, or the folder of the run that trained it");
-  addSettingFlags(addRuntimeOptions(addDataOptions(command, dataNames).optionsGroup("Model:")), settings)
+  addSettingFlags(
+    addRuntimeOptions(addDataOptions(command, dataNames, "measured").optionsGroup("Model:")),
+    settings,
+  )
     .option("--json", "print one JSON object on stdout", false)
     .addHelpText(
       "after",
       `
 Examples:
   forwardgrad eval runs/latest
+  forwardgrad eval runs/finds --data-file others.csv --test-fraction 1
   forwardgrad eval runs/mnist/model.onnx --data mnist --data-dir ./mnist --json
   forwardgrad eval runs/prices/model.onnx --data csv --data-file new.csv --target price --test-fraction 1 \\
       --loss mean-squared-error`,
@@ -47,7 +53,7 @@ Examples:
       const data = { ...(await runSettings(path)), ...settingsFrom(settings, { ...flags }) };
       const { input, ...read } = asOptions(settings, data) as TrainSettings;
       const { test, classNames } = await openDataset(
-        { ...flags, loss: lossName(data) },
+        { ...flags, data: kindOfData(flags, known), loss: lossName(data) },
         { ...known, channels: imageChannels(model, input), reader: { model, file: path } },
       );
       const { loss, accuracy, counted, notes, ...others } = await evaluateModel({

@@ -34,6 +34,8 @@ export interface TrainOutcome extends TrainResult {
   readonly testPerplexity?: number;
   /** Of pairs, on the test examples: the share whose own second text is the nearest. */
   readonly testRetrievalAccuracy?: number;
+  /** Of values, on the test examples: the share of their variance that is predicted. */
+  readonly testR2?: number;
   /** Of labels of words that are those of entities, on the test examples. */
   readonly testEntityF1?: number;
   /** Why it ended before its last step, and what it kept, in sentences. */
@@ -71,7 +73,8 @@ Examples:
       const own = { name: latestRun, resume: resume === true, isComplete: isCompleteTraining };
       const out = flags.out ?? (overwrite ? latestRun : undefined);
       const outcome = await inFolder(out, own, (folder) => runTraining({ ...flags, out: folder }));
-      const advice = guessingAdvice(outcome, flags.settings);
+      const isUnscaled = flags.data === "csv" && flags.model.endsWith(".onnx") && !flags.standardize;
+      const advice = guessingAdvice(outcome, flags.settings, { isUnscaled });
       if (flags.json) printJson(advice.length > 0 ? { ...outcome, advice: advice.join("\n") } : outcome);
       else say(...summary(outcome), ...advice);
     });
@@ -99,13 +102,14 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
       const result = await reportProgress(told, flags.out, { imported, outlook });
       if (!result) return undefined;
       const { config, notes } = await readRun(store);
-      const { perplexity, entities, retrieval } = notes.after ?? {};
+      const { perplexity, entities, retrieval, regression } = notes.after ?? {};
       const course = courseWords(result, config);
       return {
         ...result,
         ...(perplexity !== undefined && { testPerplexity: perplexity }),
         ...(entities && { testEntityF1: entities.f1 }),
         ...(retrieval && { testRetrievalAccuracy: retrieval.accuracy }),
+        ...(regression?.r2 !== undefined && { testR2: regression.r2 }),
         ...(course.length > 0 && { course }),
         model: join(flags.out, "model.onnx"),
       };
@@ -116,8 +120,15 @@ export async function runTraining(flags: TrainFlags): Promise<TrainOutcome> {
 function summary(outcome: TrainOutcome): string[] {
   const percent = (value: number | undefined) =>
     value === undefined ? "–" : `${(100 * value).toFixed(2)} %`;
+  const { testRetrievalAccuracy, testR2 } = outcome;
+  const score =
+    testRetrievalAccuracy !== undefined
+      ? `test retrieval accuracy ${percent(testRetrievalAccuracy)}, `
+      : testR2 !== undefined
+        ? `test R² ${testR2.toFixed(4)}, `
+        : `test accuracy ${percent(outcome.testAccuracy)}, `;
   return [
-    `${outcome.testRetrievalAccuracy === undefined ? `test accuracy ${percent(outcome.testAccuracy)}` : `test retrieval accuracy ${percent(outcome.testRetrievalAccuracy)}`}, ${outcome.testEntityF1 === undefined ? "" : `entity F1 ${percent(outcome.testEntityF1)}, `}` +
+    `${score}${outcome.testEntityF1 === undefined ? "" : `entity F1 ${percent(outcome.testEntityF1)}, `}` +
       `${outcome.testPerplexity === undefined ? "" : `perplexity ${outcome.testPerplexity.toPrecision(5)}, `}` +
       `test loss ${outcome.testLoss?.toFixed(4) ?? "–"}, ` +
       `${outcome.steps} steps${outcome.secondsPerStep ? ` of ${(1000 * outcome.secondsPerStep).toFixed(1)} ms` : ""}`,

@@ -75,9 +75,17 @@ export function share(given: string): number {
 export function addDataOptions(
   command: Command,
   dataNames: readonly string[],
-  kind: "labelled" | "unlabelled" = "labelled",
+  kind: "labelled" | "measured" | "unlabelled" = "labelled",
 ): Command {
-  const isLabelled = kind === "labelled";
+  const isLabelled = kind !== "unlabelled";
+  const otherwise: Readonly<Record<typeof kind, [string | undefined, string?]>> = {
+    labelled: ["glyphs"],
+    measured: [
+      undefined,
+      "what the model was trained on, as far as it knows, by --data-file or --data-dir, or else glyphs",
+    ],
+    unlabelled: [undefined, "by --data-file or --data-dir"],
+  };
   const data = choice(
     "--data <name>",
     "a dataset, or images, csv, npz, text, conll (labels by word) or next-token (plain text) of your own",
@@ -85,7 +93,7 @@ export function addDataOptions(
   );
   command
     .optionsGroup("Data:")
-    .addOption(isLabelled ? data.default("glyphs") : data.default(undefined, "by --data-file or --data-dir"))
+    .addOption(data.default(...otherwise[kind]))
     .option(
       "--data-dir <folder>",
       `folder with the dataset's files (default: download once, into the cache folder), or with images${isLabelled ? " in class folders" : ""}`,

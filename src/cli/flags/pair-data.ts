@@ -44,6 +44,10 @@ export async function openPairs(
     throw new Error(
       "--loss contrast needs --text-pair COLUMN, the second text of each pair, beside --text; say which column holds it.",
     );
+  if (pair === text)
+    throw new Error(
+      `--text and --text-pair both name the column '${text}', and a text finds itself without learning; name two columns.`,
+    );
   const read = (file: SourceFile) => textPairs(file, { text, pair, header, limits });
   return {
     ...pairDataset(read(data), {

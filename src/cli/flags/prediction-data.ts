@@ -15,12 +15,17 @@ export interface PredictionChoice extends Omit<DatasetChoice, "data" | "loss"> {
 }
 
 /** The kind of data: the one that is said, what the model was trained on, or what the files are called. */
-export function kindOfData({ data, dataFile, dataDir, text }: PredictionChoice, known: KnownData): string {
+export function kindOfData(
+  { data, dataFile, dataDir, text }: Pick<PredictionChoice, "data" | "dataFile" | "dataDir" | "text">,
+  known: KnownData,
+): string {
   if (data !== undefined) return data;
   if (known.texts?.kind !== undefined) return known.texts.kind === "pairs" ? "text" : known.texts.kind;
   if (dataFile !== undefined && (text ?? known.texts) !== undefined) return "text";
   if (dataFile !== undefined) return /\.np[yz]$/i.test(dataFile) ? "npz" : "csv";
-  return dataDir === undefined ? "glyphs" : "images";
+  if (dataDir !== undefined) return "images";
+  if (known.texts !== undefined) return "text";
+  return known.columns === undefined ? "glyphs" : "csv";
 }
 
 /** Opens the data part by part. @param batch pictures in one part */
