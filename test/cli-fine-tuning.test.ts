@@ -67,6 +67,7 @@ it("columns on very different scales are named, and brought to one inside of the
   for (const [at, value] of found.entries()) expect(value).toBeCloseTo(known[at] as number, 4);
   await session.release();
   await own.release();
+  expect(() => withStandardizedInput(saved, dataset.normalization)).toThrow("is standardized already");
   expect(() => withStandardizedInput(plain, { mean: [1, 2], standardDeviation: [1, 1] })).toThrow(
     "[examples, 2], one number for each column",
   );

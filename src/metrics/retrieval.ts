@@ -42,10 +42,10 @@ export class RetrievalTally {
       found.reduce((sum, one) => sum + of(one), 0) / found.length;
     return {
       accuracy: mean(({ rank, equal }) => (rank === 1 ? 1 / equal : 0)),
-      // Each of the places that equally near ones share is as likely as the others.
+      // Each of the ranks that equally near ones share is as likely as the others.
       meanReciprocalRank: mean(({ rank, equal }) => {
-        const places = Array.from({ length: equal }, (_, place) => 1 / (rank + place));
-        return places.reduce((sum, reciprocal) => sum + reciprocal, 0) / equal;
+        const reciprocals = Array.from({ length: equal }, (_, behind) => 1 / (rank + behind));
+        return reciprocals.reduce((sum, each) => sum + each, 0) / equal;
       }),
     };
   }

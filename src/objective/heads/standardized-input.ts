@@ -12,7 +12,7 @@ import { float32 } from "../../onnx/tensor.ts";
  *
  * @param normalization of each column, [columns]: of the examples that are trained on
  * @param input its name. Default: the model's first input
- * @throws ModelError for a model without an input of float32 [examples, columns]
+ * @throws ModelError for a model without an input of float32 [examples, columns], and for one that does so already
  */
 export function withStandardizedInput(
   model: Model,
@@ -33,6 +33,11 @@ export function withStandardizedInput(
     );
   const at = (part: string) => `${value.name}/${part}`;
   const names = [at("running_mean"), at("running_var")] as const;
+  if (model.initializers.has(names[0]))
+    throw new ModelError(
+      `${model.source}: the input '${value.name}' is standardized already, by '${names[0]}' of the file; train it as it is.`,
+      { source: model.source },
+    );
   const size = [means.length];
   const node = (op: string, inputs: readonly string[], output: string): Node => ({
     ...{ op, domain: "", name: at(op), inputs, outputs: [output], attributes: {} },
