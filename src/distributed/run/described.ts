@@ -1,7 +1,7 @@
 /** What a run is, for workers that know nothing of it: settings, model and examples, in one object. */
 import { isArrayOf } from "../../arrays/kind.ts";
 import { ForwardgradError, SettingError } from "../../errors/errors.ts";
-import { option, words } from "../../errors/words.ts";
+import { joined, option, words } from "../../errors/words.ts";
 import { modelFrom } from "../../objective/importing/model-file.ts";
 import { encodeModel } from "../../onnx/encode.ts";
 import type { Head } from "../../onnx/read-model.ts";
@@ -137,11 +137,15 @@ export function requireSameRun(kept: Config, here: Config): void {
     (name) => !own.has(name) && (theirs[name] ?? null) !== (ours[name] ?? null),
   );
   if (different.length === 0) return;
-  const list = different.map(
-    (name) => `${name} is ${theirs[name] ?? "not set"} there and ${ours[name] ?? "not set"} here`,
+  const list = joined(
+    different.map(
+      (name) =>
+        words`${option(name)} is ${theirs[name] ?? "not set"} there and ${ours[name] ?? "not set"} here`,
+    ),
+    "; ",
   );
   throw new ForwardgradError(
-    `The run of this name is another one: ${list.join("; ")}. Use the same settings, model and data, or name another run.`,
+    words`The run of this name is another one: ${list}. Use the same settings, model and data, or name another run.`,
   );
 }
 
