@@ -25,7 +25,14 @@ const web = {
   optimizeDeps: {
     exclude: ["onnxruntime-web"],
     // Found before the tests begin, or the page reloads while they run.
-    include: ["@bufbuild/protobuf", "fflate", "onnx-buf", "zod/mini"],
+    include: [
+      "@bufbuild/protobuf",
+      "@nats-io/jetstream",
+      "@nats-io/nats-core",
+      "fflate",
+      "onnx-buf",
+      "zod/mini",
+    ],
   },
   // An isolated page: threads share memory there.
   server: {

@@ -20,6 +20,10 @@ const byName: Readonly<Record<string, readonly string[]>> = {
     "ReduceSum and ReduceMean share one rule",
   ],
   "ops/reductions/pool.ts": ["MaxPool's second output, the indices, which its method leaves out"],
+  "ops/reductions/normalization.ts": ["LayerNormalization with its statistics, which its method leaves out"],
+  "ops/reductions/lowered-normalization.ts": [
+    "GroupNormalization by LayerNormalization with its statistics, which its method leaves out",
+  ],
   "ops/elementwise/arithmetic.ts": [
     "a logarithm moves before the ops that only move elements, whichever they are",
   ],
