@@ -73,7 +73,7 @@ function rewritten(graph: Graph, ruleOf: (node: Node) => Rewrite | undefined, is
 
 type Rewrite = NonNullable<Op["lower"]>;
 
-/** The nodes that take a composite node's place: named "<its name>/…", with its outputs under their own names. */
+/** The nodes that take a composite node's place: named "<its name>/…", or a single one as it was, with its outputs under their own names. */
 function lowered(g: GraphBuilder, node: Node, lower: Rewrite): Node[] | undefined {
   const path = node.name || node.outputs.find((name) => name !== "") || node.op;
   const inputs = node.inputs.map((name) => (name === "" ? undefined : g.value(name)));
@@ -102,8 +102,9 @@ function lowered(g: GraphBuilder, node: Node, lower: Rewrite): Node[] | undefine
     else copies.push({ ...identity, name: `${path}/${name}`, inputs: [result.name], outputs: [name] });
   });
   const rename = (name: string) => renamed.get(name) ?? name;
-  return [...emitted, ...copies].map((each) => ({
+  return [...emitted, ...copies].map((each, _, { length }) => ({
     ...each,
+    name: length === 1 ? node.name : each.name,
     inputs: each.inputs.map(rename),
     outputs: each.outputs.map(rename),
   }));
