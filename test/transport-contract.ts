@@ -158,6 +158,17 @@ export function transportContract(name: string, open: () => Promise<Carrier>, re
       await reader.stop();
     });
 
+    it("brings a reader of a long log what is there, without waiting for more to come", async () => {
+      const [one, other] = two();
+      const first = await one.log.last();
+      for (let index = 0; index < 640; index++)
+        await one.log.append(bytes(`${index}`), first + index, `long ${index}`);
+      const late = reading(other, first + 1);
+      await until(() => late.entries.length === 640, "all records of a long log");
+      await late.stop();
+      expect(late.texts().at(-1)).toBe(`${first + 640} 639`);
+    });
+
     it("forgets old records, and reads from the first that is there", async () => {
       const [ada, ben] = two();
       const last = await ada.log.last();

@@ -127,6 +127,8 @@ async function* readLog(
   let [isDoubtful, reconnects] = [false, requests.reconnects];
   /** When to ask whether something was missed. */
   let askAt = 0;
+  /** The last record that the server was found to have: up to there, the next ones are asked for at once. */
+  let there = 0;
   const subscription = requests.connection.subscribe(subject, {
     callback(error, { headers, data }) {
       if (error) return;
@@ -148,8 +150,9 @@ async function* readLog(
       }
       let record = ahead.get(next);
       if (record) askAt = Date.now() + pollMilliseconds;
-      else if (ahead.size > 0 || Date.now() >= askAt) {
+      else if (ahead.size > 0 || next <= there || Date.now() >= askAt) {
         record = await missed();
+        if (!record) there = 0;
         askAt = record ? 0 : Date.now() + pollMilliseconds;
       }
       if (record) {
@@ -169,6 +172,7 @@ async function* readLog(
   async function missed(): Promise<Uint8Array | undefined> {
     const { first, last } = await source.bounds();
     if (last < next - 1) isDoubtful = true;
+    there = last;
     next = Math.max(next, first);
     const wanted = Array.from(
       { length: Math.min(batch, last - next + 1) },
