@@ -12,7 +12,7 @@ import { chosenLoss, lossName } from "../flags/chosen-loss.ts";
 import { type DatasetChoice, dataNames, openDataset } from "../flags/datasets.ts";
 import { addDataOptions, addRuntimeOptions } from "../flags/options.ts";
 import { kindOfData } from "../flags/prediction-data.ts";
-import { modelFile, runSettings, trainedSettings } from "../flags/run-model.ts";
+import { checkTested, modelFile, runSettings, trainedSettings } from "../flags/run-model.ts";
 import { addSettingFlags, asOptions, settingsFrom } from "../flags/setting-flags.ts";
 import { print, printJson, say } from "../output.ts";
 import { scoreLines } from "../score-words.ts";
@@ -52,10 +52,12 @@ Examples:
       const known = knownData(model);
       const data = { ...(await runSettings(path)), ...settingsFrom(settings, { ...flags }) };
       const { input, ...read } = asOptions(settings, data) as TrainSettings;
+      const kind = kindOfData(flags, known);
       const { test, classNames } = await openDataset(
-        { ...flags, data: kindOfData(flags, known), loss: lossName(data) },
+        { ...flags, data: kind, loss: lossName(data) },
         { ...known, channels: imageChannels(model, input), reader: { model, file: path } },
       );
+      if (flags.data === undefined && kind === "glyphs") await checkTested(path, kind, test);
       const { loss, accuracy, counted, notes, ...others } = await evaluateModel({
         model,
         parameters: {},

@@ -80,9 +80,9 @@ export async function describeRun(
     data: await fingerprint(...numbersOf(examples), ...(stream ? [Int32Array.of(stream.sum)] : [])),
     ...(stream && { stream: { count: stream.count, buffer: stream.buffer } }),
     shapes: shapesOf(examples),
-    test: test ? await fingerprint(...numbersOf(test)) : null,
+    test: test ? await examplesFingerprint(test) : null,
     ...(typeof options.validation === "object" && {
-      validationData: await fingerprint(...numbersOf(options.validation)),
+      validationData: await examplesFingerprint(options.validation),
     }),
     parameters: Object.keys(objective.parameters).join(" "),
     ...configOf(Object.fromEntries(kept.map(([name]) => [name, values[name]]))),
@@ -97,6 +97,11 @@ export function memoryOf(options: RunOptions, objective: Objective): ValueMemory
   const { tangentChunk, lowMemory } = options;
   const tangents = drawnTangents(options);
   return valueMemory(objective, { tangents: Math.min(tangents, tangentChunk ?? tangents), lowMemory });
+}
+
+/** What a run keeps of the examples that it is tested on: the sum of all their numbers. */
+export function examplesFingerprint(examples: Examples): Promise<string> {
+  return fingerprint(...numbersOf(examples));
 }
 
 function numbersOf({ inputs, labels, furtherInputs = {} }: Examples) {
