@@ -1,9 +1,10 @@
 /** Contrast of pairs on the command line: a BERT of transformers, a tokenizer of Hugging Face's, a table of pandas (`test/cases/texts`). */
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { lastJson, run, temporaryFolder } from "./cli.ts";
+import { lastJson, run } from "./cli.ts";
 import { programResult } from "./report-program.ts";
+import { hub } from "./text-hub.ts";
 
 const cases = join(import.meta.dirname, "cases", "texts");
 const at = (name: string) => join(cases, name);
@@ -17,17 +18,6 @@ const pairs = [
   "--text-pair",
   "answer",
 ];
-
-/** A folder as hubs have it: the model in onnx/, its tokenizer above. */
-function hub(): { readonly folder: string; readonly model: string } {
-  const folder = temporaryFolder();
-  mkdirSync(join(folder, "onnx"));
-  const model = join(folder, "onnx", "model.onnx");
-  copyFileSync(at("encoder.onnx"), model);
-  copyFileSync(at("wordpiece.golden.json"), join(folder, "tokenizer.json"));
-  writeFileSync(join(folder, "tokenizer_config.json"), JSON.stringify({ pad_token: "[PAD]" }));
-  return { folder, model };
-}
 
 interface Notes {
   readonly code: string;

@@ -1,26 +1,15 @@
 /** Texts on the command line: a BERT of transformers, a tokenizer of Hugging Face's, tables of pandas (`test/cases/texts`). */
-
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { labelledTexts } from "../src/data/text/text-table.ts";
 import { lastJson, run, runUntil, temporaryFolder } from "./cli.ts";
 import { programResult } from "./report-program.ts";
+import { hub } from "./text-hub.ts";
 
 const cases = join(import.meta.dirname, "cases", "texts");
 const at = (name: string) => join(cases, name);
 const words = ["--data", "text", "--data-file", at("reviews.csv"), "--text", "review", "--label", "stars"];
-
-/** A folder as hubs have it: the model in onnx/, its tokenizer above. */
-function hub(): { readonly folder: string; readonly model: string } {
-  const folder = temporaryFolder();
-  mkdirSync(join(folder, "onnx"));
-  const model = join(folder, "onnx", "model.onnx");
-  copyFileSync(at("encoder.onnx"), model);
-  copyFileSync(at("wordpiece.golden.json"), join(folder, "tokenizer.json"));
-  writeFileSync(join(folder, "tokenizer_config.json"), JSON.stringify({ pad_token: "[PAD]" }));
-  return { folder, model };
-}
 
 it("a new head learns texts, is measured on others, predicts them, and can be repeated by its program", () => {
   const { folder, model } = hub();

@@ -21,6 +21,13 @@ export function setParameters(parameters: Arrays, values: Tensors): void {
   for (const [name, { data }] of Object.entries(values)) parameters[name]?.set(data as Float32Array);
 }
 
+/** Names and shapes of parameters, in their order, as tangents are made for. */
+export function parameterShapes(
+  parameters: Tensors,
+): readonly { readonly name: string; readonly shape: readonly number[] }[] {
+  return Object.entries(parameters).map(([name, { shape }]) => ({ name, shape }));
+}
+
 /** n */
 export function countParameters(parameters: Tensors): number {
   return Object.values(parameters).reduce((total, { data }) => total + data.length, 0);

@@ -6,7 +6,7 @@ import type { Tensor as EngineTensor, InferenceSession } from "onnxruntime-node"
 import { DeviceError } from "../errors/errors.ts";
 import { option, type Words, words } from "../errors/words.ts";
 import { refuseExternalData } from "../onnx/messages/external-data.ts";
-import { type DType, type Tensor, type TensorData, zeros } from "../onnx/tensor.ts";
+import type { DType, Tensor, TensorData } from "../onnx/tensor.ts";
 import { checkOptions } from "../settings/check.ts";
 import { choice, toggle, whole } from "../settings/option.ts";
 import {
@@ -20,7 +20,7 @@ import {
 } from "./engine-session.ts";
 import { isUnreturned, trialModel, unreturned, withUnreturned } from "./kept-outputs.ts";
 import { forEngine, fromEngine, ort, processEnvironment } from "./node-realm.ts";
-import { HeldTensors } from "./residence.ts";
+import { HeldTensors, programMemory } from "./residence.ts";
 import type { Runtime, Session, Tensors } from "./runtime.ts";
 import { findWebgpuGaps } from "./webgpu-gaps.ts";
 
@@ -62,7 +62,9 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
   const threads = options.threads ?? availableParallelism();
   const version = `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`;
   let keepsOutputs: Promise<boolean> | undefined;
-  const residence = new HeldTensors<EngineTensor>(inProgram);
+  const residence = new HeldTensors<EngineTensor>(
+    programMemory(wrapped, ({ data }) => fromEngine(data as TensorData)),
+  );
   return {
     residence,
     name: device === "cpu" ? version : `${version} on ${device}`,
@@ -201,15 +203,6 @@ function cudaRemedy(): [string, string | Words] {
 
 const wrapped = ({ dtype, data, shape }: Tensor) =>
   new ort.Tensor(dtype as "float32", forEngine(data) as Float32Array, shape);
-
-/** What is held lies in the program's memory: the engine returns all that it computes. */
-const inProgram = {
-  isApart: false,
-  isReady: () => true,
-  make: (dtype: DType, shape: readonly number[]) => wrapped(zeros(dtype, shape)),
-  fill: (stored: EngineTensor, numbers: TensorData) => (stored.data as TensorData).set(numbers as never),
-  read: async (stored: EngineTensor) => fromEngine(stored.data as TensorData).slice(),
-};
 
 /** Bytes of outputs from which on not to return them is faster. */
 const keptFrom = 2 ** 16;

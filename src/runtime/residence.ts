@@ -1,7 +1,14 @@
 /** Tensors that stay where an engine computes: which there are, where they are, and what crossed. */
 import { DeviceError, ModelError } from "../errors/errors.ts";
 import { formatShape } from "../onnx/graph.ts";
-import { bytesPerElement, type DType, elementCount, type Tensor, type TensorData } from "../onnx/tensor.ts";
+import {
+  bytesPerElement,
+  type DType,
+  elementCount,
+  type Tensor,
+  type TensorData,
+  zeros,
+} from "../onnx/tensor.ts";
 import type { Residence } from "./runtime.ts";
 
 /** As much of an engine's tensor as is used here. */
@@ -21,6 +28,25 @@ export interface EngineMemory<EngineTensor> {
   /** A copy of the numbers, in an array of the program's. */
   read(stored: EngineTensor, dtype: DType, count: number): Promise<TensorData>;
   compute?(code: string, words: Uint32Array, stored: EngineTensor, groups: number): void;
+}
+
+/**
+ * For engines without a device of their own: what is held lies in the program's memory.
+ *
+ * @param wrap an engine's tensor of these numbers
+ * @param numbersOf its numbers, in an array of the program's
+ */
+export function programMemory<EngineTensor extends { readonly data: unknown }>(
+  wrap: (tensor: Tensor) => EngineTensor,
+  numbersOf = ({ data }: EngineTensor) => data as TensorData,
+): EngineMemory<EngineTensor> {
+  return {
+    isApart: false,
+    isReady: () => true,
+    make: (dtype, shape) => wrap(zeros(dtype, shape)),
+    fill: (stored, numbers) => (stored.data as TensorData).set(numbers as never),
+    read: async (stored) => numbersOf(stored).slice(),
+  };
 }
 
 /** What a held tensor is: numbers that wait for the engine's memory, or what the engine stored. */

@@ -1,14 +1,6 @@
 /** The memory of a page's graphics device, where tensors stay, and shaders of ours that fill them. */
 import { DeviceError } from "../errors/errors.ts";
-import {
-  bytesPerElement,
-  type DType,
-  dataFromBytes,
-  elementCount,
-  type Tensor,
-  type TensorData,
-  zeros,
-} from "../onnx/tensor.ts";
+import { bytesPerElement, type DType, dataFromBytes, elementCount, type TensorData } from "../onnx/tensor.ts";
 import type { EngineMemory } from "./residence.ts";
 
 /** As much of a GPUDevice as is used here. */
@@ -141,18 +133,5 @@ export function onGraphicsDevice<EngineTensor extends PageTensor>(
       own.queue.submit([encoder.finish()]);
       buffer.destroy();
     },
-  };
-}
-
-/** For engines without a device: what is held lies in the program's memory. */
-export function inPage<EngineTensor extends PageTensor>(
-  wrap: (tensor: Tensor) => EngineTensor,
-): EngineMemory<EngineTensor> {
-  return {
-    isApart: false,
-    isReady: () => true,
-    make: (dtype, shape) => wrap(zeros(dtype, shape)),
-    fill: (stored, numbers) => (stored.data as TensorData).set(numbers as never),
-    read: async (stored) => (stored.data as TensorData).slice(),
   };
 }

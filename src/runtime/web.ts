@@ -18,9 +18,9 @@ import {
   wrappedOnce,
 } from "./engine-session.ts";
 import { pacemaker, page, startThread } from "./page.ts";
-import { HeldTensors } from "./residence.ts";
+import { HeldTensors, programMemory } from "./residence.ts";
 import type { Runtime, Session, SessionOptions, Tensors } from "./runtime.ts";
-import { type FromBuffer, type GraphicsDevice, inPage, onGraphicsDevice } from "./web-residence.ts";
+import { type FromBuffer, type GraphicsDevice, onGraphicsDevice } from "./web-residence.ts";
 import { findWebgpuGaps, holdsFloat64 } from "./webgpu-gaps.ts";
 
 /** What a graph can run on in a page. */
@@ -88,7 +88,7 @@ export async function webRuntime(options: WebRuntimeOptions = {}): Promise<Runti
   const fromBuffer: FromBuffer<EngineTensor> = (buffer, options) =>
     engine.Tensor.fromGpuBuffer(buffer as never, options as never);
   const memory =
-    device === "webgpu" ? onGraphicsDevice(fromBuffer, () => loss.device) : inPage<EngineTensor>(wrap);
+    device === "webgpu" ? onGraphicsDevice(fromBuffer, () => loss.device) : programMemory<EngineTensor>(wrap);
   const held = new HeldTensors<EngineTensor>(memory);
   return {
     residence: held,
@@ -271,11 +271,11 @@ class WebSession implements Session {
   /** The feeds, where this session's engine finds them: that of double precision has no device. */
   async #here(feeds: Tensors): Promise<Tensors> {
     if (this.#host.device === "webgpu" || !this.#held.isApart) return feeds;
-    const all = Object.entries(feeds).map(async ([name, tensor]) =>
-      this.#held.holds(tensor)
-        ? ([name, { ...shapeOf(tensor), data: await this.#held.read(tensor) }] as const)
-        : ([name, tensor] as const),
-    );
+    const all = Object.entries(feeds).map(async ([name, tensor]) => {
+      if (!this.#held.holds(tensor)) return [name, tensor] as const;
+      const { dtype, shape } = tensor;
+      return [name, { dtype, shape, data: await this.#held.read(tensor) }] as const;
+    });
     return Object.fromEntries(await Promise.all(all));
   }
 
@@ -319,8 +319,6 @@ function written(name: string, result: Tensor, target: Tensor): Tensor {
   target.data.set(result.data as never);
   return target;
 }
-
-const shapeOf = ({ dtype, shape }: Tensor) => ({ dtype, shape });
 
 function unwrap(name: string, result: EngineTensor): Tensor {
   refuseStrings(name, result);

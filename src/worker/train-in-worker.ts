@@ -6,7 +6,7 @@ import { asData } from "../settings/config.ts";
 import type { TrainEvent } from "../train/events.ts";
 import type { UnlabelledExamples } from "../train/example-arrays.ts";
 import { type Deferred, deferred } from "./deferred.ts";
-import { lockName, locks } from "./life.ts";
+import { hearDeath } from "./life.ts";
 import type { AskedInputs, Predictions, Reply, Request, WithoutRun, WorkerTrainOptions } from "./messages.ts";
 
 /** As much of a `Worker` as is used here. */
@@ -59,7 +59,7 @@ class RemoteTraining implements WorkerTraining {
   readonly #waiting: Unfinished[] = [];
   readonly #predictions = new Map<number, Deferred<Predictions>>();
   #asked = 0;
-  #isAlive = false;
+  readonly #lives: (isLocked: boolean) => void;
   /** The last message, or why there will be none. */
   readonly #end = deferred();
   #hasEnded = false;
@@ -71,10 +71,7 @@ class RemoteTraining implements WorkerTraining {
     worker.addEventListener("message", ({ data }) => {
       if ((data as Partial<Reply> | null)?.run === this.#run) this.#receive(data as Reply);
     });
-    worker.addEventListener("error", ({ message }) => {
-      // Later errors may be of other code in the worker; its lock tells whether it lives.
-      if (!this.#isAlive) this.#die(`it could not be started${message ? `: ${message}` : ""}`);
-    });
+    this.#lives = hearDeath(worker, this.#run, (how) => this.#die(how));
   }
 
   begin(given: Omit<WorkerTrainOptions, "signal">, signal: AbortSignal | undefined): void {
@@ -131,11 +128,8 @@ class RemoteTraining implements WorkerTraining {
 
   #receive(reply: Reply): void {
     const { run, ...told } = reply;
-    if (told.kind === "alive") {
-      this.#isAlive = true;
-      // Granted when the worker, which holds it, is gone.
-      if (told.isLocked) void locks?.request(lockName(run), () => this.#die("it was ended"));
-    } else if (told.kind === "predictions") {
+    if (told.kind === "alive") this.#lives(told.isLocked);
+    else if (told.kind === "predictions") {
       const { id, outputs, step } = told;
       this.#answered(id)?.resolve({ outputs, step });
     } else if (told.kind === "error" && told.id !== undefined) {

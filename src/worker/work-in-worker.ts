@@ -4,7 +4,7 @@ import { TransportError } from "../distributed/transport-error.ts";
 import { DeviceError } from "../errors/errors.ts";
 import { errorFrom } from "../errors/plain-errors.ts";
 import { deferred } from "./deferred.ts";
-import { lockName, locks } from "./life.ts";
+import { hearDeath } from "./life.ts";
 import type { WorkerLike } from "./train-in-worker.ts";
 import type { AskedWork, PageWorkEvent, WorkReply, WorkRequest } from "./work-messages.ts";
 
@@ -26,24 +26,17 @@ export function workInWorker(worker: WorkerLike, options: PageWorkOptions): Prom
   const { signal, onEvent = () => {}, ...asked } = options;
   const run = crypto.randomUUID();
   const end = deferred<WorkResult>();
-  let isAlive = false;
   const die = (how: string) =>
     end.reject(new DeviceError(`The worker is gone: ${how}.`, { device: "worker" }));
+  const lives = hearDeath(worker, run, die);
   worker.addEventListener("message", ({ data }) => {
     const reply = data as Partial<WorkReply> | null;
     if (reply?.run !== run) return;
     const told = reply as WorkReply;
-    if (told.kind === "alive") {
-      isAlive = true;
-      // Granted when the worker, which holds it, is gone.
-      if (told.isLocked) void locks?.request(lockName(run), () => die("it was ended"));
-    } else if (told.kind === "event") onEvent(told.event);
+    if (told.kind === "alive") lives(told.isLocked);
+    else if (told.kind === "event") onEvent(told.event);
     else if (told.kind === "ended") end.resolve(told.result);
     else end.reject(errorFrom(told.error, { TransportError }));
-  });
-  worker.addEventListener("error", ({ message }) => {
-    // Later errors may be of other code in the worker; its lock tells whether it lives.
-    if (!isAlive) die(`it could not be started${message ? `: ${message}` : ""}`);
   });
   const send = (request: WorkRequest) => worker.postMessage(request);
   send({ run, kind: "work", options: asked });

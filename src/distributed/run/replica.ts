@@ -1,6 +1,6 @@
 /** A replica: parameters and the optimizer's state, which follow a run's records bit for bit. */
 import { StorageError } from "../../errors/errors.ts";
-import { arraysOf, setParameters } from "../../objective/parameters.ts";
+import { arraysOf, parameterShapes, setParameters } from "../../objective/parameters.ts";
 import { clipGlobalNorm } from "../../optim/clip.ts";
 import { inKernel } from "../../optim/in-kernel.ts";
 import type { Arrays, Optimizer } from "../../optim/optimizer.ts";
@@ -43,7 +43,7 @@ export class Replica {
     this.#optimizer = options.optimizer.isPlain ? options.optimizer : inKernel(options.optimizer);
     this.#arrays = arraysOf(parameters);
     this.#state = options.optimizer.init(this.#arrays);
-    const shapes = Object.entries(parameters).map(([name, { shape }]) => ({ name, shape }));
+    const shapes = parameterShapes(parameters);
     this.#update = openUpdate(shapes, sampler, runtime, sliced);
   }
 

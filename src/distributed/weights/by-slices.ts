@@ -29,7 +29,6 @@ export function bySlices(
   const gain = (n: number, k: number) => aggregator.expectedGain(n, k) * square(n);
   return {
     ...aggregator,
-    expectedGain: (n, k) => aggregator.expectedGain(n, k),
     aggregate(derivatives, gram, coefficients, context) {
       const k = derivatives.length;
       const granules = granulesNow();

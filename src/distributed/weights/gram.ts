@@ -1,9 +1,9 @@
 /** The Gram matrix of a step's tangents from its key alone: what combines derivatives needs no dual pass. */
-import type { TangentForm } from "../../ad/derivatives.ts";
 import { gramName } from "../../ad/names.ts";
 import { type Method, requireMemory } from "../../estimate/passes.ts";
-import { countedGram, weightsGramGraph } from "../../estimate/weights/kept.ts";
+import { countedGram, formsOf, weightsGramGraph } from "../../estimate/weights/kept.ts";
 import type { Differentiable } from "../../objective/objective.ts";
+import { parameterShapes } from "../../objective/parameters.ts";
 import { elementCount, zeros } from "../../onnx/tensor.ts";
 import { createDrawer } from "../../random/drawer.ts";
 import { fold, type Key } from "../../random/threefry.ts";
@@ -39,15 +39,10 @@ export async function openGram(
       },
       release: () => drawer.release(),
     };
-  const shapes = Object.entries(parameters).map(([name, { shape }]) => ({ name, shape }));
+  const shapes = parameterShapes(parameters);
   requireMemory(method, sampler.rank === undefined ? shapes.map(({ shape }) => elementCount(shape)) : []);
   const set = createTangentSet(shapes, k, sampler);
-  const forms = new Map(
-    set.parts.map((part): [string, TangentForm] => [
-      part.parameter,
-      part.role === "stacked" ? "stacked" : { rank: sampler.rank ?? 1 },
-    ]),
-  );
+  const forms = formsOf(set);
   const session = isExact ? undefined : await compileGraph(runtime, weightsGramGraph(graph, forms, k));
   const feeds = tangentFeeds(set);
   const products = Object.fromEntries(

@@ -1,9 +1,10 @@
 /** A granule: a fixed number of tangents that one dual pass takes, so that its derivatives do not depend on who computes it. */
-import { derivativeGraph, type TangentForm } from "../../ad/derivatives.ts";
+import { derivativeGraph } from "../../ad/derivatives.ts";
 import { reserved } from "../../ad/names.ts";
 import { type DualPasses, dualPasses } from "../../estimate/dual-passes.ts";
-import { withoutModelOutputs } from "../../estimate/weights/kept.ts";
+import { formsOf, withoutModelOutputs } from "../../estimate/weights/kept.ts";
 import type { Differentiable } from "../../objective/objective.ts";
+import { parameterShapes } from "../../objective/parameters.ts";
 import { createDrawer } from "../../random/drawer.ts";
 import type { Key } from "../../random/threefry.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
@@ -48,19 +49,13 @@ export async function openGranulePass(
   slices?: readonly Slice[],
 ): Promise<GranulePass> {
   const { runtime, graph } = objective;
-  const shapes = Object.entries(objective.parameters).map(([name, { shape }]) => ({ name, shape }));
+  const shapes = parameterShapes(objective.parameters);
   const set = createTangentSet(shapes, size, sampler);
-  const rank = sampler.rank ?? 1;
   const drawer = createDrawer(runtime);
   /** Of tangents of some parameters alone: all others have none. */
   const open = (isPerturbed: (parameter: string) => boolean) => {
     const parts = set.parts.filter(({ parameter }) => isPerturbed(parameter));
-    const forms = new Map(
-      parts.map((part): [string, TangentForm] => [
-        part.parameter,
-        part.role === "stacked" ? "stacked" : { rank },
-      ]),
-    );
+    const forms = formsOf({ parts, sampler });
     const graphOf = (count: number) =>
       withoutModelOutputs(derivativeGraph(graph, forms, count, reserved.loss), objective);
     const inputs = parts.map((part) => [tangentInputName(part), part.tensor] as const);

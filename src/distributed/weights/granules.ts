@@ -6,7 +6,7 @@ import { forwardGradient } from "../../estimate/forward-gradient.ts";
 import { type EstimatorOptions, type Method, methodIn, type Passes } from "../../estimate/passes.ts";
 import { weights } from "../../estimate/weights/weights.ts";
 import type { Differentiable } from "../../objective/objective.ts";
-import { countParameters } from "../../objective/parameters.ts";
+import { countParameters, parameterShapes } from "../../objective/parameters.ts";
 import type { Key } from "../../random/threefry.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
 import { bySlices } from "./by-slices.ts";
@@ -119,12 +119,8 @@ export function methodOf(
   if (!(asked ?? dimension >= slicedFrom) || granules.length === 1) return { method, sliced: undefined };
   return {
     method,
-    sliced: { granules, slices: slicesOf(shapesOf(parameters), granules.length, method.sampler) },
+    sliced: { granules, slices: slicesOf(parameterShapes(parameters), granules.length, method.sampler) },
   };
-}
-
-function shapesOf(parameters: Differentiable["parameters"]) {
-  return Object.entries(parameters).map(([name, { shape }]) => ({ name, shape }));
 }
 
 async function open(
@@ -148,7 +144,7 @@ async function open(
       )
     : ofThoseCounted(chosen.aggregator, (tangent) => counted[Math.floor(tangent / size)] === true);
   const method = { ...chosen, aggregator };
-  const update = openUpdate(shapesOf(objective.parameters), method.sampler, objective.runtime, sliced);
+  const update = openUpdate(parameterShapes(objective.parameters), method.sampler, objective.runtime, sliced);
   const openGrams = () => (sliced ? openSliceGrams(objective, method, sliced) : openGram(objective, method));
   const grams = aggregator.usesGram ? await openGrams() : undefined;
   await source.open({ objective, method, size, granules, sliced });

@@ -1,6 +1,6 @@
 /** Estimates of the weights' gradient that are drawn by their law, in the place of tangents. */
 import type { Differentiable } from "../../objective/objective.ts";
-import { countParameters } from "../../objective/parameters.ts";
+import { countParameters, parameterShapes } from "../../objective/parameters.ts";
 import { createDrawer } from "../../random/drawer.ts";
 import { stepStreams } from "../../random/streams.ts";
 import { fold } from "../../random/threefry.ts";
@@ -30,7 +30,7 @@ export async function weightsByLaw(objective: Differentiable, options: WeightsOp
   const { parameters, runtime } = objective;
   const method = methodByLaw(countParameters(parameters), options);
   const exact = await exactGradient(objective);
-  const shapes = Object.entries(parameters).map(([name, { shape }]) => ({ name, shape }));
+  const shapes = parameterShapes(parameters);
   const direction = createTangentSet(shapes, 1, gaussian());
   const drawer = createDrawer(runtime);
   const { gradients: estimate } = gradientBuffers(objective);

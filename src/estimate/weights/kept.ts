@@ -3,7 +3,7 @@ import { derivativeGraph, type TangentForm, tangentInput } from "../../ad/deriva
 import { keepUsedInputs } from "../../ad/gradient.ts";
 import { gradientName, gramName, guessName, reserved, statisticsName } from "../../ad/names.ts";
 import type { Differentiable } from "../../objective/objective.ts";
-import { countParameters } from "../../objective/parameters.ts";
+import { countParameters, parameterShapes } from "../../objective/parameters.ts";
 import { type Graph, getValue, prune } from "../../onnx/graph.ts";
 import { elementCount, zeros } from "../../onnx/tensor.ts";
 import { GraphBuilder } from "../../ops/builder.ts";
@@ -37,7 +37,7 @@ export async function keptWeights(objective: Differentiable, options: WeightsOpt
   const { runtime, graph } = objective;
   const k = options.tangents;
   const method = methodIn(countParameters(objective.parameters), options);
-  const shapes = Object.entries(objective.parameters).map(([name, { shape }]) => ({ name, shape }));
+  const shapes = parameterShapes(objective.parameters);
   const guess = findParameterGuess(objective, options.guess, method);
   const { rank } = method.sampler;
   requireMemory(
@@ -146,9 +146,11 @@ export async function countedGram({ sampler, dimension, tangents: k }: Method) {
   return openSignGrams(k, 1, [{ size: dimension, examples: 1 }]);
 }
 
-function formsOf(set: TangentSet): Map<string, TangentForm> {
-  const rank = set.sampler.rank ?? 1;
-  return new Map(set.parts.map((part) => [part.parameter, part.role === "stacked" ? "stacked" : { rank }]));
+/** In which form the tangents of each parameter are given. */
+export function formsOf({ parts, sampler: { rank = 1 } }: Pick<TangentSet, "parts" | "sampler">) {
+  return new Map<string, TangentForm>(
+    parts.map(({ parameter, role }) => [parameter, role === "stacked" ? "stacked" : { rank }]),
+  );
 }
 
 /** Input with m of one parameter. */

@@ -1,10 +1,11 @@
-import { derivativeGraph, type TangentForm } from "../../ad/derivatives.ts";
+import { derivativeGraph } from "../../ad/derivatives.ts";
 import { gradientGraph } from "../../ad/gradient.ts";
 import { reserved } from "../../ad/names.ts";
 import { ModelError } from "../../errors/errors.ts";
 import { dualGraph, findSites, localGraph, observationGraph } from "../../estimate/sites/graphs.ts";
 import { findGuess } from "../../estimate/sites/guess.ts";
 import {
+  formsOf,
   weightsAlongGraph,
   weightsCombineGraph,
   weightsGramGraph,
@@ -12,7 +13,7 @@ import {
 } from "../../estimate/weights/kept.ts";
 import { guessSetting } from "../../guess/guesses.ts";
 import type { Differentiable } from "../../objective/objective.ts";
-import { countParameters } from "../../objective/parameters.ts";
+import { countParameters, parameterShapes } from "../../objective/parameters.ts";
 import { type Graph, getValue, type Node } from "../../onnx/graph.ts";
 import { elementCount } from "../../onnx/tensor.ts";
 import { intAttribute } from "../../ops/view.ts";
@@ -70,15 +71,10 @@ async function operationsOf(objective: Differentiable, settings: EstimatorSettin
   const total = (graphs: readonly Graph[]) =>
     graphs.reduce((sum, derived) => sum + productOperations(derived), 0);
   if (perturb.name === "weights") {
-    const shapes = Object.entries(parameters).map(([name, { shape }]) => ({ name, shape }));
+    const shapes = parameterShapes(parameters);
     // Of one tangent: room for all would be large.
     const { parts } = createTangentSet(shapes, 1, sampler);
-    const forms = new Map<string, TangentForm>(
-      parts.map(({ parameter, role }) => [
-        parameter,
-        role === "stacked" ? "stacked" : { rank: sampler.rank ?? 1 },
-      ]),
-    );
+    const forms = formsOf({ parts, sampler });
     return {
       operations: total([
         withoutModelOutputs(derivativeGraph(graph, forms, k, reserved.loss), objective),

@@ -171,7 +171,7 @@ class HeldArrays {
   }
 }
 
-/** The optimizer's graph, with parameters and state that it reheldArrays, and that of a gradient's length. */
+/** The optimizer's graph, with parameters and state that it replaces, and that of a gradient's length. */
 async function openUpdate(
   objective: Pick<Differentiable, "parameters" | "runtime">,
   gradients: Tensors,
