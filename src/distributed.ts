@@ -13,7 +13,7 @@ export {
 export { CoordinatorReplacedError } from "./distributed/run/journal.ts";
 export type { CrewEvent, QuestionRules } from "./distributed/run/questions.ts";
 export { type TogetherOptions, trainTogether } from "./distributed/run/train-together.ts";
-export { type WorkEvent, type WorkOptions, type WorkResult, work } from "./distributed/run/work.ts";
+export { work } from "./distributed/run/work.ts";
 export type {
   Lease,
   Listener,
@@ -36,3 +36,4 @@ export {
   type KnownEstimate,
   type MeasuredStep,
 } from "./distributed/weights/granules.ts";
+export type { WorkEvent, WorkOptions, WorkResult } from "./distributed/work-events.ts";

@@ -196,15 +196,10 @@ describe("a run that diverges", () => {
 describe("what workers do not train together yet", () => {
   for (const [wrong, message] of [
     [
-      { perturb: "activations" },
-      /perturb: "activations".* would have to send the gradient of all parameters, which is not there yet/,
-    ],
-    [
       { perturb: { name: "weights", guess: "momentum" } },
       /perturb\.guess: "momentum" learns from what is in no record/,
     ],
     [{ perturb: { name: "weights", exactLastLayer: true } }, /exactLastLayer: true.* n numbers/],
-    [{ gradient: "exact", perturb: undefined, tangents: undefined }, /gradient: "exact"/],
     [
       { batch: { size: 8, accumulate: 2 }, loss: contrast() },
       /loss: "contrast" compares all examples of a batch with each other.*leave batch\.accumulate out/s,

@@ -68,10 +68,40 @@ describe.skipIf(noServer !== undefined)("a run of several processes", () => {
   );
 
   it(
+    "shares activations by parts of batches, and outlives SIGKILL of a worker and the coordinator, and a server that starts again",
+    async () => {
+      const parts = ["train", "--hidden", "8", "--threads", "1", "--tangents", "4", "--steps", "100"];
+      const alone = run([...parts, "--accumulate", "4", "--out", "parts"], { cwd: folder });
+      expect(alone.status).toBe(0);
+      // Four parts where nothing is said.
+      const own = run([...parts, "--workers", "2", "--out", "shared"], { cwd: folder });
+      expect([own.status, bytesOf("shared")]).toEqual([0, bytesOf("parts")]);
+      const where = ["--distribute", server.url, "--run", "parts", "--lease", "1"];
+      const spread = [...parts, ...where, "--checkpoint-seconds", "1", "--out", "spread"];
+      const coordinator = start(spread);
+      await coordinator.says(/waiting for workers/);
+      const work = ["worker", server.url, "--run", "parts", "--lease", "1", "--threads", "1"];
+      const [first, second] = [start(work), start(work)];
+      await Promise.all([first.says(/follows run parts/), second.says(/follows run parts/)]);
+      first.child.kill("SIGKILL");
+      const third = start(work);
+      await third.says(/follows run parts/);
+      await server.restart();
+      coordinator.child.kill("SIGKILL");
+      expect(await coordinator.ended).toBe(null);
+      expect(await Promise.all([second.ended, third.ended])).toEqual([0, 0]);
+      expect(second.said() + third.said()).toMatch(/this worker goes on with it/);
+      const again = run([...spread, "--resume", "--json"], { cwd: folder });
+      expect([again.status, bytesOf("spread")]).toEqual([0, bytesOf("parts")]);
+    },
+    120 * seconds,
+  );
+
+  it(
     "waits for a run that nobody has begun, names the flags of workers where there are none, and replaces a run of its own server",
     async () => {
       const early = start(["worker", server.url, "--run", "early", "--threads", "1"]);
-      await early.says(/waiting for run early to begin on .*train --perturb weights .*--run early/);
+      await early.says(/waiting for run early to begin on .*train --distribute .*--run early/);
       const begun = [...settings, "--distribute", server.url, "--run", "early", "--out", "begun"];
       expect(run(begun, { cwd: folder }).status).toBe(0);
       expect(await early.ended).toBe(0);
@@ -83,8 +113,8 @@ describe.skipIf(noServer !== undefined)("a run of several processes", () => {
       );
       const stray = run([...settings, "--quorum", "0.5", "--out", "stray"], { cwd: folder });
       expect(stray.stderr).toContain("--quorum goes with workers (--workers N, --distribute URL)");
-      const activations = run(["train", "--workers", "2", "--out", "sites"], { cwd: folder });
-      expect(activations.stderr).toMatch(/--perturb activations.*Choose that|--perturb weights/);
+      const granules = run(["train", "--workers", "2", "--granule", "2", "--out", "sites"], { cwd: folder });
+      expect(granules.stderr).toMatch(/--granule 2 is about tangents of weights \(--perturb weights\)/);
     },
     120 * seconds,
   );

@@ -2,8 +2,9 @@
 import { describe, expect, it } from "vitest";
 import { type MemoryNetwork, memoryNetwork } from "../src/distributed/memory-transport.ts";
 import { trainTogether } from "../src/distributed/run/train-together.ts";
-import { type WorkEvent, work } from "../src/distributed/run/work.ts";
+import { work } from "../src/distributed/run/work.ts";
 import { inGranules } from "../src/distributed/weights/granules.ts";
+import type { WorkEvent } from "../src/distributed/work-events.ts";
 import { mlp } from "../src/models/mlp.ts";
 import { withHead } from "../src/objective/heads/with-head.ts";
 import { encodeModelFile } from "../src/objective/importing/model-file.ts";

@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { joinOnServer } from "../src/distributed/node-nats.ts";
 import type { CrewEvent } from "../src/distributed/run/questions.ts";
 import { trainTogether } from "../src/distributed/run/train-together.ts";
-import { type WorkEvent, work } from "../src/distributed/run/work.ts";
+import { work } from "../src/distributed/run/work.ts";
+import type { WorkEvent } from "../src/distributed/work-events.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { memoryStore } from "../src/storage/memory-store.ts";
 import type { TrainOptions } from "../src/train/settings/options.ts";
@@ -120,7 +121,8 @@ describe.skipIf(!hasBrowser || noServer !== undefined)("a page as a worker", () 
     const transport = await joinOnServer({ url: server.url, run, create: true });
     const crew: CrewEvent[] = [];
     let model = new Uint8Array();
-    const together = { transport, granule: 2, check, onCrew: (event: CrewEvent) => crew.push(event) };
+    const granule = options.gradient === "exact" ? {} : { granule: 2 };
+    const together = { transport, ...granule, check, onCrew: (event: CrewEvent) => crew.push(event) };
     for await (const event of trainTogether({ ...options, store: memoryStore() }, together)) {
       if (event.kind === "step") await onStep?.(event.step);
       if (event.kind === "done") model = event.model;
@@ -180,6 +182,28 @@ describe.skipIf(!hasBrowser || noServer !== undefined)("a page as a worker", () 
       expect(hashOf(model)).toBe(await evaluate(tab, `alone("${sampler}", 20)`));
       await tab.close();
     }, 90_000);
+
+  it("computes parts of batches beside a process of Node, for exact gradients", async () => {
+    const { perturb, tangents, sampler, ...options } = await optionsOf("rademacher", 30);
+    const run = "parts";
+    const tab = await open();
+    await begin(tab, run);
+    const transport = await joinOnServer({ url: server.url, run, create: true });
+    const node = work({ transport, runtime, takesOver: false });
+    // Each part is computed by both, whose last bits differ.
+    const exact = { ...options, gradient: "exact" } as const;
+    const { crew, model } = await coordinate(run, exact, 1, async (step) => {
+      if (step === 1) await until(() => counted(tab, "computed"));
+    });
+    await until(() => evaluate(tab, "told.result !== undefined || told.error !== undefined"));
+    expect(await evaluate(tab, "told.error")).toBeUndefined();
+    expect(await evaluate(tab, "told.result.how")).toBe("done");
+    expect(await evaluate(tab, "told.result.granules")).toBeGreaterThan(30);
+    expect(await node).toMatchObject({ how: "done" });
+    expect(crew.filter(({ kind }) => kind === "dropped")).toEqual([]);
+    expect(model.length).toBeGreaterThan(1000);
+    await Promise.all([transport.close(), tab.close()]);
+  }, 90_000);
 
   it("joins by the form of examples/pages/together, and is done with the run", async () => {
     const tab = await browser.newPage();

@@ -10,6 +10,7 @@ import type { DescribedRun } from "../storage/run-files.ts";
 import { batchesOf, requireValidation } from "./batches/batch-reader.ts";
 import type { BatchReader } from "./batches/batch-reading.ts";
 import { batchSize, leftToTrain, stepsOf } from "./batches/batch-size.ts";
+import type { PartsPlan } from "./batches/in-parts.ts";
 import type { FirstStage } from "./descent/first-stage.ts";
 import { runLearningRate } from "./learning-rate.ts";
 import { runOptions } from "./run-options.ts";
@@ -21,7 +22,8 @@ import type { RunOptions } from "./settings/run-settings.ts";
 export interface RunPlan {
   readonly options: RunOptions;
   readonly objective: Objective;
-  readonly estimator: EstimatorPlan;
+  /** Of steps in parts, also that of one part. */
+  readonly estimator: EstimatorPlan & Partial<Pick<PartsPlan, "ofPart">>;
   readonly batches: BatchReader;
   readonly steps: number;
   /** Before schedules: the one that was given, or the default. */
@@ -62,7 +64,11 @@ export async function planRun(options: RunOptions): Promise<RunPlan> {
     options.accumulate > 1
       ? (await import("./batches/in-parts.ts")).planInParts(batches, options, planEstimator)
       : planEstimator;
-  const estimator = await plan(objective, options, { remembers: true, factored, resident });
+  const estimator: RunPlan["estimator"] = await plan(objective, options, {
+    remembers: true,
+    factored,
+    resident,
+  });
   await requireValidation(options, batches.split.validation.length);
   const steps = stepsOf(options, batches.stepsPerEpoch);
   const rateAt = runLearningRate(options, estimator, { batch: objective.batch * options.accumulate, steps });

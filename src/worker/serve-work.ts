@@ -1,6 +1,7 @@
 /** The worker's side: works for a run on a server, and tells its page of it. */
 import { joinFromPage } from "../distributed/nats/join-from-page.ts";
-import { type WorkResult, work } from "../distributed/run/work.ts";
+import { work } from "../distributed/run/work.ts";
+import type { WorkResult } from "../distributed/work-events.ts";
 import { plainError } from "../errors/plain-errors.ts";
 import { webRuntime } from "../runtime/web.ts";
 import { holdLock } from "./life.ts";

@@ -1,6 +1,7 @@
 /** The page's side: work for somebody's run, in a worker of the page's own. */
-import type { WorkResult } from "../distributed/run/work.ts";
+
 import { TransportError } from "../distributed/transport-error.ts";
+import type { WorkResult } from "../distributed/work-events.ts";
 import { DeviceError } from "../errors/errors.ts";
 import { errorFrom } from "../errors/plain-errors.ts";
 import { deferred } from "./deferred.ts";

@@ -1,6 +1,6 @@
 /** What a page says to its worker that works for somebody's run, and what it hears. */
 import type { PageJoinOptions } from "../distributed/nats/join-from-page.ts";
-import type { WorkEvent, WorkResult } from "../distributed/run/work.ts";
+import type { WorkEvent, WorkResult } from "../distributed/work-events.ts";
 import type { PlainError } from "../errors/plain-errors.ts";
 import type { WebRuntimeOptions } from "../runtime/web.ts";
 

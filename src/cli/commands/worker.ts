@@ -3,7 +3,8 @@ import type { Command } from "commander";
 import { awaitRun } from "../../distributed/nats/runs.ts";
 import { connectToServer } from "../../distributed/node-nats.ts";
 import { joinByThread } from "../../distributed/node-nats-transport.ts";
-import { type WorkEvent, type WorkResult, work } from "../../distributed/run/work.ts";
+import { work } from "../../distributed/run/work.ts";
+import type { WorkEvent, WorkResult } from "../../distributed/work-events.ts";
 import { type NodeDevice, nodeRuntime } from "../../runtime/node.ts";
 import type { TakeResult } from "../../studies/spread/take.ts";
 import { isLeft, leaveInTime } from "../distributed/leave-in-time.ts";
@@ -48,8 +49,7 @@ Examples:
       const result = await (flags.attached ? attached(url, flags) : interruptibly(url, flags));
       if (flags.json) printJson(result);
       else if ("units" in result) say(`the study is ${result.how}: ${result.units} units measured`);
-      else
-        say(`the run is ${result.how}: ${result.granules} granules computed, ${result.steps} steps followed`);
+      else say(`the run is ${result.how}: ${result.granules} answers, ${result.steps} steps followed`);
       if (result.how === "failed") throw new Error(`The run failed: ${result.why}`);
     });
 }
@@ -128,7 +128,7 @@ function waitingFor(url: string, named: string | undefined, runs: readonly strin
   const there = runs.length === 0 ? "" : ` (there: ${runs.join(", ")})`;
   const what = named === undefined ? "a run" : `run ${named}`;
   const name = named === undefined ? "" : ` --run ${named}`;
-  return `waiting for ${what} to begin on ${url}${there}: forwardgrad train --perturb weights --distribute ${url}${name} …`;
+  return `waiting for ${what} to begin on ${url}${there}: forwardgrad train --distribute ${url}${name} …`;
 }
 
 function telling(run: string): (event: WorkEvent) => void {

@@ -36,7 +36,7 @@ export async function* spreadTraining(
     return;
   }
   // Before anything is started for it.
-  requireTogether(options);
+  requireTogether(options, flags);
   const ending: (() => Promise<void>)[] = [];
   try {
     const server = distribute === undefined ? await ownServer(ending) : serverOf(distribute, flags);

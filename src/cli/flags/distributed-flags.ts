@@ -42,7 +42,7 @@ export function addDistributedFlags(command: Command): Command {
   command
     .option(
       "--workers <n>",
-      "train with so many further processes, which compute the derivatives",
+      "train with so many further processes: they share a step's tangents (--perturb weights), or the parts of its batch (--accumulate, default: 4)",
       wholeNumber(1),
     )
     .option(
@@ -51,15 +51,19 @@ export function addDistributedFlags(command: Command): Command {
     )
     .option(
       "--granule <n>",
-      "tangents that a worker computes at once, a part of what the run is (default: 4)",
+      "of --perturb weights: tangents that a worker computes at once, a part of what the run is (default: 4)",
       wholeNumber(1),
     )
     .option(
       "--sliced",
-      "each granule perturbs another slice of the parameters (default: from 65,536 of them)",
+      "of --perturb weights: each granule perturbs another slice of the parameters (default: from 65,536 of them)",
     )
     .option("--no-sliced", "each granule perturbs all parameters")
-    .option("--quorum <x>", "share of the derivatives that a step needs (default: 1)", share);
+    .option(
+      "--quorum <x>",
+      "of --perturb weights: share of the derivatives that a step needs (default: 1)",
+      share,
+    );
   return addServerFlags(command, "the run's name on the server (default: that of the folder)");
 }
 

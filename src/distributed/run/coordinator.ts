@@ -11,6 +11,7 @@ import { type Fingerprint, fingerprintOf, isSame } from "../weights/fingerprint.
 import { type GranulePass, type Measured, openGranulePass } from "../weights/granule.ts";
 import type { DerivativeSource, GranuleRun, KnownEstimate } from "../weights/granules.ts";
 import { type MeasuredStep, weigh } from "../weights/weigh.ts";
+import { GranuleAnswers } from "./agreement.ts";
 import { Journal } from "./journal.ts";
 import type { Leadership } from "./leadership.ts";
 import { locate, type Numbered } from "./locate.ts";
@@ -38,7 +39,7 @@ interface Pending extends RecordedEstimate {
 /** Where derivatives come from in a run of several workers. */
 export class Coordinator implements DerivativeSource {
   readonly #options: CoordinatorOptions;
-  readonly #questions: Questions;
+  readonly #questions: Questions<Measured>;
   #journal: Journal | undefined;
   #run: GranuleRun | undefined;
   #arrays: Arrays = {};
@@ -55,7 +56,7 @@ export class Coordinator implements DerivativeSource {
 
   constructor(options: CoordinatorOptions) {
     this.#options = options;
-    this.#questions = new Questions(options.transport, options, options.onCrew);
+    this.#questions = new Questions(options.transport, new GranuleAnswers(), options, options.onCrew);
     options.signal?.addEventListener("abort", () => this.#questions.wake());
   }
 
@@ -88,8 +89,11 @@ export class Coordinator implements DerivativeSource {
       await parts?.read(Math.floor(index / granules.length));
       return this.#compute(feeds, key, index % granules.length);
     };
-    const failure = (isAlone: boolean) => this.#failure(isAlone);
-    const answers = await this.#questions.ask(this.#position, asked, judge, failure);
+    const answers = await this.#questions.ask(this.#position, {
+      ...{ count: asked.length, judge },
+      fits: (index, { derivatives }) => derivatives.length === asked[index]?.count,
+      failure: (isAlone) => this.#failure(isAlone),
+    });
     const weighed = answers.map(
       (answer, index) =>
         answer && { ...answer, weight: weights[Math.floor(index / granules.length)] as number },

@@ -22,8 +22,8 @@ export interface DescribedRun {
   readonly version: string;
   /** As `config.json` has it. */
   readonly config: Config;
-  /** Tangents of a granule. */
-  readonly granule: number;
+  /** Tangents of a granule. Default: a step is shared by parts of its batch. */
+  readonly granule?: number | undefined;
   /** Whether granules perturb slices, where that was said. */
   readonly sliced?: boolean | undefined;
   /** The model's file. */
@@ -57,7 +57,11 @@ export async function describeOptions(
         { option: name },
       );
   const settings = Object.entries(options).filter(
-    ([name, value]) => value !== undefined && Object.hasOwn(settingOptions, name) && name !== "gradient",
+    ([name, value]) =>
+      value !== undefined &&
+      Object.hasOwn(settingOptions, name) &&
+      // Granules are made by whoever computes them.
+      !(name === "gradient" && granule !== undefined),
   );
   return {
     ...{ version, config, granule, sliced },
@@ -153,5 +157,6 @@ export function requireSameRun(kept: Config, here: Config): void {
 export async function optionsOf(described: DescribedRun, runtime: Runtime): Promise<TrainOptions> {
   const { options, granule: size, sliced } = described;
   const model = await receivedModel(described);
-  return { ...(options as unknown as TrainOptions), model, runtime, gradient: inGranules({ size, sliced }) };
+  const given = { ...(options as unknown as TrainOptions), model, runtime };
+  return size === undefined ? given : { ...given, gradient: inGranules({ size, sliced }) };
 }

@@ -1,11 +1,11 @@
 /** What coordinator and workers say to each other between two records. Who says it, the transport vouches for. */
-import type { Fingerprint } from "../weights/fingerprint.ts";
+import { type Fingerprint, isSame } from "../weights/fingerprint.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import { formatVersion } from "./records.ts";
 
 /** The subjects of a run's messages. */
 export const subjects = {
-  /** From the coordinator: which granules of a step it asks whom for. */
+  /** From the coordinator: which granules of a step, or parts of its batch, it asks whom for. */
   ask: "ask",
   /** From the coordinator: the coefficients of a step, whose record follows once it has formed its own update. */
   formed: "formed",
@@ -13,8 +13,16 @@ export const subjects = {
   roll: "roll",
   /** From the coordinator: a worker is not asked any more, and why. */
   dropped: "dropped",
+  /** From the coordinator: pieces of what a step begins with: parameters, and what its estimator remembers. */
+  state: "state",
+  /** From the coordinator: pieces of a part's answer that it lacks. */
+  more: "more",
   /** From a worker: derivatives of a granule. */
   answer: "answer",
+  /** From a worker: pieces of what a part of the batch gave. */
+  part: "part",
+  /** From a worker: pieces of what the step begins with that it lacks. */
+  lacking: "lacking",
   /** From a worker: it is there. */
   here: "here",
   /** From a worker: it leaves. */
@@ -31,9 +39,14 @@ export interface Position {
   readonly before: Fingerprint;
 }
 
-/** A question for derivatives, to all workers at once. */
+/** Whether both are the same place of a run. */
+export function isSamePosition(one: Position, other: Position): boolean {
+  return one.after === other.after && one.step === other.step && isSame(one.before, other.before);
+}
+
+/** A question for pieces of a step, to all workers at once. */
 export interface Question extends Position {
-  /** Granules by the participant that is asked for them. */
+  /** Granules, or parts of the batch, by the participant that is asked for them. */
   readonly shares: ReadonlyMap<string, readonly number[]>;
 }
 
@@ -126,7 +139,10 @@ export function decodeNotice(
 }
 
 /** What nobody of this version wrote is no message: anybody may say anything. */
-function decoded<Message>(bytes: Uint8Array, read: (reader: ByteReader) => Message): Message | undefined {
+export function decoded<Message>(
+  bytes: Uint8Array,
+  read: (reader: ByteReader) => Message,
+): Message | undefined {
   try {
     const reader = new ByteReader(bytes);
     if (reader.byte() !== formatVersion) return undefined;
@@ -138,11 +154,11 @@ function decoded<Message>(bytes: Uint8Array, read: (reader: ByteReader) => Messa
   }
 }
 
-function writePosition(writer: ByteWriter, { after, step, before }: Position): ByteWriter {
+export function writePosition(writer: ByteWriter, { after, step, before }: Position): ByteWriter {
   return writer.double(after).double(step).word(before[0]).word(before[1]);
 }
 
-function readPosition(reader: ByteReader): Position {
+export function readPosition(reader: ByteReader): Position {
   const [after, step] = [reader.double(), reader.double()];
   return { after, step, before: [reader.word(), reader.word()] };
 }

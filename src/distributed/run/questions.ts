@@ -1,22 +1,57 @@
-/** One step's questions: asks workers for granules, asks again where an answer is late, and weighs answers against each other. */
+/** One step's questions: asks workers for its pieces, asks again where an answer is late, and weighs answers against each other. */
 import type { Status } from "../status.ts";
 import type { Transport } from "../transport.ts";
 import { Waiters } from "../waiters.ts";
-import { isSame } from "../weights/fingerprint.ts";
-import type { Measured } from "../weights/granule.ts";
-import type { Granule } from "../weights/slices.ts";
-import { Agreement, areNumbers } from "./agreement.ts";
 import { assign } from "./assign.ts";
 import { Crew } from "./crew.ts";
-import { decodeAnswer, encodeNotice, encodeQuestion, type Position, subjects } from "./messages.ts";
+import { encodeNotice, encodeQuestion, isSamePosition, type Position, subjects } from "./messages.ts";
+
+/** What a worker said of a piece of a step: a granule, or a part of the batch. */
+export interface Heard<Answer> extends Position {
+  /** The piece's number, counted from 0. */
+  readonly piece: number;
+  /** All of it; undefined while some of it is still to come. */
+  readonly answer?: Answer | undefined;
+}
+
+/** What answers are, and how they are held to each other. */
+export interface AnswerForm<Answer> {
+  /** The subject that workers say them under. */
+  readonly subject: string;
+  /** What is said of those that are wrong, in words. */
+  readonly name: string;
+  /** Milliseconds that an answer may take at most before another is asked, where nothing was measured. */
+  readonly mostPatience: number;
+  /** What a message says; undefined where it says nothing. */
+  read(message: Uint8Array, sender: string): Heard<Answer> | undefined;
+  /** Takes note of an answer. */
+  note(answer: Answer): void;
+  /** Whether they say the same. */
+  agree(one: Answer, other: Answer): boolean;
+  areNumbers(answer: Answer): boolean;
+  /** Sees to answers of which something is missing. @returns milliseconds until it is to do so again */
+  lookAfter?(now: number): number;
+}
+
+/** What one question is about. */
+export interface Asked<Answer> {
+  /** How many pieces there are. */
+  readonly count: number;
+  /** Whether an answer can be one to this piece. */
+  fits(piece: number, answer: Answer): boolean;
+  /** Computes a piece here: what answers are held to that are doubted. */
+  judge(piece: number): Promise<Answer>;
+  /** What ends the waiting, where it is there; told whether nobody is there to answer. */
+  failure(isAlone: boolean): unknown;
+}
 
 /** When a step is closed, and how much is doubted. */
 export interface QuestionRules {
-  /** Share of the granules that a step needs at least. */
+  /** Share of a step's pieces, its granules or parts of its batch, that it needs at least. */
   readonly quorum: number;
   /** Milliseconds for the others, once so many are there. */
   readonly grace: number;
-  /** Share of the granules that two workers compute. */
+  /** Share of the pieces that two workers compute. */
   readonly check: number;
 }
 
@@ -30,11 +65,11 @@ export interface CrewEvent {
   readonly why?: string;
 }
 
-/** What came of one granule, or did not yet. */
-interface Open {
-  /** When each worker was asked for it last, and for how long it may take, in milliseconds. */
-  readonly asked: Map<string, { readonly at: number; readonly patience: number }>;
-  readonly answers: Map<string, Measured>;
+/** What came of one piece, or did not yet. */
+interface Open<Answer> {
+  /** When each worker was asked for it last, when it said anything of it, and for how long it may say nothing, in milliseconds. */
+  readonly asked: Map<string, { readonly at: number; heard: number; readonly patience: number }>;
+  readonly answers: Map<string, Answer>;
   /** How many workers are to answer. */
   wanted: number;
   /** How often it was asked for again. */
@@ -44,27 +79,32 @@ interface Open {
 /** Milliseconds that a first answer of an unknown worker may take. */
 const firstPatience = 500;
 const leastPatience = 60;
-/** Each time that a granule is asked for again, an answer may take longer by this factor, and at most so many milliseconds. */
+/** Each time that a piece is asked for again, an answer may take longer by this factor. */
 const longer = 1.5;
-const mostPatience = 2000;
 /** An answer is late after so many times its usual time. */
 const usualTimes = 4;
 const rollEvery = 1000;
 
 /** Asks the workers of a run. */
-export class Questions {
+export class Questions<Answer> {
   readonly #transport: Transport;
+  readonly #form: AnswerForm<Answer>;
   readonly #rules: QuestionRules;
   readonly #tell: (event: CrewEvent) => void;
   readonly #crew = new Crew();
-  readonly #agreement = new Agreement();
   readonly #inbox: { readonly sender: string; readonly message: Uint8Array; readonly at: number }[] = [];
   readonly #stop: (() => void)[];
   readonly #waiters = new Waiters();
   #isReleased = false;
 
-  constructor(transport: Transport, rules: QuestionRules, tell: (event: CrewEvent) => void) {
+  constructor(
+    transport: Transport,
+    form: AnswerForm<Answer>,
+    rules: QuestionRules,
+    tell: (event: CrewEvent) => void,
+  ) {
     this.#transport = transport;
+    this.#form = form;
     this.#rules = rules;
     this.#tell = tell;
     const isHere = (sender: string) => {
@@ -80,7 +120,7 @@ export class Questions {
         tell({ kind: "left", participant: sender });
         this.#waiters.wake();
       }),
-      transport.subscribe("worker", subjects.answer, (message, { sender }) => {
+      transport.subscribe("worker", form.subject, (message, { sender }) => {
         isHere(sender);
         this.#inbox.push({ sender, message, at: performance.now() });
         this.#waiters.wake();
@@ -90,27 +130,22 @@ export class Questions {
   }
 
   /**
-   * The derivatives of a step's granules at one position of the run.
+   * The pieces of a step at one position of the run.
    *
-   * @param judge computes a granule here: what answers are held to that are doubted
-   * @param failure what ends the waiting, where it is there; told whether nobody is there to answer
-   * @returns by granule; undefined for those that did not come in time
+   * @returns by piece; undefined for those that did not come in time
    */
-  async ask(
-    position: Position,
-    granules: readonly Granule[],
-    judge: (granule: number) => Promise<Measured>,
-    failure: (isAlone: boolean) => unknown,
-  ): Promise<readonly (Measured | undefined)[]> {
+  async ask(position: Position, asked: Asked<Answer>): Promise<readonly (Answer | undefined)[]> {
     this.#inbox.length = 0;
-    const open = granules.map((): Open => ({ asked: new Map(), answers: new Map(), wanted: 1, again: 0 }));
-    const needed = Math.ceil(this.#rules.quorum * granules.length);
+    const open = Array.from({ length: asked.count }, (): Open<Answer> => {
+      return { asked: new Map(), answers: new Map(), wanted: 1, again: 0 };
+    });
+    const needed = Math.ceil(this.#rules.quorum * asked.count);
     let [graceEnd, rolled] = [Number.POSITIVE_INFINITY, 0];
     this.#begin(position, open);
     for (;;) {
-      const failed = failure(this.#crew.able(performance.now()).length === 0);
+      const failed = asked.failure(this.#crew.able(performance.now()).length === 0);
       if (failed) throw failed;
-      await this.#takeAnswers(position, granules, open, judge);
+      await this.#takeAnswers(position, asked, open);
       const now = performance.now();
       const there = open.filter(({ answers }) => answers.size > 0).length;
       if (open.every((each) => isDone(each))) break;
@@ -121,7 +156,8 @@ export class Questions {
         this.#tell({ kind: "waiting" });
         this.#transport.publish("coordinator", subjects.roll, new Uint8Array());
       } else this.#askAgain(position, open, now);
-      await this.#change(Math.min(this.#nextLate(open), graceEnd) - performance.now());
+      const looking = this.#form.lookAfter?.(now) ?? rollEvery;
+      await this.#change(Math.min(this.#nextLate(open) - now, graceEnd - now, looking));
     }
     return open.map(({ answers }) => [...answers.values()][0]);
   }
@@ -149,114 +185,108 @@ export class Questions {
     this.#waiters.wake();
   }
 
-  #begin(position: Position, open: readonly Open[]): void {
+  #begin(position: Position, open: readonly Open<Answer>[]): void {
     const able = this.#crew.able(performance.now());
     const shares = new Map(assign([...open.keys()], able));
     if (able.length > 1)
-      for (const [granule, each] of open.entries()) {
+      for (const [piece, each] of open.entries()) {
         if (Math.random() >= this.#rules.check) continue;
-        const others = able.filter(({ participant }) => !shares.get(participant)?.includes(granule));
+        const others = able.filter(({ participant }) => !shares.get(participant)?.includes(piece));
         const second = others[Math.floor(Math.random() * others.length)];
         if (!second) continue;
         each.wanted = 2;
-        shares.set(second.participant, [...(shares.get(second.participant) ?? []), granule]);
+        shares.set(second.participant, [...(shares.get(second.participant) ?? []), piece]);
       }
     this.#publish(position, open, shares);
   }
 
-  #publish(position: Position, open: readonly Open[], shares: ReadonlyMap<string, readonly number[]>): void {
+  #publish(
+    position: Position,
+    open: readonly Open<Answer>[],
+    shares: ReadonlyMap<string, readonly number[]>,
+  ): void {
     if (shares.size === 0) return;
     const at = performance.now();
     for (const [participant, share] of shares) {
       const seconds = this.#crew.secondsOf(participant);
-      for (const [turn, granule] of share.entries()) {
+      for (const [turn, piece] of share.entries()) {
         const usual = seconds === undefined ? firstPatience : usualTimes * 1000 * seconds * (turn + 1);
-        const each = open[granule] as Open;
+        const each = open[piece] as Open<Answer>;
         const least = Math.max(usual, leastPatience);
-        const patience = Math.max(least, Math.min(least * longer ** each.again, mostPatience));
-        each.asked.set(participant, { at, patience });
+        const patience = Math.max(least, Math.min(least * longer ** each.again, this.#form.mostPatience));
+        each.asked.set(participant, { at, heard: at, patience });
       }
     }
     this.#transport.publish("coordinator", subjects.ask, encodeQuestion({ ...position, shares }));
   }
 
   /** Asks others for what is late; the same where there is nobody else, whose question or answer may have been lost. */
-  #askAgain(position: Position, open: readonly Open[], now: number): void {
+  #askAgain(position: Position, open: readonly Open<Answer>[], now: number): void {
     const able = this.#crew.able(now);
     const shares = new Map<string, number[]>();
-    for (const [granule, each] of open.entries()) {
+    for (const [piece, each] of open.entries()) {
       if (isDone(each)) continue;
       const waiting = [...each.asked].filter(([participant]) => !each.answers.has(participant));
-      if (waiting.some(([, { at, patience }]) => now - at < patience)) continue;
+      if (waiting.some(([, { heard, patience }]) => now - heard < patience)) continue;
       for (const [participant] of waiting) this.#crew.late(participant);
       const candidates = able.filter(({ participant }) => !each.answers.has(participant));
       const fresh = candidates.filter(({ participant }) => !each.asked.has(participant));
-      const [next] = assign([granule], leastBusy(fresh.length > 0 ? fresh : candidates, shares)).keys();
+      const [next] = assign([piece], leastBusy(fresh.length > 0 ? fresh : candidates, shares)).keys();
       // Nobody else can say it: a doubt is given up.
       if (next === undefined) {
         if (each.answers.size > 0) each.wanted = each.answers.size;
         continue;
       }
       each.again++;
-      shares.set(next, [...(shares.get(next) ?? []), granule]);
+      shares.set(next, [...(shares.get(next) ?? []), piece]);
     }
     this.#publish(position, open, shares);
   }
 
   /** When the next answer is late. */
-  #nextLate(open: readonly Open[]): number {
+  #nextLate(open: readonly Open<Answer>[]): number {
     let next = performance.now() + rollEvery;
     for (const each of open)
       if (!isDone(each))
-        for (const [participant, { at, patience }] of each.asked)
-          if (!each.answers.has(participant) && at + patience > performance.now())
-            next = Math.min(next, at + patience);
+        for (const [participant, { heard, patience }] of each.asked)
+          if (!each.answers.has(participant) && heard + patience > performance.now())
+            next = Math.min(next, heard + patience);
     return next;
   }
 
-  async #takeAnswers(
-    position: Position,
-    granules: readonly Granule[],
-    open: readonly Open[],
-    judge: (granule: number) => Promise<Measured>,
-  ): Promise<void> {
+  async #takeAnswers(position: Position, asked: Asked<Answer>, open: readonly Open<Answer>[]): Promise<void> {
     for (let next = this.#inbox.shift(); next; next = this.#inbox.shift()) {
       const { sender, message, at } = next;
-      const answer = decodeAnswer(message);
-      if (!answer || this.#crew.isDropped(sender)) continue;
-      const isOurs =
-        answer.after === position.after &&
-        answer.step === position.step &&
-        isSame(answer.before, position.before);
-      const each = open[answer.granule];
-      if (!isOurs || !each || answer.derivatives.length !== granules[answer.granule]?.count) continue;
-      const asked = each.asked.get(sender);
+      if (this.#crew.isDropped(sender)) continue;
+      const heard = this.#form.read(message, sender);
+      const each = heard && isSamePosition(heard, position) ? open[heard.piece] : undefined;
+      const question = each?.asked.get(sender);
       // What nobody asked for does not count.
-      if (!asked || each.answers.has(sender)) continue;
+      if (!heard || !each || !question || each.answers.has(sender)) continue;
+      question.heard = at;
+      const { piece, answer } = heard;
+      if (answer === undefined || !asked.fits(piece, answer)) continue;
       const before = open.filter((other) => other.answers.has(sender)).length;
-      if (each.again === 0) this.#crew.measured(sender, (at - asked.at) / 1000 / (before + 1));
+      if (each.again === 0) this.#crew.measured(sender, (at - question.at) / 1000 / (before + 1));
       each.answers.set(sender, answer);
-      this.#agreement.note(answer);
+      this.#form.note(answer);
       this.#crew.answered(sender);
-      await this.#weigh(answer.granule, open, judge);
+      await this.#weigh(piece, open, asked);
     }
   }
 
-  /** Drops whoever said what the granule is not. */
-  async #weigh(
-    granule: number,
-    open: readonly Open[],
-    judge: (granule: number) => Promise<Measured>,
-  ): Promise<void> {
-    const { answers } = open[granule] as Open;
+  /** Drops whoever said what the piece is not. */
+  async #weigh(piece: number, open: readonly Open<Answer>[], { judge }: Asked<Answer>): Promise<void> {
+    const { areNumbers, agree, name } = this.#form;
+    const { answers } = open[piece] as Open<Answer>;
     const all = [...answers.values()];
     const [first] = all;
-    if (!first || (all.every(areNumbers) && all.every((answer) => this.#agreement.of(answer, first)))) return;
-    const truth = await judge(granule);
+    if (first === undefined || (all.every(areNumbers) && all.every((answer) => agree(answer, first)))) return;
+    const truth = await judge(piece);
     for (const [participant, answer] of [...answers]) {
-      if (this.#agreement.of(answer, truth) || (!areNumbers(answer) && !areNumbers(truth))) continue;
+      if (agree(answer, truth) || (!areNumbers(answer) && !areNumbers(truth))) continue;
       const what = areNumbers(answer) ? "others than were computed elsewhere" : "not finite";
-      this.drop(participant, `its derivatives of a granule are ${what}`);
+      this.drop(participant, `its ${name} are ${what}`);
       // Nothing else that it said counts either.
       for (const each of open) {
         each.asked.delete(participant);
@@ -271,7 +301,7 @@ export class Questions {
   }
 }
 
-function isDone({ answers, wanted }: Open): boolean {
+function isDone<Answer>({ answers, wanted }: Open<Answer>): boolean {
   return answers.size >= wanted;
 }
 

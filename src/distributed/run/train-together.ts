@@ -1,10 +1,14 @@
 /** A run whose derivatives come from workers: `train`, with everything that it does, and a log beside it. */
 import { SettingError } from "../../errors/errors.ts";
 import { option, words } from "../../errors/words.ts";
+import type { Config } from "../../settings/config.ts";
+import type { PartSource } from "../../train/batches/part-source.ts";
 import type { TrainEvent } from "../../train/events.ts";
-import { previewTraining } from "../../train/run-plan.ts";
+import { runOptions } from "../../train/run-options.ts";
+import { describePlan, planRun } from "../../train/run-plan.ts";
 import type { TrainOptions } from "../../train/settings/options.ts";
-import { train } from "../../train/train.ts";
+import { TrainingRun, train } from "../../train/train.ts";
+import { PartCoordinator } from "../parts/part-coordinator.ts";
 import { encodeStatus, type Status, statusEvery, statusSubject } from "../status.ts";
 import type { Transport } from "../transport.ts";
 import { inGranules } from "../weights/granules.ts";
@@ -13,16 +17,16 @@ import { describeOptions, writeDescribed } from "./described.ts";
 import { CoordinatorReplacedError } from "./journal.ts";
 import { Leadership } from "./leadership.ts";
 import type { CrewEvent, QuestionRules } from "./questions.ts";
-import { requireTogether } from "./refusals.ts";
+import { inSharedParts, isInGranules, requireNoStatistics, requireTogether } from "./refusals.ts";
 import { bringTogether, mirroredStore, sharedStore } from "./shared-store.ts";
 
 /** How a run is spread over workers. */
 export interface TogetherOptions extends Partial<QuestionRules> {
   /** The coordinator's way to the workers of this run, which nobody else has the run of. */
   readonly transport: Transport;
-  /** Tangents of a granule, which one worker computes at once: a part of what the run is. Default 4. */
+  /** Of tangents of weights: those of a granule, which one worker computes at once, a part of what the run is. Default 4. */
   readonly granule?: number;
-  /** Whether each granule perturbs another slice of the parameters, a part of what the run is, too. Default: of 65,536 parameters or more. */
+  /** Whether each granule perturbs another slice of the parameters, a part of what the run is, too. Default: from 65,536 parameters on. */
   readonly sliced?: boolean;
   /** Milliseconds after which another may go on with the run, if this coordinator is gone. Default 10,000. */
   readonly lease?: number;
@@ -37,25 +41,29 @@ const defaultRules: QuestionRules = { quorum: 1, grace: 500, check: 0.02 };
 /**
  * Trains as `train` does, with workers (`work`) that compute the derivatives. Validation, early stopping, checkpoints and what
  * happens where a run diverges are those of `train`, and so are its events. With a quorum of 1, the default, the result is the same
- * bytes for any number of workers, and for none: `train` with `gradient: inGranules()`.
+ * bytes for any number of workers, and for none: of tangents of weights, `train` with `gradient: inGranules()`; of all other
+ * gradients, `train` with a batch in parts (`batch: { size, accumulate }`, 4 where nothing is said), which the workers share.
  *
  * @throws SettingError for what workers do not train together; ForwardgradError where the run of this name is another one;
  * CoordinatorReplacedError where another coordinator has it; otherwise as `train`
  */
 export async function* trainTogether(
-  options: TrainOptions,
+  given: TrainOptions,
   together: TogetherOptions,
 ): AsyncGenerator<TrainEvent, void> {
-  const { transport, granule = defaultGranule, sliced, lease = defaultLease, onCrew = () => {} } = together;
-  const size = granule;
-  requireTogether(options);
+  const { transport, lease = defaultLease, onCrew = () => {} } = together;
+  requireTogether(given, together);
+  const isSmall = isInGranules(given);
+  const options = isSmall ? given : inSharedParts(given);
+  const sliced = together.sliced;
+  const granule = isSmall ? (together.granule ?? defaultGranule) : undefined;
   const { quorum, grace, check } = { ...defaultRules, ...together };
   const rules = { quorum, grace, check };
   requireRules(rules);
-  const { config } = await previewTraining({ ...options, gradient: inGranules({ size, sliced }) });
+  const config = await configOf(options, granule, sliced);
   const described = await describeOptions(options, { granule, sliced }, config);
   const leadership = await Leadership.await(transport, lease);
-  let coordinator: Coordinator | undefined;
+  let coordinator: Coordinator | PartCoordinator | undefined;
   let hasEnded = false;
   const course = new Course();
   const telling = setInterval(() => {
@@ -69,16 +77,17 @@ export async function* trainTogether(
     if (options.store && options.resume) await bringTogether(options.store, shared);
     await writeDescribed(transport.objects, described);
     const isShared = () => store?.isShared() ?? true;
-    coordinator = new Coordinator({
-      transport,
-      leadership,
-      onCrew,
-      isShared,
-      signal: options.signal,
-      ...rules,
-    });
-    const own = { store: store ?? shared, gradient: inGranules({ size, sliced, source: coordinator }) };
-    for await (const event of train({ ...options, ...own })) {
+    const coordinating = { transport, leadership, onCrew, isShared, signal: options.signal, ...rules };
+    const kept = { ...options, store: store ?? shared };
+    let events: AsyncGenerator<TrainEvent, void>;
+    if (granule === undefined) {
+      coordinator = new PartCoordinator(coordinating);
+      events = trainInParts(kept, coordinator);
+    } else {
+      coordinator = new Coordinator(coordinating);
+      events = train({ ...kept, gradient: inGranules({ size: granule, sliced, source: coordinator }) });
+    }
+    for await (const event of events) {
       course.heard(event);
       hasEnded = event.kind === "done" || event.kind === "interrupted";
       if (hasEnded) await coordinator.end(event.kind === "done" ? "done" : "paused", "");
@@ -96,6 +105,28 @@ export async function* trainTogether(
     if (!hasEnded) await coordinator?.end("paused", "");
     await coordinator?.release();
     await leadership.release().catch(() => {});
+  }
+}
+
+/** What the run is, as config.json has it. @throws as `train` */
+async function configOf(
+  { store, resume, overwrite, allowChanges, ...options }: TrainOptions,
+  size: number | undefined,
+  sliced: boolean | undefined,
+): Promise<Config> {
+  const gradient = size === undefined ? options.gradient : inGranules({ size, sliced });
+  const plan = await planRun(await runOptions({ ...options, gradient }));
+  if (size === undefined) requireNoStatistics(plan.objective);
+  return (await describePlan(plan)).config;
+}
+
+/** Trains as `train` does, with parts of batches that are computed elsewhere. */
+async function* trainInParts(options: TrainOptions, parts: PartSource): AsyncGenerator<TrainEvent, void> {
+  const run = await TrainingRun.open({ ...(await runOptions(options)), parts });
+  try {
+    yield* run.events();
+  } finally {
+    await run.release();
   }
 }
 

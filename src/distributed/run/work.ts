@@ -1,19 +1,16 @@
 /** A worker: follows a run's records with a replica of its own, computes the granules that it is asked for, and goes on with the run where its coordinator is gone. */
 import { DeviceError } from "../../errors/errors.ts";
-import type { Runtime } from "../../runtime/runtime.ts";
-import type { TrainEvent } from "../../train/events.ts";
 import { runOptions } from "../../train/run-options.ts";
 import { describePlan, planRun, type RunPlan } from "../../train/run-plan.ts";
-import type { Transport } from "../transport.ts";
+import { PartWorker } from "../parts/part-worker.ts";
 import { closed } from "../transport-error.ts";
 import { Waiters } from "../waiters.ts";
 import { isSame } from "../weights/fingerprint.ts";
 import { type GranulePass, openGranulePass } from "../weights/granule.ts";
 import { methodOf } from "../weights/granules.ts";
 import { type Granule, granulesOf } from "../weights/slices.ts";
-import { type DescribedRun, optionsOf, readDescribed, requireSameRun, requireVersion } from "./described.ts";
-import { CoordinatorReplacedError } from "./journal.ts";
-import { leaseName } from "./leadership.ts";
+import type { WorkOptions, WorkResult } from "../work-events.ts";
+import { optionsOf, readDescribed, requireSameRun, requireVersion } from "./described.ts";
 import { locate } from "./locate.ts";
 import {
   decodeForetold,
@@ -27,50 +24,7 @@ import {
 import { decodeRecord, type RunRecord } from "./records.ts";
 import { Replica } from "./replica.ts";
 import { readCheckpoint } from "./shared-store.ts";
-import { defaultLease, trainTogether } from "./train-together.ts";
-
-/** How a worker works. */
-export interface WorkOptions {
-  /** The worker's way to the run. */
-  readonly transport: Transport;
-  /** Runs the graphs. */
-  readonly runtime: Runtime;
-  /** Ends the work after the granule at hand. Default: it ends with the run. */
-  readonly signal?: AbortSignal;
-  /** Whether it goes on with the run where the coordinator is gone. Default true. */
-  readonly takesOver?: boolean;
-  /** Milliseconds after which a coordinator that says nothing may be gone. Default 10,000. */
-  readonly lease?: number;
-  /** Hears what happens. Default: nobody does. */
-  readonly onEvent?: (event: WorkEvent) => void;
-}
-
-/** What happens to a worker. `step` is the next step of its replica, or the one of a `granule`; `event` is one of `train`. */
-export type WorkEvent =
-  /** It waits for a run to begin. */
-  | { readonly kind: "waiting" }
-  /** It has the run's state, and follows from here; `step` is the next one, counted from 0. */
-  | { readonly kind: "joined"; readonly step: number }
-  /** It answered for a granule, `granule`, of a step, `step`, each counted from 0. */
-  | { readonly kind: "answered"; readonly step: number; readonly granule: number }
-  /** Its coordinator was stopped; it waits until somebody goes on with the run. */
-  | { readonly kind: "paused" }
-  /** It coordinates the run from here. */
-  | { readonly kind: "leads" }
-  /** What the run that it coordinates says, an `event` of `train`. */
-  | { readonly kind: "run"; readonly event: TrainEvent };
-
-/** How a worker's work ended. */
-export interface WorkResult {
-  /** The run is complete or has failed, or the worker was told to stop. */
-  readonly how: "done" | "failed" | "stopped";
-  /** In words. */
-  readonly why: string;
-  /** Granules that it computed. */
-  readonly granules: number;
-  /** Steps that it followed. */
-  readonly steps: number;
-}
+import { Succession } from "./succession.ts";
 
 const hereEvery = 1000;
 const pollEvery = 250;
@@ -94,11 +48,12 @@ export async function work(options: WorkOptions): Promise<WorkResult> {
   requireVersion(described);
   const plan = await planRun(await runOptions(await optionsOf(described, options.runtime)));
   requireSameRun(described.config, (await describePlan(plan)).config);
-  const { objective, options: settled } = plan;
-  const { method, sliced } = methodOf(objective, { ...settled, aggregator: settled.aggregate }, described);
-  const pass = await openGranulePass(objective, method.sampler, described.granule, sliced?.slices);
-  const replica = new Replica(plan, method.sampler, sliced);
-  const worker = new Worker(options, described, plan, pass, replica);
+  const succession = (wake: () => void) => new Succession(options, described, wake);
+  const { granule } = described;
+  const worker =
+    granule === undefined
+      ? await PartWorker.open(options, plan, succession)
+      : await granuleWorker(options, { ...described, granule }, plan, succession);
   try {
     return await worker.run();
   } finally {
@@ -106,9 +61,22 @@ export async function work(options: WorkOptions): Promise<WorkResult> {
   }
 }
 
+async function granuleWorker(
+  options: WorkOptions,
+  described: { readonly granule: number; readonly sliced?: boolean | undefined },
+  plan: RunPlan,
+  succession: (wake: () => void) => Succession,
+): Promise<Worker> {
+  const { objective, options: settled } = plan;
+  const { granule } = described;
+  const { method, sliced } = methodOf(objective, { ...settled, aggregator: settled.aggregate }, described);
+  const pass = await openGranulePass(objective, method.sampler, granule, sliced?.slices);
+  const replica = new Replica(plan, method.sampler, sliced);
+  return new Worker(options, { plan, pass, replica, granule, succession });
+}
+
 class Worker {
   readonly #options: WorkOptions;
-  readonly #described: DescribedRun;
   readonly #plan: RunPlan;
   readonly #pass: GranulePass;
   readonly #granules: readonly Granule[];
@@ -123,11 +91,6 @@ class Worker {
   #reading: AbortController | undefined;
   #readError: unknown;
   #batchOf: number | undefined;
-  #heardCoordinator = performance.now();
-  #isPaused = false;
-  #leading: Promise<void> | undefined;
-  #leadError: unknown;
-  readonly #stopLeading = new AbortController();
   #dropped: string | undefined;
   #end: Pick<WorkResult, "how" | "why"> | undefined;
   /** The record at which the replica was others' last. */
@@ -135,20 +98,30 @@ class Worker {
   #computed = 0;
   #followed = 0;
   readonly #waiters = new Waiters();
+  readonly #succession: Succession;
 
   constructor(
     options: WorkOptions,
-    described: DescribedRun,
-    plan: RunPlan,
-    pass: GranulePass,
-    replica: Replica,
+    {
+      plan,
+      pass,
+      replica,
+      granule,
+      succession,
+    }: {
+      readonly plan: RunPlan;
+      readonly pass: GranulePass;
+      readonly replica: Replica;
+      readonly granule: number;
+      readonly succession: (wake: () => void) => Succession;
+    },
   ) {
     this.#options = options;
-    this.#described = described;
     this.#plan = plan;
     this.#pass = pass;
-    this.#granules = granulesOf(plan.options.tangents, described.granule);
+    this.#granules = granulesOf(plan.options.tangents, granule);
     this.#replica = replica;
+    this.#succession = succession(() => this.#waiters.wake());
   }
 
   async run(): Promise<WorkResult> {
@@ -166,7 +139,7 @@ class Worker {
     }, hereEvery);
     const stops = [
       transport.subscribe("coordinator", subjects.roll, () => {
-        this.#heardCoordinator = performance.now();
+        this.#succession.heard();
         here();
       }),
       transport.subscribe("coordinator", subjects.ask, (message) => this.#hear(message)),
@@ -191,8 +164,7 @@ class Worker {
       for (const stop of stops) stop();
       signal?.removeEventListener("abort", wake);
       this.#reading?.abort();
-      this.#stopLeading.abort();
-      await this.#leading;
+      await this.#succession.end();
       transport.publish("worker", subjects.gone, new Uint8Array());
     }
   }
@@ -209,7 +181,7 @@ class Worker {
         { device: this.#options.runtime.name },
       );
     if (this.#readError) throw this.#readError;
-    if (this.#leadError) throw this.#leadError;
+    if (this.#succession.error) throw this.#succession.error;
     const next = this.#records.shift();
     if (next) return this.#follow(next.sequence, next.record);
     if (this.#options.signal?.aborted) {
@@ -223,13 +195,13 @@ class Worker {
       this.#foretold = undefined;
       return;
     }
-    await this.#takeOver();
+    await this.#succession.takeOver();
     if (this.#records.length > 0 || this.#nextGranule() !== undefined) return;
     await this.#waiters.change(hereEvery);
   }
 
   #hear(message: Uint8Array): void {
-    this.#heardCoordinator = performance.now();
+    this.#succession.heard();
     const question = decodeQuestion(message);
     const share = question?.shares.get(this.#options.transport.participant);
     if (!question || !share) return;
@@ -279,19 +251,19 @@ class Worker {
   }
 
   async #follow(sequence: number, record: RunRecord): Promise<void> {
-    this.#heardCoordinator = performance.now();
+    this.#succession.heard();
     if (sequence <= this.#replica.position.after) return this.#join();
     if (record.kind === "end") {
       this.#replica.standAt(sequence);
       if (record.how === "paused") {
-        this.#isPaused = true;
+        this.#succession.isPaused = true;
         this.#options.onEvent?.({ kind: "paused" });
       }
       // Who coordinates ends by its own account.
       else this.#end = { how: record.how, why: record.why };
       return;
     }
-    this.#isPaused = false;
+    this.#succession.isPaused = false;
     const isOurs = this.#replica.isAt(record.step, record.before);
     if (record.kind === "state" && isOurs) return this.#replica.standAt(sequence);
     if (!isOurs) {
@@ -324,7 +296,7 @@ class Worker {
         }
       }
       onEvent?.({ kind: "waiting" });
-      await this.#takeOver();
+      await this.#succession.takeOver();
       await pause(pollEvery);
     }
     this.#batchOf = undefined;
@@ -347,37 +319,6 @@ class Worker {
       if (!signal.aborted) this.#readError = error;
     }
     this.#waiters.wake();
-  }
-
-  /** Coordinates the run, where its coordinator is gone and nobody else does. */
-  async #takeOver(): Promise<void> {
-    const { takesOver = true, lease = defaultLease } = this.#options;
-    const isQuiet = performance.now() - this.#heardCoordinator > lease;
-    if (!takesOver || !isQuiet || this.#isPaused || this.#leading || this.#end) return;
-    this.#heardCoordinator = performance.now();
-    const { transport } = this.#options;
-    if (!(await transport.lease.take(leaseName, transport.participant, lease))) return;
-    this.#options.onEvent?.({ kind: "leads" });
-    this.#leading = this.#lead(lease).finally(() => {
-      this.#leading = undefined;
-      this.#waiters.wake();
-    });
-  }
-
-  async #lead(lease: number): Promise<void> {
-    const { transport, runtime, onEvent } = this.#options;
-    try {
-      const { granule, sliced } = this.#described;
-      const { gradient, ...options } = await optionsOf(this.#described, runtime);
-      const run = trainTogether(
-        { ...options, resume: true, allowChanges: true, signal: this.#stopLeading.signal },
-        { transport, lease, granule, sliced },
-      );
-      for await (const event of run) onEvent?.({ kind: "run", event });
-    } catch (error) {
-      // Another goes on; this one works.
-      if (!(error instanceof CoordinatorReplacedError)) this.#leadError = error;
-    }
   }
 }
 

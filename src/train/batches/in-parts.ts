@@ -2,17 +2,24 @@
 import { reserved } from "../../ad/names.ts";
 import { SettingError } from "../../errors/errors.ts";
 import { option as mention, words } from "../../errors/words.ts";
-import type { Estimate, Estimator } from "../../estimate/estimator.ts";
-import type { EstimatorState } from "../../estimate/state.ts";
+import type { Estimate, Estimator, EstimatorPlan } from "../../estimate/estimator.ts";
+import { copyState, type EstimatorState } from "../../estimate/state.ts";
 import type { Objective } from "../../objective/objective.ts";
 import { getValue } from "../../onnx/graph.ts";
 import { toNumbers, zeros } from "../../onnx/tensor.ts";
 import { GraphBuilder } from "../../ops/builder.ts";
+import type { Key } from "../../random/threefry.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
 import type { Planning } from "../descent/first-stage.ts";
 import type { RunOptions } from "../settings/run-settings.ts";
 import type { BatchReader } from "./batch-reading.ts";
+import type { PartEstimate, PartSource } from "./part-source.ts";
+
+/** An estimator of steps in parts, and that of one part. */
+export interface PartsPlan extends EstimatorPlan {
+  readonly ofPart: EstimatorPlan;
+}
 
 /**
  * Plans estimators of steps that are computed part by part: the gradient of f = Σ s / Σ n is Σ_j (n_j / Σ n) ∇f_j, with n_j how many
@@ -24,9 +31,9 @@ import type { BatchReader } from "./batch-reading.ts";
  */
 export function planInParts(
   batches: BatchReader,
-  { gradient, quality }: Pick<RunOptions, "gradient" | "quality">,
+  { gradient, quality, parts: source }: Pick<RunOptions, "gradient" | "quality" | "parts">,
   plan: Planning["planEstimator"],
-): Planning["planEstimator"] {
+): (...asked: Parameters<Planning["planEstimator"]>) => Promise<PartsPlan> {
   refuse(
     gradient === "law",
     words`${mention("gradient", "law")}, which draws an estimate of the whole gradient at once`,
@@ -38,7 +45,10 @@ export function planInParts(
   return async (objective, settings, uses) => {
     // What is added up are arrays.
     const planned = await plan(objective, settings, { ...uses, factored: false, resident: false });
-    return { ...planned, open: async () => inParts(objective, await planned.open(), batches) };
+    return {
+      ...{ ...planned, ofPart: planned },
+      open: async () => inParts(objective, await planned.open(), batches, source),
+    };
   };
 }
 
@@ -52,15 +62,43 @@ function refuse(isGiven: boolean, what: ReturnType<typeof words>): void {
   );
 }
 
-/** An estimator of one part, for all parts of the batch that was read. */
+/** One part of the batch that is read, counted from 0: a function of the parameters, and of what is given here. The state stays. */
+export async function estimatePart(
+  { batch }: Pick<Objective, "batch">,
+  estimator: Estimator,
+  { feeds }: Pick<BatchReader, "feeds">,
+  given: { readonly part: number; readonly key: Key; readonly state: EstimatorState },
+): Promise<PartEstimate & { readonly estimate: Estimate }> {
+  const learned = copyState(given.state);
+  return { estimate: await estimator.estimate(feeds, given.key, learned, given.part * batch), learned };
+}
+
+/**
+ * An estimator of one part, for all parts of the batch that was read.
+ *
+ * @param source where parts are computed. Default: here, one after the other
+ */
 export async function inParts(
   objective: Objective,
   estimator: Estimator,
   batches: BatchReader,
+  source?: PartSource,
 ): Promise<Estimator> {
   const count = await openCount(objective);
+  const compute = (part: number, key: Key, state: EstimatorState) =>
+    estimatePart(objective, estimator, batches, { part, key, state });
+  source?.open({
+    objective,
+    count: batches.parts,
+    state: estimator.init?.() ?? {},
+    compute(part, key, state) {
+      batches.readPart(part);
+      return compute(part, key, state);
+    },
+  });
   return {
     ...estimator,
+    ...(source && { follower: source.follower }),
     async estimate(feeds, key, state = estimator.init?.() ?? {}): Promise<Estimate> {
       if (batches.parts === 1) return estimator.estimate(feeds, key, state);
       if (estimator.estimateParts)
@@ -72,12 +110,15 @@ export async function inParts(
           },
         });
       const total = new Total(state);
+      const shared = await source?.estimate(key, state);
       for (let part = 0; part < batches.parts; part++) {
         if (part > 0) batches.readPart(part);
-        const learned = Object.fromEntries(
-          Object.entries(state).map(([name, values]) => [name, values.slice()]),
-        );
-        const estimate = await estimator.estimate(feeds, key, learned, part * objective.batch);
+        const there = shared?.[part];
+        if (there) {
+          total.add({ ...unsaid, ...there.estimate }, there.learned, await count.of(feeds));
+          continue;
+        }
+        const { estimate, learned } = await compute(part, key, state);
         total.add(estimate, learned, await count.of(feeds));
         // As PyTorch does, running statistics follow each part.
         for (const [name, values] of Object.entries(estimate.statistics))
@@ -91,6 +132,9 @@ export async function inParts(
     },
   };
 }
+
+/** What others do not say of a part. */
+const unsaid = { derivatives: new Float64Array(), statistics: {} };
 
 /** What the parts of a step add up to: sums, each weighted by how many losses count. */
 class Total {

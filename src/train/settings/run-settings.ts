@@ -12,6 +12,7 @@ import { requireOptions } from "../../settings/needs.ts";
 import type { Resolved } from "../../settings/option.ts";
 import type { BatchReader, BatchReaderOptions } from "../batches/batch-reading.ts";
 import type { OpenStream } from "../batches/open-stream.ts";
+import type { PartSource } from "../batches/part-source.ts";
 import type { CreateReader } from "../batches/streamed-reader.ts";
 import { type Batching, batching } from "./batch.ts";
 import { lossSetting, optimizerSetting, scheduleSetting } from "./choices.ts";
@@ -68,6 +69,8 @@ export interface RunOptions extends Omit<RunSettings, "model" | "examples" | "te
   readonly head?: Head | undefined;
   /** Tensors that are trained alone in the first part of the steps, and how large a share that is. Default: none. */
   readonly headFirst?: { readonly names: readonly string[]; readonly share: number };
+  /** Where the parts of steps are computed. Default: here. */
+  readonly parts?: PartSource;
   /** What follows from the model and is worth saying, in sentences. */
   readonly notes?: readonly Words[];
 }

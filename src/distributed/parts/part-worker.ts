@@ -1,0 +1,292 @@
+/** A worker of a run whose steps are computed in parts: takes what a step begins with, and computes the parts that it is asked for. */
+import { DeviceError, ForwardgradError } from "../../errors/errors.ts";
+import type { Estimator } from "../../estimate/estimator.ts";
+import { copyState, type EstimatorState } from "../../estimate/state.ts";
+import { arraysOf } from "../../objective/parameters.ts";
+import type { Arrays } from "../../optim/optimizer.ts";
+import { streamKey } from "../../random/streams.ts";
+import { fold } from "../../random/threefry.ts";
+import { estimatePart } from "../../train/batches/in-parts.ts";
+import type { RunPlan } from "../../train/run-plan.ts";
+import {
+  decodeNotice,
+  decodeQuestion,
+  isSamePosition,
+  type Position,
+  type Question,
+  subjects,
+} from "../run/messages.ts";
+import { decodeRecord, type RunRecord } from "../run/records.ts";
+import type { Succession } from "../run/succession.ts";
+import { closed } from "../transport-error.ts";
+import { Waiters } from "../waiters.ts";
+import { fingerprintOf, isSame } from "../weights/fingerprint.ts";
+import type { WorkOptions, WorkResult } from "../work-events.ts";
+import { byteLengthOf, writeBytes } from "./layout.ts";
+import { answerOf } from "./part-coordinator.ts";
+import {
+  Arrival,
+  Departure,
+  decodeLacking,
+  decodePiece,
+  encodeLacking,
+  pieceSize,
+  stateOfStep,
+} from "./pieces.ts";
+
+const hereEvery = 1000;
+
+/** Works for a run without anything that must not be lost: what a step begins with is all that it needs. */
+export class PartWorker {
+  readonly #options: WorkOptions;
+  readonly #plan: RunPlan;
+  readonly #estimator: Estimator;
+  readonly #arrays: Arrays;
+  /** What the estimator remembers as the step begins. */
+  readonly #state: EstimatorState;
+  readonly #waiters = new Waiters();
+  readonly #succession: Succession;
+  readonly #reading = new AbortController();
+  #records: RunRecord[] = [];
+  #readError: unknown;
+  #question: Question | undefined;
+  readonly #wanted = new Set<number>();
+  /** Answers of the question, by part. */
+  readonly #answers = new Map<number, Departure>();
+  /** What the step begins with, on its way here. */
+  #coming: { readonly of: Position; readonly arrival: Arrival } | undefined;
+  /** Where the parameters here are. */
+  #at: Position | undefined;
+  #dropped: string | undefined;
+  #end: Pick<WorkResult, "how" | "why"> | undefined;
+  #computed = 0;
+  #steps = 0;
+
+  private constructor(
+    options: WorkOptions,
+    plan: RunPlan,
+    estimator: Estimator,
+    succession: (wake: () => void) => Succession,
+  ) {
+    this.#options = options;
+    this.#plan = plan;
+    this.#estimator = estimator;
+    this.#arrays = arraysOf(plan.objective.parameters);
+    this.#state = estimator.init?.() ?? {};
+    this.#succession = succession(() => this.#waiters.wake());
+  }
+
+  /** @throws ForwardgradError where the run's steps have no parts here */
+  static async open(
+    options: WorkOptions,
+    plan: RunPlan,
+    succession: (wake: () => void) => Succession,
+  ): Promise<PartWorker> {
+    const { ofPart } = plan.estimator;
+    if (!ofPart)
+      throw new ForwardgradError(
+        "The run's steps have one part, which leaves nothing to share; whoever began it is another program.",
+      );
+    return new PartWorker(options, plan, await ofPart.open(), succession);
+  }
+
+  async run(): Promise<WorkResult> {
+    const { transport, signal, onEvent } = this.#options;
+    const wake = () => this.#waiters.wake();
+    const here = () => transport.publish("worker", subjects.here, new Uint8Array());
+    signal?.addEventListener("abort", wake);
+    const timer = setInterval(() => {
+      here();
+      wake();
+    }, hereEvery);
+    const stops = [
+      transport.subscribe("coordinator", subjects.roll, () => {
+        this.#succession.heard();
+        here();
+      }),
+      transport.subscribe("coordinator", subjects.ask, (message) => this.#hear(message)),
+      transport.subscribe("coordinator", subjects.state, (message) => this.#take(message)),
+      transport.subscribe("coordinator", subjects.more, (message) => {
+        const lacking = decodeLacking(message);
+        if (lacking?.participant !== transport.participant) return;
+        const answer = this.#answers.get(lacking.part);
+        if (answer?.isOf(lacking)) answer.say(lacking.indices);
+      }),
+      transport.subscribe("coordinator", subjects.dropped, (message) => {
+        const notice = decodeNotice(message);
+        if (notice?.participant === transport.participant) this.#dropped = notice.why;
+        wake();
+      }),
+    ];
+    try {
+      void this.#read(Math.max(1, await transport.log.last()));
+      here();
+      onEvent?.({ kind: "waiting" });
+      while (!this.#end) await this.#turn();
+      return { ...this.#end, granules: this.#computed, steps: this.#steps };
+    } finally {
+      clearInterval(timer);
+      for (const stop of stops) stop();
+      signal?.removeEventListener("abort", wake);
+      this.#reading.abort();
+      await this.#succession.end();
+      transport.publish("worker", subjects.gone, new Uint8Array());
+    }
+  }
+
+  async release(): Promise<void> {
+    await this.#estimator.release();
+    await this.#plan.batches.release?.();
+  }
+
+  /** One thing after the other, so that no parameter moves while a part is computed. */
+  async #turn(): Promise<void> {
+    if (this.#dropped !== undefined)
+      throw new DeviceError(
+        `The coordinator asks this worker for nothing more: ${this.#dropped}. Its memory or processor may be faulty.`,
+        { device: this.#options.runtime.name },
+      );
+    if (this.#readError) throw this.#readError;
+    if (this.#succession.error) throw this.#succession.error;
+    for (let record = this.#records.shift(); record; record = this.#records.shift()) this.#follow(record);
+    if (this.#end) return;
+    if (this.#options.signal?.aborted) {
+      this.#end = { how: "stopped", why: "" };
+      return;
+    }
+    this.#load();
+    const [part] = this.#wanted;
+    if (part !== undefined && this.#question && this.#at && isSamePosition(this.#at, this.#question))
+      return this.#answer(this.#at, part);
+    const wait = this.#askForState();
+    await this.#succession.takeOver();
+    await this.#waiters.change(Math.min(hereEvery, Math.max(1, wait)));
+  }
+
+  #hear(message: Uint8Array): void {
+    this.#succession.heard();
+    const { transport } = this.#options;
+    const question = decodeQuestion(message);
+    const share = question?.shares.get(transport.participant);
+    if (!question || !share) return;
+    const before = this.#question;
+    // Messages overtake each other: an older question says nothing new.
+    if (before && question.after < before.after) return;
+    if (!before || !isSamePosition(question, before)) {
+      this.#wanted.clear();
+      this.#answers.clear();
+    }
+    this.#question = question;
+    if (!this.#at || !isSamePosition(question, this.#at)) this.#expect(question);
+    for (const part of share) {
+      const known = this.#answers.get(part);
+      // The first piece tells what there is; what is lacking of it is asked for.
+      if (known) known.begin(1);
+      else this.#wanted.add(part);
+    }
+    this.#waiters.wake();
+  }
+
+  /** A piece of what a step begins with. */
+  #take(message: Uint8Array): void {
+    this.#succession.heard();
+    const piece = decodePiece(message);
+    if (!piece || piece.part !== stateOfStep) return;
+    if (this.#at && isSamePosition(piece, this.#at)) return;
+    if (this.#coming && piece.after < this.#coming.of.after) return;
+    this.#expect(piece);
+    this.#coming?.arrival.take(piece, performance.now());
+    this.#waiters.wake();
+  }
+
+  /** What a step begins with is on its way. */
+  #expect({ after, step, before }: Position): void {
+    const of = { after, step, before };
+    if (this.#coming && isSamePosition(this.#coming.of, of)) return;
+    const size = pieceSize(this.#options.transport.largestMessage);
+    const total = byteLengthOf(this.#arrays, this.#state);
+    this.#coming = { of, arrival: new Arrival(total, size, performance.now()) };
+  }
+
+  /** Takes over what has come whole. */
+  #load(): void {
+    if (!this.#coming?.arrival.isWhole) return;
+    const { of, arrival } = this.#coming;
+    this.#coming = undefined;
+    writeBytes(arrival.bytes, this.#arrays, this.#state);
+    // What is not as the coordinator has it comes anew.
+    if (!isSame(fingerprintOf(this.#arrays, of.step), of.before)) this.#at = undefined;
+    else {
+      if (!this.#at) this.#options.onEvent?.({ kind: "joined", step: of.step });
+      this.#at = of;
+      this.#steps++;
+    }
+  }
+
+  /** Asks for what is lacking of a step's beginning. @returns milliseconds until it is to be asked for again */
+  #askForState(): number {
+    if (!this.#coming && this.#question && this.#wanted.size > 0) this.#expect(this.#question);
+    if (!this.#coming) return Number.POSITIVE_INFINITY;
+    const { of, arrival } = this.#coming;
+    const { transport } = this.#options;
+    const indices = arrival.wanted(performance.now());
+    // What nobody here is asked for need not come.
+    const isAsked = this.#question && isSamePosition(this.#question, of) && this.#wanted.size > 0;
+    if (indices.length > 0 && isAsked)
+      transport.publish(
+        "worker",
+        subjects.lacking,
+        encodeLacking({ ...of, participant: "", part: stateOfStep, indices }),
+      );
+    return isAsked ? arrival.due(performance.now()) : Number.POSITIVE_INFINITY;
+  }
+
+  async #answer(position: Position, part: number): Promise<void> {
+    const { batches, objective, options } = this.#plan;
+    this.#wanted.delete(part);
+    const key = fold(streamKey(options.seed, "tangents"), position.step);
+    await batches.read(position.step);
+    batches.readPart(part);
+    const given = { part, key, state: copyState(this.#state) };
+    const answer = await answerOf(() => estimatePart(objective, this.#estimator, batches, given));
+    this.#computed++;
+    const { transport, onEvent } = this.#options;
+    const whole = { ...position, part, loss: answer.loss, unforeseen: answer.unforeseen };
+    const departure = new Departure(
+      { ...whole, total: answer.bytes.length },
+      answer.bytes,
+      pieceSize(transport.largestMessage),
+      (message) => transport.publish("worker", subjects.part, message),
+    );
+    if (this.#question && isSamePosition(this.#question, position)) this.#answers.set(part, departure);
+    departure.begin();
+    onEvent?.({ kind: "computed", step: position.step, part });
+    // Messages are heard between two parts.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+
+  #follow(record: RunRecord): void {
+    this.#succession.heard();
+    this.#succession.isPaused = record.kind === "end" && record.how === "paused";
+    if (record.kind !== "end") return;
+    if (record.how === "paused") this.#options.onEvent?.({ kind: "paused" });
+    // Who coordinates ends by its own account.
+    else this.#end = { how: record.how, why: record.why };
+  }
+
+  async #read(from: number): Promise<void> {
+    const { signal } = this.#reading;
+    try {
+      for await (const { record } of this.#options.transport.log.read(from, signal)) {
+        if (signal.aborted) return;
+        this.#records.push(decodeRecord(record));
+        this.#waiters.wake();
+      }
+      // Records end only where the transport was closed.
+      if (!signal.aborted) this.#readError = closed();
+    } catch (error) {
+      if (!signal.aborted) this.#readError = error;
+    }
+    this.#waiters.wake();
+  }
+}
