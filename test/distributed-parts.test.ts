@@ -117,7 +117,9 @@ describe("a run whose workers compute parts of its batches", () => {
     });
     const transport = network.join("coordinator");
     let isCut = false;
-    const killed = end(trainTogether({ ...options, checkpointSeconds: 0 }, { transport, lease }), (event) => {
+    const store = memoryStore();
+    const first = { ...options, store, checkpointSeconds: 0 };
+    const killed = end(trainTogether(first, { transport, lease }), (event) => {
       if (event.kind === "step" && event.step === 5 && !isCut) {
         isCut = true;
         network.cut(transport.participant);
@@ -127,6 +129,8 @@ describe("a run whose workers compute parts of its batches", () => {
     expect(done).toEqual([await alone]);
     network.heal(transport.participant);
     expect(await killed).toBe("CoordinatorReplacedError");
+    // Its own checkpoint is older than what others went on to, and nobody is there to repeat it.
+    expect(await spread(network, { ...first, resume: true })).toEqual(await alone);
   });
 
   it("also where it was stopped and goes on, from its own store or from what is shared", async () => {

@@ -81,15 +81,31 @@ export function mirroredStore(local: RunStore, shared: RunStore): MirroredStore 
   };
 }
 
-/** Brings a run that goes on to where it is missing: here, where this store has no checkpoint of it; or to all others. */
-export async function bringTogether(local: RunStore, shared: RunStore): Promise<void> {
+/**
+ * Brings a run that goes on to where it is missing: here, where this store has no checkpoint of it, or to all others.
+ *
+ * @param isRepeated whether the log repeats what a checkpoint does not have yet. Otherwise the newer one counts
+ */
+export async function bringTogether(local: RunStore, shared: RunStore, isRepeated: boolean): Promise<void> {
   const isHere = await hasCheckpoint(local);
-  const [from, to] = isHere ? [local, shared] : [shared, local];
-  if (!isHere && !(await hasCheckpoint(shared))) return;
+  const isThere = await hasCheckpoint(shared);
+  if (!isHere && !isThere) return;
+  const isBehind = isHere && isThere && !isRepeated && (await stepOf(local)) < (await stepOf(shared));
+  const [from, to] = isHere && !isBehind ? [local, shared] : [shared, local];
   // Metrics before the checkpoints that count on them, and the configuration last.
   for (const name of ["metrics.jsonl", ...checkpointFiles, "config.json"]) {
     const bytes = await readFilled(from, name);
     if (bytes) await to.write(name, bytes);
+  }
+}
+
+/** The step of a store's newest checkpoint, and a half more where the run is complete there; −1 where it is damaged. */
+async function stepOf(store: RunStore): Promise<number> {
+  try {
+    const { state } = (await loadRunCheckpoint(store)) ?? {};
+    return state ? state.step + (state.result === undefined ? 0 : 0.5) : -1;
+  } catch {
+    return -1;
   }
 }
 

@@ -74,7 +74,7 @@ export async function* trainTogether(
     if (!options.resume && (await transport.log.last()) > 0) throw begun(options);
     const shared = sharedStore(transport.objects);
     const store = options.store ? mirroredStore(options.store, shared) : undefined;
-    if (options.store && options.resume) await bringTogether(options.store, shared);
+    if (options.store && options.resume) await bringTogether(options.store, shared, isSmall);
     await writeDescribed(transport.objects, described);
     const isShared = () => store?.isShared() ?? true;
     const coordinating = { transport, leadership, onCrew, isShared, signal: options.signal, ...rules };
