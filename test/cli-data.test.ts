@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { encode } from "fast-png";
@@ -265,6 +265,11 @@ describe("npz", () => {
     ]);
     expect(stderr).toContain("npz: 5 examples to train on, 2 to test on; inputs [2, 2], 3 classes");
     expect(json.steps).toBe(3);
+    const loud = join(import.meta.dirname, "cases", "numpy-files", "times.npz");
+    const warned = run(train("--data", "npz", "--data-file", loud, "--steps", "1", "--out", "times"), {
+      cwd: folder,
+    });
+    expect(warned.stderr).toMatch(/^warning: times\.npz: /m);
     const own = ["--arrays", "x_test,y_test", "--test-fraction", "1", "--json"];
     const measured = succeeds([
       "eval",
@@ -276,7 +281,13 @@ describe("npz", () => {
       ...own,
     ]).json;
     expect(measured).toMatchObject({ examples: 2, testAccuracy: json.testAccuracy, testLoss: json.testLoss });
-    // Glyphs, which stand for no data, are not what it was tested on.
+    expect(succeeds(["eval", "arrays", "--json"]).json).toMatchObject({
+      examples: 2,
+      testAccuracy: json.testAccuracy,
+      testLoss: json.testLoss,
+    });
+    // Where a run does not know its data, glyphs stand for them, and are not what it was tested on.
+    rmSync(join(folder, "arrays", "report.json"));
     fails(["eval", "arrays"], 1, "arrays/model.onnx was tested on other examples", "--data");
   });
 

@@ -133,6 +133,19 @@ it.each<[string, string[], string]>([
   expect(status).toBe(1);
 });
 
+it("texts without any, another model's tokenizer and a missing column are named", () => {
+  const { folder, model } = hub();
+  const table = join(folder, "holes.csv");
+  writeFileSync(table, `${readFileSync(at("reviews.csv"), "utf8")}160,,up\n`);
+  const flags = ["--model", model, "--head", "--data", "text", "--data-file", table, "--text", "review"];
+  const lost = run(["train", ...flags, "--out", join(folder, "run")]);
+  expect(lost.stderr).toContain("--data text needs --label COLUMN; say which column is learned");
+  const other = ["--label", "stars", "--tokenizer", at("unigram.golden.json")];
+  const { stderr } = run(["train", ...flags, ...other, "--steps", "1", "--out", join(folder, "run")]);
+  expect(stderr).toMatch(/unigram\.golden\.json knows 73 tokens, and the model 150: is it this model's own/);
+  expect(stderr).toContain("1 of 61 texts are empty");
+});
+
 it("a model that builds itself, or has no tokenizer beside, is told what is missing", () => {
   const folder = temporaryFolder();
   const { stderr } = run(["train", ...words, "--out", join(folder, "run")]);

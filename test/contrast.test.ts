@@ -107,6 +107,12 @@ describe("the loss of pairs", () => {
     expect(first.reduce((sum, value) => sum + value, 0) / first.length).toBeCloseTo(loss, 9);
   });
 
+  it("takes no temperature at which cosines say nothing any more", () => {
+    expect(() => contrast({ temperature: 1e-30 })).toThrow(
+      /temperature must be .*from 0\.000001.*received 1e-30/,
+    );
+  });
+
   it("wants one embedding for each example, and at least two pairs", () => {
     expect(() => lossOf([1, 2, 3, 4, 5, 6], [3, 2], 1)).toThrow("an even batch of at least 4");
     expect(() => lossOf([1, 2, 3, 4], [2, 2], 1)).toThrow("at least two pairs");

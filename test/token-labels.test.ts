@@ -1,5 +1,5 @@
 /** Labels of words and next tokens: goldens of seqeval, tokenizers and transformers (`goldens/tokens.py`). */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { IGNORED_LABEL } from "../src/data/dataset.ts";
@@ -283,7 +283,7 @@ describe("the command line", { timeout: 120_000 }, () => {
     await tag.dispose();
   });
 
-  it("measures and lowers perplexity, and says what predict is not for", () => {
+  it("measures and lowers perplexity, says what predict is not for, and leaves what transformers.js measures alike", async () => {
     const { folder, model } = hub(join(here, "goldens", "adapters", "decoder.onnx"), "bpe");
     const book = join(folder, "book.txt");
     writeFileSync(book, golden.decoder.text);
@@ -310,10 +310,38 @@ describe("the command line", { timeout: 120_000 }, () => {
       expect(golden.decoder.text).toContain(`${around.before}${around.own}${around.after}`);
       expect(names?.[0]).toBe(around.own);
     }
-    const evaluated = run(["eval", join(out, "model.onnx"), ...data, "--tokenizer", folder]);
-    expect(evaluated.stdout).toMatch(/^perplexity \d+/m);
-    const predicted = run(["predict", out, "--data-file", book, "--tokenizer", folder]);
+    // The run knows its tokenizer and its text.
+    const evaluated = run(["eval", out, "--json"]);
+    expect(evaluated.stderr).toContain("The run's own test examples");
+    const { perplexity } = lastJson(evaluated.stdout) as { perplexity: number };
+    expect(perplexity).toBeGreaterThan(1);
+    const predicted = run(["predict", out, "--data-file", book]);
     expect([predicted.status, predicted.stderr]).toEqual([1, expect.stringContaining("its perplexity")]);
-    expect(existsSync(join(out, "transformers"))).toBe(false);
+
+    expect(trained.stderr).toContain("which AutoModelForCausalLM runs");
+    const { AutoModelForCausalLM, AutoTokenizer, env } = await import("@huggingface/transformers");
+    env.allowRemoteModels = false;
+    env.localModelPath = out;
+    const tokenizer = await AutoTokenizer.from_pretrained("transformers");
+    const theirs = await AutoModelForCausalLM.from_pretrained("transformers");
+    const { input_ids } = await tokenizer(golden.decoder.text, { add_special_tokens: false });
+    const ids = Array.from(input_ids.data as BigInt64Array, Number);
+    // What each token of a block of 8 is followed by, over all blocks of the text.
+    let [sum, count] = [0, 0];
+    for (let start = 0; start + 8 <= ids.length; start += 8) {
+      const block = input_ids.slice(null, [start, start + 8]);
+      const attention_mask = input_ids.slice(null, [start, start + 8]).map(() => 1n);
+      const { logits } = await theirs({ input_ids: block, attention_mask });
+      const classes = logits.dims.at(-1) as number;
+      for (let at = 0; at < 7; at++) {
+        const row = [...logits.data.slice(at * classes, (at + 1) * classes)] as number[];
+        sum += Math.log(row.reduce((all, x) => all + Math.exp(x), 0)) - (row[ids[start + at + 1] ?? 0] ?? 0);
+        count++;
+      }
+    }
+    await theirs.dispose();
+    const whole = run(["eval", out, "--test-fraction", "1", "--json"]);
+    expect(whole.stderr).toContain("not the examples that the model's run was tested on");
+    expect(lastJson(whole.stdout).perplexity).toBeCloseTo(Math.exp(sum / count), 2);
   });
 });

@@ -132,6 +132,11 @@ table { border-collapse: collapse; font-size: 0.88rem; margin: 0.5rem 0; }
 th, td { text-align: left; vertical-align: top; padding: 0.3rem 0.8rem 0.3rem 0; border-bottom: 1px solid var(--line); overflow-wrap: normal; }
 td:first-child, .results th, .results td { white-space: nowrap; }
 @media (max-width: 719px) { .results td:first-child { white-space: normal; min-width: 9rem; } }
+@media (max-width: 479px) {
+  .results { font-size: 0.8rem; }
+  .results th, .results td { padding-right: 0.45rem; }
+  .results td:first-child { min-width: 4.5rem; overflow-wrap: anywhere; }
+}
 .cards { display: flex; flex-wrap: wrap; gap: 0.6rem; margin: 1rem 0; }
 .cards div { background: var(--panel); border-radius: 6px; padding: 0.5rem 0.8rem; min-width: 8rem; flex: 1 0 auto; }
 .cards span { display: block; color: var(--quiet); font-size: 0.82rem; }

@@ -2,22 +2,26 @@
 import { basename } from "node:path";
 import type { Dataset } from "../data/dataset.ts";
 import { datasets } from "../data/sets/list.ts";
+import type { Model } from "../onnx/read-model.ts";
 import type { Option, Options } from "../settings/option.ts";
 import { trainOptions } from "../train/settings/options.ts";
 import { withAdapter } from "./flags/adapter-flags.ts";
 import { lossData, lossName } from "./flags/chosen-loss.ts";
+import { headDimensions } from "./flags/head-flags.ts";
 import type { SettingData } from "./flags/setting-flags.ts";
 import { textColumns, tokenizerConfig, tokenizerFile } from "./flags/text-data.ts";
 import { conllColumns } from "./flags/token-data.ts";
 import type { TrainFlags } from "./flags/training-command.ts";
 
-/** The program. @param dataset for what follows from the data */
-export function repeatCode(flags: TrainFlags, dataset: Dataset): string {
+/** The program. @param dataset, imported for what follows from the data, and from a model file */
+export function repeatCode(flags: TrainFlags, dataset: Dataset, imported?: Pick<Model, "inputs">): string {
   const settings = withAdapter(flags.settings, flags);
   const isFile = flags.model.endsWith(".onnx");
   const isContrast = lossName(settings) === "contrast";
   const data = dataCode(flags, dataset, lossName(settings) === "cross-entropy" ? "classes" : "values");
-  const model = isFile ? fileCode(flags, settings, dataset) : modelCode(flags, settings, dataset);
+  const model = imported
+    ? fileCode(flags, settings, { dataset, imported })
+    : modelCode(flags, settings, dataset);
   const { resume, overwrite, allowChanges, ...given } = isFile
     ? settings
     : lossData(settings, { targetNormalization: dataset.targetNormalization });
@@ -213,12 +217,17 @@ function builderOf(name: string): string {
 }
 
 /** A model file, with the new head that the flags ask for. */
-function fileCode(flags: TrainFlags, { seed = 0, dimensions }: SettingData, dataset: Dataset): string {
+function fileCode(
+  flags: TrainFlags,
+  { seed = 0, ...settings }: SettingData,
+  { dataset, imported }: { readonly dataset: Dataset; readonly imported: Pick<Model, "inputs"> },
+): string {
   const { headFrom: from, headPool: pool, besideHead: beside, headAlone: alone } = flags;
   const own = `loadModel(${text(flags.model)})`;
   const file = flags.standardize ? `withStandardizedInput(${own}, dataset.normalization)` : own;
   if (flags.head === undefined) return file;
   const outputs = flags.head === true ? outputsOf(dataset) : flags.head;
+  const dimensions = headDimensions(imported, dataset, settings);
   return `await withHead(${file}, ${objectCode({ outputs, from, pool, beside, alone, seed, dimensions })})`;
 }
 

@@ -13,6 +13,7 @@ import { settledLoss } from "../train/run-options.ts";
 import { lossSetting } from "../train/settings/choices.ts";
 import { type TrainOptions, trainOptions } from "../train/settings/options.ts";
 import { quoted } from "./flags/command-line.ts";
+import { keptData } from "./flags/run-model.ts";
 import type { TrainFlags } from "./flags/training-command.ts";
 import type { Outlook } from "./outlook/outlook.ts";
 import { say } from "./output.ts";
@@ -44,10 +45,12 @@ export async function* reported(
         notes = {
           software: `forwardgrad ${packageJson.version}, ${options.runtime.name}`,
           command: `forwardgrad ${process.argv.slice(2).map(quoted).join(" ")}`,
-          code: repeatCode(flags, dataset),
+          code: repeatCode(flags, dataset, imported),
           data: describeData(dataset),
           classNames: dataset.classNames,
           ...kept,
+          // Where a resumed run finds them now.
+          dataFlags: keptData({ ...flags, held: flags.settings.validation }, flags.out),
           format: 1,
         };
         // The first lines come before all else that takes a while.
@@ -59,7 +62,7 @@ export async function* reported(
         const isThere = event.resumedComplete && (await store.read("report.html")) !== undefined;
         const after = isThere ? undefined : await judged(decodeModel(event.model), run);
         notes = isThere ? undefined : { ...notes, format: 1, after };
-        if (imported && (flags.data === "text" || flags.data === "conll"))
+        if (imported && (flags.data === "text" || flags.data in taskOf))
           await leaveModel(imported, event.model, run);
       }
       yield event;
@@ -68,6 +71,8 @@ export async function* reported(
     if (notes) await leave(store, { understood: outlook.lines, ...notes });
   }
 }
+
+const taskOf = { conll: "token-classification", "next-token": "text-generation" } as const;
 
 /** What other programs run the model with. */
 async function leaveModel(
@@ -80,9 +85,7 @@ async function leaveModel(
   const task =
     dataset.texts?.kind === "pairs"
       ? "feature-extraction"
-      : flags.data === "conll"
-        ? "token-classification"
-        : "text-classification";
+      : (taskOf[flags.data as keyof typeof taskOf] ?? "text-classification");
   const given = { model, file, tokenizer, dataset, bytes, task } as const;
   try {
     say(await leaveForTransformers(store, given));

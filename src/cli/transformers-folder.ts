@@ -1,4 +1,4 @@
-/** What transformers.js needs to run a trained model of texts: its configuration, tokenizer and model file, in the layout of hubs. */
+/** What a trained model of texts needs beside it: its tokenizer, and for transformers.js a configuration and the layout of hubs. */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isArrayOf } from "../arrays/kind.ts";
@@ -11,6 +11,13 @@ import { transformersModels } from "../storage/own-files.ts";
 import type { RunStore } from "../storage/run-store.ts";
 import { tokenizerConfig, tokenizerFile } from "./flags/text-data.ts";
 
+/** What a model of texts is run for, as transformers.js calls it. */
+export type TextTask =
+  | "text-classification"
+  | "token-classification"
+  | "feature-extraction"
+  | "text-generation";
+
 /** A trained model of texts. */
 export interface TextModel {
   /** As it was before it was trained. */
@@ -19,8 +26,8 @@ export interface TextModel {
   readonly file: string;
   readonly tokenizer: string | undefined;
   readonly dataset: Pick<Dataset, "classNames" | "texts">;
-  /** What it says of a text, or of each token; or its embedding. */
-  readonly task: "text-classification" | "token-classification" | "feature-extraction";
+  /** What it says of a text, or of each token; or its embedding, or how it goes on. */
+  readonly task: TextTask;
   /** The trained model, an ONNX file. */
   readonly bytes: Uint8Array;
 }
@@ -31,10 +38,18 @@ const classOf = {
   "text-classification": "ForSequenceClassification",
   "token-classification": "ForTokenClassification",
   "feature-extraction": "Model",
-} as const;
+  "text-generation": "ForCausalLM",
+} as const satisfies Record<TextTask, string>;
+
+/** How a file without a configuration is run: by the names of its inputs. */
+const unnamed: Readonly<Record<"encoder" | "decoder", Json>> = {
+  encoder: { model_type: "bert" },
+  decoder: { model_type: "gpt2", architectures: ["GPT2LMHeadModel"] },
+};
 
 /**
- * Writes the folder `transformers` of a run, which transformers.js, and Hugging Face's hub, take as a model.
+ * Writes the folder `transformers` of a run, which transformers.js, and Hugging Face's hub, take as a model; or, of a model
+ * that they do not run, its tokenizer beside the trained file.
  *
  * @returns what to say of it: where it is and how it is run, or why there is none
  */
@@ -42,44 +57,51 @@ export async function leaveForTransformers(store: RunStore, given: TextModel): P
   const { model, bytes, task } = given;
   const [output] = model.outputs;
   const isEmbedding = task === "feature-extraction";
-  if (output?.name !== "logits" && !isEmbedding)
-    return `There is no folder for transformers.js: it reads an output 'logits', and this model's is '${output?.name}'.`;
-  const dtype = dtypeOf(given);
+  const isRun = output?.name === "logits" || isEmbedding;
   const path = tokenizerFile({ tokenizer: given.tokenizer }, given.file);
   const write = (name: string, content: Uint8Array | Json) =>
     store.write(
-      `transformers/${name}`,
+      isRun ? `transformers/${name}` : name,
       isArrayOf("Uint8Array", content)
         ? content
         : new TextEncoder().encode(`${JSON.stringify(content, undefined, 2)}\n`),
     );
   await write("tokenizer.json", new Uint8Array(readFileSync(path)));
   await write("tokenizer_config.json", tokenizerSettings(path, given.dataset));
+  if (!isRun)
+    return `There is no folder for transformers.js, which reads an output 'logits', and this model's is '${output?.name}'; its tokenizer is beside it.`;
+  const dtype = dtypeOf(given);
   await write(`onnx/model${transformersModels[dtype]}.onnx`, bytes);
   await write("config.json", modelSettings(given, dtype));
   const run = isEmbedding
     ? output?.name === "logits"
       ? 'which pipeline("feature-extraction", …) runs, with { normalize: true } at each call'
       : `which AutoModel runs: its output '${output?.name}' is the embedding`
-    : `which pipeline("${task}", …) runs`;
+    : task === "text-generation"
+      ? `which AutoModelForCausalLM runs${hasCache(model) ? "" : "; pipelines need a cache of keys and values (past_key_values) to go on beyond a first token, which this model has not"}`
+      : `which pipeline("${task}", …) runs`;
   return `for transformers.js: ${join(store.describe, "transformers")}, ${run}`;
+}
+
+function hasCache({ inputs }: Model): boolean {
+  return inputs.some(({ name }) => name.startsWith("past_key_values"));
 }
 
 /** The configuration that lies beside the file or above it, with the labels' names. */
 function modelSettings({ file, dataset, task }: TextModel, dtype: keyof typeof transformersModels): Json {
   const beside = [join(dirname(file), "config.json"), join(dirname(file), "..", "config.json")];
-  // An encoder of any kind is run like a BERT: by the names of its inputs.
-  const base = beside.map(jsonIn).find((found) => typeof found?.model_type === "string") ?? {
-    model_type: "bert",
-  };
+  const isDecoder = task === "text-generation";
+  const base =
+    beside.map(jsonIn).find((found) => typeof found?.model_type === "string") ??
+    unnamed[isDecoder ? "decoder" : "encoder"];
   const [written] = Array.isArray(base.architectures) ? (base.architectures as unknown[]) : [];
   const kind = typeof written === "string" ? written.replace(/(For[A-Z]\w*|LMHeadModel|Model)$/, "") : "Bert";
   const names = dataset.classNames ?? ["value"];
   const own = base["transformers.js_config"];
   return {
     ...base,
-    architectures: [`${kind}${classOf[task]}`],
-    ...(task !== "feature-extraction" && {
+    architectures: isDecoder && written !== undefined ? [written] : [`${kind}${classOf[task]}`],
+    ...((task === "text-classification" || task === "token-classification") && {
       id2label: Object.fromEntries(names.map((name, index) => [String(index), name])),
       label2id: Object.fromEntries(names.map((name, index) => [name, index])),
       problem_type: dataset.classNames ? "single_label_classification" : "regression",

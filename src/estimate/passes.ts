@@ -10,6 +10,9 @@ import { defaultSampler } from "../tangents/samplers.ts";
 import type { GradientProducts } from "./product.ts";
 import type { EstimatorState, HeldEstimate } from "./state.ts";
 
+/** Numbers of each tangent that are drawn at once for the Gram matrix and the combination, where tangents are not kept. */
+export const sliceSize = 2 ** 16;
+
 /** What every forward gradient is asked for. */
 export interface EstimatorOptions {
   /** k */

@@ -11,8 +11,8 @@ import { type Given, number } from "../settings/option.ts";
 import type { LossRule } from "./loss.ts";
 
 export const contrastOptions = {
-  /** Cosines are divided by it. Default 0.05, the scale 20 of sentence-transformers. */
-  temperature: number({ above: 0 }, { help: "cosines are divided by it", default: 0.05 }),
+  /** Cosines are divided by it. Default 0.05, the scale 20 of sentence-transformers. Below 10⁻⁶, a float32 of a cosine says nothing any more. */
+  temperature: number({ from: 1e-6 }, { help: "cosines are divided by it", default: 0.05 }),
 };
 
 /** Options of `contrast`. */

@@ -50,7 +50,7 @@ export function checkBatch({ graph, model, output }: Objective): void {
 export function describeOtherBatch({ name, shape }: Pick<Value, "name" | "shape">, batch: number): Words {
   return words`The loss reads '${name}' of shape ${formatShape(shape)} for a batch of ${batch} examples; expected the
     examples on the first axis. Choose another output, or a value inside the model, such as the one before it is
-    reshaped (${option("output")}).`;
+    reshaped (${option("output")}; for a new head to read, ${option("head.from")}).`;
 }
 
 /** @throws when the examples' labels do not fit the loss and the model's output, or none of them counts */
@@ -86,7 +86,8 @@ export function checkTargets(
       ${
         isClasses
           ? words`give one class number for each position (the argmax of one-hot rows), or choose another output
-            (${option("output")}).`
+            (${option("output")}); a new head has one prediction for each position where it reads positions and makes nothing of them (${option("head.from")},
+            ${option("head.pool", "none")}).`
           : "the targets must have the shape of the output, or equally many numbers in the same order."
       }`,
       { source: name },

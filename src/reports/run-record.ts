@@ -18,6 +18,8 @@ export interface RunNotes {
   readonly code?: string;
   /** The data in words. */
   readonly data?: string;
+  /** The data as flags chose them, by the flags' names without dashes (`dataFile`), with paths as seen from the run's folder. */
+  readonly dataFlags?: Readonly<Record<string, unknown>>;
   /** What the run said of itself before it trained, line by line: "inputs: …". */
   readonly understood?: readonly string[];
   /** Names of the classes. */

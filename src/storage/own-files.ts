@@ -13,15 +13,16 @@ export const transformersModels = {
   bnb4: "_bnb4",
 } as const;
 
-/** What a trained model of texts is for transformers.js. */
-const transformersFiles = [
-  ...["config.json", "tokenizer.json", "tokenizer_config.json"],
-  ...Object.values(transformersModels).map((suffix) => `onnx/model${suffix}.onnx`),
-].map((name) => `transformers/${name}`);
+/** What a trained model of texts is for transformers.js; or its tokenizer alone. */
+const textFiles = [
+  ...["tokenizer.json", "tokenizer_config.json"],
+  ...["config.json", "tokenizer.json", "tokenizer_config.json"].map((name) => `transformers/${name}`),
+  ...Object.values(transformersModels).map((suffix) => `transformers/onnx/model${suffix}.onnx`),
+];
 
 const trainFiles = [
   ...["config.json", "metrics.jsonl", "model.onnx", "report.json", "report.html"],
-  ...transformersFiles,
+  ...textFiles,
   ...checkpointFiles,
 ];
 

@@ -12,7 +12,7 @@ import { chosenLoss, lossName } from "../flags/chosen-loss.ts";
 import { type DatasetChoice, dataNames, openDataset } from "../flags/datasets.ts";
 import { addDataOptions, addRuntimeOptions } from "../flags/options.ts";
 import { kindOfData } from "../flags/prediction-data.ts";
-import { checkTested, modelFile, runSettings, trainedSettings } from "../flags/run-model.ts";
+import { isTested, modelFile, runSettings, trainedSettings, withRunData } from "../flags/run-model.ts";
 import { addSettingFlags, asOptions, settingsFrom } from "../flags/setting-flags.ts";
 import { print, printJson, say } from "../output.ts";
 import { scoreLines } from "../score-words.ts";
@@ -46,8 +46,9 @@ Examples:
   forwardgrad eval runs/prices/model.onnx --data csv --data-file new.csv --target price --test-fraction 1 \\
       --loss mean-squared-error`,
     )
-    .action(async (given: string, flags: EvalFlags) => {
+    .action(async (given: string, asked: EvalFlags) => {
       const path = modelFile(given);
+      const { flags, isOwn } = await withRunData(asked, path);
       const model = loadModel(path, flags.limit);
       const known = knownData(model);
       const data = { ...(await runSettings(path)), ...settingsFrom(settings, { ...flags }) };
@@ -57,7 +58,17 @@ Examples:
         { ...flags, data: kind, loss: lossName(data) },
         { ...known, channels: imageChannels(model, input), reader: { model, file: path } },
       );
-      if (flags.data === undefined && kind === "glyphs") await checkTested(path, kind, test);
+      const isOfRun = await isTested(path, test);
+      if (isOfRun === false && isOwn)
+        throw new Error(
+          `${path} was tested on other examples than ${named(flags)} holds now; name the data to measure on them as they are.`,
+        );
+      if (isOfRun === false && flags.data === undefined && kind === "glyphs")
+        throw new Error(
+          `eval measures on ${kind} where no data are named, but ${path} was tested on other examples; say which with --data and what it needs.`,
+        );
+      if (isOfRun) say(`The run's own test examples, ${test.count.toLocaleString("en")} of them.`);
+      else if (isOfRun === false) say("note: these are not the examples that the model's run was tested on.");
       const { loss, accuracy, counted, notes, ...others } = await evaluateModel({
         model,
         parameters: {},
@@ -77,6 +88,11 @@ Examples:
         for (const line of scoreLines(others, classNames ?? known.classNames)) print(line);
       }
     });
+}
+
+/** What the flags say of where data are, for messages. */
+function named({ data, testFile, dataFile, dataDir }: EvalFlags): string {
+  return testFile ?? dataFile ?? dataDir ?? `${data}`;
 }
 
 /** "200 examples", and how many of their labels count where it is not one each. */

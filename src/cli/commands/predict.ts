@@ -10,7 +10,7 @@ import type { TrainSettings } from "../../train/settings/options.ts";
 import { chosenLoss } from "../flags/chosen-loss.ts";
 import { dataNames, refuseStrayFlags } from "../flags/datasets.ts";
 import { addDataOptions, addRuntimeOptions, wholeNumber } from "../flags/options.ts";
-import { askedParts, kindOfData, type PredictionChoice } from "../flags/prediction-data.ts";
+import { askedParts, kindOfData, ofRun, type PredictionChoice } from "../flags/prediction-data.ts";
 import { modelFile, runSettings, trainedSettings } from "../flags/run-model.ts";
 import { addSettingFlags, asOptions, settingsFrom } from "../flags/setting-flags.ts";
 import { interruptible } from "../interrupt.ts";
@@ -59,9 +59,10 @@ Examples:
   forwardgrad predict runs/photos --data-dir holidays --top 3 -o holidays.csv
   forwardgrad predict model.onnx --data-file inputs.npz --json | head -3`,
     )
-    .action(async (given: string, flags: PredictFlags) => {
-      const { o: path, overwrite } = flags;
+    .action(async (given: string, asked: PredictFlags) => {
       const file = modelFile(given);
+      const flags = await ofRun(asked, file);
+      const { o: path, overwrite } = flags;
       const read = [file, ...(flags.dataFile ? [flags.dataFile] : [])];
       if (path !== undefined) requireFree({ path, inputs: read, isOwn: () => false, overwrite });
       const model = loadModel(file, flags.limit);
@@ -74,7 +75,7 @@ Examples:
       const format = flags.json || /\.(jsonl|ndjson|json)$/i.test(path ?? "") ? "jsonl" : "csv";
       const writer = new RowWriter({ format, top: flags.top, classNames: known.classNames });
       const out = path === undefined ? { append: printData } : await openAtomically(path);
-      const asked = async (signal: AbortSignal) => {
+      const predicting = async (signal: AbortSignal) => {
         let own: readonly OwnColumns[] = [];
         let next = 0;
         let kept: AskedPart["positions"];
@@ -110,7 +111,7 @@ Examples:
       };
       const where = () => (path !== undefined && writer.rows > 0 ? `, which are in ${path}` : "");
       try {
-        await interruptible(asked, () => `Stopped after ${count(writer.rows)}${where()}.`);
+        await interruptible(predicting, () => `Stopped after ${count(writer.rows)}${where()}.`);
       } finally {
         if ("finish" in out) await out.finish(writer.rows > 0);
       }

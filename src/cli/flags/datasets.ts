@@ -273,7 +273,8 @@ export function refuseStrayFlags(choice: Omit<DatasetChoice, "loss">): void {
 
 function needed(value: string | undefined, data: string, flag: string): string {
   if (value !== undefined) return value;
-  throw new Error(`--data ${data} needs ${flag}; say where the data is.`);
+  const what = flag.endsWith("COLUMN") ? "which column is learned" : "where the data is";
+  throw new Error(`--data ${data} needs ${flag}; say ${what}.`);
 }
 
 /**

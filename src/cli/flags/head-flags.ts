@@ -7,6 +7,7 @@ import { type HeadOptions, headOptions, type Pool } from "../../objective/heads/
 import type { Model } from "../../onnx/read-model.ts";
 import { targetSize } from "./datasets.ts";
 import { choice, wholeNumber } from "./options.ts";
+import type { SettingData } from "./setting-flags.ts";
 
 export interface HeadFlags {
   readonly data: string;
@@ -68,6 +69,24 @@ export async function withHeadFlags(
     ...{ outputs, from, beside, alone, seed, dimensions },
     pool: pool ?? (isOfTokens ? "none" : undefined),
   });
+}
+
+/**
+ * Sizes of a model's open dimensions for a head: what is said, and otherwise those of pictures, rows and arrays, which all
+ * have one size. Texts are of any length.
+ */
+export function headDimensions(
+  { inputs }: Pick<Model, "inputs">,
+  { train: { shape }, texts }: Pick<Dataset, "train" | "texts">,
+  { input: name, dimensions }: SettingData,
+): Readonly<Record<string, number>> | undefined {
+  const said = dimensions as Readonly<Record<string, number>> | undefined;
+  const input = inputs.find((one) => one.name === name) ?? inputs[0];
+  if (texts || input?.dimensions?.length !== shape.length + 1) return said;
+  const open = input.dimensions.flatMap((size, axis): [string, number][] =>
+    axis === 0 || typeof size === "number" ? [] : [[size ?? `${input.name}.${axis}`, shape[axis - 1] ?? 1]],
+  );
+  return open.length === 0 ? said : { ...Object.fromEntries(open), ...said };
 }
 
 /** @throws SettingError for a flag that says what a head is like, without one */

@@ -5,8 +5,10 @@ import { folderStore } from "../../data/node-store.ts";
 import { decodePicture } from "../../data/pictures/node-picture.ts";
 import { type KnownData, pictureShape } from "../../objective/model-data.ts";
 import type { Model } from "../../onnx/read-model.ts";
+import { say } from "../output.ts";
 import type { AskedPart, OwnColumns } from "../prediction-rows.ts";
 import { type DatasetChoice, openDataset, readFlagged } from "./datasets.ts";
+import { withRunData } from "./run-model.ts";
 import { textColumns, textEncoding } from "./text-data.ts";
 
 /** What the flags of `predict` say of its data. */
@@ -26,6 +28,25 @@ export function kindOfData(
   if (dataDir !== undefined) return "images";
   if (known.texts !== undefined) return "text";
   return known.columns === undefined ? "glyphs" : "csv";
+}
+
+/** Flags completed by those of the model's run: where no data are named, its test file, or else all of its data. */
+export async function ofRun<Flags extends PredictionChoice>(given: Flags, file: string): Promise<Flags> {
+  const { flags, isOwn } = await withRunData(given, file);
+  const { testFile, testFraction, label, target, stream, held, arrays, ...others } = flags;
+  // What was learned need not be there.
+  const learned = flags.dataFile !== undefined && given.dataFile === undefined ? target : given.target;
+  if (flags.dataFile !== undefined && given.dataFile === undefined)
+    say(`No data are named: predicting those of the run, ${testFile ?? flags.dataFile}.`);
+  // Names of arrays to train on go with their own file alone, where inputs come before labels.
+  const [inputs, , testInputs = inputs] = arrays ?? [];
+  const own = isOwn && inputs !== undefined ? [testInputs] : given.arrays;
+  return {
+    ...others,
+    ...(given.dataFile === undefined && testFile !== undefined && { dataFile: testFile }),
+    ...(own && { arrays: own }),
+    ...(learned !== undefined && { target: learned }),
+  } as Flags;
 }
 
 /** Opens the data part by part. @param batch pictures in one part */

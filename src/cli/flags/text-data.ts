@@ -5,6 +5,8 @@ import type { KnownTexts } from "../../data/dataset.ts";
 import type { TextEncoding, TextTokenizer } from "../../data/text/encode-texts.ts";
 import { DataError } from "../../errors/errors.ts";
 import type { Model } from "../../onnx/read-model.ts";
+import { isObject } from "../../settings/option.ts";
+import { say } from "../output.ts";
 
 /** The flags of texts. */
 export interface TextFlags {
@@ -62,12 +64,29 @@ export async function textEncoding(
 ): Promise<TextEncoding> {
   const ids = model.inputs.find(({ name }) => name === "input_ids");
   const length = ids?.dimensions?.[1];
+  const path = tokenizerFile(flags, file);
+  const strange = otherVocabulary(parsed(path), model);
+  if (strange !== undefined) say(`warning: ${path} ${strange}`);
   return {
-    tokenizer: await open(tokenizerFile(flags, file)),
+    tokenizer: await open(path),
     maxLength,
     inputs: model.inputs.map(({ name }) => name),
     ...(typeof length === "number" && { length }),
   };
+}
+
+/** What tells that a tokenizer is of another model: the sizes of their vocabularies, of which tables may be filled up a bit. */
+function otherVocabulary(
+  { model: own, added_tokens: added }: Readonly<Record<string, unknown>>,
+  { nodes, initializers }: Model,
+): string | undefined {
+  const vocabulary = isObject(own) ? own.vocab : undefined;
+  const known = Array.isArray(vocabulary) ? vocabulary.length : Object.keys(vocabulary ?? {}).length;
+  const count = known + (Array.isArray(added) ? added.length : 0);
+  const lookup = nodes.find(({ op, inputs }) => op === "Gather" && inputs[1] === "input_ids");
+  const rows = initializers.get(lookup?.inputs[0] ?? "")?.shape[0];
+  if (rows === undefined || known === 0 || (count >= 0.9 * rows && known <= 1.1 * rows)) return undefined;
+  return `knows ${known.toLocaleString("en")} tokens, and the model ${rows.toLocaleString("en")}: is it this model's own tokenizer? Another one's numbers mean other words to it.`;
 }
 
 async function open(path: string): Promise<TextTokenizer> {

@@ -15,7 +15,7 @@ import { addModelOptions, buildModel, type ModelFlags, refuseShapeFlags } from "
 import { chosenLoss, lossData, lossName, trainingSettings } from "./chosen-loss.ts";
 import { type DatasetChoice, dataNames, openDataset } from "./datasets.ts";
 import type { DistributedFlags } from "./distributed-flags.ts";
-import { addHeadFlags, type HeadFlags, withHeadFlags } from "./head-flags.ts";
+import { addHeadFlags, type HeadFlags, headDimensions, withHeadFlags } from "./head-flags.ts";
 import { addDataOptions, addRuntimeOptions, augmentation, wholeNumber } from "./options.ts";
 import { addSettingFlags, asOptions, type SettingData } from "./setting-flags.ts";
 
@@ -150,7 +150,7 @@ export async function openTraining(
   const base = loaded
     ? rememberData(await onOneScale(loaded, dataset, { ...flags, input }), namesOf(dataset))
     : buildModel({ ...flags, seed: Number(seed), loss }, dataset);
-  const dimensions = settings.dimensions as Readonly<Record<string, number>> | undefined;
+  const dimensions = headDimensions(base, dataset, settings);
   const model = await withHeadFlags(base, flags, dataset, { seed: Number(seed), dimensions });
   const { validation } = dataset;
   const { validation: asked, ...others } = settings;

@@ -1,5 +1,6 @@
 /** What a run understood, in a few lines before it trains: what is fed, what is trained, and what it will take. */
 import type { Dataset } from "../../data/dataset.ts";
+import { sliceSize } from "../../estimate/passes.ts";
 import { storedMatrices } from "../../objective/adapters/stored-matrices.ts";
 import { modelFrom } from "../../objective/importing/model-file.ts";
 import { exampleInput, type FedInput } from "../../objective/model-inputs.ts";
@@ -127,11 +128,14 @@ const growth = 25e6;
 function memoryLine(options: Omit<TrainOptions, "test">, event: Start): string | undefined {
   const { batch, tangents, parameters, dimension, memory } = event;
   if (!memory) return undefined;
-  const { tangentChunk = tangents, optimizer, perturb } = options;
+  const { optimizer, perturb, lowMemory = false } = options;
+  const atOnce = Math.min(tangents, options.tangentChunk ?? (lowMemory ? 1 : tangents));
   const nameOf = (given: typeof optimizer | typeof perturb) =>
     typeof given === "object" ? given.name : given;
-  const examples = nameOf(perturb) === "weights" ? 1 : batch;
-  const drawn = Math.min(tangents, tangentChunk) * examples * dimension;
+  const isOfWeights = nameOf(perturb) === "weights";
+  // Tangents of weights that are not kept are drawn again slice by slice.
+  const slices = lowMemory && isOfWeights ? tangents * Math.min(sliceSize, dimension) : 0;
+  const drawn = atOnce * (isOfWeights ? 1 : batch) * dimension + slices;
   const slots = nameOf(optimizer)?.startsWith("adam") ? 2 : 1;
   // Tangents are drawn here and copied by the engine; gradients come back likewise.
   const own = float * (2 * (tangents > 0 ? drawn : 0) + parameters * (2 + slots));

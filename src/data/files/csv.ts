@@ -82,8 +82,9 @@ function fromCsv(text: string, name: string, reading: TableReading, limits: Limi
     0,
     trimmed.findIndex((fields) => !isCleared(fields)),
   );
-  const [first = [], ...rest] = withoutEmptyColumn(trimmed.slice(start));
   const hasHeader = reading.header ?? true;
+  const whole = withoutEmptyColumn(trimmed.slice(start));
+  const [first = [], ...rest] = hasHeader ? withoutIndex(whole) : whole;
   const header = hasHeader ? first : first.map((_, column) => `${column + 1}`);
   const below = hasHeader ? rest : [first, ...rest];
   if (hasHeader) checkHeader(first, below, name, reading.header === undefined);
@@ -152,6 +153,17 @@ function withoutEmptyColumn(rows: string[][]): string[][] {
   const hasIt =
     width > 1 && rows.every((fields) => isEmpty(fields) || fields.length < width || fields[width - 1] === "");
   return hasIt ? rows.map((fields) => fields.slice(0, width - 1)) : rows;
+}
+
+/** Without a first column that has no name and counts the rows, as pandas writes its index. */
+function withoutIndex(rows: string[][]): string[][] {
+  const [header = [], ...below] = rows;
+  if (header.length < 2 || header[0] !== "") return rows;
+  const counts = below.filter((fields) => !isEmpty(fields)).map(([field = ""]) => field);
+  const isCounted = counts.every(
+    (field, row) => /^\d+$/.test(field) && Number(field) === Number(counts[0]) + row,
+  );
+  return isCounted ? rows.map((fields) => (isEmpty(fields) ? fields : fields.slice(1))) : rows;
 }
 
 /**

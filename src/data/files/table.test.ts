@@ -36,6 +36,20 @@ describe("parsing", () => {
     );
   });
 
+  test("passes over the index that pandas writes, and no other column without a name", () => {
+    // DataFrame.to_csv("own.csv"), of a whole frame and of frame[3:].
+    for (const first of [0, 3]) {
+      const table = parseCsv(file(`,size,kind\n${first},1.5,cat\n${first + 1},2.0,dog\n`));
+      expect(table.header).toEqual(["size", "kind"]);
+      expect(table.rows).toEqual([
+        ["1.5", "cat"],
+        ["2.0", "dog"],
+      ]);
+    }
+    for (const text of [",size,kind\n0,1.5,cat\n2,2.0,dog\n", ",size,kind\nx,1.5,cat\ny,2.0,dog\n"])
+      expect(() => parseCsv(file(text))).toThrow("column 1 has no name");
+  });
+
   test("takes commas, semicolons, tabs and bars, line ends of both kinds, and a byte order mark", () => {
     const expected = parseCsv(file(animals)).rows;
     for (const separator of [";", "\t", "|"])

@@ -1,6 +1,7 @@
 /** Texts with what is learned of them, as a dataset. */
 import { isArrayOf } from "../../arrays/kind.ts";
 import { DataError } from "../../errors/errors.ts";
+import { type Words, words } from "../../errors/words.ts";
 import type { Dataset, Examples } from "../dataset.ts";
 import { measureTargets, noNormalization } from "../normalization.ts";
 import { defaultTestFraction, splitTest, takeExamples } from "../split.ts";
@@ -69,8 +70,20 @@ export function textDataset(given: readonly LabelledText[], options: TextDataset
     shownTexts: rows.map(({ text, pair }) => (pair === undefined ? text : `${text} | ${pair}`)),
     train,
     test,
+    warnings: emptyWarning(rows),
     ...(validation.length > 0 && { validation: part(given.length + own.length, validation.length) }),
   };
+}
+
+/** Texts without any: often what a program wrote for a missing value. */
+function emptyWarning(rows: readonly LabelledText[]): Words[] {
+  const empty = rows.filter(({ text, pair = "" }) => text.trim() === "" && pair.trim() === "");
+  if (empty.length === 0) return [];
+  const first = empty[0]?.at;
+  return [
+    words`${empty.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} texts are empty${first === undefined ? "" : ` (the first: ${first})`}, and
+      their labels are learned of nothing; leave those rows out, or fill them in.`,
+  ];
 }
 
 function classesOf(rows: readonly LabelledText[]): string[] {

@@ -15,13 +15,10 @@ import { emitCombine, emitGram } from "../../tangents/graphs.ts";
 import { innerProduct } from "../../tangents/pieces.ts";
 import type { Sampler } from "../../tangents/sampler.ts";
 import { statisticsBuffers } from "../estimator.ts";
-import { methodIn, type Passes, requireMemory } from "../passes.ts";
+import { methodIn, type Passes, requireMemory, sliceSize } from "../passes.ts";
 import { compileSegments } from "../segmented.ts";
 import { findParameterGuess, type WeightsOptions } from "./guess.ts";
 import { withoutModelOutputs } from "./kept.ts";
-
-/** Numbers of each tangent that are drawn at once for the Gram matrix and the combination. */
-const sliceSize = 2 ** 16;
 
 /**
  * Tangents of all parameters that are not kept but drawn again wherever they are needed, with a derivative graph that

@@ -4,7 +4,7 @@ import { ModelError } from "../../errors/errors.ts";
 import { insertIntoModel } from "../../onnx/edit.ts";
 import { formatShape, type Node } from "../../onnx/graph.ts";
 import type { Model } from "../../onnx/read-model.ts";
-import { float32 } from "../../onnx/tensor.ts";
+import { dtypeFromNumber, float32 } from "../../onnx/tensor.ts";
 
 /**
  * The model with (x − mean)/√variance in front of all that reads an input [examples, columns]: it still takes raw numbers, in every
@@ -12,7 +12,7 @@ import { float32 } from "../../onnx/tensor.ts";
  *
  * @param normalization of each column, [columns]: of the examples that are trained on
  * @param input its name. Default: the model's first input
- * @throws ModelError for a model without an input of float32 [examples, columns], and for one that does so already
+ * @throws ModelError for a model without an input of float32 [examples, columns] in its file, and for one that does so already
  */
 export function withStandardizedInput(
   model: Model,
@@ -25,9 +25,11 @@ export function withStandardizedInput(
   const columns = value?.dimensions?.[1];
   const isTable =
     value?.dimensions?.length === 2 && (typeof columns !== "number" || columns === means.length);
-  if (value?.dtype !== "float32" || model.file || !isTable)
+  const own = model.file?.proto.graph?.input.find(({ name }) => name === input)?.type?.value;
+  const stored = own?.case === "tensorType" ? dtypeFromNumber(own.value.elemType) : value?.dtype;
+  if (stored !== "float32" || !value || !isTable)
     throw new ModelError(
-      `${model.source}: the input '${input}' is ${model.file ? "of 16 bits" : (value?.dtype ?? "not there")}${value?.dimensions ? ` ${formatShape(value.dimensions)}` : ""}, and what is ` +
+      `${model.source}: the input '${input}' is ${stored ?? "not there"}${value?.dimensions ? ` ${formatShape(value.dimensions)}` : ""}, and what is ` +
         `standardized is an input of float32 [examples, ${means.length}], one number for each column; standardize the data instead.`,
       { source: model.source },
     );

@@ -96,7 +96,8 @@ export async function describeRun(
 export function memoryOf(options: RunOptions, objective: Objective): ValueMemory {
   const { tangentChunk, lowMemory } = options;
   const tangents = drawnTangents(options);
-  return valueMemory(objective, { tangents: Math.min(tangents, tangentChunk ?? tangents), lowMemory });
+  const atOnce = Math.min(tangents, tangentChunk ?? (lowMemory ? 1 : tangents));
+  return valueMemory(objective, { tangents: atOnce, lowMemory });
 }
 
 /** What a run keeps of the examples that it is tested on: the sum of all their numbers. */
