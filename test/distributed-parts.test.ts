@@ -34,6 +34,14 @@ const base: TrainOptions = {
 const ways: Readonly<Record<string, Partial<TrainOptions>>> = {
   "activations with what their guess learns": { tangents: 4, optimizer: "adam", clip: 5 },
   "exact gradients": { gradient: "exact", optimizer: { name: "sgd", momentum: 0.9 } },
+  "outer steps of activations": {
+    ...{ tangents: 4, optimizer: "adam", steps: 6 },
+    batch: { size: 12, accumulate: 4, localSteps: 3 },
+  },
+  "outer steps of weights": {
+    ...{ perturb: "weights", tangents: 4, steps: 8 },
+    batch: { size: 12, accumulate: 4, localSteps: 2, outerMomentum: 0 },
+  },
   "blocks without a guess": { perturb: { name: "blocks", guess: "none" }, tangents: 4, learningRate: 0.05 },
 };
 
@@ -71,7 +79,9 @@ describe("a run whose workers compute parts of its batches", () => {
         expect(await spread(network, options)).toEqual(own);
         const results = await Promise.all(working);
         expect(results.map(({ how }) => how)).toEqual(new Array(workers).fill("done"));
-        expect(results.reduce((sum, { granules }) => sum + granules, 0)).toBeGreaterThanOrEqual(14 * 4);
+        expect(results.reduce((sum, { granules }) => sum + granules, 0)).toBeGreaterThanOrEqual(
+          (options.steps ?? 0) * 4,
+        );
         if (workers === 4) expect(results.every(({ granules }) => granules > 0)).toBe(true);
       }
     });

@@ -136,7 +136,14 @@ describe("a run's identity", () => {
     async (name, own, part, option) => {
       const other = otherValue(option, part);
       // What its neighbours need to mean anything.
-      const needed = name === "patience" ? { epochs: 3 } : part === "nesterov" ? { momentum: 0.5 } : {};
+      const needed =
+        name === "patience"
+          ? { epochs: 3 }
+          : part === "nesterov"
+            ? { momentum: 0.5 }
+            : /^outer/.test(part)
+              ? { localSteps: 2 }
+              : {};
       const own_ = own === undefined ? needed : { name: own, ...needed };
       const around =
         name === "sampler" && (own === "low-rank" || own === "standard-basis") ? { perturb: "weights" } : {};

@@ -11,6 +11,7 @@ import { batchesOf, requireValidation } from "./batches/batch-reader.ts";
 import type { BatchReader } from "./batches/batch-reading.ts";
 import { batchSize, leftToTrain, stepsOf } from "./batches/batch-size.ts";
 import type { PartsPlan } from "./batches/in-parts.ts";
+import type { OuterSteps } from "./batches/local-steps.ts";
 import type { FirstStage } from "./descent/first-stage.ts";
 import { runLearningRate } from "./learning-rate.ts";
 import { runOptions } from "./run-options.ts";
@@ -22,8 +23,8 @@ import type { RunOptions } from "./settings/run-settings.ts";
 export interface RunPlan {
   readonly options: RunOptions;
   readonly objective: Objective;
-  /** Of steps in parts, also that of one part. */
-  readonly estimator: EstimatorPlan & Partial<Pick<PartsPlan, "ofPart">>;
+  /** Of steps in parts, also what computes one. */
+  readonly estimator: EstimatorPlan & Partial<Pick<PartsPlan, "openPart">>;
   readonly batches: BatchReader;
   readonly steps: number;
   /** Before schedules: the one that was given, or the default. */
@@ -32,6 +33,8 @@ export interface RunPlan {
   readonly rateAt: (unforeseen: number) => number;
   /** What is trained alone before all else joins. Default: nothing. */
   readonly first?: FirstStage | undefined;
+  /** What moves the parameters where each part of a batch takes steps by itself. Default: each step is one of the run. */
+  readonly outer?: OuterSteps | undefined;
   /** What it does otherwise than asked for, and why. */
   readonly notes: readonly Words[];
 }
@@ -59,10 +62,17 @@ export async function planRun(options: RunOptions): Promise<RunPlan> {
   // Whoever else reads a gradient reads an array.
   const resident = runtime.residence?.isApart && !!optimizer.rule;
   const factored = optimizer.isPlain === true && clip === undefined && !resident;
-  const batches = await batchesOf(objective, options);
+  const read = await batchesOf(objective, options);
+  const rateOf = (now: number): number => learningRate * options.schedule.factor(now, alone.steps);
+  // Loaded where steps are exchanges.
+  const local = options.outer && (await import("./batches/local-steps.ts"));
+  local?.requireLocal(options, objective);
+  const outer = options.outer && local?.outerSteps(options.outer);
+  const batches = local && outer ? local.localBatches(read, outer.steps) : read;
+  const descending = outer && { ...options, steps: outer.steps, rateAt: rateOf };
   const plan =
-    options.accumulate > 1
-      ? (await import("./batches/in-parts.ts")).planInParts(batches, options, planEstimator)
+    options.accumulate > 1 || options.parts || outer
+      ? (await import("./batches/in-parts.ts")).planInParts(batches, options, planEstimator, descending)
       : planEstimator;
   const estimator: RunPlan["estimator"] = await plan(objective, options, {
     remembers: true,
@@ -71,7 +81,9 @@ export async function planRun(options: RunOptions): Promise<RunPlan> {
   });
   await requireValidation(options, batches.split.validation.length);
   const steps = stepsOf(options, batches.stepsPerEpoch);
-  const rateAt = runLearningRate(options, estimator, { batch: objective.batch * options.accumulate, steps });
+  const together = { batch: objective.batch * options.accumulate, steps };
+  const alone = { batch: objective.batch, steps: steps * (outer?.steps ?? 1) };
+  const rateAt = runLearningRate(options, estimator, outer ? alone : together);
   const learningRate = rateAt();
   const by = { planEstimator: plan, runLearningRate, exact };
   const first =
@@ -86,7 +98,7 @@ export async function planRun(options: RunOptions): Promise<RunPlan> {
       ? [(await import("./batches/batch-words.ts")).smallerBatch(stream ?? examples, left, options.batch)]
       : []),
   ];
-  return { options, objective, estimator, batches, steps, learningRate, rateAt, notes, first };
+  return { options, objective, estimator, batches, steps, learningRate, rateAt, notes, first, outer };
 }
 
 /** What a planned run is, as plain data. Loaded where a run is kept: pages that keep none do without. */

@@ -85,7 +85,8 @@ export class TrainingRun {
     const stored = { ...objective.parameters, ...objective.statistics };
     this.#saved = savedModel(options, objective, stored);
     const remembered = descent.estimator.init?.() ?? {};
-    this.#training = new TrainingState(stored, this.#options.optimizer.init(this.#arrays), remembered);
+    const moments = (plan.outer ?? options).optimizer.init(this.#arrays);
+    this.#training = new TrainingState(stored, moments, remembered);
   }
 
   /**
@@ -102,7 +103,8 @@ export class TrainingRun {
       const begun = kept ? (await import("./settings/old-config.ts")).asBegun(options, kept) : options;
       const plan = await planRun(begun);
       await files?.compare(await describePlan(plan));
-      descent = await openDescent(plan.objective, plan.estimator, options.optimizer);
+      descent = await openDescent(plan.objective, plan.estimator, (plan.outer ?? options).optimizer);
+      descent = plan.outer?.taken(descent) ?? descent;
       const run = new TrainingRun(plan, descent, files, () => now() >= end);
       await run.#takeFiles();
       return run;
@@ -196,7 +198,7 @@ export class TrainingRun {
 
   /** A rate that was given diverges for good. */
   async #keepGood(): Promise<void> {
-    if (this.#options.learningRate !== undefined || !mayRecover(this.#training.state)) return;
+    if ((this.#options.learningRate ?? this.#plan.outer) || !mayRecover(this.#training.state)) return;
     await this.#descent.settle?.();
     this.#training.keepGood();
   }
@@ -272,9 +274,8 @@ export class TrainingRun {
       await this.#log({ kind: "train", ...line });
       this.#training.state = afterWindow(afterLine(this.#training.state), mean);
     }
-    const { steps } = this.#plan;
-    const transferred = this.#descent.transferred?.();
-    return { kind: "step", step: step + 1, steps, epoch, loss, quality, transferred, learningRate: rate };
+    const said = { loss, quality, transferred: this.#descent.transferred?.(), learningRate: rate };
+    return { kind: "step", step: step + 1, steps: this.#plan.steps, epoch, ...said };
   }
 
   /** How much the default rate grows as a guess foresees more of the gradient. */

@@ -1,12 +1,11 @@
 /** A worker of a run whose steps are computed in parts: takes what a step begins with, and computes the parts that it is asked for. */
 import { DeviceError, ForwardgradError } from "../../errors/errors.ts";
-import type { Estimator } from "../../estimate/estimator.ts";
 import { copyState, type EstimatorState } from "../../estimate/state.ts";
 import { arraysOf } from "../../objective/parameters.ts";
 import type { Arrays } from "../../optim/optimizer.ts";
 import { streamKey } from "../../random/streams.ts";
 import { fold } from "../../random/threefry.ts";
-import { estimatePart } from "../../train/batches/in-parts.ts";
+import type { PartPass } from "../../train/batches/in-parts.ts";
 import type { RunPlan } from "../../train/run-plan.ts";
 import {
   decodeNotice,
@@ -40,7 +39,7 @@ const hereEvery = 1000;
 export class PartWorker {
   readonly #options: WorkOptions;
   readonly #plan: RunPlan;
-  readonly #estimator: Estimator;
+  readonly #pass: PartPass;
   readonly #arrays: Arrays;
   /** What the estimator remembers as the step begins. */
   readonly #state: EstimatorState;
@@ -65,14 +64,14 @@ export class PartWorker {
   private constructor(
     options: WorkOptions,
     plan: RunPlan,
-    estimator: Estimator,
+    pass: PartPass,
     succession: (wake: () => void) => Succession,
   ) {
     this.#options = options;
     this.#plan = plan;
-    this.#estimator = estimator;
+    this.#pass = pass;
     this.#arrays = arraysOf(plan.objective.parameters);
-    this.#state = estimator.init?.() ?? {};
+    this.#state = copyState(pass.state);
     this.#succession = succession(() => this.#waiters.wake());
   }
 
@@ -82,12 +81,12 @@ export class PartWorker {
     plan: RunPlan,
     succession: (wake: () => void) => Succession,
   ): Promise<PartWorker> {
-    const { ofPart } = plan.estimator;
-    if (!ofPart)
+    const { openPart } = plan.estimator;
+    if (!openPart)
       throw new ForwardgradError(
         "The run's steps have one part, which leaves nothing to share; whoever began it is another program.",
       );
-    return new PartWorker(options, plan, await ofPart.open(), succession);
+    return new PartWorker(options, plan, await openPart(), succession);
   }
 
   async run(): Promise<WorkResult> {
@@ -135,7 +134,7 @@ export class PartWorker {
   }
 
   async release(): Promise<void> {
-    await this.#estimator.release();
+    await this.#pass.release();
     await this.#plan.batches.release?.();
   }
 
@@ -242,13 +241,11 @@ export class PartWorker {
   }
 
   async #answer(position: Position, part: number): Promise<void> {
-    const { batches, objective, options } = this.#plan;
+    const { batches, options } = this.#plan;
     this.#wanted.delete(part);
     const key = fold(streamKey(options.seed, "tangents"), position.step);
     await batches.read(position.step);
-    batches.readPart(part);
-    const given = { part, key, state: copyState(this.#state) };
-    const answer = await answerOf(() => estimatePart(objective, this.#estimator, batches, given));
+    const answer = await answerOf(() => this.#pass.compute(part, key, this.#state));
     this.#computed++;
     const { transport, onEvent } = this.#options;
     const whole = { ...position, part, loss: answer.loss, unforeseen: answer.unforeseen };

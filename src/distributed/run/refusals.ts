@@ -6,8 +6,13 @@ import { batching } from "../../train/settings/batch.ts";
 import type { TrainOptions } from "../../train/settings/options.ts";
 
 /** By what a step is shared: granules of its tangents, which are few numbers, or parts of its batch, which are gradients. */
-export function isInGranules({ perturb = "activations", gradient = "forward" }: TrainOptions): boolean {
-  return gradient === "forward" && nameOf(perturb) === "weights";
+export function isInGranules({
+  perturb = "activations",
+  gradient = "forward",
+  batch,
+}: TrainOptions): boolean {
+  const isLocal = typeof batch === "object" && batch.localSteps !== undefined;
+  return gradient === "forward" && nameOf(perturb) === "weights" && !isLocal;
 }
 
 /** What is said of a run's sharing, besides its options. */

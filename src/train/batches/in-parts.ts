@@ -14,11 +14,21 @@ import type { Tensors } from "../../runtime/runtime.ts";
 import type { Planning } from "../descent/first-stage.ts";
 import type { RunOptions } from "../settings/run-settings.ts";
 import type { BatchReader } from "./batch-reading.ts";
+import type { LocalBatches, localDescent } from "./local-steps.ts";
 import type { PartEstimate, PartSource } from "./part-source.ts";
 
-/** An estimator of steps in parts, and that of one part. */
+/** Computes parts of the step that is read. */
+export interface PartPass {
+  /** What the estimator remembers before the first step. */
+  readonly state: EstimatorState;
+  /** One part, counted from 0: a function of the parameters, and of what is given here. The state stays. */
+  compute(part: number, key: Key, state: EstimatorState): Promise<PartEstimate>;
+  release(): Promise<void>;
+}
+
+/** An estimator of steps in parts, and what computes the parts alone. */
 export interface PartsPlan extends EstimatorPlan {
-  readonly ofPart: EstimatorPlan;
+  openPart(): Promise<PartPass>;
 }
 
 /**
@@ -33,6 +43,7 @@ export function planInParts(
   batches: BatchReader,
   { gradient, quality, parts: source }: Pick<RunOptions, "gradient" | "quality" | "parts">,
   plan: Planning["planEstimator"],
+  local?: LocalSteps,
 ): (...asked: Parameters<Planning["planEstimator"]>) => Promise<PartsPlan> {
   refuse(
     gradient === "law",
@@ -45,9 +56,17 @@ export function planInParts(
   return async (objective, settings, uses) => {
     // What is added up are arrays.
     const planned = await plan(objective, settings, { ...uses, factored: false, resident: false });
+    const opened = async () => {
+      const estimator = await planned.open();
+      return { estimator, compute: await partsOf(objective, estimator, batches, local) };
+    };
     return {
-      ...{ ...planned, ofPart: planned },
-      open: async () => inParts(objective, await planned.open(), batches, source),
+      ...planned,
+      open: async () => inParts(objective, await opened(), batches, source),
+      async openPart() {
+        const { estimator, compute } = await opened();
+        return { state: estimator.init?.() ?? {}, compute, release: () => estimator.release() };
+      },
     };
   };
 }
@@ -62,15 +81,29 @@ function refuse(isGiven: boolean, what: ReturnType<typeof words>): void {
   );
 }
 
-/** One part of the batch that is read, counted from 0: a function of the parameters, and of what is given here. The state stays. */
-export async function estimatePart(
-  { batch }: Pick<Objective, "batch">,
+/** Local steps of a run, and what they are taken by. */
+export type LocalSteps = Parameters<typeof localDescent>[3];
+
+/** What computes a part of the step that is read. */
+async function partsOf(
+  objective: Objective,
   estimator: Estimator,
-  { feeds }: Pick<BatchReader, "feeds">,
-  given: { readonly part: number; readonly key: Key; readonly state: EstimatorState },
-): Promise<PartEstimate & { readonly estimate: Estimate }> {
-  const learned = copyState(given.state);
-  return { estimate: await estimator.estimate(feeds, given.key, learned, given.part * batch), learned };
+  batches: BatchReader,
+  local: LocalSteps | undefined,
+): Promise<PartPass["compute"]> {
+  if (local) {
+    const { localDescent } = await import("./local-steps.ts");
+    const descend = await localDescent(objective, estimator, batches as LocalBatches, local);
+    return (part, _, state) => descend(part, state);
+  }
+  return async (part, key, state) => {
+    batches.readPart(part);
+    const learned = copyState(state);
+    return {
+      estimate: await estimator.estimate(batches.feeds, key, learned, part * objective.batch),
+      learned,
+    };
+  };
 }
 
 /**
@@ -80,28 +113,20 @@ export async function estimatePart(
  */
 export async function inParts(
   objective: Objective,
-  estimator: Estimator,
-  batches: BatchReader,
+  { estimator, compute }: { readonly estimator: Estimator; readonly compute: PartPass["compute"] },
+  batches: BatchReader & Partial<Pick<LocalBatches, "isFirst">>,
   source?: PartSource,
 ): Promise<Estimator> {
   const count = await openCount(objective);
-  const compute = (part: number, key: Key, state: EstimatorState) =>
-    estimatePart(objective, estimator, batches, { part, key, state });
-  source?.open({
-    objective,
-    count: batches.parts,
-    state: estimator.init?.() ?? {},
-    compute(part, key, state) {
-      batches.readPart(part);
-      return compute(part, key, state);
-    },
-  });
+  source?.open({ objective, count: batches.parts, state: estimator.init?.() ?? {}, compute });
   return {
     ...estimator,
     ...(source && { follower: source.follower }),
     async estimate(feeds, key, state = estimator.init?.() ?? {}): Promise<Estimate> {
-      if (batches.parts === 1) return estimator.estimate(feeds, key, state);
-      if (estimator.estimateParts)
+      // Of local steps, a part alone is a descent, too.
+      const isLocal = batches.isFirst === false;
+      if (batches.parts === 1 && !isLocal) return estimator.estimate(feeds, key, state);
+      if (estimator.estimateParts && !isLocal)
         return estimator.estimateParts(feeds, key, {
           count: batches.parts,
           async read(part) {
@@ -112,14 +137,11 @@ export async function inParts(
       const total = new Total(state);
       const shared = await source?.estimate(key, state);
       for (let part = 0; part < batches.parts; part++) {
-        if (part > 0) batches.readPart(part);
-        const there = shared?.[part];
-        if (there) {
-          total.add({ ...unsaid, ...there.estimate }, there.learned, await count.of(feeds));
-          continue;
-        }
-        const { estimate, learned } = await compute(part, key, state);
-        total.add(estimate, learned, await count.of(feeds));
+        const { estimate: given, learned } = shared?.[part] ?? (await compute(part, key, state));
+        const estimate = { ...unsaid, ...given };
+        // How many losses count is known here. Changes by local steps weigh the same.
+        if (shared) batches.readPart(part);
+        total.add(estimate, learned, isLocal ? 1 : await count.of(feeds));
         // As PyTorch does, running statistics follow each part.
         for (const [name, values] of Object.entries(estimate.statistics))
           (feeds[name]?.data as Float32Array | undefined)?.set(values);
@@ -133,8 +155,11 @@ export async function inParts(
   };
 }
 
-/** What others do not say of a part. */
-const unsaid = { derivatives: new Float64Array(), statistics: {} };
+/** What is not said of a part that others computed. */
+const unsaid: Pick<Estimate, "derivatives" | "statistics"> = {
+  derivatives: new Float64Array(),
+  statistics: {},
+};
 
 /** What the parts of a step add up to: sums, each weighted by how many losses count. */
 class Total {

@@ -53,7 +53,7 @@ export async function openDescent(
 }
 
 /** The same optimizer in the WebAssembly kernel, which is loaded where it has more to do than plain descent. */
-async function fastest(optimizer: Optimizer): Promise<Optimizer> {
+export async function fastest(optimizer: Optimizer): Promise<Optimizer> {
   if (!optimizer.rule || optimizer.isPlain) return optimizer;
   const { inKernel } = await import("../../optim/in-kernel.ts");
   return inKernel(optimizer);

@@ -2,7 +2,7 @@
 import { SettingError } from "../../errors/errors.ts";
 import { option as mention, words } from "../../errors/words.ts";
 import { group } from "../../settings/group.ts";
-import { either, type Given, numbers, type Option, whole } from "../../settings/option.ts";
+import { either, type Given, number, numbers, type Option, whole } from "../../settings/option.ts";
 
 /** How the examples of a step are chosen and read. */
 export interface Batching {
@@ -12,6 +12,15 @@ export interface Batching {
   readonly accumulate: number;
   /** How often classes are drawn. Default: each example once an epoch. */
   readonly sampling: Sampling | undefined;
+  /** Local steps of each part, and how their mean change moves the parameters. Default: all parts share each step. */
+  readonly outer: Outer | undefined;
+}
+
+/** Outer steps, each of so many local ones. */
+export interface Outer {
+  readonly steps: number;
+  readonly rate: number;
+  readonly momentum: number;
 }
 
 type Sampling = "balanced" | Readonly<Record<string, number>>;
@@ -29,6 +38,22 @@ const parts = {
   size: whole(1, { help: "examples a step", default: 64, flag: "batch" }),
   /** Computes them in so many parts of equal size, one after the other, for less memory. Default 1. */
   accumulate: whole(1, { help: "compute a step's examples in n parts, for less memory", default: 1 }),
+  /**
+   * Trains each part for so many local steps from common parameters, and moves these by the mean of what the parts changed, as by a
+   * gradient: DiLoCo's outer steps (Douillard et al., arXiv 2311.08105, algorithm 1). A step of the run is then one such exchange; the
+   * optimizer of the local steps starts anew at each. Default: all parts share each step.
+   */
+  localSteps: whole(1, {
+    help: "each part of a batch takes n steps by itself; then the mean of what they changed is one step of the run",
+    otherwise: "all parts share each step",
+  }),
+  /** The rate by which the mean change moves the parameters. Default 0.7, DiLoCo's. */
+  outerRate: number({ above: 0 }, { help: "with local steps: rate of the steps between them", default: 0.7 }),
+  /** Nesterov momentum of these steps. Default 0.9, DiLoCo's. */
+  outerMomentum: number(
+    { from: 0, below: 1 },
+    { help: "with local steps: Nesterov momentum of the steps between them", default: 0.9 },
+  ),
   /** Draws examples with replacement: all classes equally often, or in proportion to numbers by the classes' names. */
   sampling: either(
     {
@@ -47,7 +72,7 @@ export const batchOption: Option<number | Given<typeof parts>, 64> & { readonly 
   ...together,
   default: 64,
   known: ["batchSize"],
-  expected: "a whole number from 1, or an object of size, accumulate and sampling",
+  expected: `a whole number from 1, or an object of ${Object.keys(parts).join(", ")}`,
   accepts: (given): given is number | Given<typeof parts> =>
     typeof given === "object" && given !== null
       ? together.accepts(given)
@@ -60,8 +85,24 @@ export function batching(given: number | Given<typeof parts>): Batching {
     size = parts.size.default,
     accumulate = 1,
     sampling,
+    localSteps,
+    outerRate,
+    outerMomentum,
   }: Given<typeof parts> = typeof given === "number" ? { size: given } : given;
-  if (size % accumulate === 0) return { batch: size, accumulate, sampling };
+  if (localSteps === undefined)
+    for (const [name, value] of Object.entries({ outerRate, outerMomentum }))
+      if (value !== undefined)
+        throw new SettingError(
+          words`${mention(`batch.${name}`, value)} is about steps between local ones (${mention("batch.localSteps")}), and none are asked for; give
+            these, or leave it out.`,
+          { option: `batch.${name}` },
+        );
+  const outer = localSteps !== undefined && {
+    steps: localSteps,
+    rate: outerRate ?? parts.outerRate.default,
+    momentum: outerMomentum ?? parts.outerMomentum.default,
+  };
+  if (size % accumulate === 0) return { batch: size, accumulate, sampling, outer: outer || undefined };
   throw new SettingError(
     words`${mention("batch.accumulate", accumulate)} makes no parts of equal size of ${mention("batch.size", size)}; choose
       a size that it divides (${mention("batch.size", accumulate * Math.ceil(size / accumulate))}).`,

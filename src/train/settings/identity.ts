@@ -63,6 +63,11 @@ export async function describeRun(
       size: objective.batch * options.accumulate,
       accumulate: options.accumulate,
       ...(options.sampling && { sampling: options.sampling }),
+      ...(options.outer && {
+        localSteps: options.outer.steps,
+        outerRate: options.outer.rate,
+        outerMomentum: options.outer.momentum,
+      }),
     },
     epochs: options.epochs ?? (options.steps === undefined ? 1 : null),
     steps,
