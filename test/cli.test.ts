@@ -9,6 +9,7 @@ import { encodeGraph } from "../src/onnx/encode.ts";
 import { float32 } from "../src/onnx/tensor.ts";
 import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { cli, lastJson, run, temporaryFolder } from "./cli.ts";
+import { canMount, mountDisk, unmount } from "./small-disk.ts";
 
 const folder = temporaryFolder();
 const quick = ["train", "--hidden", "16", "--steps", "30", "--threads", "1"];
@@ -351,7 +352,7 @@ describe("folders", () => {
   it.skipIf(!canMount())("on a full disk keep what was there, and on a read-only one say so", () => {
     const disk = join(folder, "disk");
     mkdirSync(disk);
-    spawnSync("mount", ["-t", "tmpfs", "-o", "size=510k", "tmpfs", disk]);
+    mountDisk(disk, "510k");
     try {
       // Two checkpoints (104 KB each with their last good state), a third one on its way, the model and its report (100 KB) fit;
       // the filler leaves no room for another run.
@@ -364,17 +365,9 @@ describe("folders", () => {
       spawnSync("mount", ["-o", "remount,ro", disk]);
       fails([...quick, "--out", join(disk, "third")], 1, "third", "--out");
     } finally {
-      spawnSync("umount", [disk]);
+      unmount(disk);
     }
   });
-
-  function canMount(): boolean {
-    const probe = temporaryFolder();
-    const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", probe]).status === 0;
-    if (mounted) spawnSync("umount", [probe]);
-    else console.warn("skipped: mounting a small disk needs more rights");
-    return mounted;
-  }
 });
 
 describe("divergence", () => {

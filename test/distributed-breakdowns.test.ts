@@ -16,6 +16,7 @@ import { examples, model, runtime } from "./circle.ts";
 import { run, temporaryFolder } from "./cli.ts";
 import { noServer, temporaryServer } from "./nats-server.ts";
 import { startCli } from "./processes.ts";
+import { canMount, fill, mountDisk, unmount } from "./small-disk.ts";
 import { modelSum, settings, training } from "./small-training.ts";
 import { tcpProxy } from "./tcp-proxy.ts";
 
@@ -100,6 +101,43 @@ describe.skipIf(noServer !== undefined)("a run over a real server, where", () =>
     await Promise.all([again, late].map((each) => each.close()));
     await server.stop();
   }, 90_000);
+
+  it.skipIf(!canMount())(
+    "the server's file system is full, says that nothing is kept, and goes on to the same bytes when there is room",
+    async () => {
+      const disk = temporaryFolder();
+      mountDisk(disk, "6m");
+      const server = await temporaryServer({}, disk);
+      try {
+        const join = (create: boolean) => joinOnServer({ url: server.url, run: "small-disk", create });
+        const [transport, other] = [await join(true), await join(false)];
+        const working = worker(other);
+        let makeRoom: (() => void) | undefined;
+        let repaired: Promise<void> | undefined;
+        const said: string[] = [];
+        transport.onState((state, detail) => {
+          said.push(state);
+          if (state !== "silent") return;
+          expect(detail).toMatch(/answers nothing that is to be kept.*disk is full.*start it again/);
+          repaired ??= server.restart(async () => makeRoom?.());
+        });
+        const spread = trainTogether(options, { transport, granule, lease: 60_000 });
+        const trained = await end(spread, (step) => {
+          if (step === 10) makeRoom = fill(disk);
+        });
+        expect(trained).toEqual(await alone);
+        expect(said).toContain("silent");
+        expect(said.at(-1)).toBe("connected");
+        await repaired;
+        expect(await working).toMatchObject({ how: "done" });
+        await Promise.all([transport, other].map((each) => each.close()));
+      } finally {
+        await server.stop();
+        unmount(disk);
+      }
+    },
+    120_000,
+  );
 
   it("a worker is of another version, refuses it", async () => {
     const server = await temporaryServer();

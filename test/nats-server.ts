@@ -26,10 +26,12 @@ export interface TemporaryServer extends OwnServer {
   restart(between?: () => Promise<void>): Promise<void>;
 }
 
+/** @param inside where its folder is made */
 export async function temporaryServer(
   options: Omit<OwnServerOptions, "folder"> = {},
+  inside = tmpdir(),
 ): Promise<TemporaryServer> {
-  const folder = await mkdtemp(join(tmpdir(), "forwardgrad-nats-"));
+  const folder = await mkdtemp(join(inside, "forwardgrad-nats-"));
   let server = await startServer({ ...options, folder });
   const { url, version } = server;
   return {

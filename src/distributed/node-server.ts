@@ -88,13 +88,19 @@ async function versionOf(program: string): Promise<string> {
 
 /**
  * Ends its command when its own standard input ends, as it does when the process that started it is gone, however that ended.
- * It is another group of processes than its owner's, so that Ctrl-C leaves the owner a server for its last words.
+ * It is another group of processes than its owner's, so that Ctrl-C leaves the owner a server for its last words. A server that
+ * waits for a full disk hears no signal (2.9.10), and is killed after ten seconds.
  */
 const guard = `
 exec 3<&0
 "$@" </dev/null 3<&- &
 server=$!
-{ cat <&3 >/dev/null; kill "$server"; } 2>/dev/null &
+{
+  cat <&3 >/dev/null
+  kill "$server"
+  for second in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$server" || exit; sleep 1; done
+  kill -9 "$server"
+} 2>/dev/null &
 exec 3<&-
 wait "$server"
 `;

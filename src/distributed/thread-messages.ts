@@ -1,6 +1,6 @@
 /** What a program and the thread that has its connection say to each other, so that the connection lives on while the program computes. */
 import type { PlainError } from "../errors/plain-errors.ts";
-import type { LogEntry, Role, Task, Traffic, Transport } from "./transport.ts";
+import type { ConnectionState, LogEntry, Role, Task, Traffic, Transport } from "./transport.ts";
 
 /** A task without what is done with it, which is asked for by its number. */
 export interface TakenTask extends Pick<Task, "id" | "message" | "attempt"> {
@@ -67,7 +67,7 @@ export type FromThread =
       readonly sender: string;
       readonly subject: string;
     }
-  | { readonly kind: "state"; readonly state: "connected" | "disconnected"; readonly detail: string };
+  | { readonly kind: "state"; readonly state: ConnectionState; readonly detail: string };
 
 /** One end of a line between threads. */
 export interface ThreadPort<Sent, Heard> {

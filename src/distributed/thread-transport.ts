@@ -2,7 +2,7 @@
 import { errorFrom } from "../errors/plain-errors.ts";
 import { checkSubject } from "./subjects.ts";
 import type { Calls, FromThread, ThreadPort, ToThread } from "./thread-messages.ts";
-import type { Listener, LogEntry, Task, Transport } from "./transport.ts";
+import type { ConnectionState, Listener, LogEntry, Task, Transport } from "./transport.ts";
 import { closed, TransportError, tooLarge } from "./transport-error.ts";
 
 const furtherClasses = { TransportError };
@@ -42,7 +42,7 @@ class Program {
   readonly #listeners = new Map<number, Listener>();
   readonly #stateListeners = new Set<Parameters<Transport["onState"]>[0]>();
   #numbers = 0;
-  #state: readonly ["connected" | "disconnected", string] = ["connected", ""];
+  #state: readonly [ConnectionState, string] = ["connected", ""];
   #end: TransportError | undefined;
 
   constructor(thread: TransportThread) {
@@ -84,7 +84,7 @@ class Program {
     }
   }
 
-  #tell(state: "connected" | "disconnected", detail: string): void {
+  #tell(state: ConnectionState, detail: string): void {
     this.#state = [state, detail];
     for (const heard of [...this.#stateListeners]) heard(state, detail);
   }

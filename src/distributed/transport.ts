@@ -53,6 +53,12 @@ export interface Log {
   forget(below: number): Promise<void>;
 }
 
+/**
+ * How it stands with what all speak to. `silent`: the connection is there, and what is to be kept is answered by nothing, as by a
+ * server whose disk is full.
+ */
+export type ConnectionState = "connected" | "silent" | "disconnected";
+
 /** One owner at a time, for at most as long as was asked for without a renewal. */
 export interface Lease {
   /**
@@ -140,7 +146,7 @@ export interface Transport {
   /** The run's tasks, if it has any. */
   readonly queue: Queue;
   /** Connection lost and back, in words for people; first what it is now. Returns what ends it. */
-  onState(heard: (state: "connected" | "disconnected", detail: string) => void): () => void;
+  onState(heard: (state: ConnectionState, detail: string) => void): () => void;
   /** What went over the line so far. */
   traffic(): Promise<Traffic>;
   /** Leaves: iterations end, waiting calls throw, tasks that were taken go to others. */

@@ -1,5 +1,6 @@
 /** What a page says to its worker that works for somebody's run, and what it hears. */
 import type { PageJoinOptions } from "../distributed/nats/join-from-page.ts";
+import type { ConnectionState } from "../distributed/transport.ts";
 import type { WorkEvent, WorkResult } from "../distributed/work-events.ts";
 import type { PlainError } from "../errors/plain-errors.ts";
 import type { WebRuntimeOptions } from "../runtime/web.ts";
@@ -13,7 +14,7 @@ export interface AskedWork extends PageJoinOptions {
 /** What happens to a page's worker, by its `kind`: what happens to any, and to its line to the server, whose `detail` is in words. */
 export type PageWorkEvent =
   | Exclude<WorkEvent, { readonly kind: "leads" | "run" }>
-  | { readonly kind: "connected" | "disconnected"; readonly detail: string };
+  | { readonly kind: ConnectionState; readonly detail: string };
 
 /** To the worker; `run` tells one piece of work from another. */
 export type WorkRequest = { readonly run: string } & (

@@ -1,4 +1,4 @@
-/** Ctrl-C while the server is gone: it is waited for so long and no longer, and what waits for it ends. */
+/** Ctrl-C while the server is gone, or silent: it is waited for so long and no longer, and what waits for it ends. */
 import type { Transport } from "../../distributed/transport.ts";
 import { TransportError } from "../../distributed/transport-error.ts";
 
@@ -19,7 +19,7 @@ export function leaveInTime(transport: Transport, signal: AbortSignal | undefine
     if (isLost && signal.aborted) timer = setTimeout(() => void transport.close(), patience);
   };
   const end = transport.onState((state) => {
-    isLost = state === "disconnected";
+    isLost = state !== "connected";
     weigh();
   });
   signal.addEventListener("abort", weigh);

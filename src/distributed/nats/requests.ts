@@ -1,13 +1,17 @@
 /** Requests to a server that go on when its connection is lost and comes back, and what its refusals mean. */
 import type { NatsConnection, Status } from "@nats-io/nats-core";
 import { ForwardgradError } from "../../errors/errors.ts";
+import type { ConnectionState } from "../transport.ts";
 import { closed, full, TransportError } from "../transport-error.ts";
 import { Waiters } from "../waiters.ts";
 
-type StateListener = (state: "connected" | "disconnected", detail: string) => void;
+type StateListener = (state: ConnectionState, detail: string) => void;
 
 /** Milliseconds that one request waits for its answer. */
 export const answerMilliseconds = 3000;
+
+/** After so many in a row that were not answered, the server counts as silent. */
+const mostTimeouts = 2;
 
 /** Numbers by which JetStream names what is wrong. */
 const codes = {
@@ -33,9 +37,11 @@ export class Requests {
   readonly waiters = new Waiters();
   /** What waits for an answer, which does not come when the connection is lost or closed. */
   readonly #unanswered = new Set<(why: Error) => void>();
-  #state: "connected" | "disconnected" = "connected";
+  #state: ConnectionState = "connected";
   #detail: string;
   #end: TransportError | undefined;
+  /** Requests in a row that nothing answered, although the connection is there. */
+  #timeouts = 0;
   /** How often the connection came back. */
   reconnects = 0;
   /** What the server does not let this participant say or hear, in its words. */
@@ -54,7 +60,7 @@ export class Requests {
   }
 
   get isConnected(): boolean {
-    return this.#state === "connected" && !this.#end;
+    return this.#state !== "disconnected" && !this.#end;
   }
 
   get isClosed(): boolean {
@@ -81,9 +87,13 @@ export class Requests {
         continue;
       }
       try {
-        return await this.#unlessLost(attempt());
+        const result = await this.#unlessLost(attempt());
+        this.#answered();
+        return result;
       } catch (error) {
         if (this.#end) throw this.#end;
+        if (isTimeout(error)) this.#unansweredOnce();
+        else this.#timeouts = 0;
         const refusal = refusalOf(error, what);
         if (refusal) throw refusal;
         if (isApiError(error, "streamNotFound")) await this.#restore().catch(() => undefined);
@@ -91,6 +101,21 @@ export class Requests {
         await this.waiters.change(pause);
       }
     }
+  }
+
+  #answered(): void {
+    this.#timeouts = 0;
+    if (this.#state === "silent") this.#change("connected", this.connection.getServer());
+  }
+
+  #unansweredOnce(): void {
+    this.#timeouts++;
+    if (this.#timeouts < mostTimeouts || this.#state !== "connected") return;
+    this.#change(
+      "silent",
+      `${this.connection.getServer()} is there, and answers nothing that is to be kept, as where its disk is full: look at its ` +
+        "log, make room, and start it again",
+    );
   }
 
   /** What some work comes to, unless the connection is lost or the transport closed before. */
@@ -116,7 +141,7 @@ export class Requests {
     for (const reject of [...this.#unanswered]) reject(why);
   }
 
-  #change(state: "connected" | "disconnected", detail: string): void {
+  #change(state: ConnectionState, detail: string): void {
     if (state === "disconnected") this.#giveUp(new LostConnectionError(detail));
     this.#state = state;
     this.#detail = detail;
@@ -173,6 +198,10 @@ function refusalOf(error: unknown, what: string): TransportError | undefined {
     );
   }
   return isApiError(error, "full") ? full(what, error) : undefined;
+}
+
+function isTimeout(error: unknown): boolean {
+  return chain(error).some(({ name }) => name === "TimeoutError");
 }
 
 /** Whether waiting may help. */
