@@ -225,10 +225,10 @@ describe.skipIf(noServer !== undefined)("processes of a run, where", () => {
       expect(others.length).toBeGreaterThanOrEqual(3);
       owner.child.kill("SIGKILL");
       await expect.poll(() => others.filter(lives), { timeout: 20_000 }).toEqual([]);
-      expect(run([...owned, "--resume"], { cwd: folder }).status).toBe(0);
+      expect(run([...owned, "--resume"], { cwd: folder, timeout: 150_000 }).status).toBe(0);
       expect(bytesOf("owned")).toBe(bytesOf("alone"));
     },
-    120_000,
+    240_000,
   );
 
   it("the server is gone for good, end in time after Ctrl-C, by 130; what is refused is so before anybody is invited", async () => {
