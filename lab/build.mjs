@@ -46,8 +46,12 @@ for (const { splitting, entries } of bundles)
 cpSync(join(lab, "example"), join(target, "example"), { recursive: true });
 for (const name of ["index.html", "style.css"]) copyFileSync(join(lab, name), join(target, name));
 copyFileSync(join(packages, "uplot/dist/uPlot.min.css"), join(target, "charts.css"));
-for (const name of ["ort-wasm-simd-threaded.wasm", "ort-wasm-simd-threaded.mjs"])
-  copyFileSync(join(packages, "onnxruntime-web/dist", name), join(target, "engine", name));
+// For the processor; for WebGPU, where WebAssembly waits for promises by itself, and where it does not.
+for (const build of ["", ".jspi", ".asyncify"])
+  for (const type of ["wasm", "mjs"]) {
+    const name = `ort-wasm-simd-threaded${build}.${type}`;
+    copyFileSync(join(packages, "onnxruntime-web/dist", name), join(target, "engine", name));
+  }
 
 // What makes it work without a network: the names of all files, and a version that changes with any of them.
 const files = readdirSync(target, { recursive: true, withFileTypes: true })

@@ -25,6 +25,8 @@ import { relativeError } from "./relative-error.ts";
 const k = 4;
 const batch = 16;
 const hidden = [64, 40];
+/** Numbers of each matrix and bias. */
+const numbersOf = { parameters: [784 * 64, 64, 64 * 40, 40, 40 * 10, 10] };
 const data = glyphs({ train: 256, test: 32 });
 const options = {
   model: mlp({ input: [1, 28, 28], hidden, outputs: 10, normalization: data.normalization }),
@@ -44,7 +46,26 @@ const kinds: Readonly<Record<string, Given>> = {
     perturb: activations({ shareTangents: true, guess: feedback() }),
     ...{ sampler: "gaussian", optimizer: adamw(), learningRate: 0.002, clip: 0.5 },
   },
+  "exact gradients": { gradient: "exact", tangents: undefined },
+  "exact gradients, Adam and clipping": {
+    ...{ gradient: "exact", tangents: undefined, optimizer: adam(), learningRate: 0.003, clip: 1 },
+  },
+  "signs of all weights": { perturb: "weights" },
+  "low-rank weights, and momentum": {
+    ...{ perturb: "weights", sampler: "low-rank", optimizer: sgd({ momentum: 0.8 }), learningRate: 0.01 },
+  },
+  "weights at a fixed angle, whose Gram matrix is in float64": {
+    ...{ perturb: "weights", sampler: "fixed-angle" },
+  },
+  "more tangents than Gram matrices in float32 are for": { tangents: 24 },
+  "the same, shared and without a guess": {
+    ...{ tangents: 24, sampler: "rademacher" },
+    perturb: activations({ shareTangents: true, guess: "none" }),
+  },
 };
+
+/** Those that are done where shaders run in software. */
+const first = ["the default", "exact gradients", "signs of all weights"];
 
 async function collect(runtime: Runtime, given: Given): Promise<TrainEvent[]> {
   const events: TrainEvent[] = [];
@@ -82,7 +103,7 @@ export function deviceTraining(
     });
 
     for (const [kind, given] of Object.entries(kinds))
-      it.skipIf(isSlow && kind !== "the default")(`take the steps of the CPU: ${kind}`, async () => {
+      it.skipIf(isSlow && !first.includes(kind))(`take the steps of the CPU: ${kind}`, async () => {
         const there = await collect(device, given);
         const here = await collect(cpu, given);
         const [losses, expected] = [there, here].map((events) => stepsOf(events).map(({ loss }) => loss));
@@ -91,32 +112,64 @@ export function deviceTraining(
           expect(Math.abs(loss / (expected?.[step] ?? 0) - 1), `step ${step + 1}`).toBeLessThan(bound);
         const [result, like] = [there, here].map((events) => doneOf(events)?.result);
         expect(Math.abs((result?.validationLoss ?? 0) / (like?.validationLoss ?? 0) - 1)).toBeLessThan(bound);
+        // Whatever is held: parameters and gradients of 53,954 numbers never cross again.
+        for (const { transferred } of stepsOf(there).slice(1))
+          expect((transferred?.down ?? Number.NaN) / 4).toBeLessThan(20_000);
         expect(stepsOf(here).every(({ transferred }) => transferred === undefined)).toBe(true);
       });
 
+    /** The bytes of each step of a run, after its first one, which takes parameters and what is remembered there. */
+    const crossedOf = async (given: Given) => {
+      const [begun, ...steps] = stepsOf(await collect(device, { steps: 4, ...given })).map(
+        ({ transferred }) => transferred,
+      );
+      const { up = 0, down } = steps[0] ?? {};
+      expect(begun?.down).toBe(down);
+      expect(begun?.up).toBeGreaterThan(up);
+      expect(steps).toEqual([steps[0], steps[0], steps[0]]);
+      return steps[0];
+    };
+    /** Numbers of the batch: its inputs, and labels of 64 bits, once for all graphs of a step. */
+    const examples = 784 * batch + 2 * batch;
+    /** A row of signs is drawn from three words, and five for each tangent. */
+    const keys = 3 + 5 * k;
+
     it("count what crosses: the batch, coefficients and keys up; losses, derivatives and Gram matrices down", async () => {
-      const steps = stepsOf(await collect(device, { steps: 4 }));
-      const crossed = steps.map(({ transferred }) => transferred);
       const perExample = k * batch;
       // The guess reads the exact gradient at the second layer's end, and of the first one's end all tangents.
       const [size = 0] = hidden;
-      // What a row of signs is drawn from: three words, and five for each tangent; otherwise the signs themselves.
-      const tangents = drawsThere ? 3 + 5 * k : perExample * size;
-      const own = {
-        inputs: 784 * batch,
-        // Of 64 bits, for the dual passes alone.
-        labels: 2 * batch,
-        coefficients: perExample,
-        // What a guess counts, the scale of a gradient, and the rate.
-        numbers: 1 + 1 + 1,
-      };
-      const up = 4 * (own.inputs + own.labels + own.coefficients + own.numbers + tangents);
+      const tangents = drawsThere ? keys : perExample * size;
+      // What a guess counts, the scale of a gradient, and the rate.
+      const up = 4 * (examples + perExample + 3 + tangents);
       // The loss; derivatives, and what of them was foreseen; Gram matrices with how many numbers are active; the gradient's length.
       const down = 4 * (1 + 2 * perExample + batch * k * k + batch + 1);
-      expect(crossed.slice(1)).toEqual([1, 2, 3].map(() => ({ up, down })));
-      // The first step takes parameters and what is remembered there.
-      expect(crossed[0]?.down).toBe(down);
-      expect(crossed[0]?.up).toBeGreaterThan(up);
+      expect(await crossedOf({})).toEqual({ up, down });
+    });
+
+    it("count what crosses for exact gradients: the batch up, the loss down", async () => {
+      // The scale of a gradient, and the rate; its length.
+      expect(await crossedOf({ gradient: "exact", tangents: undefined })).toEqual({
+        up: 4 * (examples + 2),
+        down: 4 * (1 + 1),
+      });
+    });
+
+    it("count what crosses for weights: k coefficients and keys up, k derivatives and a Gram matrix of each parameter down", async () => {
+      const { parameters } = numbersOf;
+      const tangents = drawsThere
+        ? parameters.length * keys
+        : k * parameters.reduce((sum, each) => sum + each);
+      const down = 4 * (1 + k + parameters.length * k * k + 1);
+      const up = 4 * (examples + k + 2 + tangents);
+      expect(await crossedOf({ perturb: "weights" })).toEqual({ up, down });
+    });
+
+    it("count what crosses where Gram matrices are in float64: tangents up, which numbers are active down", async () => {
+      const [size = 0] = hidden;
+      const many = 24;
+      const up = 4 * (examples + many * batch + 3 + many * batch * size);
+      const down = 4 * (1 + 2 * many * batch + batch * size + 1);
+      expect(await crossedOf({ tangents: many })).toEqual({ up, down });
     });
 
     it("move parameters as JavaScript's optimizers do", async () => {

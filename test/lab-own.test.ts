@@ -142,22 +142,24 @@ describe.skipIf(!hasBrowser)("a model of one's own", () => {
 
   it("goes on after a reload, and ends with the same bytes", async () => {
     await drop(page, digits, table);
-    await train(page, 12);
+    // More passes than a fast machine makes before the page is reloaded.
+    await train(page, 60);
     const expected = await saved(page);
     parted = await open("#own");
     await drop(parted, digits, table);
-    await parted.locator("#own-epochs").fill("12");
+    await parted.locator("#own-epochs").fill("60");
     await parted.locator("#own-epochs").blur();
     await ready(parted);
     await parted.locator("#own-train").press("Enter");
-    await expect.poll(() => state(parted), { timeout: 60_000 }).toMatch(/^step [2-9]\d /);
+    await expect.poll(() => state(parted), { timeout: 60_000 }).toMatch(/^step \d\d/);
     await parted.reload();
     await parted.locator("#own-go-on").click();
     await expect.poll(() => state(parted), { timeout: 60_000 }).toMatch(/^done/);
     expect(await text(parted, "own-before")).toBe("11 %");
     expect((await saved(parted)).equals(expected)).toBe(true);
     // A second tab does not touch a run that another one is at work on.
-    await parted.locator("#own-epochs").fill("500");
+    // This one goes on until it is stopped, however long a tab takes to open.
+    await parted.locator("#own-epochs").fill("1000000");
     await parted.locator("#own-epochs").blur();
     await ready(parted);
     await parted.locator("#own-train").press("Enter");
@@ -177,7 +179,7 @@ describe.skipIf(!hasBrowser)("a model of one's own", () => {
     await parted.locator("#own-forget").click();
     await parted.locator("#own-kept").waitFor({ state: "hidden" });
     // Choices that hold for any files are in the address.
-    expect(parted.url()).toContain("own.epochs=500");
+    expect(parted.url()).toContain("own.epochs=1000000");
   });
 
   it("works with the network off, once it was loaded", async () => {

@@ -68,8 +68,14 @@ export interface LabSite {
   close(): Promise<void>;
 }
 
-/** @param folder of the built site */
-export async function openLabSite(folder: string): Promise<LabSite> {
+/** What a browser needs for WebGPU without a graphics card. */
+export const softwareWebgpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+
+/**
+ * @param folder of the built site
+ * @param more switches of the browser
+ */
+export async function openLabSite(folder: string, more: readonly string[] = []): Promise<LabSite> {
   const wrongs: string[] = [];
   const server = createServer(
     serveFiles(subfolder, (name) => join(folder, name), {
@@ -80,7 +86,7 @@ export async function openLabSite(folder: string): Promise<LabSite> {
   const address = `http://localhost:${await listen(server)}${subfolder}`;
   const browser = await chromium.launch({
     executablePath,
-    args: ["--no-sandbox", "--disable-background-networking"],
+    args: ["--no-sandbox", "--disable-background-networking", ...more],
   });
   return {
     ...{ address, browser, wrongs },

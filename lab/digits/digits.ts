@@ -13,21 +13,22 @@ import { type Reading, readings } from "./pictures.ts";
 import recorded from "./recorded.json";
 import { asCode, asCommand, type Chosen, chosenOptions } from "./run-texts.ts";
 
-const address = settings<{ estimator: string; k: number; rate: number }>(
+const estimator = element("digits-estimator", HTMLSelectElement);
+const count = element("digits-k", HTMLInputElement);
+const rate = element("digits-rate", HTMLInputElement);
+const device = element("digits-device", HTMLSelectElement);
+const address = settings<Chosen>(
   "digits",
-  { estimator: "activations", k: 16, rate: 0 },
+  { estimator: "activations", k: 16, rate: 0, device: "wasm" },
   (name, value) =>
-    name === "estimator"
-      ? ["activations", "alone", "weights", "exact"].includes(String(value))
+    name === "estimator" || name === "device"
+      ? Array.from({ estimator, device }[name].options, (option) => option.value).includes(String(value))
       : name === "k"
         ? isWhole(value, 1, 64)
         : typeof value === "number" && value > 0 && value < 100,
 );
 
 const worker = new Worker(new URL("worker.js", document.baseURI), { type: "module" });
-const estimator = element("digits-estimator", HTMLSelectElement);
-const count = element("digits-k", HTMLInputElement);
-const rate = element("digits-rate", HTMLInputElement);
 const behind: Curves = {
   steps: recorded.losses.map((_, index) => every * (index + 1)),
   losses: recorded.losses,
@@ -39,6 +40,8 @@ let chosen: Chosen = address.read();
 let training: WorkerTraining | undefined;
 let stop: AbortController | undefined;
 let model: Uint8Array<ArrayBuffer> | undefined;
+/** What a step sends to a graphics card, and what comes back. */
+let crossed = "";
 
 function showRecorded(): void {
   const known = recorded.misread.map(({ label, read, pixels }) => ({
@@ -69,7 +72,7 @@ function follow(): LiveCurves {
   const live = new LiveCurves(noCurves(), every, () => {
     const { steps, losses, shares } = live.curves;
     chart(live.curves, behind);
-    say("digits-state", `step ${steps.at(-1)}: loss ${losses.at(-1)?.toFixed(3)}`);
+    say("digits-state", `step ${steps.at(-1)}: loss ${losses.at(-1)?.toFixed(3)}${crossed}`);
     const cosine = shares.at(-1) ?? null;
     if (cosine !== null) say("digits-cosine", cosine.toFixed(2));
   });
@@ -90,13 +93,21 @@ async function run(): Promise<void> {
     // What is compared is the exact gradient itself.
     ...(chosen.estimator !== "exact" && { quality: { every } }),
     ...chosenOptions(chosen),
-    runtime: { wasmPaths: new URL("engine/", document.baseURI).href },
+    runtime: { device: chosen.device, wasmPaths: new URL("engine/", document.baseURI).href },
   });
   say("digits-which", "your run");
+  crossed = "";
   say("digits-cosine", chosen.estimator === "exact" ? "1" : "…");
   const live = follow();
   for await (const event of training) {
-    if (event.kind === "step") live.take(event.step, event.loss, event.quality?.cosine);
+    if (event.kind === "step") {
+      const kilobytes = (bytes: number) => `${Math.round(bytes / 1000)} kB`;
+      const { up, down } = event.transferred ?? {};
+      // A step that is compared reads its gradients.
+      if (up && down && !event.quality)
+        crossed = `; to the card and back, ${kilobytes(up)} and ${kilobytes(down)}`;
+      live.take(event.step, event.loss, event.quality?.cosine);
+    }
     if (event.kind === "epoch" || event.kind === "interrupted") {
       const { outputs } = await training.predict(inputs);
       showReadings(readings(outputs.data as Float32Array, test.labels, inputs));
@@ -152,11 +163,12 @@ function show(): void {
   count.disabled = chosen.estimator === "exact";
   say("digits-k-value", String(chosen.k));
   rate.value = chosen.rate > 0 ? String(chosen.rate) : "";
+  device.value = chosen.device;
 }
 
 function choose(change: Partial<Chosen>): void {
   chosen = { ...chosen, ...change } as Chosen;
-  address.write(chosen as { estimator: string; k: number; rate: number });
+  address.write(chosen);
   show();
 }
 
@@ -174,6 +186,7 @@ async function copy(text: string): Promise<void> {
 
 estimator.addEventListener("change", () => choose({ estimator: estimator.value }));
 count.addEventListener("input", () => choose({ k: Number(count.value) }));
+device.addEventListener("change", () => choose({ device: device.value as Chosen["device"] }));
 rate.addEventListener("change", () => choose({ rate: Math.max(0, Number(rate.value)) || 0 }));
 onPress("digits-train", () => void press());
 onPress("digits-command", () => void copy(asCommand(chosen)));

@@ -10,6 +10,8 @@ export interface Chosen extends Readonly<Record<string, string | number>> {
   readonly k: number;
   /** 0: the default. */
   readonly rate: number;
+  /** Where the page computes. */
+  readonly device: "wasm" | "webgpu";
 }
 
 type Options = Pick<WorkerTrainOptions, "perturb" | "tangents" | "gradient" | "learningRate">;

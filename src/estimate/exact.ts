@@ -12,14 +12,18 @@ import type { Tensors } from "../runtime/runtime.ts";
 import { named } from "../settings/named.ts";
 import { type Estimate, type Estimator, type EstimatorRule, statisticsBuffers } from "./estimator.ts";
 import { gradientOutputs } from "./gradient-outputs.ts";
+import type { EstimatorOptions } from "./passes.ts";
 
 /**
  * The exact gradient by reverse mode: the baseline, and the measure of a forward gradient's quality.
  *
- * @param factored whether gradients of large matrices are left as products
+ * @param where whether gradients of large matrices are left as products, or all of them where the runtime computes
  * @throws when an op has no derivative rule, or the engine refuses the graph
  */
-export async function exactGradient(objective: Differentiable, factored = false): Promise<Estimator> {
+export async function exactGradient(
+  objective: Differentiable,
+  where: Pick<EstimatorOptions, "factored" | "resident"> = {},
+): Promise<Estimator> {
   const names = Object.keys(objective.parameters);
   const running = statisticsBuffers(objective);
   // Loaded where it is of use.
@@ -33,13 +37,16 @@ export async function exactGradient(objective: Differentiable, factored = false)
     reserved.loss,
     Object.keys(running.tensors),
   );
-  const { graph, tensors, gradients, products } = await gradientOutputs(objective, derived, factored);
-  const session = await compileGraph(objective.runtime, earlyResults(fasterGraph(graph)));
+  const outputs = await gradientOutputs(objective, derived, where);
+  const { tensors, gradients, products, held } = outputs;
+  const session = await compileGraph(objective.runtime, earlyResults(fasterGraph(outputs.graph)), {
+    stays: held ? Object.keys(tensors) : [],
+  });
   const loss = zeros("float32", []);
   return {
     name: "exact",
     dimension: countParameters(objective.parameters),
-    products,
+    ...{ products, held },
     async estimate(feeds: Tensors): Promise<Estimate> {
       await session.run(feeds, { loss, ...tensors, ...running.tensors });
       return {
@@ -49,7 +56,10 @@ export async function exactGradient(objective: Differentiable, factored = false)
         statistics: running.statistics,
       };
     },
-    release: () => session.release(),
+    async release() {
+      outputs.release?.();
+      await session.release();
+    },
   };
 }
 
@@ -60,9 +70,9 @@ export const exact = named(
   {},
   (): EstimatorRule => ({
     noise: { by: "nothing" },
-    async plan(objective, { factored }) {
+    async plan(objective, options) {
       const dimension = countParameters(objective.parameters);
-      return { dimension, open: () => exactGradient(objective, factored) };
+      return { dimension, open: () => exactGradient(objective, options) };
     },
   }),
 );

@@ -2,6 +2,7 @@
 import type { Graph } from "../onnx/graph.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Tensors } from "../runtime/runtime.ts";
+import type { HeldEstimate } from "./state.ts";
 
 /** A gradient, its numbers as a matrix [rows, columns], that was not multiplied out. */
 export interface GradientProduct {
@@ -26,9 +27,13 @@ export interface GradientOutputs {
   readonly graph: Graph;
   /** By the graph's outputs. */
   readonly tensors: Tensors;
-  /** By parameter, without those that are products. */
+  /** By parameter, without those that are products, or held. */
   readonly gradients: Readonly<Record<string, Float32Array>>;
   readonly products?: GradientProducts;
+  /** As the estimator's. */
+  readonly held?: HeldEstimate;
+  /** Frees what is held. */
+  release?(): void;
 }
 
 /** Numbers of a gradient below which multiplying out takes no longer than writing the factors. */

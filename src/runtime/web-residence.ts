@@ -62,10 +62,14 @@ export type FromBuffer<EngineTensor> = (
   options: { dataType: DType; dims: readonly number[]; dispose: () => void },
 ) => EngineTensor;
 
+/** Does what waits for the device, and fails when the device is lost. */
+export type WhileThere = <Result>(work: () => Promise<Result>) => Promise<Result>;
+
 /** Places in the memory of the device that the engine computes on, once it has one. */
 export function onGraphicsDevice<EngineTensor extends PageTensor>(
   fromBuffer: FromBuffer<EngineTensor>,
   deviceNow: () => GraphicsDevice | undefined,
+  whileThere: WhileThere,
 ): EngineMemory<EngineTensor> {
   const pipelines = new WeakMap<GraphicsDevice, Map<string, Pipeline>>();
   const device = (): GraphicsDevice => {
@@ -100,7 +104,7 @@ export function onGraphicsDevice<EngineTensor extends PageTensor>(
         const encoder = device().createCommandEncoder();
         encoder.copyBufferToBuffer(stored.gpuBuffer as never, 0, copy, 0, paddedTo(bytes));
         device().queue.submit([encoder.finish()]);
-        await copy.mapAsync(mapRead);
+        await whileThere(() => copy.mapAsync(mapRead));
         return dataFromBytes(dtype, new Uint8Array(copy.getMappedRange().slice(0, bytes)));
       } finally {
         copy.destroy();

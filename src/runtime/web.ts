@@ -17,10 +17,10 @@ import {
   refuseStrings,
   wrappedOnce,
 } from "./engine-session.ts";
-import { pacemaker, page, startThread } from "./page.ts";
+import { afterMessages, pacemaker, page, startThread } from "./page.ts";
 import { HeldTensors, programMemory } from "./residence.ts";
 import type { Runtime, Session, SessionOptions, Tensors } from "./runtime.ts";
-import { type FromBuffer, type GraphicsDevice, onGraphicsDevice } from "./web-residence.ts";
+import { type FromBuffer, type GraphicsDevice, onGraphicsDevice, type WhileThere } from "./web-residence.ts";
 import { findWebgpuGaps, holdsFloat64 } from "./webgpu-gaps.ts";
 
 /** What a graph can run on in a page. */
@@ -83,12 +83,14 @@ export async function webRuntime(options: WebRuntimeOptions = {}): Promise<Runti
       { option: "threads" },
     );
   }
-  const loss: DeviceLoss = {};
+  const loss: DeviceLoss = { waiting: new Set() };
   const wrap = wrapped(engine);
   const fromBuffer: FromBuffer<EngineTensor> = (buffer, options) =>
     engine.Tensor.fromGpuBuffer(buffer as never, options as never);
   const memory =
-    device === "webgpu" ? onGraphicsDevice(fromBuffer, () => loss.device) : programMemory<EngineTensor>(wrap);
+    device === "webgpu"
+      ? onGraphicsDevice(fromBuffer, () => loss.device, unlessLost(loss))
+      : programMemory<EngineTensor>(wrap);
   const held = new HeldTensors<EngineTensor>(memory);
   return {
     residence: held,
@@ -187,6 +189,28 @@ async function requireWebgpu(): Promise<void> {
 interface DeviceLoss {
   reason?: string;
   device?: GraphicsDevice;
+  /** Ends what waits for the device. */
+  readonly waiting: Set<() => void>;
+}
+
+/** Does what waits for the device, which would never end once it is gone. @throws DeviceError then */
+function unlessLost(loss: DeviceLoss): WhileThere {
+  return async (work) => {
+    try {
+      return await new Promise((resolve, reject) => {
+        const end = () => reject(explained(loss, undefined));
+        if (loss.reason !== undefined) return end();
+        loss.waiting.add(end);
+        work()
+          .then(resolve, reject)
+          .finally(() => loss.waiting.delete(end));
+      });
+    } catch (cause) {
+      // What failed may be heard of before the reason is.
+      await Promise.race([loss.device?.lost, afterMessages()]);
+      throw explained(loss, cause);
+    }
+  };
 }
 
 /** The engine makes a device with its first session, and destroys it with the last one: that is no loss. */
@@ -196,7 +220,9 @@ async function watchDevice(engine: Engine, loss: DeviceLoss): Promise<void> {
   loss.device = device;
   loss.reason = undefined;
   void device?.lost?.then(({ message, reason }) => {
-    if (reason !== "destroyed" && loss.device === device) loss.reason = message || "no reason given";
+    if (reason === "destroyed" || loss.device !== device) return;
+    loss.reason = message || "no reason given";
+    for (const end of loss.waiting) end();
   });
 }
 
@@ -249,23 +275,19 @@ class WebSession implements Session {
     const given = fetches && !isNames(fetches) ? fetches : undefined;
     const wanted = given ? Object.keys(given) : (fetches as readonly string[] | undefined);
     const names = wanted?.map((name) => this.#names.inner(name)) ?? this.#session.outputNames;
-    try {
-      const inputs = fedInputs(this.#session, await this.#here(feeds), (tensor) => {
-        if (this.#crosses) held.count("up", [tensor]);
-        return held.holds(tensor) ? held.engineTensorOf(tensor) : this.#wrap(tensor);
-      });
-      const results = await this.#host.queue.add(() => this.#session.run(inputs, names));
-      const outputs: Record<string, Tensor> = {};
-      for (const inner of names) {
-        const name = this.#names.outer(inner);
-        const result = results[inner] as EngineTensor;
-        const target = given && own(given, name);
-        outputs[name] = await this.#received(name, result, target);
-      }
-      return outputs;
-    } catch (cause) {
-      throw this.#explained(cause);
+    const inputs = fedInputs(this.#session, await this.#here(feeds), (tensor) => {
+      if (this.#crosses) held.count("up", [tensor]);
+      return held.holds(tensor) ? held.engineTensorOf(tensor) : this.#wrap(tensor);
+    });
+    const results = await this.#unlessLost(() => this.#session.run(inputs, names));
+    const outputs: Record<string, Tensor> = {};
+    for (const inner of names) {
+      const name = this.#names.outer(inner);
+      const result = results[inner] as EngineTensor;
+      const target = given && own(given, name);
+      outputs[name] = await this.#received(name, result, target);
     }
+    return outputs;
   }
 
   /** The feeds, where this session's engine finds them: that of double precision has no device. */
@@ -287,7 +309,7 @@ class WebSession implements Session {
       this.#held.replace(name, target, isStored ? { stored: result } : { numbers: unwrap(name, result) });
       return target;
     }
-    if (isAway) await this.#host.queue.add(() => result.getData(true));
+    if (isAway) await this.#unlessLost(() => result.getData(true));
     const tensor = unwrap(name, result);
     if (this.#crosses) this.#held.count("down", [tensor]);
     return target ? written(name, tensor, target) : tensor;
@@ -297,15 +319,20 @@ class WebSession implements Session {
     await this.#host.queue.add(() => this.#session.release());
   }
 
-  #explained(cause: unknown): unknown {
-    const { reason } = this.#loss;
-    if (reason === undefined) return cause;
-    return new DeviceError(
-      words`The graphics device was lost (${reason}), and with it this run's step. What was saved stays: reload the page, and resume the run,
-        there or on the CPU (${option("device", "wasm")}).`,
-      { device: "webgpu", cause },
-    );
+  /** In the engine's turn. */
+  #unlessLost<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { queue, device } = this.#host;
+    return queue.add(device === "webgpu" ? () => unlessLost(this.#loss)(work) : work);
   }
+}
+
+function explained({ reason }: DeviceLoss, cause: unknown): unknown {
+  if (reason === undefined || cause instanceof DeviceError) return cause;
+  return new DeviceError(
+    words`The graphics device was lost (${reason}), and with it this run's step. What was saved stays: reload the page, and resume the run,
+      there or on the CPU (${option("device", "wasm")}).`,
+    { device: "webgpu", cause },
+  );
 }
 
 /** Outputs given as tensors in memory come back as zeros (onnxruntime-web 1.30), so they are fetched and copied. */

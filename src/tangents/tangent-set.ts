@@ -7,16 +7,22 @@ import { fold, type Key } from "../random/threefry.ts";
 import { rescale } from "./pieces.ts";
 import type { Sampler } from "./sampler.ts";
 
-/** The numbers of all tangents of one tensor, or of one factor of it. */
-export interface TangentPart {
-  /** The parameter it belongs to. */
+/** Where the numbers of all tangents of one tensor, or of one factor of it, are. */
+export interface TangentRange {
+  /** The parameter they belong to. */
   readonly parameter: string;
-  /** Whether it is the whole tangent or one of its two factors. */
+  /** Whether they are the whole tangent or one of its two factors. */
   readonly role: "stacked" | "left" | "right";
-  /** [k, ...shape], [k, rows, r] or [k, columns, r]; `data` is written anew by `drawTangents`. */
-  readonly tensor: Tensor & { readonly data: Float32Array };
-  /** Index of its first number in the stream of one tangent. */
+  /** [k, ...shape], [k, rows, r] or [k, columns, r] */
+  readonly shape: readonly number[];
+  /** Index of the first number in the stream of one tangent. */
   readonly offset: number;
+}
+
+/** The numbers of all tangents of one tensor, or of one factor of it. */
+export interface TangentPart extends TangentRange {
+  /** Of the part's shape; `data` is written anew by `drawTangents`. */
+  readonly tensor: Tensor & { readonly data: Float32Array };
 }
 
 /** k tangents of all parameters together: one direction in the space of n numbers each. */
@@ -39,19 +45,17 @@ export interface ParameterShape {
   readonly shape: readonly number[];
 }
 
-/** Buffers for k tangents of these parameters. */
-export function createTangentSet(
+/** Where the numbers of k tangents of these parameters are. */
+export function tangentParts(
   parameters: readonly ParameterShape[],
   count: number,
   sampler: Sampler,
-): TangentSet {
-  const parts: TangentPart[] = [];
+): readonly TangentRange[] {
+  const parts: TangentRange[] = [];
   let offset = 0;
   const add = (parameter: string, role: TangentPart["role"], shape: readonly number[]) => {
-    const size = elementCount(shape);
-    const data = new Float32Array(count * size);
-    parts.push({ parameter, role, offset, tensor: { dtype: "float32", shape: [count, ...shape], data } });
-    offset += size;
+    parts.push({ parameter, role, offset, shape: [count, ...shape] });
+    offset += elementCount(shape);
   };
   for (const { name, shape } of parameters) {
     const [rows = 1, ...rest] = shape;
@@ -61,12 +65,25 @@ export function createTangentSet(
       add(name, "right", [elementCount(rest), sampler.rank]);
     }
   }
+  return parts;
+}
+
+/** Buffers for k tangents of these parameters. */
+export function createTangentSet(
+  parameters: readonly ParameterShape[],
+  count: number,
+  sampler: Sampler,
+): TangentSet {
   const dimension = parameters.reduce((total, { shape }) => total + elementCount(shape), 0);
+  const parts = tangentParts(parameters, count, sampler).map((part) => {
+    const data = new Float32Array(elementCount(part.shape));
+    return { ...part, tensor: { dtype: "float32", shape: part.shape, data } as const };
+  });
   return { count, dimension, sampler, parts };
 }
 
 /** Name of the graph input that takes a part. */
-export function tangentInputName({ parameter, role }: TangentPart): string {
+export function tangentInputName({ parameter, role }: TangentRange): string {
   return role === "stacked" ? tangentName(parameter) : tangentFactorName(parameter, role);
 }
 

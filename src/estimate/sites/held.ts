@@ -1,5 +1,5 @@
 /** Tangents at sites that stay where the runtime computes, with all that follows from them. */
-import { gradientName, tangentName } from "../../ad/names.ts";
+import { tangentName } from "../../ad/names.ts";
 import type { Differentiable } from "../../objective/objective.ts";
 import { type Graph, getValue } from "../../onnx/graph.ts";
 import { type Tensor, zeros } from "../../onnx/tensor.ts";
@@ -10,11 +10,11 @@ import { fold } from "../../random/threefry.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
 import type { Residence, Tensors } from "../../runtime/runtime.ts";
 import { areCounted } from "../../tangents/sampler.ts";
-import { createSiteTangents, drawSiteTangents } from "../../tangents/site-tangents.ts";
-import { gradientBuffers } from "../estimator.ts";
+import { createSiteTangents, drawSiteTangents, type SiteTangents } from "../../tangents/site-tangents.ts";
+import { HeldSet } from "../held-set.ts";
 import { type Method, methodIn, type Passes, requireMemory } from "../passes.ts";
-import type { FoundSites } from "./found-sites.ts";
-import { gramCount, gramResults } from "./grams.ts";
+import type { FoundSite, FoundSites } from "./found-sites.ts";
+import { exactGrams, gramCount, gramResults } from "./grams.ts";
 import { dualGraph, findSites, localGraph, observationGraph, type TangentCounts } from "./graphs.ts";
 import { type FoundGuess, findGuess } from "./guess.ts";
 import type { ActivationsOptions } from "./kept.ts";
@@ -22,10 +22,11 @@ import type { ActivationsOptions } from "./kept.ts";
 /**
  * The passes of `keptSites`, between which tangents, primal values, what is foreseen and remembered, and gradients stay where the
  * runtime computes: losses, derivatives and Gram matrices leave it, coefficients enter it. Signs are drawn there, other
- * tangents here.
+ * tangents here. Gram matrices that have to be in float64, which devices lack, are computed here, of tangents that are drawn here: for
+ * them, values at rectified sites leave it.
  *
- * @param keptSites opens the passes where tangents come in chunks or from exact derivatives, or Gram matrices have to be in float64: given,
- * because a page that keeps all at home loads its module anyhow
+ * @param keptSites opens the passes where tangents come in chunks or from exact derivatives: given, because a page that keeps all at
+ * home loads its module anyhow
  */
 export function heldSites(keptSites: OpenPasses): OpenPasses {
   return (objective, options, known) => openHeld(objective, options, known, keptSites);
@@ -48,10 +49,7 @@ async function openHeld(
   const { residence } = runtime;
   const found = known ?? (await findSites(objective, options));
   const method = methodIn(found.dimension, options);
-  const isElsewhere =
-    options.simulated ||
-    options.tangentChunk !== undefined ||
-    (method.aggregator.usesGram && method.exactGram);
+  const isElsewhere = options.simulated || options.tangentChunk !== undefined;
   if (!residence || isElsewhere) return keptSites(objective, { ...options, resident: false }, found);
   const examples = options.shareTangents ? 1 : batch;
   requireMemory(
@@ -92,30 +90,28 @@ async function openPasses(
     }),
   );
   const { rows, foreseen, memory, next } = heldGuess(held, guess, k);
-  const gradients = held.all(gradientBuffers(objective).tensors);
+  const gradients = held.gradients(objective);
   const loss = zeros("float32", []);
   const results = zeros("float32", [k, batch]);
-  const grams = gramResults(found, { k, examples, batch });
   const open = (compiled: Graph, outputs: Tensors) =>
     compileGraph(runtime, fasterGraph(compiled), { stays: held.namesOf(outputs) });
   const dual = await open(graphs.dual, { ...residuals, ...rows });
-  const observed = await open(graphs.observed, { ...foreseen, ...next });
-  const local = await open(graphs.local, gradients);
+  const observed = graphs.observed && (await open(graphs.observed, { ...foreseen, ...next }));
+  const local = await open(graphs.local, gradients.outputs);
   const values = { ...drawn.feeds, ...residuals };
-  const gramTensors = method.aggregator.usesGram ? grams.tensors : {};
+  const grams = stepGrams(found, method, { examples, batch }, drawn.here, async ({ value }) => {
+    const tensor = residuals[value] as Tensor;
+    const { dtype, shape } = tensor;
+    return { dtype, shape, data: await residence.read(tensor) };
+  });
   return {
     name: options.blocks ? "blocks" : "activations",
     method,
     examples: batch,
-    held: {
-      gradients: Object.fromEntries(
-        Object.keys(objective.parameters).map((name) => [name, gradients[gradientName(name)] as Tensor]),
-      ),
-      memory,
-    },
+    held: { gradients: gradients.byParameter, memory },
     guess: guess?.passes(async (feeds, outputs) => {
       const inputs = { ...values, ...feeds, ...rows, ...memory };
-      await observed.run(inputs, { ...gramTensors, ...outputs, ...foreseen, ...next });
+      await observed?.run(inputs, { ...grams.tensors, ...outputs, ...foreseen, ...next });
     }, true),
     draw: (key, _first, _count, before = 0) => drawn.draw(key, options.shareTangents ? 0 : before),
     async derivatives(feeds, _first, _count, derivatives) {
@@ -126,18 +122,19 @@ async function openPasses(
     },
     async gram() {
       // A guess has looked at the tangents already.
-      if (!guess) await observed.run(values, gramTensors);
+      if (!guess) await observed?.run(values, grams.tensors);
+      await grams.read();
       if (gramCount(found, examples, batch) > 1) return grams.ofExample;
       const shared = grams.ofExample(0);
       return () => shared;
     },
     async combine(feeds, coefficients) {
-      await local.run({ ...feeds, ...values, coefficients, ...foreseen }, gradients);
+      await local.run({ ...feeds, ...values, coefficients, ...foreseen }, gradients.outputs);
       return {};
     },
     async release() {
-      residence.release(held.tensors);
-      await Promise.all([dual, observed, local, drawn].map((one) => one.release()));
+      held.release();
+      await Promise.all([dual, observed, local, drawn].map((one) => one?.release()));
     },
   };
 }
@@ -147,18 +144,51 @@ function siteGraphs(
   objective: Differentiable,
   found: FoundSites,
   counts: TangentCounts,
-  { aggregator, gain }: Method,
+  method: Method,
   guess: FoundGuess | undefined,
 ) {
   const { graph } = objective;
+  const isExact = hasExactGrams(method);
+  const gram = method.aggregator.usesGram && !isExact;
   // What corrects a guess is brought to ∇f itself.
-  const local = localGraph(objective, found, counts, guess ? 1 : gain, "inputs", guess);
-  const observed = observationGraph(objective, found, counts, { gram: aggregator.usesGram || !guess, guess });
-  const inputs = [local, observed].flatMap((each) => each.inputs.map(({ name }) => name));
-  const needed = [...new Set(inputs)].filter(
+  const local = localGraph(objective, found, counts, guess ? 1 : method.gain, "inputs", guess);
+  const observed = gram || guess ? observationGraph(objective, found, counts, { gram, guess }) : undefined;
+  const inputs = [local, observed].flatMap((each) => each?.inputs.map(({ name }) => name) ?? []);
+  const masks = isExact ? rectifiedOf(found).map(({ value }) => value) : [];
+  const needed = [...new Set([...inputs, ...masks])].filter(
     (name) => graph.values.has(name) && !graph.inputs.some((input) => input.name === name),
   );
   return { local, observed, needed, dual: dualGraph(objective, found, counts, needed, guess) };
+}
+
+const hasExactGrams = ({ aggregator, exactGram }: Method) => aggregator.usesGram && exactGram;
+
+const rectifiedOf = ({ sites }: FoundSites) => sites.filter(({ rectified }) => rectified);
+
+/**
+ * Gram matrices: the runtime's float32 products, or float64 ones of tangents that are here.
+ *
+ * @param valueAt reads the value at a site
+ */
+function stepGrams(
+  found: FoundSites,
+  method: Method,
+  { examples, batch }: { readonly examples: number; readonly batch: number },
+  here: SiteTangents | undefined,
+  valueAt: (site: FoundSite) => Promise<Tensor>,
+) {
+  if (!here || !hasExactGrams(method)) {
+    const { tensors, ofExample } = gramResults(found, { k: method.tangents, examples, batch });
+    return { tensors: method.aggregator.usesGram ? tensors : {}, ofExample, read: async () => {} };
+  }
+  const { ofExample, read } = exactGrams(found, here, batch);
+  return {
+    ...{ tensors: {}, ofExample },
+    async read() {
+      const values = rectifiedOf(found).map(async (site) => [site.value, await valueAt(site)] as const);
+      read(Object.fromEntries(await Promise.all(values)));
+    },
+  };
 }
 
 /**
@@ -176,49 +206,24 @@ function heldGuess(held: HeldSet, guess: FoundGuess | undefined, k: number) {
   };
 }
 
-/** Held tensors of one estimator. */
-class HeldSet {
-  readonly tensors = new Set<Tensor>();
-  readonly #residence: Residence;
-
-  constructor(residence: Residence) {
-    this.#residence = residence;
-  }
-
-  hold({ dtype, shape }: Pick<Tensor, "dtype" | "shape">): Tensor {
-    const tensor = this.#residence.hold(dtype, shape);
-    this.tensors.add(tensor);
-    return tensor;
-  }
-
-  /** One like each of these. */
-  all(tensors: Tensors): Tensors {
-    return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, this.hold(tensor)]));
-  }
-
-  /** The outputs that are written into held tensors. */
-  namesOf(outputs: Tensors): string[] {
-    return Object.entries(outputs).flatMap(([name, tensor]) => (this.tensors.has(tensor) ? [name] : []));
-  }
-}
-
-/** Draws tangents into held tensors: signs by the device, where it takes shaders. */
+/** Draws tangents into held tensors: signs by the device, where it takes shaders and nobody here reads them. */
 function siteDrawer(
   { runtime }: Differentiable,
   residence: Residence,
   { sites }: FoundSites,
-  { tangents: k, sampler }: Method,
+  method: Method,
   examples: number,
   all: HeldSet,
 ) {
+  const { tangents: k, sampler } = method;
   const held = sites.map(({ size }) => all.hold({ dtype: "float32", shape: [k, examples, size] }));
   const feeds = Object.fromEntries(
     sites.map(({ value }, site) => [tangentName(value), held[site] as Tensor] as const),
   );
   const { compute } = residence;
-  if (compute && areCounted(sampler, Number.POSITIVE_INFINITY))
+  if (compute && !hasExactGrams(method) && areCounted(sampler, Number.POSITIVE_INFINITY))
     return {
-      feeds,
+      ...{ feeds, here: undefined },
       draw(key: Parameters<Passes["draw"]>[0], before: number) {
         for (const [site, { size }] of sites.entries()) {
           const ranges = Array.from({ length: k }, (_, tangent) => ({
@@ -233,7 +238,7 @@ function siteDrawer(
   const drawer = createDrawer(runtime);
   const tangents = createSiteTangents(sites, k, examples, sampler);
   return {
-    feeds,
+    ...{ feeds, here: tangents },
     draw(key: Parameters<Passes["draw"]>[0], before: number) {
       drawSiteTangents(tangents, key, drawer, 0, k, before);
       for (const [site, { tensor }] of tangents.sites.entries())

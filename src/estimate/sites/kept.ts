@@ -7,7 +7,6 @@ import { fasterGraph } from "../../ops/upgrade.ts";
 import { createDrawer, type Drawer } from "../../random/drawer.ts";
 import { compileGraph } from "../../runtime/evaluate.ts";
 import type { Tensors } from "../../runtime/runtime.ts";
-import { exampleGram } from "../../tangents/gram.ts";
 import { areCounted } from "../../tangents/sampler.ts";
 import { createSiteTangents, drawSiteTangents, type SiteTangents } from "../../tangents/site-tangents.ts";
 import { dualPasses } from "../dual-passes.ts";
@@ -22,10 +21,9 @@ import {
 } from "../passes.ts";
 import type { Drawn } from "./counted-grams.ts";
 import type { FoundSites, SiteOptions } from "./found-sites.ts";
-import { gramCount, gramResults } from "./grams.ts";
+import { exactGrams, gramCount, gramResults } from "./grams.ts";
 import { dualGraph, findSites, localGraph, observationGraph } from "./graphs.ts";
 import { type FoundGuess, findGuess } from "./guess.ts";
-import { activeNumbers } from "./rectified.ts";
 
 /** What an estimator with sites is asked for. */
 export interface ActivationsOptions extends EstimatorOptions, SiteOptions {
@@ -86,7 +84,7 @@ export async function keptSites(
     needed.map((name) => [name, zeros(getValue(graph, name).dtype, getValue(graph, name).shape)]),
   );
   const values = { ...tangentFeeds, ...residualTensors };
-  const outputs = await gradientOutputs(objective, local, options.factored, values);
+  const outputs = await gradientOutputs(objective, local, { factored: options.factored }, values);
   const localSession = await compileGraph(runtime, fasterGraph(outputs.graph));
   let drawn: Drawn | undefined;
   return {
@@ -177,23 +175,6 @@ async function openCounted(found: FoundSites, tangents: SiteTangents, batch: num
   return areCounted(sampler, count * examples * found.dimension)
     ? (await import("./counted-grams.ts")).countedGrams(found, tangents, batch)
     : undefined;
-}
-
-/** Float64 Gram matrices of kept tangents. */
-function exactGrams(found: FoundSites, tangents: SiteTangents, batch: number) {
-  const isRectified = found.sites.some(({ rectified }) => rectified);
-  const active = activeNumbers(isRectified ? found.sites : [], batch);
-  const matrix = new Float64Array(tangents.count ** 2);
-  return {
-    read(values: Tensors) {
-      if (isRectified) active.read(values);
-    },
-    ofExample(example: number): ExampleTangents {
-      const mask = (site: number, rows: Float32Array) => active.mask(site, example, rows);
-      exampleGram(tangents, example, matrix, isRectified ? mask : undefined);
-      return { gram: matrix, dimension: isRectified ? active.count(example) : found.dimension };
-    },
-  };
 }
 
 function isOwnInput(graph: Graph, name: string): boolean {

@@ -17,9 +17,11 @@ import { areCounted } from "../../tangents/sampler.ts";
 import {
   createTangentSet,
   drawTangents,
+  type TangentPart,
   type TangentSet,
   tangentFeeds,
   tangentInputName,
+  tangentParts,
 } from "../../tangents/tangent-set.ts";
 import { dualPasses } from "../dual-passes.ts";
 import { statisticsBuffers } from "../estimator.ts";
@@ -39,14 +41,9 @@ export async function keptWeights(objective: Differentiable, options: WeightsOpt
   const method = methodIn(countParameters(objective.parameters), options);
   const shapes = parameterShapes(objective.parameters);
   const guess = findParameterGuess(objective, options.guess, method);
-  const { rank } = method.sampler;
   requireMemory(
     method,
-    shapes.map(({ shape }) => {
-      const [rows = 1, ...rest] = shape;
-      const columns = elementCount(rest);
-      return rank === undefined || shape.length < 2 ? rows * columns : rank * Math.max(rows, columns);
-    }),
+    tangentParts(shapes, k, method.sampler).map((part) => elementCount(part.shape) / k),
   );
   const set = createTangentSet(shapes, k, method.sampler);
   const forms = formsOf(set);
@@ -63,7 +60,7 @@ export async function keptWeights(objective: Differentiable, options: WeightsOpt
     isGramFast && !counted ? await compileGraph(runtime, weightsGramGraph(graph, forms, k)) : undefined;
   // A guess adds to arrays.
   const factored = options.factored && !guess;
-  const outputs = await gradientOutputs(objective, weightsCombineGraph(graph, forms, k), factored);
+  const outputs = await gradientOutputs(objective, weightsCombineGraph(graph, forms, k), { factored });
   const { gradients } = outputs;
   const combineSession = counted ? undefined : await compileGraph(runtime, outputs.graph);
   const alongSession = guess && (await compileGraph(runtime, weightsAlongGraph(graph, forms, k)));
@@ -147,7 +144,10 @@ export async function countedGram({ sampler, dimension, tangents: k }: Method) {
 }
 
 /** In which form the tangents of each parameter are given. */
-export function formsOf({ parts, sampler: { rank = 1 } }: Pick<TangentSet, "parts" | "sampler">) {
+export function formsOf({
+  parts,
+  sampler: { rank = 1 },
+}: Pick<TangentSet, "sampler"> & { readonly parts: readonly Pick<TangentPart, "parameter" | "role">[] }) {
   return new Map<string, TangentForm>(
     parts.map(({ parameter, role }) => [parameter, role === "stacked" ? "stacked" : { rank }]),
   );
@@ -160,7 +160,7 @@ const foreseenAt = (parameter: string) => guessName(`foreseen/${parameter}`);
 const foreseenName = (parameter: string) => guessName(`products/${parameter}`);
 
 /** Writes the sum of float32 outputs of one size, in float64. */
-function sumInto(total: Float64Array, outputs: Tensors): void {
+export function sumInto(total: Float64Array, outputs: Tensors): void {
   total.fill(0);
   for (const { data } of Object.values(outputs))
     for (let index = 0; index < total.length; index++)

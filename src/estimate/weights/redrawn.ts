@@ -20,6 +20,9 @@ import { compileSegments } from "../segmented.ts";
 import { findParameterGuess, type WeightsOptions } from "./guess.ts";
 import { withoutModelOutputs } from "./kept.ts";
 
+// One module for all that pages seldom load, as for sites.
+export { heldWeights } from "./held.ts";
+
 /**
  * Tangents of all parameters that are not kept but drawn again wherever they are needed, with a derivative graph that
  * runs layer by layer. Memory beyond parameters and gradients is one chunk of one layer's tangents and dual values, and

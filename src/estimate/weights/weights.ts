@@ -35,10 +35,10 @@ export const weights = named("perturb", "weights", weightsOptions, (chosen): Est
         dimension: countParameters(perturbed.parameters),
         guess: guess.name === "none" ? undefined : guess,
         async open() {
-          const passes = await passesOf(options);
           // The last layer's gradient joins arrays.
-          const factored = options.factored && !lastLayer;
-          const estimator = forwardGradient(await passes(perturbed, { ...options, guess, factored }));
+          const own = lastLayer ? { ...options, factored: false, resident: false } : options;
+          const passes = await passesOf(own);
+          const estimator = forwardGradient(await passes(perturbed, { ...own, guess }));
           return lastLayer && found
             ? lastLayer.withLastLayer(estimator, objective, found, options)
             : estimator;
@@ -48,7 +48,8 @@ export const weights = named("perturb", "weights", weightsOptions, (chosen): Est
   };
 });
 
-async function passesOf({ simulated, lowMemory }: EstimatorOptions) {
+async function passesOf({ simulated, lowMemory, resident }: EstimatorOptions) {
   if (simulated === "law") return (await import("./by-law.ts")).weightsByLaw;
+  if (resident && !lowMemory) return (await import("./redrawn.ts")).heldWeights;
   return lowMemory ? (await import("./redrawn.ts")).redrawnWeights : (await import("./kept.ts")).keptWeights;
 }
