@@ -138,7 +138,7 @@ describe("steps in parts", () => {
       "batch.accumulate must be a whole number from 1, received 0",
     );
     await preview({ batch: 0 }).toThrow(
-      "batch must be a whole number from 1, or an object of size, accumulate and sampling",
+      "batch must be a whole number from 1, or an object of size, accumulate, sampling and local steps",
     );
     await preview({ batch: { size: 96, accumulate: 96 } }).toThrow("fewer than one batch of 96");
   });

@@ -72,7 +72,7 @@ export const batchOption: Option<number | Given<typeof parts>, 64> & { readonly 
   ...together,
   default: 64,
   known: ["batchSize"],
-  expected: `a whole number from 1, or an object of ${Object.keys(parts).join(", ")}`,
+  expected: "a whole number from 1, or an object of size, accumulate, sampling and local steps",
   accepts: (given): given is number | Given<typeof parts> =>
     typeof given === "object" && given !== null
       ? together.accepts(given)
