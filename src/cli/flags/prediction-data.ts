@@ -33,7 +33,9 @@ export function kindOfData(
 /** Flags completed by those of the model's run: where no data are named, its test file, or else all of its data. */
 export async function ofRun<Flags extends PredictionChoice>(given: Flags, file: string): Promise<Flags> {
   const { flags, isOwn } = await withRunData(given, file);
-  const { testFile, testFraction, label, target, stream, held, arrays, ...others } = flags;
+  const { testFile, testFraction, label, target, stream, held, arrays, ...read } = flags;
+  // Whether texts come in pairs the model says: pairs that were contrasted have an embedding for each text.
+  const others = { ...read, textPair: given.textPair };
   // What was learned need not be there.
   const learned = flags.dataFile !== undefined && given.dataFile === undefined ? target : given.target;
   if (flags.dataFile !== undefined && given.dataFile === undefined)

@@ -156,10 +156,10 @@ export async function inParts(
 }
 
 /** What is not said of a part that others computed. */
-const unsaid: Pick<Estimate, "derivatives" | "statistics"> = {
+const unsaid = {
   derivatives: new Float64Array(),
-  statistics: {},
-};
+  statistics: {} as Estimate["statistics"],
+} satisfies Partial<Estimate>;
 
 /** What the parts of a step add up to: sums, each weighted by how many losses count. */
 class Total {

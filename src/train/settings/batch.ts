@@ -90,8 +90,9 @@ export function batching(given: number | Given<typeof parts>): Batching {
     outerMomentum,
   }: Given<typeof parts> = typeof given === "number" ? { size: given } : given;
   if (localSteps === undefined)
+    // A configuration that was printed has all defaults.
     for (const [name, value] of Object.entries({ outerRate, outerMomentum }))
-      if (value !== undefined)
+      if (value !== undefined && value !== parts[name as "outerRate" | "outerMomentum"].default)
         throw new SettingError(
           words`${mention(`batch.${name}`, value)} is about steps between local ones (${mention("batch.localSteps")}), and none are asked for; give
             these, or leave it out.`,
