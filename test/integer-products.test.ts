@@ -11,6 +11,7 @@ import { compileObjective } from "../src/objective/compile-objective.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { encodeModel } from "../src/onnx/encode.ts";
 import { float32, zeros } from "../src/onnx/tensor.ts";
+import { GraphBuilder } from "../src/ops/full-builder.ts";
 import { evaluate } from "../src/runtime/evaluate.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { samplers } from "../src/tangents/samplers.ts";
@@ -26,6 +27,24 @@ interface Golden {
 const folder = new URL("cases/integer-products/", import.meta.url);
 const golden = JSON.parse(readFileSync(new URL("integer-products.golden.json", folder), "utf8")) as Golden;
 const runtime = nodeRuntime({ threads: 1 });
+
+/**
+ * Whether the engine adds products of bytes up in 16 bits, two by two, which overflow: its kernels for x86 do without the VNNI
+ * instructions, and what they compute then is wrong before anything of ours is.
+ */
+async function saturates(): Promise<boolean> {
+  const [rows, depth] = [4, 32];
+  const g = new GraphBuilder("saturation");
+  const bytes = g.input("bytes", "uint8", [rows, depth]);
+  const signed = g.input("signed", "int8", [depth, rows]);
+  const { products } = await evaluate(runtime, g.build({ products: g.matMulInteger(bytes, signed) }), {
+    bytes: { dtype: "uint8", shape: [rows, depth], data: new Uint8Array(rows * depth).fill(255) },
+    signed: { dtype: "int8", shape: [depth, rows], data: new Int8Array(depth * rows).fill(127) },
+  });
+  return Number(products?.data[0]) !== 255 * 127 * depth;
+}
+const isWrong = await saturates();
+if (isWrong) console.warn("skipped: this processor's products of bytes overflow in ONNX Runtime");
 
 /** The loss at the golden's inputs, and its derivative along 0.1 cos 50θ, forward and by the exact gradient. */
 async function measure(name: string) {
@@ -69,17 +88,20 @@ async function measure(name: string) {
 
 describe("products of integers", () => {
   for (const name of ["integers", "joined"])
-    it(`of ${name}.onnx: scales are not trained, and derivatives are those of the numbers before rounding`, async () => {
-      const { model, names, ops, loss, derivative, transposed } = await measure(name);
-      if (name === "joined")
-        for (const op of ["DynamicQuantizeMatMul", "MatMulIntegerToFloat"]) expect(ops).toContain(op);
-      expect(names).toHaveLength(golden.parameters);
-      // Rounded activations differ from PyTorch's by up to a 255th of their range.
-      expect(Math.abs(loss - golden.loss)).toBeLessThan(5e-3 * golden.loss);
-      expect(Math.abs(derivative - golden.derivative)).toBeLessThan(1e-2 * golden.scale);
-      expect(Math.abs(derivative - transposed)).toBeLessThan(1e-5 * golden.scale);
-      expect(decodeModel(encodeModel(model, new Map())).nodes).toHaveLength(model.nodes.length);
-    });
+    it.skipIf(isWrong)(
+      `of ${name}.onnx: scales are not trained, and derivatives are those of the numbers before rounding`,
+      async () => {
+        const { model, names, ops, loss, derivative, transposed } = await measure(name);
+        if (name === "joined")
+          for (const op of ["DynamicQuantizeMatMul", "MatMulIntegerToFloat"]) expect(ops).toContain(op);
+        expect(names).toHaveLength(golden.parameters);
+        // Rounded activations differ from PyTorch's by up to a 255th of their range.
+        expect(Math.abs(loss - golden.loss)).toBeLessThan(5e-3 * golden.loss);
+        expect(Math.abs(derivative - golden.derivative)).toBeLessThan(1e-2 * golden.scale);
+        expect(Math.abs(derivative - transposed)).toBeLessThan(1e-5 * golden.scale);
+        expect(decodeModel(encodeModel(model, new Map())).nodes).toHaveLength(model.nodes.length);
+      },
+    );
 
   it("are the same before and after ONNX Runtime joined them", async () => {
     const [integers, joined] = [await measure("integers"), await measure("joined")];
