@@ -6,6 +6,7 @@ import { exact } from "../estimate/estimators.ts";
 import { checkedInput } from "../objective/model-inputs.ts";
 import { modelObjective, type Objective } from "../objective/objective.ts";
 import { checkBatch, checkTargets, lossInputs } from "../objective/targets.ts";
+import { sgd } from "../optim/sgd.ts";
 import type { DescribedRun } from "../storage/run-files.ts";
 import { batchesOf, requireValidation } from "./batches/batch-reader.ts";
 import type { BatchReader } from "./batches/batch-reading.ts";
@@ -13,6 +14,7 @@ import { batchSize, leftToTrain, stepsOf } from "./batches/batch-size.ts";
 import type { PartsPlan } from "./batches/in-parts.ts";
 import type { OuterSteps } from "./batches/local-steps.ts";
 import type { FirstStage } from "./descent/first-stage.ts";
+import { fastest } from "./descent/open.ts";
 import { runLearningRate } from "./learning-rate.ts";
 import { runOptions } from "./run-options.ts";
 import { planEstimator } from "./settings/estimator.ts";
@@ -67,9 +69,14 @@ export async function planRun(options: RunOptions): Promise<RunPlan> {
   // Loaded where steps are exchanges.
   const local = options.outer && (await import("./batches/local-steps.ts"));
   local?.requireLocal(options, objective);
-  const outer = options.outer && local?.outerSteps(options.outer);
+  const outer = options.outer && local?.outerSteps(options.outer, sgd);
   const batches = local && outer ? local.localBatches(read, outer.steps) : read;
-  const descending = outer && { ...options, steps: outer.steps, rateAt: rateOf };
+  const descending = outer && {
+    ...options,
+    optimizer: await fastest(optimizer),
+    steps: outer.steps,
+    rateAt: rateOf,
+  };
   const plan =
     options.accumulate > 1 || options.parts || outer
       ? (await import("./batches/in-parts.ts")).planInParts(batches, options, planEstimator, descending)

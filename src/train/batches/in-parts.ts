@@ -93,7 +93,7 @@ async function partsOf(
 ): Promise<PartPass["compute"]> {
   if (local) {
     const { localDescent } = await import("./local-steps.ts");
-    const descend = await localDescent(objective, estimator, batches as LocalBatches, local);
+    const descend = localDescent(objective, estimator, batches as LocalBatches, local);
     return (part, _, state) => descend(part, state);
   }
   return async (part, key, state) => {

@@ -7,11 +7,10 @@ import type { Objective } from "../../objective/objective.ts";
 import { arraysOf } from "../../objective/parameters.ts";
 import { clipGlobalNorm } from "../../optim/clip.ts";
 import type { Optimizer } from "../../optim/optimizer.ts";
-import { sgd } from "../../optim/sgd.ts";
+import type { sgd } from "../../optim/sgd.ts";
 import { streamKey } from "../../random/streams.ts";
 import { fold } from "../../random/threefry.ts";
 import type { Descent } from "../descent/descent.ts";
-import { fastest } from "../descent/open.ts";
 import type { Outer } from "../settings/batch.ts";
 import type { RunOptions } from "../settings/run-settings.ts";
 import type { BatchReader } from "./batch-reading.ts";
@@ -66,11 +65,15 @@ export function localBatches(reader: BatchReader, steps: number): LocalBatches {
   };
 }
 
-/** Outer steps as they are asked for. */
-export function outerSteps({ steps, rate, momentum }: Outer): OuterSteps {
+/**
+ * Outer steps as they are asked for.
+ *
+ * @param descend makes their optimizer: given, because an import would make pages load it apart from what all runs load
+ */
+export function outerSteps({ steps, rate, momentum }: Outer, descend: typeof sgd): OuterSteps {
   return {
     steps,
-    optimizer: sgd({ momentum, ...(momentum > 0 && { nesterov: true }) }),
+    optimizer: descend({ momentum, ...(momentum > 0 && { nesterov: true }) }),
     taken: (descent) => ({
       ...descent,
       step: (parameters, gradients, state) => descent.step(parameters, gradients, state, rate),
@@ -110,9 +113,10 @@ export function requireLocal(
 /**
  * Has a part descend for H steps from the parameters as they are, which stay.
  *
+ * @param optimizer takes the local steps, as fast as it can
  * @param rateAt the rate of a local step, counted over the whole run
  */
-export async function localDescent(
+export function localDescent(
   objective: Objective,
   estimator: Estimator,
   batches: LocalBatches,
@@ -126,12 +130,11 @@ export async function localDescent(
     readonly steps: number;
     readonly rateAt: (now: number) => number;
   },
-): Promise<(part: number, state: EstimatorState) => Promise<PartEstimate>> {
+): (part: number, state: EstimatorState) => Promise<PartEstimate> {
   const arrays = arraysOf(objective.parameters);
-  const inner = await fastest(optimizer);
   return async (part, state) => {
     const begun = copyState(arrays);
-    const moments = inner.init(arrays);
+    const moments = optimizer.init(arrays);
     const learned = copyState(state);
     let sum = 0;
     try {
@@ -146,7 +149,7 @@ export async function localDescent(
         );
         sum += loss;
         if (clip !== undefined) clipGlobalNorm(gradients, clip);
-        inner.update(arrays, gradients, moments, rateAt(now));
+        optimizer.update(arrays, gradients, moments, rateAt(now));
       }
       const changes = Object.entries(arrays).map(([name, values]) => {
         const before = begun[name] as Float32Array;
