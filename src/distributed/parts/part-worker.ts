@@ -1,5 +1,5 @@
 /** A worker of a run whose steps are computed in parts: takes what a step begins with, and computes the parts that it is asked for. */
-import { DeviceError, ForwardgradError } from "../../errors/errors.ts";
+import { ForwardgradError } from "../../errors/errors.ts";
 import { copyState, type EstimatorState } from "../../estimate/state.ts";
 import { arraysOf } from "../../objective/parameters.ts";
 import type { Arrays } from "../../optim/optimizer.ts";
@@ -7,14 +7,8 @@ import { streamKey } from "../../random/streams.ts";
 import { fold } from "../../random/threefry.ts";
 import type { PartPass } from "../../train/batches/in-parts.ts";
 import type { RunPlan } from "../../train/run-plan.ts";
-import {
-  decodeNotice,
-  decodeQuestion,
-  isSamePosition,
-  type Position,
-  type Question,
-  subjects,
-} from "../run/messages.ts";
+import { hereEvery, Membership } from "../membership.ts";
+import { decodeQuestion, isSamePosition, type Position, type Question, subjects } from "../run/messages.ts";
 import { decodeRecord, type RunRecord } from "../run/records.ts";
 import type { Succession } from "../run/succession.ts";
 import { closed } from "../transport-error.ts";
@@ -33,8 +27,6 @@ import {
   stateOfStep,
 } from "./pieces.ts";
 
-const hereEvery = 1000;
-
 /** Works for a run without anything that must not be lost: what a step begins with is all that it needs. */
 export class PartWorker {
   readonly #options: WorkOptions;
@@ -45,6 +37,7 @@ export class PartWorker {
   readonly #state: EstimatorState;
   readonly #waiters = new Waiters();
   readonly #succession: Succession;
+  readonly #member: Membership;
   readonly #reading = new AbortController();
   #records: RunRecord[] = [];
   #readError: unknown;
@@ -56,7 +49,6 @@ export class PartWorker {
   #coming: { readonly of: Position; readonly arrival: Arrival } | undefined;
   /** Where the parameters here are. */
   #at: Position | undefined;
-  #dropped: string | undefined;
   #end: Pick<WorkResult, "how" | "why"> | undefined;
   #computed = 0;
   #steps = 0;
@@ -73,6 +65,7 @@ export class PartWorker {
     this.#arrays = arraysOf(plan.objective.parameters);
     this.#state = copyState(pass.state);
     this.#succession = succession(() => this.#waiters.wake());
+    this.#member = new Membership(options, this.#succession, this.#waiters);
   }
 
   /** @throws ForwardgradError where the run's steps have no parts here */
@@ -90,46 +83,26 @@ export class PartWorker {
   }
 
   async run(): Promise<WorkResult> {
-    const { transport, signal, onEvent } = this.#options;
-    const wake = () => this.#waiters.wake();
-    const here = () => transport.publish("worker", subjects.here, new Uint8Array());
-    signal?.addEventListener("abort", wake);
-    const timer = setInterval(() => {
-      here();
-      wake();
-    }, hereEvery);
-    const stops = [
-      transport.subscribe("coordinator", subjects.roll, () => {
-        this.#succession.heard();
-        here();
-      }),
-      transport.subscribe("coordinator", subjects.ask, (message) => this.#hear(message)),
-      transport.subscribe("coordinator", subjects.state, (message) => this.#take(message)),
-      transport.subscribe("coordinator", subjects.more, (message) => {
+    const { transport, onEvent } = this.#options;
+    this.#member.enter({
+      [subjects.ask]: (message) => this.#hear(message),
+      [subjects.state]: (message) => this.#take(message),
+      [subjects.more]: (message) => {
         const lacking = decodeLacking(message);
         if (lacking?.participant !== transport.participant) return;
         const answer = this.#answers.get(lacking.part);
         if (answer?.isOf(lacking)) answer.say(lacking.indices);
-      }),
-      transport.subscribe("coordinator", subjects.dropped, (message) => {
-        const notice = decodeNotice(message);
-        if (notice?.participant === transport.participant) this.#dropped = notice.why;
-        wake();
-      }),
-    ];
+      },
+    });
     try {
       void this.#read(Math.max(1, await transport.log.last()));
-      here();
+      this.#member.ready();
       onEvent?.({ kind: "waiting" });
       while (!this.#end) await this.#turn();
       return { ...this.#end, granules: this.#computed, steps: this.#steps };
     } finally {
-      clearInterval(timer);
-      for (const stop of stops) stop();
-      signal?.removeEventListener("abort", wake);
       this.#reading.abort();
-      await this.#succession.end();
-      transport.publish("worker", subjects.gone, new Uint8Array());
+      await this.#member.leave();
     }
   }
 
@@ -140,13 +113,7 @@ export class PartWorker {
 
   /** One thing after the other, so that no parameter moves while a part is computed. */
   async #turn(): Promise<void> {
-    if (this.#dropped !== undefined)
-      throw new DeviceError(
-        `The coordinator asks this worker for nothing more: ${this.#dropped}. Its memory or processor may be faulty.`,
-        { device: this.#options.runtime.name },
-      );
-    if (this.#readError) throw this.#readError;
-    if (this.#succession.error) throw this.#succession.error;
+    this.#member.check(this.#readError);
     for (let record = this.#records.shift(); record; record = this.#records.shift()) this.#follow(record);
     if (this.#end) return;
     if (this.#options.signal?.aborted) {

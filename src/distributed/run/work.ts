@@ -1,7 +1,7 @@
 /** A worker: follows a run's records with a replica of its own, computes the granules that it is asked for, and goes on with the run where its coordinator is gone. */
-import { DeviceError } from "../../errors/errors.ts";
 import { runOptions } from "../../train/run-options.ts";
 import { describePlan, planRun, type RunPlan } from "../../train/run-plan.ts";
+import { hereEvery, Membership } from "../membership.ts";
 import { PartWorker } from "../parts/part-worker.ts";
 import { closed } from "../transport-error.ts";
 import { Waiters } from "../waiters.ts";
@@ -14,7 +14,6 @@ import { optionsOf, readDescribed, requireSameRun, requireVersion } from "./desc
 import { locate } from "./locate.ts";
 import {
   decodeForetold,
-  decodeNotice,
   decodeQuestion,
   encodeAnswer,
   type Foretold,
@@ -26,7 +25,6 @@ import { Replica } from "./replica.ts";
 import { readCheckpoint } from "./shared-store.ts";
 import { Succession } from "./succession.ts";
 
-const hereEvery = 1000;
 const pollEvery = 250;
 
 /**
@@ -91,7 +89,6 @@ class Worker {
   #reading: AbortController | undefined;
   #readError: unknown;
   #batchOf: number | undefined;
-  #dropped: string | undefined;
   #end: Pick<WorkResult, "how" | "why"> | undefined;
   /** The record at which the replica was others' last. */
   #differedAt: number | undefined;
@@ -99,6 +96,7 @@ class Worker {
   #followed = 0;
   readonly #waiters = new Waiters();
   readonly #succession: Succession;
+  readonly #member: Membership;
 
   constructor(
     options: WorkOptions,
@@ -122,50 +120,26 @@ class Worker {
     this.#granules = granulesOf(plan.options.tangents, granule);
     this.#replica = replica;
     this.#succession = succession(() => this.#waiters.wake());
+    this.#member = new Membership(options, this.#succession, this.#waiters);
   }
 
   async run(): Promise<WorkResult> {
-    const { transport, signal } = this.#options;
-    const wake = () => this.#waiters.wake();
-    // Whoever has no replica yet is not to be asked.
-    let isReady = false;
-    const here = () => {
-      if (isReady) transport.publish("worker", subjects.here, new Uint8Array());
-    };
-    signal?.addEventListener("abort", wake);
-    const timer = setInterval(() => {
-      here();
-      wake();
-    }, hereEvery);
-    const stops = [
-      transport.subscribe("coordinator", subjects.roll, () => {
-        this.#succession.heard();
-        here();
-      }),
-      transport.subscribe("coordinator", subjects.ask, (message) => this.#hear(message)),
-      transport.subscribe("coordinator", subjects.formed, (message) => {
+    this.#member.enter({
+      [subjects.ask]: (message) => this.#hear(message),
+      [subjects.formed]: (message) => {
         this.#foretold = decodeForetold(message);
-        wake();
-      }),
-      transport.subscribe("coordinator", subjects.dropped, (message) => {
-        const notice = decodeNotice(message);
-        if (notice?.participant === transport.participant) this.#dropped = notice.why;
-        wake();
-      }),
-    ];
+        this.#waiters.wake();
+      },
+    });
     try {
       await this.#join();
-      isReady = true;
-      here();
+      // Whoever has no replica yet is not to be asked.
+      this.#member.ready();
       while (!this.#end) await this.#turn();
       return { ...this.#end, granules: this.#computed, steps: this.#followed };
     } finally {
-      clearInterval(timer);
-      for (const stop of stops) stop();
-      signal?.removeEventListener("abort", wake);
       this.#reading?.abort();
-      await this.#succession.end();
-      transport.publish("worker", subjects.gone, new Uint8Array());
+      await this.#member.leave();
     }
   }
 
@@ -175,13 +149,7 @@ class Worker {
 
   /** One thing after the other, so that no parameter moves while derivatives are computed. */
   async #turn(): Promise<void> {
-    if (this.#dropped !== undefined)
-      throw new DeviceError(
-        `The coordinator asks this worker for nothing more: ${this.#dropped}. Its memory or processor may be faulty.`,
-        { device: this.#options.runtime.name },
-      );
-    if (this.#readError) throw this.#readError;
-    if (this.#succession.error) throw this.#succession.error;
+    this.#member.check(this.#readError);
     const next = this.#records.shift();
     if (next) return this.#follow(next.sequence, next.record);
     if (this.#options.signal?.aborted) {
