@@ -175,6 +175,22 @@ describe("a run's identity", () => {
     expect(config()).toMatchObject({ format: 2, optimizer: { name: "sgd", momentum: 0.9 } });
   });
 
+  it("says one tangent at a time with low memory, and goes on with a run that said all of them", async () => {
+    const settings = { perturb: "weights", lowMemory: true, tangents: 4 };
+    const store = memory();
+    await trained({ store, ...settings });
+    const config = () =>
+      JSON.parse(new TextDecoder().decode(store.files.get("config.json"))) as Record<string, unknown>;
+    expect(config().tangentChunk).toBe(1);
+    const asBefore = new TextEncoder().encode(JSON.stringify({ ...config(), tangentChunk: 4 }));
+    store.files.set("config.json", asBefore);
+    await expect(trained({ store, resume: true, ...settings, tangentChunk: 2 })).rejects.toThrow(
+      "tangentChunk was 4, now 2",
+    );
+    await trained({ store, resume: true, ...settings });
+    await trained({ store, resume: true, ...settings, tangentChunk: 4 });
+  });
+
   it("refuses to go on with another search", async () => {
     const search = { ...base, steps: 4, evaluations: 4, rungs: 1, lowest: 0.01, highest: 1 };
     const store = memory();

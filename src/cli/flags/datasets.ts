@@ -1,6 +1,8 @@
 /** From flags to a dataset: known by name, or a user's files. */
+
 import { statSync } from "node:fs";
 import { basename } from "node:path";
+import { classWarnings } from "../../data/class-warnings.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { downloadStore } from "../../data/download.ts";
 import { npzDataset } from "../../data/files/npz.ts";
@@ -307,7 +309,7 @@ function announced(dataset: Dataset): Dataset {
     `${dataset.name}: ${count(stream?.count ?? train.count)} examples to train on${stream ? ", read row by row" : ""}, ` +
       `${validation ? `${count(validation.count)} to validate on, ` : ""}${count(test.count)} to test on; inputs ` +
       `[${train.shape.join(", ")}], ${learned}`,
-    ...warnings.map((warning) => words`warning: ${warning}`),
+    ...[...warnings, ...classWarnings(dataset)].map((warning) => words`warning: ${warning}`),
   );
   return dataset;
 }

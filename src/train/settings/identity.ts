@@ -46,8 +46,7 @@ export async function describeRun(
   objective: Objective,
   { learningRate, steps, validation, guess }: SettledRun,
 ): Promise<RunConfig> {
-  const { examples, stream, test, runtime, perturb, gradient, tangents, tangentChunk, adapter, quality } =
-    options;
+  const { examples, stream, test, runtime, perturb, gradient, tangents, adapter, quality } = options;
   const isForward = gradient !== "exact";
   const draws = drawnTangents(options) > 0;
   const values: Readonly<Record<string, unknown>> = {
@@ -55,7 +54,7 @@ export async function describeRun(
     // Of tangents that are not drawn, nothing counts.
     perturb: isForward ? withGuess(perturb, guess) : null,
     tangents: draws ? tangents : null,
-    tangentChunk: draws ? (tangentChunk ?? tangents) : null,
+    tangentChunk: draws ? tangentsAtOnce(options) : null,
     sampler: draws ? (options.sampler ?? "default") : null,
     aggregate: draws ? options.aggregate : null,
     learningRate: learningRate,
@@ -99,10 +98,12 @@ export async function describeRun(
 
 /** What a step's values take. */
 export function memoryOf(options: RunOptions, objective: Objective): ValueMemory {
-  const { tangentChunk, lowMemory } = options;
-  const tangents = drawnTangents(options);
-  const atOnce = Math.min(tangents, tangentChunk ?? (lowMemory ? 1 : tangents));
-  return valueMemory(objective, { tangents: atOnce, lowMemory });
+  const atOnce = Math.min(drawnTangents(options), tangentsAtOnce(options));
+  return valueMemory(objective, { tangents: atOnce, lowMemory: options.lowMemory });
+}
+
+function tangentsAtOnce({ tangents, tangentChunk, lowMemory }: RunOptions): number {
+  return tangentChunk ?? (lowMemory ? 1 : tangents);
 }
 
 /** What a run keeps of the examples that it is tested on: the sum of all their numbers. */

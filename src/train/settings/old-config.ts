@@ -52,7 +52,14 @@ export function describeAsBefore(options: RunOptions, now: RunConfig, kept: RunC
     (name === "guess" && configIn(own.guess).name === "none") ||
     (name === "localHeads" && own[name] === false);
   const known = Object.entries(own).filter(([name]) => before[name] !== undefined || !isNew(name));
-  return { ...now, ...asNumber, ...(before.name !== undefined && { perturb: Object.fromEntries(known) }) };
+  // With low memory, one at a time was called all at once.
+  const isOne = options.lowMemory && options.tangentChunk === undefined;
+  return {
+    ...now,
+    ...asNumber,
+    ...(before.name !== undefined && { perturb: Object.fromEntries(known) }),
+    ...(isOne && kept.tangentChunk === options.tangents && { tangentChunk: options.tangents }),
+  };
 }
 
 /**
