@@ -1,9 +1,10 @@
 """Real vision files in float32, float16, int8 and 4 bits, and MNIST's digits as folders of pictures, for minilm.mjs.
 
-python vision-models.py FILE.onnx MNIST OUT [TRAIN VALIDATION TEST]
+python vision-models.py FILE.onnx MNIST OUT [TRAIN VALIDATION TEST [TURNED]]
 
 FILE.onnx is for example ch_PP-OCRv4_rec_infer.onnx of the package rapidocr-onnxruntime, which reads lines of text: convolutions,
-then two blocks of attention. MNIST is the folder of its four files. int8 and 4 bits are of matrix products alone: ONNX
+then two blocks of attention. MNIST is the folder of its four files. With TURNED, every picture is turned by its number in quarters, which a
+reader of lines has not seen. int8 and 4 bits are of matrix products alone: ONNX
 Runtime's convolutions of few bits round activations, too.
 """
 
@@ -20,6 +21,7 @@ from PIL import Image
 
 source, mnist, out = map(Path, sys.argv[1:4])
 counts = dict(zip(["train", "val", "test"], map(int, sys.argv[4:7] or (300, 200, 300))))
+turned = len(sys.argv) > 7
 models = out / "models"
 models.mkdir(parents=True, exist_ok=True)
 float32 = str(models / "model.onnx")
@@ -51,4 +53,5 @@ for part, images, start in [("train", "train", 0), ("val", "train", 30000), ("te
     for index in range(start, start + counts[part]):
         folder = out / ("validation" if part == "val" else f"pictures/{part}") / str(labels[index])
         folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels[index]).convert("RGB").save(folder / f"{index}.png")
+        picture = np.rot90(pixels[index], index % 4 if turned else 0)
+        Image.fromarray(picture).convert("RGB").save(folder / f"{index}.png")

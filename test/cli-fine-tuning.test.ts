@@ -74,6 +74,28 @@ it("columns on very different scales are named, and brought to one inside of the
   );
 });
 
+it("columns are brought to one scale inside of a file of 16 bits that takes 32, and not of one that takes 16", () => {
+  const folder = temporaryFolder();
+  const of = (name: string, out: string) =>
+    run([
+      ...["train", "--model", scales(name), ...wine.slice(2), ...course],
+      ...["--epochs", "30", "--standardize", "--out", join(folder, out)],
+    ]);
+  const { testAccuracy } = lastJson(of("mlp_fp16.onnx", "run").stdout);
+  expect(testAccuracy).toBeGreaterThan(0.9);
+  const file = join(folder, "run", "model.onnx");
+  const { initializers } = decodeModel(new Uint8Array(readFileSync(file)));
+  expect([...initializers].map(([name, { dtype }]) => [name, dtype])).toEqual([
+    ...["0.weight", "0.bias", "2.weight", "2.bias"].map((name) => [name, "float16"]),
+    ...["x/running_mean", "x/running_var"].map((name) => [name, "float32"]),
+  ]);
+  const asked = run(["eval", file, ...wine.slice(2), "--target", "target", "--json"]);
+  expect(lastJson(asked.stdout)).toMatchObject({ testAccuracy });
+  const refused = of("mlp_fp16_io.onnx", "refused");
+  expect(refused.status).toBe(1);
+  expect(refused.stderr).toContain("the input 'x' is float16");
+});
+
 it("--standardize is for tables and model files", () => {
   expect(run(["train", "--standardize"]).stderr).toContain("models that are built here do so by themselves");
 });
