@@ -216,6 +216,20 @@ describe("arrays of NumPy by the names of inputs", () => {
     expect(lastJson(measured.stdout)).toMatchObject({ testLoss, examples: 1 });
     const said = run(["predict", saved, "--data-file", join(folder, "texts.npz"), "--json"]);
     expect(said.stdout.trim().split("\n")).toHaveLength(4);
+    // Named with the labels, the inputs are those of the run.
+    const named = ["--data", "npz", "--data-file", join(folder, "pictures.npz"), "--arrays"];
+    const mixed = join(out, "mixed");
+    const pictured = run([
+      ...["train", "--model", join(folder, "pictures-dynamo18.onnx"), ...named, "left,right,mirrored,stars"],
+      ...["--batch", "2", "--steps", "1", "--gradient", "exact", "--out", mixed],
+    ]);
+    expect(pictured.stderr).toContain("1 to test on");
+    const [ofRun, ofFile] = [
+      run(["predict", mixed, "--json"]),
+      run(["predict", join(mixed, "model.onnx"), ...named, "left,right,mirrored", "--json"]),
+    ];
+    expect(ofRun.stdout.trim().split("\n")).toHaveLength(4);
+    expect(ofRun.stdout).toBe(ofFile.stdout);
     const both = run(["train", "--model", model, ...data, ...held, "--validation", "1"]);
     expect(both.stderr).toContain("--validation-file gives such of its own; leave one of them out");
   });

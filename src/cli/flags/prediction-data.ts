@@ -40,9 +40,8 @@ export async function ofRun<Flags extends PredictionChoice>(given: Flags, file: 
   const learned = flags.dataFile !== undefined && given.dataFile === undefined ? target : given.target;
   if (flags.dataFile !== undefined && given.dataFile === undefined)
     say(`No data are named: predicting those of the run, ${testFile ?? flags.dataFile}.`);
-  // Names of arrays to train on go with their own file alone, where inputs come before labels.
-  const [inputs, , testInputs = inputs] = arrays ?? [];
-  const own = isOwn && inputs !== undefined ? [testInputs] : given.arrays;
+  // Names of arrays to train on go with their own file alone.
+  const own = isOwn ? (arrays ?? given.arrays) : given.arrays;
   return {
     ...others,
     ...(given.dataFile === undefined && testFile !== undefined && { dataFile: testFile }),

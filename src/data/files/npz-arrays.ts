@@ -79,7 +79,11 @@ export async function chooseArrays(
   );
 }
 
-/** Which arrays an archive's inputs alone are, as `chooseArrays`. @throws DataError that lists the arrays */
+/**
+ * Which arrays an archive's inputs alone are, as `chooseArrays`; names to train on may be given, of which those to test on are asked.
+ *
+ * @throws DataError that lists the arrays
+ */
 export async function chooseInputs(
   archive: Archive,
   arrays: readonly string[] | undefined,
@@ -87,8 +91,10 @@ export async function chooseInputs(
 ): Promise<readonly string[]> {
   const inputs = model.filter(({ name }) => archive.has(name)).map(({ name }) => name);
   if (arrays) {
-    const areInputs = arrays.length > 1 && arrays.every((name) => model.some((input) => input.name === name));
-    return areInputs ? arrays : arrays.slice(0, 1);
+    const isInput = (name: string) => model.some((input) => input.name === name);
+    if (arrays.length > 1 && arrays.slice(0, -1).every(isInput)) return arrays.filter(isInput);
+    const [asked = "", , tested = asked] = arrays;
+    return [tested];
   }
   if (model.length > 1 && inputs.length > 0) return inputs;
   const only = archive.names.length === 1 ? archive.names : [];
