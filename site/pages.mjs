@@ -36,6 +36,7 @@ export const sections = [
       report("Angles, functions", "angles-functions"),
       report("Networks", "networks"),
       report("Networks on all of MNIST", "networks-mnist"),
+      report("The same, our defaults", "networks-mnist-ours"),
       report("Networks of width 4096", "networks-fc-4096"),
       report("ResNet-18", "networks-resnet18"),
       report("ViT", "networks-vit"),
