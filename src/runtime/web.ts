@@ -21,7 +21,6 @@ import { afterMessages, pacemaker, page, startThread } from "./page.ts";
 import { HeldTensors, programMemory } from "./residence.ts";
 import type { Runtime, Session, SessionOptions, Tensors } from "./runtime.ts";
 import { type FromBuffer, type GraphicsDevice, onGraphicsDevice, type WhileThere } from "./web-residence.ts";
-import { findWebgpuGaps, holdsFloat64 } from "./webgpu-gaps.ts";
 
 /** What a graph can run on in a page. */
 export const webDevices = ["wasm", "webgpu"] as const;
@@ -102,7 +101,7 @@ export async function webRuntime(options: WebRuntimeOptions = {}): Promise<Runti
     async createSession(model, settings = {}) {
       refuseExternalData(model);
       // The builds with WebGPU have hardly a kernel for double precision, on the CPU either.
-      const isElsewhere = device === "webgpu" && holdsFloat64(model);
+      const isElsewhere = device === "webgpu" && (await import("./webgpu-gaps.ts")).holdsFloat64(model);
       const host = isElsewhere ? await loadOnce("wasm", options) : main;
       const open = (bytes: Uint8Array) => host.queue.add(() => createSession(host, bytes, settings));
       const named = await openNamed(model, open, (session) => host.queue.add(() => session.release()));
@@ -112,12 +111,12 @@ export async function webRuntime(options: WebRuntimeOptions = {}): Promise<Runti
   };
 }
 
-function createSession(
+async function createSession(
   { engine, device }: Loaded,
   given: Uint8Array,
   { optimize = true, arena = true, stays = [] }: SessionOptions,
 ): Promise<InferenceSession> {
-  const gaps = device === "webgpu" ? findWebgpuGaps(given) : undefined;
+  const gaps = device === "webgpu" ? (await import("./webgpu-gaps.ts")).findWebgpuGaps(given) : undefined;
   return engine.InferenceSession.create(gaps?.model ?? given, {
     // An empty list of names is refused.
     executionProviders: [gaps?.names.length ? { name: "webgpu", forceCpuNodeNames: gaps.names } : device],

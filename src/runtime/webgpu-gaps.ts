@@ -3,6 +3,7 @@ import type { NodeProto } from "onnx-buf";
 import { ModelProtoSchema } from "../onnx/messages/schemas.ts";
 import { own } from "../onnx/own.ts";
 import { dtypeNumbers } from "../onnx/tensor.ts";
+import { writeWebgpuForms } from "./webgpu-forms.ts";
 
 /**
  * Nodes that the WebGPU kernels of ONNX Runtime 1.30 refuse, compute wrongly, or end the process on, so that they have to
@@ -29,13 +30,14 @@ const gaps: Readonly<Record<string, (node: NodeProto) => boolean>> = {
 /**
  * Finds the nodes of a model that have to stay on the CPU.
  *
- * @returns their names, and the model in which they have names of their own
+ * @returns their names, and the model in which they have names of their own, and ops without a kernel are written as others
  */
 export function findWebgpuGaps(model: Uint8Array): {
   readonly model: Uint8Array;
   readonly names: readonly string[];
 } {
   const proto = fromBinary(ModelProtoSchema, model);
+  const isWritten = writeWebgpuForms(proto);
   const nodes = proto.graph?.node ?? [];
   const found = nodes.filter((node) => own(gaps, node.opType)?.(node));
   const uses = new Map<string, number>();
@@ -44,7 +46,7 @@ export function findWebgpuGaps(model: Uint8Array): {
   // A node's first output has a name that is its own.
   for (const node of unnamed) node.name = `${node.opType} of ${node.output.find((name) => name !== "")}`;
   return {
-    model: unnamed.length > 0 ? toBinary(ModelProtoSchema, proto) : model,
+    model: isWritten || unnamed.length > 0 ? toBinary(ModelProtoSchema, proto) : model,
     names: found.map(({ name }) => name),
   };
 }
