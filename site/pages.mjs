@@ -42,6 +42,7 @@ export const sections = [
       report("ViT", "networks-vit"),
       report("Feedback", "feedback"),
       report("Quality over cost", "frontier"),
+      report("Cost: guesses", "frontier-guesses"),
       report("Cost: LeNet-5 and ViT", "frontier-lenet5-vit"),
       report("Scale", "scale"),
       page("Benchmarks", "bench/README.md", "bench.md"),
