@@ -149,7 +149,7 @@ describe("workers of another version, or of another run", () => {
 
   it("are refused by name", async () => {
     expect(await told((all) => ({ ...all, version: "0.0.1" }))).toMatch(
-      /begun by forwardgrad 0\.0\.1, and this is .*forwardgrad@0\.0\.1/,
+      /The run of this network in memory was begun by forwardgrad 0\.0\.1, and this is .*forwardgrad@0\.0\.1/,
     );
     const other = await told((all) => ({ ...all, options: { ...(all.options as object), seed: 7 } }));
     expect(other).toMatch(/is another one: seed is 0 there and 7 here/);
@@ -159,7 +159,9 @@ describe("workers of another version, or of another run", () => {
     const network = memoryNetwork();
     const working = worker(network.join("worker"));
     const { model: trained } = await spread(network);
-    await expect(spread(network)).rejects.toThrow(/A run of this name has begun there.*resume: true/);
+    await expect(spread(network)).rejects.toThrow(
+      /The run of this network in memory has begun already.*resume: true.*run: …/,
+    );
     await expect(spread(network, {}, { resume: true, seed: 3 })).rejects.toThrow(
       /seed is 0 there and 3 here/,
     );

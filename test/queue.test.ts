@@ -59,7 +59,7 @@ describe.skipIf(noServer !== undefined)("a look at a server", () => {
     await working;
     await Promise.all([transport.close(), worker.close()]);
     const [left] = await lookAtRuns(connection, 100);
-    expect(left).toMatchObject({ run: "digits", workers: [], status: null });
+    expect(left).toMatchObject({ run: "digits", workers: [], status: null, ended: { how: "paused" } });
     await connection.close();
   });
 });

@@ -83,6 +83,7 @@ export function memoryNetwork({
     const own = new Set<Parameters<typeof listeners.add>[0]>();
     return {
       participant,
+      describe: "The run of this network in memory",
       largestMessage,
       publish(role, subject, message) {
         checkSubject(subject);

@@ -42,12 +42,12 @@ export async function serveTransport(
         break;
     }
   });
-  const { participant, largestMessage } = transport;
+  const { participant, describe, largestMessage } = transport;
   let isJoined = false;
   transport.onState((state, detail) => {
     // It says at once what it is.
     if (isJoined) port.post({ kind: "state", state, detail });
-    else port.post({ kind: "joined", participant, largestMessage, detail });
+    else port.post({ kind: "joined", participant, describe, largestMessage, detail });
     isJoined = true;
   });
 

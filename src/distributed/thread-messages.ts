@@ -54,6 +54,7 @@ export type FromThread =
   | {
       readonly kind: "joined";
       readonly participant: string;
+      readonly describe: string;
       readonly largestMessage: number;
       readonly detail: string;
     }

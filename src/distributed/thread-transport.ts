@@ -51,7 +51,7 @@ class Program {
       thread.onMessage((message) => {
         if (message.kind === "joined") {
           this.#state = ["connected", message.detail];
-          resolve(this.#transport(message.participant, message.largestMessage));
+          resolve(this.#transport(message));
         } else if (message.kind === "not joined") reject(errorFrom(message.error, furtherClasses));
         else this.#hear(message);
       });
@@ -145,12 +145,17 @@ class Program {
     };
   }
 
-  #transport(participant: string, largestMessage: number): Transport {
+  #transport({
+    participant,
+    describe,
+    largestMessage,
+  }: Pick<Transport, "participant" | "describe" | "largestMessage">): Transport {
     const checkSize = (bytes: number) => {
       if (bytes > largestMessage) throw tooLarge(bytes, largestMessage);
     };
     return {
       participant,
+      describe,
       largestMessage,
       publish: (role, subject, message) => {
         checkSubject(subject);

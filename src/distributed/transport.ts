@@ -126,6 +126,8 @@ export interface Traffic {
 export interface Transport {
   /** This participant's name among all: what the server calls its user, a point, and a word that is its own. */
   readonly participant: string;
+  /** The run and where it is, for people, as the beginning of a sentence: `Run mnist on 10.0.0.7:4222`. */
+  readonly describe: string;
   /** The most bytes that a message or a record can have. */
   readonly largestMessage: number;
   /**

@@ -31,6 +31,8 @@ export type WorkEvent =
   | { readonly kind: "computed"; readonly step: number; readonly part: number }
   /** Its coordinator was stopped; it waits until somebody goes on with the run. */
   | { readonly kind: "paused" }
+  /** Somebody goes on with the run that was stopped. */
+  | { readonly kind: "resumed" }
   /** It coordinates the run from here. */
   | { readonly kind: "leads" }
   /** What the run that it coordinates says, an `event` of `train`. */

@@ -25,6 +25,8 @@ form.addEventListener("submit", async (event) => {
         if (kind === "waiting") state.textContent = "Waiting for a run to begin …";
         if (kind === "joined") state.textContent = `Follows the run from step ${step}.`;
         if (kind === "answered") state.textContent = `Step ${step + 1}: ${++answered} answers so far.`;
+        if (kind === "paused") state.textContent = "The run was stopped: waiting until it goes on …";
+        if (kind === "resumed") state.textContent = "The run goes on.";
         if (kind === "silent") state.textContent = "The server keeps nothing now: waiting until it does …";
         if (kind === "disconnected") state.textContent = "The connection is lost: waiting until it is back …";
       },

@@ -41,17 +41,27 @@ Examples:
     });
 }
 
-function linesOf({ run, records, recordsPerSecond, tasks, workers, status }: RunSeen): readonly string[] {
+/** What is said of a run that nobody coordinates, by how it ended. */
+const endings = {
+  done: () => "complete",
+  paused: () => "stopped; its command with --resume goes on with it",
+  failed: (why: string) => `failed${why === "" ? "" : `: ${why}`}`,
+} as const;
+
+function linesOf(seen: RunSeen): readonly string[] {
+  const { run, records, recordsPerSecond, tasks, workers, status, ended } = seen;
   const rate = recordsPerSecond > 0 ? `, ${recordsPerSecond.toFixed(1)} a second` : "";
   const far = status
     ? `${status.kind} ${status.name}, ${status.done} of ${status.total} ${status.unit} in ${formatDuration(status.seconds)}`
-    : "nobody coordinates it now";
+    : ended
+      ? endings[ended.how](ended.why)
+      : "nobody coordinates it now; its command with --resume goes on with it";
   const waiting = tasks && tasks.waiting + tasks.taken > 0;
   return [
     `${run}: ${far}`,
     ...(records > 0 ? [`  ${records} records${rate}`] : []),
     ...(waiting ? [`  ${tasks.waiting} tasks wait, ${tasks.taken} are worked on`] : []),
-    ...(workers.length === 0 ? ["  no workers were heard"] : []),
+    ...(workers.length === 0 && status ? ["  no workers were heard"] : []),
     ...workers.map(({ participant, done, secondsEach, at }) =>
       [
         `  ${participant}`,
@@ -60,5 +70,6 @@ function linesOf({ run, records, recordsPerSecond, tasks, workers, status }: Run
         ...(at === undefined ? [] : [`at ${at}`]),
       ].join(", "),
     ),
+    ...(status?.leftOut === undefined ? [] : [`  and ${status.leftOut} workers more`]),
   ];
 }

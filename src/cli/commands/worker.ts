@@ -139,6 +139,7 @@ function telling(run: string): (event: WorkEvent) => void {
     if (event.kind === "joined") say(`follows run ${run} from step ${event.step}`);
     if (event.kind === "paused")
       say(`run ${run} was stopped: waiting until its coordinator goes on with it (train … --resume) …`);
+    if (event.kind === "resumed") say(`run ${run} goes on`);
     if (event.kind === "leads") say(`the coordinator of run ${run} is gone: this worker goes on with it`);
   };
 }

@@ -4,6 +4,7 @@ import { runNames } from "../../distributed/nats/names.ts";
 import { consumerName } from "../../distributed/nats/queue.ts";
 import { answerMilliseconds } from "../../distributed/nats/requests.ts";
 import { runsOn } from "../../distributed/nats/runs.ts";
+import { decodeRecord, type EndRecord } from "../../distributed/run/records.ts";
 import { decodeStatus, type Status, statusSubject } from "../../distributed/status.ts";
 
 /** A run, as it was seen. */
@@ -19,6 +20,8 @@ export interface RunSeen {
   readonly workers: readonly WorkerSeen[];
   /** What its coordinator says; null where nobody coordinates it now. */
   readonly status: Omit<Status, "workers"> | null;
+  /** How a training ended, by its newest record; null where it goes on, or its coordinator is gone without a word. */
+  readonly ended: Pick<EndRecord, "how" | "why"> | null;
 }
 
 /** A worker, as it was seen. */
@@ -59,8 +62,8 @@ export async function lookAtRuns(
     }),
   ];
   const runs = await runsOn(connection);
-  const recordsOf = async (run: string) =>
-    (await manager.streams.info(runNames(run).streams.log)).state.last_seq;
+  const log = (run: string) => runNames(run).streams.log;
+  const recordsOf = async (run: string) => (await manager.streams.info(log(run))).state.last_seq;
   const began = performance.now();
   const before = await Promise.all(runs.map(recordsOf));
   await new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -71,6 +74,8 @@ export async function lookAtRuns(
       ({ num_pending, num_ack_pending }) => ({ waiting: num_pending, taken: num_ack_pending }),
       () => null,
     );
+    const newest =
+      records > 0 ? await manager.direct.getMessage(log(run), { seq: records }).catch(() => null) : null;
     const { workers: known = [], ...status } = statuses.get(run) ?? {};
     return {
       run,
@@ -79,11 +84,22 @@ export async function lookAtRuns(
       tasks,
       workers: workersOf(known, heard.get(run) ?? new Set()),
       status: "kind" in status ? status : null,
+      ended: newest && endIn(newest.data),
     };
   });
   const all = await Promise.all(seen);
   for (const subscription of listening) subscription.unsubscribe();
   return all;
+}
+
+/** Null for a record of another kind, or of another version of the program. */
+function endIn(bytes: Uint8Array): RunSeen["ended"] {
+  try {
+    const record = decodeRecord(bytes);
+    return record.kind === "end" ? { how: record.how, why: record.why } : null;
+  } catch {
+    return null;
+  }
 }
 
 /** So many seconds after its last word, nobody counts on a worker any more. */

@@ -55,7 +55,9 @@ export async function natsTransport(
         throw await explained(error, run, connection.getServer());
       await new Promise((resolve) => setTimeout(resolve, joinPause));
     }
-  return joined(connection, user, names, jetstream(connection, options), manager, restore);
+  const describe = `Run ${run} on ${connection.getServer()}`;
+  const transport = joined(connection, user, names, jetstream(connection, options), manager, restore);
+  return { ...transport, describe };
 }
 
 function joined(
@@ -65,7 +67,7 @@ function joined(
   jetstream: JetStreamClient,
   manager: JetStreamManager,
   restore: () => Promise<void>,
-): Transport {
+): Omit<Transport, "describe"> {
   const requests = new Requests(connection, restore);
   const word = crypto.randomUUID().slice(0, 8);
   const participant = `${user}.${word}`;

@@ -8,8 +8,9 @@ import { fold } from "../../random/threefry.ts";
 import type { PartPass } from "../../train/batches/in-parts.ts";
 import type { RunPlan } from "../../train/run-plan.ts";
 import { hereEvery, Membership } from "../membership.ts";
+import type { Numbered } from "../run/locate.ts";
 import { decodeQuestion, isSamePosition, type Position, type Question, subjects } from "../run/messages.ts";
-import { decodeRecord, type RunRecord } from "../run/records.ts";
+import { decodeRecord } from "../run/records.ts";
 import type { Succession } from "../run/succession.ts";
 import { closed } from "../transport-error.ts";
 import { Waiters } from "../waiters.ts";
@@ -39,7 +40,7 @@ export class PartWorker {
   readonly #succession: Succession;
   readonly #member: Membership;
   readonly #reading = new AbortController();
-  #records: RunRecord[] = [];
+  #records: Numbered[] = [];
   #readError: unknown;
   #question: Question | undefined;
   readonly #wanted = new Set<number>();
@@ -114,7 +115,8 @@ export class PartWorker {
   /** One thing after the other, so that no parameter moves while a part is computed. */
   async #turn(): Promise<void> {
     this.#member.check(this.#readError);
-    for (let record = this.#records.shift(); record; record = this.#records.shift()) this.#follow(record);
+    for (let next = this.#records.shift(); next; next = this.#records.shift())
+      this.#end = await this.#succession.follow(next.sequence, next.record);
     if (this.#end) return;
     if (this.#options.signal?.aborted) {
       this.#end = { how: "stopped", why: "" };
@@ -229,21 +231,12 @@ export class PartWorker {
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
 
-  #follow(record: RunRecord): void {
-    this.#succession.heard();
-    this.#succession.isPaused = record.kind === "end" && record.how === "paused";
-    if (record.kind !== "end") return;
-    if (record.how === "paused") this.#options.onEvent?.({ kind: "paused" });
-    // Who coordinates ends by its own account.
-    else this.#end = { how: record.how, why: record.why };
-  }
-
   async #read(from: number): Promise<void> {
     const { signal } = this.#reading;
     try {
-      for await (const { record } of this.#options.transport.log.read(from, signal)) {
+      for await (const { sequence, record } of this.#options.transport.log.read(from, signal)) {
         if (signal.aborted) return;
-        this.#records.push(decodeRecord(record));
+        this.#records.push({ sequence, record: decodeRecord(record) });
         this.#waiters.wake();
       }
       // Records end only where the transport was closed.

@@ -8,13 +8,13 @@ import type { Head } from "../../onnx/read-model.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { asData, type Config, flattened } from "../../settings/config.ts";
 import { settingOptions, type TrainOptions } from "../../train/settings/options.ts";
-import type { Objects } from "../transport.ts";
+import { describingObjects } from "../run-kind.ts";
+import type { Objects, Transport } from "../transport.ts";
 import { inGranules } from "../weights/granules.ts";
 import { pack, unpack } from "./packed.ts";
 import { version } from "./version.ts";
 
-/** The object that says what a run is. */
-const objectName = "run";
+const objectName = describingObjects.training;
 
 /** What a run is: what decides all its numbers. */
 export interface DescribedRun {
@@ -118,24 +118,27 @@ export async function readDescribed(objects: Objects): Promise<DescribedRun | un
 }
 
 /** Says what the run is. @throws ForwardgradError where it is another one already */
-export async function writeDescribed(objects: Objects, described: DescribedRun): Promise<void> {
+export async function writeDescribed(
+  { objects, describe }: Transport,
+  described: DescribedRun,
+): Promise<void> {
   const kept = await readDescribed(objects);
   if (!kept) return objects.put(objectName, pack({ ...described }));
-  requireVersion(kept);
-  requireSameRun(kept.config, described.config);
+  requireVersion(kept, describe);
+  requireSameRun(kept.config, described.config, describe);
 }
 
 /** @throws ForwardgradError where another version began the run */
-export function requireVersion(kept: Pick<DescribedRun, "version">): void {
+export function requireVersion(kept: Pick<DescribedRun, "version">, describe: string): void {
   if (kept.version === version) return;
   throw new ForwardgradError(
-    `The run was begun by forwardgrad ${kept.version}, and this is ${version}: another version may compute other numbers. Install ` +
+    `${describe} was begun by forwardgrad ${kept.version}, and this is ${version}: another version may compute other numbers. Install ` +
       `forwardgrad@${kept.version} here, or begin another run.`,
   );
 }
 
 /** @throws ForwardgradError with what differs */
-export function requireSameRun(kept: Config, here: Config): void {
+export function requireSameRun(kept: Config, here: Config, describe: string): void {
   const [theirs, ours] = [flattened(kept), flattened(here)];
   const different = Object.keys({ ...theirs, ...ours }).filter(
     (name) => !own.has(name) && (theirs[name] ?? null) !== (ours[name] ?? null),
@@ -149,7 +152,7 @@ export function requireSameRun(kept: Config, here: Config): void {
     "; ",
   );
   throw new ForwardgradError(
-    words`The run of this name is another one: ${list}. Use the same settings, model and data, or name another run.`,
+    words`${describe} is another one: ${list}. Use the same settings, model and data, or name another run (${option("run", null)}).`,
   );
 }
 

@@ -2,7 +2,7 @@
 import { areSameBytes } from "../../arrays/same-bytes.ts";
 import { ForwardgradError } from "../../errors/errors.ts";
 import type { Transport } from "../transport.ts";
-import { encodeRecord, type RunRecord } from "./records.ts";
+import { decodeRecord, encodeRecord, type RunRecord } from "./records.ts";
 
 /** So many of the newest records are kept, to be appended again where a server lost them. */
 const keptRecords = 2 ** 16;
@@ -16,6 +16,8 @@ export class CoordinatorReplacedError extends ForwardgradError {
 export class Journal {
   readonly #transport: Transport;
   readonly #kept = new Map<number, Uint8Array>();
+  /** Ids of records are this pen's alone: a participant may have had another before. */
+  readonly #name = crypto.randomUUID();
   #after: number;
   #count = 0;
 
@@ -50,7 +52,7 @@ export class Journal {
       const last = await this.#transport.log.last();
       if (last < this.#after) await this.#restore(last);
       // Ours, whose acknowledgement was lost.
-      else if (last > this.#after && areSameBytes(await this.#read(this.#after + 1), bytes)) {
+      else if (last > this.#after && areSameBytes(await readOne(this.#transport, this.#after + 1), bytes)) {
         this.#after++;
         this.#keep(this.#after, bytes);
         return this.#after;
@@ -77,21 +79,30 @@ export class Journal {
     }
   }
 
-  async #read(sequence: number): Promise<Uint8Array> {
-    const stop = new AbortController();
-    for await (const entry of this.#transport.log.read(sequence, stop.signal)) {
-      stop.abort();
-      return entry.record;
-    }
-    return new Uint8Array();
-  }
-
   #id(): string {
-    return `${this.#transport.participant}-${this.#count++}`;
+    return `${this.#name}-${this.#count++}`;
   }
 
   #keep(sequence: number, bytes: Uint8Array): void {
     this.#kept.set(sequence, bytes);
     this.#kept.delete(sequence - keptRecords);
   }
+}
+
+/** A run that failed is gone on with: from now on its newest record says that it waits, so that whoever joins does, too. */
+export async function reopen(transport: Transport): Promise<void> {
+  const last = await transport.log.last();
+  const record = last > 0 ? decodeRecord(await readOne(transport, last)) : undefined;
+  if (record?.kind === "end" && record.how === "failed")
+    await new Journal(transport, last).append({ kind: "end", how: "paused", why: "" });
+}
+
+/** A record that is there. */
+async function readOne({ log }: Transport, sequence: number): Promise<Uint8Array> {
+  const stop = new AbortController();
+  for await (const entry of log.read(sequence, stop.signal)) {
+    stop.abort();
+    return entry.record;
+  }
+  return new Uint8Array();
 }

@@ -217,7 +217,15 @@ export class Questions<Answer> {
         each.asked.set(participant, { at, heard: at, patience });
       }
     }
-    this.#transport.publish("coordinator", subjects.ask, encodeQuestion({ ...position, shares }));
+    this.#say(position, [...shares]);
+  }
+
+  /** In as many messages as it takes: who is asked for more by another one of the same step is asked for both. */
+  #say(position: Position, shares: readonly (readonly [string, readonly number[]])[]): void {
+    const question = encodeQuestion({ ...position, shares: new Map(shares) });
+    const halves = question.length > this.#transport.largestMessage ? halved(shares) : undefined;
+    if (halves) for (const half of halves) this.#say(position, half);
+    else this.#transport.publish("coordinator", subjects.ask, question);
   }
 
   /** Asks others for what is late; the same where there is nobody else, whose question or answer may have been lost. */
@@ -303,6 +311,18 @@ export class Questions<Answer> {
 
 function isDone<Answer>({ answers, wanted }: Open<Answer>): boolean {
   return answers.size >= wanted;
+}
+
+/** Undefined for one piece of one worker. */
+function halved(shares: readonly (readonly [string, readonly number[]])[]) {
+  if (shares.length > 1) {
+    const middle = shares.length >> 1;
+    return [shares.slice(0, middle), shares.slice(middle)];
+  }
+  const [participant, pieces] = shares[0] ?? ["", []];
+  const middle = pieces.length >> 1;
+  if (middle === 0) return undefined;
+  return [pieces.slice(0, middle), pieces.slice(middle)].map((half) => [[participant, half]] as const);
 }
 
 /** Those with the fewest new questions. */

@@ -1,8 +1,9 @@
 /** Who goes on with a run whose coordinator is gone: a worker, which coordinates it beside its work. */
-import type { WorkOptions } from "../work-events.ts";
+import type { WorkOptions, WorkResult } from "../work-events.ts";
 import { type DescribedRun, optionsOf } from "./described.ts";
 import { CoordinatorReplacedError } from "./journal.ts";
 import { leaseName } from "./leadership.ts";
+import type { RunRecord } from "./records.ts";
 import { defaultLease, trainTogether } from "./train-together.ts";
 
 /** Watches a run's coordinator, and takes its place. */
@@ -15,7 +16,7 @@ export class Succession {
   #leading: Promise<void> | undefined;
   #error: unknown;
   /** Whether the coordinator left on purpose. */
-  isPaused = false;
+  #isPaused = false;
 
   /** @param wake hears that the run that is coordinated here has ended */
   constructor(options: WorkOptions, described: DescribedRun, wake: () => void) {
@@ -29,6 +30,22 @@ export class Succession {
     this.#heard = performance.now();
   }
 
+  /**
+   * A record of the log. One of an end says how the run is only where it is the newest: behind an older one, somebody went on.
+   *
+   * @returns how the run ended, if it did
+   */
+  async follow(sequence: number, record: RunRecord): Promise<Pick<WorkResult, "how" | "why"> | undefined> {
+    this.heard();
+    const isEnd = record.kind === "end";
+    if (isEnd && (await this.#options.transport.log.last()) > sequence) return undefined;
+    // Who coordinates ends by its own account.
+    if (isEnd && record.how !== "paused") return { how: record.how, why: record.why };
+    if (isEnd !== this.#isPaused) this.#options.onEvent?.({ kind: isEnd ? "paused" : "resumed" });
+    this.#isPaused = isEnd;
+    return undefined;
+  }
+
   /** How the run failed that is coordinated here. */
   get error(): unknown {
     return this.#error;
@@ -38,7 +55,7 @@ export class Succession {
   async takeOver(): Promise<void> {
     const { takesOver = true, lease = defaultLease, transport } = this.#options;
     const isQuiet = performance.now() - this.#heard > lease;
-    if (!takesOver || !isQuiet || this.isPaused || this.#leading || this.#stop.signal.aborted) return;
+    if (!takesOver || !isQuiet || this.#isPaused || this.#leading || this.#stop.signal.aborted) return;
     this.heard();
     if (!(await transport.lease.take(leaseName, transport.participant, lease))) return;
     this.#options.onEvent?.({ kind: "leads" });

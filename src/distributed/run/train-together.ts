@@ -9,12 +9,12 @@ import { describePlan, planRun } from "../../train/run-plan.ts";
 import type { TrainOptions } from "../../train/settings/options.ts";
 import { TrainingRun, train } from "../../train/train.ts";
 import { PartCoordinator } from "../parts/part-coordinator.ts";
-import { encodeStatus, type Status, statusEvery, statusSubject } from "../status.ts";
+import { type Status, statusEvery, tellStatus } from "../status.ts";
 import type { Transport } from "../transport.ts";
 import { inGranules } from "../weights/granules.ts";
 import { Coordinator, StoppedError } from "./coordinator.ts";
 import { describeOptions, writeDescribed } from "./described.ts";
-import { CoordinatorReplacedError } from "./journal.ts";
+import { CoordinatorReplacedError, reopen } from "./journal.ts";
 import { Leadership } from "./leadership.ts";
 import type { CrewEvent, QuestionRules } from "./questions.ts";
 import { inSharedParts, isInGranules, requireNoStatistics, requireTogether } from "./refusals.ts";
@@ -68,14 +68,15 @@ export async function* trainTogether(
   const course = new Course();
   const telling = setInterval(() => {
     const status = course.status(coordinator?.workers() ?? []);
-    if (status) transport.publish("coordinator", statusSubject, encodeStatus(status));
+    if (status) tellStatus(transport, status);
   }, statusEvery);
   try {
-    if (!options.resume && (await transport.log.last()) > 0) throw begun(options);
+    if (!options.resume && (await transport.log.last()) > 0) throw begun(transport, options);
+    if (options.resume) await reopen(transport);
     const shared = sharedStore(transport.objects);
     const store = options.store ? mirroredStore(options.store, shared) : undefined;
     if (options.store && options.resume) await bringTogether(options.store, shared, isSmall);
-    await writeDescribed(transport.objects, described);
+    await writeDescribed(transport, described);
     const isShared = () => store?.isShared() ?? true;
     const coordinating = { transport, leadership, onCrew, isShared, signal: options.signal, ...rules };
     const kept = { ...options, store: store ?? shared };
@@ -150,16 +151,16 @@ class Course {
   }
 }
 
-function begun({ overwrite }: TrainOptions): SettingError {
+function begun({ describe }: Transport, { overwrite }: TrainOptions): SettingError {
   const [resume, another] = [option("resume", true), option("run", null)];
   return overwrite
     ? new SettingError(
-        words`A run of this name has begun there, and ${option("overwrite", true)} does not remove its log, which others may follow. Go on
+        words`${describe} has begun already, and ${option("overwrite", true)} does not remove its log, which others may follow. Go on
           with it (${resume}, without ${option("overwrite")}), or begin another (${another}).`,
         { option: "overwrite" },
       )
     : new SettingError(
-        words`A run of this name has begun there. Go on with it (${resume}), or begin another (${another}).`,
+        words`${describe} has begun already. Go on with it (${resume}), or begin another under a name of its own (${another}).`,
         { option: "resume" },
       );
 }

@@ -3,6 +3,7 @@ import { runOptions } from "../../train/run-options.ts";
 import { describePlan, planRun, type RunPlan } from "../../train/run-plan.ts";
 import { hereEvery, Membership } from "../membership.ts";
 import { PartWorker } from "../parts/part-worker.ts";
+import { requireTraining } from "../run-kind.ts";
 import { closed } from "../transport-error.ts";
 import { Waiters } from "../waiters.ts";
 import { isSame } from "../weights/fingerprint.ts";
@@ -31,7 +32,7 @@ const pollEvery = 250;
  * Works for a run until that ends. A worker knows nothing of the run before: model, data and settings come from where the run is
  * kept.
  *
- * @throws ForwardgradError where the run is of another version, or computes to another one here; DeviceError where the
+ * @throws SettingError where the run is no training; ForwardgradError where it is of another version, or computes to another one here; DeviceError where the
  * coordinator found derivatives wrong; StorageError where the replica does not follow the run
  */
 export async function work(options: WorkOptions): Promise<WorkResult> {
@@ -39,13 +40,14 @@ export async function work(options: WorkOptions): Promise<WorkResult> {
   let described = await readDescribed(transport.objects);
   if (!described) onEvent({ kind: "waiting" });
   while (!described) {
+    await requireTraining(transport);
     if (signal?.aborted) return { how: "stopped", why: "", granules: 0, steps: 0 };
     await pause(pollEvery);
     described = await readDescribed(transport.objects);
   }
-  requireVersion(described);
+  requireVersion(described, transport.describe);
   const plan = await planRun(await runOptions(await optionsOf(described, options.runtime)));
-  requireSameRun(described.config, (await describePlan(plan)).config);
+  requireSameRun(described.config, (await describePlan(plan)).config, transport.describe);
   const succession = (wake: () => void) => new Succession(options, described, wake);
   const { granule } = described;
   const worker =
@@ -219,19 +221,9 @@ class Worker {
   }
 
   async #follow(sequence: number, record: RunRecord): Promise<void> {
-    this.#succession.heard();
     if (sequence <= this.#replica.position.after) return this.#join();
-    if (record.kind === "end") {
-      this.#replica.standAt(sequence);
-      if (record.how === "paused") {
-        this.#succession.isPaused = true;
-        this.#options.onEvent?.({ kind: "paused" });
-      }
-      // Who coordinates ends by its own account.
-      else this.#end = { how: record.how, why: record.why };
-      return;
-    }
-    this.#succession.isPaused = false;
+    this.#end = await this.#succession.follow(sequence, record);
+    if (record.kind === "end") return this.#replica.standAt(sequence);
     const isOurs = this.#replica.isAt(record.step, record.before);
     if (record.kind === "state" && isOurs) return this.#replica.standAt(sequence);
     if (!isOurs) {

@@ -1,7 +1,7 @@
 /** Offers a study's units to workers, and keeps their rows: each unit's once, whoever measured it and however often. */
 
 import { atOnce } from "../../distributed/at-once.ts";
-import { encodeStatus, type Status, statusSubject } from "../../distributed/status.ts";
+import { type Status, statusEvery, tellStatus } from "../../distributed/status.ts";
 import type { Transport } from "../../distributed/transport.ts";
 import { ForwardgradError } from "../../errors/errors.ts";
 import type { RunStore } from "../../storage/run-store.ts";
@@ -13,7 +13,6 @@ import { decodeUnit, describeStudy, encode, objectName, subjects, type UnitMessa
 const aheadFile = "rows.jsonl";
 /** Units that are offered at once. */
 const offeredAtOnce = 32;
-const statusMilliseconds = 1000;
 /** Milliseconds between looks for units that were lost. */
 const lostMilliseconds = 5000;
 
@@ -91,7 +90,7 @@ class OfferedUnits implements Offered {
     await this.#readAhead();
     const wake = () => this.#wake();
     signal.addEventListener("abort", wake);
-    const timer = setInterval(() => this.#tellStatus(), statusMilliseconds);
+    const timer = setInterval(() => this.#tellStatus(), statusEvery);
     this.#ends = [
       () => signal.removeEventListener("abort", wake),
       () => clearInterval(timer),
@@ -255,6 +254,6 @@ class OfferedUnits implements Offered {
         ...(key !== undefined && { at: key }),
       })),
     };
-    this.#options.transport.publish("coordinator", statusSubject, encodeStatus(status));
+    tellStatus(this.#options.transport, status);
   }
 }
