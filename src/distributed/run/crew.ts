@@ -82,11 +82,20 @@ export class Crew {
 
   /** Whom to ask: those that are there; those that are late only where there is nobody else. */
   able(now: number): readonly Able[] {
-    const there = [...this.#members].filter(([, { heard }]) => now - heard < silence);
-    const prompt = there.filter(([, { isLate }]) => !isLate);
-    return (prompt.length > 0 ? prompt : there).map(([participant, { seconds }]) => ({
-      participant,
-      seconds,
-    }));
+    const prompt = this.#there(now).filter(([, { isLate }]) => !isLate);
+    return prompt.length > 0 ? prompt.map(asAble) : this.present(now);
   }
+
+  /** All that are there, late or not. */
+  present(now: number): readonly Able[] {
+    return this.#there(now).map(asAble);
+  }
+
+  #there(now: number): readonly (readonly [string, Member])[] {
+    return [...this.#members].filter(([, { heard }]) => now - heard < silence);
+  }
+}
+
+function asAble([participant, { seconds }]: readonly [string, Member]): Able {
+  return { participant, seconds };
 }

@@ -2,7 +2,7 @@
 import type { Status } from "../status.ts";
 import type { Transport } from "../transport.ts";
 import { Waiters } from "../waiters.ts";
-import { assign } from "./assign.ts";
+import { type Able, assign } from "./assign.ts";
 import { Crew } from "./crew.ts";
 import { encodeNotice, encodeQuestion, isSamePosition, type Position, subjects } from "./messages.ts";
 
@@ -155,7 +155,7 @@ export class Questions<Answer> {
         rolled = now;
         this.#tell({ kind: "waiting" });
         this.#transport.publish("coordinator", subjects.roll, new Uint8Array());
-      } else this.#askAgain(position, open, now);
+      } else await this.#askAgain(position, open, asked);
       const looking = this.#form.lookAfter?.(now) ?? rollEvery;
       await this.#change(Math.min(this.#nextLate(open) - now, graceEnd - now, looking));
     }
@@ -186,12 +186,17 @@ export class Questions<Answer> {
   }
 
   #begin(position: Position, open: readonly Open<Answer>[]): void {
-    const able = this.#crew.able(performance.now());
+    const now = performance.now();
+    const [able, present] = [this.#crew.able(now), this.#crew.present(now)];
     const shares = new Map(assign([...open.keys()], able));
-    if (able.length > 1)
+    if (present.length > 1)
       for (const [piece, each] of open.entries()) {
         if (Math.random() >= this.#rules.check) continue;
-        const others = able.filter(({ participant }) => !shares.get(participant)?.includes(piece));
+        const isOther = ({ participant }: Able) => !shares.get(participant)?.includes(piece);
+        // Who is late may check, too: being prompt alone makes nobody believed.
+        const [others = []] = [able, present]
+          .map((all) => all.filter(isOther))
+          .filter((all) => all.length > 0);
         const second = others[Math.floor(Math.random() * others.length)];
         if (!second) continue;
         each.wanted = 2;
@@ -229,7 +234,8 @@ export class Questions<Answer> {
   }
 
   /** Asks others for what is late; the same where there is nobody else, whose question or answer may have been lost. */
-  #askAgain(position: Position, open: readonly Open<Answer>[], now: number): void {
+  async #askAgain(position: Position, open: readonly Open<Answer>[], asked: Asked<Answer>): Promise<void> {
+    const now = performance.now();
     const able = this.#crew.able(now);
     const shares = new Map<string, number[]>();
     for (const [piece, each] of open.entries()) {
@@ -240,8 +246,9 @@ export class Questions<Answer> {
       const candidates = able.filter(({ participant }) => !each.answers.has(participant));
       const fresh = candidates.filter(({ participant }) => !each.asked.has(participant));
       const [next] = assign([piece], leastBusy(fresh.length > 0 ? fresh : candidates, shares)).keys();
-      // Nobody else can say it: a doubt is given up.
       if (next === undefined) {
+        // Nobody else says it in time: what was to be checked is looked at here.
+        if (each.answers.size > 0) await this.#judge(piece, open, asked);
         if (each.answers.size > 0) each.wanted = each.answers.size;
         continue;
       }
@@ -284,12 +291,18 @@ export class Questions<Answer> {
   }
 
   /** Drops whoever said what the piece is not. */
-  async #weigh(piece: number, open: readonly Open<Answer>[], { judge }: Asked<Answer>): Promise<void> {
-    const { areNumbers, agree, name } = this.#form;
-    const { answers } = open[piece] as Open<Answer>;
-    const all = [...answers.values()];
+  async #weigh(piece: number, open: readonly Open<Answer>[], asked: Asked<Answer>): Promise<void> {
+    const { areNumbers, agree } = this.#form;
+    const all = [...(open[piece] as Open<Answer>).answers.values()];
     const [first] = all;
     if (first === undefined || (all.every(areNumbers) && all.every((answer) => agree(answer, first)))) return;
+    await this.#judge(piece, open, asked);
+  }
+
+  /** As `#weigh`, by what the piece is when it is computed here. */
+  async #judge(piece: number, open: readonly Open<Answer>[], { judge }: Asked<Answer>): Promise<void> {
+    const { areNumbers, agree, name } = this.#form;
+    const { answers } = open[piece] as Open<Answer>;
     const truth = await judge(piece);
     for (const [participant, answer] of [...answers]) {
       if (agree(answer, truth) || (!areNumbers(answer) && !areNumbers(truth))) continue;
