@@ -208,6 +208,32 @@ describe("a run whose workers compute parts of its batches", () => {
     }
   });
 
+  it("believes nobody because all others are late", async () => {
+    const network = memoryNetwork();
+    const dropped: string[] = [];
+    // As a machine that is busy: its answers come when nobody waits for them any more.
+    const slow = network.join("slow");
+    const late: Transport = {
+      ...slow,
+      publish(role, subject, message) {
+        const wait = subject === subjects.part && dropped.length === 0 ? 3000 : 0;
+        if (wait > 0) setTimeout(() => slow.publish(role, subject, message), wait);
+        else slow.publish(role, subject, message);
+      },
+    };
+    const [honest] = start(network, 1, { transport: late });
+    const [liar] = start(network, 1, { transport: lying(network.join("liar"), (value) => 1.5 * value) }).map(
+      (each) => each.catch((error) => error),
+    );
+    const onCrew = (event: CrewEvent) => {
+      if (event.kind === "dropped") dropped.push(`${event.participant}`);
+    };
+    expect(await spread(network, options, { check: 1, onCrew })).toEqual(await alone);
+    expect(dropped).toEqual(["liar.1"]);
+    expect(await liar).toMatchObject({ name: "DeviceError" });
+    expect(await honest).toMatchObject({ how: "done" });
+  });
+
   for (const [wrong, more, message] of [
     [{ gradient: "law" }, {}, /gradient: "law" cannot be had part by part/],
     [{ gradient: "simulated" }, {}, /gradient: "simulated" cannot be had part by part/],

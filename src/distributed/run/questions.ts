@@ -149,13 +149,21 @@ export class Questions<Answer> {
       const now = performance.now();
       const there = open.filter(({ answers }) => answers.size > 0).length;
       if (open.every((each) => isDone(each))) break;
-      if (there >= needed && graceEnd === Number.POSITIVE_INFINITY) graceEnd = now + this.#rules.grace;
-      if (now >= graceEnd) break;
+      // Who is dropped takes back what it said.
+      if (there < needed) graceEnd = Number.POSITIVE_INFINITY;
+      else if (graceEnd === Number.POSITIVE_INFINITY) graceEnd = now + this.#rules.grace;
+      if (now >= graceEnd) {
+        // What nobody else said in time is looked at here; it may drop whoever said it.
+        for (const [piece, each] of open.entries()) if (!isDone(each)) await this.#settle(piece, open, asked);
+        if (open.filter(({ answers }) => answers.size > 0).length >= needed) break;
+        continue;
+      }
       if (this.#crew.able(now).length === 0 && now - rolled >= rollEvery) {
         rolled = now;
         this.#tell({ kind: "waiting" });
         this.#transport.publish("coordinator", subjects.roll, new Uint8Array());
       } else await this.#askAgain(position, open, asked);
+      if (open.every((each) => isDone(each))) break;
       const looking = this.#form.lookAfter?.(now) ?? rollEvery;
       await this.#change(Math.min(this.#nextLate(open) - now, graceEnd - now, looking));
     }
@@ -189,19 +197,15 @@ export class Questions<Answer> {
     const now = performance.now();
     const [able, present] = [this.#crew.able(now), this.#crew.present(now)];
     const shares = new Map(assign([...open.keys()], able));
-    if (present.length > 1)
-      for (const [piece, each] of open.entries()) {
-        if (Math.random() >= this.#rules.check) continue;
-        const isOther = ({ participant }: Able) => !shares.get(participant)?.includes(piece);
-        // Who is late may check, too: being prompt alone makes nobody believed.
-        const [others = []] = [able, present]
-          .map((all) => all.filter(isOther))
-          .filter((all) => all.length > 0);
-        const second = others[Math.floor(Math.random() * others.length)];
-        if (!second) continue;
-        each.wanted = 2;
-        shares.set(second.participant, [...(shares.get(second.participant) ?? []), piece]);
-      }
+    for (const [piece, each] of open.entries()) {
+      if (Math.random() >= this.#rules.check) continue;
+      each.wanted = 2;
+      const isOther = ({ participant }: Able) => !shares.get(participant)?.includes(piece);
+      // Who is late may check, too: being prompt alone makes nobody believed.
+      const [others = []] = [able, present].map((all) => all.filter(isOther)).filter((all) => all.length > 0);
+      const second = others[Math.floor(Math.random() * others.length)];
+      if (second) shares.set(second.participant, [...(shares.get(second.participant) ?? []), piece]);
+    }
     this.#publish(position, open, shares);
   }
 
@@ -247,9 +251,7 @@ export class Questions<Answer> {
       const fresh = candidates.filter(({ participant }) => !each.asked.has(participant));
       const [next] = assign([piece], leastBusy(fresh.length > 0 ? fresh : candidates, shares)).keys();
       if (next === undefined) {
-        // Nobody else says it in time: what was to be checked is looked at here.
-        if (each.answers.size > 0) await this.#judge(piece, open, asked);
-        if (each.answers.size > 0) each.wanted = each.answers.size;
+        await this.#settle(piece, open, asked);
         continue;
       }
       each.again++;
@@ -288,6 +290,14 @@ export class Questions<Answer> {
       this.#crew.answered(sender);
       await this.#weigh(piece, open, asked);
     }
+  }
+
+  /** Ends a doubt that nobody else ends in time; who works alone is believed. */
+  async #settle(piece: number, open: readonly Open<Answer>[], asked: Asked<Answer>): Promise<void> {
+    const each = open[piece] as Open<Answer>;
+    const isAlone = this.#crew.present(performance.now()).length <= 1;
+    if (each.answers.size > 0 && !isAlone) await this.#judge(piece, open, asked);
+    if (each.answers.size > 0) each.wanted = each.answers.size;
   }
 
   /** Drops whoever said what the piece is not. */
