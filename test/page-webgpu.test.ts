@@ -105,7 +105,8 @@ describe.skipIf(!hasBrowser)("a page's WebGPU", () => {
 
   it("counts what crosses as the browser does, and its memory is flat", async () => {
     const tab = await open();
-    await begin(tab, { steps: 30, tangents: 2 });
+    // For a checkpoint, parameters come back; when one is due, the clock decides.
+    await begin(tab, { steps: 30, tangents: 2, checkpointSeconds: 3600 });
     await ended(tab, 240_000);
     expect(await tab.evaluate("told.error")).toBeUndefined();
     const steps = (await tab.evaluate("told.steps")) as StepCounts[];
