@@ -1,5 +1,6 @@
 /** Classes that hardly any example is of. */
-import type { Dataset, Examples } from "./dataset.ts";
+import { classCounts } from "./class-counts.ts";
+import type { Dataset } from "./dataset.ts";
 
 /** So many are named. */
 const mostNamed = 5;
@@ -8,11 +9,11 @@ const mostNamed = 5;
 export function classWarnings({ classNames, train, test, stream }: Dataset): string[] {
   // Of a stream, the first examples alone are here.
   if (!classNames || stream) return [];
-  const [learned, tested] = [train, test].map((examples) => countOf(examples, classNames.length));
+  const [learned, tested] = [classCounts(train.labels), classCounts(test.labels)];
   const named = (isOne: (number: number) => boolean) =>
     listed(classNames.filter((_, number) => isOne(number)));
-  const unlearned = named((number) => learned?.[number] === 0);
-  const untested = named((number) => learned?.[number] === 1 && tested?.[number] === 0);
+  const unlearned = named((number) => !learned.has(number));
+  const untested = named((number) => learned.get(number) === 1 && !tested.has(number));
   return [
     ...(unlearned && train.count > 0
       ? [`no example to train on is of ${unlearned}, so that cannot be learned. Add examples, or take it out`]
@@ -23,12 +24,6 @@ export function classWarnings({ classNames, train, test, stream }: Dataset): str
         ]
       : []),
   ];
-}
-
-function countOf({ labels }: Examples, classes: number): number[] {
-  const counts = new Array<number>(classes).fill(0);
-  for (const label of labels) if (counts[label] !== undefined) counts[label]++;
-  return counts;
 }
 
 function listed(names: readonly string[]): string | undefined {

@@ -7,10 +7,10 @@ import type { Objects, Transport } from "./transport.ts";
 export const describingObjects = { training: "run", study: "study", search: "search" } as const;
 
 /** What a run is: a training, or units of work that are taken one by one. */
-export type RunKind = keyof typeof describingObjects;
+type RunKind = keyof typeof describingObjects;
 
 /** What a run is; undefined where nobody has said it yet. */
-export async function kindOf(objects: Objects): Promise<RunKind | undefined> {
+async function kindOf(objects: Objects): Promise<RunKind | undefined> {
   const names = await objects.names();
   return (["study", "search", "training"] as const).find((kind) => names.includes(describingObjects[kind]));
 }

@@ -1,6 +1,7 @@
 /** Class weights that follow from data: by the classes' names, or balanced. */
 import { isArrayOf } from "../arrays/kind.ts";
-import { type Examples, IGNORED_LABEL } from "../data/dataset.ts";
+import { classCounts } from "../data/class-counts.ts";
+import type { Examples } from "../data/dataset.ts";
 import { SettingError } from "../errors/errors.ts";
 import { option as mention, words } from "../errors/words.ts";
 import type { Loss } from "../losses/loss.ts";
@@ -50,8 +51,7 @@ export function withKnownClasses(
 
 function balanced(labels: Examples["labels"]): Record<string, number> {
   if (!isArrayOf("Int32Array", labels)) return {};
-  const counts = new Map<number, number>();
-  for (const label of labels) if (label !== IGNORED_LABEL) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const counts = classCounts(labels);
   const all = [...counts.values()].reduce((sum, count) => sum + count, 0);
   return Object.fromEntries([...counts].map(([label, count]) => [label, all / (counts.size * count)]));
 }

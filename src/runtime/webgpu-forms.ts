@@ -1,23 +1,20 @@
 /** Ops that ONNX Runtime's WebGPU has no kernel for, written as ops that it has: what they read would cross to the CPU, and back. */
-import { create } from "@bufbuild/protobuf";
 import type { ModelProto, NodeProto } from "onnx-buf";
-import {
-  AttributeProtoSchema,
-  AttributeType,
-  NodeProtoSchema,
-  TensorProtoSchema,
-} from "../onnx/messages/schemas.ts";
 import { own } from "../onnx/own.ts";
-import { dtypeNumbers } from "../onnx/tensor.ts";
+import { constantNode, plainNode, wholeAttribute } from "../onnx/structure/subgraphs.ts";
+import { float32, int64, type Tensor } from "../onnx/tensor.ts";
 
-/** Adds a node and says what its output is called. */
-type Emit = (op: string, inputs: readonly string[], attributes?: Readonly<Record<string, number>>) => string;
+/** Adds nodes, and says what the output of each is called. */
+interface Emit {
+  op(name: string, inputs: readonly string[]): string;
+  constant(value: Tensor): string;
+}
 
 interface Form {
   /** The opset of the ops that it is written as. */
   readonly since: number;
-  /** The op's only output, from its only input. */
-  write(emit: Emit, input: string, axis: number): string;
+  /** The op from its only input; the last node gives its only output. */
+  write(emit: Emit, input: string, axis: number): void;
 }
 
 const forms: Readonly<Record<string, Form>> = {
@@ -25,18 +22,19 @@ const forms: Readonly<Record<string, Form>> = {
   Sign: {
     since: 15,
     write(emit, x) {
-      const zero = emit("CastLike", [emit("Constant", [], { value_float: 0 }), x]);
-      const [above, below] = ["Greater", "Less"].map((op) => emit("CastLike", [emit(op, [x, zero]), x]));
-      return emit("Sub", [above as string, below as string]);
+      const zero = emit.op("CastLike", [emit.constant(float32([0], [])), x]);
+      const holds = (op: string) => emit.op("CastLike", [emit.op(op, [x, zero]), x]);
+      emit.op("Sub", [holds("Greater"), holds("Less")]);
     },
   },
   // log softmax(x) = (x − max x) − log Σ exp(x − max x)
   LogSoftmax: {
     since: 18,
     write(emit, x, axis) {
-      const axes = emit("Constant", [], { value_ints: axis });
-      const shifted = emit("Sub", [x, emit("ReduceMax", [x, axes])]);
-      return emit("Sub", [shifted, emit("Log", [emit("ReduceSum", [emit("Exp", [shifted]), axes])])]);
+      const axes = emit.constant(int64([axis]));
+      const shifted = emit.op("Sub", [x, emit.op("ReduceMax", [x, axes])]);
+      const sum = emit.op("ReduceSum", [emit.op("Exp", [shifted]), axes]);
+      emit.op("Sub", [shifted, emit.op("Log", [sum])]);
     },
   },
 };
@@ -59,25 +57,18 @@ export function writeWebgpuForms({ opsetImport, graph }: ModelProto): boolean {
 function written(node: NodeProto, form: Form): NodeProto[] {
   const [input = ""] = node.input;
   const [output = ""] = node.output;
-  const axis = node.attribute.find(({ name }) => name === "axis")?.i ?? -1n;
   const nodes: NodeProto[] = [];
-  const emit: Emit = (op, inputs, attributes = {}) => {
+  const add = (make: (name: string) => NodeProto) => {
     const name = `webgpu/${output}/${nodes.length}`;
-    const attribute = Object.entries(attributes).map(attributeOf);
-    nodes.push(create(NodeProtoSchema, { opType: op, name, input: [...inputs], output: [name], attribute }));
+    nodes.push(make(name));
     return name;
   };
-  form.write(emit, input, Number(axis));
+  const emit: Emit = {
+    op: (op, inputs) => add((name) => plainNode(op, inputs, [name])),
+    constant: (value) => add((name) => constantNode(name, value)),
+  };
+  form.write(emit, input, wholeAttribute(node, "axis", -1));
   const last = nodes.at(-1) as NodeProto;
   last.output = [output];
   return nodes;
-}
-
-/** Constants as an attribute `value`, which every opset has. */
-function attributeOf([name, value]: readonly [string, number]) {
-  const t =
-    name === "value_float"
-      ? create(TensorProtoSchema, { dataType: dtypeNumbers.float32, floatData: [value] })
-      : create(TensorProtoSchema, { dataType: dtypeNumbers.int64, dims: [1n], int64Data: [BigInt(value)] });
-  return create(AttributeProtoSchema, { name: "value", type: AttributeType.TENSOR, t });
 }

@@ -1,5 +1,4 @@
 /** From flags to a dataset: known by name, or a user's files. */
-
 import { statSync } from "node:fs";
 import { basename } from "node:path";
 import { classWarnings } from "../../data/class-warnings.ts";

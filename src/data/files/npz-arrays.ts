@@ -54,8 +54,7 @@ export async function chooseArrays(
       { source },
     );
   }
-  const isInput = (name: string) => model.some((input) => input.name === name);
-  if (arrays && arrays.length > 2 && arrays.slice(0, -1).every(isInput))
+  if (arrays && arrays.length > 2 && arrays.slice(0, -1).every(isInputOf(model)))
     return { inputs: arrays.slice(0, -1), labels: arrays.at(-1) as string };
   const named = arrays ? undefined : namedArrays(archive, model);
   const usual = arrays ?? usualNames(archive);
@@ -91,7 +90,7 @@ export async function chooseInputs(
 ): Promise<readonly string[]> {
   const inputs = model.filter(({ name }) => archive.has(name)).map(({ name }) => name);
   if (arrays) {
-    const isInput = (name: string) => model.some((input) => input.name === name);
+    const isInput = isInputOf(model);
     if (arrays.length > 1 && arrays.slice(0, -1).every(isInput)) return arrays.filter(isInput);
     const [asked = "", , tested = asked] = arrays;
     return [tested];
@@ -109,6 +108,10 @@ export async function chooseInputs(
       ${[...model.map(({ name }) => name), ...usualInputs].join(", ")}; name them: ${option("arrays", ["inputs"])}`,
     { source },
   );
+}
+
+function isInputOf(model: readonly NamedInput[]): (name: string) => boolean {
+  return (name) => model.some((input) => input.name === name);
 }
 
 /** Arrays that are called like a model's inputs, with their labels, where they are there. */

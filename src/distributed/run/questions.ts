@@ -202,7 +202,7 @@ export class Questions<Answer> {
       each.wanted = 2;
       const isOther = ({ participant }: Able) => !shares.get(participant)?.includes(piece);
       // Who is late may check, too: being prompt alone makes nobody believed.
-      const [others = []] = [able, present].map((all) => all.filter(isOther)).filter((all) => all.length > 0);
+      const others = (able.some(isOther) ? able : present).filter(isOther);
       const second = others[Math.floor(Math.random() * others.length)];
       if (second) shares.set(second.participant, [...(shares.get(second.participant) ?? []), piece]);
     }

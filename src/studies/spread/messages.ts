@@ -1,11 +1,12 @@
 /** What the process that runs a study and its workers say to each other. */
 import * as z from "zod/mini";
 import { version } from "../../distributed/run/version.ts";
+import { describingObjects } from "../../distributed/run-kind.ts";
 import { fingerprint } from "../../storage/run-config.ts";
 import type { Settings, Study } from "../study.ts";
 
 /** The object that says what is measured. */
-export const objectName = "study";
+export const objectName = describingObjects.study;
 
 /** Subjects: what workers say of a unit, what is answered, and how far all is. */
 export const subjects = {
